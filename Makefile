@@ -1,0 +1,50 @@
+# `make help` lists what there is. Everything runs in .venv, which is made on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TRACKING := sqlite:///mlruns/mlflow.db
+PORT ?= 5000
+
+.DEFAULT_GOAL := help
+.PHONY: help train test check format ui bench lock
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+train: $(STAMP)  ## Run the main job: a sweep over spans on the simulated landscape
+	$(BIN)/python scripts/train.py -m country=all 'span=range(24,97,24)'
+
+test: $(STAMP)  ## Run the tests
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## Check format, rules, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## Format the code and mend what rules can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+ui: $(STAMP)  ## Serve the MLflow UI at http://127.0.0.1:5000 (PORT=… for another)
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri $(TRACKING) --port $(PORT)
+
+bench: $(STAMP)  ## Measure start-up, series and sweep
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/series.py
+	$(BIN)/python benchmarks/sweep.py
+
+lock: $(STAMP)  ## Pin the newest versions that fit pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev \
+		--no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "cropland needs Python 3.11 or newer; give it as make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

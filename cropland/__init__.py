@@ -1,0 +1,1 @@
+"""Cropland: from labelled points to a validated cropland model of any country."""

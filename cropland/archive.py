@@ -1,0 +1,264 @@
+"""The archive: all observations of a country's points from one source, stored once, opened lazily.
+
+Contract, a CF discrete sampling geometry (``featureType = timeSeries``, contiguous ragged array,
+CF conventions 1.11, section 9.3.3) in Zarr:
+
+- dims ``point`` and ``observation``; the observations of a point stand together, in the order of the
+  points, sorted by time;
+- ``ID`` (point, str, unique), ``Lat`` and ``Lon`` (point, float64 degrees), ``Target`` (point, int8:
+  1 cropland, 0 not, -1 unlabelled), ``row_size`` (point, int32): how many observations a point has;
+- ``time`` (observation, datetime64[s], UTC);
+- Sentinel-2 bands (observation): digital numbers, reflectance × 10,000, uint16 with 0 = no data, or
+  float32 with NaN where a source gives fractions; ``SCL`` uint8; anything else as the source had it;
+- attributes ``source``, ``country``, ``fingerprint``, ``time_coverage_start`` and
+  ``time_coverage_end`` (dates, both included), and what the source says of its provenance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import uuid
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from cropland import bands
+from cropland.errors import DataError
+from cropland.points import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+CONVENTIONS = {"Conventions": "CF-1.11", "featureType": "timeSeries"}
+_NOT_BANDS = frozenset((*COLUMNS, "row_size", "time", "granule"))
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """An open archive; what is read or computed once stays in memory for the next window.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        The contract above, lazy.
+    """
+
+    dataset: xr.Dataset
+    _values: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+
+    @property
+    def country(self) -> str:
+        """Name of the country."""
+        return str(self.dataset.attrs["country"])
+
+    @property
+    def source(self) -> str:
+        """Name of the source that filled it."""
+        return str(self.dataset.attrs["source"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides its content."""
+        return str(self.dataset.attrs["fingerprint"])
+
+    @property
+    def first(self) -> date:
+        """First day that it covers."""
+        return date.fromisoformat(self.dataset.attrs["time_coverage_start"])
+
+    @property
+    def last(self) -> date:
+        """Last day that it covers."""
+        return date.fromisoformat(self.dataset.attrs["time_coverage_end"])
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """Names of the bands and other columns that it holds."""
+        return tuple(
+            str(name)
+            for name, variable in self.dataset.data_vars.items()
+            if name not in _NOT_BANDS and variable.dims == ("observation",)
+        )
+
+    @cached_property
+    def points(self) -> xr.Dataset:
+        """``ID``, ``Lat``, ``Lon`` and ``Target`` of every point, in memory."""
+        return self.dataset[list(COLUMNS)].load()
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """Row at which each point's observations start, and the total: shape ``(point + 1,)``."""
+        return np.concatenate([[0], np.cumsum(self.dataset["row_size"].to_numpy(), dtype=np.int64)])
+
+    @cached_property
+    def days(self) -> NDArray[np.int32]:
+        """Day of each observation since 1970-01-01, shape ``(observation,)``."""
+        return self.dataset["time"].to_numpy().astype("datetime64[D]").astype(np.int32)
+
+    def require(self, names: Iterable[str]) -> None:
+        """Check that bands are stored.
+
+        Raises
+        ------
+        DataError
+            Names the bands that are missing and lists those that are there.
+        """
+        missing = [name for name in names if name not in self.stored]
+        if missing:
+            raise DataError(
+                f"the archive of {self.country} ({self.source}) has no {', '.join(missing)}; "
+                f"it has {', '.join(self.stored)}: choose other bands, or fetch these"
+            )
+
+    def values(self, name: str) -> NDArray[np.float32]:
+        """Give a band, an index or ``SCL`` for every observation.
+
+        Returns
+        -------
+        ndarray of float32, shape (observation,)
+            Digital numbers or index values; NaN where there is no data. ``SCL`` keeps its class 0.
+        """
+        if name not in self._values:
+            self._values[name] = self._stored_values(name) if name in self.stored else self._index(name)
+        return self._values[name]
+
+    def _stored_values(self, name: str) -> NDArray[np.float32]:
+        values = self.dataset[name].to_numpy()
+        as_float = values.astype(np.float32)
+        if values.dtype == np.uint16:
+            as_float[values == bands.NO_DATA] = np.nan
+        return as_float
+
+    def _index(self, name: str) -> NDArray[np.float32]:
+        parts = bands.BandSet((name,), ()).measured(self.stored)
+        self.require(parts)
+        return bands.index(name, {part: self.values(part) for part in parts})
+
+
+def ragged(points: pd.DataFrame, observations: pd.DataFrame) -> xr.Dataset:
+    """Put a long table into the ragged layout.
+
+    Parameters
+    ----------
+    points : DataFrame
+        As `cropland.points` gives it.
+    observations : DataFrame
+        Columns ``ID``, ``time`` (datetime64) and one for each band; any order of rows. Rows of the
+        same point and time keep their order.
+
+    Returns
+    -------
+    xarray.Dataset
+        The contract above, without its attributes.
+    """
+    position = dict(zip(points["ID"], range(len(points)), strict=True))
+    where = observations["ID"].map(position).to_numpy()
+    order = np.lexsort((observations["time"].to_numpy(), where))
+    columns = {
+        name: ("observation", _packed(str(name), observations[name].to_numpy())[order])
+        for name in observations.columns
+        if name not in ("ID", "time")
+    }
+    return xr.Dataset(
+        {
+            "ID": ("point", points["ID"].to_numpy(dtype=str)),
+            "Lat": ("point", points["Lat"].to_numpy(), {"units": "degrees_north"}),
+            "Lon": ("point", points["Lon"].to_numpy(), {"units": "degrees_east"}),
+            "Target": ("point", points["Target"].to_numpy()),
+            "row_size": ("point", np.bincount(where, minlength=len(points)).astype(np.int32)),
+            "time": ("observation", observations["time"].to_numpy().astype("datetime64[s]")[order]),
+            **columns,
+        }
+    )
+
+
+def write(dataset: xr.Dataset, path: Path, attributes: dict[str, Any]) -> None:
+    """Check a dataset against the contract and store it, whole or not at all.
+
+    Two processes that write the same archive at once do no harm: the first one's stays.
+    """
+    _check(dataset)
+    dataset = dataset.assign_attrs(CONVENTIONS | attributes)
+    dataset["ID"].attrs["cf_role"] = "timeseries_id"
+    dataset["row_size"].attrs["sample_dimension"] = "observation"
+    encoding = {"time": {"units": "seconds since 1970-01-01", "dtype": "int64"}}
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        dataset.to_zarr(partial, encoding=encoding, zarr_format=2, consolidated=True)
+        if not path.exists():
+            os.replace(partial, path)
+    except OSError as error:
+        if not path.exists():
+            raise DataError(f"cannot write the archive {path}: {error}; free space, or set "
+                            "paths.archive to a folder that can be written") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def read(path: Path) -> Archive:
+    """Open an archive lazily.
+
+    Raises
+    ------
+    DataError
+        It cannot be read; the message says to delete it, since it is made again from its source.
+    """
+    try:
+        dataset = xr.open_zarr(path, chunks=None, consolidated=True)
+        _ = [dataset.attrs[name] for name in ("country", "source", "fingerprint")]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"the archive {path} cannot be read ({error}); delete it, it is made again from its source"
+        ) from error
+    return Archive(dataset)
+
+
+def fingerprint(*parts: object) -> str:
+    """Hash anything: bytes as they are, files by content, the rest by its ``repr``."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, Path):
+            with part.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, lambda: hashlib.blake2b()).digest())
+        else:
+            content = part if isinstance(part, bytes) else repr(part).encode()
+            digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()
+
+
+def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Choose the stored type: digital numbers uint16, ``SCL`` uint8, other numbers float32."""
+    if not np.issubdtype(values.dtype, np.number):
+        return values.astype(str)
+    if name == bands.SCENE_CLASS:
+        return np.nan_to_num(values, nan=bands.NO_DATA).astype(np.uint8)
+    if name in bands.STANDARD_NAMES:
+        filled = np.nan_to_num(values, nan=bands.NO_DATA)
+        whole = (filled >= 0) & (filled <= np.iinfo(np.uint16).max) & (filled == np.floor(filled))
+        if whole.all():
+            return filled.astype(np.uint16)
+    return values.astype(np.float32)
+
+
+def _check(dataset: xr.Dataset) -> None:
+    ids = dataset["ID"].to_numpy()
+    if len(np.unique(ids)) != len(ids):
+        raise DataError("an archive's IDs must be unique")
+    sizes = dataset["row_size"].to_numpy()
+    times = dataset["time"].to_numpy()
+    if sizes.sum() != len(times):
+        raise DataError(f"an archive's row sizes sum to {sizes.sum()}, it has {len(times)} rows")
+    starts = np.zeros(len(times) + 1, dtype=bool)
+    starts[np.concatenate([[0], np.cumsum(sizes)])] = True
+    if not ((np.diff(times) >= np.timedelta64(0)) | starts[1:-1]).all():
+        raise DataError("an archive's observations must be sorted by time within each point")

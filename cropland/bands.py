@@ -1,0 +1,169 @@
+"""Sentinel-2 bands, scene classes, spectral indices, and the band sets made of them.
+
+Canonical names are the mission's own: ``B1`` … ``B12``, ``B8A``, ``SCL``. Spectral indices bear their
+spyndex names and are computed from surface reflectance by the formulas of spyndex, the Python face of
+the Awesome Spectral Indices catalogue (Montero et al. 2023, doi:10.1038/s41597-023-02096-0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cropland.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+DIGITAL_NUMBERS_PER_REFLECTANCE = 10_000.0
+NO_DATA = 0
+
+STANDARD_NAMES = {
+    "B1": "A",
+    "B2": "B",
+    "B3": "G",
+    "B4": "R",
+    "B5": "RE1",
+    "B6": "RE2",
+    "B7": "RE3",
+    "B8": "N",
+    "B8A": "N2",
+    "B9": "WV",
+    "B11": "S1",
+    "B12": "S2",
+}
+"""Sentinel-2 L2A band → its name in spyndex formulas."""
+
+SCENE_CLASSES = {
+    0: "no data",
+    1: "saturated or defective",
+    2: "dark area",
+    3: "cloud shadow",
+    4: "vegetation",
+    5: "not vegetated",
+    6: "water",
+    7: "unclassified",
+    8: "cloud, medium probability",
+    9: "cloud, high probability",
+    10: "thin cirrus",
+    11: "snow or ice",
+}
+"""Classes of the scene classification layer (Sen2Cor)."""
+
+UNCLEAR_CLASSES = (0, 1, 3, 8, 9, 10)
+"""Scene classes in which the ground is not seen: what ``series=clear`` drops."""
+
+STATIC = ("Lon", "Lat")
+SCENE_CLASS = "SCL"
+
+
+@dataclass(frozen=True)
+class BandSet:
+    """What is looked at, in the order in which it was named.
+
+    Attributes
+    ----------
+    dynamic : tuple of str
+        Bands, indices and ``SCL``: what changes with time.
+    static : tuple of str
+        Columns that do not, ``Lon`` and ``Lat``.
+    """
+
+    dynamic: tuple[str, ...]
+    static: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> BandSet:
+        """Make a band set of names.
+
+        Raises
+        ------
+        ConfigError
+            A name that is neither a Sentinel-2 band, ``SCL``, ``Lon`` or ``Lat`` nor a spyndex index
+            computable from Sentinel-2.
+        """
+        named = tuple(names)
+        for name in named:
+            if name not in (*STANDARD_NAMES, SCENE_CLASS, *STATIC) and not is_index(name):
+                known = (*STANDARD_NAMES, SCENE_CLASS, *STATIC, *_computable())
+                raise ConfigError(
+                    f"bands.names has {name!r}, which is no Sentinel-2 band, SCL, Lon, Lat or spyndex "
+                    f"index of Sentinel-2; {nearest(name, known)}"
+                )
+        return cls(
+            dynamic=tuple(n for n in named if n not in STATIC),
+            static=tuple(n for n in named if n in STATIC),
+        )
+
+    def measured(self, stored: Iterable[str]) -> tuple[str, ...]:
+        """Name what must be read: what is `stored` as it is, else the bands an index is made of."""
+        have = set(stored)
+        needed: dict[str, None] = {}
+        for name in self.dynamic:
+            needed.update(dict.fromkeys([name] if name in have else _parts(name)))
+        return tuple(needed)
+
+
+def is_index(name: str) -> bool:
+    """Tell whether `name` is a spectral index that Sentinel-2 bands suffice for."""
+    return name in _computable()
+
+
+def index(name: str, bands: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Compute a spectral index.
+
+    Parameters
+    ----------
+    name : str
+        Its spyndex name, e.g. ``NDVI``.
+    bands : mapping of str to ndarray of float32
+        Digital numbers (reflectance × 10,000) by band, NaN where there is none; any one shape.
+
+    Returns
+    -------
+    ndarray of float32
+        The index, same shape; NaN where a band is missing or the formula has no finite value.
+    """
+    import spyndex
+
+    entry = spyndex.indices[name]
+    parameters: dict[str, Any] = {
+        STANDARD_NAMES[band]: values / np.float32(DIGITAL_NUMBERS_PER_REFLECTANCE)
+        for band, values in bands.items()
+        if STANDARD_NAMES[band] in entry.bands
+    }
+    for part in entry.bands:
+        if part in spyndex.constants:
+            parameters[part] = spyndex.constants[part].default
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        values = np.asarray(spyndex.computeIndex(name, parameters), dtype=np.float32)
+    return np.where(np.isfinite(values), values, np.float32(np.nan))
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """Name the Sentinel-2 bands that a band or index is made of."""
+    if not is_index(name):
+        return (name,)
+    import spyndex
+
+    wanted = set(spyndex.indices[name].bands)
+    return tuple(band for band, standard in STANDARD_NAMES.items() if standard in wanted)
+
+
+@cache
+def _computable() -> frozenset[str]:
+    """Name the indices whose every term is a Sentinel-2 band or a constant with a default."""
+    import spyndex
+
+    terms = set(STANDARD_NAMES.values())
+    terms |= {key for key, value in spyndex.constants.items() if value.default is not None}
+    return frozenset(
+        name
+        for name, entry in spyndex.indices.items()
+        if "Sentinel-2" in entry.platforms and terms.issuperset(entry.bands)
+    )

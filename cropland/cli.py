@@ -1,0 +1,69 @@
+"""The border to the shell: runs a script's main function and words what goes wrong in one line."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+
+from cropland.config import keys
+from cropland.errors import CroplandError, nearest
+
+INTERRUPTED = 130
+
+
+def launch(main: Callable[[], Any]) -> None:
+    """Run a ``@hydra.main`` function as a command.
+
+    Errors that a user can mend end in one line on standard error and exit code 1; Ctrl-C and SIGTERM close
+    what is open and end in 130 and 143. With ``HYDRA_FULL_ERROR=1`` every error shows its traceback.
+    """
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    # Hydra words errors in many lines and prints them itself, unless it is asked for all of them.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        main()
+    except (CroplandError, HydraException, OmegaConfBaseException) as error:
+        _abandon("stopped by an error")
+        if wants_traceback:
+            raise
+        raise SystemExit(f"cropland: {in_words(error)}") from error
+    except KeyboardInterrupt as error:
+        _abandon("interrupted")
+        raise SystemExit(INTERRUPTED) from error
+    except BaseException:
+        _abandon("stopped")
+        raise
+
+
+def in_words(error: Exception) -> str:
+    """Word an error of Hydra or OmegaConf in one line, with the nearest valid names."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"unknown {group} {name!r}; {nearest(name, (o for o in error.options))}"
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown:
+        return f"unknown key {unknown[1]!r}; {nearest(unknown[1], [*keys(), 'country'])}"
+    if "Ambiguous value for argument" in text:
+        word = re.search(r"argument '([^']*)'", text)
+        return f"{word[1] if word else text} has several values; add -m to sweep over them"
+    return text
+
+
+def _abandon(reason: str) -> None:
+    """Close a sweep that is open; without one, nothing has been imported that would know of it."""
+    sweep = sys.modules.get("cropland.sweep")
+    if sweep is not None:
+        sweep.abandon(reason)
+
+
+def _terminate(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)

@@ -1,0 +1,346 @@
+"""The schema of ``conf/``: frozen dataclasses, filled and checked before any work starts.
+
+The schema is closed. `load` turns plain containers, as Hydra composes them, into these classes;
+an unknown key, a value of the wrong type or a broken rule is a `ConfigError` of one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
+from functools import cache
+from typing import Any, Literal, get_args, get_type_hints
+
+from pydantic import ConfigDict, StrictBool, StrictInt, TypeAdapter, ValidationError
+
+from cropland.errors import ConfigError, nearest
+
+EVERY_COUNTRY = "all"
+_CLOSED = ConfigDict(extra="forbid")
+_IN_WORDS = {
+    "bool_type": "true or false",
+    "dataclass_type": "a group of keys",
+    "dict_type": "a group of keys",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "string_type": "a text",
+    "tuple_type": "a list, as in [B4,B8]",
+}
+"""What pydantic's kinds of error say was expected."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise a `ConfigError` with `message` unless `condition` holds."""
+    if not condition:
+        raise ConfigError(message)
+
+
+def iso_date(text: str, name: str) -> date:
+    """Read a date written as ``YYYY-MM-DD``; `name` says in the error where it stood."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{name} must be a date like 2020-06-30, got {text!r}") from None
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of longitude and latitude, degrees, edges included."""
+
+    __pydantic_config__ = _CLOSED
+
+    south: float
+    north: float
+    west: float
+    east: float
+
+    def __post_init__(self) -> None:
+        require(
+            -90 <= self.south < self.north <= 90 and -180 <= self.west < self.east <= 180,
+            "a country's box needs -90 <= south < north <= 90 and -180 <= west < east <= 180, got "
+            f"south {self.south}, north {self.north}, west {self.west}, east {self.east}",
+        )
+
+    def __str__(self) -> str:
+        return f"lat {self.south}…{self.north}, lon {self.west}…{self.east}"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The season that a country's labels speak of: ISO dates, both included."""
+
+    __pydantic_config__ = _CLOSED
+
+    start: str
+    end: str
+
+    def __post_init__(self) -> None:
+        require(
+            self.first <= self.last,
+            f"a country's reference must not end ({self.end}) before it starts ({self.start})",
+        )
+
+    @property
+    def first(self) -> date:
+        """First day."""
+        return iso_date(self.start, "reference.start")
+
+    @property
+    def last(self) -> date:
+        """Last day."""
+        return iso_date(self.end, "reference.end")
+
+
+@dataclass(frozen=True)
+class Country:
+    """An area with its own box, reference season and model."""
+
+    __pydantic_config__ = _CLOSED
+
+    name: str
+    title: str
+    box: Box
+    reference: Reference
+
+    def __post_init__(self) -> None:
+        # Names become file and model names: nothing in them may leave the folders they belong to.
+        require(
+            self.name.isidentifier() and self.name != EVERY_COUNTRY,
+            f"a country's name must be letters, digits and underscores and not "
+            f"{EVERY_COUNTRY!r}, got {self.name!r}",
+        )
+
+
+@dataclass(frozen=True)
+class Bands:
+    """A named band set; the names are checked against Sentinel-2 and spyndex in `cropland.bands`."""
+
+    __pydantic_config__ = _CLOSED
+
+    name: str
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        require(len(self.names) > 0, "bands.names is empty; name at least one, e.g. [B4,B8]")
+        twice = sorted({n for n in self.names if self.names.count(n) > 1})
+        require(not twice, f"bands.names has {', '.join(twice)} more than once")
+
+
+@dataclass(frozen=True)
+class Series:
+    """How observations become a series: what is dropped and how far the grid's steps are apart."""
+
+    __pydantic_config__ = _CLOSED
+
+    name: str
+    clear: StrictBool
+    step_days: StrictInt
+
+    def __post_init__(self) -> None:
+        require(self.step_days >= 1, f"series.step_days must be 1 or more, got {self.step_days}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A scikit-learn classifier: the class, its own parameters, and whether features are scaled."""
+
+    __pydantic_config__ = _CLOSED
+
+    name: str
+    target: str
+    scale: StrictBool
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How a candidate is scored: ``kfold``, ``repeated`` or spatial ``blocks``."""
+
+    __pydantic_config__ = _CLOSED
+
+    name: str
+    folds: StrictInt
+    repeats: StrictInt = 1
+    block_km: float | None = None
+
+    def __post_init__(self) -> None:
+        require(self.folds >= 2, f"validation.folds must be 2 or more, got {self.folds}")
+        require(self.repeats >= 1, f"validation.repeats must be 1 or more, got {self.repeats}")
+        require(
+            self.block_km is None or self.block_km > 0,
+            f"validation.block_km must be above 0, got {self.block_km}",
+        )
+
+
+@dataclass(frozen=True)
+class Files:
+    """Exports in the layout of the original study, with their points files beside them."""
+
+    __pydantic_config__ = _CLOSED
+
+    name: Literal["files"]
+    prefix: str
+    labelled: str
+    unlabelled: str
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """The simulated landscape; countries without a profile get the default one."""
+
+    __pydantic_config__ = _CLOSED
+
+    name: Literal["simulated"]
+    margin_days: StrictInt
+    points: StrictInt
+    profiles: dict[str, dict[str, float | bool]]
+
+    def __post_init__(self) -> None:
+        require(self.points >= 2, f"source.points must be 2 or more, got {self.points}")
+        require(self.margin_days >= 0, f"source.margin_days must be >= 0, got {self.margin_days}")
+
+
+Source = Files | Simulated
+"""Where observations come from; told apart by their names."""
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The MLflow store, and the folder of its artifacts where no server decides on it."""
+
+    __pydantic_config__ = _CLOSED
+
+    name: str
+    uri: str
+    artifacts: str | None = None
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Folders, relative to where the command is given."""
+
+    __pydantic_config__ = _CLOSED
+
+    data: str
+    archive: str
+    runs: str
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All of ``conf/train.yaml`` but the country: with one, it makes a candidate."""
+
+    __pydantic_config__ = _CLOSED
+
+    span: StrictInt
+    period: StrictInt | str
+    bands: Bands
+    series: Series
+    model: Model
+    validation: Validation
+    source: Source
+    tracking: Tracking
+    paths: Paths
+    seed: StrictInt
+    n_jobs: StrictInt
+    force: StrictBool
+    parent_run: str | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            self.span >= 1, f"span must be a whole number of weeks, 1 or more, got {self.span}"
+        )
+        if isinstance(self.period, str):
+            iso_date(self.period, "period, where it is not a whole number of months,")
+        require(
+            self.n_jobs == -1 or self.n_jobs >= 1,
+            f"n_jobs must be -1 (all cores) or 1 and more, got {self.n_jobs}",
+        )
+        require(0 <= self.seed < 2**32, f"seed must be between 0 and 2**32 - 1, got {self.seed}")
+
+
+def configuration(composed: Mapping[str, Any]) -> Configuration:
+    """Fill and check the schema of ``conf/train.yaml``.
+
+    Parameters
+    ----------
+    composed : mapping
+        Plain containers: the groups and values of ``conf/train.yaml`` without `country`.
+
+    Returns
+    -------
+    Configuration
+        The checked configuration.
+
+    Raises
+    ------
+    ConfigError
+        Unknown key, value of the wrong type, or a rule between values that does not hold.
+    """
+    values = dict(composed)
+    values["model"] = _model(values.get("model", {}))
+    source = dict(values.get("source", {})).get("name")
+    kinds = {get_args(get_type_hints(kind)["name"])[0]: kind for kind in get_args(Source)}
+    require(source in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")
+    values["source"] = _filled(kinds[source], values["source"], "source.")
+    filled: Configuration = _filled(Configuration, values)
+    return filled
+
+
+def country(values: Mapping[str, Any]) -> Country:
+    """Fill and check the schema of one file of ``conf/country/``."""
+    filled: Country = _filled(Country, values, "country.")
+    return filled
+
+
+def keys(schema: type = Configuration, prefix: str = "") -> Iterator[str]:
+    """Give every dotted key of the schema, for saying which is nearest to a mistyped one."""
+    hints = get_type_hints(schema)
+    for entry in fields(schema):
+        yield prefix + entry.name
+        kind = hints[entry.name]
+        for inner in get_args(kind) or (kind,):
+            if is_dataclass(inner) and isinstance(inner, type):
+                yield from keys(inner, f"{prefix}{entry.name}.")
+
+
+def _model(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Part the house's own keys of a model file from the parameters of its class."""
+    own = {"name": "name", "scale": "scale", "_target_": "target"}
+    return {
+        **{name: values[key] for key, name in own.items() if key in values},
+        "parameters": {key: value for key, value in values.items() if key not in own},
+    }
+
+
+@cache
+def _adapter(schema: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(schema)
+
+
+def _filled(schema: type[Any], values: Mapping[str, Any], prefix: str = "") -> Any:
+    try:
+        return _adapter(schema).validate_python(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, schema, prefix)) from error
+
+
+def _explain(error: ValidationError, schema: type[Any], prefix: str) -> str:
+    """Say the first thing that is wrong with a configuration, in one line."""
+    first = error.errors()[0]
+    # A union adds the name of each member to the place of its error: the key alone is the user's.
+    parts = [str(part) for part in first["loc"] if str(part) not in ("int", "str", "float", "bool")]
+    key = prefix + ".".join(parts)
+    match first["type"]:
+        case "unexpected_keyword_argument":
+            return f"unknown key {key!r}; {nearest(key, keys(schema, prefix))}"
+        case "missing" | "missing_argument":
+            return f"{key} has no value; give it one, as in {key}=…"
+    if key == "period":
+        return f"period must be a whole number of months or a date like 2020-06-30, got {first['input']!r}"
+    expected = _IN_WORDS.get(first["type"])
+    if expected is None:
+        return f"{key}: {first['msg']}"
+    return f"{key} must be {expected}, got {first['input']!r}"

@@ -1,0 +1,59 @@
+"""What goes wrong for a user: one line that says what was expected, what came and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class CroplandError(Exception):
+    """An error that its user can mend; its message is one line and is shown without a traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class ConfigError(CroplandError):
+    """A configuration that cannot be run: an unknown name, a bad value, a broken rule."""
+
+
+class DataError(CroplandError):
+    """A points file, an export or an archive that is not what it should be."""
+
+
+class WindowError(CroplandError):
+    """A window that does not lie inside its archive; a sweep skips it, a single run stops."""
+
+
+class TrackingError(CroplandError):
+    """A tracking store that cannot be reached or used."""
+
+
+def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:
+    """Say which known names are nearest to one that is not known.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    known : iterable of str
+        What there is.
+    show : int
+        How many names to list where none is near.
+
+    Returns
+    -------
+    str
+        A clause such as ``did you mean 'iran'?`` or ``there are: a, b, …``.
+    """
+    names = sorted(set(known))
+    folded = {known_name.lower(): known_name for known_name in names}
+    close = difflib.get_close_matches(name.lower(), folded, n=8, cutoff=0.6)
+    if close:
+        # Swapped letters (NVDI) are the likeliest slip, and difflib does not know them.
+        close.sort(key=lambda found: sorted(found) != sorted(name.lower()))
+        return f"did you mean {' or '.join(repr(folded[c]) for c in close[:3])}?"
+    return f"there are: {', '.join(names[:show])}{', …' if len(names) > show else ''}"

@@ -1,0 +1,135 @@
+"""Points files: read, validated, and parted by country.
+
+Contract of the table that every function here returns: one row a point, columns ``ID`` (str, unique),
+``Lat`` and ``Lon`` (float64, degrees, WGS 84), ``Target`` (int8: 1 cropland, 0 not, -1 unlabelled).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cropland.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from cropland.config import Box, Country
+
+UNLABELLED = -1
+COLUMNS = ("ID", "Lat", "Lon", "Target")
+
+
+def read(path: Path, *, labelled: bool) -> pd.DataFrame:
+    """Read and validate a points file.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV with columns ``ID, Lat, Lon`` and, where `labelled`, ``Target``; others are left aside.
+    labelled : bool
+        Whether the file must bring labels; without, every ``Target`` is -1.
+
+    Raises
+    ------
+    DataError
+        No such file, a missing column, an ID that is empty or there twice, coordinates that are not
+        numbers or out of range, labels other than 0 and 1.
+    """
+    if not path.is_file():
+        raise DataError(f"expected a points file at {path}, there is none; set paths.data to its folder")
+    try:
+        table = pd.read_csv(path, dtype={"ID": str}, keep_default_na=False, na_values=[""])
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as CSV: {error}; save it as UTF-8 CSV") from error
+    wanted = COLUMNS if labelled else COLUMNS[:3]
+    missing = [name for name in wanted if name not in table]
+    if missing:
+        raise DataError(
+            f"{path} needs the columns {', '.join(wanted)}; it has {', '.join(map(str, table.columns))}: "
+            f"add {', '.join(missing)}"
+        )
+    if not labelled:
+        table["Target"] = UNLABELLED
+    return _validated(table, path, labels=(0, 1) if labelled else (UNLABELLED,))
+
+
+def together(tables: Iterable[tuple[Path, pd.DataFrame]]) -> pd.DataFrame:
+    """Put points files in one table; an ID may stand in one file only."""
+    named = list(tables)
+    table = pd.concat([t.assign(file=path.name) for path, t in named], ignore_index=True)
+    twice = table[table["ID"].duplicated(keep=False)]
+    if len(twice):
+        first = twice.iloc[0]["ID"]
+        files = " and ".join(twice.loc[twice["ID"] == first, "file"])
+        raise DataError(f"ID {first} is in {files}; keep each point in one file")
+    return table.drop(columns="file")
+
+
+def inside(table: pd.DataFrame, box: Box) -> pd.DataFrame:
+    """Choose the points within a box, edges included, in their order."""
+    lat, lon = table["Lat"], table["Lon"]
+    chosen = lat.between(box.south, box.north) & lon.between(box.west, box.east)
+    return table[chosen].reset_index(drop=True)
+
+
+def check_labels(targets: np.ndarray, country: Country, folds: int) -> None:
+    """Check that a country's labels can be learnt and validated.
+
+    Raises
+    ------
+    DataError
+        No labelled point, one class only, or a class with fewer points than folds.
+    """
+    counts = [int((targets == label).sum()) for label in (0, 1)]
+    if not sum(counts):
+        raise DataError(
+            f"expected labelled points in the box of {country.name} ({country.box}), found none; "
+            f"check conf/country/{country.name}.yaml and the points file"
+        )
+    if not all(counts):
+        raise DataError(
+            f"{country.name} has labels of one class only ({max(counts)} × {int(counts[1] > 0)}); "
+            f"add points of the other class"
+        )
+    if min(counts) < folds:
+        raise DataError(
+            f"{country.name} has {counts[1]} cropland and {counts[0]} other points, fewer than the "
+            f"{folds} folds of a class; add points or set validation.folds={max(2, min(counts))}"
+        )
+
+
+def _validated(table: pd.DataFrame, path: Path, labels: tuple[int, ...]) -> pd.DataFrame:
+    _refuse(table, table["ID"].isna(), path, "an empty ID", "give each point its own ID")
+    _refuse(table, table["ID"].duplicated(), path, "a duplicate ID", "keep each ID once")
+    for name, limit in (("Lat", 90), ("Lon", 180)):
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        _refuse(
+            table,
+            ~numbers.between(-limit, limit),
+            path,
+            f"a {name} outside -{limit}…{limit}",
+            "write decimal degrees (WGS 84)",
+            name,
+        )
+        table[name] = numbers.astype(np.float64)
+    targets = pd.to_numeric(table["Target"], errors="coerce")
+    _refuse(table, ~targets.isin(labels), path, "a label other than 0 or 1", "mend it", "Target")
+    table["Target"] = targets.astype(np.int8)
+    return table[list(COLUMNS)].copy()
+
+
+def _refuse(
+    table: pd.DataFrame, bad: pd.Series[bool], path: Path, what: str, remedy: str, column: str = "ID"
+) -> None:
+    """Raise a `DataError` that shows the first row of `bad`, if there is one."""
+    if not bad.any():
+        return
+    row = int(np.flatnonzero(bad.to_numpy())[0])
+    others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
+    raise DataError(
+        f"{path} has {what}: {table[column].iloc[row]!r} in line {row + 2}{others}; {remedy}"
+    )

@@ -1,0 +1,147 @@
+"""Progress of a sweep: a ledger that every job writes to, whatever runs it, and what is shown of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cropland.candidate import Outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+LEDGER = "outcomes.jsonl"
+_POLL_SECONDS = 0.2
+_LINE_SECONDS = 10.0
+_ENOUGH = 3
+
+
+class Ledger:
+    """The outcomes of a sweep, one JSON line each, in the order in which they came.
+
+    Jobs append to it from any process on the machine; one write a line keeps lines whole.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / LEDGER
+
+    def append(self, outcome: Outcome) -> None:
+        """Add an outcome."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps(asdict(outcome)) + "\n"
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(file, line.encode())
+        finally:
+            os.close(file)
+
+    def read(self) -> list[Outcome]:
+        """Give all outcomes so far."""
+        if not self.path.exists():
+            return []
+        *lines, _ = self.path.read_text().split("\n")
+        return [Outcome(**json.loads(line)) for line in lines]
+
+
+class Watch:
+    """Shows a ledger as it grows: a bar on a terminal, a line now and then elsewhere.
+
+    Skipped and failed candidates are named as they come. The time left is the mean time of the
+    candidates that were really run × those still to come.
+    """
+
+    def __init__(self, ledger: Ledger, total: int, console: Console) -> None:
+        self._ledger = ledger
+        self._total = total
+        self._console = console
+        self._seen = 0
+        self._ran = 0
+        self._said: set[tuple[str, str]] = set()
+        self._began = self._line_at = time.monotonic()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._bar = Progress(
+            TextColumn("[progress.description]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+            transient=True,
+            refresh_per_second=4,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("candidates", total=total, left="")
+
+    def __enter__(self) -> Watch:
+        """Start watching."""
+        self._bar.start()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Show the last outcomes and stop."""
+        self._stop.set()
+        self._thread.join()
+        self._look()
+        self._bar.stop()
+
+    def _loop(self) -> None:
+        while not self._stop.wait(_POLL_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        outcomes = self._ledger.read()
+        for outcome in outcomes[self._seen :]:
+            self._say(outcome)
+        self._seen = len(outcomes)
+        left = self._left()
+        self._bar.update(self._task, completed=self._seen, left=left)
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._line_at > _LINE_SECONDS:
+            self._line_at = now
+            self._console.print(f"{self._seen}/{self._total} candidates, {left or 'no estimate yet'}")
+
+    def _left(self) -> str:
+        if self._ran < _ENOUGH:
+            return ""
+        seconds = (time.monotonic() - self._began) / self._ran * (self._total - self._seen)
+        return f"about {in_words(seconds)} left"
+
+    def _say(self, outcome: Outcome) -> None:
+        name = f"{outcome.country} span={outcome.span} period={outcome.period} bands={outcome.bands}"
+        if outcome.status == "finished":
+            self._ran += 1
+            if outcome.message and (outcome.country, outcome.message) not in self._said:
+                self._said.add((outcome.country, outcome.message))
+                self._console.print(f"[yellow]note[/] {name}: {escape(outcome.message)}")
+        elif outcome.status == "failed":
+            self._ran += 1
+            self._console.print(f"[red]failed[/] {name}: {escape(outcome.message)}")
+        else:
+            self._console.print(f"[cyan]skipped[/] {name}: {escape(outcome.message)}")
+
+
+def in_words(seconds: float) -> str:
+    """Give a time in the words that its accuracy deserves.
+
+    >>> in_words(7), in_words(130), in_words(8000)
+    ('7 s', '2 min', '2.2 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

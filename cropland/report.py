@@ -1,0 +1,145 @@
+"""What a sweep ends with: the closing table on screen, the note and the figure of its parent run."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from cropland.candidate import Outcome
+
+VARIED = ("window_end", "span", "bands", "series", "model", "validation")
+LABELS = {"window_end": "end of the window", "span": "span (weeks)", "bands": "band set"}
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
+"""Okabe & Ito 2008: told apart by colour-blind readers too."""
+_MARKERS = "osD^vP*X"
+
+
+def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Tabulate the outcomes that have a score, best first; of ties the one with fewest features."""
+    table = pd.DataFrame([vars(outcome) for outcome in outcomes])
+    if table.empty:
+        return table
+    table = table[table["status"].isin(("finished", "already there"))]
+    return table.sort_values(["accuracy", "n_features", "span"], ascending=[False, True, True])
+
+
+def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Choose the best candidate of each country, with ``tried``, how many it was chosen from."""
+    table = scored(outcomes)
+    if table.empty:
+        return table
+    tried = table.groupby("country")["accuracy"].size().rename("tried")
+    return table.drop_duplicates("country").join(tried, on="country").sort_values("country")
+
+
+def closing_table(outcomes: Sequence[Outcome]) -> Table:
+    """Draw the best candidate of each country for the screen."""
+    table = Table(title="Best candidate of each country", title_justify="left")
+    for name in ("country", "accuracy", "± s.e.", "span", "window end", "bands", "model", "features", "of"):
+        table.add_column(name, justify="right" if name in ("accuracy", "± s.e.", "span", "of") else "left")
+    for row in best(outcomes).itertuples():
+        table.add_row(
+            row.country,
+            f"{row.accuracy:.3f}",
+            f"{row.accuracy_se:.3f}",
+            f"{row.span} w",
+            f"{row.window_end} ({_period(row.period)})",
+            row.bands,
+            row.model,
+            str(row.n_features),
+            str(row.tried),
+        )
+    return table
+
+
+def note(outcomes: Sequence[Outcome]) -> str:
+    """Write the description of a parent run, in Markdown."""
+    lines = [
+        "| country | accuracy ± s.e. | span | window end | bands | model | tried |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.country} | {row.accuracy:.3f} ± {row.accuracy_se:.3f} | {row.span} weeks "
+        f"| {row.window_end} | {row.bands} | {row.model} | {row.tried} |"
+        for row in best(outcomes).itertuples()
+    ]
+    counts = pd.Series([outcome.status for outcome in outcomes]).value_counts()
+    said = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return "\n".join([*lines, "", f"Candidates: {said}. The best of many is optimistic about itself."])
+
+
+def figure(outcomes: Sequence[Outcome]) -> bytes | None:
+    """Draw accuracy against what was varied, a panel a country.
+
+    Returns
+    -------
+    bytes or None
+        A PNG; None where nothing was varied. The first two of `VARIED` that were make the axis and the
+        lines; over any others the best is drawn.
+    """
+    table = scored(outcomes)
+    varied = [name for name in VARIED if not table.empty and _varies(table, name)]
+    if not varied:
+        return None
+    from matplotlib.figure import Figure
+
+    x, by = varied[0], (varied[1] if len(varied) > 1 else None)
+    countries = sorted(table["country"].unique())
+    drawing = Figure(figsize=(3.6 * len(countries) + 0.8, 3.6), dpi=120, layout="constrained")
+    panels = drawing.subplots(1, len(countries), sharey=True, squeeze=False)[0]
+    for panel, name in zip(panels, countries, strict=True):
+        _draw(panel, table[table["country"] == name], x, by)
+        panel.set_title(name.capitalize(), loc="left")
+        panel.set_xlabel(LABELS.get(x, x))
+    panels[0].set_ylabel("accuracy, cross-validated")
+    handles, labels = panels[0].get_legend_handles_labels()
+    if by:
+        drawing.legend(
+            handles, labels, title=LABELS.get(by, by), loc="outside lower center", ncols=min(5, len(labels))
+        )
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _varies(table: pd.DataFrame, name: str) -> bool:
+    """Tell whether some country has more than one value of a column."""
+    return bool((table.groupby("country")[name].nunique() > 1).any())
+
+
+def _draw(panel: Axes, table: pd.DataFrame, x: str, by: str | None) -> None:
+    """Draw one country: a line for each value of `by`, with a bar of one standard error."""
+    groups = table.groupby(by) if by else [("", table)]
+    for number, (value, lines) in enumerate(groups):
+        line = lines.drop_duplicates(x).sort_values(x)  # best first, so the best of each x stays
+        at = pd.to_datetime(line[x]) if x == "window_end" else line[x]
+        panel.errorbar(
+            at,
+            line["accuracy"],
+            yerr=line["accuracy_se"],
+            label=str(value),
+            color=PALETTE[number % len(PALETTE)],
+            marker=_MARKERS[number % len(_MARKERS)],
+            markersize=4,
+            linewidth=1.4,
+            elinewidth=0.8,
+            capsize=2,
+        )
+    panel.grid(axis="y", color="0.9", linewidth=0.8)
+    panel.spines[["top", "right"]].set_visible(False)
+    if x in ("bands", "model", "window_end"):
+        panel.tick_params(axis="x", labelrotation=35)
+    if x == "span":
+        panel.set_xticks(sorted(table["span"].unique()))
+
+
+def _period(period: str) -> str:
+    return f"{int(period):+d} months" if period.lstrip("+-").isdigit() else "as given"

@@ -1,0 +1,58 @@
+"""Sources fill archives.
+
+Each module here is a source and has two functions: ``inputs``, all that decides an archive's content, and
+``fill``, which makes it: the ragged dataset of `cropland.archive` with the days that it covers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cropland import archive, bands, points
+from cropland.sources import files, simulated
+
+if TYPE_CHECKING:
+    from cropland.archive import Archive
+    from cropland.config import Country, Paths, Source
+
+_FILLERS = {"files": files, "simulated": simulated}
+_SHARED_CODE = (archive, bands, points)
+_OPEN: dict[str, Archive] = {}
+
+
+def archive_of(source: Source, paths: Paths, country: Country) -> Archive:
+    """Open the archive of a country, filling it first where it must be; a process opens each once.
+
+    The name of an archive holds its fingerprint, a hash of all that decides its content (inputs,
+    settings, the code that reads them): where one of these has changed, a new archive is made.
+
+    Raises
+    ------
+    DataError
+        There is nothing to make it from, or what there is cannot be read.
+    """
+    key = repr((source, paths.data, paths.archive, country))
+    if key not in _OPEN:
+        path, mark = _place(source, paths, country)
+        if not path.exists():
+            dataset = _FILLERS[source.name].fill(source, paths, country)
+            archive.write(
+                dataset,
+                path,
+                {"source": source.name, "country": country.name, "fingerprint": mark},
+            )
+        _OPEN[key] = archive.read(path)
+    return _OPEN[key]
+
+
+def is_filled(source: Source, paths: Paths, country: Country) -> bool:
+    """Tell whether the archive is there already, so that opening it takes no time."""
+    return _place(source, paths, country)[0].exists()
+
+
+def _place(source: Source, paths: Paths, country: Country) -> tuple[Path, str]:
+    filler = _FILLERS[source.name]
+    code = [Path(module.__file__) for module in (*_SHARED_CODE, filler) if module.__file__]
+    mark = archive.fingerprint(*code, *filler.inputs(source, paths, country))
+    return Path(paths.archive) / source.name / f"{country.name}-{mark[:12]}.zarr", mark

@@ -1,0 +1,168 @@
+"""Observations of a simulated country: the synthetic landscape seen by Sentinel-2.
+
+The dataset that `observations` returns is a CF contiguous ragged array of time series:
+
+=============  ===============  ==============  ======================================
+variable       dimension        dtype           meaning
+=============  ===============  ==============  ======================================
+``ID``         point            str             ``ID_`` and 12 characters A-Z, 0-9
+``Lat, Lon``   point            float64         degrees
+``Target``     point            int8            1 cropland, 0 other, -1 unlabelled
+``row_size``   point            int32           number of observations of the point
+``time``       observation      datetime64[s]   UTC, ascending within a point
+``B2 … B12``   observation      uint16          reflectance × 10,000; 0 is no data
+``SCL``        observation      uint8           scene class of Sen2Cor
+=============  ===============  ==============  ======================================
+
+The observations of a point are contiguous and in the order of the points.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from cropland.errors import DataError
+from cropland.sources.atmosphere import digital_numbers, seen_through, sky
+from cropland.sources.hashing import Draw, Float, Hash, hashed, uniform
+from cropland.sources.landscape import Landscape
+from cropland.sources.overpasses import Overpasses, overpasses, visible
+from cropland.sources.scenes import scene_classes
+from cropland.sources.spectra import BANDS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cropland.config import Country
+    from cropland.sources.profile import Profile
+
+BLOCK = 100
+"""Points simulated at once: few enough for their rows to stay in the processor's cache."""
+MOST_CANDIDATES = 1_000_000
+_SIGNS = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+
+
+def observations(
+    country: Country,
+    profile: Profile,
+    *,
+    points: int = 500,
+    margin_days: int = 365,
+    seed: int = 2023,
+) -> xr.Dataset:
+    """Return the observations of a simulated country: the same bytes for the same arguments.
+
+    Parameters
+    ----------
+    country
+        Its name (which selects the landscape), box and reference season.
+    profile
+        Climate, cropping and difficulty.
+    points
+        Number of labelled points, and of unlabelled ones; half of each are cropland.
+    margin_days
+        Days observed before and after the reference season.
+    seed
+        Selects landscape, weather and points.
+
+    Returns
+    -------
+    Dataset
+        A ragged array as described at the top of this module.
+    """
+    land = Landscape.of(country, profile, seed)
+    located = draw_points(country, land, points)
+    lon, lat = located["Lon"].to_numpy(), located["Lat"].to_numpy()
+    start, end = np.array([country.reference.start, country.reference.end], "datetime64[D]")
+    first_day, last_day = int(start.astype(int)) - margin_days, int(end.astype(int)) + margin_days
+    passes = overpasses(land, *land.metres(lon, lat), first_day, last_day)
+    blocks = [
+        observe(land, passes, lon[i : i + BLOCK], lat[i : i + BLOCK])
+        for i in range(0, len(lon), BLOCK)
+    ]
+    columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    row_size = ("point", columns.pop("row_size"))
+    rows = {name: ("observation", values) for name, values in columns.items()}
+    return located.assign({"row_size": row_size, **rows})
+
+
+def observe(land: Landscape, passes: Overpasses, lon: Float, lat: Float) -> dict[str, NDArray[Any]]:
+    """Return what overpasses see at locations in degrees, ordered by location and time.
+
+    The columns are those of the dataset above: ``row_size`` has shape ``(location,)``, the others
+    ``(observation,)``.
+    """
+    x, y = land.metres(lon, lat)
+    seen = visible(passes, x, y)
+    where, image = np.nonzero(seen)
+    cover = land.cover(lon, lat)
+    day, datatake = passes.day[image], passes.datatake[image]
+    above = sky(land.profile, datatake, land.day_of_year(day), x[where], y[where])
+    reflectance = seen_through(land.reflectance(cover, where, day), above, datatake)
+    pixel = cover.pixel[where]
+    sample = hashed(pixel, datatake)
+    copy = hashed(sample, passes.tile[image])
+    return {
+        "row_size": seen.sum(axis=1, dtype=np.int32),
+        "time": passes.time[image].astype("datetime64[s]"),
+        **dict(zip(BANDS, digital_numbers(reflectance, sample, copy), strict=True)),
+        "SCL": scene_classes(reflectance, above, pixel, copy),
+    }
+
+
+def draw_points(country: Country, land: Landscape, points: int) -> xr.Dataset:
+    """Return labelled points and as many unlabelled ones, each half cropland, in random order."""
+    lon, lat, truth = _candidates(country, land, points)
+    half = points // 2
+    cropped, other = np.flatnonzero(truth), np.flatnonzero(~truth)
+    labelled = np.concatenate([cropped[:half], other[: points - half]])
+    unlabelled = np.concatenate([cropped[half : 2 * half], other[points - half :][: points - half]])
+
+    mistakes = round(land.profile.label_noise * points)
+    label = truth.astype(np.int8)
+    label[_shuffled(labelled, land.seed, Draw.MISTAKE)[:mistakes]] ^= 1
+    target = np.full(len(truth), -1, np.int8)
+    target[labelled] = label[labelled]
+
+    chosen = _shuffled(np.concatenate([labelled, unlabelled]), land.seed, Draw.ORDER)
+    columns = {
+        "ID": _identifiers(hashed(land.seed, Draw.NAME, chosen)),
+        "Lat": lat[chosen],
+        "Lon": lon[chosen],
+        "Target": target[chosen],
+    }
+    return xr.Dataset({name: ("point", values) for name, values in columns.items()})
+
+
+def _candidates(
+    country: Country, land: Landscape, points: int
+) -> tuple[Float, Float, NDArray[np.bool_]]:
+    """Return longitudes, latitudes and truth of places in the box, enough of both classes."""
+    box = country.box
+    count = 4 * points
+    while count <= MOST_CANDIDATES:
+        draw = np.arange(count)
+        across = uniform(land.seed, Draw.LONGITUDE, draw).astype(np.float64)
+        up = uniform(land.seed, Draw.LATITUDE, draw).astype(np.float64)
+        lon = box.west + across * (box.east - box.west)
+        lat = box.south + up * (box.north - box.south)
+        truth = land.cropland(lon, lat)
+        if points < min(truth.sum(), (~truth).sum()):
+            return lon, lat, truth
+        count *= 4
+    raise DataError(
+        f"simulated {country.name}: expected {points} places in the box of each class, cropland "
+        f"and other, but there are not so many among {count // 4}; ask for fewer source.points, or "
+        f"change cultivated or fallow in its profile"
+    )
+
+
+def _shuffled(items: NDArray[np.intp], seed: int, draw: Draw) -> NDArray[np.intp]:
+    return items[np.argsort(hashed(seed, draw, items))]
+
+
+def _identifiers(hashes: Hash) -> NDArray[np.str_]:
+    digits = hashes[:, None] // np.uint64(36) ** np.arange(12, dtype=np.uint64) % np.uint64(36)
+    return np.array(["ID_" + "".join(signs) for signs in _SIGNS[digits]])

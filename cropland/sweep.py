@@ -1,0 +1,278 @@
+"""Sweeps: the Hydra callback that surrounds jobs with a parent run, checks, progress and a report.
+
+In the process that the user started, `SweepCallback` checks every job before the first one starts, makes
+the archives and the parent run, watches the ledger, and closes with a table. In whatever process a job
+runs, `run_job` runs its candidates and writes their outcomes to the ledger.
+"""
+
+from __future__ import annotations
+
+import gc
+import shlex
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, open_dict
+
+from cropland import composition
+from cropland.errors import ConfigError, CroplandError, WindowError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cropland.candidate import Candidate, Outcome
+    from cropland.composition import Job
+    from cropland.progress import Ledger
+    from cropland.tracking import Store
+
+_WHERE = ("source", "paths.", "tracking")
+_NAME_LENGTH = 80
+
+
+def run_job(job: Job, run_folder: str) -> None:
+    """Run the candidates of a job, one country after the other."""
+    from cropland import experiment
+    from cropland.candidate import Candidate
+    from cropland.progress import Ledger
+
+    ledger = Ledger(Path(run_folder))
+    store = _store(job)
+    for country in job.countries:
+        ledger.append(experiment.run(Candidate(job.configuration, country), store))
+
+
+class SweepCallback(Callback):
+    """Hydra's hooks. It has no state of its own: launchers send callbacks to their workers."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Begin a run of one job."""
+        with _answering():
+            job = composition.job(config, config.hydra)
+            parent = begin([job], Path(config.hydra.run.dir), list(config.hydra.overrides.task))
+            with open_dict(config):
+                config.parent_run = parent
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Begin a sweep."""
+        with _answering():
+            jobs = composition.jobs(config)
+            parent = begin(jobs, Path(config.hydra.sweep.dir), list(config.hydra.overrides.task))
+            config.hydra.overrides.task.append(f"++parent_run={parent}")
+
+    def on_run_end(self, config: DictConfig, **_: Any) -> None:
+        """End a run."""
+        with _answering():
+            end()
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """End a sweep."""
+        with _answering():
+            end()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A sweep under way, in the process that the user started."""
+
+    store: Store
+    parent_run: str
+    name: str
+    where: list[str]
+    link: str
+    ledger: Ledger
+    console: Console
+    watching: ExitStack
+
+
+_sessions: list[Session] = []
+
+
+def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> str:
+    """Check all jobs, make what they need, and open the parent run.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        All of the sweep.
+    folder : Path
+        Where the ledger goes.
+    words : sequence of str
+        The overrides that the user gave.
+
+    Returns
+    -------
+    str
+        Id of the parent run.
+
+    Raises
+    ------
+    CroplandError
+        Whatever can be known to be wrong before any work.
+    """
+    _check_alike(jobs)
+    with _quick_imports():
+        from rich.console import Console
+
+        from cropland import tracking
+        from cropland.candidate import Candidate
+        from cropland.progress import Ledger, Watch
+
+        candidates = [Candidate(job.configuration, land) for job in jobs for land in job.countries]
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        _check(candidates, console)
+        store = _store(jobs[0])
+    closed = store.close_orphans()
+    if closed:
+        console.print(f"closed {closed} runs that a killed process had left RUNNING")
+    where = [word for word in words if word.startswith(_WHERE)]
+    name = _name([word for word in words if word not in where])
+    parent = store.start(name, tracking.code_tags() | {"command": shlex.join(sys.argv)})
+    ledger = Ledger(folder)
+    watching = ExitStack()
+    watching.enter_context(Watch(ledger, len(candidates), console))
+    link = tracking.link(jobs[0].configuration.tracking, store.experiment_id)
+    session = Session(store, parent.info.run_id, name, where, link, ledger, console, watching)
+    _sessions.append(session)
+    return str(parent.info.run_id)
+
+
+def end() -> None:
+    """Close the parent run with its report, and leave with exit code 1 where a candidate failed."""
+    from cropland import report
+
+    session = _sessions.pop()
+    session.watching.close()
+    outcomes = session.ledger.read()
+    files: dict[str, str | bytes] = {"outcomes.csv": report.scored(outcomes).to_csv(index=False)}
+    picture = report.figure(outcomes)
+    if picture:
+        files["accuracy.png"] = picture
+    for file, content in files.items():
+        (session.ledger.path.parent / file).write_bytes(
+            content if isinstance(content, bytes) else content.encode()
+        )
+    failed = any(outcome.status == "failed" for outcome in outcomes)
+    session.store.report(
+        session.parent_run, report.note(outcomes), files, status="FAILED" if failed else "FINISHED"
+    )
+    _close_on_screen(session, outcomes)
+    if failed:
+        raise SystemExit("cropland: some candidates failed, see above; their runs hold the tracebacks")
+
+
+def abandon(reason: str) -> None:
+    """Close what is open when a sweep ends before its end: the parent and what runs below it."""
+    while _sessions:
+        session = _sessions.pop()
+        session.watching.close()
+        finished = sum(outcome.status == "finished" for outcome in session.ledger.read())
+        session.store.close_children(session.parent_run, reason)
+        session.store.close(session.parent_run, reason)
+        session.console.print(
+            f"{reason}; {finished} candidates finished in this run are kept. Give the same command again "
+            f"to go on."
+        )
+
+
+def _check(candidates: Sequence[Candidate], console: Console) -> None:
+    """Check what can be known before any work; archives that are not there are made for it."""
+    from cropland import estimator, sources
+
+    for candidate in candidates:
+        _ = candidate.band_set, candidate.window
+    seen: set[object] = set()
+    outside: list[WindowError] = []
+    for candidate in candidates:
+        chosen, country = candidate.configuration, candidate.country
+        if not sources.is_filled(chosen.source, chosen.paths, country):
+            console.print(f"making the archive of {country.name} (source={chosen.source.name}) …")
+        archive = sources.archive_of(chosen.source, chosen.paths, country)
+        key = repr((chosen.bands, chosen.series, chosen.validation, chosen.model, country.name))
+        if key not in seen:
+            seen.add(key)
+            candidate.check(archive)
+            estimator.build(chosen.model, chosen.seed)
+        try:
+            candidate.window.check_inside(archive)
+        except WindowError as error:
+            outside.append(error)
+    if len(outside) == len(candidates):
+        raise outside[0]
+
+
+def _check_alike(jobs: Sequence[Job]) -> None:
+    """Refuse to sweep over what a whole sweep has one of."""
+    for group in ("source", "tracking", "paths"):
+        if len({repr(getattr(job.configuration, group)) for job in jobs}) > 1:
+            raise ConfigError(f"{group} cannot be swept; give one command for each")
+
+
+def _close_on_screen(session: Session, outcomes: Sequence[Outcome]) -> None:
+    """Print the best of each country, where to look, and what to do next."""
+    from rich.console import Console
+
+    from cropland import report
+
+    # Piped output has no width of its own; a table of nine columns needs about this much.
+    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    best = report.best(outcomes)
+    counts = Counter(outcome.status for outcome in outcomes)
+    if len(best):
+        screen.print(report.closing_table(outcomes))
+    screen.print(f"{len(outcomes)} candidates: " + ", ".join(f"{n} {s}" for s, n in counts.items()))
+    screen.print(
+        f"in MLflow: experiment {session.store.experiment}, run {session.name!r}; look: make ui, then "
+        f"{session.link}",
+        soft_wrap=True,
+    )
+    if len(best):
+        row = best.iloc[0]
+        words = [*session.where, f"country={row.country}", f"span={row.span}", f"period={row.period}"]
+        words += [f"bands={row.bands}", f"model={row.model}", "validation=blocks"]
+        screen.print(
+            f"next, does it hold in places it has not seen? python scripts/train.py {shlex.join(words)}",
+            soft_wrap=True,
+        )
+
+
+def _store(job: Job) -> Store:
+    from cropland import tracking
+
+    chosen = job.configuration
+    return tracking.open_store(chosen.tracking, tracking.experiment_of(chosen.source.name))
+
+
+def _name(words: Sequence[str]) -> str:
+    """Name a parent run by what its user chose."""
+    name = " ".join(word for word in words if word != "country=all") or "defaults"
+    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Stop on an error: Hydra would turn it into a warning and go on."""
+    try:
+        yield
+    except CroplandError as error:
+        raise SystemExit(f"cropland: {error}") from error
+    except Exception as error:
+        traceback.print_exc()
+        raise SystemExit(1) from error
+
+
+@contextmanager
+def _quick_imports() -> Iterator[None]:
+    """Keep the garbage collector out of imports: it costs them 15 % and finds nothing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()

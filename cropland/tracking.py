@@ -1,0 +1,301 @@
+"""Runs in MLflow: opening the store, writing a candidate in few calls, finding what is already done."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+import traceback
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cropland.errors import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+    from cropland.config import Tracking
+
+IDENTITY = "identity"
+HOST = "host"
+PROCESS = "process"
+CLOSED = "closed"
+PARENT = "mlflow.parentRunId"
+NAME = "mlflow.runName"
+NOTE = "mlflow.note.content"
+SECONDS_TO_ANSWER = 5
+VIEW = "best"
+"""Key of the UI view that every experiment is given: candidates by accuracy, what was varied beside it."""
+_NOTES = {
+    "cropland": "Cropland candidates on real observations.",
+    "cropland-simulated": "Candidates on the **simulated** landscape: nothing here speaks of a real country.",
+}
+_INHERITED = ("mlflow.user", "mlflow.source.name", "mlflow.source.type", "mlflow.source.git.commit", "git_dirty")
+
+
+@dataclass
+class Record:
+    """What a candidate leaves behind, filled while it runs and written in one batch.
+
+    Attributes
+    ----------
+    run_id : str
+        Its MLflow run.
+    params : dict of str to object
+        What it was run with.
+    metrics : dict of str to float
+        Its scores.
+    steps : dict of str to int
+        Step of a metric, where it is not 0.
+    series : dict of str to sequence of float
+        Metrics with a value at each step from 0, such as one for each fold.
+    files : dict of str to str
+        Text artifacts by file name.
+    """
+
+    run_id: str
+    params: dict[str, object] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+    series: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Store:
+    """An experiment of an MLflow store, open for one process."""
+
+    client: MlflowClient
+    experiment_id: str
+    experiment: str
+
+    def finished(self, identity: str) -> Run | None:
+        """Give the finished run of an identity, if there is one."""
+        found = self.client.search_runs(
+            [self.experiment_id],
+            filter_string=f"tags.{IDENTITY} = '{identity}' and attributes.status = 'FINISHED'",
+            max_results=1,
+        )
+        return found[0] if found else None
+
+    def start(self, name: str, tags: Mapping[str, str]) -> Run:
+        """Create a run that is RUNNING and says which process runs it."""
+        owner = {HOST: socket.gethostname(), PROCESS: process_mark(os.getpid())}
+        return self.client.create_run(
+            self.experiment_id, run_name=name, tags={NAME: name, **owner, **tags}
+        )
+
+    @contextmanager
+    def candidate(self, name: str, tags: Mapping[str, str], parent: str | None) -> Iterator[Record]:
+        """Run a candidate: FINISHED at the end, FAILED with its traceback, KILLED by Ctrl-C."""
+        inherited = inherited_tags(self.client, parent) | ({PARENT: parent} if parent else {})
+        run = self.start(name, {**inherited, **tags})
+        record = Record(run.info.run_id)
+        status = "FINISHED"
+        try:
+            yield record
+        except Exception:
+            status = "FAILED"
+            record.files["traceback.txt"] = traceback.format_exc()
+            raise
+        except BaseException:
+            status = "KILLED"
+            raise
+        finally:
+            self._write(record, run.info.artifact_uri)
+            self.client.set_terminated(record.run_id, status=status)
+
+    def _write(self, record: Record, artifact_uri: str) -> None:
+        from mlflow.entities import Metric, Param
+
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(key, value, now, record.steps.get(key, 0)) for key, value in record.metrics.items()
+        ]
+        for key, values in record.series.items():
+            metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
+        params = [Param(key, str(value)) for key, value in record.params.items()]
+        self.client.log_batch(record.run_id, metrics=metrics, params=params)
+        log_files(artifact_uri, record.files)
+
+    def report(
+        self, run_id: str, note: str, files: Mapping[str, str | bytes], *, status: str
+    ) -> None:
+        """End a parent run with its description and artifacts."""
+        self.client.set_tag(run_id, NOTE, note)
+        log_files(self.client.get_run(run_id).info.artifact_uri, files)
+        self.client.set_terminated(run_id, status=status)
+
+    def close_orphans(self) -> int:
+        """Close, as KILLED, the runs of this host whose process is gone; say how many there were."""
+        host = socket.gethostname()
+        closed = 0
+        while page := [
+            run
+            for run in self.client.search_runs(
+                [self.experiment_id],
+                filter_string=f"attributes.status = 'RUNNING' and tags.{HOST} = '{host}'",
+                max_results=1000,
+            )
+            if not is_alive(run.data.tags.get(PROCESS, ""))
+        ]:
+            for run in page:
+                self.close(run.info.run_id, "its process was gone at the next start")
+            closed += len(page)
+        return closed
+
+    def close_children(self, parent: str, reason: str) -> None:
+        """Close, as KILLED, what still runs below a parent run."""
+        running = f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'"
+        for run in self.client.search_runs([self.experiment_id], filter_string=running):
+            self.close(run.info.run_id, reason)
+
+    def close(self, run_id: str, reason: str) -> None:
+        """Close a run as KILLED and say why."""
+        self.client.set_tag(run_id, CLOSED, reason)
+        self.client.set_terminated(run_id, status="KILLED")
+
+
+@cache
+def open_store(tracking: Tracking, experiment: str) -> Store:
+    """Open an experiment of the tracking store, making both where they are not there.
+
+    Raises
+    ------
+    TrackingError
+        The server does not answer, or the store cannot be opened.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    if tracking.uri.startswith(("http://", "https://")):
+        _check_answers(tracking.uri)
+    elif tracking.uri.startswith("sqlite:///"):
+        Path(tracking.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        client = MlflowClient(tracking.uri)
+        found = client.get_experiment_by_name(experiment)
+        if found is not None and found.lifecycle_stage == "deleted":
+            raise TrackingError(
+                f"experiment {experiment!r} is deleted in {tracking.uri}; restore it there, or delete it "
+                f"for good with `mlflow gc`"
+            )
+        number = found.experiment_id if found else _create(client, tracking, experiment)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrackingError(
+            f"the tracking store {tracking.uri} cannot be opened ({reason}); check tracking.uri"
+        ) from error
+    return Store(client, number, experiment)
+
+
+def experiment_of(source: str) -> str:
+    """Name the experiment of a source: real and simulated never mix."""
+    return "cropland-simulated" if source == "simulated" else "cropland"
+
+
+def process_mark(pid: int) -> str:
+    """Mark a process so that a later one with the same number is not taken for it."""
+    import psutil
+
+    return f"{pid}@{psutil.Process(pid).create_time():.2f}"
+
+
+def is_alive(mark: str) -> bool:
+    """Tell whether the process of a mark still runs on this host."""
+    import psutil
+
+    try:
+        return process_mark(int(mark.partition("@")[0])) == mark
+    except (psutil.Error, ValueError):
+        return False
+
+
+@cache
+def code_tags() -> dict[str, str]:
+    """Give MLflow's own tags of user, source and git commit, and whether the work tree is dirty."""
+    from mlflow.tracking.context.registry import resolve_tags
+
+    tags = {key: str(value) for key, value in resolve_tags().items()}
+    try:
+        changes = subprocess.run(
+            ["git", "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10
+        )
+        tags["git_dirty"] = str(bool(changes.stdout.strip())).lower()
+    except (OSError, subprocess.SubprocessError):
+        tags["git_dirty"] = "unknown"
+    return tags
+
+
+@cache
+def inherited_tags(client: MlflowClient, parent: str | None) -> dict[str, str]:
+    """Give the tags that a child takes from its parent: a worker's own would name the worker."""
+    tags = client.get_run(parent).data.tags if parent else code_tags()
+    return {key: tags[key] for key in _INHERITED if key in tags}
+
+
+def log_files(artifact_uri: str, files: Mapping[str, str | bytes]) -> None:
+    """Store text and binary artifacts of a run, all in one go."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    if not files:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            data = content if isinstance(content, bytes) else content.encode()
+            (Path(folder) / name).write_bytes(data)
+        get_artifact_repository(artifact_uri).log_artifacts(folder)
+
+
+def link(tracking: Tracking, experiment_id: str) -> str:
+    """Give the address of the candidates' view in the UI; for a local store, that of ``make ui``."""
+    server = tracking.uri if tracking.uri.startswith("http") else "http://127.0.0.1:5000"
+    query = f"workflowType=machine_learning&viewStateShareKey={VIEW}"
+    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
+
+
+def _create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
+    location: str | None = None
+    if tracking.artifacts is not None:
+        location = (Path(tracking.artifacts) / experiment).resolve().as_uri()
+    columns = [f"params.`{name}`" for name in ("country", "span", "period", "bands", "model")]
+    columns += [f"metrics.`{name}`" for name in ("accuracy", "accuracy_se", "f1", "roc_auc")]
+    view = {
+        "orderByKey": "metrics.`accuracy`",
+        "orderByAsc": False,
+        "selectedColumns": columns,
+        "columnOrder": columns,
+        "runsHiddenMode": "SHOW_ALL",
+    }
+    tags = {
+        NOTE: _NOTES[experiment],
+        "mlflow.experimentKind": "custom_model_development",
+        f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
+    }
+    return client.create_experiment(experiment, artifact_location=location, tags=tags)
+
+
+def _check_answers(uri: str) -> None:
+    try:
+        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SECONDS_TO_ANSWER).close()
+    except urllib.error.HTTPError:
+        return  # it answers, if only to ask who we are
+    except (OSError, ValueError) as error:
+        raise TrackingError(
+            f"the tracking server {uri} does not answer ({error}); start it, mend tracking.uri, or use "
+            f"tracking=local"
+        ) from error

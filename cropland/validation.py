@@ -1,0 +1,218 @@
+"""Validation: splitters, and cross-validation that ends in `Scores`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, recall_score, roc_auc_score
+from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
+
+from cropland.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from cropland.config import Validation
+    from cropland.estimator import Classifier
+
+KILOMETRES_PER_DEGREE = 111.195
+"""Of a great circle, mean Earth radius 6371.0 km."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What cross-validation says of a candidate.
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of out-of-fold predictions that are right.
+    accuracy_se : float
+        Its standard error, over points, or over spatial blocks where these were left out whole.
+    accuracy_cropland, accuracy_other : float
+        Share of each class's points that are right (recall).
+    f1, roc_auc, brier : float
+        Of the class cropland, from out-of-fold predictions; the mean over repeats.
+    accuracy_fold : tuple of float
+        Accuracy of each fold, in their order.
+    fit_seconds : float
+        Time to fit and predict one fold, the mean.
+    out_of_fold : xarray.Dataset
+        ``probability`` of cropland, ``label`` and ``fold`` by (sample, repeat), with the samples'
+        ``ID`` and ``Target``.
+    """
+
+    accuracy: float
+    accuracy_se: float
+    accuracy_cropland: float
+    accuracy_other: float
+    f1: float
+    roc_auc: float
+    brier: float
+    accuracy_fold: tuple[float, ...]
+    fit_seconds: float
+    out_of_fold: xr.Dataset
+
+
+def cross_validate(
+    classifier: Classifier, features: xr.DataArray, validation: Validation, *, seed: int, n_jobs: int = 1
+) -> Scores:
+    """Score a classifier by cross-validation.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Unfitted; each fold fits a clone of its own.
+    features : xarray.DataArray
+        Labelled samples, as `cropland.features.labelled` gives them.
+    validation : Validation
+        How they are split.
+    seed : int
+        Decides the folds.
+    n_jobs : int
+        Folds fitted at once, in threads; the numbers do not depend on it.
+
+    Raises
+    ------
+    DataError
+        Fewer spatial blocks than folds, or a fold that leaves one class only.
+    """
+    x, y = features.to_numpy(), features["Target"].to_numpy()
+    groups = blocks(features, validation.block_km) if validation.block_km else np.arange(len(y))
+    folds = list(splits(y, groups, validation, seed))
+    fitted = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(_fold)(clone(classifier), x, y, train, test) for train, test in folds
+    )
+    probability = np.empty((len(y), validation.repeats), dtype=np.float64)
+    fold = np.empty(probability.shape, dtype=np.int16)
+    for number, ((_, test), (predicted, _)) in enumerate(zip(folds, fitted, strict=True)):
+        repeat = number // validation.folds
+        probability[test, repeat] = predicted
+        fold[test, repeat] = number
+    out_of_fold = xr.Dataset(
+        {
+            "probability": (("sample", "repeat"), probability),
+            "label": (("sample", "repeat"), (probability > 0.5).astype(np.int8)),
+            "fold": (("sample", "repeat"), fold),
+        },
+        coords={name: ("sample", features[name].to_numpy()) for name in ("ID", "Target")},
+    )
+    return summarise(out_of_fold, groups, fit_seconds=float(np.mean([took for _, took in fitted])))
+
+
+def summarise(
+    out_of_fold: xr.Dataset, groups: NDArray[np.int64], *, fit_seconds: float
+) -> Scores:
+    """Turn out-of-fold predictions into scores; `groups` are the units that are independent."""
+    y = out_of_fold["Target"].to_numpy()
+    labels = out_of_fold["label"].to_numpy().T
+    probabilities = out_of_fold["probability"].to_numpy().T
+    fold = out_of_fold["fold"].to_numpy().T
+    right = labels == y
+    return Scores(
+        accuracy=float(right.mean()),
+        accuracy_se=standard_error(right.mean(axis=0), groups),
+        accuracy_cropland=float(np.mean([recall_score(y, p, pos_label=1) for p in labels])),
+        accuracy_other=float(np.mean([recall_score(y, p, pos_label=0) for p in labels])),
+        f1=float(np.mean([f1_score(y, p) for p in labels])),
+        roc_auc=float(np.mean([roc_auc_score(y, p) for p in probabilities])),
+        brier=float(np.mean([brier_score_loss(y, p) for p in probabilities])),
+        accuracy_fold=tuple(float(right[fold == number].mean()) for number in np.unique(fold)),
+        fit_seconds=fit_seconds,
+        out_of_fold=out_of_fold,
+    )
+
+
+def standard_error(right: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
+    """Give the standard error of a mean over samples that depend on each other within groups.
+
+    The linearised (ratio) estimator of a cluster sample, Cochran 1977, Sampling Techniques, eq. 11.30;
+    with groups of one sample it is the usual standard error of a mean.
+
+    Parameters
+    ----------
+    right : ndarray of float, shape (sample,)
+        Share of the repeats in which each sample was right.
+    groups : ndarray of int, shape (sample,)
+        The group of each sample.
+    """
+    number, sizes = np.unique(groups, return_counts=True)
+    totals = np.bincount(np.searchsorted(number, groups), right - right.mean())
+    m = len(sizes)
+    return float(np.sqrt(m / (m - 1) * np.sum(totals**2)) / len(right)) if m > 1 else float("nan")
+
+
+def splits(
+    y: NDArray[np.int8], groups: NDArray[np.int64], validation: Validation, seed: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Give the (train, test) positions of every fold, repeat after repeat.
+
+    Folds are shuffled and stratified; with spatial blocks, whole groups are left out.
+    """
+    if validation.block_km is None:
+        splitter = RepeatedStratifiedKFold(
+            n_splits=validation.folds, n_repeats=validation.repeats, random_state=seed
+        )
+        yield from splitter.split(y, y)
+        return
+    for repeat in range(validation.repeats):
+        grouped = StratifiedGroupKFold(validation.folds, shuffle=True, random_state=seed + repeat)
+        for train, test in grouped.split(y, y, groups):
+            if len(np.unique(y[train])) < 2 or not len(test):
+                raise DataError(
+                    f"a fold of blocks of {validation.block_km} km leaves one class only; "
+                    f"take a smaller validation.block_km or fewer folds"
+                )
+            yield train, test
+
+
+def blocks(features: xr.Dataset | xr.DataArray, block_km: float) -> NDArray[np.int64]:
+    """Number the spatial block of each sample: squares of `block_km`, counted from the south-west.
+
+    Kilometres are measured on a sphere, longitude at the mean latitude of the samples.
+    """
+    lat, lon = features["Lat"].to_numpy(), features["Lon"].to_numpy()
+    north = (lat - lat.min()) * KILOMETRES_PER_DEGREE
+    east = (lon - lon.min()) * KILOMETRES_PER_DEGREE * np.cos(np.radians(lat.mean()))
+    cells = np.stack([north // block_km, east // block_km], axis=1)
+    return np.unique(cells, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+
+
+def check(points: xr.Dataset, validation: Validation, country: str) -> None:
+    """Check that points fall into at least as many spatial blocks as there are folds.
+
+    Raises
+    ------
+    DataError
+        They do not.
+    """
+    if validation.block_km is None:
+        return
+    count = len(np.unique(blocks(points, validation.block_km)))
+    if count < validation.folds:
+        raise DataError(
+            f"the points of {country} fall into {count} blocks of {validation.block_km} km, fewer than "
+            f"the {validation.folds} folds; take a smaller validation.block_km"
+        )
+
+
+def _fold(
+    classifier: Classifier,
+    x: NDArray[np.float32],
+    y: NDArray[np.int8],
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], float]:
+    """Fit one fold; give the probability of cropland for what was left out, and the seconds it took."""
+    started = time.perf_counter()
+    classifier.fit(x[train], y[train])
+    probability = classifier.predict_proba(x[test])[:, list(classifier.classes_).index(1)]
+    return probability, time.perf_counter() - started
