@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cropland.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
 DIGITAL_NUMBERS_PER_REFLECTANCE = 10_000.0
@@ -129,6 +128,7 @@ def index(name: str, bands: Mapping[str, NDArray[np.float32]]) -> NDArray[np.flo
     ndarray of float32
         The index, same shape; NaN where a band is missing or the formula has no finite value.
     """
+    import numpy as np
     import spyndex
 
     entry = spyndex.indices[name]

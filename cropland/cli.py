@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from hydra.errors import HydraException, MissingConfigException
-from omegaconf.errors import OmegaConfBaseException
+from hydra.errors import HydraException
 
-from cropland.config import keys
-from cropland.errors import CroplandError, nearest
+from cropland.composition import in_words
+from cropland.errors import CroplandError
 
 INTERRUPTED = 130
 
@@ -30,7 +28,7 @@ def launch(main: Callable[[], Any]) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         main()
-    except (CroplandError, HydraException, OmegaConfBaseException) as error:
+    except (CroplandError, HydraException) as error:
         _abandon("stopped by an error")
         if wants_traceback:
             raise
@@ -41,21 +39,6 @@ def launch(main: Callable[[], Any]) -> None:
     except BaseException:
         _abandon("stopped")
         raise
-
-
-def in_words(error: Exception) -> str:
-    """Word an error of Hydra or OmegaConf in one line, with the nearest valid names."""
-    text = " ".join(str(error).split())
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"unknown {group} {name!r}; {nearest(name, (o for o in error.options))}"
-    unknown = re.search(r"Could not override '([^']+)'", text)
-    if unknown:
-        return f"unknown key {unknown[1]!r}; {nearest(unknown[1], [*keys(), 'country'])}"
-    if "Ambiguous value for argument" in text:
-        word = re.search(r"argument '([^']*)'", text)
-        return f"{word[1] if word else text} has several values; add -m to sweep over them"
-    return text
 
 
 def _abandon(reason: str) -> None:

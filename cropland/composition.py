@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from cropland.config import EVERY_COUNTRY, Configuration, Country, configuration, country, keys
+from cropland.config import EVERY_COUNTRY, Configuration, Country, configuration, country
 from cropland.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -54,6 +56,13 @@ def jobs(config: DictConfig) -> list[Job]:
     Each distinct choice of groups is composed once by Hydra; plain values are put into copies of that, so
     that a sweep of hundreds of jobs is checked in a second or two.
     """
+    try:
+        return _composed(config)
+    except HydraException as error:
+        raise ConfigError(in_words(error)) from error
+
+
+def _composed(config: DictConfig) -> list[Job]:
     loader = GlobalHydra.instance().config_loader()
     parser = OverridesParser.create(config_loader=loader)
     params = _mapping(OmegaConf.to_container(config.hydra.sweeper.get("params") or DictConfig({})))
@@ -146,5 +155,29 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
     for name in outer:
         inner = inner.get(name) if isinstance(inner, dict) else None
     if not isinstance(inner, dict) or last not in inner:
-        raise ConfigError(f"unknown key {key!r}; {nearest(key, keys())}")
+        there = [".".join([*outer, name]) for name in inner] if isinstance(inner, dict) else values
+        raise ConfigError(f"unknown key {key!r}; {nearest(key, there)}")
     inner[last] = value
+
+
+def in_words(error: Exception) -> str:
+    """Word an error of Hydra in one line, with the nearest valid names."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"unknown {group} {name!r}; {nearest(name, error.options)}"
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown:
+        return f"unknown key {unknown[1]!r}; {nearest(unknown[1], _siblings(error, unknown[1]))}"
+    if "Ambiguous value for argument" in text:
+        word = re.search(r"argument '([^']*)'", text)
+        return f"{word[1] if word else text} has several values; add -m to sweep over them"
+    return text
+
+
+def _siblings(error: Exception, key: str) -> list[str]:
+    """Give the keys that stand where an unknown one was looked for."""
+    parent = getattr(error.__cause__, "parent_node", None)
+    outer = key.rpartition(".")[0]
+    names = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
+    return [f"{outer}.{name}" if outer else name for name in names if name != "hydra"]

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, StrictBool, StrictInt, TypeAdapter, ValidationE
 from cropland.errors import ConfigError, nearest
 
 EVERY_COUNTRY = "all"
-_CLOSED = ConfigDict(extra="forbid")
+CLOSED = ConfigDict(extra="forbid")
 _IN_WORDS = {
     "bool_type": "true or false",
     "dataclass_type": "a group of keys",
@@ -49,7 +49,7 @@ def iso_date(text: str, name: str) -> date:
 class Box:
     """A rectangle of longitude and latitude, degrees, edges included."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     south: float
     north: float
@@ -71,7 +71,7 @@ class Box:
 class Reference:
     """The season that a country's labels speak of: ISO dates, both included."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     start: str
     end: str
@@ -97,7 +97,7 @@ class Reference:
 class Country:
     """An area with its own box, reference season and model."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     name: str
     title: str
@@ -117,7 +117,7 @@ class Country:
 class Bands:
     """A named band set; the names are checked against Sentinel-2 and spyndex in `cropland.bands`."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     name: str
     names: tuple[str, ...]
@@ -132,7 +132,7 @@ class Bands:
 class Series:
     """How observations become a series: what is dropped and how far the grid's steps are apart."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     name: str
     clear: StrictBool
@@ -146,7 +146,7 @@ class Series:
 class Model:
     """A scikit-learn classifier: the class, its own parameters, and whether features are scaled."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     name: str
     target: str
@@ -158,7 +158,7 @@ class Model:
 class Validation:
     """How a candidate is scored: ``kfold``, ``repeated`` or spatial ``blocks``."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     name: str
     folds: StrictInt
@@ -178,7 +178,7 @@ class Validation:
 class Files:
     """Exports in the layout of the original study, with their points files beside them."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     name: Literal["files"]
     prefix: str
@@ -190,12 +190,12 @@ class Files:
 class Simulated:
     """The simulated landscape; countries without a profile get the default one."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     name: Literal["simulated"]
     margin_days: StrictInt
     points: StrictInt
-    profiles: dict[str, dict[str, float | bool]]
+    profiles: dict[str, dict[str, Any]]
 
     def __post_init__(self) -> None:
         require(self.points >= 2, f"source.points must be 2 or more, got {self.points}")
@@ -210,7 +210,7 @@ Source = Files | Simulated
 class Tracking:
     """The MLflow store, and the folder of its artifacts where no server decides on it."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     name: str
     uri: str
@@ -221,7 +221,7 @@ class Tracking:
 class Paths:
     """Folders, relative to where the command is given."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     data: str
     archive: str
@@ -232,7 +232,7 @@ class Paths:
 class Configuration:
     """All of ``conf/train.yaml`` but the country: with one, it makes a candidate."""
 
-    __pydantic_config__ = _CLOSED
+    __pydantic_config__ = CLOSED
 
     span: StrictInt
     period: StrictInt | str
@@ -284,15 +284,15 @@ def configuration(composed: Mapping[str, Any]) -> Configuration:
     source = dict(values.get("source", {})).get("name")
     kinds = {get_args(get_type_hints(kind)["name"])[0]: kind for kind in get_args(Source)}
     require(source in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")
-    values["source"] = _filled(kinds[source], values["source"], "source.")
-    filled: Configuration = _filled(Configuration, values)
-    return filled
+    values["source"] = filled(kinds[source], values["source"], "source.")
+    made: Configuration = filled(Configuration, values)
+    return made
 
 
 def country(values: Mapping[str, Any]) -> Country:
     """Fill and check the schema of one file of ``conf/country/``."""
-    filled: Country = _filled(Country, values, "country.")
-    return filled
+    made: Country = filled(Country, values, "country.")
+    return made
 
 
 def keys(schema: type = Configuration, prefix: str = "") -> Iterator[str]:
@@ -320,7 +320,14 @@ def _adapter(schema: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(schema)
 
 
-def _filled(schema: type[Any], values: Mapping[str, Any], prefix: str = "") -> Any:
+def filled(schema: type[Any], values: Mapping[str, Any], prefix: str = "") -> Any:
+    """Fill a closed dataclass; `prefix` is where its keys stand, for the error.
+
+    Raises
+    ------
+    ConfigError
+        Unknown key, missing key, value of the wrong type.
+    """
     try:
         return _adapter(schema).validate_python(values)
     except ValidationError as error:

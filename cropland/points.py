@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UNLABELLED = -1
 COLUMNS = ("ID", "Lat", "Lon", "Target")
+_RELABEL = "write 1 for cropland and 0 for anything else"
 
 
 def read(path: Path, *, labelled: bool) -> pd.DataFrame:
@@ -117,7 +118,7 @@ def _validated(table: pd.DataFrame, path: Path, labels: tuple[int, ...]) -> pd.D
         )
         table[name] = numbers.astype(np.float64)
     targets = pd.to_numeric(table["Target"], errors="coerce")
-    _refuse(table, ~targets.isin(labels), path, "a label other than 0 or 1", "mend it", "Target")
+    _refuse(table, ~targets.isin(labels), path, "a label other than 0 or 1", _RELABEL, "Target")
     table["Target"] = targets.astype(np.int8)
     return table[list(COLUMNS)].copy()
 
@@ -131,5 +132,5 @@ def _refuse(
     row = int(np.flatnonzero(bad.to_numpy())[0])
     others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
     raise DataError(
-        f"{path} has {what}: {table[column].iloc[row]!r} in line {row + 2}{others}; {remedy}"
+        f"{path} has {what}: {str(table[column].iloc[row])!r} in line {row + 2}{others}; {remedy}"
     )

@@ -22,6 +22,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
 from cropland import composition
+from cropland.bands import BandSet
 from cropland.errors import ConfigError, CroplandError, WindowError
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> str:
         Whatever can be known to be wrong before any work.
     """
     _check_alike(jobs)
+    for job in jobs:
+        BandSet.of(job.configuration.bands.names)
     with _quick_imports():
         from rich.console import Console
 
@@ -185,8 +188,6 @@ def _check(candidates: Sequence[Candidate], console: Console) -> None:
     """Check what can be known before any work; archives that are not there are made for it."""
     from cropland import estimator, sources
 
-    for candidate in candidates:
-        _ = candidate.band_set, candidate.window
     seen: set[object] = set()
     outside: list[WindowError] = []
     for candidate in candidates:

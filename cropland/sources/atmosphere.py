@@ -84,7 +84,7 @@ def seen_through(surface: Float, above: Sky, datatake: Hash) -> Float:
     """Return the reflectance of surfaces, shape ``(band, row)``, as seen through the sky."""
     calibration = 1 + 0.025 * normals(datatake)[0]
     veiled = np.maximum(above.cloud, above.cirrus)
-    seen = surface * (calibration * (1 - 0.6 * above.shadow) * (1 - veiled))
+    seen: Float = surface * (calibration * (1 - 0.6 * above.shadow) * (1 - veiled))
     seen += CLOUD[:, None] * veiled
     seen += HAZE[:, None] * above.haze
     return seen

@@ -133,7 +133,7 @@ def _times(column: pd.Series[str], export: Export) -> pd.Series[pd.Timestamp]:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise DataError(
-            f"{export.path} has unreadable dates: Timestamp {column.iloc[row]!r} in line {row + 2} and "
+            f"{export.path} has unreadable dates: Timestamp {str(column.iloc[row])!r} in line {row + 2} and "
             f"{int(bad.sum()) - 1} more; write them like 2019-07-16 or 2019-07-16 08:05:11"
         )
     outside = ~times.dt.date.between(export.first, export.last).to_numpy()
@@ -156,5 +156,5 @@ def _check_values(column: pd.Series[float], path: Path) -> None:
     if bad.any():
         row = int(np.flatnonzero(bad.to_numpy())[0])
         raise DataError(
-            f"{path} has {column.iloc[row]!r} for {name} in line {row + 2}; expected a number or nothing"
+            f"{path} has {str(column.iloc[row])!r} for {name} in line {row + 2}; expected a number or nothing"
         )

@@ -137,7 +137,8 @@ def _fraction(hashes: Hash) -> Float:
 def _normal_quantiles() -> Float:
     """Return the normal quantiles at the middles of 256 equal classes, scaled to variance 1."""
     quantiles = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)], np.float32)
-    return quantiles / quantiles.std()
+    scaled: Float = quantiles / quantiles.std()
+    return scaled
 
 
 def _stride(index: ArrayLike, step: np.uint64) -> Hash:

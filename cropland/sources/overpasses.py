@@ -26,7 +26,7 @@ TILE_SPACING_METRES, TILE_METRES = 100_000.0, 109_800.0
 TILE_OFFSET_METRES = 6_000.0
 """From the middle of the box to that of the overlap of two tiles."""
 TILT = 0.19
-"""Metres that a swath moves west for each metre north."""
+"""Metres that a swath, flown to the south-south-west, lies further east for each metre north."""
 LOCAL_SOLAR_HOUR, SCENE_SECONDS, TILE_SECONDS = 10.5, 300, 11
 PROCESSED, PROCESSED_EARLY = 0.77, 0.25
 """Share of images that were processed to L2A, and the share of those from before `EARLY_UNTIL`."""
@@ -65,7 +65,7 @@ def overpasses(land: Landscape, x: Float, y: Float, first_day: int, last_day: in
     orbit, tile, day = (
         numbers.ravel()
         for numbers in np.meshgrid(
-            _strips(x + TILT * y, ORBIT_SPACING_METRES),
+            _strips(x - TILT * y, ORBIT_SPACING_METRES),
             _strips(x - TILE_OFFSET_METRES, TILE_SPACING_METRES),
             np.arange(first_day, last_day + 1),
             indexing="ij",
@@ -84,7 +84,7 @@ def overpasses(land: Landscape, x: Float, y: Float, first_day: int, last_day: in
 
 def visible(passes: Overpasses, x: Float, y: Float) -> NDArray[np.bool_]:
     """Return which overpass sees which position in metres, shape ``(location, overpass)``."""
-    in_swath = _inside(x + TILT * y, passes.orbit, ORBIT_SPACING_METRES, SWATH_METRES)
+    in_swath = _inside(x - TILT * y, passes.orbit, ORBIT_SPACING_METRES, SWATH_METRES)
     in_tile = _inside(x - TILE_OFFSET_METRES, passes.tile, TILE_SPACING_METRES, TILE_METRES)
     return in_swath & in_tile
 

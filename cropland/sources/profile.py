@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cropland.config import CLOSED, require
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -63,6 +65,8 @@ class Profile:
         Share of labelled points with the wrong label.
     """
 
+    __pydantic_config__ = CLOSED
+
     season_start: int = 305
     main_peak: int = 110
     main_days: float = 110.0
@@ -78,7 +82,7 @@ class Profile:
     shrub: float = 0.15
     grass: float = 0.3
     meadow: float = 0.05
-    dark_soil: float = 0.35
+    dark_soil: float = 0.3
     soil_contrast: float = 0.2
     irrigated: float = 0.6
     double: float = 0.3
@@ -89,5 +93,11 @@ class Profile:
     cloud: float = 0.25
     cloud_swing: float = 0.15
     cloud_peak: int = 20
-    haze: float = 0.02
+    haze: float = 0.01
     label_noise: float = 0.03
+
+    def __post_init__(self) -> None:
+        require(
+            0 < self.cultivated < 1,
+            f"a profile's cultivated must lie between 0 and 1, got {self.cultivated}",
+        )

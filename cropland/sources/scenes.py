@@ -55,7 +55,7 @@ def scene_classes(seen: Float, above: Sky, pixel: Hash, sample: Hash) -> NDArray
     bias = normals(pixel)[0]
     ndvi = (near - red) / (near + red)
     cloud = above.cloud + 0.12 * whim[0]
-    bright = (blue > 0.18 + 0.02 * whim[1]) | (cloud > 0.3)
+    bright = (blue > 0.165 + 0.02 * whim[1]) | (cloud > 0.3)
     shadow = above.shadow + 0.15 * whim[2]
     dark = near < 0.13 + 0.01 * whim[3]
     rules = {

@@ -19,24 +19,27 @@ The observations of a point are contiguous and in the order of the points.
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from cropland.config import filled
 from cropland.errors import DataError
 from cropland.sources.atmosphere import digital_numbers, seen_through, sky
 from cropland.sources.hashing import Draw, Float, Hash, hashed, uniform
 from cropland.sources.landscape import Landscape
 from cropland.sources.overpasses import Overpasses, overpasses, visible
+from cropland.sources.profile import Profile
 from cropland.sources.scenes import scene_classes
 from cropland.sources.spectra import BANDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cropland.config import Country
-    from cropland.sources.profile import Profile
+    from cropland.config import Country, Paths, Simulated
 
 BLOCK = 100
 """Points simulated at once: few enough for their rows to stay in the processor's cache."""
@@ -166,3 +169,28 @@ def _shuffled(items: NDArray[np.intp], seed: int, draw: Draw) -> NDArray[np.intp
 def _identifiers(hashes: Hash) -> NDArray[np.str_]:
     digits = hashes[:, None] // np.uint64(36) ** np.arange(12, dtype=np.uint64) % np.uint64(36)
     return np.array(["ID_" + "".join(signs) for signs in _SIGNS[digits]])
+
+
+def inputs(source: Simulated, _: Paths, country: Country) -> list[object]:
+    """Give all that decides the archive: settings, country, profile and the code of the landscape."""
+    code = sorted(Path(__file__).parent.glob("*.py"))
+    return [source.points, source.margin_days, country, _profile(source, country), *code]
+
+
+def fill(source: Simulated, _: Paths, country: Country) -> xr.Dataset:
+    """Simulate a country in the ragged layout of `cropland.archive`."""
+    margin = timedelta(days=source.margin_days)
+    dataset = observations(
+        country, _profile(source, country), points=source.points, margin_days=source.margin_days
+    )
+    return dataset.assign_attrs(
+        time_coverage_start=(country.reference.first - margin).isoformat(),
+        time_coverage_end=(country.reference.last + margin).isoformat(),
+    )
+
+
+def _profile(source: Simulated, country: Country) -> Profile:
+    """Make the profile of a country: the default one where the source has none for it."""
+    values = source.profiles.get(country.name, {})
+    made: Profile = filled(Profile, values, f"source.profiles.{country.name}.")
+    return made

@@ -1,7 +1,7 @@
 """Reflectance of what a pixel is made of, in the ten land bands of Sentinel-2.
 
-The shapes are approximate: read from the plots of two public libraries, averaged over the width
-of each band and rounded, so that a linear mixture of them looks like land, not like one sample.
+The values are no measurements: they were set by hand to the typical shapes of such materials in
+public spectral libraries, and rounded, so that linear mixtures of them look like farmland.
 
 References
 ----------
@@ -53,4 +53,4 @@ CLOUD: Float = np.array([0.56, 0.55, 0.55, 0.56, 0.57, 0.58, 0.58, 0.59, 0.42, 0
 """Reflectance of the top of a thick water cloud, by band."""
 
 HAZE: Float = np.array([1.00, 0.80, 0.62, 0.54, 0.48, 0.42, 0.37, 0.34, 0.12, 0.06], np.float32)
-"""Scattering by aerosol relative to that in B2, by band (Ångström exponent of about 1.3)."""
+"""Scattering by aerosol relative to that in B2, by band (wavelength to the power of about -1.8)."""

@@ -1,0 +1,159 @@
+"""Small known data that the tests make claims about."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cropland import archive
+from cropland.config import Box, Country, Reference
+
+ROOT = Path(__file__).parent.parent
+CHALLENGE = ROOT.parent / "shared" / "data" / "challenge"
+BANDS = ("B2", "B3", "B4", "B8")
+
+
+@pytest.fixture(scope="session")
+def toyland() -> Country:
+    """A country whose reference season is the year 2020."""
+    return Country(
+        name="toyland",
+        title="Toyland",
+        box=Box(south=10.0, north=10.4, west=20.0, east=20.4),
+        reference=Reference(start="2020-01-01", end="2020-12-31"),
+    )
+
+
+@pytest.fixture(scope="session")
+def toy_points() -> pd.DataFrame:
+    """60 labelled points, half of them cropland, and 20 unlabelled ones."""
+    random = np.random.default_rng(7)
+    targets = np.array([0, 1] * 30 + [-1] * 20, dtype=np.int8)
+    return pd.DataFrame(
+        {
+            "ID": [f"P{number:03d}" for number in range(80)],
+            "Lat": random.uniform(10.0, 10.4, 80).round(5),
+            "Lon": random.uniform(20.0, 20.4, 80).round(5),
+            "Target": targets,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def toy_rows(toy_points: pd.DataFrame) -> pd.DataFrame:
+    """Observations of 2019 and 2020, 30 to 60 a point: cropland greens in July, the rest never does."""
+    random = np.random.default_rng(11)
+    tables = []
+    for number, point in toy_points.iterrows():
+        count = int(random.integers(30, 60))
+        seconds = np.sort(random.integers(0, 731 * 86400, count))
+        times = np.datetime64("2019-01-01") + seconds.astype("timedelta64[s]")
+        season = np.exp(-(((seconds / 86400 % 365) - 200) ** 2) / 1500)
+        green = season * (point["Target"] == 1 or (point["Target"] < 0 and number % 2))
+        noise = random.normal(0, 120, (count, 4))
+        values = np.stack([900 - 200 * green, 1100 - 100 * green, 1500 - 700 * green, 2000 + 2500 * green])
+        table = pd.DataFrame(np.round(values.T + noise).astype(int), columns=list(BANDS))
+        table["SCL"] = random.choice([4, 5, 9], count, p=[0.4, 0.5, 0.1])
+        table.insert(0, "ID", point["ID"])
+        table["time"] = times
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture
+def toy_archive(tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> archive.Archive:
+    """The toy observations in an archive."""
+    path = tmp_path / "toyland.zarr"
+    dataset = archive.ragged(toy_points, toy_rows).assign_attrs(
+        time_coverage_start="2019-01-01", time_coverage_end="2020-12-31"
+    )
+    archive.write(dataset, path, {"source": "files", "country": "toyland", "fingerprint": "f00"})
+    return archive.read(path)
+
+
+@pytest.fixture
+def exports(tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> Path:
+    """The toy observations as exports with their points files."""
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    labelled = toy_points["Target"] >= 0
+    toy_points[labelled].to_csv(folder / "Train.csv", index=False)
+    toy_points[~labelled].drop(columns="Target").to_csv(folder / "Test.csv", index=False)
+    rows = toy_rows.merge(toy_points[["ID", "Lat", "Lon"]], on="ID").rename(columns={"time": "Timestamp"})
+    rows.to_csv(folder / "COPERNICUS_S2_SR_HARMONIZED_Toyland_2019-01-01_2020-12-31.csv", index=False)
+    return folder
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs the project's commands in a folder of their own, on the toy country."""
+
+    folder: Path
+    exports: Path
+
+    def words(self, *overrides: str) -> list[str]:
+        """Give the command for some overrides."""
+        conf = self.folder / "conf" / "country"
+        conf.mkdir(parents=True, exist_ok=True)
+        (conf / "toyland.yaml").write_text(
+            "name: toyland\ntitle: Toyland\n"
+            "box: {south: 10.0, north: 10.4, west: 20.0, east: 20.4}\n"
+            "reference: {start: 2020-01-01, end: 2020-12-31}\n"
+        )
+        script = str(ROOT / "scripts" / "train.py")
+        # argparse, which Hydra reads with, wants its options before the overrides.
+        options = [word for word in overrides if word == "-m"]
+        words = [word for word in overrides if word != "-m"]
+        return [sys.executable, script, "--config-dir", str(conf.parent), *options, *words]
+
+    @property
+    def toy(self) -> list[str]:
+        """Overrides that choose the toy country and a small quick model."""
+        return [
+            "source=files",
+            f"paths.data={self.exports}",
+            "country=toyland",
+            "model.n_estimators=10",
+            "validation.folds=3",
+            "n_jobs=1",
+        ]
+
+    def run(self, *overrides: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run ``scripts/train.py`` to its end."""
+        return subprocess.run(
+            self.words(*overrides),
+            cwd=self.folder,
+            env=self.environment(**variables),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        """Give the environment without what would change how Hydra or rich answer."""
+        clean = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
+        return clean | {"COLUMNS": "200"} | variables
+
+
+@pytest.fixture
+def shell(tmp_path: Path, exports: Path) -> Shell:
+    """A folder to give commands in."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return Shell(folder, exports)
+
+
+@pytest.fixture(scope="session")
+def challenge() -> Path:
+    """The real data beside the project, or a skip that says it is not there."""
+    if not CHALLENGE.is_dir():
+        pytest.skip(f"no real data at {CHALLENGE}")
+    return CHALLENGE

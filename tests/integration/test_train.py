@@ -1,0 +1,224 @@
+"""The main job by its command: sweeps, resume, failures, interruptions."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+SWEEP = ("-m", "span=12,24", "bands=ndvi,green_nir")
+
+
+def runs(folder: Path, experiment: str = "cropland") -> list[Run]:
+    """All runs of a folder's store."""
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    found = client.get_experiment_by_name(experiment)
+    return list(client.search_runs([found.experiment_id], max_results=1000)) if found else []
+
+
+def children(folder: Path) -> list[Run]:
+    return [run for run in runs(folder) if "mlflow.parentRunId" in run.data.tags]
+
+
+def accuracies(folder: Path) -> dict[str, Any]:
+    return {
+        run.data.tags["mlflow.runName"]: (run.data.metrics["accuracy"], run.data.metrics["brier"])
+        for run in children(folder)
+        if run.info.status == "FINISHED"
+    }
+
+
+def test_one_configuration_is_tracked_with_all_that_decides_it(shell: Any) -> None:
+    done = shell.run(*shell.toy, "span=52")
+    assert done.returncode == 0, done.stderr
+    assert "Best candidate of each country" in done.stdout
+    (child,) = children(shell.folder)
+    (parent,) = [run for run in runs(shell.folder) if run is not child and run.info.run_id != child.info.run_id]
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    expected = {
+        "country": "toyland",
+        "span": "52",
+        "period": "0",
+        "bands": "visible_nir_ndvi",
+        "series": "raw",
+        "model": "forest",
+        "validation": "kfold",
+        "source": "files",
+        "seed": "2023",
+        "window_start": "2020-01-02",
+        "window_end": "2020-12-31",
+        "n_features": str(73 * 5),
+        "n_samples": "60",
+        "model.n_estimators": "10",
+    }
+    assert expected.items() <= child.data.params.items()
+    names = "accuracy accuracy_se accuracy_cropland accuracy_other f1 roc_auc brier fit_seconds"
+    assert set(names.split()) < set(child.data.metrics)
+    assert child.data.metrics["accuracy"] > 0.9
+    assert child.data.tags["uses_future"] == "false"
+    assert len(child.data.tags["identity"]) == 32
+    assert {"mlflow.source.name", "mlflow.user", "git_dirty"} <= set(child.data.tags)
+    client = MlflowClient(f"sqlite:///{shell.folder}/mlruns/mlflow.db")
+    history = client.get_metric_history(child.info.run_id, "accuracy")
+    assert history[0].step == (pd.Timestamp("2020-12-31") - pd.Timestamp(0)).days
+    folder = Path(child.info.artifact_uri.removeprefix("file://"))
+    predictions = pd.read_csv(folder / "predictions.csv")
+    right = (predictions["label"] == predictions["Target"]).mean()
+    assert right == pytest.approx(child.data.metrics["accuracy"], abs=1e-6)
+    assert "n_estimators: 10" in (folder / "config.yaml").read_text()
+    confusion = pd.read_csv(folder / "confusion_matrix.csv", index_col=0)
+    assert confusion.to_numpy().sum() == 60
+
+
+def test_a_sweep_is_resumed_and_force_runs_it_again(shell: Any) -> None:
+    first = shell.run(*shell.toy, *SWEEP)
+    assert first.returncode == 0, first.stderr
+    assert len(children(shell.folder)) == 4
+    second = shell.run(*shell.toy, *SWEEP, "validation.folds=3", "n_jobs=2")
+    assert second.returncode == 0
+    assert second.stderr.count("is already there as run") == 4
+    assert "4 already there" in second.stdout
+    assert len(children(shell.folder)) == 4
+    forced = shell.run(*shell.toy, *SWEEP, "span=12", "bands=ndvi", "force=true")
+    assert "1 finished" in forced.stdout
+    assert len(children(shell.folder)) == 5
+    (again,) = [name for name in accuracies(shell.folder) if name == "toyland 12w +0m ndvi forest"]
+    assert again
+
+
+def test_another_setting_or_other_data_is_another_candidate(shell: Any) -> None:
+    command = (*shell.toy, "span=12", "bands=ndvi")
+    shell.run(*command)
+    shell.run(*command, "seed=7")
+    shell.run(*command, "model.max_depth=3")
+    train = shell.exports / "Train.csv"
+    train.write_text(train.read_text().replace(",1\n", ",0\n", 2))
+    shell.run(*command)
+    assert len(children(shell.folder)) == 4
+    assert len({run.data.tags["identity"] for run in children(shell.folder)}) == 4
+
+
+def test_the_joblib_launcher_gives_the_same_numbers(shell: Any, tmp_path: Path) -> None:
+    basic = shell.run(*shell.toy, *SWEEP)
+    assert basic.returncode == 0, basic.stderr
+    expected = accuracies(shell.folder)
+    (shell.folder / "mlruns").rename(tmp_path / "basic")
+    joblib = shell.run(*shell.toy, *SWEEP, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert joblib.returncode == 0, joblib.stderr
+    assert accuracies(shell.folder) == expected
+    parents = {run.data.tags["mlflow.parentRunId"] for run in children(shell.folder)}
+    assert len(parents) == 1
+    # The tags are those of the command, not of a worker.
+    assert {run.data.tags["mlflow.source.name"].rpartition("/")[2] for run in runs(shell.folder)} == {
+        "train.py"
+    }
+
+
+def test_windows_outside_the_archive_are_skipped_with_their_reason(shell: Any) -> None:
+    done = shell.run(*shell.toy, "-m", "span=52,104", "period=0,-6", "bands=ndvi")
+    assert done.returncode == 0, done.stderr
+    assert "3 finished, 1 outside" in done.stdout
+    assert re.search(r"skipped toyland span=104 period=-6 .* \(2019-01-01 … 2020-12-31\)", done.stderr)
+    assert len(children(shell.folder)) == 3
+
+
+def test_a_failing_candidate_fails_alone(shell: Any) -> None:
+    # 60 points have no 500 neighbours: scikit-learn says so only when it predicts.
+    where = [word for word in shell.toy if not word.startswith("model")]
+    done = shell.run(*where, "-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5")
+    assert done.returncode == 1
+    assert "2 finished, 1 failed" in done.stdout
+    assert re.search(r"failed toyland span=12 .* n_neighbors", done.stderr)
+    assert "Traceback" not in done.stderr
+    failed = [run for run in children(shell.folder) if run.info.status == "FAILED"]
+    assert [run.data.params["model.n_neighbors"] for run in failed] == ["500"]
+    artifacts = Path(failed[0].info.artifact_uri.removeprefix("file://"))
+    assert "ValueError" in (artifacts / "traceback.txt").read_text()
+    again = shell.run(*where, "-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5")
+    assert "2 already there, 1 failed" in again.stdout
+
+
+def test_every_outcome_is_in_the_run_folder_and_the_parent(shell: Any) -> None:
+    shell.run(*shell.toy, *SWEEP)
+    (folder,) = (shell.folder / "mlruns" / "runs").iterdir()
+    assert len((folder / "outcomes.jsonl").read_text().splitlines()) == 4
+    (parent,) = [run for run in runs(shell.folder) if "mlflow.parentRunId" not in run.data.tags]
+    assert parent.info.run_name == "country=toyland model.n_estimators=10 validation.folds=3 n_jobs=1 span=12,24 …"
+    assert "| toyland |" in parent.data.tags["mlflow.note.content"]
+    artifacts = Path(parent.info.artifact_uri.removeprefix("file://"))
+    assert (artifacts / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+    assert len(pd.read_csv(artifacts / "outcomes.csv")) == 4
+
+
+@contextmanager
+def started(shell: Any, *overrides: str) -> Iterator[subprocess.Popen[str]]:
+    """A sweep of many candidates, under way in its own process group."""
+    process = subprocess.Popen(
+        shell.words(*shell.toy, *overrides),
+        cwd=shell.folder,
+        env=shell.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def wait_for(shell: Any, count: int) -> None:
+    """Wait until so many candidates are in the ledger."""
+    for _ in range(600):
+        ledgers = list(shell.folder.glob("mlruns/runs/*/outcomes.jsonl"))
+        if ledgers and len(ledgers[0].read_text().splitlines()) >= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the sweep did not get going")
+
+
+LONG = ("-m", "span=range(4,40,2)", "bands=ndvi", "model.n_estimators=40")
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_sweep_that_is_stopped_loses_nothing_and_goes_on(
+    shell: Any, how: signal.Signals, launcher: str
+) -> None:
+    sweep = (*LONG, f"hydra/launcher={launcher}")
+    with started(shell, *sweep) as process:
+        wait_for(shell, 3)
+        os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
+        _, said = process.communicate(timeout=60)
+    if how != signal.SIGKILL:
+        assert process.returncode == 128 + how, said
+        assert "Give the same command again" in said
+        assert not [run for run in runs(shell.folder) if run.info.status == "RUNNING"]
+        assert "Traceback" not in said
+    before = accuracies(shell.folder)
+    assert 3 <= len(before) < 18
+    again = shell.run(*shell.toy, *sweep)
+    assert again.returncode == 0, again.stderr
+    if how == signal.SIGKILL:
+        assert re.search(r"closed \d+ runs that a killed process had left RUNNING", again.stderr)
+    assert again.stderr.count("is already there") >= len(before)
+    finished = [run for run in children(shell.folder) if run.info.status == "FINISHED"]
+    assert len({run.data.tags["identity"] for run in finished}) == len(finished) == 18
+    assert not [run for run in runs(shell.folder) if run.info.status == "RUNNING"]
+    with closing(sqlite3.connect(shell.folder / "mlruns" / "mlflow.db")) as database:
+        assert database.execute("pragma integrity_check").fetchone() == ("ok",)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cropland import tracking
+from cropland.config import Tracking
+from cropland.errors import TrackingError
+from cropland.tracking import Store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("mlruns")
+    local = Tracking("local", f"sqlite:///{folder}/mlflow.db", str(folder / "artifacts"))
+    return tracking.open_store(local, "cropland-simulated")
+
+
+def test_a_candidate_is_written_whole(store: Store) -> None:
+    with store.candidate("iran 48w", {"identity": "one"}, None) as record:
+        record.params |= {"span": 48}
+        record.metrics |= {"accuracy": 0.9}
+        record.steps |= {"accuracy": 18000}
+        record.series |= {"accuracy_fold": (0.8, 1.0)}
+        record.files |= {"config.yaml": "span: 48\n"}
+    run = store.client.get_run(record.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "iran 48w"
+    assert run.data.params == {"span": "48"}
+    assert run.data.metrics["accuracy"] == 0.9
+    assert store.client.get_metric_history(record.run_id, "accuracy")[0].step == 18000
+    folds = store.client.get_metric_history(record.run_id, "accuracy_fold")
+    assert [(metric.step, metric.value) for metric in folds] == [(0, 0.8), (1, 1.0)]
+    folder = Path(run.info.artifact_uri.removeprefix("file://"))
+    assert (folder / "config.yaml").read_text() == "span: 48\n"
+    found = store.finished("one")
+    assert found is not None and found.info.run_id == record.run_id
+    assert store.finished("two") is None
+
+
+def test_a_failure_keeps_its_traceback_and_does_not_count_as_done(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.candidate("x", {"identity": "bad"}, None) as record:
+        record.params["span"] = 1 // 0
+    run = store.client.get_run(record.run_id)
+    assert run.info.status == "FAILED"
+    folder = Path(run.info.artifact_uri.removeprefix("file://"))
+    assert "ZeroDivisionError" in (folder / "traceback.txt").read_text()
+    assert store.finished("bad") is None
+
+
+def test_an_interrupted_candidate_is_killed(store: Store) -> None:
+    with pytest.raises(KeyboardInterrupt), store.candidate("x", {"identity": "cut"}, None) as record:
+        raise KeyboardInterrupt
+    assert store.client.get_run(record.run_id).info.status == "KILLED"
+
+
+def test_a_child_says_what_its_parent_says_of_user_and_code(store: Store) -> None:
+    parent = store.start("sweep", {"mlflow.user": "ada", "git_dirty": "true"})
+    with store.candidate("child", {}, parent.info.run_id) as record:
+        pass
+    tags = store.client.get_run(record.run_id).data.tags
+    assert tags["mlflow.parentRunId"] == parent.info.run_id
+    assert (tags["mlflow.user"], tags["git_dirty"]) == ("ada", "true")
+
+
+def test_runs_of_a_dead_process_are_closed_and_those_of_a_living_one_are_not(store: Store) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    mark = tracking.process_mark(dead.pid)
+    dead.kill()
+    dead.wait()
+    orphan = store.start("orphan", {tracking.PROCESS: mark})
+    alive = store.start("alive", {})
+    elsewhere = store.start("elsewhere", {tracking.HOST: "another", tracking.PROCESS: mark})
+    assert store.close_orphans() == 1
+    status = {
+        name: store.client.get_run(run.info.run_id).info.status
+        for name, run in (("orphan", orphan), ("alive", alive), ("elsewhere", elsewhere))
+    }
+    assert status == {"orphan": "KILLED", "alive": "RUNNING", "elsewhere": "RUNNING"}
+    assert store.close_orphans() == 0
+
+
+def test_a_process_that_took_over_a_number_is_not_taken_for_the_old_one() -> None:
+    mark = tracking.process_mark(os.getpid())
+    assert tracking.is_alive(mark)
+    assert not tracking.is_alive(f"{os.getpid()}@1.00")
+    assert not tracking.is_alive("")
+
+
+def test_real_and_simulated_never_mix() -> None:
+    assert tracking.experiment_of("simulated") == "cropland-simulated"
+    assert {tracking.experiment_of(name) for name in ("files", "stac")} == {"cropland"}
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "https://nowhere.invalid"])
+def test_a_server_that_does_not_answer_is_said_at_once(uri: str) -> None:
+    with pytest.raises(TrackingError, match="does not answer .* tracking=local"):
+        tracking.open_store(Tracking("server", uri), "cropland")
+
+
+def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("this is no database, whatever its name says")
+    broken = Tracking("local", f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path))
+    with pytest.raises(TrackingError, match="cannot be opened"):
+        tracking.open_store(broken, "cropland")

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from cropland import validation
+from cropland.config import Validation
+from cropland.errors import DataError
+
+KFOLD = Validation("kfold", 5)
+BLOCKS = Validation("blocks", 4, block_km=10.0)
+
+
+def matrix(signal: float, count: int = 120) -> xr.DataArray:
+    """Samples whose first feature tells the classes apart by `signal` standard deviations."""
+    random = np.random.default_rng(3)
+    target = np.arange(count) % 2
+    values = random.normal(size=(count, 4)).astype(np.float32)
+    values[:, 0] += signal * target
+    return xr.DataArray(
+        values,
+        dims=("sample", "feature"),
+        coords={
+            "ID": ("sample", [f"P{n}" for n in range(count)]),
+            "Target": ("sample", target.astype(np.int8)),
+            "Lat": ("sample", random.uniform(10, 10.4, count)),
+            "Lon": ("sample", random.uniform(20, 20.4, count)),
+        },
+    )
+
+
+def scores(chosen: Validation = KFOLD, signal: float = 1.5, **kwargs: int) -> validation.Scores:
+    forest = RandomForestClassifier(10, random_state=1)
+    return validation.cross_validate(forest, matrix(signal), chosen, **({"seed": 5} | kwargs))
+
+
+def test_a_perfect_model_has_a_perfect_score() -> None:
+    found = validation.cross_validate(
+        DecisionTreeClassifier(), matrix(signal=100), KFOLD, seed=5
+    )
+    assert found.accuracy == found.f1 == found.roc_auc == 1
+    assert found.accuracy_se == found.brier == 0
+    assert found.accuracy_fold == (1, 1, 1, 1, 1)
+
+
+def test_a_model_that_knows_nothing_is_right_half_of_the_time() -> None:
+    found = validation.cross_validate(DummyClassifier(), matrix(0), KFOLD, seed=5)
+    assert found.accuracy == pytest.approx(0.5)
+    assert found.roc_auc == pytest.approx(0.5)
+    assert found.brier == pytest.approx(0.25)
+    assert {found.accuracy_cropland, found.accuracy_other} == {0, 1}
+
+
+@pytest.mark.parametrize("chosen", [KFOLD, Validation("repeated", 3, 2), BLOCKS])
+def test_same_seed_same_numbers_however_many_threads(chosen: Validation) -> None:
+    one, two, other = scores(chosen), scores(chosen, n_jobs=2), scores(chosen, seed=6)
+    assert one.out_of_fold.equals(two.out_of_fold)
+    assert one.accuracy_fold == two.accuracy_fold
+    assert not one.out_of_fold.equals(other.out_of_fold)
+
+
+def test_every_point_is_predicted_once_a_repeat_and_never_by_a_model_that_saw_it() -> None:
+    found = scores(Validation("repeated", 3, 2))
+    assert found.out_of_fold.sizes == {"sample": 120, "repeat": 2}
+    assert found.out_of_fold["probability"].notnull().all()
+    assert len(found.accuracy_fold) == 6
+    for train, test in validation.splits(
+        np.arange(120) % 2, np.arange(120), Validation("repeated", 3, 2), 5
+    ):
+        assert not set(train) & set(test)
+        assert len(train) + len(test) == 120
+
+
+def test_blocks_are_left_out_whole() -> None:
+    samples = matrix(1)
+    blocks = validation.blocks(samples, 10.0)
+    # 0.4° are 44 km each way near the equator; the last row and column are thin.
+    assert 16 < len(np.unique(blocks)) <= 25
+    folds = list(validation.splits(samples["Target"].to_numpy(), blocks, BLOCKS, 5))
+    for train, test in folds:
+        assert not set(blocks[train]) & set(blocks[test])
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(120))
+
+
+def test_a_standard_error_over_single_points_is_the_usual_one() -> None:
+    right = np.array([1.0, 0, 1, 1, 0, 1, 1, 1])
+    expected = right.std(ddof=1) / np.sqrt(8)
+    assert validation.standard_error(right, np.arange(8)) == pytest.approx(expected)
+
+
+def test_points_that_err_together_have_a_larger_standard_error() -> None:
+    right = np.repeat([1.0, 0, 1, 1], 10)
+    together = validation.standard_error(right, np.repeat(np.arange(4), 10))
+    assert together > 2 * validation.standard_error(right, np.arange(40))
+    # Ten copies of four points say no more than the four.
+    assert together == pytest.approx(validation.standard_error(right[::10], np.arange(4)))
+
+
+def test_fewer_blocks_than_folds_are_refused() -> None:
+    with pytest.raises(DataError, match=r"into 1 blocks of 100.0 km, fewer than the 4 folds"):
+        validation.check(matrix(1).to_dataset(name="x"), Validation("blocks", 4, block_km=100.0), "x")
