@@ -17,7 +17,6 @@ CF conventions 1.11, section 9.3.3) in Zarr:
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import uuid
 from dataclasses import dataclass, field
@@ -129,7 +128,9 @@ class Archive:
             Digital numbers or index values; NaN where there is no data. ``SCL`` keeps its class 0.
         """
         if name not in self._values:
-            self._values[name] = self._stored_values(name) if name in self.stored else self._index(name)
+            self._values[name] = (
+                self._stored_values(name) if name in self.stored else self._index(name)
+            )
         return self._values[name]
 
     def _stored_values(self, name: str) -> NDArray[np.float32]:
@@ -196,11 +197,13 @@ def write(dataset: xr.Dataset, path: Path, attributes: dict[str, Any]) -> None:
     try:
         dataset.to_zarr(partial, encoding=encoding, zarr_format=2, consolidated=True)
         if not path.exists():
-            os.replace(partial, path)
+            partial.replace(path)
     except OSError as error:
         if not path.exists():
-            raise DataError(f"cannot write the archive {path}: {error}; free space, or set "
-                            "paths.archive to a folder that can be written") from error
+            raise DataError(
+                f"cannot write the archive {path}: {error}; free space, or set "
+                "paths.archive to a folder that can be written"
+            ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -229,7 +232,7 @@ def fingerprint(*parts: object) -> str:
     for part in parts:
         if isinstance(part, Path):
             with part.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, lambda: hashlib.blake2b()).digest())
+                digest.update(hashlib.file_digest(stream, hashlib.blake2b).digest())
         else:
             content = part if isinstance(part, bytes) else repr(part).encode()
             digest.update(len(content).to_bytes(8, "big") + content)
@@ -239,15 +242,15 @@ def fingerprint(*parts: object) -> str:
 def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:
     """Choose the stored type: digital numbers uint16, ``SCL`` uint8, other numbers float32."""
     if not np.issubdtype(values.dtype, np.number):
-        return values.astype(str)
+        return np.asarray(values.astype(str))
     if name == bands.SCENE_CLASS:
-        return np.nan_to_num(values, nan=bands.NO_DATA).astype(np.uint8)
+        return np.asarray(np.nan_to_num(values, nan=bands.NO_DATA).astype(np.uint8))
     if name in bands.STANDARD_NAMES:
         filled = np.nan_to_num(values, nan=bands.NO_DATA)
         whole = (filled >= 0) & (filled <= np.iinfo(np.uint16).max) & (filled == np.floor(filled))
         if whole.all():
-            return filled.astype(np.uint16)
-    return values.astype(np.float32)
+            return np.asarray(filled.astype(np.uint16))
+    return np.asarray(values.astype(np.float32))
 
 
 def _check(dataset: xr.Dataset) -> None:

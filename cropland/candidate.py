@@ -75,9 +75,7 @@ class Candidate:
     @cached_property
     def window(self) -> Window:
         """Its window."""
-        return Window.of(
-            self.country.reference, self.configuration.span, self.configuration.period
-        )
+        return Window.of(self.country.reference, self.configuration.span, self.configuration.period)
 
     @cached_property
     def band_set(self) -> BandSet:

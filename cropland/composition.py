@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,8 @@ from cropland.config import EVERY_COUNTRY, Configuration, Country, configuration
 from cropland.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from hydra.core.config_loader import ConfigLoader
 
 
@@ -47,7 +48,7 @@ def job(composed: DictConfig, hydra: DictConfig) -> Job:
     ConfigError
         See `cropland.config.configuration`.
     """
-    return _job(_plain(composed), list(hydra.overrides.task), _folders(hydra))
+    return _job(_unresolved(composed), list(hydra.overrides.task), _folders(hydra))
 
 
 def jobs(config: DictConfig) -> list[Job]:
@@ -83,7 +84,7 @@ def _composed(config: DictConfig) -> list[Job]:
     for overrides in batches[0]:
         groups = tuple(word for word in overrides if word not in plain)
         if groups not in templates:
-            templates[groups] = _plain(loader.load_sweep_config(config, list(groups)))
+            templates[groups] = _unresolved(loader.load_sweep_config(config, list(groups)))
         values = copy.deepcopy(templates[groups])
         for word in overrides:
             if word in plain:
@@ -92,11 +93,17 @@ def _composed(config: DictConfig) -> list[Job]:
     return made
 
 
-def _plain(composed: DictConfig) -> dict[str, Any]:
-    """Resolve a composed configuration into plain containers, without Hydra's own node."""
-    own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+def _unresolved(composed: DictConfig) -> dict[str, Any]:
+    """Turn a composed configuration into plain containers, without Hydra's own node."""
+    own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    return _mapping(OmegaConf.to_container(own, resolve=False))
+
+
+def _resolved(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in what refers to other values; every value must be there by then."""
     try:
-        return _mapping(OmegaConf.to_container(own, resolve=True, throw_on_missing=True))
+        container = OmegaConf.create(dict(values))
+        return _mapping(OmegaConf.to_container(container, resolve=True, throw_on_missing=True))
     except MissingMandatoryValue as error:
         key = error.full_key
         raise ConfigError(f"{key} has no value; give it one, as in {key}=…") from error
@@ -111,7 +118,7 @@ def _mapping(container: object) -> dict[str, Any]:
 
 
 def _job(values: Mapping[str, Any], overrides: Iterable[str], folders: Sequence[Path]) -> Job:
-    chosen = dict(values)
+    chosen = _resolved(values)
     countries = _countries(chosen.pop("country"), folders)
     if any(word.lstrip("+").startswith("bands.names=") for word in overrides):
         # An ad hoc band set must not bear the name of the file that it replaces.

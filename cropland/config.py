@@ -6,35 +6,17 @@ an unknown key, a value of the wrong type or a broken rule is a `ConfigError` of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
-from pydantic import ConfigDict, StrictBool, StrictInt, TypeAdapter, ValidationError
+from pydantic import StrictBool, StrictInt
 
 from cropland.errors import ConfigError, nearest
+from cropland.schema import CLOSED, filled, require
 
 EVERY_COUNTRY = "all"
-CLOSED = ConfigDict(extra="forbid")
-_IN_WORDS = {
-    "bool_type": "true or false",
-    "dataclass_type": "a group of keys",
-    "dict_type": "a group of keys",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "string_type": "a text",
-    "tuple_type": "a list, as in [B4,B8]",
-}
-"""What pydantic's kinds of error say was expected."""
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise a `ConfigError` with `message` unless `condition` holds."""
-    if not condition:
-        raise ConfigError(message)
 
 
 def iso_date(text: str, name: str) -> date:
@@ -249,9 +231,7 @@ class Configuration:
     parent_run: str | None = None
 
     def __post_init__(self) -> None:
-        require(
-            self.span >= 1, f"span must be a whole number of weeks, 1 or more, got {self.span}"
-        )
+        require(self.span >= 1, f"span must be a whole number of weeks, 1 or more, got {self.span}")
         if isinstance(self.period, str):
             iso_date(self.period, "period, where it is not a whole number of months,")
         require(
@@ -295,17 +275,6 @@ def country(values: Mapping[str, Any]) -> Country:
     return made
 
 
-def keys(schema: type = Configuration, prefix: str = "") -> Iterator[str]:
-    """Give every dotted key of the schema, for saying which is nearest to a mistyped one."""
-    hints = get_type_hints(schema)
-    for entry in fields(schema):
-        yield prefix + entry.name
-        kind = hints[entry.name]
-        for inner in get_args(kind) or (kind,):
-            if is_dataclass(inner) and isinstance(inner, type):
-                yield from keys(inner, f"{prefix}{entry.name}.")
-
-
 def _model(values: Mapping[str, Any]) -> dict[str, Any]:
     """Part the house's own keys of a model file from the parameters of its class."""
     own = {"name": "name", "scale": "scale", "_target_": "target"}
@@ -313,41 +282,3 @@ def _model(values: Mapping[str, Any]) -> dict[str, Any]:
         **{name: values[key] for key, name in own.items() if key in values},
         "parameters": {key: value for key, value in values.items() if key not in own},
     }
-
-
-@cache
-def _adapter(schema: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(schema)
-
-
-def filled(schema: type[Any], values: Mapping[str, Any], prefix: str = "") -> Any:
-    """Fill a closed dataclass; `prefix` is where its keys stand, for the error.
-
-    Raises
-    ------
-    ConfigError
-        Unknown key, missing key, value of the wrong type.
-    """
-    try:
-        return _adapter(schema).validate_python(values)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, schema, prefix)) from error
-
-
-def _explain(error: ValidationError, schema: type[Any], prefix: str) -> str:
-    """Say the first thing that is wrong with a configuration, in one line."""
-    first = error.errors()[0]
-    # A union adds the name of each member to the place of its error: the key alone is the user's.
-    parts = [str(part) for part in first["loc"] if str(part) not in ("int", "str", "float", "bool")]
-    key = prefix + ".".join(parts)
-    match first["type"]:
-        case "unexpected_keyword_argument":
-            return f"unknown key {key!r}; {nearest(key, keys(schema, prefix))}"
-        case "missing" | "missing_argument":
-            return f"{key} has no value; give it one, as in {key}=…"
-    if key == "period":
-        return f"period must be a whole number of months or a date like 2020-06-30, got {first['input']!r}"
-    expected = _IN_WORDS.get(first["type"])
-    if expected is None:
-        return f"{key}: {first['msg']}"
-    return f"{key} must be {expected}, got {first['input']!r}"

@@ -83,7 +83,9 @@ def _tracked(candidate: Candidate, archive: Archive, store: Store, identity: str
             "n_features": labelled.sizes["feature"],
             "n_samples": labelled.sizes["sample"],
         }
-        points.check_labels(labelled["Target"].to_numpy(), candidate.country, chosen.validation.folds)
+        points.check_labels(
+            labelled["Target"].to_numpy(), candidate.country, chosen.validation.folds
+        )
         scores = validation.cross_validate(
             estimator.build(chosen.model, chosen.seed),
             labelled,

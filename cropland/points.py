@@ -41,7 +41,9 @@ def read(path: Path, *, labelled: bool) -> pd.DataFrame:
         numbers or out of range, labels other than 0 and 1.
     """
     if not path.is_file():
-        raise DataError(f"expected a points file at {path}, there is none; set paths.data to its folder")
+        raise DataError(
+            f"expected a points file at {path}, there is none; set paths.data to its folder"
+        )
     try:
         table = pd.read_csv(path, dtype={"ID": str}, keep_default_na=False, na_values=[""])
     except (ValueError, UnicodeDecodeError) as error:
@@ -124,7 +126,12 @@ def _validated(table: pd.DataFrame, path: Path, labels: tuple[int, ...]) -> pd.D
 
 
 def _refuse(
-    table: pd.DataFrame, bad: pd.Series[bool], path: Path, what: str, remedy: str, column: str = "ID"
+    table: pd.DataFrame,
+    bad: pd.Series[bool],
+    path: Path,
+    what: str,
+    remedy: str,
+    column: str = "ID",
 ) -> None:
     """Raise a `DataError` that shows the first row of `bad`, if there is one."""
     if not bad.any():

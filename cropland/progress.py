@@ -9,7 +9,6 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -18,6 +17,8 @@ from cropland.candidate import Outcome
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
+
+    from rich.console import Console
 
 LEDGER = "outcomes.jsonl"
 _POLL_SECONDS = 0.2
@@ -114,7 +115,9 @@ class Watch:
         now = time.monotonic()
         if not self._console.is_terminal and now - self._line_at > _LINE_SECONDS:
             self._line_at = now
-            self._console.print(f"{self._seen}/{self._total} candidates, {left or 'no estimate yet'}")
+            self._console.print(
+                f"{self._seen}/{self._total} candidates, {left or 'no estimate yet'}"
+            )
 
     def _left(self) -> str:
         if self._ran < _ENOUGH:
@@ -123,7 +126,9 @@ class Watch:
         return f"about {in_words(seconds)} left"
 
     def _say(self, outcome: Outcome) -> None:
-        name = f"{outcome.country} span={outcome.span} period={outcome.period} bands={outcome.bands}"
+        name = (
+            f"{outcome.country} span={outcome.span} period={outcome.period} bands={outcome.bands}"
+        )
         if outcome.status == "finished":
             self._ran += 1
             if outcome.message and (outcome.country, outcome.message) not in self._said:

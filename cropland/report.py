@@ -43,19 +43,31 @@ def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 def closing_table(outcomes: Sequence[Outcome]) -> Table:
     """Draw the best candidate of each country for the screen."""
     table = Table(title="Best candidate of each country", title_justify="left")
-    for name in ("country", "accuracy", "± s.e.", "span", "window end", "bands", "model", "features", "of"):
-        table.add_column(name, justify="right" if name in ("accuracy", "± s.e.", "span", "of") else "left")
-    for row in best(outcomes).itertuples():
+    for name in (
+        "country",
+        "accuracy",
+        "± s.e.",
+        "span",
+        "window end",
+        "bands",
+        "model",
+        "features",
+        "of",
+    ):
+        table.add_column(
+            name, justify="right" if name in ("accuracy", "± s.e.", "span", "of") else "left"
+        )
+    for row in best(outcomes).to_dict("records"):
         table.add_row(
-            row.country,
-            f"{row.accuracy:.3f}",
-            f"{row.accuracy_se:.3f}",
-            f"{row.span} w",
-            f"{row.window_end} ({_period(row.period)})",
-            row.bands,
-            row.model,
-            str(row.n_features),
-            str(row.tried),
+            row["country"],
+            f"{row['accuracy']:.3f}",
+            f"{row['accuracy_se']:.3f}",
+            f"{row['span']} w",
+            f"{row['window_end']}{_period(row['period'])}",
+            row["bands"],
+            row["model"],
+            str(row["n_features"]),
+            str(row["tried"]),
         )
     return table
 
@@ -73,7 +85,9 @@ def note(outcomes: Sequence[Outcome]) -> str:
     ]
     counts = pd.Series([outcome.status for outcome in outcomes]).value_counts()
     said = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return "\n".join([*lines, "", f"Candidates: {said}. The best of many is optimistic about itself."])
+    return "\n".join(
+        [*lines, "", f"Candidates: {said}. The best of many is optimistic about itself."]
+    )
 
 
 def figure(outcomes: Sequence[Outcome]) -> bytes | None:
@@ -103,7 +117,11 @@ def figure(outcomes: Sequence[Outcome]) -> bytes | None:
     handles, labels = panels[0].get_legend_handles_labels()
     if by:
         drawing.legend(
-            handles, labels, title=LABELS.get(by, by), loc="outside lower center", ncols=min(5, len(labels))
+            handles,
+            labels,
+            title=LABELS.get(by, by),
+            loc="outside lower center",
+            ncols=min(5, len(labels)),
         )
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="png")
@@ -142,4 +160,5 @@ def _draw(panel: Axes, table: pd.DataFrame, x: str, by: str | None) -> None:
 
 
 def _period(period: str) -> str:
-    return f"{int(period):+d} months" if period.lstrip("+-").isdigit() else "as given"
+    """Say a period in months, where it is none of a date that stands there already."""
+    return f" ({int(period):+d} months)" if period.lstrip("+-").isdigit() else ""

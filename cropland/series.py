@@ -69,7 +69,9 @@ def aligned(
         if name == SCENE_CLASS:
             for number in _classes(archive):
                 names.append(f"{SCENE_CLASS}_{number}")
-                layers.append(rows.interpolated((archive.values(name) == number).astype(np.float32)))
+                layers.append(
+                    rows.interpolated((archive.values(name) == number).astype(np.float32))
+                )
         else:
             names.append(name)
             layers.append(rows.interpolated(archive.values(name)))

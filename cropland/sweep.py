@@ -8,13 +8,16 @@ runs, `run_job` runs its candidates and writes their outcomes to the ledger.
 from __future__ import annotations
 
 import gc
+import os
 import shlex
 import sys
+import threading
+import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,18 +26,21 @@ from omegaconf import DictConfig, open_dict
 
 from cropland import composition
 from cropland.bands import BandSet
-from cropland.errors import ConfigError, CroplandError, WindowError
+from cropland.errors import CroplandError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rich.console import Console
 
-    from cropland.candidate import Candidate, Outcome
+    from cropland.candidate import Outcome
     from cropland.composition import Job
     from cropland.progress import Ledger
     from cropland.tracking import Store
 
 _WHERE = ("source", "paths.", "tracking")
 _NAME_LENGTH = 80
+_PARENT_SECONDS = 0.3
 
 
 def run_job(job: Job, run_folder: str) -> None:
@@ -43,6 +49,8 @@ def run_job(job: Job, run_folder: str) -> None:
     from cropland.candidate import Candidate
     from cropland.progress import Ledger
 
+    if not _sessions:
+        _leave_with_parent()
     ledger = Ledger(Path(run_folder))
     store = _store(job)
     for country in job.countries:
@@ -67,12 +75,12 @@ class SweepCallback(Callback):
             parent = begin(jobs, Path(config.hydra.sweep.dir), list(config.hydra.overrides.task))
             config.hydra.overrides.task.append(f"++parent_run={parent}")
 
-    def on_run_end(self, config: DictConfig, **_: Any) -> None:
+    def on_run_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
         """End a run."""
         with _answering():
             end()
 
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
         """End a sweep."""
         with _answering():
             end()
@@ -117,26 +125,25 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> str:
     CroplandError
         Whatever can be known to be wrong before any work.
     """
-    _check_alike(jobs)
     for job in jobs:
         BandSet.of(job.configuration.bands.names)
     with _quick_imports():
         from rich.console import Console
 
-        from cropland import tracking
+        from cropland import preflight, provenance, tracking
         from cropland.candidate import Candidate
         from cropland.progress import Ledger, Watch
 
         candidates = [Candidate(job.configuration, land) for job in jobs for land in job.countries]
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        _check(candidates, console)
+        preflight.check(candidates, console)
         store = _store(jobs[0])
     closed = store.close_orphans()
     if closed:
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
     where = [word for word in words if word.startswith(_WHERE)]
     name = _name([word for word in words if word not in where])
-    parent = store.start(name, tracking.code_tags() | {"command": shlex.join(sys.argv)})
+    parent = store.start(name, provenance.code_tags() | {"command": shlex.join(sys.argv)})
     ledger = Ledger(folder)
     watching = ExitStack()
     watching.enter_context(Watch(ledger, len(candidates), console))
@@ -167,7 +174,9 @@ def end() -> None:
     )
     _close_on_screen(session, outcomes)
     if failed:
-        raise SystemExit("cropland: some candidates failed, see above; their runs hold the tracebacks")
+        raise SystemExit(
+            "cropland: some candidates failed, see above; their runs hold the tracebacks"
+        )
 
 
 def abandon(reason: str) -> None:
@@ -184,42 +193,12 @@ def abandon(reason: str) -> None:
         )
 
 
-def _check(candidates: Sequence[Candidate], console: Console) -> None:
-    """Check what can be known before any work; archives that are not there are made for it."""
-    from cropland import estimator, sources
-
-    seen: set[object] = set()
-    outside: list[WindowError] = []
-    for candidate in candidates:
-        chosen, country = candidate.configuration, candidate.country
-        if not sources.is_filled(chosen.source, chosen.paths, country):
-            console.print(f"making the archive of {country.name} (source={chosen.source.name}) …")
-        archive = sources.archive_of(chosen.source, chosen.paths, country)
-        key = repr((chosen.bands, chosen.series, chosen.validation, chosen.model, country.name))
-        if key not in seen:
-            seen.add(key)
-            candidate.check(archive)
-            estimator.build(chosen.model, chosen.seed)
-        try:
-            candidate.window.check_inside(archive)
-        except WindowError as error:
-            outside.append(error)
-    if len(outside) == len(candidates):
-        raise outside[0]
-
-
-def _check_alike(jobs: Sequence[Job]) -> None:
-    """Refuse to sweep over what a whole sweep has one of."""
-    for group in ("source", "tracking", "paths"):
-        if len({repr(getattr(job.configuration, group)) for job in jobs}) > 1:
-            raise ConfigError(f"{group} cannot be swept; give one command for each")
-
-
 def _close_on_screen(session: Session, outcomes: Sequence[Outcome]) -> None:
     """Print the best of each country, where to look, and what to do next."""
     from rich.console import Console
 
     from cropland import report
+    from cropland.tracking import SIMULATED
 
     # Piped output has no width of its own; a table of nine columns needs about this much.
     screen = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
@@ -227,7 +206,12 @@ def _close_on_screen(session: Session, outcomes: Sequence[Outcome]) -> None:
     counts = Counter(outcome.status for outcome in outcomes)
     if len(best):
         screen.print(report.closing_table(outcomes))
-    screen.print(f"{len(outcomes)} candidates: " + ", ".join(f"{n} {s}" for s, n in counts.items()))
+    said = ", ".join(f"{count} {status}" for status, count in counts.items())
+    screen.print(f"candidates: {said}")
+    if session.store.experiment == SIMULATED:
+        screen.print(
+            "source=simulated: a made-up landscape, these numbers speak of no real country"
+        )
     screen.print(
         f"in MLflow: experiment {session.store.experiment}, run {session.name!r}; look: make ui, then "
         f"{session.link}",
@@ -235,12 +219,33 @@ def _close_on_screen(session: Session, outcomes: Sequence[Outcome]) -> None:
     )
     if len(best):
         row = best.iloc[0]
-        words = [*session.where, f"country={row.country}", f"span={row.span}", f"period={row.period}"]
+        words = [
+            *session.where,
+            f"country={row.country}",
+            f"span={row.span}",
+            f"period={row.period}",
+        ]
         words += [f"bands={row.bands}", f"model={row.model}", "validation=blocks"]
         screen.print(
             f"next, does it hold in places it has not seen? python scripts/train.py {shlex.join(words)}",
             soft_wrap=True,
         )
+
+
+@cache
+def _leave_with_parent() -> None:
+    """Let a worker end when the process that started it has been killed.
+
+    It would go on otherwise, and the same sweep started again would run its candidate twice.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _store(job: Job) -> Store:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
 import tempfile
 import time
 import traceback
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,8 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.errors import TrackingError
+from cropland.provenance import code_tags, is_alive, process_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
@@ -34,13 +35,20 @@ PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"
 NOTE = "mlflow.note.content"
 SECONDS_TO_ANSWER = 5
+REAL, SIMULATED = "cropland", "cropland-simulated"
 VIEW = "best"
 """Key of the UI view that every experiment is given: candidates by accuracy, what was varied beside it."""
 _NOTES = {
-    "cropland": "Cropland candidates on real observations.",
-    "cropland-simulated": "Candidates on the **simulated** landscape: nothing here speaks of a real country.",
+    REAL: "Cropland candidates on real observations.",
+    SIMULATED: "Candidates on the **simulated** landscape: nothing here speaks of a real country.",
 }
-_INHERITED = ("mlflow.user", "mlflow.source.name", "mlflow.source.type", "mlflow.source.git.commit", "git_dirty")
+_INHERITED = (
+    "mlflow.user",
+    "mlflow.source.name",
+    "mlflow.source.type",
+    "mlflow.source.git.commit",
+    "git_dirty",
+)
 
 
 @dataclass
@@ -120,7 +128,8 @@ class Store:
 
         now = int(time.time() * 1000)
         metrics = [
-            Metric(key, value, now, record.steps.get(key, 0)) for key, value in record.metrics.items()
+            Metric(key, value, now, record.steps.get(key, 0))
+            for key, value in record.metrics.items()
         ]
         for key, values in record.series.items():
             metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
@@ -205,40 +214,7 @@ def open_store(tracking: Tracking, experiment: str) -> Store:
 
 def experiment_of(source: str) -> str:
     """Name the experiment of a source: real and simulated never mix."""
-    return "cropland-simulated" if source == "simulated" else "cropland"
-
-
-def process_mark(pid: int) -> str:
-    """Mark a process so that a later one with the same number is not taken for it."""
-    import psutil
-
-    return f"{pid}@{psutil.Process(pid).create_time():.2f}"
-
-
-def is_alive(mark: str) -> bool:
-    """Tell whether the process of a mark still runs on this host."""
-    import psutil
-
-    try:
-        return process_mark(int(mark.partition("@")[0])) == mark
-    except (psutil.Error, ValueError):
-        return False
-
-
-@cache
-def code_tags() -> dict[str, str]:
-    """Give MLflow's own tags of user, source and git commit, and whether the work tree is dirty."""
-    from mlflow.tracking.context.registry import resolve_tags
-
-    tags = {key: str(value) for key, value in resolve_tags().items()}
-    try:
-        changes = subprocess.run(
-            ["git", "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10
-        )
-        tags["git_dirty"] = str(bool(changes.stdout.strip())).lower()
-    except (OSError, subprocess.SubprocessError):
-        tags["git_dirty"] = "unknown"
-    return tags
+    return SIMULATED if source == "simulated" else REAL
 
 
 @cache
@@ -258,7 +234,7 @@ def log_files(artifact_uri: str, files: Mapping[str, str | bytes]) -> None:
         for name, content in files.items():
             data = content if isinstance(content, bytes) else content.encode()
             (Path(folder) / name).write_bytes(data)
-        get_artifact_repository(artifact_uri).log_artifacts(folder)
+        get_artifact_repository(artifact_uri).log_artifacts(folder)  # type: ignore[no-untyped-call]
 
 
 def link(tracking: Tracking, experiment_id: str) -> str:

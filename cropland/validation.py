@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from joblib import Parallel, delayed
 from sklearn.base import clone
-from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, recall_score, roc_auc_score
+from sklearn.metrics import brier_score_loss, f1_score, recall_score, roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
 from cropland.errors import DataError
@@ -63,7 +63,12 @@ class Scores:
 
 
 def cross_validate(
-    classifier: Classifier, features: xr.DataArray, validation: Validation, *, seed: int, n_jobs: int = 1
+    classifier: Classifier,
+    features: xr.DataArray,
+    validation: Validation,
+    *,
+    seed: int,
+    n_jobs: int = 1,
 ) -> Scores:
     """Score a classifier by cross-validation.
 
@@ -108,9 +113,7 @@ def cross_validate(
     return summarise(out_of_fold, groups, fit_seconds=float(np.mean([took for _, took in fitted])))
 
 
-def summarise(
-    out_of_fold: xr.Dataset, groups: NDArray[np.int64], *, fit_seconds: float
-) -> Scores:
+def summarise(out_of_fold: xr.Dataset, groups: NDArray[np.int64], *, fit_seconds: float) -> Scores:
     """Turn out-of-fold predictions into scores; `groups` are the units that are independent."""
     y = out_of_fold["Target"].to_numpy()
     labels = out_of_fold["label"].to_numpy().T
@@ -175,7 +178,7 @@ def splits(
 
 
 def blocks(features: xr.Dataset | xr.DataArray, block_km: float) -> NDArray[np.int64]:
-    """Number the spatial block of each sample: squares of `block_km`, counted from the south-west.
+    """Give the number of each sample's spatial block: squares of `block_km`, counted from the south-west.
 
     Kilometres are measured on a sphere, longitude at the mean latitude of the samples.
     """

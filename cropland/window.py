@@ -39,7 +39,9 @@ class Window:
         """Make the window of a span in weeks and a period in months, or an ISO date of its end."""
         try:
             end = reference.last
-            last = date.fromisoformat(period) if isinstance(period, str) else months_after(end, period)
+            last = (
+                date.fromisoformat(period) if isinstance(period, str) else months_after(end, period)
+            )
             return cls(last - timedelta(days=7 * span), last, uses_future=last > end)
         except (OverflowError, ValueError) as error:
             raise ConfigError(

@@ -58,7 +58,9 @@ def toy_rows(toy_points: pd.DataFrame) -> pd.DataFrame:
         season = np.exp(-(((seconds / 86400 % 365) - 200) ** 2) / 1500)
         green = season * (point["Target"] == 1 or (point["Target"] < 0 and number % 2))
         noise = random.normal(0, 120, (count, 4))
-        values = np.stack([900 - 200 * green, 1100 - 100 * green, 1500 - 700 * green, 2000 + 2500 * green])
+        values = np.stack(
+            [900 - 200 * green, 1100 - 100 * green, 1500 - 700 * green, 2000 + 2500 * green]
+        )
         table = pd.DataFrame(np.round(values.T + noise).astype(int), columns=list(BANDS))
         table["SCL"] = random.choice([4, 5, 9], count, p=[0.4, 0.5, 0.1])
         table.insert(0, "ID", point["ID"])
@@ -68,7 +70,9 @@ def toy_rows(toy_points: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture
-def toy_archive(tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> archive.Archive:
+def toy_archive(
+    tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame
+) -> archive.Archive:
     """The toy observations in an archive."""
     path = tmp_path / "toyland.zarr"
     dataset = archive.ragged(toy_points, toy_rows).assign_attrs(
@@ -86,8 +90,12 @@ def exports(tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame) ->
     labelled = toy_points["Target"] >= 0
     toy_points[labelled].to_csv(folder / "Train.csv", index=False)
     toy_points[~labelled].drop(columns="Target").to_csv(folder / "Test.csv", index=False)
-    rows = toy_rows.merge(toy_points[["ID", "Lat", "Lon"]], on="ID").rename(columns={"time": "Timestamp"})
-    rows.to_csv(folder / "COPERNICUS_S2_SR_HARMONIZED_Toyland_2019-01-01_2020-12-31.csv", index=False)
+    rows = toy_rows.merge(toy_points[["ID", "Lat", "Lon"]], on="ID").rename(
+        columns={"time": "Timestamp"}
+    )
+    rows.to_csv(
+        folder / "COPERNICUS_S2_SR_HARMONIZED_Toyland_2019-01-01_2020-12-31.csv", index=False
+    )
     return folder
 
 

@@ -23,7 +23,12 @@ ATTRIBUTES = {
 def two_points() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Points b and a, three rows, in no order."""
     table = pd.DataFrame(
-        {"ID": ["b", "a", "c"], "Lat": [1.0, 2.0, 3.0], "Lon": [4.0, 5.0, 6.0], "Target": [1, 0, -1]}
+        {
+            "ID": ["b", "a", "c"],
+            "Lat": [1.0, 2.0, 3.0],
+            "Lon": [4.0, 5.0, 6.0],
+            "Target": [1, 0, -1],
+        }
     )
     rows = pd.DataFrame(
         {

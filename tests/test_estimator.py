@@ -27,7 +27,9 @@ def test_every_model_of_conf_learns_and_gives_probabilities(path: Path) -> None:
     parameters = {key: value for key, value in values.items() if key not in own}
     quick = {"n_estimators": 5, "max_iter": 20}
     parameters |= {key: value for key, value in quick.items() if key in parameters}
-    built = estimator.build(Model(path.stem, values["_target_"], values["scale"], parameters), seed=1)
+    built = estimator.build(
+        Model(path.stem, values["_target_"], values["scale"], parameters), seed=1
+    )
     x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
     y = (x[:, 0] > 0).astype(np.int8)
     probability = built.fit(x, y).predict_proba(x)
@@ -51,7 +53,9 @@ def test_a_scaled_model_is_a_pipeline() -> None:
     [
         (model("os.system"), "expected a class of scikit-learn, got _target_ 'os.system'"),
         (
-            model("sklearn.calibration.CalibratedClassifierCV", estimator={"_target_": "os.system"}),
+            model(
+                "sklearn.calibration.CalibratedClassifierCV", estimator={"_target_": "os.system"}
+            ),
             "expected a class of scikit-learn, got _target_ 'os.system'",
         ),
         (model("sklearn.ensemble.RandomForst"), "cannot be found"),

@@ -26,9 +26,7 @@ def test_features_are_named_day_by_day_with_static_columns_once(
         *("B4_d-10", "NDVI_d-10", "B4_d-5", "NDVI_d-5", "B4_d+0", "NDVI_d+0"),
         *("Lon", "Lat"),
     ]
-    np.testing.assert_array_equal(
-        matrix.sel(feature="Lon"), matrix["Lon"].astype(np.float32)
-    )
+    np.testing.assert_array_equal(matrix.sel(feature="Lon"), matrix["Lon"].astype(np.float32))
 
 
 def test_a_row_holds_the_series_of_its_point(toy_archive: archive.Archive) -> None:

@@ -35,7 +35,10 @@ def test_a_points_file_is_read_whatever_the_order_of_its_columns(tmp_path: Path)
         ("ID,Lat,Target\na,1,1\n", "needs the columns ID, Lat, Lon, Target; .* add Lon"),
         ("ID,Lat,Lon,Target\na,1,1,1\na,2,2,0\n", "a duplicate ID: 'a' in line 3"),
         ("ID,Lat,Lon,Target\n,1,1,1\n", "an empty ID"),
-        ("ID,Lat,Lon,Target\na,91,1,1\nb,92,1,1\n", "a Lat outside -90…90: '91' in line 2 and 1 more"),
+        (
+            "ID,Lat,Lon,Target\na,91,1,1\nb,92,1,1\n",
+            "a Lat outside -90…90: '91' in line 2 and 1 more",
+        ),
         ("ID,Lat,Lon,Target\na,1,inf,1\n", "a Lon outside -180…180: 'inf'"),
         ("ID,Lat,Lon,Target\na,1,east,1\n", "a Lon outside -180…180: 'east'"),
         ("ID,Lat,Lon,Target\na,1,1,2\n", "a label other than 0 or 1: '2' in line 2"),

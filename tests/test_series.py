@@ -106,7 +106,9 @@ def test_a_missing_value_is_passed_over() -> None:
 def test_scene_classes_become_shares_that_sum_to_one() -> None:
     found = aligned(made([(0, 0, 1.0, 4), (0, 4, 1.0, 9)], n_points=1), window(4), "SCL")
     assert list(found["band"].to_numpy()) == ["SCL_4", "SCL_9"]
-    np.testing.assert_allclose(found["values"][0], [[1, 0], [0.75, 0.25], [0.5, 0.5], [0.25, 0.75], [0, 1]])
+    np.testing.assert_allclose(
+        found["values"][0], [[1, 0], [0.75, 0.25], [0.5, 0.5], [0.25, 0.75], [0, 1]]
+    )
 
 
 def test_static_columns_alone_make_an_empty_series() -> None:

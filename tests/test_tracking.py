@@ -43,7 +43,10 @@ def test_a_candidate_is_written_whole(store: Store) -> None:
 
 
 def test_a_failure_keeps_its_traceback_and_does_not_count_as_done(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.candidate("x", {"identity": "bad"}, None) as record:
+    with (
+        pytest.raises(ZeroDivisionError),
+        store.candidate("x", {"identity": "bad"}, None) as record,
+    ):
         record.params["span"] = 1 // 0
     run = store.client.get_run(record.run_id)
     assert run.info.status == "FAILED"
@@ -53,7 +56,10 @@ def test_a_failure_keeps_its_traceback_and_does_not_count_as_done(store: Store) 
 
 
 def test_an_interrupted_candidate_is_killed(store: Store) -> None:
-    with pytest.raises(KeyboardInterrupt), store.candidate("x", {"identity": "cut"}, None) as record:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        store.candidate("x", {"identity": "cut"}, None) as record,
+    ):
         raise KeyboardInterrupt
     assert store.client.get_run(record.run_id).info.status == "KILLED"
 

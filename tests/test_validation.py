@@ -39,9 +39,7 @@ def scores(chosen: Validation = KFOLD, signal: float = 1.5, **kwargs: int) -> va
 
 
 def test_a_perfect_model_has_a_perfect_score() -> None:
-    found = validation.cross_validate(
-        DecisionTreeClassifier(), matrix(signal=100), KFOLD, seed=5
-    )
+    found = validation.cross_validate(DecisionTreeClassifier(), matrix(signal=100), KFOLD, seed=5)
     assert found.accuracy == found.f1 == found.roc_auc == 1
     assert found.accuracy_se == found.brier == 0
     assert found.accuracy_fold == (1, 1, 1, 1, 1)
@@ -102,4 +100,6 @@ def test_points_that_err_together_have_a_larger_standard_error() -> None:
 
 def test_fewer_blocks_than_folds_are_refused() -> None:
     with pytest.raises(DataError, match=r"into 1 blocks of 100.0 km, fewer than the 4 folds"):
-        validation.check(matrix(1).to_dataset(name="x"), Validation("blocks", 4, block_km=100.0), "x")
+        validation.check(
+            matrix(1).to_dataset(name="x"), Validation("blocks", 4, block_km=100.0), "x"
+        )

@@ -48,7 +48,9 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
     """
     layout = f"{source.prefix}_{country.title}_<start>_<end>.csv"
     if not folder.is_dir():
-        raise DataError(f"expected a folder with exports at {folder}, there is none; set paths.data")
+        raise DataError(
+            f"expected a folder with exports at {folder}, there is none; set paths.data"
+        )
     pattern = re.compile(
         rf"{re.escape(source.prefix)}_{re.escape(country.title)}_(\d{{4}}-\d\d-\d\d)_(\d{{4}}-\d\d-\d\d)"
         rf"({'|'.join(map(re.escape, SUFFIXES))})",
@@ -106,10 +108,11 @@ def _rows(export: Export) -> pd.DataFrame:
     """Read one export: ``ID``, ``time`` and its other columns but the coordinates."""
     path = export.path
     try:
-        if path.suffix == ".parquet":
-            rows = pd.read_parquet(path)
-        else:
-            rows = pd.read_csv(path, dtype={"ID": str})
+        rows = (
+            pd.read_parquet(path)
+            if path.suffix == ".parquet"
+            else pd.read_csv(path, dtype={"ID": str})
+        )
     except (ValueError, OSError) as error:
         raise DataError(f"{path} cannot be read: {error}; export it again") from error
     missing = [name for name in ("ID", "Timestamp") if name not in rows]
@@ -127,7 +130,9 @@ def _rows(export: Export) -> pd.DataFrame:
 
 def _times(column: pd.Series[str], export: Export) -> pd.Series[pd.Timestamp]:
     if pd.api.types.is_numeric_dtype(column):
-        column = column.astype(str)  # a bare number is no date, and pandas would make it one of 1970
+        column = column.astype(
+            str
+        )  # a bare number is no date, and pandas would make it one of 1970
     times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
     bad = times.isna().to_numpy()
     if bad.any():

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from cropland.config import filled
 from cropland.errors import DataError
+from cropland.schema import filled
 from cropland.sources.atmosphere import digital_numbers, seen_through, sky
 from cropland.sources.hashing import Draw, Float, Hash, hashed, uniform
 from cropland.sources.landscape import Landscape

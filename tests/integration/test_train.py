@@ -45,7 +45,11 @@ def test_one_configuration_is_tracked_with_all_that_decides_it(shell: Any) -> No
     assert done.returncode == 0, done.stderr
     assert "Best candidate of each country" in done.stdout
     (child,) = children(shell.folder)
-    (parent,) = [run for run in runs(shell.folder) if run is not child and run.info.run_id != child.info.run_id]
+    (parent,) = [
+        run
+        for run in runs(shell.folder)
+        if run is not child and run.info.run_id != child.info.run_id
+    ]
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     expected = {
         "country": "toyland",
@@ -121,23 +125,27 @@ def test_the_joblib_launcher_gives_the_same_numbers(shell: Any, tmp_path: Path) 
     parents = {run.data.tags["mlflow.parentRunId"] for run in children(shell.folder)}
     assert len(parents) == 1
     # The tags are those of the command, not of a worker.
-    assert {run.data.tags["mlflow.source.name"].rpartition("/")[2] for run in runs(shell.folder)} == {
-        "train.py"
-    }
+    assert {
+        run.data.tags["mlflow.source.name"].rpartition("/")[2] for run in runs(shell.folder)
+    } == {"train.py"}
 
 
 def test_windows_outside_the_archive_are_skipped_with_their_reason(shell: Any) -> None:
     done = shell.run(*shell.toy, "-m", "span=52,104", "period=0,-6", "bands=ndvi")
     assert done.returncode == 0, done.stderr
     assert "3 finished, 1 outside" in done.stdout
-    assert re.search(r"skipped toyland span=104 period=-6 .* \(2019-01-01 … 2020-12-31\)", done.stderr)
+    assert re.search(
+        r"skipped toyland span=104 period=-6 .* \(2019-01-01 … 2020-12-31\)", done.stderr
+    )
     assert len(children(shell.folder)) == 3
 
 
 def test_a_failing_candidate_fails_alone(shell: Any) -> None:
     # 60 points have no 500 neighbours: scikit-learn says so only when it predicts.
     where = [word for word in shell.toy if not word.startswith("model")]
-    done = shell.run(*where, "-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5")
+    done = shell.run(
+        *where, "-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5"
+    )
     assert done.returncode == 1
     assert "2 finished, 1 failed" in done.stdout
     assert re.search(r"failed toyland span=12 .* n_neighbors", done.stderr)
@@ -146,7 +154,9 @@ def test_a_failing_candidate_fails_alone(shell: Any) -> None:
     assert [run.data.params["model.n_neighbors"] for run in failed] == ["500"]
     artifacts = Path(failed[0].info.artifact_uri.removeprefix("file://"))
     assert "ValueError" in (artifacts / "traceback.txt").read_text()
-    again = shell.run(*where, "-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5")
+    again = shell.run(
+        *where, "-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5"
+    )
     assert "2 already there, 1 failed" in again.stdout
 
 
@@ -155,7 +165,10 @@ def test_every_outcome_is_in_the_run_folder_and_the_parent(shell: Any) -> None:
     (folder,) = (shell.folder / "mlruns" / "runs").iterdir()
     assert len((folder / "outcomes.jsonl").read_text().splitlines()) == 4
     (parent,) = [run for run in runs(shell.folder) if "mlflow.parentRunId" not in run.data.tags]
-    assert parent.info.run_name == "country=toyland model.n_estimators=10 validation.folds=3 n_jobs=1 span=12,24 …"
+    assert (
+        parent.info.run_name
+        == "country=toyland model.n_estimators=10 validation.folds=3 n_jobs=1 span=12,24 ba…"
+    )
     assert "| toyland |" in parent.data.tags["mlflow.note.content"]
     artifacts = Path(parent.info.artifact_uri.removeprefix("file://"))
     assert (artifacts / "accuracy.png").read_bytes().startswith(b"\x89PNG")
@@ -192,17 +205,25 @@ def wait_for(shell: Any, count: int) -> None:
     raise AssertionError("the sweep did not get going")
 
 
-LONG = ("-m", "span=range(4,40,2)", "bands=ndvi", "model.n_estimators=40")
+LONG = ("-m", "span=range(4,24,2)", "bands=ndvi", "model.n_estimators=40")
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("how", "launcher"),
+    [
+        (signal.SIGINT, "basic"),
+        (signal.SIGINT, "joblib"),
+        (signal.SIGTERM, "basic"),
+        (signal.SIGKILL, "basic"),
+        (signal.SIGKILL, "joblib"),
+    ],
+)
 def test_a_sweep_that_is_stopped_loses_nothing_and_goes_on(
     shell: Any, how: signal.Signals, launcher: str
 ) -> None:
     sweep = (*LONG, f"hydra/launcher={launcher}")
     with started(shell, *sweep) as process:
-        wait_for(shell, 3)
+        wait_for(shell, 2)
         os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
         _, said = process.communicate(timeout=60)
     if how != signal.SIGKILL:
@@ -211,14 +232,14 @@ def test_a_sweep_that_is_stopped_loses_nothing_and_goes_on(
         assert not [run for run in runs(shell.folder) if run.info.status == "RUNNING"]
         assert "Traceback" not in said
     before = accuracies(shell.folder)
-    assert 3 <= len(before) < 18
+    assert 2 <= len(before) < 10
     again = shell.run(*shell.toy, *sweep)
     assert again.returncode == 0, again.stderr
     if how == signal.SIGKILL:
         assert re.search(r"closed \d+ runs that a killed process had left RUNNING", again.stderr)
     assert again.stderr.count("is already there") >= len(before)
     finished = [run for run in children(shell.folder) if run.info.status == "FINISHED"]
-    assert len({run.data.tags["identity"] for run in finished}) == len(finished) == 18
+    assert len({run.data.tags["identity"] for run in finished}) == len(finished) == 10
     assert not [run for run in runs(shell.folder) if run.info.status == "RUNNING"]
     with closing(sqlite3.connect(shell.folder / "mlruns" / "mlflow.db")) as database:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)

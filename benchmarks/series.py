@@ -1,0 +1,100 @@
+"""Aligned series of one country against plain pandas: the same numbers, and the ratio of the times.
+
+1,000 points, three years of observations, a window of 96 weeks, four bands, one core.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from cropland import config, series, sources
+from cropland.bands import BandSet
+from cropland.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cropland.archive import Archive
+
+ROOT = Path(__file__).parent.parent
+NAMES = ("B2", "B3", "B4", "B8")
+STEP = 5
+RUNS = 7
+
+
+def opened(folder: str) -> tuple[config.Country, Archive]:
+    """Open the simulated archive of Iran."""
+    values = yaml.load((ROOT / "conf/country/iran.yaml").read_text(), yaml.BaseLoader)
+    country = config.country(values)
+    simulated = config.Simulated(
+        **yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text())
+    )
+    return country, sources.archive_of(simulated, config.Paths(folder, folder, folder), country)
+
+
+def with_pandas(archive: Archive, window: Window) -> np.ndarray:
+    """Align by groups: the first row of a day, reindexed to days, interpolated, every fifth kept."""
+    sizes = archive.dataset["row_size"].to_numpy()
+    table = pd.DataFrame({name: archive.values(name).astype(float) for name in NAMES})
+    table["point"] = np.repeat(np.arange(len(sizes)), sizes)
+    table["day"] = pd.to_datetime(archive.dataset["time"].to_numpy()).floor("D")
+    table = table[table["day"].between(pd.Timestamp(window.first), pd.Timestamp(window.last))]
+    table = table.drop_duplicates(["point", "day"])
+    days = pd.date_range(window.first, window.last)
+    groups = [
+        group.set_index("day")[list(NAMES)]
+        .reindex(days)
+        .interpolate(limit_direction="both")
+        .iloc[::STEP]
+        for _, group in table.groupby("point")
+    ]
+    return np.stack([group.to_numpy() for group in groups]).astype(np.float32)
+
+
+def median(work: Callable[[], object], runs: int) -> float:
+    """Give the median seconds of some runs."""
+    taken = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+def main() -> None:
+    """Print times and their ratio."""
+    with tempfile.TemporaryDirectory() as folder:
+        country, archive = opened(folder)
+        band_set = BandSet.of(NAMES)
+        windows = [Window.of(country.reference, 96, period) for period in range(12, 12 - RUNS, -1)]
+
+        def align(window: Window) -> np.ndarray:
+            found = series.aligned(archive, window, band_set, step_days=STEP, clear=False)
+            return found["values"].to_numpy()
+
+        first = median(lambda: align(windows[0]), 1)
+        rest = iter(windows[1:])  # each window for the first time, from what is in memory
+        later = median(lambda: align(next(rest)), RUNS - 1)
+        plain = median(lambda: with_pandas(archive, windows[0]), 2)
+        same = np.allclose(
+            align(windows[0]), with_pandas(archive, windows[0]), rtol=2e-7, atol=1e-3
+        )
+        rows = archive.dataset.sizes["observation"]
+        print(
+            f"series of {archive.dataset.sizes['point']} points, {rows} observations, 96 weeks, 4 bands"
+        )
+        print(f"first window, reading included: {first * 1e3:.0f} ms")
+        print(f"each later window: median {later * 1e3:.0f} ms")
+        print(f"plain pandas: {plain * 1e3:.0f} ms, ratio {plain / later:.0f}; equal: {same}")
+
+
+if __name__ == "__main__":
+    main()
