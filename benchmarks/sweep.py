@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import resource
+import runpy
 import sys
 import tempfile
 import time
@@ -39,10 +40,7 @@ def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
 
 def main() -> None:
     """Run the sweep and print its stages."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    import train
-
-    from cropland import cli, experiment, sweep, tracking, validation
+    from cropland import experiment, sweep, tracking, validation
 
     seconds: dict[str, float] = defaultdict(float)
     timed(validation, "cross_validate", "validation", seconds)
@@ -57,7 +55,7 @@ def main() -> None:
         os.chdir(folder)
         sys.argv = ["train.py", "-m", "country=all", *SWEEP]
         started = time.perf_counter()
-        cli.launch(train.train)
+        runpy.run_path(str(ROOT / "scripts" / "train.py"), run_name="__main__")
         total = time.perf_counter() - started
     inside = sum(seconds[key] for key in seconds if key not in ("jobs", "begin", "end"))
     seconds["the rest of a job"] = seconds["jobs"] - inside

@@ -169,7 +169,7 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
 
 def in_words(error: Exception) -> str:
     """Word an error of Hydra in one line, with the nearest valid names."""
-    text = " ".join(str(error).split())
+    text = " ".join((str(error) or str(error.__cause__)).split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"unknown {group} {name!r}; {nearest(name, error.options)}"

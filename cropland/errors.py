@@ -57,3 +57,10 @@ def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:
         close.sort(key=lambda found: sorted(found) != sorted(name.lower()))
         return f"did you mean {' or '.join(repr(folded[c]) for c in close[:3])}?"
     return f"there are: {', '.join(names[:show])}{', …' if len(names) > show else ''}"
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Tell whether a Ctrl-C lies behind an error: libraries turn some into errors of their own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from joblib import effective_n_jobs
 
 from cropland import estimator, features, points, series, sources, validation
-from cropland.errors import CroplandError, WindowError
+from cropland.errors import CroplandError, WindowError, was_interrupted
 from cropland.tracking import IDENTITY
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def run(candidate: Candidate, store: Store) -> Outcome:
     except WindowError as error:
         return candidate.outcome("outside", message=str(error))
     except Exception as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
         known = isinstance(error, CroplandError)
         return candidate.outcome(
             "failed", message=str(error) if known else f"{type(error).__name__}: {error}"
@@ -117,15 +120,30 @@ def _record_scores(record: Record, scores: Scores, end_day: int) -> None:
     # With the window's end as its step, the UI's chart of accuracy grouped by span draws the study.
     record.steps = {"accuracy": end_day}
     record.series = {"accuracy_fold": scores.accuracy_fold}
-    table = scores.out_of_fold.to_dataframe().reset_index().drop(columns="sample")
-    columns = ["ID", "Target", "repeat", "fold", "probability", "label"]
-    record.files["predictions.csv"] = table[columns].to_csv(index=False, float_format="%.6g")
-    confusion = pd.crosstab(table["Target"], table["label"]).reindex(
-        index=[1, 0], columns=[1, 0], fill_value=0
-    )
-    confusion.index = pd.Index(["cropland", "other"], name="truth")
-    confusion.columns = pd.Index(["predicted cropland", "predicted other"])
-    record.files["confusion_matrix.csv"] = confusion.to_csv()
+    record.files["predictions.csv"] = _predictions(scores.out_of_fold)
+    record.files["confusion_matrix.csv"] = _confusion(scores.out_of_fold)
+
+
+def _predictions(out_of_fold: xr.Dataset) -> str:
+    """Write out-of-fold predictions as CSV, a line for each sample and repeat."""
+    samples, repeats = out_of_fold.sizes["sample"], out_of_fold.sizes["repeat"]
+    table = {name: np.repeat(out_of_fold[name].to_numpy(), repeats) for name in ("ID", "Target")}
+    table["repeat"] = np.tile(np.arange(repeats), samples)
+    table |= {
+        name: out_of_fold[name].to_numpy().ravel() for name in ("fold", "probability", "label")
+    }
+    return pd.DataFrame(table).to_csv(index=False, float_format="%.6g")
+
+
+def _confusion(out_of_fold: xr.Dataset) -> str:
+    """Write the confusion matrix as CSV, counted over samples and repeats."""
+    truth, label = out_of_fold["Target"].to_numpy()[:, None], out_of_fold["label"].to_numpy()
+    rows = [
+        [name, *(str(int(((truth == true) & (label == said)).sum())) for said in (1, 0))]
+        for name, true in (("cropland", 1), ("other", 0))
+    ]
+    header = ["truth", "predicted cropland", "predicted other"]
+    return "".join(f"{','.join(row)}\n" for row in [header, *rows])
 
 
 def _without_observation(unobserved: list[str]) -> str:

@@ -105,7 +105,7 @@ def figure(outcomes: Sequence[Outcome]) -> bytes | None:
         return None
     from matplotlib.figure import Figure
 
-    x, by = varied[0], (varied[1] if len(varied) > 1 else None)
+    x, by, others = varied[0], (varied[1] if len(varied) > 1 else None), varied[2:]
     countries = sorted(table["country"].unique())
     drawing = Figure(figsize=(3.6 * len(countries) + 0.8, 3.6), dpi=120, layout="constrained")
     panels = drawing.subplots(1, len(countries), sharey=True, squeeze=False)[0]
@@ -114,14 +114,14 @@ def figure(outcomes: Sequence[Outcome]) -> bytes | None:
         panel.set_title(name.capitalize(), loc="left")
         panel.set_xlabel(LABELS.get(x, x))
     panels[0].set_ylabel("accuracy, cross-validated")
-    handles, labels = panels[0].get_legend_handles_labels()
     if by:
+        title = "; best over ".join(LABELS.get(name, name) for name in (by, *others))
         drawing.legend(
-            handles,
-            labels,
-            title=LABELS.get(by, by),
+            *panels[0].get_legend_handles_labels(),
+            title=title,
             loc="outside lower center",
-            ncols=min(5, len(labels)),
+            ncols=5,
+            frameon=False,
         )
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="png")

@@ -275,7 +275,7 @@ def _answering() -> Iterator[None]:
 
 @contextmanager
 def _quick_imports() -> Iterator[None]:
-    """Keep the garbage collector out of imports: it costs them 15 % and finds nothing."""
+    """Keep the garbage collector out of heavy imports, and what they made out of its way."""
     gc.disable()
     try:
         yield

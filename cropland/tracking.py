@@ -135,14 +135,14 @@ class Store:
             metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
         params = [Param(key, str(value)) for key, value in record.params.items()]
         self.client.log_batch(record.run_id, metrics=metrics, params=params)
-        log_files(artifact_uri, record.files)
+        log_files(self.client, artifact_uri, record.files)
 
     def report(
         self, run_id: str, note: str, files: Mapping[str, str | bytes], *, status: str
     ) -> None:
         """End a parent run with its description and artifacts."""
         self.client.set_tag(run_id, NOTE, note)
-        log_files(self.client.get_run(run_id).info.artifact_uri, files)
+        log_files(self.client, self.client.get_run(run_id).info.artifact_uri, files)
         self.client.set_terminated(run_id, status=status)
 
     def close_orphans(self) -> int:
@@ -224,7 +224,7 @@ def inherited_tags(client: MlflowClient, parent: str | None) -> dict[str, str]:
     return {key: tags[key] for key in _INHERITED if key in tags}
 
 
-def log_files(artifact_uri: str, files: Mapping[str, str | bytes]) -> None:
+def log_files(client: MlflowClient, artifact_uri: str, files: Mapping[str, str | bytes]) -> None:
     """Store text and binary artifacts of a run, all in one go."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -234,7 +234,8 @@ def log_files(artifact_uri: str, files: Mapping[str, str | bytes]) -> None:
         for name, content in files.items():
             data = content if isinstance(content, bytes) else content.encode()
             (Path(folder) / name).write_bytes(data)
-        get_artifact_repository(artifact_uri).log_artifacts(folder)  # type: ignore[no-untyped-call]
+        repository = get_artifact_repository(artifact_uri, tracking_uri=client.tracking_uri)
+        repository.log_artifacts(folder)  # type: ignore[no-untyped-call]
 
 
 def link(tracking: Tracking, experiment_id: str) -> str:

@@ -146,8 +146,9 @@ class Shell:
         )
 
     def environment(self, **variables: str) -> dict[str, str]:
-        """Give the environment without what would change how Hydra or rich answer."""
-        clean = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
+        """Give the environment without what would change answers or keep imports slow."""
+        unwanted = ("HYDRA_FULL_ERROR", "PYTHONDONTWRITEBYTECODE")
+        clean = {key: value for key, value in os.environ.items() if key not in unwanted}
         return clean | {"COLUMNS": "200"} | variables
 
 

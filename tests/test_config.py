@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from cropland import config
-from cropland.errors import ConfigError, nearest
+from cropland.errors import ConfigError
 
 CONF = Path(__file__).parent.parent / "conf"
 GROUPS = {
@@ -101,8 +101,3 @@ def test_a_bad_country_file_is_answered_too(changes: dict[str, Any], message: st
     }
     with pytest.raises(ConfigError, match=message.replace("/", ".")):
         config.country(good | changes)
-
-
-def test_nearest_knows_swapped_letters_and_lists_what_there_is() -> None:
-    assert nearest("NVDI", ["NDWI", "NDMI", "NDVI", "EVI"]).startswith("did you mean 'NDVI'")
-    assert nearest("zzz", ["a", "b"]) == "there are: a, b"

@@ -12,8 +12,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cropland.errors import nearest
-
 
 def answer(done: subprocess.CompletedProcess[str]) -> str:
     """The one line that a failed command says of its failure."""
@@ -134,7 +132,3 @@ def test_a_typo_is_answered_before_anything_heavy_is_imported(shell: Any) -> Non
         check=False,
     )
     assert done.stdout.strip() == "[]", done.stderr
-
-
-def test_what_is_near_is_found_in_either_case() -> None:
-    assert nearest("iran", ["Iran", "Sudan"]) == "did you mean 'Iran'?"

@@ -205,15 +205,14 @@ def wait_for(shell: Any, count: int) -> None:
     raise AssertionError("the sweep did not get going")
 
 
-LONG = ("-m", "span=range(4,24,2)", "bands=ndvi", "model.n_estimators=40")
+LONG = ("-m", "span=range(4,18,2)", "bands=ndvi", "model.n_estimators=40")
 
 
 @pytest.mark.parametrize(
     ("how", "launcher"),
     [
         (signal.SIGINT, "basic"),
-        (signal.SIGINT, "joblib"),
-        (signal.SIGTERM, "basic"),
+        (signal.SIGTERM, "joblib"),
         (signal.SIGKILL, "basic"),
         (signal.SIGKILL, "joblib"),
     ],
@@ -232,14 +231,14 @@ def test_a_sweep_that_is_stopped_loses_nothing_and_goes_on(
         assert not [run for run in runs(shell.folder) if run.info.status == "RUNNING"]
         assert "Traceback" not in said
     before = accuracies(shell.folder)
-    assert 2 <= len(before) < 10
+    assert 2 <= len(before) < 7
     again = shell.run(*shell.toy, *sweep)
     assert again.returncode == 0, again.stderr
     if how == signal.SIGKILL:
         assert re.search(r"closed \d+ runs that a killed process had left RUNNING", again.stderr)
     assert again.stderr.count("is already there") >= len(before)
     finished = [run for run in children(shell.folder) if run.info.status == "FINISHED"]
-    assert len({run.data.tags["identity"] for run in finished}) == len(finished) == 10
+    assert len({run.data.tags["identity"] for run in finished}) == len(finished) == 7
     assert not [run for run in runs(shell.folder) if run.info.status == "RUNNING"]
     with closing(sqlite3.connect(shell.folder / "mlruns" / "mlflow.db")) as database:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from cropland.errors import CroplandError, nearest, was_interrupted
+
+
+def test_a_message_is_one_line() -> None:
+    assert str(CroplandError("expected a,\n  got b")) == "expected a, got b"
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "said"),
+    [
+        ("NVDI", ["NDWI", "NDMI", "NDVI", "EVI"], "did you mean 'NDVI'"),
+        ("iran", ["Iran", "Sudan"], "did you mean 'Iran'?"),
+        ("zzz", ["a", "b"], "there are: a, b"),
+        ("zzz", list("abcdefghij"), "there are: a, b, c, d, e, f, g, h, …"),
+    ],
+)
+def test_the_nearest_names_are_said(name: str, known: list[str], said: str) -> None:
+    assert nearest(name, known).startswith(said)
+
+
+def test_an_interruption_is_seen_behind_another_error() -> None:
+    with pytest.raises(ValueError, match="wrapped") as caught:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise ValueError("wrapped") from None
+    assert was_interrupted(caught.value)
+    assert not was_interrupted(ValueError("plain"))
