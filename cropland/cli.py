@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException
 
+from cropland import signals
 from cropland.composition import in_words
 from cropland.errors import CroplandError, was_interrupted
 
@@ -28,7 +28,7 @@ def launch(main: Callable[[], Any]) -> None:
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     # Hydra words errors in many lines and prints them itself, unless it is asked for all of them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    signal.signal(signal.SIGTERM, _terminate)
+    signals.listen()
     gc.disable()  # it costs start-up 15 % and finds nothing; a sweep that begins enables it
     try:
         main()
@@ -53,7 +53,3 @@ def _abandon(reason: str) -> None:
     sweep = sys.modules.get("cropland.sweep")
     if sweep is not None:
         sweep.abandon(reason)
-
-
-def _terminate(number: int, _: object) -> NoReturn:
-    raise SystemExit(128 + number)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
-from cropland import composition
+from cropland import composition, signals
 from cropland.bands import BandSet
 from cropland.errors import CroplandError
 
@@ -54,6 +54,7 @@ def run_job(job: Job, run_folder: str) -> None:
     ledger = Ledger(Path(run_folder))
     store = _store(job)
     for country in job.countries:
+        signals.heed()
         ledger.append(experiment.run(Candidate(job.configuration, country), store))
 
 
