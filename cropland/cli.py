@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 
 from cropland import signals
 from cropland.composition import in_words
-from cropland.errors import CroplandError, was_interrupted
+from cropland.errors import CroplandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,11 +31,8 @@ def launch(main: Callable[[], Any]) -> None:
     signals.listen()
     gc.disable()  # it costs start-up 15 % and finds nothing; a sweep that begins enables it
     try:
-        main()
+        _heeding(main)
     except (CroplandError, HydraException) as error:
-        if was_interrupted(error):
-            _abandon("interrupted")
-            raise SystemExit(INTERRUPTED) from error
         _abandon("stopped by an error")
         if wants_traceback:
             raise
@@ -43,8 +40,19 @@ def launch(main: Callable[[], Any]) -> None:
     except KeyboardInterrupt as error:
         _abandon("interrupted")
         raise SystemExit(INTERRUPTED) from error
-    except BaseException:
+    except BaseException as error:
         _abandon("stopped")
+        if wants_traceback and error.__cause__ is not None:
+            raise error.__cause__ from None
+        raise
+
+
+def _heeding(main: Callable[[], Any]) -> None:
+    """Run `main`; an error behind which there was a signal is taken for the signal."""
+    try:
+        main()
+    except Exception:
+        signals.heed()
         raise
 
 

@@ -17,12 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from cropland.config import EVERY_COUNTRY, Configuration, Country, configuration, country
-from cropland.errors import ConfigError, nearest
+from cropland.errors import ConfigError, nearest, no_value, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from hydra.core.config_loader import ConfigLoader
 
 
 @dataclass(frozen=True)
@@ -74,10 +72,11 @@ def _composed(config: DictConfig) -> list[Job]:
         raise ConfigError(f"a sweep of {' '.join(words)} cannot be made: {error}") from error
     if not batches[0]:
         raise ConfigError(f"a sweep of {' '.join(words)} has no job: a range in it is empty")
+    group_names = loader.list_groups("")
     plain = {
         word: parser.parse_override(word)
         for word in {word for overrides in batches[0] for word in overrides}
-        if _is_plain(word, loader)
+        if _is_plain(word, group_names)
     }
     templates: dict[tuple[str, ...], dict[str, Any]] = {}
     made = []
@@ -105,8 +104,7 @@ def _resolved(values: Mapping[str, Any]) -> dict[str, Any]:
         container = OmegaConf.create(dict(values))
         return _mapping(OmegaConf.to_container(container, resolve=True, throw_on_missing=True))
     except MissingMandatoryValue as error:
-        key = error.full_key
-        raise ConfigError(f"{key} has no value; give it one, as in {key}=…") from error
+        raise ConfigError(no_value(str(error.full_key))) from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or 'configuration'}: {error.msg}") from error
 
@@ -149,10 +147,10 @@ def _folders(hydra: DictConfig) -> list[Path]:
     return [Path(source.path) for source in sources if source.schema == "file"]
 
 
-def _is_plain(word: str, loader: ConfigLoader) -> bool:
+def _is_plain(word: str, groups: Sequence[str]) -> bool:
     """Tell whether an override sets a value, as against choosing a group or adding a key."""
     key = word.partition("=")[0]
-    return key[0] not in "+~" and "@" not in key and key not in loader.list_groups("")
+    return key[0] not in "+~" and "@" not in key and key not in groups
 
 
 def _put(values: dict[str, Any], key: str, value: Any) -> None:
@@ -163,7 +161,7 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
         inner = inner.get(name) if isinstance(inner, dict) else None
     if not isinstance(inner, dict) or last not in inner:
         there = [".".join([*outer, name]) for name in inner] if isinstance(inner, dict) else values
-        raise ConfigError(f"unknown key {key!r}; {nearest(key, there)}")
+        raise ConfigError(unknown_key(key, there))
     inner[last] = value
 
 
@@ -175,7 +173,7 @@ def in_words(error: Exception) -> str:
         return f"unknown {group} {name!r}; {nearest(name, error.options)}"
     unknown = re.search(r"Could not override '([^']+)'", text)
     if unknown:
-        return f"unknown key {unknown[1]!r}; {nearest(unknown[1], _siblings(error, unknown[1]))}"
+        return unknown_key(unknown[1], _siblings(error, unknown[1]))
     if "Ambiguous value for argument" in text:
         word = re.search(r"argument '([^']*)'", text)
         return f"{word[1] if word else text} has several values; add -m to sweep over them"

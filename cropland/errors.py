@@ -59,8 +59,11 @@ def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:
     return f"there are: {', '.join(names[:show])}{', …' if len(names) > show else ''}"
 
 
-def was_interrupted(error: BaseException | None) -> bool:
-    """Tell whether a Ctrl-C lies behind an error: libraries turn some into errors of their own."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """Say that a configuration has no such key, and which is nearest."""
+    return f"unknown key {key!r}; {nearest(key, known)}"
+
+
+def no_value(key: str) -> str:
+    """Say that a key of a configuration was given no value."""
+    return f"{key} has no value; give it one, as in {key}=…"

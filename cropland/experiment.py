@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from joblib import effective_n_jobs
 
-from cropland import estimator, features, points, series, sources, validation
-from cropland.errors import CroplandError, WindowError, was_interrupted
+from cropland import estimator, features, points, series, signals, sources, validation
+from cropland.errors import CroplandError, WindowError
 from cropland.tracking import IDENTITY
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def run(candidate: Candidate, store: Store) -> Outcome:
     except WindowError as error:
         return candidate.outcome("outside", message=str(error))
     except Exception as error:
-        if was_interrupted(error):
-            raise KeyboardInterrupt from error
+        signals.heed()  # an interruption may come as another error
         known = isinstance(error, CroplandError)
         return candidate.outcome(
             "failed", message=str(error) if known else f"{type(error).__name__}: {error}"
@@ -80,15 +79,7 @@ def _tracked(candidate: Candidate, archive: Archive, store: Store, identity: str
     with store.candidate(candidate.name, tags, chosen.parent_run) as record:
         record.params |= candidate.params()
         record.files["config.yaml"] = candidate.as_yaml()
-        matrix, unobserved = samples(candidate, archive)
-        labelled = features.labelled(matrix)
-        record.params |= {
-            "n_features": labelled.sizes["feature"],
-            "n_samples": labelled.sizes["sample"],
-        }
-        points.check_labels(
-            labelled["Target"].to_numpy(), candidate.country, chosen.validation.folds
-        )
+        labelled, message = _labelled(candidate, archive, record)
         scores = validation.cross_validate(
             estimator.build(chosen.model, chosen.seed),
             labelled,
@@ -97,9 +88,6 @@ def _tracked(candidate: Candidate, archive: Archive, store: Store, identity: str
             n_jobs=effective_n_jobs(chosen.n_jobs),
         )
         _record_scores(record, scores, candidate.window.end_day)
-        message = _without_observation(unobserved)
-        if unobserved:
-            record.files["points_without_observation.txt"] = "\n".join([*unobserved, ""])
     return candidate.outcome(
         "finished",
         run_id=record.run_id,
@@ -108,6 +96,18 @@ def _tracked(candidate: Candidate, archive: Archive, store: Store, identity: str
         n_features=labelled.sizes["feature"],
         message=message,
     )
+
+
+def _labelled(candidate: Candidate, archive: Archive, record: Record) -> tuple[xr.DataArray, str]:
+    """Make the labelled samples, with a message that names the points without an observation."""
+    matrix, unobserved = samples(candidate, archive)
+    labelled = features.labelled(matrix)
+    record.params |= {f"n_{name}s": labelled.sizes[name] for name in ("feature", "sample")}
+    folds = candidate.configuration.validation.folds
+    points.check_labels(labelled["Target"].to_numpy(), candidate.country, folds)
+    if unobserved:
+        record.files["points_without_observation.txt"] = "\n".join([*unobserved, ""])
+    return labelled, _without_observation(unobserved)
 
 
 def _record_scores(record: Record, scores: Scores, end_day: int) -> None:
@@ -126,9 +126,9 @@ def _record_scores(record: Record, scores: Scores, end_day: int) -> None:
 
 def _predictions(out_of_fold: xr.Dataset) -> str:
     """Write out-of-fold predictions as CSV, a line for each sample and repeat."""
-    samples, repeats = out_of_fold.sizes["sample"], out_of_fold.sizes["repeat"]
+    n_samples, repeats = out_of_fold.sizes["sample"], out_of_fold.sizes["repeat"]
     table = {name: np.repeat(out_of_fold[name].to_numpy(), repeats) for name in ("ID", "Target")}
-    table["repeat"] = np.tile(np.arange(repeats), samples)
+    table["repeat"] = np.tile(np.arange(repeats), n_samples)
     table |= {
         name: out_of_fold[name].to_numpy().ravel() for name in ("fold", "probability", "label")
     }

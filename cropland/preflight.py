@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from cropland.archive import Archive
     from cropland.candidate import Candidate
+    from cropland.config import Configuration, Country
 
 
 def check(candidates: Sequence[Candidate], console: Console) -> None:
@@ -25,24 +27,37 @@ def check(candidates: Sequence[Candidate], console: Console) -> None:
         or no window at all inside its archive.
     """
     _check_alike(candidates)
+    archives = {
+        country.name: _archive(candidates[0].configuration, country, console)
+        for country in dict.fromkeys(candidate.country for candidate in candidates)
+    }
     checked: set[str] = set()
     outside: list[WindowError] = []
     for candidate in candidates:
-        chosen, country = candidate.configuration, candidate.country
-        if not sources.is_filled(chosen.source, chosen.paths, country):
-            console.print(f"making the archive of {country.name} (source={chosen.source.name}) …")
-        archive = sources.archive_of(chosen.source, chosen.paths, country)
-        key = repr((chosen.bands, chosen.series, chosen.validation, chosen.model, country.name))
+        chosen, name = candidate.configuration, candidate.country.name
+        key = repr((chosen.bands, chosen.series, chosen.validation, chosen.model, name))
         if key not in checked:
             checked.add(key)
-            candidate.check(archive)
+            candidate.check(archives[name])
             estimator.build(chosen.model, chosen.seed)
         try:
-            candidate.window.check_inside(archive)
+            candidate.window.check_inside(archives[name])
         except WindowError as error:
             outside.append(error)
     if len(outside) == len(candidates):
         raise outside[0]
+
+
+def _archive(chosen: Configuration, country: Country, console: Console) -> Archive:
+    """Open an archive, and say so where it must be made first."""
+    return sources.archive_of(
+        chosen.source,
+        chosen.paths,
+        country,
+        before_filling=lambda: console.print(
+            f"making the archive of {country.name} (source={chosen.source.name}) …"
+        ),
+    )
 
 
 def _check_alike(candidates: Sequence[Candidate]) -> None:

@@ -47,10 +47,17 @@ class Ledger:
 
     def read(self) -> list[Outcome]:
         """Give all outcomes so far."""
+        return self.read_on(0)[0]
+
+    def read_on(self, start: int) -> tuple[list[Outcome], int]:
+        """Give the outcomes from a byte on, and the byte after the last whole line."""
         if not self.path.exists():
-            return []
-        *lines, _ = self.path.read_text().split("\n")
-        return [Outcome(**json.loads(line)) for line in lines]
+            return [], start
+        with self.path.open("rb") as stream:
+            stream.seek(start)
+            whole, newline, _ = stream.read().rpartition(b"\n")
+        outcomes = [Outcome(**json.loads(line)) for line in whole.splitlines()]
+        return outcomes, start + len(whole) + len(newline)
 
 
 class Watch:
@@ -64,6 +71,7 @@ class Watch:
         self._ledger = ledger
         self._total = total
         self._console = console
+        self._read_to = 0
         self._seen = 0
         self._ran = 0
         self._said: set[tuple[str, str]] = set()
@@ -106,10 +114,10 @@ class Watch:
             self._look()
 
     def _look(self) -> None:
-        outcomes = self._ledger.read()
-        for outcome in outcomes[self._seen :]:
+        outcomes, self._read_to = self._ledger.read_on(self._read_to)
+        for outcome in outcomes:
             self._say(outcome)
-        self._seen = len(outcomes)
+        self._seen += len(outcomes)
         left = self._left()
         self._bar.update(self._task, completed=self._seen, left=left)
         now = time.monotonic()

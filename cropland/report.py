@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from rich.console import JustifyMethod
 
     from cropland.candidate import Outcome
 
@@ -20,6 +22,17 @@ LABELS = {"window_end": "end of the window", "span": "span (weeks)", "bands": "b
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
 """Okabe & Ito 2008: told apart by colour-blind readers too."""
 _MARKERS = "osD^vP*X"
+_COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
+    ("country", "left"),
+    ("accuracy", "right"),
+    ("± s.e.", "right"),
+    ("span", "right"),
+    ("window end", "left"),
+    ("bands", "left"),
+    ("model", "left"),
+    ("features", "left"),
+    ("of", "right"),
+)
 
 
 def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -43,20 +56,8 @@ def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 def closing_table(outcomes: Sequence[Outcome]) -> Table:
     """Draw the best candidate of each country for the screen."""
     table = Table(title="Best candidate of each country", title_justify="left")
-    for name in (
-        "country",
-        "accuracy",
-        "± s.e.",
-        "span",
-        "window end",
-        "bands",
-        "model",
-        "features",
-        "of",
-    ):
-        table.add_column(
-            name, justify="right" if name in ("accuracy", "± s.e.", "span", "of") else "left"
-        )
+    for name, justify in _COLUMNS:
+        table.add_column(name, justify=justify)
     for row in best(outcomes).to_dict("records"):
         table.add_row(
             row["country"],
@@ -83,11 +84,14 @@ def note(outcomes: Sequence[Outcome]) -> str:
         f"| {row.window_end} | {row.bands} | {row.model} | {row.tried} |"
         for row in best(outcomes).itertuples()
     ]
-    counts = pd.Series([outcome.status for outcome in outcomes]).value_counts()
-    said = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return "\n".join(
-        [*lines, "", f"Candidates: {said}. The best of many is optimistic about itself."]
-    )
+    said = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."
+    return "\n".join([*lines, "", said])
+
+
+def counted(outcomes: Sequence[Outcome]) -> str:
+    """Say how many candidates became what, the most frequent first."""
+    counts = Counter(outcome.status for outcome in outcomes)
+    return ", ".join(f"{count} {status}" for status, count in counts.most_common())
 
 
 def figure(outcomes: Sequence[Outcome]) -> bytes | None:

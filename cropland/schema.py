@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from cropland.errors import ConfigError, nearest
+from cropland.errors import ConfigError, no_value, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,9 +70,9 @@ def _explain(error: ValidationError, schema: Any, prefix: str) -> str:
     key = prefix + ".".join(parts)
     match first["type"]:
         case "unexpected_keyword_argument":
-            return f"unknown key {key!r}; {nearest(key, keys(schema, prefix))}"
+            return unknown_key(key, keys(schema, prefix))
         case "missing" | "missing_argument":
-            return f"{key} has no value; give it one, as in {key}=…"
+            return no_value(key)
     if key == "period":
         return f"period must be a whole number of months or a date like 2020-06-30, got {first['input']!r}"
     expected = _IN_WORDS.get(first["type"])

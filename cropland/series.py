@@ -10,8 +10,7 @@ Contract: a dataset with dims ``point``, ``time``, ``band`` and
 
 Values are interpolated linearly between a point's own observations in the window and held constant
 before its first and after its last. Of several observations on one day the first counts (the rule of the
-original study). A band's missing values are passed over, as if that
-band had not been observed.
+original study). A band's missing values are passed over, as if that band had not been observed.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import traceback
-from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -161,14 +160,12 @@ def end() -> None:
     session = _sessions.pop()
     session.watching.close()
     outcomes = session.ledger.read()
-    files: dict[str, str | bytes] = {"outcomes.csv": report.scored(outcomes).to_csv(index=False)}
+    files = {"outcomes.csv": report.scored(outcomes).to_csv(index=False).encode()}
     picture = report.figure(outcomes)
     if picture:
         files["accuracy.png"] = picture
     for file, content in files.items():
-        (session.ledger.path.parent / file).write_bytes(
-            content if isinstance(content, bytes) else content.encode()
-        )
+        (session.ledger.path.parent / file).write_bytes(content)
     failed = any(outcome.status == "failed" for outcome in outcomes)
     session.store.report(
         session.parent_run, report.note(outcomes), files, status="FAILED" if failed else "FINISHED"
@@ -204,11 +201,9 @@ def _close_on_screen(session: Session, outcomes: Sequence[Outcome]) -> None:
     # Piped output has no width of its own; a table of nine columns needs about this much.
     screen = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     best = report.best(outcomes)
-    counts = Counter(outcome.status for outcome in outcomes)
     if len(best):
         screen.print(report.closing_table(outcomes))
-    said = ", ".join(f"{count} {status}" for status, count in counts.items())
-    screen.print(f"candidates: {said}")
+    screen.print(f"candidates: {report.counted(outcomes)}")
     if session.store.experiment == SIMULATED:
         screen.print(
             "source=simulated: a made-up landscape, these numbers speak of no real country"

@@ -135,11 +135,10 @@ class Store:
             metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
         params = [Param(key, str(value)) for key, value in record.params.items()]
         self.client.log_batch(record.run_id, metrics=metrics, params=params)
-        log_files(self.client, artifact_uri, record.files)
+        files = {name: text.encode() for name, text in record.files.items()}
+        log_files(self.client, artifact_uri, files)
 
-    def report(
-        self, run_id: str, note: str, files: Mapping[str, str | bytes], *, status: str
-    ) -> None:
+    def report(self, run_id: str, note: str, files: Mapping[str, bytes], *, status: str) -> None:
         """End a parent run with its description and artifacts."""
         self.client.set_tag(run_id, NOTE, note)
         log_files(self.client, self.client.get_run(run_id).info.artifact_uri, files)
@@ -224,16 +223,15 @@ def inherited_tags(client: MlflowClient, parent: str | None) -> dict[str, str]:
     return {key: tags[key] for key in _INHERITED if key in tags}
 
 
-def log_files(client: MlflowClient, artifact_uri: str, files: Mapping[str, str | bytes]) -> None:
-    """Store text and binary artifacts of a run, all in one go."""
+def log_files(client: MlflowClient, artifact_uri: str, files: Mapping[str, bytes]) -> None:
+    """Store artifacts of a run, all in one go."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     if not files:
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
-            data = content if isinstance(content, bytes) else content.encode()
-            (Path(folder) / name).write_bytes(data)
+            (Path(folder) / name).write_bytes(content)
         repository = get_artifact_repository(artifact_uri, tracking_uri=client.tracking_uri)
         repository.log_artifacts(folder)  # type: ignore[no-untyped-call]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cropland.errors import CroplandError, nearest, was_interrupted
+from cropland.errors import CroplandError, nearest
 
 
 def test_a_message_is_one_line() -> None:
@@ -20,13 +20,3 @@ def test_a_message_is_one_line() -> None:
 )
 def test_the_nearest_names_are_said(name: str, known: list[str], said: str) -> None:
     assert nearest(name, known).startswith(said)
-
-
-def test_an_interruption_is_seen_behind_another_error() -> None:
-    with pytest.raises(ValueError, match="wrapped") as caught:
-        try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            raise ValueError("wrapped") from None
-    assert was_interrupted(caught.value)
-    assert not was_interrupted(ValueError("plain"))

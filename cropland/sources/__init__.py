@@ -13,6 +13,8 @@ from cropland import archive, bands, points
 from cropland.sources import files, simulated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cropland.archive import Archive
     from cropland.config import Country, Paths, Source
 
@@ -21,11 +23,18 @@ _SHARED_CODE = (archive, bands, points)
 _OPEN: dict[str, Archive] = {}
 
 
-def archive_of(source: Source, paths: Paths, country: Country) -> Archive:
+def archive_of(
+    source: Source,
+    paths: Paths,
+    country: Country,
+    *,
+    before_filling: Callable[[], None] = lambda: None,
+) -> Archive:
     """Open the archive of a country, filling it first where it must be; a process opens each once.
 
     The name of an archive holds its fingerprint, a hash of all that decides its content (inputs,
-    settings, the code that reads them): where one of these has changed, a new archive is made.
+    settings, the code that reads them): where one of these has changed, a new archive is made, and
+    `before_filling` is called first.
 
     Raises
     ------
@@ -36,6 +45,7 @@ def archive_of(source: Source, paths: Paths, country: Country) -> Archive:
     if key not in _OPEN:
         path, mark = _place(source, paths, country)
         if not path.exists():
+            before_filling()
             dataset = _FILLERS[source.name].fill(source, paths, country)
             archive.write(
                 dataset,
@@ -44,11 +54,6 @@ def archive_of(source: Source, paths: Paths, country: Country) -> Archive:
             )
         _OPEN[key] = archive.read(path)
     return _OPEN[key]
-
-
-def is_filled(source: Source, paths: Paths, country: Country) -> bool:
-    """Tell whether the archive is there already, so that opening it takes no time."""
-    return _place(source, paths, country)[0].exists()
 
 
 def _place(source: Source, paths: Paths, country: Country) -> tuple[Path, str]:
