@@ -8,8 +8,8 @@ CF conventions 1.11, section 9.3.3) in Zarr:
 - ``ID`` (point, str, unique), ``Lat`` and ``Lon`` (point, float64 degrees), ``Target`` (point, int8:
   1 cropland, 0 not, -1 unlabelled), ``row_size`` (point, int32): how many observations a point has;
 - ``time`` (observation, datetime64[s], UTC);
-- Sentinel-2 bands (observation): digital numbers, reflectance × 10,000, uint16 with 0 = no data, or
-  float32 with NaN where a source gives fractions; ``SCL`` uint8; anything else as the source had it;
+- Sentinel-2 bands (observation): digital numbers, reflectance × 10,000, 0 = no data; uint16, or float32
+  where a source gives fractions (NaN is no data too); ``SCL`` uint8; anything else as the source had it;
 - attributes ``source``, ``country``, ``fingerprint``, ``time_coverage_start`` and
   ``time_coverage_end`` (dates, both included), and what the source says of its provenance.
 """
@@ -100,9 +100,14 @@ class Archive:
         return np.concatenate([[0], np.cumsum(self.dataset["row_size"].to_numpy(), dtype=np.int64)])
 
     @cached_property
+    def times(self) -> NDArray[np.datetime64]:
+        """Moment of each observation, shape ``(observation,)``."""
+        return self.dataset["time"].to_numpy()
+
+    @cached_property
     def days(self) -> NDArray[np.int32]:
         """Day of each observation since 1970-01-01, shape ``(observation,)``."""
-        return self.dataset["time"].to_numpy().astype("datetime64[D]").astype(np.int32)
+        return self.times.astype("datetime64[D]").astype(np.int32)
 
     def require(self, names: Iterable[str]) -> None:
         """Check that bands are stored.
@@ -133,10 +138,15 @@ class Archive:
             )
         return self._values[name]
 
+    def raw(self, name: str) -> NDArray[Any]:
+        """Read a column for every observation as it is stored, shape ``(observation,)``."""
+        values: NDArray[Any] = self.dataset[name].to_numpy()
+        return values
+
     def _stored_values(self, name: str) -> NDArray[np.float32]:
-        values = self.dataset[name].to_numpy()
+        values = self.raw(name)
         as_float = values.astype(np.float32)
-        if values.dtype == np.uint16:
+        if name in bands.STANDARD_NAMES:
             as_float[values == bands.NO_DATA] = np.nan
         return as_float
 

@@ -57,6 +57,9 @@ SCENE_CLASSES = {
 UNCLEAR_CLASSES = (0, 1, 3, 8, 9, 10)
 """Scene classes in which the ground is not seen: what ``series=clear`` drops."""
 
+COMMON_NAMES = {"NDRE": "NDREI", "BSI": "BI"}
+"""Names in wide use that spyndex knows by another one."""
+
 STATIC = ("Lon", "Lat")
 SCENE_CLASS = "SCL"
 
@@ -119,7 +122,7 @@ def index(name: str, bands: Mapping[str, NDArray[np.float32]]) -> NDArray[np.flo
     Parameters
     ----------
     name : str
-        Its spyndex name, e.g. ``NDVI``.
+        Its spyndex name, e.g. ``NDVI``, or one of `COMMON_NAMES`.
     bands : mapping of str to ndarray of float32
         Digital numbers (reflectance × 10,000) by band, NaN where there is none; any one shape.
 
@@ -131,6 +134,7 @@ def index(name: str, bands: Mapping[str, NDArray[np.float32]]) -> NDArray[np.flo
     import numpy as np
     import spyndex
 
+    name = COMMON_NAMES.get(name, name)
     entry = spyndex.indices[name]
     parameters: dict[str, Any] = {
         STANDARD_NAMES[band]: values / np.float32(DIGITAL_NUMBERS_PER_REFLECTANCE)
@@ -151,7 +155,7 @@ def _parts(name: str) -> tuple[str, ...]:
         return (name,)
     import spyndex
 
-    wanted = set(spyndex.indices[name].bands)
+    wanted = set(spyndex.indices[COMMON_NAMES.get(name, name)].bands)
     return tuple(band for band, standard in STANDARD_NAMES.items() if standard in wanted)
 
 
@@ -162,8 +166,9 @@ def _computable() -> frozenset[str]:
 
     terms = set(STANDARD_NAMES.values())
     terms |= {key for key, value in spyndex.constants.items() if value.default is not None}
-    return frozenset(
+    computable = (
         name
         for name, entry in spyndex.indices.items()
         if "Sentinel-2" in entry.platforms and terms.issuperset(entry.bands)
     )
+    return frozenset((*computable, *COMMON_NAMES))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -12,20 +12,48 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 
 from cropland import archive as archives
-from cropland import bands, estimator, features, points, series, validation
+from cropland import (
+    bands,
+    config,
+    estimator,
+    features,
+    nesting,
+    points,
+    recipe,
+    selection,
+    series,
+    validation,
+)
 from cropland import window as windows
 from cropland.bands import BandSet
+from cropland.config import Configuration
+from cropland.recipe import Recipe, classes_of
+from cropland.schema import filled
 from cropland.window import Window
 
 if TYPE_CHECKING:
     from cropland.archive import Archive
-    from cropland.config import Configuration, Country
+    from cropland.composition import Job
+    from cropland.config import Country, Validation
 
 Status = Literal["finished", "already there", "outside", "failed"]
-_DECIDE_NOTHING = frozenset(("tracking", "paths", "n_jobs", "force", "parent_run"))
-_FEATURE_PATH = (archives, bands, windows, series, features, validation, estimator)
+_DECIDE_NOTHING = frozenset(
+    (
+        *("tracking", "paths", "n_jobs", "force", "parent_run"),
+        *("promotion", "promote", "study", "output"),
+    )
+)
+_FEATURE_PATH = (
+    *(archives, bands, windows, series, features, recipe),
+    *(selection, validation, nesting, estimator),
+)
+_KEY = (
+    *("country", "span", "period", "bands", "series"),
+    *("features", "model", "training", "validation"),
+)
 _NUMERICS = ("numpy", "scikit-learn", "spyndex")
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster where libyaml is there
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -34,7 +62,7 @@ class Outcome:
 
     Attributes
     ----------
-    country, span, period, bands, series, model, validation : str or int
+    country, span, period, bands, series, features, model, training, validation : str or int
         What it was.
     window_end : str
         Last day of its window.
@@ -46,6 +74,12 @@ class Outcome:
         Its score and the standard error, NaN where there is none.
     n_features : int
         Features of its matrix.
+    fit_seconds : float
+        Mean time to fit and predict one fold.
+    features_mb : float
+        Size of its matrix of features, 10⁶ bytes.
+    uses_future : bool
+        Whether its window ends after the reference season.
     message : str
         Why it was skipped or failed; or what else to know of it.
     """
@@ -55,23 +89,47 @@ class Outcome:
     period: str
     bands: str
     series: str
+    features: str
     model: str
+    training: str
     validation: str
     window_end: str
+    uses_future: bool
     status: Status
     run_id: str = ""
     accuracy: float = float("nan")
     accuracy_se: float = float("nan")
     n_features: int = 0
+    fit_seconds: float = float("nan")
+    features_mb: float = float("nan")
     message: str = ""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from other outcomes of a sweep."""
+        return tuple(getattr(self, name) for name in _KEY)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One country × one configuration."""
+    """One country × one configuration.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        How it is made.
+    country : Country
+        Whose points it is scored on.
+    teachers : tuple of Country
+        Other countries whose labels it learns from, where ``training`` is not ``own``.
+    alternatives : tuple of Configuration
+        What is chosen from inside each fold, where the validation is nested.
+    """
 
     configuration: Configuration
     country: Country
+    teachers: tuple[Country, ...] = ()
+    alternatives: tuple[Configuration, ...] = ()
 
     @cached_property
     def window(self) -> Window:
@@ -88,46 +146,89 @@ class Candidate:
         """What it is called on screen and in MLflow, e.g. ``iran 48w +0m ndvi forest``."""
         chosen = self.configuration
         period = chosen.period if isinstance(chosen.period, str) else f"{chosen.period:+d}m"
-        plain = {"series": "raw", "validation": "kfold"}
+        groups = {"series": "raw", "features": "flat", "validation": "kfold"}
         extra = [
             getattr(chosen, group).name
-            for group, default in plain.items()
+            for group, default in groups.items()
             if getattr(chosen, group).name != default
         ]
+        if chosen.training != "own":
+            extra.append(chosen.training)
         words = [self.country.name, f"{chosen.span}w", period, chosen.bands.name, chosen.model.name]
+        if self.alternatives:
+            words = [self.country.name, f"{len(self.alternatives)} alternatives"]
         return " ".join([*words, *extra])
 
-    def identity(self, archive: Archive) -> str:
+    @property
+    def choices(self) -> tuple[Candidate, ...]:
+        """The candidates that a nested validation chooses from; itself, where it is not nested."""
+        if not self.alternatives:
+            return (self,)
+        return tuple(
+            replace(self, configuration=alternative, alternatives=())
+            for alternative in self.alternatives
+        )
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The key that its outcome will have."""
+        return self.outcome("outside").key
+
+    def recipe(self, archive: Archive) -> Recipe:
+        """Give all that makes its features of observations."""
+        chosen, end = self.configuration, self.country.reference.last
+        return Recipe(
+            reference_end=end.isoformat(),
+            span=chosen.span,
+            end_offset_days=(self.window.last - end).days,
+            bands=chosen.bands.names,
+            series=chosen.series,
+            features=chosen.features,
+            classes=classes_of(archive, self.band_set),
+        )
+
+    def identity(self, archive: Archive, teachers: Sequence[Archive] = ()) -> str:
         """Hash all that decides its scores: settings, data, the code of the feature path, versions."""
-        settings = {
-            key: value
-            for key, value in asdict(self.configuration).items()
-            if key not in _DECIDE_NOTHING
-        }
-        return archives.fingerprint(settings, self.country, archive.fingerprint, _code())
+        return archives.fingerprint(
+            _deciding(self.configuration),
+            replace(self.country, chosen=None),
+            archive.fingerprint,
+            _code(),
+            *(_deciding(alternative) for alternative in self.alternatives),
+            *(other.fingerprint for other in teachers),
+        )
 
     def params(self) -> dict[str, object]:
         """Give what MLflow keeps as params, the model's own with the prefix ``model.``."""
         chosen = self.configuration
         groups = {
             group: getattr(chosen, group).name
-            for group in ("bands", "series", "model", "validation", "source")
+            for group in ("bands", "series", "features", "model", "validation", "source")
         }
-        return {
+        params = {
             "country": self.country.name,
             "span": chosen.span,
             "period": chosen.period,
             **groups,
+            "training": chosen.training,
             "seed": chosen.seed,
             "window_start": self.window.first,
             "window_end": self.window.last,
             **dict(_flat(chosen.model.parameters, "model.")),
             **dict(_flat(_own(asdict(chosen.validation)), "validation.")),
         }
+        # What is chosen anew in each fold has no one value.
+        listed = {str(key): values for key, values in (chosen.validation.candidates or {}).items()}
+        return params | {key: ",".join(map(str, values)) for key, values in listed.items()}
 
     def as_yaml(self) -> str:
         """Write the resolved configuration with its country, for the run's artifacts."""
-        resolved = {"country": asdict(self.country), **asdict(self.configuration)}
+        resolved = {
+            "country": asdict(self.country),
+            "teachers": [asdict(country) for country in self.teachers],
+            "alternatives": [asdict(alternative) for alternative in self.alternatives],
+            **asdict(self.configuration),
+        }
         text: str = yaml.dump(resolved, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
         return text
 
@@ -140,9 +241,12 @@ class Candidate:
             period=str(chosen.period),
             bands=chosen.bands.name,
             series=chosen.series.name,
+            features=chosen.features.name,
             model=chosen.model.name,
+            training=chosen.training,
             validation=chosen.validation.name,
             window_end=self.window.last.isoformat(),
+            uses_future=self.window.uses_future,
             status=status,
             **found,
         )
@@ -155,13 +259,56 @@ class Candidate:
         CroplandError
             A band is missing, labels cannot be learnt, or there are fewer points or blocks than folds.
         """
-        archive.require(self.band_set.measured(archive.stored))
-        if self.configuration.series.clear:
-            archive.require([bands.SCENE_CLASS])
+        for choice in self.choices:
+            archive.require(choice.band_set.measured(archive.stored))
+            if choice.configuration.series.clear:
+                archive.require([bands.SCENE_CLASS])
         labelled = features.labelled(archive.points)
         folds = self.configuration.validation.folds
         points.check_labels(labelled["Target"].to_numpy(), self.country, folds)
         validation.check(labelled, self.configuration.validation, self.country.name)
+
+
+def from_yaml(text: str, **here: Any) -> Candidate:
+    """Make again the candidate that wrote its configuration with `Candidate.as_yaml`.
+
+    Parameters
+    ----------
+    text : str
+        The artifact ``config.yaml`` of its run.
+    **here
+        Fields of the configuration that belong to this place and time: paths, tracking, cores.
+    """
+    values = yaml.load(text, _LOADER)
+    return Candidate(
+        country=config.country(values.pop("country")),
+        teachers=tuple(config.country(each) for each in values.pop("teachers")),
+        alternatives=tuple(filled(Configuration, each) for each in values.pop("alternatives")),
+        configuration=replace(filled(Configuration, values), **here),
+    )
+
+
+def of_job(job: Job) -> list[Candidate]:
+    """Give the candidates of a job, one a country."""
+    return [
+        Candidate(
+            job.configured(country.name), country, job.teachers(country.name), job.alternatives
+        )
+        for country in job.countries
+    ]
+
+
+def comparison(archive: Archive, country: Country, validation: Validation, seed: int) -> str:
+    """Hash what must be equal for scores to be compared: data, folds, and the code that made them."""
+    land = replace(country, chosen=None)
+    return archives.fingerprint(archive.fingerprint, land, validation, seed, _code())
+
+
+def _deciding(configuration: Configuration) -> dict[str, Any]:
+    """Give the settings that decide scores."""
+    return {
+        key: value for key, value in asdict(configuration).items() if key not in _DECIDE_NOTHING
+    }
 
 
 @cache
@@ -172,7 +319,11 @@ def _code() -> str:
 
 
 def _own(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != "name" and value is not None}
+    return {
+        key: value
+        for key, value in values.items()
+        if key not in ("name", "candidates") and value is not None
+    }
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,22 +15,61 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from cropland.config import EVERY_COUNTRY, Configuration, Country, configuration, country
+from cropland import config
+from cropland.config import (
+    EVERY_COUNTRY,
+    Choice,
+    Configuration,
+    Country,
+    choices,
+    configuration,
+    country,
+)
 from cropland.errors import ConfigError, nearest, no_value, unknown_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration and the countries that it is run for."""
+    """One configuration and the countries that it is run for.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        The configuration.
+    countries : tuple of Country
+        Those that candidates are scored on.
+    every_country : tuple of Country
+        All that there are, for candidates that learn from others.
+    windows : mapping of str to Choice
+        Windows of single countries, in place of the configuration's own.
+    alternatives : tuple of Configuration
+        What a nested validation chooses from.
+    """
 
     configuration: Configuration
     countries: tuple[Country, ...]
+    every_country: tuple[Country, ...] = ()
+    windows: Mapping[str, Choice] = field(default_factory=dict)
+    alternatives: tuple[Configuration, ...] = ()
+
+    def configured(self, name: str) -> Configuration:
+        """Give the configuration for a country, with the country's own window where it has one."""
+        own = self.windows.get(name)
+        if own is None:
+            return self.configuration
+        return replace(self.configuration, span=own.span, period=own.period)
+
+    def teachers(self, name: str) -> tuple[Country, ...]:
+        """Give the other countries that a country's candidate learns from."""
+        if self.configuration.training == "own":
+            return ()
+        return tuple(other for other in self.every_country if other.name != name)
 
 
 def job(composed: DictConfig, hydra: DictConfig) -> Job:
@@ -49,23 +90,66 @@ def job(composed: DictConfig, hydra: DictConfig) -> Job:
     return _job(_unresolved(composed), list(hydra.overrides.task), _folders(hydra))
 
 
-def jobs(config: DictConfig) -> list[Job]:
+def command(
+    schema: type[Any], composed: DictConfig, hydra: DictConfig
+) -> tuple[Any, tuple[Country, ...]]:
+    """Fill the schema of a command that is no sweep, and give the countries that it is for.
+
+    Raises
+    ------
+    ConfigError
+        See `cropland.config.command`.
+    """
+    values = _resolved(_unresolved(composed))
+    countries = _countries(values.pop("country"), _folders(hydra))
+    return config.command(schema, values), countries
+
+
+def prefer_given(composed: DictConfig) -> None:
+    """Take what a study's file sweeps over back, where the command line gives the same key."""
+    params = composed.hydra.sweeper.get("params")
+    given = {word.partition("=")[0] for word in composed.hydra.overrides.task}
+    with open_dict(composed):
+        for key in given.intersection(params or ()):
+            del params[key]
+
+
+def as_words(values: Mapping[str, Any]) -> list[str]:
+    """Write values as overrides that Hydra hands to every job; JSON's quotes are Hydra's too."""
+    return [
+        f"++{key}={_braced(value) if isinstance(value, dict) else value}"
+        for key, value in values.items()
+    ]
+
+
+def _braced(values: Mapping[str, Any]) -> str:
+    """Write a mapping in Hydra's grammar, whose keys bear no quotes."""
+    parts = (
+        f"{key}:{_braced(value) if isinstance(value, dict) else json.dumps(value)}"
+        for key, value in values.items()
+    )
+    return f"{{{','.join(parts)}}}"
+
+
+def jobs(composed: DictConfig) -> list[Job]:
     """Make the jobs of a sweep beforehand, in the order in which they will run.
 
     Each distinct choice of groups is composed once by Hydra; plain values are put into copies of that, so
     that a sweep of hundreds of jobs is checked in a second or two.
     """
     try:
-        return _composed(config)
+        return _composed(composed)
     except HydraException as error:
         raise ConfigError(in_words(error)) from error
 
 
-def _composed(config: DictConfig) -> list[Job]:
+def _composed(composed: DictConfig) -> list[Job]:
     loader = GlobalHydra.instance().config_loader()
     parser = OverridesParser.create(config_loader=loader)
-    params = _mapping(OmegaConf.to_container(config.hydra.sweeper.get("params") or DictConfig({})))
-    words = [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
+    params = _mapping(
+        OmegaConf.to_container(composed.hydra.sweeper.get("params") or DictConfig({}))
+    )
+    words = [*(f"{key}={value}" for key, value in params.items()), *composed.hydra.overrides.task]
     try:
         batches = BasicSweeper.split_arguments(parser.parse_overrides(words), None)
     except (ValueError, ZeroDivisionError) as error:
@@ -83,12 +167,12 @@ def _composed(config: DictConfig) -> list[Job]:
     for overrides in batches[0]:
         groups = tuple(word for word in overrides if word not in plain)
         if groups not in templates:
-            templates[groups] = _unresolved(loader.load_sweep_config(config, list(groups)))
+            templates[groups] = _unresolved(loader.load_sweep_config(composed, list(groups)))
         values = copy.deepcopy(templates[groups])
         for word in overrides:
             if word in plain:
                 _put(values, plain[word].key_or_group, plain[word].value())
-        made.append(_job(values, overrides, _folders(config.hydra)))
+        made.append(_job(values, overrides, _folders(composed.hydra)))
     return made
 
 
@@ -118,10 +202,49 @@ def _mapping(container: object) -> dict[str, Any]:
 def _job(values: Mapping[str, Any], overrides: Iterable[str], folders: Sequence[Path]) -> Job:
     chosen = _resolved(values)
     countries = _countries(chosen.pop("country"), folders)
+    windows = choices(chosen.pop("windows", None) or {})
     if any(word.lstrip("+").startswith("bands.names=") for word in overrides):
         # An ad hoc band set must not bear the name of the file that it replaces.
         chosen["bands"] = {**chosen["bands"], "name": "+".join(map(str, chosen["bands"]["names"]))}
-    return Job(configuration(chosen), countries)
+    made = configuration(chosen)
+    return Job(
+        configuration=made,
+        countries=countries,
+        every_country=_every_country(tuple(folders)) if made.training != "own" else (),
+        windows=windows,
+        alternatives=tuple(_alternatives(made, chosen, folders)),
+    )
+
+
+def _alternatives(
+    made: Configuration, values: Mapping[str, Any], folders: Sequence[Path]
+) -> Iterator[Configuration]:
+    """Compose every combination of what a nested validation chooses from."""
+    if made.validation.candidates is None:
+        return
+    plain = {
+        key: values["validation"][key]
+        for key in ("folds", "block_km")
+        if key in values["validation"]
+    }
+    inner = {**plain, "name": "inner", "folds": made.validation.inner}
+    keys = list(made.validation.candidates)
+    for combination in itertools.product(*made.validation.candidates.values()):
+        alternative = copy.deepcopy({**values, "validation": inner})
+        for key, value in zip(keys, combination, strict=True):
+            is_group = isinstance(alternative.get(key), dict)
+            _put(alternative, key, _group_file(key, str(value), folders) if is_group else value)
+        yield configuration(_resolved(alternative))
+
+
+def _group_file(group: str, name: str, folders: Sequence[Path]) -> dict[str, Any]:
+    """Load one file of a group, from the first configuration folder that has it."""
+    for folder in folders:
+        path = folder / group / f"{name}.yaml"
+        if path.is_file():
+            return _mapping(OmegaConf.to_container(OmegaConf.load(path)))
+    known = {path.stem for folder in folders for path in folder.glob(f"{group}/*.yaml")}
+    raise ConfigError(f"validation.candidates: unknown {group} {name!r}; {nearest(name, known)}")
 
 
 def _countries(values: Mapping[str, Any], folders: Sequence[Path]) -> tuple[Country, ...]:

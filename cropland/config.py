@@ -17,6 +17,8 @@ from cropland.errors import ConfigError, nearest
 from cropland.schema import CLOSED, filled, require
 
 EVERY_COUNTRY = "all"
+Rule = Literal["one_standard_error", "best"]
+"""How one of several candidates is chosen, see `cropland.selection`."""
 
 
 def iso_date(text: str, name: str) -> date:
@@ -76,8 +78,23 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A window as it is asked for: span in weeks, period in months or as the date of its end."""
+
+    __pydantic_config__ = CLOSED
+
+    span: StrictInt
+    period: StrictInt | str
+
+    def __post_init__(self) -> None:
+        require(self.span >= 1, f"span must be a whole number of weeks, 1 or more, got {self.span}")
+        if isinstance(self.period, str):
+            iso_date(self.period, "period, where it is not a whole number of months,")
+
+
+@dataclass(frozen=True)
 class Country:
-    """An area with its own box, reference season and model."""
+    """An area with its own box, reference season and model; `chosen` is a window known to be good."""
 
     __pydantic_config__ = CLOSED
 
@@ -85,6 +102,7 @@ class Country:
     title: str
     box: Box
     reference: Reference
+    chosen: Choice | None = None
 
     def __post_init__(self) -> None:
         # Names become file and model names: nothing in them may leave the folders they belong to.
@@ -125,6 +143,20 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Features:
+    """What is made of an aligned series: each day of each band, statistics over time, or both."""
+
+    __pydantic_config__ = CLOSED
+
+    name: str
+    flat: StrictBool
+    statistics: tuple[Literal["min", "max", "median", "std", "amplitude"], ...]
+
+    def __post_init__(self) -> None:
+        require(self.flat or len(self.statistics) > 0, "features: neither flat nor any statistics")
+
+
+@dataclass(frozen=True)
 class Model:
     """A scikit-learn classifier: the class, its own parameters, and whether features are scaled."""
 
@@ -138,7 +170,11 @@ class Model:
 
 @dataclass(frozen=True)
 class Validation:
-    """How a candidate is scored: ``kfold``, ``repeated`` or spatial ``blocks``."""
+    """How a candidate is scored: ``kfold``, ``repeated``, spatial ``blocks`` or ``nested``.
+
+    With `inner` folds and the `candidates` to choose from (values by key of the configuration), the choice is
+    made anew inside each fold, by `rule`.
+    """
 
     __pydantic_config__ = CLOSED
 
@@ -146,6 +182,9 @@ class Validation:
     folds: StrictInt
     repeats: StrictInt = 1
     block_km: float | None = None
+    inner: StrictInt | None = None
+    rule: Rule = "one_standard_error"
+    candidates: dict[str, list[Any]] | None = None
 
     def __post_init__(self) -> None:
         require(self.folds >= 2, f"validation.folds must be 2 or more, got {self.folds}")
@@ -153,6 +192,14 @@ class Validation:
         require(
             self.block_km is None or self.block_km > 0,
             f"validation.block_km must be above 0, got {self.block_km}",
+        )
+        require(
+            (self.inner is None) == (self.candidates is None),
+            "validation.inner and validation.candidates belong together, as in validation=nested",
+        )
+        require(
+            self.inner is None or self.inner >= 2,
+            f"validation.inner must be 2 or more folds, got {self.inner}",
         )
 
 
@@ -189,6 +236,59 @@ Source = Files | Simulated
 
 
 @dataclass(frozen=True)
+class Study:
+    """A sweep with a question, ending in the figure and table that answer it.
+
+    Attributes
+    ----------
+    title : str
+        The question.
+    figure : str
+        How the answer is drawn.
+    by : tuple of str
+        What tells the variants of a comparison apart.
+    baseline : str, optional
+        The variant that the others are compared with, its words joined by `` · ``.
+    window : str, optional
+        ``chosen``: each country at the window that ``study=time_range`` chose for it.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    name: str
+    title: str
+    figure: Literal["time_range", "comparison", "past_only", "submission"]
+    by: tuple[str, ...] = ()
+    baseline: str | None = None
+    window: Literal["chosen"] | None = None
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """How the best candidate is chosen, and whether it may replace a champion that scores higher."""
+
+    __pydantic_config__ = CLOSED
+
+    rule: Rule
+    future: Literal["allow", "forbid"]
+    finalists: StrictInt
+    bootstraps: StrictInt
+    block_km: float
+    figures: StrictBool
+
+    def __post_init__(self) -> None:
+        require(
+            self.finalists >= 1,
+            f"promotion.finalists must be 1 or more, got {self.finalists}",
+        )
+        require(
+            self.bootstraps >= 100,
+            f"promotion.bootstraps must be 100 or more, got {self.bootstraps}",
+        )
+        require(self.block_km > 0, f"promotion.block_km must be above 0, got {self.block_km}")
+
+
+@dataclass(frozen=True)
 class Tracking:
     """The MLflow store, and the folder of its artifacts where no server decides on it."""
 
@@ -220,7 +320,9 @@ class Configuration:
     period: StrictInt | str
     bands: Bands
     series: Series
+    features: Features
     model: Model
+    training: Literal["own", "pooled", "others"]
     validation: Validation
     source: Source
     tracking: Tracking
@@ -228,17 +330,56 @@ class Configuration:
     seed: StrictInt
     n_jobs: StrictInt
     force: StrictBool
+    promotion: Promotion
+    promote: StrictBool = False
+    study: Study | None = None
+    output: str | None = None
     parent_run: str | None = None
 
     def __post_init__(self) -> None:
-        require(self.span >= 1, f"span must be a whole number of weeks, 1 or more, got {self.span}")
-        if isinstance(self.period, str):
-            iso_date(self.period, "period, where it is not a whole number of months,")
+        Choice(self.span, self.period)
         require(
             self.n_jobs == -1 or self.n_jobs >= 1,
             f"n_jobs must be -1 (all cores) or 1 and more, got {self.n_jobs}",
         )
         require(0 <= self.seed < 2**32, f"seed must be between 0 and 2**32 - 1, got {self.seed}")
+
+
+@dataclass(frozen=True)
+class Promote:
+    """All of ``conf/promote.yaml`` but the country."""
+
+    __pydantic_config__ = CLOSED
+
+    validation: Validation
+    source: Source
+    tracking: Tracking
+    paths: Paths
+    promotion: Promotion
+    seed: StrictInt
+    n_jobs: StrictInt
+    force: StrictBool
+
+
+@dataclass(frozen=True)
+class Predict:
+    """All of ``conf/predict.yaml`` but the country."""
+
+    __pydantic_config__ = CLOSED
+
+    source: Source
+    tracking: Tracking
+    paths: Paths
+    output: str
+    points: str | None
+    probabilities: StrictBool
+    missing: Literal["empty", "majority"]
+    reference_end: str | None
+    alias: str
+
+    def __post_init__(self) -> None:
+        if self.reference_end is not None:
+            iso_date(self.reference_end, "reference_end")
 
 
 def configuration(composed: Mapping[str, Any]) -> Configuration:
@@ -259,14 +400,34 @@ def configuration(composed: Mapping[str, Any]) -> Configuration:
     ConfigError
         Unknown key, value of the wrong type, or a rule between values that does not hold.
     """
-    values = dict(composed)
-    values["model"] = _model(values.get("model", {}))
+    made: Configuration = command(Configuration, composed)
+    return made
+
+
+def command(schema: type[Any], composed: Mapping[str, Any]) -> Any:
+    """Fill and check the schema of a command's configuration.
+
+    Keys that only ``conf/train.yaml`` has are passed over: ``conf/local.yaml`` serves all commands.
+
+    Raises
+    ------
+    ConfigError
+        As `configuration` does.
+    """
+    own, elsewhere = get_type_hints(schema), get_type_hints(Configuration)
+    values = {key: value for key, value in composed.items() if key in own or key not in elsewhere}
+    if "model" in own:
+        values["model"] = _model(values.get("model", {}))
     source = dict(values.get("source", {})).get("name")
     kinds = {get_args(get_type_hints(kind)["name"])[0]: kind for kind in get_args(Source)}
     require(source in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")
     values["source"] = filled(kinds[source], values["source"], "source.")
-    made: Configuration = filled(Configuration, values)
-    return made
+    return filled(schema, values)
+
+
+def choices(values: Mapping[str, Any]) -> dict[str, Choice]:
+    """Fill and check windows of single countries, by the country's name."""
+    return {name: filled(Choice, value, f"windows.{name}.") for name, value in values.items()}
 
 
 def country(values: Mapping[str, Any]) -> Country:

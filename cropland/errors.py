@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class CroplandError(Exception):
@@ -67,3 +69,15 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
 def no_value(key: str) -> str:
     """Say that a key of a configuration was given no value."""
     return f"{key} has no value; give it one, as in {key}=…"
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Leave with one line on an error; Hydra would add lines of its own, or warn and go on."""
+    try:
+        yield
+    except CroplandError as error:
+        raise SystemExit(f"cropland: {error}") from error
+    except Exception as error:
+        traceback.print_exc()
+        raise SystemExit(1) from error

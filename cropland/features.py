@@ -1,10 +1,13 @@
 """Features: the named ``(sample, feature)`` matrix made of a series.
 
 Contract: a float32 DataArray without NaN, dims ``sample`` and ``feature``, with coordinates ``ID``,
-``Lat``, ``Lon``, ``Target`` (sample) and ``feature``. A feature is named by its band and its season day, the
-days from the end of the reference season: ``B4_d-335``. So the same feature means the same time of the
-season in every country and every year. Days come one after the other, all bands of the first day, then of
-the next; static columns (``Lon``, ``Lat``) come once, at the end.
+``Lat``, ``Lon``, ``Target`` (sample) and ``feature``. Three kinds of features, in this order:
+
+- the flat series: ``B4_d-335`` is B4 on season day -335, the days from the end of the reference season, so
+  that the same feature means the same time of the season in every country and every year. Days come one
+  after the other, all bands of the first day, then of the next;
+- statistics over time: ``NDVI_min``, all bands of the first statistic, then of the next;
+- static columns (``Lon``, ``Lat``), once.
 """
 
 from __future__ import annotations
@@ -16,16 +19,31 @@ import xarray as xr
 
 from cropland.points import COLUMNS
 
-Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
 
+    from numpy.typing import NDArray
+
     from cropland.bands import BandSet
+    from cropland.config import Features
+
+Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
+
+STATISTICS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    "min": lambda values: values.min(axis=1),
+    "max": lambda values: values.max(axis=1),
+    "median": lambda values: np.median(values, axis=1),
+    "std": lambda values: values.std(axis=1),
+    "amplitude": lambda values: np.ptp(values, axis=1),
+}
+"""Statistics over time, of values with shape (point, time, band)."""
 
 
-def flat(series: xr.Dataset, band_set: BandSet, *, reference_end: date) -> xr.DataArray:
-    """Flatten a series, one row a point.
+def matrix(
+    series: xr.Dataset, band_set: BandSet, kind: Features, *, reference_end: date
+) -> xr.DataArray:
+    """Make features of a series, one row a point.
 
     Parameters
     ----------
@@ -33,6 +51,8 @@ def flat(series: xr.Dataset, band_set: BandSet, *, reference_end: date) -> xr.Da
         As `cropland.series.aligned` gives it.
     band_set : BandSet
         Its static columns are appended.
+    kind : Features
+        The flat series, statistics over time, or both.
     reference_end : date
         Last day of the reference season: the season day 0.
 
@@ -43,12 +63,17 @@ def flat(series: xr.Dataset, band_set: BandSet, *, reference_end: date) -> xr.Da
     """
     observed = series.isel(point=np.flatnonzero(~_is_unobserved(series)))
     values = observed["values"].transpose("point", "time", "band").to_numpy()
-    names = [
-        f"{band}_d{day:+d}"
-        for day in _season_days(series, reference_end)
-        for band in series["band"].to_numpy()
-    ]
-    columns = [values.reshape(len(values), len(names))]
+    measured = [str(band) for band in series["band"].to_numpy()]
+    names: list[str] = []
+    columns: list[NDArray[np.float32]] = []
+    if kind.flat:
+        days = _season_days(series, reference_end)
+        names += [f"{band}_d{day:+d}" for day in days for band in measured]
+        columns.append(values.reshape(len(values), len(names)))
+    if measured:
+        for statistic in kind.statistics:
+            names += [f"{band}_{statistic}" for band in measured]
+            columns.append(STATISTICS[statistic](values))
     columns += [observed[name].to_numpy()[:, None] for name in band_set.static]
     return xr.DataArray(
         np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind"),

@@ -8,7 +8,7 @@ from cropland import estimator, sources
 from cropland.errors import ConfigError, WindowError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console
 
@@ -17,8 +17,25 @@ if TYPE_CHECKING:
     from cropland.config import Configuration, Country
 
 
-def check(candidates: Sequence[Candidate], console: Console) -> None:
-    """Check what can be known before any work; archives that are not there are made for it.
+def open_archives(
+    chosen: Configuration, countries: Iterable[Country], console: Console
+) -> dict[str, Archive]:
+    """Open the archives of countries, by name, and say so where one must be made first."""
+    return {
+        country.name: sources.archive_of(
+            chosen.source,
+            chosen.paths,
+            country,
+            before_filling=lambda country=country: console.print(  # type: ignore[misc]
+                f"making the archive of {country.name} (source={chosen.source.name}) …"
+            ),
+        )
+        for country in countries
+    }
+
+
+def check(candidates: Sequence[Candidate], archives: Mapping[str, Archive]) -> None:
+    """Check what can be known before any work.
 
     Raises
     ------
@@ -26,11 +43,6 @@ def check(candidates: Sequence[Candidate], console: Console) -> None:
         A sweep over what a sweep has one of, a model that cannot be made, data that does not suffice,
         or no window at all inside its archive.
     """
-    _check_alike(candidates)
-    archives = {
-        country.name: _archive(candidates[0].configuration, country, console)
-        for country in dict.fromkeys(candidate.country for candidate in candidates)
-    }
     checked: set[str] = set()
     outside: list[WindowError] = []
     for candidate in candidates:
@@ -39,7 +51,8 @@ def check(candidates: Sequence[Candidate], console: Console) -> None:
         if key not in checked:
             checked.add(key)
             candidate.check(archives[name])
-            estimator.build(chosen.model, chosen.seed)
+            for choice in candidate.choices:
+                estimator.build(choice.configuration.model, choice.configuration.seed)
         try:
             candidate.window.check_inside(archives[name])
         except WindowError as error:
@@ -48,20 +61,13 @@ def check(candidates: Sequence[Candidate], console: Console) -> None:
         raise outside[0]
 
 
-def _archive(chosen: Configuration, country: Country, console: Console) -> Archive:
-    """Open an archive, and say so where it must be made first."""
-    return sources.archive_of(
-        chosen.source,
-        chosen.paths,
-        country,
-        before_filling=lambda: console.print(
-            f"making the archive of {country.name} (source={chosen.source.name}) …"
-        ),
-    )
-
-
-def _check_alike(candidates: Sequence[Candidate]) -> None:
+def check_alike(configurations: Sequence[Configuration]) -> None:
     """Refuse to sweep over what a whole sweep has one of."""
-    for group in ("source", "tracking", "paths"):
-        if len({repr(getattr(candidate.configuration, group)) for candidate in candidates}) > 1:
+    for group in ("source", "tracking", "paths", "study", "promotion", "promote", "output"):
+        if len({repr(getattr(configuration, group)) for configuration in configurations}) > 1:
             raise ConfigError(f"{group} cannot be swept; give one command for each")
+    first = configurations[0]
+    if first.output and not (first.study and first.study.figure == "submission"):
+        raise ConfigError(
+            "output is for study=submission; scripts/predict.py writes predictions of a model"
+        )

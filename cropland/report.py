@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.table import Table
+
+from cropland.figures import style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,11 +18,8 @@ if TYPE_CHECKING:
 
     from cropland.candidate import Outcome
 
-VARIED = ("window_end", "span", "bands", "series", "model", "validation")
+VARIED = ("window_end", "span", "bands", "series", "features", "model", "training", "validation")
 LABELS = {"window_end": "end of the window", "span": "span (weeks)", "bands": "band set"}
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
-"""Okabe & Ito 2008: told apart by colour-blind readers too."""
-_MARKERS = "osD^vP*X"
 _COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("country", "left"),
     ("accuracy", "right"),
@@ -35,12 +33,19 @@ _COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
 )
 
 
-def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Tabulate the outcomes that have a score, best first; of ties the one with fewest features."""
+def tabulated(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Tabulate the outcomes that have a score, in their order."""
     table = pd.DataFrame([vars(outcome) for outcome in outcomes])
     if table.empty:
         return table
-    table = table[table["status"].isin(("finished", "already there"))]
+    return table[table["status"].isin(("finished", "already there"))].reset_index(drop=True)
+
+
+def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Tabulate the outcomes that have a score, best first; of ties the one with fewest features."""
+    table = tabulated(outcomes)
+    if table.empty:
+        return table
     return table.sort_values(["accuracy", "n_features", "span"], ascending=[False, True, True])
 
 
@@ -107,11 +112,9 @@ def figure(outcomes: Sequence[Outcome]) -> bytes | None:
     varied = [name for name in VARIED if not table.empty and _varies(table, name)]
     if not varied:
         return None
-    from matplotlib.figure import Figure
-
     x, by, others = varied[0], (varied[1] if len(varied) > 1 else None), varied[2:]
     countries = sorted(table["country"].unique())
-    drawing = Figure(figsize=(3.6 * len(countries) + 0.8, 3.6), dpi=120, layout="constrained")
+    drawing = style.new(3.6 * len(countries) + 0.8, 3.6)
     panels = drawing.subplots(1, len(countries), sharey=True, squeeze=False)[0]
     for panel, name in zip(panels, countries, strict=True):
         _draw(panel, table[table["country"] == name], x, by)
@@ -127,9 +130,7 @@ def figure(outcomes: Sequence[Outcome]) -> bytes | None:
             ncols=5,
             frameon=False,
         )
-    buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return style.png(drawing)
 
 
 def _varies(table: pd.DataFrame, name: str) -> bool:
@@ -148,15 +149,14 @@ def _draw(panel: Axes, table: pd.DataFrame, x: str, by: str | None) -> None:
             line["accuracy"],
             yerr=line["accuracy_se"],
             label=str(value),
-            color=PALETTE[number % len(PALETTE)],
-            marker=_MARKERS[number % len(_MARKERS)],
+            color=style.PALETTE[number % len(style.PALETTE)],
+            marker=style.MARKERS[number % len(style.MARKERS)],
             markersize=4,
             linewidth=1.4,
             elinewidth=0.8,
             capsize=2,
         )
-    panel.grid(axis="y", color="0.9", linewidth=0.8)
-    panel.spines[["top", "right"]].set_visible(False)
+    style.plain(panel)
     if x in ("bands", "model", "window_end"):
         panel.tick_params(axis="x", labelrotation=35)
     if x == "span":

@@ -25,6 +25,8 @@ import xarray as xr
 from cropland.bands import SCENE_CLASS, UNCLEAR_CLASSES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from cropland.archive import Archive
@@ -33,7 +35,13 @@ if TYPE_CHECKING:
 
 
 def aligned(
-    archive: Archive, window: Window, band_set: BandSet, *, step_days: int, clear: bool
+    archive: Archive,
+    window: Window,
+    band_set: BandSet,
+    *,
+    step_days: int,
+    clear: bool,
+    classes: Sequence[int] | None = None,
 ) -> xr.Dataset:
     """Align the observations of a window.
 
@@ -44,11 +52,13 @@ def aligned(
     window : Window
         Which of them.
     band_set : BandSet
-        Bands and indices to align; ``SCL`` becomes one band for each class that the archive has.
+        Bands and indices to align; ``SCL`` becomes one band for each scene class.
     step_days : int
         Distance of the grid's days.
     clear : bool
         Drop observations of cloud, cirrus, shadow, defective and no data first (by ``SCL``).
+    classes : sequence of int, optional
+        The scene classes that get a band; all that the archive has, where it is left out.
 
     Returns
     -------
@@ -66,7 +76,7 @@ def aligned(
     layers: list[NDArray[np.float32]] = []
     for name in band_set.dynamic:
         if name == SCENE_CLASS:
-            for number in _classes(archive):
+            for number in scene_classes(archive) if classes is None else classes:
                 names.append(f"{SCENE_CLASS}_{number}")
                 layers.append(
                     rows.interpolated((archive.values(name) == number).astype(np.float32))
@@ -198,6 +208,6 @@ def _selected(archive: Archive, window: Window, step_days: int, clear: bool) -> 
     )
 
 
-def _classes(archive: Archive) -> list[int]:
+def scene_classes(archive: Archive) -> list[int]:
     """Name the scene classes that occur anywhere in an archive, so that no window lacks a column."""
     return [int(number) for number in np.unique(archive.values(SCENE_CLASS))]

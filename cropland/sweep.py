@@ -13,9 +13,8 @@ import shlex
 import sys
 import threading
 import time
-import traceback
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,36 +24,32 @@ from omegaconf import DictConfig, open_dict
 
 from cropland import composition, signals
 from cropland.bands import BandSet
-from cropland.errors import CroplandError
+from cropland.errors import answering
+from cropland.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rich.console import Console
-
-    from cropland.candidate import Outcome
     from cropland.composition import Job
-    from cropland.progress import Ledger
     from cropland.tracking import Store
 
-_WHERE = ("source", "paths.", "tracking")
 _NAME_LENGTH = 80
+_WINDOW = ("span", "period", "windows")
 _PARENT_SECONDS = 0.3
 
 
 def run_job(job: Job, run_folder: str) -> None:
     """Run the candidates of a job, one country after the other."""
-    from cropland import experiment
-    from cropland.candidate import Candidate
+    from cropland import candidate, experiment
     from cropland.progress import Ledger
 
     if not _sessions:
         _leave_with_parent()
     ledger = Ledger(Path(run_folder))
     store = _store(job)
-    for country in job.countries:
+    for each in candidate.of_job(job):
         signals.heed()
-        ledger.append(experiment.run(Candidate(job.configuration, country), store))
+        ledger.append(experiment.run(each, store))
 
 
 class SweepCallback(Callback):
@@ -62,48 +57,36 @@ class SweepCallback(Callback):
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a run of one job."""
-        with _answering():
+        with answering():
             job = composition.job(config, config.hydra)
-            parent = begin([job], Path(config.hydra.run.dir), list(config.hydra.overrides.task))
+            begun = begin([job], Path(config.hydra.run.dir), list(config.hydra.overrides.task))
             with open_dict(config):
-                config.parent_run = parent
+                config.update(begun)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a sweep."""
-        with _answering():
+        with answering():
+            composition.prefer_given(config)
             jobs = composition.jobs(config)
-            parent = begin(jobs, Path(config.hydra.sweep.dir), list(config.hydra.overrides.task))
-            config.hydra.overrides.task.append(f"++parent_run={parent}")
+            words = config.hydra.overrides.task
+            begun = begin(jobs, Path(config.hydra.sweep.dir), list(words))
+            words.extend(composition.as_words(begun))
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
         """End a run."""
-        with _answering():
+        with answering():
             end()
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
         """End a sweep."""
-        with _answering():
+        with answering():
             end()
-
-
-@dataclass(frozen=True)
-class Session:
-    """A sweep under way, in the process that the user started."""
-
-    store: Store
-    parent_run: str
-    name: str
-    where: list[str]
-    link: str
-    ledger: Ledger
-    console: Console
-    watching: ExitStack
 
 
 _sessions: list[Session] = []
 
 
-def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> str:
+def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, Any]:
     """Check all jobs, make what they need, and open the parent run.
 
     Parameters
@@ -117,8 +100,8 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> str:
 
     Returns
     -------
-    str
-        Id of the parent run.
+    dict
+        What each job must be told: id of the parent run, windows of single countries.
 
     Raises
     ------
@@ -126,52 +109,67 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> str:
         Whatever can be known to be wrong before any work.
     """
     for job in jobs:
-        BandSet.of(job.configuration.bands.names)
+        for each in (job.configuration, *job.alternatives):
+            BandSet.of(each.bands.names)
     with _quick_imports():
         from rich.console import Console
 
-        from cropland import preflight, provenance, tracking
-        from cropland.candidate import Candidate
+        from cropland import candidate, chosen, closing, preflight, provenance
         from cropland.progress import Ledger, Watch
 
-        candidates = [Candidate(job.configuration, land) for job in jobs for land in job.countries]
+        common = jobs[0].configuration
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        preflight.check(candidates, console)
+        preflight.check_alike([job.configuration for job in jobs])
+        countries = {
+            country.name: country
+            for job in jobs
+            for country in (*job.countries, *job.every_country)
+        }
+        archives = preflight.open_archives(common, countries.values(), console)
         store = _store(jobs[0])
+        windows = jobs[0].windows
+        if common.study and common.study.window and not _gives_window(words):
+            windows = chosen.windows(archives, countries, store, common, console.print)
+            jobs = [replace(job, windows=windows) for job in jobs]
+        candidates = [each for job in jobs for each in candidate.of_job(job)]
+        preflight.check(candidates, archives)
     closed = store.close_orphans()
     if closed:
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
-    where = [word for word in words if word.startswith(_WHERE)]
-    name = _name([word for word in words if word not in where])
-    parent = store.start(name, provenance.code_tags() | {"command": shlex.join(sys.argv)})
+    name = _name([word for word in words if not word.startswith(closing.WHERE)])
+    tags = {"command": shlex.join(sys.argv)} | (
+        {chosen.STUDY: common.study.name} if common.study else {}
+    )
+    parent = str(store.start(name, provenance.code_tags() | tags).info.run_id)
     ledger = Ledger(folder)
     watching = ExitStack()
     watching.enter_context(Watch(ledger, len(candidates), console))
-    link = tracking.link(jobs[0].configuration.tracking, store.experiment_id)
-    session = Session(store, parent.info.run_id, name, where, link, ledger, console, watching)
-    _sessions.append(session)
-    return str(parent.info.run_id)
+    _sessions.append(
+        Session(
+            store=store,
+            parent_run=parent,
+            name=name,
+            words=list(words),
+            candidates=candidates,
+            archives=archives,
+            ledger=ledger,
+            console=console,
+            watching=watching,
+        )
+    )
+    windows_told = {name: asdict(window) for name, window in windows.items()}
+    return {"parent_run": parent, "windows": windows_told}
 
 
 def end() -> None:
     """Close the parent run with its report, and leave with exit code 1 where a candidate failed."""
-    from cropland import report
+    from cropland import closing
 
-    session = _sessions.pop()
+    session = _sessions[-1]
     session.watching.close()
-    outcomes = session.ledger.read()
-    files = {"outcomes.csv": report.scored(outcomes).to_csv(index=False).encode()}
-    picture = report.figure(outcomes)
-    if picture:
-        files["accuracy.png"] = picture
-    for file, content in files.items():
-        (session.ledger.path.parent / file).write_bytes(content)
-    failed = any(outcome.status == "failed" for outcome in outcomes)
-    session.store.report(
-        session.parent_run, report.note(outcomes), files, status="FAILED" if failed else "FINISHED"
-    )
-    _close_on_screen(session, outcomes)
-    if failed:
+    all_well = closing.close(session)
+    _sessions.pop()
+    if not all_well:
         raise SystemExit(
             "cropland: some candidates failed, see above; their runs hold the tracebacks"
         )
@@ -191,41 +189,9 @@ def abandon(reason: str) -> None:
         )
 
 
-def _close_on_screen(session: Session, outcomes: Sequence[Outcome]) -> None:
-    """Print the best of each country, where to look, and what to do next."""
-    from rich.console import Console
-
-    from cropland import report
-    from cropland.tracking import SIMULATED
-
-    # Piped output has no width of its own; a table of nine columns needs about this much.
-    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    best = report.best(outcomes)
-    if len(best):
-        screen.print(report.closing_table(outcomes))
-    screen.print(f"candidates: {report.counted(outcomes)}")
-    if session.store.experiment == SIMULATED:
-        screen.print(
-            "source=simulated: a made-up landscape, these numbers speak of no real country"
-        )
-    screen.print(
-        f"in MLflow: experiment {session.store.experiment}, run {session.name!r}; look: make ui, then "
-        f"{session.link}",
-        soft_wrap=True,
-    )
-    if len(best):
-        row = best.iloc[0]
-        words = [
-            *session.where,
-            f"country={row.country}",
-            f"span={row.span}",
-            f"period={row.period}",
-        ]
-        words += [f"bands={row.bands}", f"model={row.model}", "validation=blocks"]
-        screen.print(
-            f"next, does it hold in places it has not seen? python scripts/train.py {shlex.join(words)}",
-            soft_wrap=True,
-        )
+def _gives_window(words: Sequence[str]) -> bool:
+    """Tell whether the user has said which window to look at."""
+    return any(word.lstrip("+").partition("=")[0].partition(".")[0] in _WINDOW for word in words)
 
 
 @cache
@@ -255,18 +221,6 @@ def _name(words: Sequence[str]) -> str:
     """Name a parent run by what its user chose."""
     name = " ".join(word for word in words if word != "country=all") or "defaults"
     return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Stop on an error: Hydra would turn it into a warning and go on."""
-    try:
-        yield
-    except CroplandError as error:
-        raise SystemExit(f"cropland: {error}") from error
-    except Exception as error:
-        traceback.print_exc()
-        raise SystemExit(1) from error
 
 
 @contextmanager

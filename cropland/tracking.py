@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from cropland.config import Tracking
 
 IDENTITY = "identity"
+COMPARISON = "comparison"
+"""Tag of candidates whose scores may be compared: same data, same folds, same code."""
+ARCHIVE = "archive"
 HOST = "host"
 PROCESS = "process"
 CLOSED = "closed"
@@ -67,8 +70,10 @@ class Record:
         Step of a metric, where it is not 0.
     series : dict of str to sequence of float
         Metrics with a value at each step from 0, such as one for each fold.
-    files : dict of str to str
-        Text artifacts by file name.
+    files : dict of str to str or bytes
+        Artifacts by file name.
+    note : str
+        Description in Markdown, if any.
     """
 
     run_id: str
@@ -76,7 +81,8 @@ class Record:
     metrics: dict[str, float] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
     series: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str | bytes] = field(default_factory=dict)
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,18 @@ class Store:
             max_results=1,
         )
         return found[0] if found else None
+
+    def search(self, condition: str) -> Iterator[Run]:
+        """Give every run that meets a condition in MLflow's words, the newest first."""
+        token: str | None = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id], condition, max_results=1000, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def start(self, name: str, tags: Mapping[str, str]) -> Run:
         """Create a run that is RUNNING and says which process runs it."""
@@ -124,7 +142,7 @@ class Store:
             self.client.set_terminated(record.run_id, status=status)
 
     def _write(self, record: Record, artifact_uri: str) -> None:
-        from mlflow.entities import Metric, Param
+        from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)
         metrics = [
@@ -134,8 +152,12 @@ class Store:
         for key, values in record.series.items():
             metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
         params = [Param(key, str(value)) for key, value in record.params.items()]
-        self.client.log_batch(record.run_id, metrics=metrics, params=params)
-        files = {name: text.encode() for name, text in record.files.items()}
+        tags = [RunTag(NOTE, record.note)] if record.note else []
+        self.client.log_batch(record.run_id, metrics=metrics, params=params, tags=tags)
+        files = {
+            name: content if isinstance(content, bytes) else content.encode()
+            for name, content in record.files.items()
+        }
         log_files(self.client, artifact_uri, files)
 
     def report(self, run_id: str, note: str, files: Mapping[str, bytes], *, status: str) -> None:
@@ -143,6 +165,17 @@ class Store:
         self.client.set_tag(run_id, NOTE, note)
         log_files(self.client, self.client.get_run(run_id).info.artifact_uri, files)
         self.client.set_terminated(run_id, status=status)
+
+    def read(self, run: Run, name: str) -> str:
+        """Read a text artifact of a run."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        repository = get_artifact_repository(
+            run.info.artifact_uri, tracking_uri=self.client.tracking_uri
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = repository.download_artifacts(name, folder)  # type: ignore[no-untyped-call]
+            return Path(path).read_text()
 
     def close_orphans(self) -> int:
         """Close, as KILLED, the runs of this host whose process is gone; say how many there were."""

@@ -14,6 +14,7 @@ from sklearn.metrics import brier_score_loss, f1_score, recall_score, roc_auc_sc
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
 from cropland.errors import DataError
+from cropland.selection import standard_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,8 @@ def cross_validate(
     *,
     seed: int,
     n_jobs: int = 1,
+    taught: xr.DataArray | None = None,
+    alone: bool = False,
 ) -> Scores:
     """Score a classifier by cross-validation.
 
@@ -84,6 +87,10 @@ def cross_validate(
         Decides the folds.
     n_jobs : int
         Folds fitted at once, in threads; the numbers do not depend on it.
+    taught : xarray.DataArray, optional
+        Labelled samples of elsewhere with the same features, which every fold learns from too.
+    alone : bool
+        Learn from `taught` only: nothing is left out then, and one fit predicts every sample.
 
     Raises
     ------
@@ -91,15 +98,21 @@ def cross_validate(
         Fewer spatial blocks than folds, or a fold that leaves one class only.
     """
     x, y = features.to_numpy(), features["Target"].to_numpy()
-    groups = blocks(features, validation.block_km) if validation.block_km else np.arange(len(y))
-    folds = list(splits(y, groups, validation, seed))
+    groups = independent(features, validation)
+    everything = np.arange(len(y))
+    folds = (
+        [(everything[:0], everything)] * validation.repeats
+        if alone
+        else list(splits(y, groups, validation, seed))
+    )
+    more = None if taught is None else (taught.to_numpy(), taught["Target"].to_numpy())
     fitted = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_fold)(clone(classifier), x, y, train, test) for train, test in folds
+        delayed(_fold)(clone(classifier), x, y, train, test, more) for train, test in folds
     )
     probability = np.empty((len(y), validation.repeats), dtype=np.float64)
     fold = np.empty(probability.shape, dtype=np.int16)
     for number, ((_, test), (predicted, _)) in enumerate(zip(folds, fitted, strict=True)):
-        repeat = number // validation.folds
+        repeat = number * validation.repeats // len(folds)
         probability[test, repeat] = predicted
         fold[test, repeat] = number
     out_of_fold = xr.Dataset(
@@ -134,23 +147,11 @@ def summarise(out_of_fold: xr.Dataset, groups: NDArray[np.int64], *, fit_seconds
     )
 
 
-def standard_error(right: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
-    """Give the standard error of a mean over samples that depend on each other within groups.
-
-    The linearised (ratio) estimator of a cluster sample, Cochran 1977, Sampling Techniques, eq. 11.30;
-    with groups of one sample it is the usual standard error of a mean.
-
-    Parameters
-    ----------
-    right : ndarray of float, shape (sample,)
-        Share of the repeats in which each sample was right.
-    groups : ndarray of int, shape (sample,)
-        The group of each sample.
-    """
-    number, sizes = np.unique(groups, return_counts=True)
-    totals = np.bincount(np.searchsorted(number, groups), right - right.mean())
-    m = len(sizes)
-    return float(np.sqrt(m / (m - 1) * np.sum(totals**2)) / len(right)) if m > 1 else float("nan")
+def independent(features: xr.Dataset | xr.DataArray, validation: Validation) -> NDArray[np.int64]:
+    """Give the number of the unit that each sample belongs to: itself, or its spatial block."""
+    if validation.block_km is None:
+        return np.arange(len(features["Target"]))
+    return blocks(features, validation.block_km)
 
 
 def splits(
@@ -213,9 +214,17 @@ def _fold(
     y: NDArray[np.int8],
     train: NDArray[np.int64],
     test: NDArray[np.int64],
+    more: tuple[NDArray[np.float32], NDArray[np.int8]] | None,
 ) -> tuple[NDArray[np.float64], float]:
     """Fit one fold; give the probability of cropland for what was left out, and the seconds it took."""
     started = time.perf_counter()
-    classifier.fit(x[train], y[train])
-    probability = classifier.predict_proba(x[test])[:, list(classifier.classes_).index(1)]
-    return probability, time.perf_counter() - started
+    learnt = (x[train], y[train])
+    if more is not None:
+        learnt = (np.concatenate([learnt[0], more[0]]), np.concatenate([learnt[1], more[1]]))
+    classifier.fit(*learnt)
+    return cropland_probability(classifier, x[test]), time.perf_counter() - started
+
+
+def cropland_probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give the probability of cropland of samples by a fitted classifier."""
+    return classifier.predict_proba(x)[:, list(classifier.classes_).index(1)]

@@ -1,7 +1,11 @@
 """Sources fill archives.
 
-Each module here is a source and has two functions: ``inputs``, all that decides an archive's content, and
-``fill``, which makes it: the ragged dataset of `cropland.archive` with the days that it covers.
+Each module here is a source and has four functions:
+
+- ``inputs``, all that decides an archive's content;
+- ``fill``, which makes it: the ragged dataset of `cropland.archive` with the days that it covers;
+- ``observations_of``, which makes the same of points that are given;
+- ``unlabelled``, the file of points to predict, where there is one.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from cropland.sources import files, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pandas as pd
 
     from cropland.archive import Archive
     from cropland.config import Country, Paths, Source
@@ -54,6 +60,33 @@ def archive_of(
             )
         _OPEN[key] = archive.read(path)
     return _OPEN[key]
+
+
+def archive_of_points(
+    source: Source, paths: Paths, country: Country, table: pd.DataFrame
+) -> Archive:
+    """Observe points that no archive holds; what comes of it stays in memory.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `cropland.points` gives it, all within the country's box.
+
+    Raises
+    ------
+    DataError
+        There is nothing to observe them in, or what there is cannot be read.
+    """
+    dataset = _FILLERS[source.name].observations_of(source, paths, country, table)
+    mark = archive.fingerprint(_place(source, paths, country)[1], table.to_csv(index=False))
+    marks = {"source": source.name, "country": country.name, "fingerprint": mark}
+    return archive.Archive(dataset.assign_attrs(marks))
+
+
+def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
+    """Read the points to predict, of every country and in the order of their file, where there is one."""
+    found: pd.DataFrame | None = _FILLERS[source.name].unlabelled(source, paths)
+    return found
 
 
 def _place(source: Source, paths: Paths, country: Country) -> tuple[Path, str]:

@@ -83,9 +83,20 @@ def inputs(source: Files, paths: Paths, country: Country) -> list[object]:
 
 def fill(source: Files, paths: Paths, country: Country) -> xr.Dataset:
     """Read a country's exports and points into the ragged layout of `cropland.archive`."""
-    folder = Path(paths.data)
-    found = exports(source, folder, country)
-    table = points.inside(_all_points(source, folder), country.box)
+    table = points.inside(_all_points(source, Path(paths.data)), country.box)
+    return observations_of(source, paths, country, table)
+
+
+def unlabelled(source: Files, paths: Paths) -> pd.DataFrame:
+    """Read the unlabelled points of every country, in the order of their file."""
+    return points.read(Path(paths.data) / source.unlabelled, labelled=False)
+
+
+def observations_of(
+    source: Files, paths: Paths, country: Country, table: pd.DataFrame
+) -> xr.Dataset:
+    """Read the observations of some points from a country's exports."""
+    found = exports(source, Path(paths.data), country)
     rows = pd.concat([_rows(export) for export in found], ignore_index=True)
     dataset = archive.ragged(table, rows[rows["ID"].isin(table["ID"])])
     return dataset.assign_attrs(

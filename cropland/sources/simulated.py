@@ -27,6 +27,7 @@ import numpy as np
 import xarray as xr
 
 from cropland.errors import DataError
+from cropland.points import COLUMNS
 from cropland.schema import filled
 from cropland.sources.atmosphere import digital_numbers, seen_through, sky
 from cropland.sources.hashing import Draw, Float, Hash, hashed, uniform
@@ -37,6 +38,7 @@ from cropland.sources.scenes import scene_classes
 from cropland.sources.spectra import BANDS
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from cropland.config import Country, Paths, Simulated
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 BLOCK = 100
 """Points simulated at once: few enough for their rows to stay in the processor's cache."""
 MOST_CANDIDATES = 1_000_000
+SEED = 2023
+"""Of the landscape that commands show."""
 _SIGNS = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 
 
@@ -53,7 +57,7 @@ def observations(
     *,
     points: int = 500,
     margin_days: int = 365,
-    seed: int = 2023,
+    seed: int = SEED,
 ) -> xr.Dataset:
     """Return the observations of a simulated country: the same bytes for the same arguments.
 
@@ -76,7 +80,11 @@ def observations(
         A ragged array as described at the top of this module.
     """
     land = Landscape.of(country, profile, seed)
-    located = draw_points(country, land, points)
+    return _seen(country, land, draw_points(country, land, points), margin_days)
+
+
+def _seen(country: Country, land: Landscape, located: xr.Dataset, margin_days: int) -> xr.Dataset:
+    """Add to points what is observed of them."""
     lon, lat = located["Lon"].to_numpy(), located["Lat"].to_numpy()
     start, end = np.array([country.reference.start, country.reference.end], "datetime64[D]")
     first_day, last_day = int(start.astype(int)) - margin_days, int(end.astype(int)) + margin_days
@@ -179,14 +187,33 @@ def inputs(source: Simulated, _: Paths, country: Country) -> list[object]:
 
 def fill(source: Simulated, _: Paths, country: Country) -> xr.Dataset:
     """Simulate a country in the ragged layout of `cropland.archive`."""
-    margin = timedelta(days=source.margin_days)
     dataset = observations(
         country, _profile(source, country), points=source.points, margin_days=source.margin_days
     )
-    return dataset.assign_attrs(
-        time_coverage_start=(country.reference.first - margin).isoformat(),
-        time_coverage_end=(country.reference.last + margin).isoformat(),
-    )
+    return dataset.assign_attrs(_covered(source, country))
+
+
+def unlabelled(_: Simulated, __: Paths) -> None:
+    """Say that the simulation has no file of unlabelled points: they are in its archives."""
+
+
+def observations_of(
+    source: Simulated, _: Paths, country: Country, table: pd.DataFrame
+) -> xr.Dataset:
+    """Simulate the observations of some points."""
+    land = Landscape.of(country, _profile(source, country), SEED)
+    located = xr.Dataset({name: ("point", table[name].to_numpy()) for name in COLUMNS})
+    seen = _seen(country, land, located, source.margin_days)
+    return seen.assign_attrs(_covered(source, country))
+
+
+def _covered(source: Simulated, country: Country) -> dict[str, str]:
+    """Give the days that are observed, as an archive keeps them."""
+    margin = timedelta(days=source.margin_days)
+    return {
+        "time_coverage_start": (country.reference.first - margin).isoformat(),
+        "time_coverage_end": (country.reference.last + margin).isoformat(),
+    }
 
 
 def _profile(source: Simulated, country: Country) -> Profile:

@@ -1,0 +1,123 @@
+"""How a sweep closes: report and study into the parent run, the best on screen, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from cropland import chosen, predictions, report, studies, tracking
+from cropland.config import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from rich.console import Console
+
+    from cropland.candidate import Outcome
+    from cropland.session import Session
+    from cropland.studies import Conclusion
+
+WHERE = ("source", "paths.", "tracking")
+"""Overrides that say where a sweep works, not what it tries."""
+
+
+def close(session: Session) -> bool:
+    """Close the parent run with its report and say on screen what came out.
+
+    Returns
+    -------
+    bool
+        Whether no candidate failed.
+    """
+    outcomes = session.outcomes()
+    failed = any(outcome.status == "failed" for outcome in outcomes)
+    note, files = report.note(outcomes), {}
+    conclusion = _conclusion(session, outcomes)
+    if conclusion:
+        note, files = conclusion.note, dict(conclusion.files)
+        _remember(session, conclusion)
+    else:
+        picture = report.figure(outcomes)
+        files = {"accuracy.png": picture} if picture else {}
+    files["outcomes.csv"] = report.scored(outcomes).to_csv(index=False).encode()
+    for file, content in files.items():
+        (session.ledger.path.parent / file).write_bytes(content)
+    status = "FAILED" if failed else "FINISHED"
+    session.store.report(session.parent_run, note, files, status=status)
+    _on_screen(session, outcomes, conclusion)
+    return not failed
+
+
+def _conclusion(session: Session, outcomes: Sequence[Outcome]) -> Conclusion | None:
+    """Let the study conclude, where the sweep is one and has a score."""
+    study = session.configuration.study
+    table = report.tabulated(outcomes)
+    if study is None or table.empty:
+        return None
+    return studies.conclude(
+        study,
+        table,
+        references={each.country.name: each.country.reference.last for each in session.candidates},
+        simulated=session.store.experiment == tracking.SIMULATED,
+        right=lambda run_id: _right(session, run_id),
+    )
+
+
+def _right(session: Session, run_id: str) -> pd.Series[float]:
+    run = session.store.client.get_run(run_id)
+    return predictions.right(session.store.read(run, predictions.FILE))
+
+
+def _remember(session: Session, conclusion: Conclusion) -> None:
+    """Keep the windows that a study has chosen, for the studies to come."""
+    windows = {name: Choice(span, period) for name, (span, period) in conclusion.chosen.items()}
+    for key, value in chosen.tags(windows, session.archives).items():
+        session.store.client.set_tag(session.parent_run, key, value)
+
+
+def _on_screen(
+    session: Session, outcomes: Sequence[Outcome], conclusion: Conclusion | None
+) -> None:
+    """Print the best of each country, where to look, and what to do next."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    # Piped output has no width of its own; a table of nine columns needs about this much.
+    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    best = report.best(outcomes)
+    if conclusion:
+        screen.print(Markdown(conclusion.note))
+    elif len(best):
+        screen.print(report.closing_table(outcomes))
+    screen.print(f"candidates: {report.counted(outcomes)}")
+    if session.store.experiment == tracking.SIMULATED:
+        screen.print(
+            "source=simulated: a made-up landscape, these numbers speak of no real country"
+        )
+    link = tracking.link(session.configuration.tracking, session.store.experiment_id)
+    screen.print(f"files: {session.ledger.path.parent}", soft_wrap=True)
+    screen.print(
+        f"in MLflow: experiment {session.store.experiment}, run {session.name!r}; look: make ui, then "
+        f"{link}",
+        soft_wrap=True,
+    )
+    if len(best) and not session.configuration.promote:
+        _say_what_next(session, best.iloc[0], screen)
+
+
+def _say_what_next(session: Session, row: pd.Series[str], screen: Console) -> None:
+    """Suggest the next command: promotion after a sweep, places not seen after one configuration."""
+    where = [word for word in session.words if word.startswith(WHERE)]
+    if len(session.candidates) > len({each.country.name for each in session.candidates}):
+        words = [*where, *(w for w in session.words if w.startswith("validation"))]
+        reason, script = "register the best of each country", "promote"
+    else:
+        words = [*where, f"country={row.country}", f"span={row.span}", f"period={row.period}"]
+        words += [f"bands={row.bands}", f"features={row.features}", f"model={row.model}"]
+        words.append("validation=blocks")
+        reason, script = "does it hold in places it has not seen?", "train"
+    screen.print(
+        f"next, {reason}: python scripts/{script}.py {shlex.join(words)}".rstrip(), soft_wrap=True
+    )

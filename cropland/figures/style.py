@@ -1,0 +1,38 @@
+"""How every figure looks: colours that colour-blind readers tell apart, plain axes, PNG bytes."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
+"""Okabe & Ito 2008: told apart by colour-blind readers too."""
+CROPLAND, OTHER = "#009E73", "#E69F00"
+"""Colours of the two classes, in every figure and map."""
+MARKERS = "osD^vP*X"
+DPI = 120
+
+
+def new(width: float, height: float) -> Figure:
+    """Start a figure of so many inches whose parts make room for each other."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def plain(panel: Axes, *, grid: str = "y") -> None:
+    """Take away what is not needed: the frame's upper and right line; a light grid behind the data."""
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(axis=grid, color="0.9", linewidth=0.8)  # type: ignore[arg-type]
+    panel.set_axisbelow(True)
+
+
+def png(figure: Figure) -> bytes:
+    """Give a figure as the bytes of a PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

@@ -1,0 +1,448 @@
+"""The registered model: raw observations of points in, probability of cropland and label out.
+
+Contract. In comes a long table, one row an observation: ``ID``, ``Timestamp`` (ISO date, with or without a
+time, UTC), the columns that the model needs (Sentinel-2 bands as digital numbers, ``SCL``, indices that its
+archive stored; nothing = no data), ``Lat`` and ``Lon``; other columns are left aside. Out comes a table, one
+row a point, in order of first appearance: ``ID``, ``probability`` of cropland, ``label`` and
+``n_observations``. Window, alignment and features are those of training: the same recipe on an archive in
+memory.
+
+A model is stored as `RECIPE` (plain YAML) and `ESTIMATOR` (skops): nothing that runs code when it is read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import warnings
+import zipfile
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from cropland import archive as archives
+from cropland import bands, features, recipe, series
+from cropland import window as windows
+from cropland.errors import DataError
+from cropland.points import UNLABELLED
+from cropland.recipe import Recipe  # noqa: TC001  pydantic reads the annotations
+from cropland.schema import CLOSED, filled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import date
+
+    from mlflow.models import ModelSignature
+    from numpy.typing import NDArray
+
+    from cropland.archive import Archive
+    from cropland.estimator import Classifier
+
+RECIPE, ESTIMATOR = "recipe.yaml", "estimator.skops"
+TRUSTED = "sklearn."
+"""What the name of a stored type must start with, where skops does not know it as harmless."""
+PIXEL_DEGREES = 1e-4
+"""Of 10 m: rows of one place may differ by the rounding of an export, not by more."""
+_PLACES = {"Lat": 90.0, "Lon": 180.0}
+_FEATURE_PATH = (archives, bands, windows, series, features, recipe)
+_REQUIREMENTS = (
+    *("mlflow", "numpy", "pandas", "pydantic", "pyyaml"),
+    *("scikit-learn", "skops", "spyndex", "xarray"),
+)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster where libyaml is there
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted model of a country, whole: from raw observations to labels.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        What is made of observations.
+    classifier : Classifier
+        Fitted on features of that recipe.
+    feature_names : tuple of str
+        The features that it was fitted on, in their order.
+    measured : tuple of str
+        Columns that observations must have beside ``ID`` and ``Timestamp``, see `measured`.
+    country : str
+        Whose labels it learnt from.
+    facts : mapping of str to plain values
+        What else to know of it, such as its scores.
+    """
+
+    recipe: Recipe
+    classifier: Classifier
+    feature_names: tuple[str, ...]
+    measured: tuple[str, ...]
+    country: str
+    facts: Mapping[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that a table of observations must have."""
+        return ("ID", "Timestamp", *self.measured, *self.recipe.band_set.static)
+
+    def predict(
+        self, observations: pd.DataFrame, *, reference_end: date | None = None
+    ) -> pd.DataFrame:
+        """Tell which points are cropland.
+
+        Parameters
+        ----------
+        observations : DataFrame
+            The contract above. Rows in any order; of rows at the same time the first counts.
+        reference_end : date, optional
+            End of the season to look at; the recipe's own, where it is left out.
+
+        Returns
+        -------
+        DataFrame, one row a point
+            ``ID`` str; ``probability`` float64, NaN where the point, or one of its bands, was not observed in
+            the window; ``label`` Int64, 1 where the probability is above 0.5, else 0, NA where there is none;
+            ``n_observations`` int64, the days of the window on which it was observed.
+
+        Raises
+        ------
+        DataError
+            A missing column, no row, no ID, an unreadable date, a value that is no number, an ID at two
+            places; or features that are not those of the fit.
+        """
+        archive = _archive(_checked(observations, self), self)
+        return self.predict_archive(archive, reference_end=reference_end)
+
+    def predict_archive(
+        self, archive: Archive, *, reference_end: date | None = None
+    ) -> pd.DataFrame:
+        """Tell which points of an archive are cropland, see `predict`."""
+        try:
+            samples = self.recipe.samples(archive, reference_end)
+        except OverflowError as error:
+            raise DataError(f"reference_end {reference_end} leaves the calendar") from error
+        names = tuple(samples.matrix["feature"].to_numpy().tolist())
+        if names != self.feature_names:
+            raise DataError(
+                f"the model of {self.country} was fitted on {len(self.feature_names)} features, the "
+                f"observations give {len(names)} or others; use the code that it was made with"
+            )
+        ids = archive.points["ID"].to_numpy()
+        seen = ~np.isin(ids, samples.unobserved)
+        probability = np.full(len(ids), np.nan)
+        if seen.any():
+            probability[seen] = _probability(self.classifier, samples.matrix.to_numpy())
+        return pd.DataFrame(
+            {
+                "ID": ids,
+                "probability": probability,
+                "label": pd.arrays.IntegerArray((probability > 0.5).astype(np.int64), ~seen),
+                "n_observations": samples.n_observations.astype(np.int64),
+            }
+        )
+
+
+def measured(chosen: Recipe, stored: Iterable[str]) -> tuple[str, ...]:
+    """Name the columns that observations must have, where the archive of the fit `stored` these."""
+    clear = (bands.SCENE_CLASS,) if chosen.series.clear else ()
+    return tuple(dict.fromkeys((*chosen.band_set.measured(stored), *clear)))
+
+
+def write(folder: Path, fitted: Fitted) -> dict[str, str]:
+    """Store a model in a folder; give the path of each file by its name."""
+    import skops.io
+
+    described = {
+        "recipe": asdict(fitted.recipe),
+        "feature_names": fitted.feature_names,
+        "measured": fitted.measured,
+        "country": fitted.country,
+        "facts": dict(fitted.facts),
+        "code": code(),
+    }
+    text = yaml.dump(described, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
+    (folder / RECIPE).write_text(text, encoding="utf-8")
+    skops.io.dump(fitted.classifier, folder / ESTIMATOR)
+    return {name: str(folder / name) for name in (RECIPE, ESTIMATOR)}
+
+
+def read(files: Mapping[str, str]) -> Fitted:
+    """Read a model; warn where its features were made by other code than this.
+
+    Parameters
+    ----------
+    files : mapping of str to str
+        The path of each file by its name, as `write` gives it.
+
+    Raises
+    ------
+    DataError
+        A file that cannot be read, or a classifier that holds anything but scikit-learn's own types.
+    ConfigError
+        A recipe with an unknown or missing key, or a value of the wrong type.
+    """
+    try:
+        values = yaml.load(Path(files[RECIPE]).read_text(encoding="utf-8"), Loader=_LOADER)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{files[RECIPE]} cannot be read: {error}; log the model again") from error
+    described: _Described = filled(_Described, values)
+    if described.code != code():
+        warnings.warn(
+            f"the model of {described.country} was made by other code than the cropland in "
+            f"{Path(__file__).parent}; its features may differ: load it where cropland is not imported",
+            stacklevel=2,
+        )
+    return Fitted(
+        recipe=described.recipe,
+        classifier=_classifier(files[ESTIMATOR]),
+        feature_names=described.feature_names,
+        measured=described.measured,
+        country=described.country,
+        facts=described.facts,
+    )
+
+
+def log(
+    fitted: Fitted, *, run_id: str, tracking_uri: str, input_example: pd.DataFrame, description: str
+) -> str:
+    """Log a model to its run, with the code that makes its features.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        What to log.
+    run_id, tracking_uri : str
+        Where to.
+    input_example : DataFrame
+        Raw observations of a few points; MLflow predicts them once to see that it can.
+    description : str
+        Markdown for the model's page.
+
+    Returns
+    -------
+    str
+        The address of the model, ``models:/m-…``, to register or to load.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+    from mlflow.models import Model
+
+    package = Path(__file__).parent
+    client = mlflow.MlflowClient(tracking_uri)
+    run = client.get_run(run_id)
+    # MLflow's own log_model would put the model into whichever experiment is active.
+    entry = client.create_logged_model(
+        run.info.experiment_id,
+        name="model",
+        source_run_id=run_id,
+        tags={"mlflow.note.content": description},
+        params=run.data.params,
+    )
+    example = input_example[list(fitted.columns)].astype({"ID": str, "Timestamp": str})
+    with tempfile.TemporaryDirectory() as folder, mlflow_at(tracking_uri):
+        made = Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            model_id=entry.model_id,
+            python_model=str(package / "serving.py"),
+            artifacts=write(Path(folder), fitted),
+            code_paths=[str(package)],
+            signature=signature(fitted),
+            input_example=example.reset_index(drop=True),
+            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+        )
+    return str(made.model_uri)
+
+
+@contextmanager
+def mlflow_at(uri: str) -> Iterator[None]:
+    """Point MLflow's fluent half at a store, and put it back, with Python's path, afterwards.
+
+    Logging and registering need it: there MLflow looks into its own store, whatever client asks.
+    """
+    import mlflow
+
+    there_is = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
+    before = mlflow.get_tracking_uri() if there_is else None
+    path = sys.path  # loading a model puts its folder of code in front
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None unsets it
+        sys.path = path
+
+
+def signature(fitted: Fitted) -> ModelSignature:
+    """Describe input and output to MLflow.
+
+    Measured columns are of any type there, since MLflow refuses 64-bit integers where it is told of
+    floating point numbers; `Fitted.predict` checks them.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import AnyType
+
+    text, static = DataType.string, fitted.recipe.band_set.static
+    anything = AnyType()  # type: ignore[no-untyped-call]
+    places = [ColSpec(anything, name, required=name in static) for name in _PLACES]
+    inputs = [ColSpec(text, "ID"), ColSpec(text, "Timestamp")]
+    inputs += [ColSpec(anything, name) for name in fitted.measured]
+    outputs = {"ID": text, "probability": DataType.double}
+    outputs |= {"label": DataType.long, "n_observations": DataType.long}
+    end = ParamSpec("reference_end", text, default=fitted.recipe.reference_end)
+    return ModelSignature(
+        inputs=Schema([*inputs, *places]),
+        outputs=Schema([ColSpec(kind, name) for name, kind in outputs.items()]),
+        params=ParamSchema([end]),
+    )
+
+
+def code() -> str:
+    """Hash the source of everything between observations and labels."""
+    files = [Path(str(module.__file__)) for module in _FEATURE_PATH]
+    return archives.fingerprint(*files, Path(__file__))
+
+
+@dataclass(frozen=True)
+class _Described:
+    """The layout of `RECIPE`."""
+
+    __pydantic_config__ = CLOSED
+
+    recipe: Recipe
+    feature_names: tuple[str, ...]
+    measured: tuple[str, ...]
+    country: str
+    facts: dict[str, Any]
+    code: str
+
+
+def _classifier(path: str) -> Classifier:
+    """Read a classifier, if all its types are known not to run code."""
+    import skops.io
+
+    try:
+        types = skops.io.get_untrusted_types(file=path)
+        foreign = [name for name in types if not name.startswith(TRUSTED)]
+        if foreign:
+            raise DataError(
+                f"{path} holds {', '.join(foreign)}, which is not scikit-learn's and could run any code; "
+                f"use a model from a source that you trust"
+            )
+        classifier: Classifier = skops.io.load(path, trusted=types)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read: {error}; log the model again") from error
+    return classifier
+
+
+def _probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    return classifier.predict_proba(x)[:, list(classifier.classes_).index(1)]
+
+
+def _archive(rows: pd.DataFrame, fitted: Fitted) -> Archive:
+    """Put checked observations into an archive in memory."""
+    points = rows.drop_duplicates("ID")[["ID", *_PLACES]].assign(Target=np.int8(UNLABELLED))
+    dataset = archives.ragged(points, rows.drop(columns=list(_PLACES)))
+    return archives.Archive(
+        dataset.assign_attrs(
+            country=fitted.country,
+            source="request",
+            fingerprint="request",
+            time_coverage_start=rows["time"].min().date().isoformat(),
+            time_coverage_end=rows["time"].max().date().isoformat(),
+        )
+    )
+
+
+def _checked(observations: pd.DataFrame, fitted: Fitted) -> pd.DataFrame:
+    """Check raw observations: ``ID``, ``time``, what is measured, ``Lat`` and ``Lon`` (NaN if not needed)."""
+    needed = fitted.columns
+    missing = [name for name in needed if name not in observations]
+    if missing:
+        raise DataError(
+            f"the observations lack {', '.join(missing)}; the model of {fitted.country} needs the columns "
+            f"{', '.join(needed)}"
+        )
+    if not len(observations):
+        raise DataError("the table of observations is empty; give at least one row")
+    rows = {"ID": _ids(observations["ID"]), "time": _times(observations["Timestamp"])}
+    for name in (*fitted.measured, *_PLACES):
+        there = name in observations
+        rows[name] = _numbers(observations[name]) if there else np.full(len(observations), np.nan)
+    for name in fitted.recipe.band_set.static:
+        _refuse(observations[name], np.isnan(rows[name]), "degrees in every row")
+    return _of_one_place(pd.DataFrame(rows))
+
+
+def _ids(column: pd.Series[Any]) -> NDArray[Any]:
+    text = column.astype(str)
+    _refuse(column, (column.isna() | (text.str.strip() == "")).to_numpy(), "the ID of a point")
+    return text.to_numpy(dtype=str)
+
+
+def _times(column: pd.Series[Any]) -> NDArray[Any]:
+    # As text, since pandas would take a bare number for nanoseconds since 1970.
+    is_time = pd.api.types.is_datetime64_any_dtype(column)
+    text = column if is_time else column.astype(str)
+    times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
+    _refuse(column, times.isna().to_numpy(), "a date like 2019-07-16 or 2019-07-16 08:05:11")
+    return times.dt.tz_localize(None).to_numpy()
+
+
+def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
+    """Check a column of numbers, NaN where there is nothing."""
+    name = str(column.name)
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    missing = np.isnan(numbers)
+    _refuse(
+        column, (missing & column.notna().to_numpy()) | np.isinf(numbers), "a number or nothing"
+    )
+    if name in _PLACES:
+        _refuse(column, np.abs(numbers) > _PLACES[name], "decimal degrees (WGS 84)")
+    if name == bands.SCENE_CLASS:
+        known = list(bands.SCENE_CLASSES)
+        _refuse(
+            column,
+            ~(missing | np.isin(numbers, known)),
+            f"a scene class, {known[0]} to {known[-1]}",
+        )
+    if name in bands.STANDARD_NAMES and 0 < np.nanmax(numbers, initial=0) < 2:
+        fractions = numbers % 1 > 0
+        _refuse(column, fractions, "digital numbers: multiply reflectance by 10000")
+    return numbers
+
+
+def _of_one_place(rows: pd.DataFrame) -> pd.DataFrame:
+    """Check that no ID stands at two places."""
+    point, ids = pd.factorize(rows["ID"])
+    first = np.unique(point, return_index=True)[1]
+    for name in _PLACES:
+        values = rows[name].to_numpy()
+        apart = np.flatnonzero(np.abs(values - values[first][point]) > PIXEL_DEGREES)
+        if len(apart):
+            row = apart[0]
+            raise DataError(
+                f"ID {ids[point[row]]} has {name} {values[first[point[row]]]} and, in row {row + 1}, "
+                f"{values[row]}; give each place an ID of its own"
+            )
+    return rows
+
+
+def _refuse(column: pd.Series[Any], bad: NDArray[np.bool_], expected: str) -> None:
+    """Raise a `DataError` that shows the first bad value, if there is one; rows count from 1."""
+    if not bad.any():
+        return
+    row = int(np.flatnonzero(bad)[0])
+    value = column.iloc[row]
+    shown = "empty" if pd.isna(value) else repr(str(value))
+    others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
+    raise DataError(f"{column.name} is {shown} in row {row + 1}{others}; expected {expected}")

@@ -1,0 +1,86 @@
+"""The command that promotes: one country after the other, told on screen."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cropland import promotion, signals, tracking
+from cropland.errors import ConfigError, CroplandError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cropland.config import Country, Promote
+    from cropland.promotion import Promoted
+
+
+def run(command: Promote, countries: Iterable[Country]) -> None:
+    """Promote the best candidate of each country and show what came of it.
+
+    A country without candidates does not keep the others from theirs.
+
+    Raises
+    ------
+    CroplandError
+        Some country could not be promoted; what was wrong with each is on screen.
+    """
+    if command.validation.candidates:
+        raise ConfigError(
+            "a nested validation scores the choice, not a candidate; promote by validation=kfold, repeated "
+            "or blocks"
+        )
+    store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    closed = store.close_orphans()
+    if closed:
+        console.print(f"closed {closed} runs that a killed process had left RUNNING")
+    done: list[Promoted] = []
+    failed: list[CroplandError] = []
+    for country in countries:
+        signals.heed()
+        try:
+            done.append(promotion.promote(command, country, store, console.print))
+        except CroplandError as error:
+            failed.append(error)
+    _show(done, store.experiment)
+    if failed:
+        for each in failed[:-1]:
+            console.print(f"[red]not promoted[/] {escape(str(each))}")
+        raise failed[-1]
+
+
+def _show(done: list[Promoted], experiment: str) -> None:
+    """Print the champions, and what must be said of them."""
+    # Piped output has no width of its own; the table needs about this much.
+    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    if not done:
+        return
+    table = Table(title="Champions", title_justify="left")
+    for name in ("country", "winner", "accuracy ± s.e.", "corrected (95 %)", "blocks", "of"):
+        table.add_column(name, justify="left" if name in ("country", "winner") else "right")
+    for each in done:
+        scores, estimate = each.result.winner.scores, each.result.estimate
+        blocks = each.in_blocks
+        table.add_row(
+            each.country,
+            each.result.winner.material.candidate.name,
+            f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}",
+            f"{estimate.value:.3f} ({estimate.low:.3f}…{estimate.high:.3f})",
+            "–" if blocks is None or isinstance(blocks, str) else f"{blocks.accuracy:.3f}",
+            str(each.result.compared),
+        )
+    screen.print(table)
+    for each in done:
+        screen.print(f"{each.name}: {each.decision}", soft_wrap=True)
+        for warning in promotion.warnings(each):
+            screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+    if experiment == tracking.SIMULATED:
+        screen.print("source=simulated: a made-up landscape, these models speak of no real country")
+    screen.print(
+        f"load: models:/{done[0].name}@champion; next: python scripts/predict.py country=all"
+    )

@@ -1,0 +1,294 @@
+"""Promotion: the best candidate of a country becomes its registered model.
+
+Choose → compare with the champion that is there → refit on every labelled point → log the model and its
+portrait → register → name it champion. Nothing is registered before the model is logged whole, and each step
+finds what an interrupted one has left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cropland import competition, features, model, predictions, registry, selection, sources
+from cropland.card import Facts, card
+from cropland.config import Validation
+from cropland.errors import CroplandError, DataError
+from cropland.observations import of_points
+from cropland.portrait import portrait
+from cropland.provenance import code_tags
+from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY, SIMULATED
+from cropland.validation import independent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlflow.entities.model_registry import ModelVersion
+
+    from cropland.competition import Finalist, Result
+    from cropland.config import Country, Promote
+    from cropland.material import Material
+    from cropland.selection import Comparison
+    from cropland.tracking import Record, Store
+    from cropland.validation import Scores
+
+PROMOTION = "promotion"
+_EXAMPLE_POINTS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Promoted:
+    """How the promotion of a country ended.
+
+    Attributes
+    ----------
+    country, name : str
+        The country, and its registered model.
+    result : Result
+        The competition.
+    version : str
+        The version that is champion now.
+    decision : str
+        What was done and why, for the screen.
+    in_blocks : Scores or str, optional
+        Scores where whole blocks are left out, or why there are none; None where nothing was registered.
+    """
+
+    country: str
+    name: str
+    result: Result
+    version: str
+    decision: str
+    in_blocks: Scores | str | None = None
+
+
+def promote(
+    command: Promote, country: Country, store: Store, say: Callable[[str], None]
+) -> Promoted:
+    """Promote the best candidate of a country.
+
+    Parameters
+    ----------
+    command : Promote
+        How to choose.
+    country : Country
+        Whose candidates.
+    store : Store
+        Where they are tracked, and where the model is registered.
+    say : callable
+        Told what is being done.
+
+    Raises
+    ------
+    DataError
+        There is no candidate that may win.
+    """
+    archive = sources.archive_of(command.source, command.paths, country)
+    name = registry.model_name(command.source.name, country.name)
+    result = competition.compete(command, country, archive, store, say)
+    winner = result.winner
+    identity = winner.run.data.tags[IDENTITY]
+    champion = registry.version_of(store.client, name, registry.CHAMPION)
+    if champion and champion.tags.get(IDENTITY) == identity and not command.force:
+        return _unchanged(country, name, result, champion, "it is the champion already")
+    made = None if command.force else registry.made_before(store.client, name, identity)
+    against = _against(champion, winner, command, store) if champion else None
+    if not isinstance(against, str) and against and against.difference < 0 and not command.force:
+        assert champion is not None
+        return _unchanged(country, name, result, champion, _kept(against))
+    in_blocks = None
+    if made is None:
+        made, in_blocks = _made(command, name, result, against, store, say)
+    registry.crown(store.client, made)
+    decision = f"registered as version {made.version}, now champion"
+    if champion and champion.version != made.version:
+        decision += f" in place of version {champion.version}"
+    return Promoted(country.name, name, result, str(made.version), decision, in_blocks)
+
+
+def _unchanged(
+    country: Country, name: str, result: Result, champion: ModelVersion, why: str
+) -> Promoted:
+    decision = f"version {champion.version} stays champion: {why}"
+    return Promoted(country.name, name, result, str(champion.version), decision)
+
+
+def _kept(against: Comparison) -> str:
+    return (
+        f"it scores {-against.difference:.4f} higher than the winner on the same data (McNemar p = "
+        f"{against.p_value:.3g}); force=true replaces it"
+    )
+
+
+def _against(
+    champion: ModelVersion, winner: Finalist, command: Promote, store: Store
+) -> Comparison | str:
+    """Score the champion on the data that are here and compare the winner with it; or say why not."""
+    try:
+        run = store.client.get_run(str(champion.run_id))
+        text = store.read(run, "config.yaml")
+        material = competition.rebuilt(text, command)
+        labelled = features.labelled(material.samples().matrix)
+    except CroplandError as error:
+        return str(error)
+    theirs = predictions.right_of(material.scores(labelled).out_of_fold)
+    ours = predictions.right_of(winner.scores.out_of_fold)
+    common = ours.index.intersection(theirs.index)
+    points = features.labelled(material.archive.points)
+    units = pd.Series(independent(points, command.validation), index=points["ID"].to_numpy())
+    both = pd.DataFrame({"ours": ours, "theirs": theirs}).loc[common].to_numpy()
+    return selection.compare(both[:, 0], both[:, 1], units[common].to_numpy())
+
+
+def _made(
+    command: Promote,
+    name: str,
+    result: Result,
+    against: Comparison | str | None,
+    store: Store,
+    say: Callable[[str], None],
+) -> tuple[ModelVersion, Scores | str]:
+    """Refit the winner, log the model with its card and portrait, and register it."""
+    winner = result.winner
+    material, candidate = winner.material, winner.material.candidate
+    country = candidate.country.name
+    say(f"{country}: refitting {candidate.name} on every labelled point")
+    tags = {
+        "kind": PROMOTION,
+        "candidate": winner.run.info.run_id,
+        ARCHIVE: material.archive.fingerprint,
+        **code_tags(),
+    }
+    with store.candidate(f"promote {country}", tags, None) as record:
+        fitted, n_labels = fit(material, _facts(result))
+        in_blocks = _in_blocks(material, command)
+        facts = Facts(name, fitted, result, in_blocks, n_labels, against)
+        text = card(facts, command)
+        _record(record, facts, text)
+        if command.promotion.figures:
+            say(f"{country}: drawing its portrait")
+            record.files |= portrait(
+                material,
+                winner.scores,
+                fitted,
+                command.validation,
+                simulated=name.startswith(SIMULATED),
+            )
+        model_uri = model.log(
+            fitted,
+            run_id=record.run_id,
+            tracking_uri=command.tracking.uri,
+            input_example=_example(material, fitted),
+            description=text,
+        )
+    marks = {
+        IDENTITY: winner.run.data.tags[IDENTITY],
+        COMPARISON: winner.run.data.tags[COMPARISON],
+        **tags,
+    }
+    made = registry.register(store.client, name, model_uri, record.run_id, text, marks)
+    return made, in_blocks
+
+
+def _example(material: Material, fitted: model.Fitted) -> pd.DataFrame:
+    """Give the raw observations of a few points of the window, as the model takes them."""
+    observed = np.flatnonzero(np.diff(material.archive.offsets))
+    return of_points(material.archive, observed[:_EXAMPLE_POINTS], fitted.columns)
+
+
+def fit(material: Material, facts: dict[str, object]) -> tuple[model.Fitted, tuple[int, int]]:
+    """Fit a candidate on every labelled point.
+
+    Returns
+    -------
+    Fitted
+        The model.
+    tuple of int
+        How many cropland and other points it learnt from.
+    """
+    candidate, archive = material.candidate, material.archive
+    matrix = features.labelled(material.samples().matrix)
+    x, y = matrix.to_numpy(), matrix["Target"].to_numpy()
+    taught = material.taught()
+    if taught is not None:
+        x = np.concatenate([x, taught.to_numpy()])
+        y = np.concatenate([y, taught["Target"].to_numpy()])
+    recipe = candidate.recipe(archive)
+    fitted = model.Fitted(
+        recipe=recipe,
+        classifier=material.classifier().fit(x, y),
+        feature_names=tuple(matrix["feature"].to_numpy().tolist()),
+        measured=model.measured(recipe, archive.stored),
+        country=candidate.country.name,
+        facts={
+            "cropland": installed("cropland"),
+            "window": str(recipe.window()),
+            "archive": archive.fingerprint,
+            **facts,
+        },
+    )
+    return fitted, (int((y == 1).sum()), int((y == 0).sum()))
+
+
+def _facts(result: Result) -> dict[str, object]:
+    """Give what the model itself keeps of its scores."""
+    scores, estimate = result.winner.scores, result.estimate
+    truth = result.winner.scores.out_of_fold["Target"].to_numpy()
+    return {
+        "accuracy": scores.accuracy,
+        "accuracy_corrected": estimate.value,
+        "majority": int(truth.mean() >= 0.5),
+    }
+
+
+def _in_blocks(material: Material, command: Promote) -> Scores | str:
+    """Score the winner with whole spatial blocks left out; or say why that cannot be done."""
+    blocks = Validation(
+        name="blocks", folds=command.validation.folds, block_km=command.promotion.block_km
+    )
+    labelled = features.labelled(material.samples().matrix)
+    try:
+        return material.scores(labelled, blocks)
+    except (DataError, ValueError) as error:
+        return str(error)
+
+
+def _record(record: Record, facts: Facts, text: str) -> None:
+    """Put the choice into the promotion's run."""
+    result, scores = facts.result, facts.result.winner.scores
+    candidate = result.winner.material.candidate
+    record.params |= candidate.params() | {"n_candidates": result.compared}
+    record.metrics |= {
+        "accuracy": scores.accuracy,
+        "accuracy_se": scores.accuracy_se,
+        "accuracy_corrected": result.estimate.value,
+        "accuracy_corrected_low": result.estimate.low,
+        "accuracy_corrected_high": result.estimate.high,
+    }
+    if not isinstance(facts.in_blocks, str):
+        record.metrics |= {
+            "accuracy_blocks": facts.in_blocks.accuracy,
+            "accuracy_blocks_se": facts.in_blocks.accuracy_se,
+        }
+    record.note = text
+    record.files |= {
+        "card.md": text,
+        "config.yaml": candidate.as_yaml(),
+        "candidates.csv": result.table.to_csv(),
+        predictions.FILE: predictions.as_csv(scores.out_of_fold),
+    }
+
+
+def warnings(promoted: Promoted) -> list[str]:
+    """Give what must be said on screen of a winner: that it looks at where a point is."""
+    static = promoted.result.winner.material.candidate.band_set.static
+    if not static:
+        return []
+    return [
+        f"{promoted.country}: the winner looks at {' and '.join(static)}; it has learnt where the labelled "
+        f"points are and will do worse elsewhere"
+    ]

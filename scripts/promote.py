@@ -1,0 +1,30 @@
+"""Choose, refit and register the best candidate of each country.
+
+See ``python scripts/promote.py --help`` for the groups and values of the configuration.
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from cropland import cli
+from cropland.errors import answering
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="promote")
+def promote(config: DictConfig) -> None:
+    """Promote, one country after the other."""
+    with answering():
+        from hydra.core.hydra_config import HydraConfig
+
+        from cropland import composition
+        from cropland.config import Promote
+
+        command, countries = composition.command(Promote, config, HydraConfig.get())
+
+        from cropland import promoting
+
+        promoting.run(command, countries)
+
+
+if __name__ == "__main__":
+    cli.launch(promote)
