@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from cropland import config, series, sources
+from cropland import config, countries, series, sources
 from cropland.bands import BandSet
 from cropland.window import Window
 
@@ -30,10 +30,10 @@ STEP = 5
 RUNS = 7
 
 
-def opened(folder: str) -> tuple[config.Country, Archive]:
+def opened(folder: str) -> tuple[countries.Country, Archive]:
     """Open the simulated archive of Iran."""
     values = yaml.load((ROOT / "conf/country/iran.yaml").read_text(), yaml.BaseLoader)
-    country = config.country(values)
+    country = countries.country(values)
     simulated = config.Simulated(
         **yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text())
     )

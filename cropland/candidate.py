@@ -14,7 +14,7 @@ import yaml
 from cropland import archive as archives
 from cropland import (
     bands,
-    config,
+    countries,
     estimator,
     features,
     nesting,
@@ -34,7 +34,8 @@ from cropland.window import Window
 if TYPE_CHECKING:
     from cropland.archive import Archive
     from cropland.composition import Job
-    from cropland.config import Country, Validation
+    from cropland.config import Validation
+    from cropland.countries import Country
 
 Status = Literal["finished", "already there", "outside", "failed"]
 _DECIDE_NOTHING = frozenset(
@@ -281,8 +282,8 @@ def from_yaml(text: str, **here: Any) -> Candidate:
     """
     values = yaml.load(text, _LOADER)
     return Candidate(
-        country=config.country(values.pop("country")),
-        teachers=tuple(config.country(each) for each in values.pop("teachers")),
+        country=countries.country(values.pop("country")),
+        teachers=tuple(countries.country(each) for each in values.pop("teachers")),
         alternatives=tuple(filled(Configuration, each) for each in values.pop("alternatives")),
         configuration=replace(filled(Configuration, values), **here),
     )

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from cropland.config import Choice
+from cropland.countries import Choice
 from cropland.errors import WindowError
 from cropland.window import Window
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cropland.archive import Archive
-    from cropland.config import Configuration, Country
+    from cropland.config import Configuration
+    from cropland.countries import Country
     from cropland.tracking import Store
 
 STUDY = "study"

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from cropland import chosen, predictions, report, studies, tracking
-from cropland.config import Choice
+from cropland.countries import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from cropland.archive import Archive
-    from cropland.config import Country, Promote, Rule
+    from cropland.commands import Promote
+    from cropland.config import Rule
+    from cropland.countries import Country
     from cropland.selection import Estimate
     from cropland.tracking import Store
     from cropland.validation import Scores

@@ -18,20 +18,15 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from cropland import config
-from cropland.config import (
-    EVERY_COUNTRY,
-    Choice,
-    Configuration,
-    Country,
-    choices,
-    configuration,
-    country,
-)
+from cropland import commands
+from cropland.commands import configuration
+from cropland.countries import EVERY_COUNTRY, Choice, Country, choices, country
 from cropland.errors import ConfigError, nearest, no_value, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from cropland.config import Configuration
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,7 @@ def command(
     """
     values = _resolved(_unresolved(composed))
     countries = _countries(values.pop("country"), _folders(hydra))
-    return config.command(schema, values), countries
+    return commands.command(schema, values), countries
 
 
 def prefer_given(composed: DictConfig) -> None:

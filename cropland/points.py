@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from cropland.config import Box, Country
+    from cropland.countries import Box, Country
 
 UNLABELLED = -1
 COLUMNS = ("ID", "Lat", "Lon", "Target")

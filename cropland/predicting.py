@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from cropland import points, registry, signals, sources, tracking
-from cropland.config import iso_date
+from cropland.countries import iso_date
 from cropland.errors import DataError
 from cropland.observations import of_points
 from cropland.provenance import code_tags
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cropland.archive import Archive
-    from cropland.config import Country, Predict
+    from cropland.commands import Predict
+    from cropland.countries import Country
     from cropland.model import Fitted
     from cropland.tracking import Store
 

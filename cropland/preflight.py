@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from cropland.archive import Archive
     from cropland.candidate import Candidate
-    from cropland.config import Configuration, Country
+    from cropland.config import Configuration
+    from cropland.countries import Country
 
 
 def open_archives(

@@ -15,7 +15,8 @@ from cropland.errors import ConfigError, CroplandError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cropland.config import Country, Promote
+    from cropland.commands import Promote
+    from cropland.countries import Country
     from cropland.promotion import Promoted
 
 

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from mlflow.entities.model_registry import ModelVersion
 
+    from cropland.commands import Promote
     from cropland.competition import Finalist, Result
-    from cropland.config import Country, Promote
+    from cropland.countries import Country
     from cropland.material import Material
     from cropland.selection import Comparison
     from cropland.tracking import Record, Store

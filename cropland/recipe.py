@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from cropland import features, series
 from cropland.bands import SCENE_CLASS, BandSet
-from cropland.config import Features, Series, iso_date
+from cropland.config import Features, Series
+from cropland.countries import iso_date
 from cropland.schema import CLOSED, filled
 from cropland.window import Window
 

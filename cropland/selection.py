@@ -6,7 +6,7 @@ Arrays in, numbers out: nothing here knows how candidates were tracked or what t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-Rule = Literal["one_standard_error", "best"]
+    from cropland.config import Rule
 
 TOLERANCE = 1e-9
 """Accuracies nearer than this are equal: they are ratios of counts, found by sums of floats."""

@@ -11,7 +11,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
 
 from cropland import model
-from cropland.config import iso_date
+from cropland.countries import iso_date
 from cropland.errors import CroplandError
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from cropland.config import iso_date
+from cropland.countries import iso_date
 from cropland.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from cropland.errors import ConfigError, WindowError
 
 if TYPE_CHECKING:
     from cropland.archive import Archive
-    from cropland.config import Reference
+    from cropland.countries import Reference
 
 EPOCH = date(1970, 1, 1)
 

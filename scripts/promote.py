@@ -17,7 +17,7 @@ def promote(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland import composition
-        from cropland.config import Promote
+        from cropland.commands import Promote
 
         command, countries = composition.command(Promote, config, HydraConfig.get())
 

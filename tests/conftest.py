@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from cropland import archive
-from cropland.config import Box, Country, Reference
+from cropland.countries import Box, Country, Reference
 
 ROOT = Path(__file__).parent.parent
 CHALLENGE = ROOT.parent / "shared" / "data" / "challenge"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cropland import config
+from cropland import commands, config, countries
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parent.parent / "conf"
@@ -38,15 +38,15 @@ def composed(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_files_of_conf_fill_the_schema() -> None:
-    filled = config.configuration(composed())
+    filled = commands.configuration(composed())
     assert filled.model.target == "sklearn.ensemble.RandomForestClassifier"
     assert filled.model.parameters == {"n_estimators": 100, "max_depth": 10}
     assert isinstance(filled.source, config.Simulated)
     for file in (CONF / "country").glob("*.yaml"):
-        if file.stem != config.EVERY_COUNTRY:
+        if file.stem != countries.EVERY_COUNTRY:
             values = yaml.load(file.read_text(), yaml.BaseLoader)
             values["box"] = {side: float(degrees) for side, degrees in values["box"].items()}
-            assert config.country(values).name == file.stem
+            assert countries.country(values).name == file.stem
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_bad_value_is_one_line_that_says_what_was_expected(
     changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.configuration(composed(**changes))
+        commands.configuration(composed(**changes))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -100,4 +100,4 @@ def test_a_bad_country_file_is_answered_too(changes: dict[str, Any], message: st
         "reference": {"start": "2019-07-01", "end": "2020-06-30"},
     }
     with pytest.raises(ConfigError, match=message.replace("/", ".")):
-        config.country(good | changes)
+        countries.country(good | changes)

@@ -83,7 +83,7 @@ def by_id(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("ID", ignore_index=True)
 
 
-def shifted(observations: pd.DataFrame, days: int) -> pd.DataFrame:
+def shifted(observations: pd.DataFrame, days: float) -> pd.DataFrame:
     times = pd.to_datetime(observations["Timestamp"]) + pd.Timedelta(days, unit="D")
     return observations.assign(Timestamp=times.astype(str))
 
@@ -149,6 +149,8 @@ def test_times_are_utc_and_may_say_so(fitted: Fitted, observations: pd.DataFrame
     expected = fitted.predict(observations)
     told = observations.assign(Timestamp=observations["Timestamp"].str.replace(" ", "T") + "Z")
     pd.testing.assert_frame_equal(fitted.predict(told), expected)
+    local = shifted(observations, 0.375)["Timestamp"].str.replace(" ", "T") + "+09:00"
+    pd.testing.assert_frame_equal(fitted.predict(observations.assign(Timestamp=local)), expected)
     aware = observations.assign(Timestamp=pd.to_datetime(observations["Timestamp"], utc=True))
     pd.testing.assert_frame_equal(fitted.predict(aware), expected)
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cropland import points
-from cropland.config import Box, Country
+from cropland.countries import Box, Country
 from cropland.errors import DataError
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cropland import archive, window
-from cropland.config import Reference
+from cropland.countries import Reference
 from cropland.errors import ConfigError, WindowError
 from cropland.window import Window
 

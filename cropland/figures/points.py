@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import folium
     import pandas as pd
 
-    from cropland.config import Box
+    from cropland.countries import Box
 
 CLASSES = {1: "cropland", 0: "other"}
 UNKNOWN = "–"

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cropland.archive import Archive
-    from cropland.config import Country, Paths, Source
+    from cropland.config import Paths, Source
+    from cropland.countries import Country
 
 _FILLERS = {"files": files, "simulated": simulated}
 _SHARED_CODE = (archive, bands, points)

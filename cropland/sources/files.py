@@ -24,7 +24,8 @@ from cropland.errors import DataError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from cropland.config import Country, Files, Paths
+    from cropland.config import Files, Paths
+    from cropland.countries import Country
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 

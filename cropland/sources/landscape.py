@@ -29,7 +29,7 @@ from cropland.sources.spectra import ENDMEMBERS, Endmember
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from cropland.config import Country
+    from cropland.countries import Country
     from cropland.sources.profile import Profile
 
 METRES_PER_DEGREE = 111_195.0

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from cropland.config import Country, Paths, Simulated
+    from cropland.config import Paths, Simulated
+    from cropland.countries import Country
 
 BLOCK = 100
 """Points simulated at once: few enough for their rows to stay in the processor's cache."""

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from sklearn.tree import DecisionTreeClassifier
 
 from cropland import diagnosis
-from cropland.config import Box, Validation
+from cropland.config import Validation
+from cropland.countries import Box
 from cropland.figures import diagnosis as figures
 from cropland.figures.points import points_map
 

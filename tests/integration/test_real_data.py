@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from cropland import config, estimator, features, series, sources, validation
+from cropland import config, countries, estimator, features, series, sources, validation
 from cropland.bands import BandSet
 from cropland.window import Window
 
@@ -17,9 +17,9 @@ CONF = Path(__file__).parent.parent.parent / "conf"
 SOURCE = config.Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
 
 
-def opened(name: str, challenge: Path, folder: Path) -> tuple[config.Country, Any]:
+def opened(name: str, challenge: Path, folder: Path) -> tuple[countries.Country, Any]:
     values = yaml.load((CONF / "country" / f"{name}.yaml").read_text(), yaml.BaseLoader)
-    country = config.country(values)
+    country = countries.country(values)
     return country, sources.archive_of(
         SOURCE, config.Paths(str(challenge), str(folder), "runs"), country
     )

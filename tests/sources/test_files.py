@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from cropland import sources
-from cropland.config import Country, Files, Paths
+from cropland.config import Files, Paths
+from cropland.countries import Country
 from cropland.errors import DataError
 from cropland.sources import files
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cropland.config import Box, Country, Reference
+from cropland.countries import Box, Country, Reference
 from cropland.sources.hashing import hashed, normals, rough, smooth, uniform
 from cropland.sources.landscape import Landscape
 from cropland.sources.parcels import Kind

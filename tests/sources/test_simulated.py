@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 import yaml
 
-from cropland.config import Box, Country, Reference
+from cropland.countries import Box, Country, Reference
 from cropland.errors import DataError
 from cropland.sources.landscape import Landscape
 from cropland.sources.overpasses import overpasses
