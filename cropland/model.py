@@ -393,7 +393,7 @@ def _times(column: pd.Series[Any]) -> NDArray[Any]:
     # As text, since pandas would take a bare number for nanoseconds since 1970.
     is_time = pd.api.types.is_datetime64_any_dtype(column)
     text = column if is_time else column.astype(str)
-    times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=False)
+    times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
     _refuse(column, times.isna().to_numpy(), "a date like 2019-07-16 or 2019-07-16 08:05:11")
     return times.dt.tz_localize(None).to_numpy()
 

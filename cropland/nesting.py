@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cropland.config import Validation
+    from cropland.config import Rule, Validation
     from cropland.estimator import Classifier
 
     Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -86,7 +86,7 @@ def nested(
     validation: Validation,
     *,
     inner: Validation,
-    rule: selection.Rule,
+    rule: Rule,
     seed: int,
     n_jobs: int = 1,
 ) -> Nested:
@@ -176,7 +176,7 @@ def _chosen(
     alternatives: Sequence[Alternative],
     train: NDArray[np.int64],
     inner: Validation,
-    rule: selection.Rule,
+    rule: Rule,
     seed: int,
     n_jobs: int,
 ) -> Alternative:

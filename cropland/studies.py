@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
-    from cropland.config import Study
-    from cropland.selection import Rule
+    from cropland.config import Rule, Study
 
     Right = Callable[[str], pd.Series]
     Row = Mapping[str, Any]
