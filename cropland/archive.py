@@ -33,7 +33,7 @@ from cropland.errors import DataError
 from cropland.points import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -54,6 +54,8 @@ class Archive:
 
     dataset: xr.Dataset
     _values: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    selections: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    """What `cropland.series` has chosen of it, by window: it is forgotten with the archive."""
 
     @property
     def country(self) -> str:

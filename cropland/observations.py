@@ -46,3 +46,16 @@ def of_points(archive: Archive, at: NDArray[np.int64], columns: Iterable[str]) -
         else:
             table[name] = archive.raw(name)[rows]
     return pd.DataFrame(table)
+
+
+def as_export(archive: Archive, columns: Iterable[str]) -> pd.DataFrame:
+    """Write an archive as an export is written: ``ID``, ``Timestamp`` with a blank, and some columns."""
+    every = np.arange(archive.dataset.sizes["point"])
+    names = list(columns)
+    stored = [name for name in names if name in archive.stored or name in _OF_POINT]
+    table = of_points(archive, every, ("ID", "Timestamp", *stored))
+    table["Timestamp"] = table["Timestamp"].str.replace("T", " ")
+    for name in names:
+        if name not in table:
+            table[name] = archive.values(name)
+    return table

@@ -16,7 +16,7 @@ original study). A band's missing values are passed over, as if that band had no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from cropland.archive import Archive
     from cropland.bands import BandSet
     from cropland.window import Window
+
+
+_REMEMBERED = 16
+"""Windows whose rows an archive remembers."""
 
 
 def aligned(
@@ -190,8 +194,18 @@ class _Rows:
         return result
 
 
-@lru_cache(maxsize=16)  # a sweep over band sets comes back to the windows of its countries
 def _selected(archive: Archive, window: Window, step_days: int, clear: bool) -> _Rows:
+    """Choose the rows of a window, or remember them: a sweep over band sets comes back to its windows."""
+    key = (window, step_days, clear)
+    if key not in archive.selections:
+        if len(archive.selections) >= _REMEMBERED:
+            del archive.selections[next(iter(archive.selections))]
+        archive.selections[key] = _select(archive, window, step_days, clear)
+    rows: _Rows = archive.selections[key]
+    return rows
+
+
+def _select(archive: Archive, window: Window, step_days: int, clear: bool) -> _Rows:
     """Choose the rows of a window, without those in which the ground is not seen if `clear`."""
     inside = (archive.days >= window.start_day) & (archive.days <= window.end_day)
     if clear:

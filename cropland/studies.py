@@ -13,6 +13,7 @@ from cropland import selection
 from cropland.errors import ConfigError, DataError, nearest
 from cropland.figures import studies as drawings
 from cropland.figures.studies import titled
+from cropland.writing import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -131,7 +132,7 @@ def _time_range(
     ).sort_values(["country", "span"])
     parts = [
         _windows_answer(chosen, table),
-        _markdown([*head, "most accurate window", "its accuracy ± s.e.", "tried"], rows),
+        markdown_table([*head, "most accurate window", "its accuracy ± s.e.", "tried"], rows),
         "The most accurate window of each span:",
         _wide("span", spans, [f"{span} weeks" for span in sorted(table["span"].unique())], _score),
     ]
@@ -344,7 +345,7 @@ def _wide(
         for row in rows:
             row += [form.format(mean.loc[row[0], name]) for name, (_, form) in _COSTS.items()]
     titles = [title for title, _ in _COSTS.values()] if costs else []
-    return _markdown([head, *panels, *titles], rows)
+    return markdown_table([head, *panels, *titles], rows)
 
 
 def _blocks(table: pd.DataFrame) -> list[str]:
@@ -360,12 +361,6 @@ def _note(study: Study, parts: Sequence[str], remark: str) -> str:
 def _files(table: pd.DataFrame, picture: bytes) -> dict[str, bytes]:
     text = table.to_csv(index=False, float_format="%.6g")
     return {"study.png": picture, "study.csv": text.encode()}
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def _window(row: Row) -> str:

@@ -299,7 +299,7 @@ def _check(table: pd.DataFrame, where: str, columns: Sequence[str]) -> None:
     if missing:
         raise DataError(
             f"{where} needs ID, Timestamp, {', '.join(columns)} and lacks {', '.join(missing)}; "
-            f"export it again, or name fewer columns"
+            f"export it again, or name fewer in bands.names"
         )
     _refuse(table["ID"], table["ID"].isna(), where, "give every row the ID of its point")
     stamps = table["Timestamp"]

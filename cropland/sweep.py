@@ -24,7 +24,7 @@ from omegaconf import DictConfig, open_dict
 
 from cropland import composition, signals
 from cropland.bands import BandSet
-from cropland.errors import answering
+from cropland.errors import ConfigError, answering
 from cropland.session import Session
 
 if TYPE_CHECKING:
@@ -40,6 +40,13 @@ _PARENT_SECONDS = 0.3
 
 def run_job(job: Job, run_folder: str) -> None:
     """Run the candidates of a job, one country after the other."""
+    if _is_reproduction(job):
+        from cropland import reproduction
+
+        with answering():
+            reproduction.run(job)
+        return
+
     from cropland import candidate, experiment
     from cropland.progress import Ledger
 
@@ -59,6 +66,8 @@ class SweepCallback(Callback):
         """Begin a run of one job."""
         with answering():
             job = composition.job(config, config.hydra)
+            if _is_reproduction(job):
+                return
             begun = begin([job], Path(config.hydra.run.dir), list(config.hydra.overrides.task))
             with open_dict(config):
                 config.update(begun)
@@ -68,6 +77,8 @@ class SweepCallback(Callback):
         with answering():
             composition.prefer_given(config)
             jobs = composition.jobs(config)
+            if any(map(_is_reproduction, jobs)):
+                raise ConfigError("study=submission is one run, not a sweep; leave out -m")
             words = config.hydra.overrides.task
             begun = begin(jobs, Path(config.hydra.sweep.dir), list(words))
             words.extend(composition.as_words(begun))
@@ -165,6 +176,8 @@ def end() -> None:
     """Close the parent run with its report, and leave with exit code 1 where a candidate failed."""
     from cropland import closing
 
+    if not _sessions:
+        return
     session = _sessions[-1]
     session.watching.close()
     all_well = closing.close(session)
@@ -187,6 +200,12 @@ def abandon(reason: str) -> None:
             f"{reason}; {finished} candidates finished in this run are kept. Give the same command again "
             f"to go on."
         )
+
+
+def _is_reproduction(job: Job) -> bool:
+    """Tell the one study that is no sweep."""
+    study = job.configuration.study
+    return study is not None and study.figure == "submission"
 
 
 def _gives_window(words: Sequence[str]) -> bool:

@@ -1,0 +1,40 @@
+"""Writing: files whole or not at all, tables as Markdown."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from cropland.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file under another name and move it to its place: what is killed leaves no half of it.
+
+    Raises
+    ------
+    DataError
+        It cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"cannot write {path}: {error}; set output to a file that can be written"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
