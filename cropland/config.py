@@ -244,6 +244,10 @@ class Configuration:
     def __post_init__(self) -> None:
         Choice(self.span, self.period)
         require(
+            self.training == "own" or self.validation.candidates is None,
+            f"a nested validation learns from a country's own labels; leave out training={self.training}",
+        )
+        require(
             self.n_jobs == -1 or self.n_jobs >= 1,
             f"n_jobs must be -1 (all cores) or 1 and more, got {self.n_jobs}",
         )

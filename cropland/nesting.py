@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from joblib import Parallel, delayed
 from sklearn.base import clone
 
@@ -23,6 +22,7 @@ from cropland.validation import (
     Scores,
     cropland_probability,
     cross_validate,
+    gathered,
     independent,
     splits,
     summarise,
@@ -31,12 +31,11 @@ from cropland.validation import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import xarray as xr
     from numpy.typing import NDArray
 
     from cropland.config import Rule, Validation
     from cropland.estimator import Classifier
-
-    Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +128,7 @@ def nested(
         predicted.append(_refitted(best, train, test))
     took = (time.perf_counter() - started) / len(folds)
 
-    out_of_fold = _gathered(samples, folds, predicted, validation)
+    out_of_fold = gathered(samples, folds, predicted, validation.repeats)
     return Nested(summarise(out_of_fold, groups, fit_seconds=took), tuple(chosen), left_out)
 
 
@@ -212,26 +211,3 @@ def _refitted(
     classifier = clone(alternative.classifier)
     classifier.fit(x[train], y[train])
     return cropland_probability(classifier, x[test])
-
-
-def _gathered(
-    samples: xr.DataArray,
-    folds: Sequence[Fold],
-    predicted: Sequence[NDArray[np.float64]],
-    validation: Validation,
-) -> xr.Dataset:
-    """Put the predictions of all outer folds together, as `Scores.out_of_fold` holds them."""
-    probability = np.empty((samples.sizes["sample"], validation.repeats), dtype=np.float64)
-    fold = np.empty(probability.shape, dtype=np.int16)
-    for number, ((_, test), found) in enumerate(zip(folds, predicted, strict=True)):
-        repeat = number // validation.folds
-        probability[test, repeat], fold[test, repeat] = found, number
-    by = ("sample", "repeat")
-    return xr.Dataset(
-        {
-            "probability": (by, probability),
-            "label": (by, (probability > 0.5).astype(np.int8)),
-            "fold": (by, fold),
-        },
-        coords={name: ("sample", samples[name].to_numpy()) for name in ("ID", "Target")},
-    )

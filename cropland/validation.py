@@ -17,12 +17,14 @@ from cropland.errors import DataError
 from cropland.selection import standard_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from cropland.config import Validation
     from cropland.estimator import Classifier
+
+    Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 KILOMETRES_PER_DEGREE = 111.195
 """Of a great circle, mean Earth radius 6371.0 km."""
@@ -109,21 +111,32 @@ def cross_validate(
     fitted = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(_fold)(clone(classifier), x, y, train, test, more) for train, test in folds
     )
-    probability = np.empty((len(y), validation.repeats), dtype=np.float64)
+    predicted = [probability for probability, _ in fitted]
+    out_of_fold = gathered(features, folds, predicted, validation.repeats)
+    return summarise(out_of_fold, groups, fit_seconds=float(np.mean([took for _, took in fitted])))
+
+
+def gathered(
+    features: xr.DataArray,
+    folds: Sequence[Fold],
+    predicted: Sequence[NDArray[np.float64]],
+    repeats: int,
+) -> xr.Dataset:
+    """Put the predictions of all folds together, as `Scores.out_of_fold` holds them."""
+    probability = np.empty((features.sizes["sample"], repeats), dtype=np.float64)
     fold = np.empty(probability.shape, dtype=np.int16)
-    for number, ((_, test), (predicted, _)) in enumerate(zip(folds, fitted, strict=True)):
-        repeat = number * validation.repeats // len(folds)
-        probability[test, repeat] = predicted
-        fold[test, repeat] = number
-    out_of_fold = xr.Dataset(
+    for number, ((_, test), found) in enumerate(zip(folds, predicted, strict=True)):
+        repeat = number * repeats // len(folds)
+        probability[test, repeat], fold[test, repeat] = found, number
+    by = ("sample", "repeat")
+    return xr.Dataset(
         {
-            "probability": (("sample", "repeat"), probability),
-            "label": (("sample", "repeat"), (probability > 0.5).astype(np.int8)),
-            "fold": (("sample", "repeat"), fold),
+            "probability": (by, probability),
+            "label": (by, (probability > 0.5).astype(np.int8)),
+            "fold": (by, fold),
         },
         coords={name: ("sample", features[name].to_numpy()) for name in ("ID", "Target")},
     )
-    return summarise(out_of_fold, groups, fit_seconds=float(np.mean([took for _, took in fitted])))
 
 
 def summarise(out_of_fold: xr.Dataset, groups: NDArray[np.int64], *, fit_seconds: float) -> Scores:
@@ -156,7 +169,7 @@ def independent(features: xr.Dataset | xr.DataArray, validation: Validation) -> 
 
 def splits(
     y: NDArray[np.int8], groups: NDArray[np.int64], validation: Validation, seed: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+) -> Iterator[Fold]:
     """Give the (train, test) positions of every fold, repeat after repeat.
 
     Folds are shuffled and stratified; with spatial blocks, whole groups are left out.
