@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cropland.candidate import Outcome
+    from cropland.config import Configuration
     from cropland.session import Session
     from cropland.studies import Conclusion
 
@@ -72,7 +73,10 @@ def _right(session: Session, run_id: str) -> pd.Series[float]:
 
 def _remember(session: Session, conclusion: Conclusion) -> None:
     """Keep the windows that a study has chosen, for the studies to come."""
-    windows = {name: Choice(span, period) for name, (span, period) in conclusion.chosen.items()}
+    windows = {
+        name: Choice(span, int(period) if period.lstrip("+-").isdigit() else period)
+        for name, (span, period) in conclusion.chosen.items()
+    }
     for key, value in chosen.tags(windows, session.archives).items():
         session.store.client.set_tag(session.parent_run, key, value)
 
@@ -111,7 +115,7 @@ def _say_what_next(session: Session, row: pd.Series[str], screen: Console) -> No
     """Suggest the next command: promotion after a sweep, places not seen after one configuration."""
     where = [word for word in session.words if word.startswith(WHERE)]
     if len(session.candidates) > len({each.country.name for each in session.candidates}):
-        words = [*where, *(w for w in session.words if w.startswith("validation"))]
+        words = [*where, *_validation(session.configuration)]
         reason, script = "register the best of each country", "promote"
     else:
         words = [*where, f"country={row.country}", f"span={row.span}", f"period={row.period}"]
@@ -121,3 +125,10 @@ def _say_what_next(session: Session, row: pd.Series[str], screen: Console) -> No
     screen.print(
         f"next, {reason}: python scripts/{script}.py {shlex.join(words)}".rstrip(), soft_wrap=True
     )
+
+
+def _validation(chosen: Configuration) -> list[str]:
+    """Give the words that make promotion look for this sweep's candidates, where they are not the defaults."""
+    scored_by = chosen.validation
+    words = [f"validation={scored_by.name}", f"validation.folds={scored_by.folds}"]
+    return [] if words == ["validation=kfold", "validation.folds=5"] else words

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from cropland import candidate as candidates
-from cropland import features, predictions, selection
+from cropland import features, predictions, selection, signals
 from cropland.errors import DataError
 from cropland.material import Material
-from cropland.tracking import COMPARISON, IDENTITY
+from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY
 from cropland.validation import independent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
     from mlflow.entities import Run
 
     from cropland.archive import Archive
@@ -33,6 +34,9 @@ MISSING_ALLOWED = 0.02
 """Share of the points that a candidate may lack and still be compared with those that have them."""
 _AT_ONCE = 16
 _PARAMS = ("span", "window_end", "bands", "series", "features", "model", "training")
+_ROUNDING = 2e-6
+"""Scores are tracked with six digits: what they put at the border is decided by exact ones."""
+_FOLDS = ("folds", "repeats", "block_km")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +98,20 @@ def compete(
     """
     runs = _comparable(command, country, archive, store)
     table = _table(runs, command)
+    right = _out_of_fold(table, runs, store)
     eligible = table[table["eligible"]]
     if eligible.empty:
         raise DataError(
-            f"none of {len(table)} candidates of {country.name} may be promoted, the best of them because "
-            f"it {table['verdict'].iloc[0]}; run a sweep that may, or change promotion.future"
+            f"none of {len(table)} candidates of {country.name} may be promoted: the best of them "
+            f"{table['verdict'].iloc[0]}; run a sweep of others, or see promotion.future"
         )
     rule = command.promotion.rule
     chosen = _finalists(eligible, rule, command.promotion.finalists)
     say(f"{country.name}: {len(eligible)} candidates; scoring {len(chosen)} finalists again")
-    finalists = [_again(runs[run_id], command, store) for run_id in chosen]
+    finalists = []
+    for run_id in chosen:
+        signals.heed()
+        finalists.append(_again(runs[run_id], command, store))
     position = selection.choose(
         [finalist.scores.accuracy for finalist in finalists],
         [finalist.scores.accuracy_se for finalist in finalists],
@@ -112,7 +120,27 @@ def compete(
     )
     winner = finalists[position]
     _give_verdicts(table, finalists, winner, rule)
-    return Result(winner, _corrected(eligible, runs, winner, command, store), table)
+    return Result(winner, _corrected(eligible, right, winner, command), table)
+
+
+def kept(run: Run, name: str, store: Store) -> str:
+    """Read what a run has kept of itself.
+
+    Raises
+    ------
+    DataError
+        It is not there any more.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    uri = str(run.info.artifact_uri)
+    try:
+        if uri.startswith("file:"):  # MLflow's own way copies each file first
+            return Path(local_file_uri_to_path(uri), name).read_text(encoding="utf-8")
+        return store.read(run, name)
+    except (OSError, MlflowException) as error:
+        raise DataError(f"run {run.info.run_name!r} has lost its {name}") from error
 
 
 def _comparable(
@@ -130,21 +158,35 @@ def _comparable(
 
 def _none(command: Promote, country: Country, archive: Archive, store: Store) -> str:
     """Say that there is no candidate, and what there is in its place."""
-    chosen = command.validation
-    there = store.search(f"params.country = '{country.name}' and attributes.status = 'FINISHED'")
-    others = sorted(
-        {
-            f"validation={run.data.params['validation']} validation.folds="
-            f"{run.data.params['validation.folds']} seed={run.data.params['seed']}"
-            for run in there
-            if run.data.tags.get("archive") == archive.fingerprint
-        }
-    )
-    found = f"there are some with {' or '.join(others)}" if others else "there are none at all"
-    return (
-        f"no finished candidate of {country.name} on this archive by validation={chosen.name} "
-        f"validation.folds={chosen.folds} seed={command.seed} and this version of the code; {found}: run "
-        f"scripts/train.py with the same source, or give promote.py the validation that was used"
+    asked = asdict(command.validation) | {"seed": command.seed}
+    words = _folds({key if key == "seed" else f"validation.{key}": asked[key] for key in asked})
+    words = f"validation={command.validation.name} {words}"
+    condition = f"params.country = '{country.name}' and attributes.status = 'FINISHED'"
+    there = [run for run in store.search(condition) if COMPARISON in run.data.tags]
+    here = [run for run in there if run.data.tags.get(ARCHIVE) == archive.fingerprint]
+    others = {
+        f"validation={run.data.params['validation']} {_folds(run.data.params)}" for run in here
+    }
+    train = "run scripts/train.py with the same words"
+    if words in others:
+        found = f"those that are there were scored by another version of the code; {train} again"
+    elif others:
+        found = f"there are some by {' or by '.join(sorted(others))}; give promote.py these words"
+    elif there:
+        found = f"there are {len(there)} on other observations; {train}, or mend source and paths"
+    else:
+        found = f"there are none at all; {train}"
+    return f"no finished candidate of {country.name} by {words} on this archive: {found}"
+
+
+def _folds(params: Mapping[str, object]) -> str:
+    """Write what decides the folds of a candidate as words for the command line."""
+    values = {f"validation.{name}": params.get(f"validation.{name}") for name in _FOLDS}
+    values |= {"seed": params.get("seed")}
+    return " ".join(
+        f"{key}={value}"
+        for key, value in values.items()
+        if value is not None and (key, str(value)) != ("validation.repeats", "1")
     )
 
 
@@ -170,20 +212,42 @@ def _table(runs: dict[str, Run], command: Promote) -> pd.DataFrame:
     )
 
 
-def _barred(table: pd.DataFrame, command: Promote) -> list[str]:
+def _barred(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
     """Say of each candidate why it may not win, or nothing where it may."""
-    most = table["n_samples"].max()
-    verdicts = []
-    for row in table.itertuples():
-        if row.training == "others":
-            verdicts.append("learns from other countries only: a test, no model of this one")
-        elif command.promotion.future == "forbid" and row.uses_future:
-            verdicts.append("has a window that ends after the reference season (future=forbid)")
-        elif row.n_samples < (1 - MISSING_ALLOWED) * most:
-            verdicts.append(f"was scored on {row.n_samples} of {most} points only")
-        else:
-            verdicts.append("")
-    return verdicts
+    verdict = pd.Series("", index=table.index)
+    if command.promotion.future == "forbid":
+        verdict[table["uses_future"]] = (
+            "has a window that ends after the reference season (future=forbid)"
+        )
+    verdict[table["training"] == "others"] = (
+        "learns from other countries only: a test, no model of this one"
+    )
+    # Only those that may win set how many points there are: the future may know more of them.
+    allowed = table[verdict == ""]
+    most = allowed["n_samples"].max()
+    for run_id, count in allowed["n_samples"].items():
+        if count < (1 - MISSING_ALLOWED) * most:
+            verdict[run_id] = f"was scored on {count} of {most} points only"
+    return verdict
+
+
+def _out_of_fold(table: pd.DataFrame, runs: Mapping[str, Run], store: Store) -> pd.DataFrame:
+    """Read where each candidate that may win was right, shape (point, candidate); bar what has lost it."""
+
+    def read(run_id: str) -> pd.Series[float] | str:
+        try:
+            return predictions.right(kept(runs[run_id], predictions.FILE, store))
+        except DataError as error:
+            return str(error)
+
+    allowed = list(table.index[table["eligible"]])
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = dict(zip(allowed, pool.map(read, allowed), strict=True))
+    for run_id, lost in found.items():
+        if isinstance(lost, str):
+            table.loc[run_id, ["verdict", "eligible"]] = lost, False
+    there = {run_id: right for run_id, right in found.items() if not isinstance(right, str)}
+    return pd.concat(there, axis=1, join="inner") if there else pd.DataFrame()
 
 
 def _rank(table: pd.DataFrame) -> np.ndarray:
@@ -195,14 +259,16 @@ def _finalists(eligible: pd.DataFrame, rule: Rule, most: int) -> list[str]:
     best = eligible.iloc[0]  # the table is sorted
     if rule == "best":
         return list(eligible.index[:most])
-    near = eligible[eligible["accuracy"] >= best["accuracy"] - best["accuracy_se"]]
+    margin = np.nan_to_num(best["accuracy_se"]) + _ROUNDING
+    near = eligible[eligible["accuracy"] >= best["accuracy"] - margin]
     near = near.sort_values(["n_features", "span", "accuracy"], ascending=[True, True, False])
-    return list(dict.fromkeys([str(best.name), *near.index[:most]]))
+    simplest = near.index.drop(best.name, errors="ignore")[: max(most - 1, 1)]
+    return [str(best.name), *simplest]
 
 
 def _again(run: Run, command: Promote, store: Store) -> Finalist:
     """Score a candidate again, by the exact estimator of its configuration."""
-    material = rebuilt(store.read(run, "config.yaml"), command)
+    material = rebuilt(kept(run, "config.yaml", store), command)
     labelled = features.labelled(material.samples().matrix)
     return Finalist(run, material, material.scores(labelled))
 
@@ -222,7 +288,7 @@ def _give_verdicts(
     )
     score = table["accuracy_again"].fillna(table["accuracy"])
     best = max(finalists, key=lambda finalist: finalist.scores.accuracy)
-    limit = best.scores.accuracy - best.scores.accuracy_se
+    limit = best.scores.accuracy - np.nan_to_num(best.scores.accuracy_se) - _ROUNDING
     won = table.loc[winner.run.info.run_id]
     for run_id in table.index[table["eligible"]]:
         row = table.loc[run_id]
@@ -243,20 +309,13 @@ def _give_verdicts(
 
 
 def _corrected(
-    eligible: pd.DataFrame,
-    runs: dict[str, Run],
-    winner: Finalist,
-    command: Promote,
-    store: Store,
+    eligible: pd.DataFrame, right: pd.DataFrame, winner: Finalist, command: Promote
 ) -> Estimate:
     """Correct the winner's score for its having been chosen, from all out-of-fold predictions."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        read = pool.map(lambda run_id: store.read(runs[run_id], predictions.FILE), eligible.index)
-        right = pd.concat([predictions.right(text) for text in read], axis=1, join="inner")
     archived = features.labelled(winner.material.archive.points)
     places = pd.Series(independent(archived, command.validation), index=archived["ID"].to_numpy())
     return selection.bbc_cv(
-        right.to_numpy(),
+        right[eligible.index].to_numpy(),
         _rank(eligible),
         command.promotion.rule,
         groups=None if command.validation.block_km is None else places[right.index].to_numpy(),

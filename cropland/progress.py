@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ LEDGER = "outcomes.jsonl"
 _POLL_SECONDS = 0.2
 _LINE_SECONDS = 10.0
 _ENOUGH = 3
+_OUTSIDE_NAMED = 2
 
 
 class Ledger:
@@ -75,6 +77,7 @@ class Watch:
         self._seen = 0
         self._ran = 0
         self._said: set[tuple[str, str]] = set()
+        self._outside: Counter[str] = Counter()
         self._began = self._line_at = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
@@ -145,8 +148,21 @@ class Watch:
         elif outcome.status == "failed":
             self._ran += 1
             self._console.print(f"[red]failed[/] {name}: {escape(outcome.message)}")
+        elif outcome.status == "outside":
+            self._say_outside(name, outcome)
         else:
             self._console.print(f"[cyan]skipped[/] {name}: {escape(outcome.message)}")
+
+    def _say_outside(self, name: str, outcome: Outcome) -> None:
+        """Name the first windows of a country that are outside; a study has many, by design."""
+        self._outside[outcome.country] += 1
+        count = self._outside[outcome.country]
+        if count <= _OUTSIDE_NAMED:
+            self._console.print(f"[cyan]skipped[/] {name}: {escape(outcome.message)}")
+        elif count == _OUTSIDE_NAMED + 1:
+            self._console.print(
+                f"[cyan]skipped[/] further windows of {outcome.country} outside its archive are only counted"
+            )
 
 
 def in_words(seconds: float) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version as installed
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 
 from cropland import competition, features, model, predictions, registry, selection, sources
 from cropland.card import Facts, card
@@ -55,8 +56,10 @@ class Promoted:
         The version that is champion now.
     decision : str
         What was done and why, for the screen.
-    in_blocks : Scores or str, optional
-        Scores where whole blocks are left out, or why there are none; None where nothing was registered.
+    is_champion : bool
+        Whether the winner of the competition is the champion now.
+    in_blocks : float or str
+        The winner's accuracy where whole blocks are left out, or why there is none.
     """
 
     country: str
@@ -64,7 +67,8 @@ class Promoted:
     result: Result
     version: str
     decision: str
-    in_blocks: Scores | str | None = None
+    is_champion: bool
+    in_blocks: float | str
 
 
 def promote(
@@ -88,41 +92,74 @@ def promote(
     DataError
         There is no candidate that may win.
     """
-    archive = sources.archive_of(command.source, command.paths, country)
+    archive = sources.archive_of(
+        command.source,
+        command.paths,
+        country,
+        before_filling=lambda: say(f"{country.name}: making its archive"),
+    )
     name = registry.model_name(command.source.name, country.name)
     result = competition.compete(command, country, archive, store, say)
-    winner = result.winner
-    identity = winner.run.data.tags[IDENTITY]
+    identity = result.winner.run.data.tags[IDENTITY]
     champion = registry.version_of(store.client, name, registry.CHAMPION)
     if champion and champion.tags.get(IDENTITY) == identity and not command.force:
-        return _unchanged(country, name, result, champion, "it is the champion already")
-    made = None if command.force else registry.made_before(store.client, name, identity)
-    against = _against(champion, winner, command, store) if champion else None
-    if not isinstance(against, str) and against and against.difference < 0 and not command.force:
-        assert champion is not None
-        return _unchanged(country, name, result, champion, _kept(against))
-    in_blocks = None
+        decision = f"version {champion.version} stays champion: it is the winner already"
+        return _promoted(country, result, champion, decision, store)
+    against = _against(champion, result.winner, command, store) if champion else None
+    if champion and _is_better(against) and not command.force:
+        decision = f"version {champion.version} stays champion: {_kept(against)}"
+        return _promoted(country, result, champion, decision, store, is_champion=False)
+    again = champion is not None and champion.tags.get(IDENTITY) == identity
+    made = None if again else registry.made_before(store.client, name, identity)
+    decision = f"version {made.version} of before is champion" if made else ""
     if made is None:
-        made, in_blocks = _made(command, name, result, against, store, say)
+        made = _made(command, name, result, against, store, say)
+        decision = f"registered as version {made.version}, now champion"
     registry.crown(store.client, made)
-    decision = f"registered as version {made.version}, now champion"
-    if champion and champion.version != made.version:
-        decision += f" in place of version {champion.version}"
-    return Promoted(country.name, name, result, str(made.version), decision, in_blocks)
+    if champion:
+        decision += f" in place of version {champion.version}{_compared(against)}"
+    return _promoted(country, result, made, decision, store)
 
 
-def _unchanged(
-    country: Country, name: str, result: Result, champion: ModelVersion, why: str
+def _promoted(
+    country: Country,
+    result: Result,
+    version: ModelVersion,
+    decision: str,
+    store: Store,
+    *,
+    is_champion: bool = True,
 ) -> Promoted:
-    decision = f"version {champion.version} stays champion: {why}"
-    return Promoted(country.name, name, result, str(champion.version), decision)
+    """Say how it ended, with what the champion's promotion has kept of its score in blocks."""
+    in_blocks: float | str = "not promoted"
+    if is_champion:
+        try:
+            run = store.client.get_run(str(version.run_id))
+            in_blocks = run.data.metrics.get("accuracy_blocks", "there is none, see its card")
+        except MlflowException:
+            in_blocks = "its run is gone"
+    return Promoted(
+        country.name, version.name, result, str(version.version), decision, is_champion, in_blocks
+    )
+
+
+def _is_better(against: Comparison | str | None) -> TypeGuard[Comparison]:
+    """Tell whether the champion that is there scores higher than the winner."""
+    return isinstance(against, selection.Comparison) and against.difference < -selection.TOLERANCE
 
 
 def _kept(against: Comparison) -> str:
     return (
-        f"it scores {-against.difference:.4f} higher than the winner on the same data (McNemar p = "
+        f"it is {-against.difference:.4f} more accurate than the winner on the same points (McNemar p = "
         f"{against.p_value:.3g}); force=true replaces it"
     )
+
+
+def _compared(against: Comparison | str | None) -> str:
+    """Say on screen how the winner compares with the champion that it replaces."""
+    if isinstance(against, selection.Comparison):
+        return f" ({against.difference:+.4f} on the same points, McNemar p = {against.p_value:.3g})"
+    return f", which could not be compared: {against}"
 
 
 def _against(
@@ -131,18 +168,20 @@ def _against(
     """Score the champion on the data that are here and compare the winner with it; or say why not."""
     try:
         run = store.client.get_run(str(champion.run_id))
-        text = store.read(run, "config.yaml")
-        material = competition.rebuilt(text, command)
+        material = competition.rebuilt(competition.kept(run, "config.yaml", store), command)
         labelled = features.labelled(material.samples().matrix)
+        theirs = predictions.right_of(material.scores(labelled).out_of_fold)
+    except MlflowException:
+        return f"the run that made version {champion.version} is gone"
     except CroplandError as error:
         return str(error)
-    theirs = predictions.right_of(material.scores(labelled).out_of_fold)
     ours = predictions.right_of(winner.scores.out_of_fold)
     common = ours.index.intersection(theirs.index)
-    points = features.labelled(material.archive.points)
+    points = features.labelled(winner.material.archive.points)
     units = pd.Series(independent(points, command.validation), index=points["ID"].to_numpy())
-    both = pd.DataFrame({"ours": ours, "theirs": theirs}).loc[common].to_numpy()
-    return selection.compare(both[:, 0], both[:, 1], units[common].to_numpy())
+    return selection.compare(
+        ours[common].to_numpy(), theirs[common].to_numpy(), units[common].to_numpy()
+    )
 
 
 def _made(
@@ -152,7 +191,7 @@ def _made(
     against: Comparison | str | None,
     store: Store,
     say: Callable[[str], None],
-) -> tuple[ModelVersion, Scores | str]:
+) -> ModelVersion:
     """Refit the winner, log the model with its card and portrait, and register it."""
     winner = result.winner
     material, candidate = winner.material, winner.material.candidate
@@ -191,8 +230,7 @@ def _made(
         COMPARISON: winner.run.data.tags[COMPARISON],
         **tags,
     }
-    made = registry.register(store.client, name, model_uri, record.run_id, text, marks)
-    return made, in_blocks
+    return registry.register(store.client, name, model_uri, record.run_id, text, marks)
 
 
 def _example(material: Material, fitted: model.Fitted) -> pd.DataFrame:
