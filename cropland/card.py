@@ -84,7 +84,12 @@ def limits(facts: Facts) -> Iterator[str]:
     yield "Random folds are optimistic about places far from any label; blocks are nearer to the truth there."
     box = facts.result.winner.material.candidate.country.box
     yield f"It knows the land within {box}. Elsewhere, or in another year, check it on labels of there first."
-    yield "Half of the labels are cropland or nearly so: at another share of cropland, other errors prevail."
+    cropland, other = facts.n_labels
+    yield (
+        f"{cropland / (cropland + other):.0%} of its labels are cropland: where the share is another, so "
+        f"are the shares of its errors."
+    )
+    yield "A point that was not observed in the window gets no label."
 
 
 def _head(facts: Facts) -> str:
@@ -105,7 +110,11 @@ def _scores(facts: Facts, command: Promote) -> Iterator[str]:
     yield "| accuracy | value | |"
     yield "|---|---|---|"
     random = f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}"
-    yield f"| cross-validated | {random} | {command.validation.name}, {command.validation.folds} folds |"
+    times = f", {command.validation.repeats} times" if command.validation.repeats > 1 else ""
+    yield (
+        f"| cross-validated | {random} | {command.validation.name}, {command.validation.folds} "
+        f"folds{times} |"
+    )
     yield (
         f"| corrected for the choice | **{estimate.value:.3f}** | 95 %: {estimate.low:.3f} … "
         f"{estimate.high:.3f} (BBC-CV, {facts.result.compared} candidates) |"

@@ -128,7 +128,7 @@ def _say_what_next(session: Session, row: pd.Series[str], screen: Console) -> No
 
 
 def _validation(chosen: Configuration) -> list[str]:
-    """Give the words that make promotion look for this sweep's candidates, where they are not the defaults."""
+    """Give the words that make promotion look for this sweep's candidates."""
     scored_by = chosen.validation
     words = [f"validation={scored_by.name}", f"validation.folds={scored_by.folds}"]
     return [] if words == ["validation=kfold", "validation.folds=5"] else words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +111,7 @@ def compete(
     finalists = []
     for run_id in chosen:
         signals.heed()
-        finalists.append(_again(runs[run_id], command, store))
+        finalists.append(_again(runs[run_id], command, country, store))
     position = selection.choose(
         [finalist.scores.accuracy for finalist in finalists],
         [finalist.scores.accuracy_se for finalist in finalists],
@@ -222,13 +222,11 @@ def _barred(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
     verdict[table["training"] == "others"] = (
         "learns from other countries only: a test, no model of this one"
     )
-    # Only those that may win set how many points there are: the future may know more of them.
-    allowed = table[verdict == ""]
-    most = allowed["n_samples"].max()
-    for run_id, count in allowed["n_samples"].items():
-        if count < (1 - MISSING_ALLOWED) * most:
-            verdict[run_id] = f"was scored on {count} of {most} points only"
-    return verdict
+    # Only those that may win say how many points there are: the future may know more of them.
+    count = table["n_samples"].where(verdict == "")
+    few = count < (1 - MISSING_ALLOWED) * count.max()
+    scored = "was scored on " + table["n_samples"].astype(str)
+    return verdict.where(~few, scored + f" of {count.max():.0f} points only")
 
 
 def _out_of_fold(table: pd.DataFrame, runs: Mapping[str, Run], store: Store) -> pd.DataFrame:
@@ -266,17 +264,18 @@ def _finalists(eligible: pd.DataFrame, rule: Rule, most: int) -> list[str]:
     return [str(best.name), *simplest]
 
 
-def _again(run: Run, command: Promote, store: Store) -> Finalist:
+def _again(run: Run, command: Promote, country: Country, store: Store) -> Finalist:
     """Score a candidate again, by the exact estimator of its configuration."""
-    material = rebuilt(kept(run, "config.yaml", store), command)
+    material = rebuilt(kept(run, "config.yaml", store), command, country)
     labelled = features.labelled(material.samples().matrix)
     return Finalist(run, material, material.scores(labelled))
 
 
-def rebuilt(text: str, command: Promote) -> Material:
+def rebuilt(text: str, command: Promote, country: Country) -> Material:
     """Make a candidate again of the configuration that its run has kept, on the data that are here."""
     here = {name: getattr(command, name) for name in ("source", "paths", "tracking", "n_jobs")}
-    return Material.of(candidates.from_yaml(text, **here, validation=command.validation))
+    made = candidates.from_yaml(text, **here, validation=command.validation)
+    return Material.of(replace(made, country=country))
 
 
 def _give_verdicts(

@@ -28,11 +28,12 @@ import pandas as pd
 import yaml
 
 from cropland import archive as archives
-from cropland import bands, features, recipe, series
+from cropland import bands, features, recipe, request, series
 from cropland import window as windows
 from cropland.errors import DataError
 from cropland.points import UNLABELLED
 from cropland.recipe import Recipe  # noqa: TC001  pydantic reads the annotations
+from cropland.request import PLACES, checked
 from cropland.schema import CLOSED, filled
 
 if TYPE_CHECKING:
@@ -48,10 +49,7 @@ if TYPE_CHECKING:
 RECIPE, ESTIMATOR = "recipe.yaml", "estimator.skops"
 TRUSTED = "sklearn."
 """What the name of a stored type must start with, where skops does not know it as harmless."""
-PIXEL_DEGREES = 1e-4
-"""Of 10 m: rows of one place may differ by the rounding of an export, not by more."""
-_PLACES = {"Lat": 90.0, "Lon": 180.0}
-_FEATURE_PATH = (archives, bands, windows, series, features, recipe)
+_FEATURE_PATH = (archives, bands, windows, series, features, recipe, request)
 _REQUIREMENTS = (
     *("mlflow", "numpy", "pandas", "pydantic", "pyyaml"),
     *("scikit-learn", "skops", "spyndex", "xarray"),
@@ -117,7 +115,9 @@ class Fitted:
             A missing column, no row, no ID, an unreadable date, a value that is no number, an ID at two
             places; or features that are not those of the fit.
         """
-        archive = _archive(_checked(observations, self), self)
+        static = self.recipe.band_set.static
+        rows = checked(observations, self.measured, static, self.country)
+        archive = _archive(rows, self)
         return self.predict_archive(archive, reference_end=reference_end)
 
     def predict_archive(
@@ -293,7 +293,7 @@ def signature(fitted: Fitted) -> ModelSignature:
 
     text, static = DataType.string, fitted.recipe.band_set.static
     anything = AnyType()  # type: ignore[no-untyped-call]
-    places = [ColSpec(anything, name, required=name in static) for name in _PLACES]
+    places = [ColSpec(anything, name, required=name in static) for name in PLACES]
     inputs = [ColSpec(text, "ID"), ColSpec(text, "Timestamp")]
     inputs += [ColSpec(anything, name) for name in fitted.measured]
     outputs = {"ID": text, "probability": DataType.double}
@@ -350,8 +350,8 @@ def _probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.f
 
 def _archive(rows: pd.DataFrame, fitted: Fitted) -> Archive:
     """Put checked observations into an archive in memory."""
-    points = rows.drop_duplicates("ID")[["ID", *_PLACES]].assign(Target=np.int8(UNLABELLED))
-    dataset = archives.ragged(points, rows.drop(columns=list(_PLACES)))
+    points = rows.drop_duplicates("ID")[["ID", *PLACES]].assign(Target=np.int8(UNLABELLED))
+    dataset = archives.ragged(points, rows.drop(columns=list(PLACES)))
     return archives.Archive(
         dataset.assign_attrs(
             country=fitted.country,
@@ -361,88 +361,3 @@ def _archive(rows: pd.DataFrame, fitted: Fitted) -> Archive:
             time_coverage_end=rows["time"].max().date().isoformat(),
         )
     )
-
-
-def _checked(observations: pd.DataFrame, fitted: Fitted) -> pd.DataFrame:
-    """Check raw observations: ``ID``, ``time``, what is measured, ``Lat`` and ``Lon`` (NaN if not needed)."""
-    needed = fitted.columns
-    missing = [name for name in needed if name not in observations]
-    if missing:
-        raise DataError(
-            f"the observations lack {', '.join(missing)}; the model of {fitted.country} needs the columns "
-            f"{', '.join(needed)}"
-        )
-    if not len(observations):
-        raise DataError("the table of observations is empty; give at least one row")
-    rows = {"ID": _ids(observations["ID"]), "time": _times(observations["Timestamp"])}
-    for name in (*fitted.measured, *_PLACES):
-        there = name in observations
-        rows[name] = _numbers(observations[name]) if there else np.full(len(observations), np.nan)
-    for name in fitted.recipe.band_set.static:
-        _refuse(observations[name], np.isnan(rows[name]), "degrees in every row")
-    return _of_one_place(pd.DataFrame(rows))
-
-
-def _ids(column: pd.Series[Any]) -> NDArray[Any]:
-    text = column.astype(str)
-    _refuse(column, (column.isna() | (text.str.strip() == "")).to_numpy(), "the ID of a point")
-    return text.to_numpy(dtype=str)
-
-
-def _times(column: pd.Series[Any]) -> NDArray[Any]:
-    # As text, since pandas would take a bare number for nanoseconds since 1970.
-    is_time = pd.api.types.is_datetime64_any_dtype(column)
-    text = column if is_time else column.astype(str)
-    times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
-    _refuse(column, times.isna().to_numpy(), "a date like 2019-07-16 or 2019-07-16 08:05:11")
-    return times.dt.tz_localize(None).to_numpy()
-
-
-def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
-    """Check a column of numbers, NaN where there is nothing."""
-    name = str(column.name)
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    missing = np.isnan(numbers)
-    _refuse(
-        column, (missing & column.notna().to_numpy()) | np.isinf(numbers), "a number or nothing"
-    )
-    if name in _PLACES:
-        _refuse(column, np.abs(numbers) > _PLACES[name], "decimal degrees (WGS 84)")
-    if name == bands.SCENE_CLASS:
-        known = list(bands.SCENE_CLASSES)
-        _refuse(
-            column,
-            ~(missing | np.isin(numbers, known)),
-            f"a scene class, {known[0]} to {known[-1]}",
-        )
-    if name in bands.STANDARD_NAMES and 0 < np.nanmax(numbers, initial=0) < 2:
-        fractions = numbers % 1 > 0
-        _refuse(column, fractions, "digital numbers: multiply reflectance by 10000")
-    return numbers
-
-
-def _of_one_place(rows: pd.DataFrame) -> pd.DataFrame:
-    """Check that no ID stands at two places."""
-    point, ids = pd.factorize(rows["ID"])
-    first = np.unique(point, return_index=True)[1]
-    for name in _PLACES:
-        values = rows[name].to_numpy()
-        apart = np.flatnonzero(np.abs(values - values[first][point]) > PIXEL_DEGREES)
-        if len(apart):
-            row = apart[0]
-            raise DataError(
-                f"ID {ids[point[row]]} has {name} {values[first[point[row]]]} and, in row {row + 1}, "
-                f"{values[row]}; give each place an ID of its own"
-            )
-    return rows
-
-
-def _refuse(column: pd.Series[Any], bad: NDArray[np.bool_], expected: str) -> None:
-    """Raise a `DataError` that shows the first bad value, if there is one; rows count from 1."""
-    if not bad.any():
-        return
-    row = int(np.flatnonzero(bad)[0])
-    value = column.iloc[row]
-    shown = "empty" if pd.isna(value) else repr(str(value))
-    others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
-    raise DataError(f"{column.name} is {shown} in row {row + 1}{others}; expected {expected}")

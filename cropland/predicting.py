@@ -6,7 +6,8 @@ a CSV of ``ID,Target`` in the order of the points, tracked with the versions and
 
 from __future__ import annotations
 
-import uuid
+import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,11 @@ from rich.progress import track
 
 from cropland import points, registry, signals, sources, tracking
 from cropland.countries import iso_date
-from cropland.errors import DataError
+from cropland.errors import ConfigError, DataError
+from cropland.model import mlflow_at
 from cropland.observations import of_points
 from cropland.provenance import code_tags
+from cropland.writing import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +42,7 @@ PREDICTION = "prediction"
 AT_ONCE = 500
 """Points whose observations are handed to a model at once: some 10⁵ rows."""
 _NAMED = 5
+_PREDICTED = {"probability": "float64", "label": "Int64", "n_observations": "int64"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +55,13 @@ class Champion:
         Which one it is.
     model : mlflow.pyfunc.PyFuncModel
         From raw observations to ``ID, probability, label, n_observations``.
+    warnings : tuple of str
+        What was said when it was loaded, such as that it was made by other code.
     """
 
     version: ModelVersion
     model: Any
+    warnings: tuple[str, ...]
 
     @classmethod
     def of(cls, command: Predict, country: Country, store: Store) -> Champion:
@@ -70,12 +77,22 @@ class Champion:
         if version is None:
             raise DataError(
                 f"no version of the model {name} has the alias {command.alias!r} in {command.tracking.uri}; "
-                f"make one: python scripts/promote.py source={command.source.name} country={country.name}"
+                f"{_remedy(command, country)}"
             )
         import mlflow
+        from mlflow.exceptions import MlflowException
 
-        mlflow.set_tracking_uri(command.tracking.uri)
-        return cls(version, mlflow.pyfunc.load_model(f"models:/{name}/{version.version}"))
+        with mlflow_at(command.tracking.uri), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                model = mlflow.pyfunc.load_model(f"models:/{name}/{version.version}")
+            except (MlflowException, OSError) as error:
+                raise DataError(
+                    f"version {version.version} of {name} cannot be loaded: {error}; delete it in the UI "
+                    f"and promote again"
+                ) from error
+        said = tuple(str(each.message) for each in caught if each.category is UserWarning)
+        return cls(version, model, said)
 
     @property
     def fitted(self) -> Fitted:
@@ -109,19 +126,24 @@ class Champion:
             The archive lacks a column that the model needs, or does not cover its window.
         """
         fitted = self.fitted
-        archive.require(name for name in fitted.measured if name not in archive.stored)
+        archive.require(fitted.measured)
         season = iso_date(reference_end, "reference_end") if reference_end else None
-        fitted.recipe.window(season).check_inside(archive)
+        try:
+            fitted.recipe.window(season).check_inside(archive)
+        except OverflowError as error:
+            raise ConfigError(f"reference_end={reference_end} leaves the calendar") from error
         params = {"reference_end": reference_end} if reference_end else {}
-        parts = [pd.DataFrame({"ID": [], "probability": [], "label": [], "n_observations": []})]
+        parts = []
         for start in range(0, len(at), AT_ONCE):
             signals.heed()
             rows = of_points(archive, at[start : start + AT_ONCE], fitted.columns)
             if len(rows):
                 parts.append(self.model.predict(rows, params=params))
         ids = archive.points["ID"].to_numpy()[at]
-        found = pd.concat(parts[1:] or parts).set_index("ID").reindex(ids)
-        return found.fillna({"n_observations": 0}).rename_axis("ID").reset_index()
+        found = pd.concat(parts or [pd.DataFrame(columns=["ID", *_PREDICTED])])
+        # The model gives None for what is missing, as JSON wants it.
+        table = found.set_index("ID")[list(_PREDICTED)].reindex(ids).fillna({"n_observations": 0})
+        return table.astype(_PREDICTED).rename_axis("ID").reset_index()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,91 +160,122 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     Raises
     ------
     CroplandError
-        No champion, no observations, or points that cannot be read.
+        No champion, no observations, points that cannot be read, or a file that cannot be written.
     """
+    _check_output(Path(command.output))
     store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     champions = {country.name: Champion.of(command, country, store) for country in countries}
+    for champion in champions.values():
+        for said in champion.warnings:
+            console.print(f"[yellow]warning[/] {escape(said)}")
     asked = _asked(command)
     names = "all" if len(countries) > 1 else countries[0].name
     with store.candidate(f"predict {names}", {"kind": PREDICTION, **code_tags()}, None) as record:
         found = {
-            country.name: _predicted(command, country, champions[country.name], asked)
-            for country in track(countries, "predicting", console=console, transient=True)
+            country.name: _predicted(command, country, champions[country.name], asked, console)
+            for country in track(
+                countries,
+                "predicting",
+                console=console,
+                transient=True,
+                disable=not console.is_terminal,
+            )
         }
-        table = _together(found, asked, countries, every=command.points is not None)
+        table = _together(found, asked, every=command.points is not None or len(countries) > 1)
         text = _csv(table, command)
-        _write(Path(command.output), text)
+        # Tracked before it is written: a full disk does not lose it.
         record.files[Path(command.output).name] = text
         record.params |= _params(command, champions, found)
         record.metrics["n_points"] = float(len(table))
         record.metrics["n_missing"] = float(table["probability"].isna().sum())
         record.metrics["n_cropland"] = float((table["Target"] == 1).sum())
-    _show(command, table, champions, console)
+        write_whole(Path(command.output), text)
+    _say_missing(command, table, 0 if asked is None else len(asked) - len(table), console)
+    _show(command, table, champions)
+
+
+def _remedy(command: Predict, country: Country) -> str:
+    """Say what makes a version with the alias that is missing."""
+    if command.alias != registry.CHAMPION:
+        return f"alias={registry.CHAMPION} is the one in use"
+    words = f"source={command.source.name} paths.data={command.paths.data} country={country.name}"
+    return f"make one: python scripts/promote.py {words}"
+
+
+def _check_output(path: Path) -> None:
+    """Refuse, before any work, a file that cannot be written."""
+    if path.suffix == "" and (str(path) == "." or path.is_dir()):
+        raise DataError(f"output {path} is a folder; set output to a file, as in output=points.csv")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise DataError(
+            f"cannot write {path}: {folder} is no folder that you may write to; set output"
+        )
 
 
 def _asked(command: Predict) -> pd.DataFrame | None:
     """Read the points to predict, where a file names them."""
-    if command.points is not None:
-        return points.read(Path(command.points), labelled=False)
-    return sources.unlabelled(command.source, command.paths)
+    if command.points is None:
+        return sources.unlabelled(command.source, command.paths)
+    path = Path(command.points)
+    if not path.is_file():
+        raise DataError(
+            f"expected a points file at {path}, there is none; set points to a CSV file"
+        )
+    return points.read(path, labelled=False)
 
 
 def _predicted(
-    command: Predict, country: Country, champion: Champion, asked: pd.DataFrame | None
+    command: Predict,
+    country: Country,
+    champion: Champion,
+    asked: pd.DataFrame | None,
+    console: Console,
 ) -> Predicted:
     """Predict the points of one country."""
     if command.points is not None and asked is not None:
         own = points.inside(asked, country.box)
+        if own.empty:
+            return Predicted(pd.DataFrame(columns=["ID", *_PREDICTED, "Target"]), "no point")
         archive = sources.archive_of_points(command.source, command.paths, country, own)
     else:
-        archive = sources.archive_of(command.source, command.paths, country)
+        archive = sources.archive_of(
+            command.source,
+            command.paths,
+            country,
+            before_filling=lambda: console.print(f"making the archive of {country.name} …"),
+        )
     unlabelled = np.flatnonzero(archive.points["Target"].to_numpy() < 0)
     table = champion.predict(archive, unlabelled, command.reference_end)
-    table["Target"] = table["label"].astype("Int64")
+    table["Target"] = table["label"]
     if command.missing == "majority":
         table["Target"] = table["Target"].fillna(int(champion.fitted.facts["majority"]))
     return Predicted(table, archive.fingerprint)
 
 
 def _together(
-    found: Mapping[str, Predicted],
-    asked: pd.DataFrame | None,
-    countries: Sequence[Country],
-    *,
-    every: bool,
+    found: Mapping[str, Predicted], asked: pd.DataFrame | None, *, every: bool
 ) -> pd.DataFrame:
     """Put the predictions of countries in the order that was asked for.
 
-    Points outside every box stay, without a prediction, where `every` point was named by the user or all
-    countries were asked.
+    With `every`, points outside every box stay, without a prediction. Where boxes overlap, a country that
+    has seen the point comes before one that has not.
     """
-    table = pd.concat([each.table for each in found.values()]).drop_duplicates("ID").set_index("ID")
+    tables = [each.table for each in found.values() if len(each.table)]
+    empty = pd.DataFrame(columns=["ID", *_PREDICTED, "Target"])
+    table = pd.concat(tables or [empty], ignore_index=True)
+    seen = table["probability"].notna().to_numpy()
+    table = table.iloc[np.argsort(~seen, kind="stable")].drop_duplicates("ID").sort_index()
     if asked is not None:
-        ids = asked["ID"]
-        if not every and len(countries) == 1:
-            ids = ids[ids.isin(table.index)]
-        table = table.reindex(ids)
-    return table.rename_axis("ID").reset_index()
+        ids = asked["ID"] if every else asked.loc[asked["ID"].isin(table["ID"]), "ID"]
+        table = table.set_index("ID").reindex(ids).rename_axis("ID").reset_index()
+    return table.astype(_PREDICTED | {"n_observations": "Int64", "Target": "Int64"})
 
 
 def _csv(table: pd.DataFrame, command: Predict) -> str:
     columns = ["ID", "Target", *(["probability"] if command.probabilities else [])]
     return table[columns].to_csv(index=False, float_format="%.6f")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise DataError(
-            f"cannot write {path}: {error}; set output to a file that can be written"
-        ) from error
 
 
 def _params(
@@ -241,23 +294,32 @@ def _params(
     return params
 
 
-def _show(
-    command: Predict, table: pd.DataFrame, champions: Mapping[str, Champion], console: Console
-) -> None:
-    """Say what was written, by which models, and which points have no observations."""
-    missing = table.loc[table["probability"].isna(), "ID"]
-    if len(missing):
-        names = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
-        became = "an empty Target" if command.missing == "empty" else "the commoner class"
+def _say_missing(command: Predict, table: pd.DataFrame, outside: int, console: Console) -> None:
+    """Name the points without a prediction; say how many were not of the countries that were asked for."""
+    unseen = table["probability"].isna()
+    elsewhere = unseen & table["n_observations"].isna()
+    became = "an empty Target" if command.missing == "empty" else "the commoner class"
+    for which, where, got in (
+        (unseen & ~elsewhere, "without observations in the window", became),
+        (elsewhere, "outside every country's box", "an empty Target"),
+    ):
+        ids = table.loc[which, "ID"]
+        if len(ids):
+            names = ", ".join(ids[:_NAMED]) + (", …" if len(ids) > _NAMED else "")
+            console.print(f"[yellow]note[/] {len(ids)} points {where} got {got}: {escape(names)}")
+    if outside:
         console.print(
-            f"[yellow]note[/] {len(missing)} points without observations in the window, or outside every "
-            f"country's box, got {became}: {escape(names)}"
+            f"[yellow]note[/] {outside} points of other places are left out; country=all has all"
         )
+
+
+def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champion]) -> None:
+    """Say what was written, and by which models."""
     screen = Console(highlight=False, soft_wrap=True)
     cropland, known = int((table["Target"] == 1).sum()), int(table["Target"].notna().sum())
     models = ", ".join(f"{c.version.name} version {c.version.version}" for c in champions.values())
     screen.print(
-        f"{command.output}: {len(table)} points, {cropland} of {known} cropland, by {models}"
+        f"{escape(command.output)}: {len(table)} points, {cropland} of {known} cropland, by {models}"
     )
     if command.source.name == "simulated":
         screen.print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from cropland import promotion, signals, tracking
 from cropland.errors import ConfigError, CroplandError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from cropland.commands import Promote
     from cropland.countries import Country
@@ -42,46 +43,64 @@ def run(command: Promote, countries: Iterable[Country]) -> None:
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
     done: list[Promoted] = []
     failed: list[CroplandError] = []
-    for country in countries:
-        signals.heed()
-        try:
-            done.append(promotion.promote(command, country, store, console.print))
-        except CroplandError as error:
-            failed.append(error)
-    _show(done, store.experiment)
+    try:
+        for country in countries:
+            signals.heed()
+            try:
+                done.append(promotion.promote(command, country, store, console.print))
+            except CroplandError as error:
+                failed.append(error)
+    finally:
+        _show(done, command)
     if failed:
         for each in failed[:-1]:
             console.print(f"[red]not promoted[/] {escape(str(each))}")
         raise failed[-1]
 
 
-def _show(done: list[Promoted], experiment: str) -> None:
-    """Print the champions, and what must be said of them."""
-    # Piped output has no width of its own; the table needs about this much.
-    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+def _show(done: Sequence[Promoted], command: Promote) -> None:
+    """Print the winners, what became of them, and what must be said of them."""
     if not done:
         return
-    table = Table(title="Champions", title_justify="left")
-    for name in ("country", "winner", "accuracy ± s.e.", "corrected (95 %)", "blocks", "of"):
-        table.add_column(name, justify="left" if name in ("country", "winner") else "right")
+    # Piped output has no width of its own; the table needs about this much.
+    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    screen.print(_table(done))
+    for each in done:
+        screen.print(f"{each.name}: {each.decision}", soft_wrap=True)
+        for warning in promotion.warnings(each):
+            screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+    if command.source.name == "simulated":
+        screen.print("source=simulated: a made-up landscape, these models speak of no real country")
+    screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
+    words = [f"source={command.source.name}", f"paths.data={command.paths.data}"]
+    words.append(f"country={done[0].country if len(done) == 1 else 'all'}")
+    screen.print(f"next: python scripts/predict.py {shlex.join(words)}", soft_wrap=True)
+
+
+def _table(done: Sequence[Promoted]) -> Table:
+    """Tabulate the winner of each country."""
+    table = Table(title="Winner of each country", title_justify="left")
+    for name in (
+        "country",
+        "winner",
+        "accuracy ± s.e.",
+        "corrected (95 %)",
+        "blocks",
+        "of",
+        "model",
+    ):
+        table.add_column(
+            name, justify="left" if name in ("country", "winner", "model") else "right"
+        )
     for each in done:
         scores, estimate = each.result.winner.scores, each.result.estimate
-        blocks = each.in_blocks
         table.add_row(
             each.country,
             each.result.winner.material.candidate.name,
             f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}",
             f"{estimate.value:.3f} ({estimate.low:.3f}…{estimate.high:.3f})",
-            "–" if blocks is None or isinstance(blocks, str) else f"{blocks.accuracy:.3f}",
+            "–" if isinstance(each.in_blocks, str) else f"{each.in_blocks:.3f}",
             str(each.result.compared),
+            f"version {each.version}" if each.is_champion else "none",
         )
-    screen.print(table)
-    for each in done:
-        screen.print(f"{each.name}: {each.decision}", soft_wrap=True)
-        for warning in promotion.warnings(each):
-            screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
-    if experiment == tracking.SIMULATED:
-        screen.print("source=simulated: a made-up landscape, these models speak of no real country")
-    screen.print(
-        f"load: models:/{done[0].name}@champion; next: python scripts/predict.py country=all"
-    )
+    return table

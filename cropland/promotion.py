@@ -15,7 +15,16 @@ import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
-from cropland import competition, features, model, predictions, registry, selection, sources
+from cropland import (
+    competition,
+    features,
+    model,
+    predictions,
+    registry,
+    selection,
+    signals,
+    sources,
+)
 from cropland.card import Facts, card
 from cropland.config import Validation
 from cropland.errors import CroplandError, DataError
@@ -168,7 +177,8 @@ def _against(
     """Score the champion on the data that are here and compare the winner with it; or say why not."""
     try:
         run = store.client.get_run(str(champion.run_id))
-        material = competition.rebuilt(competition.kept(run, "config.yaml", store), command)
+        text = competition.kept(run, "config.yaml", store)
+        material = competition.rebuilt(text, command, winner.material.candidate.country)
         labelled = features.labelled(material.samples().matrix)
         theirs = predictions.right_of(material.scores(labelled).out_of_fold)
     except MlflowException:
@@ -177,10 +187,14 @@ def _against(
         return str(error)
     ours = predictions.right_of(winner.scores.out_of_fold)
     common = ours.index.intersection(theirs.index)
+    if not len(common):
+        return "it knows no labelled point that is here"
     points = features.labelled(winner.material.archive.points)
     units = pd.Series(independent(points, command.validation), index=points["ID"].to_numpy())
     return selection.compare(
-        ours[common].to_numpy(), theirs[common].to_numpy(), units[common].to_numpy()
+        ours[common].to_numpy(dtype=np.float64),
+        theirs[common].to_numpy(dtype=np.float64),
+        units[common].to_numpy(),
     )
 
 
@@ -225,6 +239,7 @@ def _made(
             input_example=_example(material, fitted),
             description=text,
         )
+    signals.heed()
     marks = {
         IDENTITY: winner.run.data.tags[IDENTITY],
         COMPARISON: winner.run.data.tags[COMPARISON],

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, PREVIOUS = "champion", "previous"
+LONGEST = 5000
+"""Characters that MLflow's registry keeps of a description."""
+_REST = "…\n\nThe whole card is `card.md` among the artifacts of the run."
 
 
 def model_name(source: str, country: str) -> str:
@@ -59,7 +62,7 @@ def register(
             model_uri,
             run_id,
             tags=tags,
-            description=card,
+            description=card if len(card) <= LONGEST else f"{card[: LONGEST - len(_REST)]}{_REST}",
             model_id=model_uri.rpartition("/")[2],
         )
 
