@@ -196,6 +196,7 @@ class Candidate:
             archive.fingerprint,
             _code(),
             *(_deciding(alternative) for alternative in self.alternatives),
+            *(replace(each, chosen=None) for each in self.teachers),
             *(other.fingerprint for other in teachers),
         )
 
@@ -293,7 +294,10 @@ def of_job(job: Job) -> list[Candidate]:
     """Give the candidates of a job, one a country."""
     return [
         Candidate(
-            job.configured(country.name), country, job.teachers(country.name), job.alternatives
+            configuration=job.configured(country.name),
+            country=country,
+            teachers=job.teachers(country.name),
+            alternatives=job.alternatives_of(country.name),
         )
         for country in job.countries
     ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_type_hints
 
 from cropland import chosen, predictions, report, studies, tracking
+from cropland.commands import Promote
 from cropland.countries import Choice
+from cropland.errors import ConfigError, CroplandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from cropland.candidate import Outcome
+    from cropland.candidate import Candidate, Outcome
     from cropland.config import Configuration
     from cropland.session import Session
     from cropland.studies import Conclusion
@@ -132,3 +134,43 @@ def _validation(chosen: Configuration) -> list[str]:
     scored_by = chosen.validation
     words = [f"validation={scored_by.name}", f"validation.folds={scored_by.folds}"]
     return [] if words == ["validation=kfold", "validation.folds=5"] else words
+
+
+def promotion_of(candidates: Sequence[Candidate]) -> Promote:
+    """Make of a sweep the command that promotes the best of its candidates.
+
+    Raises
+    ------
+    ConfigError
+        The sweep is nested, or its candidates differ in what must be equal to compare them.
+    """
+    common = candidates[0].configuration
+    if common.validation.candidates:
+        raise ConfigError(
+            "promote=true and validation=nested do not go together: a nested validation scores the choice, "
+            "not a candidate; sweep by validation=kfold and promote that"
+        )
+    for name in ("validation", "seed"):
+        found = {repr(getattr(each.configuration, name)) for each in candidates}
+        if len(found) > 1:
+            raise ConfigError(
+                f"promote=true needs one {name}, the sweep has {len(found)}; leave it out, and give "
+                f"scripts/promote.py the one to compare by"
+            )
+    own = {name: getattr(common, name) for name in get_type_hints(Promote)}
+    return Promote(**own | {"force": False})  # of a sweep, force says to score candidates again
+
+
+def promote(session: Session) -> bool:
+    """Promote the best candidate of each country of a sweep; say whether that went well."""
+    from rich.markup import escape
+
+    from cropland import promoting
+
+    countries = {each.country.name: each.country for each in session.candidates}
+    try:
+        promoting.run(promotion_of(session.candidates), list(countries.values()))
+    except CroplandError as error:
+        session.console.print(f"[red]not promoted[/] {escape(str(error))}")
+        return False
+    return True

@@ -137,7 +137,8 @@ def kept(run: Run, name: str, store: Store) -> str:
     uri = str(run.info.artifact_uri)
     try:
         if uri.startswith("file:"):  # MLflow's own way copies each file first
-            return Path(local_file_uri_to_path(uri), name).read_text(encoding="utf-8")
+            folder = local_file_uri_to_path(uri)  # type: ignore[no-untyped-call]
+            return Path(folder, name).read_text(encoding="utf-8")
         return store.read(run, name)
     except (OSError, MlflowException) as error:
         raise DataError(f"run {run.info.run_name!r} has lost its {name}") from error

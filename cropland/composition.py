@@ -22,9 +22,10 @@ from cropland import commands
 from cropland.commands import configuration
 from cropland.countries import EVERY_COUNTRY, Choice, Country, choices, country
 from cropland.errors import ConfigError, nearest, no_value, unknown_key
+from cropland.schema import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from cropland.config import Configuration
 
@@ -59,6 +60,16 @@ class Job:
         if own is None:
             return self.configuration
         return replace(self.configuration, span=own.span, period=own.period)
+
+    def alternatives_of(self, name: str) -> tuple[Configuration, ...]:
+        """Give what a country's nested validation chooses from: at its own window, unless it varies."""
+        own, varied = self.windows.get(name), self.configuration.validation.candidates or {}
+        window = {key: getattr(own, key) for key in ("span", "period") if key not in varied}
+        return (
+            tuple(replace(each, **window) for each in self.alternatives)
+            if own
+            else self.alternatives
+        )
 
     def teachers(self, name: str) -> tuple[Country, ...]:
         """Give the other countries that a country's candidate learns from."""
@@ -111,19 +122,14 @@ def prefer_given(composed: DictConfig) -> None:
 
 def as_words(values: Mapping[str, Any]) -> list[str]:
     """Write values as overrides that Hydra hands to every job; JSON's quotes are Hydra's too."""
-    return [
-        f"++{key}={_braced(value) if isinstance(value, dict) else value}"
-        for key, value in values.items()
-    ]
+    return [f"++{key}={_in_grammar(value)}" for key, value in values.items()]
 
 
-def _braced(values: Mapping[str, Any]) -> str:
-    """Write a mapping in Hydra's grammar, whose keys bear no quotes."""
-    parts = (
-        f"{key}:{_braced(value) if isinstance(value, dict) else json.dumps(value)}"
-        for key, value in values.items()
-    )
-    return f"{{{','.join(parts)}}}"
+def _in_grammar(value: Any) -> str:
+    """Write a value in Hydra's grammar: the keys of its mappings bear no quotes, its texts do."""
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    return f"{{{','.join(f'{key}:{_in_grammar(inner)}' for key, inner in value.items())}}}"
 
 
 def jobs(composed: DictConfig) -> list[Job]:
@@ -197,18 +203,44 @@ def _mapping(container: object) -> dict[str, Any]:
 def _job(values: Mapping[str, Any], overrides: Iterable[str], folders: Sequence[Path]) -> Job:
     chosen = _resolved(values)
     countries = _countries(chosen.pop("country"), folders)
-    windows = choices(chosen.pop("windows", None) or {})
+    windows = _windows(chosen.pop("windows", None) or {}, folders)
     if any(word.lstrip("+").startswith("bands.names=") for word in overrides):
         # An ad hoc band set must not bear the name of the file that it replaces.
         chosen["bands"] = {**chosen["bands"], "name": "+".join(map(str, chosen["bands"]["names"]))}
     made = configuration(chosen)
-    return Job(
-        configuration=made,
-        countries=countries,
-        every_country=_every_country(tuple(folders)) if made.training != "own" else (),
-        windows=windows,
-        alternatives=tuple(_alternatives(made, chosen, folders)),
+    alternatives = tuple(_alternatives(made, chosen, folders))
+    every_country = _every_country(tuple(folders)) if made.training != "own" else ()
+    _check_training(made, alternatives, {each.name for each in (*countries, *every_country)})
+    return Job(made, countries, every_country, windows, alternatives)
+
+
+def _windows(values: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Choice]:
+    """Fill windows of single countries; a name that no country bears is a slip."""
+    windows = choices(values)
+    known = {each.name for each in _every_country(tuple(folders))} if windows else set()
+    for name in windows:
+        require(
+            name in known,
+            f"windows: unknown country {name!r}; {nearest(name, known)}",
+        )
+    return windows
+
+
+def _check_training(
+    made: Configuration, alternatives: Iterable[Configuration], names: Collection[str]
+) -> None:
+    """Check that who learns from other countries has some, and is not chosen inside folds."""
+    require(
+        made.training == "own" or len(names) > 1,
+        f"training={made.training} learns from other countries, and there is only "
+        f"{', '.join(names)}; add a file to conf/country, or take training=own",
     )
+    for each in alternatives:
+        require(
+            each.training == "own",
+            f"validation={made.validation.name} chooses among candidates with training=own, got "
+            f"training={each.training}; take another validation for it",
+        )
 
 
 def _alternatives(

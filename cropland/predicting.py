@@ -20,7 +20,7 @@ from rich.progress import track
 
 from cropland import points, registry, signals, sources, tracking
 from cropland.countries import iso_date
-from cropland.errors import ConfigError, DataError
+from cropland.errors import ConfigError, DataError, WindowError
 from cropland.model import mlflow_at
 from cropland.observations import of_points
 from cropland.provenance import code_tags
@@ -28,6 +28,7 @@ from cropland.writing import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from mlflow.entities.model_registry import ModelVersion
     from numpy.typing import NDArray
@@ -128,10 +129,7 @@ class Champion:
         fitted = self.fitted
         archive.require(fitted.measured)
         season = iso_date(reference_end, "reference_end") if reference_end else None
-        try:
-            fitted.recipe.window(season).check_inside(archive)
-        except OverflowError as error:
-            raise ConfigError(f"reference_end={reference_end} leaves the calendar") from error
+        _check_window(fitted, archive, season)
         params = {"reference_end": reference_end} if reference_end else {}
         parts = []
         for start in range(0, len(at), AT_ONCE):
@@ -143,7 +141,20 @@ class Champion:
         found = pd.concat(parts or [pd.DataFrame(columns=["ID", *_PREDICTED])])
         # The model gives None for what is missing, as JSON wants it.
         table = found.set_index("ID")[list(_PREDICTED)].reindex(ids).fillna({"n_observations": 0})
-        return table.astype(_PREDICTED).rename_axis("ID").reset_index()
+        predicted: pd.DataFrame = table.astype(_PREDICTED).rename_axis("ID").reset_index()
+        return predicted
+
+
+def _check_window(fitted: Fitted, archive: Archive, season: date | None) -> None:
+    try:
+        window = fitted.recipe.window(season)
+    except OverflowError as error:
+        raise ConfigError(f"reference_end={season} leaves the calendar; choose another") from error
+    if not archive.first <= window.first <= window.last <= archive.last:
+        raise WindowError(
+            f"the model of {fitted.country} looks at {window} where reference_end={season or 'null'}, its "
+            f"observations are of {archive.first} … {archive.last}; choose another reference_end"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,11 +176,11 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     _check_output(Path(command.output))
     store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    asked = _asked(command)
     champions = {country.name: Champion.of(command, country, store) for country in countries}
     for champion in champions.values():
         for said in champion.warnings:
             console.print(f"[yellow]warning[/] {escape(said)}")
-    asked = _asked(command)
     names = "all" if len(countries) > 1 else countries[0].name
     with store.candidate(f"predict {names}", {"kind": PREDICTION, **code_tags()}, None) as record:
         found = {
@@ -205,7 +216,7 @@ def _remedy(command: Predict, country: Country) -> str:
 
 def _check_output(path: Path) -> None:
     """Refuse, before any work, a file that cannot be written."""
-    if path.suffix == "" and (str(path) == "." or path.is_dir()):
+    if path.is_dir():
         raise DataError(f"output {path} is a folder; set output to a file, as in output=points.csv")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):

@@ -191,11 +191,8 @@ def _against(
         return "it knows no labelled point that is here"
     points = features.labelled(winner.material.archive.points)
     units = pd.Series(independent(points, command.validation), index=points["ID"].to_numpy())
-    return selection.compare(
-        ours[common].to_numpy(dtype=np.float64),
-        theirs[common].to_numpy(dtype=np.float64),
-        units[common].to_numpy(),
-    )
+    first, second = (np.asarray(right[common], dtype=np.float64) for right in (ours, theirs))
+    return selection.compare(first, second, units[common].to_numpy())
 
 
 def _made(

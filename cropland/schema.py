@@ -64,7 +64,9 @@ def filled(schema: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
 
 def _explain(error: ValidationError, schema: Any, prefix: str) -> str:
     """Say the first thing that is wrong with a configuration, in one line."""
-    first = error.errors()[0]
+    # A mistyped key is also a missing one; it is the slip itself that the user must see.
+    unknown = "unexpected_keyword_argument"
+    first = min(error.errors(), key=lambda each: each["type"] != unknown)
     # A union adds the name of each member to the place of its error: the key alone is the user's.
     parts = [str(part) for part in first["loc"] if str(part) not in ("int", "str", "float", "bool")]
     key = prefix + ".".join(parts)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cropland.composition import Job
+    from cropland.countries import Choice
     from cropland.tracking import Store
 
 _NAME_LENGTH = 80
@@ -112,7 +113,7 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, 
     Returns
     -------
     dict
-        What each job must be told: id of the parent run, windows of single countries.
+        What each job must be told: id of the parent run, and windows that a study has chosen.
 
     Raises
     ------
@@ -138,11 +139,13 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, 
         }
         archives = preflight.open_archives(common, countries.values(), console)
         store = _store(jobs[0])
-        windows = jobs[0].windows
+        windows: dict[str, Choice] = {}
         if common.study and common.study.window and not _gives_window(words):
             windows = chosen.windows(archives, countries, store, common, console.print)
             jobs = [replace(job, windows=windows) for job in jobs]
         candidates = [each for job in jobs for each in candidate.of_job(job)]
+        if common.promote:
+            closing.promotion_of(candidates)
         preflight.check(candidates, archives)
     closed = store.close_orphans()
     if closed:
@@ -168,12 +171,12 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, 
             watching=watching,
         )
     )
-    windows_told = {name: asdict(window) for name, window in windows.items()}
-    return {"parent_run": parent, "windows": windows_told}
+    told = {"windows": {name: asdict(each) for name, each in windows.items()}} if windows else {}
+    return {"parent_run": parent, **told}
 
 
 def end() -> None:
-    """Close the parent run with its report, and leave with exit code 1 where a candidate failed."""
+    """Close the parent run with its report and promote; leave with exit code 1 where something failed."""
     from cropland import closing
 
     if not _sessions:
@@ -182,10 +185,13 @@ def end() -> None:
     session.watching.close()
     all_well = closing.close(session)
     _sessions.pop()
+    promoted = not session.configuration.promote or closing.promote(session)
     if not all_well:
         raise SystemExit(
             "cropland: some candidates failed, see above; their runs hold the tracebacks"
         )
+    if not promoted:
+        raise SystemExit("cropland: not every country has been promoted, see above")
 
 
 def abandon(reason: str) -> None:

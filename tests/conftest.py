@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from cropland import archive
 from cropland.countries import Box, Country, Reference
@@ -18,6 +21,39 @@ from cropland.countries import Box, Country, Reference
 ROOT = Path(__file__).parent.parent
 CHALLENGE = ROOT.parent / "shared" / "data" / "challenge"
 BANDS = ("B2", "B3", "B4", "B8")
+GROUPS = {
+    "bands": "visible_nir_ndvi",
+    "series": "raw",
+    "features": "flat",
+    "model": "forest",
+    "validation": "kfold",
+    "source": "simulated",
+    "tracking": "local",
+    "promotion": "default",
+    "paths": "default",
+}
+
+
+@pytest.fixture(scope="session")
+def composed() -> Callable[..., dict[str, Any]]:
+    """Gives what Hydra would compose of conf/, with dotted keys (``a__b``) changed."""
+
+    def compose(**changes: Any) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            group: yaml.safe_load((ROOT / "conf" / group / f"{name}.yaml").read_text())
+            for group, name in GROUPS.items()
+        }
+        values |= {"span": 48, "period": 0, "training": "own"}
+        values |= {"seed": 2023, "n_jobs": -1, "force": False}
+        for key, value in changes.items():
+            inner = values
+            *outer, last = key.split("__")
+            for name in outer:
+                inner = inner[name]
+            inner[last] = value
+        return values
+
+    return compose
 
 
 @pytest.fixture(scope="session")

@@ -1,52 +1,32 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from cropland import commands, config, countries
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parent.parent / "conf"
-GROUPS = {
-    "bands": "visible_nir_ndvi",
-    "series": "raw",
-    "model": "forest",
-    "validation": "kfold",
-    "source": "simulated",
-    "tracking": "local",
-    "paths": "default",
-}
+Composed = Callable[..., dict[str, Any]]
 
 
-def composed(**changes: Any) -> dict[str, Any]:
-    """What Hydra would compose of conf/, with dotted keys changed."""
-    values: dict[str, Any] = {
-        group: yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
-        for group, name in GROUPS.items()
-    }
-    values |= {"span": 48, "period": 0, "seed": 2023, "n_jobs": -1, "force": False}
-    for key, value in changes.items():
-        inner = values
-        *outer, last = key.split("__")
-        for name in outer:
-            inner = inner[name]
-        inner[last] = value
-    return values
-
-
-def test_the_files_of_conf_fill_the_schema() -> None:
+def test_the_files_of_conf_fill_the_schema(composed: Composed) -> None:
     filled = commands.configuration(composed())
     assert filled.model.target == "sklearn.ensemble.RandomForestClassifier"
     assert filled.model.parameters == {"n_estimators": 100, "max_depth": 10}
     assert isinstance(filled.source, config.Simulated)
     for file in (CONF / "country").glob("*.yaml"):
         if file.stem != countries.EVERY_COUNTRY:
-            values = yaml.load(file.read_text(), yaml.BaseLoader)
-            values["box"] = {side: float(degrees) for side, degrees in values["box"].items()}
+            values = OmegaConf.to_container(OmegaConf.load(file))
             assert countries.country(values).name == file.stem
+    for file in (CONF / "features").glob("*.yaml"):
+        values = composed(features=yaml.safe_load(file.read_text()))
+        assert commands.configuration(values).features.name == file.stem
 
 
 @pytest.mark.parametrize(
@@ -69,10 +49,16 @@ def test_the_files_of_conf_fill_the_schema() -> None:
         ({"source__prefix": "x"}, "unknown key 'source.prefix'"),
         ({"force": "maybe"}, "force must be true or false, got 'maybe'"),
         ({"n_jobs": 0}, "n_jobs must be -1"),
+        ({"features__flat": False}, "features: neither flat nor any statistics"),
+        ({"features__statistics": ["mean"]}, "features.statistics"),
+        ({"training": "both"}, "training: "),
+        ({"validation__inner": 3}, "validation.inner and validation.candidates belong together"),
+        ({"promotion__finalists": 0}, "promotion.finalists must be 1 or more, got 0"),
+        ({"promotion__rule": "luck"}, "promotion.rule: "),
     ],
 )
 def test_a_bad_value_is_one_line_that_says_what_was_expected(
-    changes: dict[str, Any], message: str
+    composed: Composed, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         commands.configuration(composed(**changes))

@@ -22,9 +22,12 @@ def outcome(span: int = 12, status: Any = "finished", **found: Any) -> Outcome:
         period="0",
         bands="ndvi",
         series="raw",
+        features="flat",
         model="forest",
+        training="own",
         validation="kfold",
         window_end="2020-06-30",
+        uses_future=False,
         status=status,
         **found,
     )

@@ -7,7 +7,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from cropland import validation
+from cropland import selection, validation
 from cropland.config import Validation
 from cropland.errors import DataError
 
@@ -87,15 +87,15 @@ def test_blocks_are_left_out_whole() -> None:
 def test_a_standard_error_over_single_points_is_the_usual_one() -> None:
     right = np.array([1.0, 0, 1, 1, 0, 1, 1, 1])
     expected = right.std(ddof=1) / np.sqrt(8)
-    assert validation.standard_error(right, np.arange(8)) == pytest.approx(expected)
+    assert selection.standard_error(right, np.arange(8)) == pytest.approx(expected)
 
 
 def test_points_that_err_together_have_a_larger_standard_error() -> None:
     right = np.repeat([1.0, 0, 1, 1], 10)
-    together = validation.standard_error(right, np.repeat(np.arange(4), 10))
-    assert together > 2 * validation.standard_error(right, np.arange(40))
+    together = selection.standard_error(right, np.repeat(np.arange(4), 10))
+    assert together > 2 * selection.standard_error(right, np.arange(40))
     # Ten copies of four points say no more than the four.
-    assert together == pytest.approx(validation.standard_error(right[::10], np.arange(4)))
+    assert together == pytest.approx(selection.standard_error(right[::10], np.arange(4)))
 
 
 def test_fewer_blocks_than_folds_are_refused() -> None:

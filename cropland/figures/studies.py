@@ -138,7 +138,7 @@ def comparison(
 def past_only(
     cells: pd.DataFrame, said: Mapping[str, str], *, title: str, remark: str = ""
 ) -> bytes:
-    """Draw, for each country, the choice of all windows against the choice of those of the past.
+    """Draw, for each country, the best of all windows against the best of those of the past.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
+from omegaconf import OmegaConf
 
 from cropland import config, countries, estimator, features, series, sources, validation
 from cropland.bands import BandSet
@@ -15,10 +15,11 @@ from cropland.window import Window
 
 CONF = Path(__file__).parent.parent.parent / "conf"
 SOURCE = config.Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
+FLAT = config.Features("flat", True, ())
 
 
 def opened(name: str, challenge: Path, folder: Path) -> tuple[countries.Country, Any]:
-    values = yaml.load((CONF / "country" / f"{name}.yaml").read_text(), yaml.BaseLoader)
+    values = OmegaConf.to_container(OmegaConf.load(CONF / "country" / f"{name}.yaml"))
     country = countries.country(values)
     return country, sources.archive_of(
         SOURCE, config.Paths(str(challenge), str(folder), "runs"), country
@@ -38,7 +39,7 @@ def test_a_year_of_real_series_is_as_accurate_as_it_was_measured_elsewhere(
     band_set = BandSet.of(["B2", "B3", "B4", "B8", "NDVI"])
     aligned = series.aligned(archive, window, band_set, step_days=5, clear=False)
     matrix = features.labelled(
-        features.flat(aligned, band_set, reference_end=country.reference.last)
+        features.matrix(aligned, band_set, FLAT, reference_end=country.reference.last)
     )
     assert matrix.sizes["sample"] == 400
     forest = config.Model(
