@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TRACKING := sqlite:///mlruns/mlflow.db
 PORT ?= 5000
+MODEL ?= cropland-simulated-iran
+SERVE_PORT ?= 5001
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check format ui bench lock
+.PHONY: help train test check format ui serve bench lock
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -30,6 +32,10 @@ format: $(STAMP)  ## Format the code and mend what rules can mend
 
 ui: $(STAMP)  ## Serve the MLflow UI at http://127.0.0.1:5000 (PORT=… for another)
 	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri $(TRACKING) --port $(PORT)
+
+serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cropland-simulated-iran, SERVE_PORT=…)
+	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_TRACKING_URI=$(TRACKING) \
+		mlflow models serve --model-uri "models:/$(MODEL)@champion" --env-manager local --port $(SERVE_PORT)
 
 bench: $(STAMP)  ## Measure start-up, series and sweep
 	$(BIN)/python benchmarks/startup.py

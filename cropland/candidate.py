@@ -235,21 +235,24 @@ class Candidate:
         return text
 
     def outcome(self, status: Status, **found: Any) -> Outcome:
-        """Say what became of it."""
-        chosen = self.configuration
+        """Say what became of it; what is chosen anew in each fold has no value of its own."""
+        chosen, nested = self.configuration, len(self.alternatives)
+        varied = chosen.validation.candidates or {}
+        names: dict[str, Any] = {
+            group: "–" if group in varied else getattr(chosen, group).name
+            for group in ("bands", "series", "features", "model", "validation")
+        }
+        if nested:
+            names["bands"] = f"choice of {nested}"
         return Outcome(
             country=self.country.name,
-            span=chosen.span,
-            period=str(chosen.period),
-            bands=chosen.bands.name,
-            series=chosen.series.name,
-            features=chosen.features.name,
-            model=chosen.model.name,
-            training=chosen.training,
-            validation=chosen.validation.name,
-            window_end=self.window.last.isoformat(),
+            span=0 if nested else chosen.span,
+            period="" if nested else str(chosen.period),
+            window_end="" if nested else self.window.last.isoformat(),
             uses_future=self.window.uses_future,
+            training=chosen.training,
             status=status,
+            **names,
             **found,
         )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WHERE = ("source", "paths.", "tracking")
 """Overrides that say where a sweep works, not what it tries."""
+_PIPED = 150
 
 
 def close(session: Session) -> bool:
@@ -90,8 +91,8 @@ def _on_screen(
     from rich.console import Console
     from rich.markdown import Markdown
 
-    # Piped output has no width of its own; a table of nine columns needs about this much.
-    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    # Piped output has no width of its own; a study's table needs about this much.
+    screen = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED)
     best = report.best(outcomes)
     if conclusion:
         screen.print(Markdown(conclusion.note))
@@ -109,7 +110,8 @@ def _on_screen(
         f"{link}",
         soft_wrap=True,
     )
-    if len(best) and not session.configuration.promote:
+    nested = session.configuration.validation.candidates is not None
+    if len(best) and not session.configuration.promote and not nested:
         _say_what_next(session, best.iloc[0], screen)
 
 
@@ -118,14 +120,14 @@ def _say_what_next(session: Session, row: pd.Series[str], screen: Console) -> No
     where = [word for word in session.words if word.startswith(WHERE)]
     if len(session.candidates) > len({each.country.name for each in session.candidates}):
         words = [*where, *_validation(session.configuration)]
-        reason, script = "register the best of each country", "promote"
+        reason, script = "register the best of each country:", "promote"
     else:
         words = [*where, f"country={row.country}", f"span={row.span}", f"period={row.period}"]
         words += [f"bands={row.bands}", f"features={row.features}", f"model={row.model}"]
         words.append("validation=blocks")
         reason, script = "does it hold in places it has not seen?", "train"
     screen.print(
-        f"next, {reason}: python scripts/{script}.py {shlex.join(words)}".rstrip(), soft_wrap=True
+        f"next, {reason} python scripts/{script}.py {shlex.join(words)}".rstrip(), soft_wrap=True
     )
 
 

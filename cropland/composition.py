@@ -64,12 +64,10 @@ class Job:
     def alternatives_of(self, name: str) -> tuple[Configuration, ...]:
         """Give what a country's nested validation chooses from: at its own window, unless it varies."""
         own, varied = self.windows.get(name), self.configuration.validation.candidates or {}
+        if own is None:
+            return self.alternatives
         window = {key: getattr(own, key) for key in ("span", "period") if key not in varied}
-        return (
-            tuple(replace(each, **window) for each in self.alternatives)
-            if own
-            else self.alternatives
-        )
+        return tuple(replace(each, **window) for each in self.alternatives)
 
     def teachers(self, name: str) -> tuple[Country, ...]:
         """Give the other countries that a country's candidate learns from."""
@@ -312,7 +310,14 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
     if not isinstance(inner, dict) or last not in inner:
         there = [".".join([*outer, name]) for name in inner] if isinstance(inner, dict) else values
         raise ConfigError(unknown_key(key, there))
-    inner[last] = value
+    inner[last] = _merged(inner[last], value)
+
+
+def _merged(there: Any, given: Any) -> Any:
+    """Merge mappings, as Hydra does; anything else is replaced."""
+    if not (isinstance(there, dict) and isinstance(given, dict)):
+        return given
+    return there | {key: _merged(there.get(key), value) for key, value in given.items()}
 
 
 def in_words(error: Exception) -> str:

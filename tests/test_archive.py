@@ -84,6 +84,23 @@ def test_no_data_is_nan_and_an_index_is_computed_of_its_bands(
     np.testing.assert_allclose(opened.values("NDVI"), [0, np.nan, 0, 0.2], atol=1e-7)
 
 
+def test_zero_is_no_data_in_a_band_of_fractions_too() -> None:
+    points = pd.DataFrame({"ID": ["a"], "Lat": [1.0], "Lon": [2.0], "Target": [1]})
+    rows = pd.DataFrame(
+        {
+            "ID": "a",
+            "time": pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-03"]),
+            "B4": [0.0, 1.5, np.nan],
+            "cloudiness": [0.0, 1.5, np.nan],
+        }
+    )
+    opened = archive.Archive(archive.ragged(points, rows))
+    assert opened.dataset["B4"].dtype == np.float32
+    np.testing.assert_array_equal(opened.values("B4"), [np.nan, 1.5, np.nan])
+    # Nothing is known of other columns: their zeros are zeros.
+    np.testing.assert_array_equal(opened.values("cloudiness"), [0, 1.5, np.nan])
+
+
 def test_a_missing_band_is_answered_with_what_is_there(toy_archive: archive.Archive) -> None:
     with pytest.raises(DataError, match="has no B11, B12; it has B2, B3, B4, B8, SCL"):
         toy_archive.require(["B4", "B11", "B12"])

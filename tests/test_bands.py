@@ -48,3 +48,24 @@ def test_a_band_set_parts_what_changes_from_what_does_not() -> None:
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         BandSet.of(["B8", name])
+
+
+@pytest.mark.parametrize(("common", "catalogued"), [("NDRE", "NDREI"), ("BSI", "BI")])
+def test_a_common_name_is_the_index_that_spyndex_knows_by_another(
+    common: str, catalogued: str
+) -> None:
+    random = np.random.default_rng(5)
+    values = {
+        name: random.uniform(200, 5000, 20).astype(np.float32) for name in bands.STANDARD_NAMES
+    }
+    np.testing.assert_array_equal(bands.index(common, values), bands.index(catalogued, values))
+    assert BandSet.of([common]).measured([]) == BandSet.of([catalogued]).measured([])
+
+
+def test_common_names_are_those_of_their_definitions() -> None:
+    names = {"B2": 500, "B4": 1000, "B5": 1500, "B8": 3000, "B11": 2000}
+    values = {name: np.array([value], dtype=np.float32) for name, value in names.items()}
+    # NDRE = (N - RE1) / (N + RE1); BSI = ((S1 + R) - (N + B)) / ((S1 + R) + (N + B)).
+    np.testing.assert_allclose(bands.index("NDRE", values), 1500 / 4500, rtol=1e-6)
+    np.testing.assert_allclose(bands.index("BSI", values), -500 / 6500, rtol=1e-5)
+    assert BandSet.of(["BSI"]).measured(["B2"]) == ("B2", "B4", "B8", "B11")

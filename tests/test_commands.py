@@ -12,6 +12,7 @@ from cropland.config import Files, Simulated
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parent.parent / "conf"
+GROUPS = ("validation", "source", "tracking", "promotion", "paths")
 
 
 def read(group: str, name: str) -> Any:
@@ -21,10 +22,10 @@ def read(group: str, name: str) -> Any:
 def of_command(name: str, **changes: Any) -> dict[str, Any]:
     """What Hydra would compose of a command's file, without the country."""
     values = yaml.safe_load((CONF / f"{name}.yaml").read_text())
-    chosen = {key: value for entry in values.pop("defaults")[1:] if isinstance(entry, dict)
-              for key, value in entry.items() if (CONF / str(key)).is_dir()}  # fmt: skip
-    del chosen["country"]
-    return {**values, **{key: read(key, name) for key, name in chosen.items()}, **changes}
+    entries = [entry for entry in values.pop("defaults") if isinstance(entry, dict)]
+    chosen = {str(key): value for entry in entries for key, value in entry.items()}
+    groups = {key: read(key, name) for key, name in chosen.items() if key in GROUPS}
+    return {**values, **groups, **changes}
 
 
 def test_the_files_of_conf_fill_the_schema_of_each_command() -> None:

@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
 from cropland import selection, validation
@@ -103,3 +104,26 @@ def test_fewer_blocks_than_folds_are_refused() -> None:
         validation.check(
             matrix(1).to_dataset(name="x"), Validation("blocks", 4, block_km=100.0), "x"
         )
+
+
+def test_what_is_taught_beside_helps_and_the_folds_stay_the_same() -> None:
+    few, many = matrix(1.0).isel(sample=slice(0, 20)), matrix(1.0, count=2000)
+    bayes = GaussianNB()
+    alone = validation.cross_validate(bayes, few, KFOLD, seed=5)
+    taught = validation.cross_validate(bayes, few, KFOLD, seed=5, taught=many)
+    assert taught.out_of_fold["fold"].equals(alone.out_of_fold["fold"])
+    assert taught.out_of_fold["ID"].equals(alone.out_of_fold["ID"])
+    # Of 2000 samples a model knows the classes, of 16 it guesses; the Brier score shows it.
+    assert taught.brier < alone.brier
+
+
+def test_alone_one_fit_on_what_is_taught_predicts_every_sample() -> None:
+    samples, elsewhere = matrix(100), matrix(100, count=40)
+    turned = elsewhere.assign_coords(Target=("sample", 1 - elsewhere["Target"].to_numpy()))
+    tree = DecisionTreeClassifier()
+    right = validation.cross_validate(tree, samples, KFOLD, seed=5, taught=elsewhere, alone=True)
+    wrong = validation.cross_validate(tree, samples, KFOLD, seed=5, taught=turned, alone=True)
+    # Whoever had seen a sample's own label could not be wrong about all of them.
+    assert (right.accuracy, wrong.accuracy) == (1, 0)
+    assert right.accuracy_fold == (1,)
+    assert (right.out_of_fold["fold"] == 0).all()

@@ -46,6 +46,14 @@ CONFIGURATION = [
     (["-m", "source=simulated,files"], "source cannot be swept; give one command for each"),
     (["source=files", "paths.data=nowhere"], "expected a folder with exports at nowhere"),
     (["source.points=1"], "source.points must be 2 or more"),
+    (["study=nosuch"], "unknown study 'nosuch'; there are: bands, features, models"),
+    (["study=bnads"], "unknown study 'bnads'; did you mean 'bands'"),
+    (["output=x.csv"], "output is for study=submission; scripts/predict.py writes predictions"),
+    (["-m", "training=own,both"], "training: .*'own', 'pooled' or 'others'"),
+    (["validation=nested", "validation.candidates.bands=[ndvi,nvdi]"], "unknown bands 'nvdi'; did"),
+    (["validation=nested", "training=pooled"], "nested validation .* leave out training=pooled"),
+    (["+windows.irna={span:9,period:0}"], "windows: unknown country 'irna'; did you mean 'iran'"),
+    (["+windows.iran={spam:9,period:0}"], "unknown key 'windows.iran.spam'; did you mean"),
 ]
 
 
@@ -62,6 +70,7 @@ DATA = [
     ("bands=all", "has no B5, B6, B7, B8A, B11, B12; it has B2, B3, B4, B8, SCL"),
     ("validation.folds=40", "30 cropland and 30 other points, fewer than the 40 folds"),
     ("country=iran", "no archive of iran: expected exports named COPERNICUS"),
+    ("training=pooled", "no archive of .*: expected exports named COPERNICUS"),
 ]
 
 
@@ -73,6 +82,12 @@ def test_a_configuration_that_the_data_does_not_carry(
     kept = [word for word in shell.toy if not word.startswith(f"{name}=")]
     said = answer(shell.run(*kept, override))
     assert re.search(message, said), said
+
+
+def test_a_nested_validation_without_any_window_inside(shell: Any) -> None:
+    nested = ["validation=nested", "validation.inner=2", "validation.candidates.span=[150,200]"]
+    said = answer(shell.run(*shell.toy, *nested))
+    assert "of toyland is outside its archive (2019-01-01 … 2020-12-31)" in said
 
 
 def test_blocks_that_are_too_large(shell: Any) -> None:

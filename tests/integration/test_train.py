@@ -57,7 +57,9 @@ def test_one_configuration_is_tracked_with_all_that_decides_it(shell: Any) -> No
         "period": "0",
         "bands": "visible_nir_ndvi",
         "series": "raw",
+        "features": "flat",
         "model": "forest",
+        "training": "own",
         "validation": "kfold",
         "source": "files",
         "seed": "2023",
@@ -173,6 +175,40 @@ def test_every_outcome_is_in_the_run_folder_and_the_parent(shell: Any) -> None:
     artifacts = Path(parent.info.artifact_uri.removeprefix("file://"))
     assert (artifacts / "accuracy.png").read_bytes().startswith(b"\x89PNG")
     assert len(pd.read_csv(artifacts / "outcomes.csv")) == 4
+
+
+def test_a_nested_choice_is_one_run_a_country(shell: Any) -> None:
+    few = ["source.points=30", "model.n_estimators=2", "validation.folds=2", "n_jobs=1"]
+    words = ["validation=nested", "validation.inner=2", "validation.candidates.bands=[ndvi]"]
+    done = shell.run("-m", "country=iran,sudan", *few, *words)
+    assert done.returncode == 0, done.stderr
+    found = [
+        run for run in runs(shell.folder, "cropland-simulated") if "country" in run.data.params
+    ]
+    assert sorted(run.data.params["country"] for run in found) == ["iran", "sudan"]
+    for run in found:
+        assert run.data.params["span"] == "24,48"
+        assert run.data.params["bands"] == "ndvi"
+        assert run.data.params["validation"] == "nested"
+        artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
+        chosen = pd.read_csv(artifacts / "chosen.csv")
+        assert list(chosen["fold"]) == [0, 1]
+        spans = {f"{run.data.params['country']} {span}w +0m ndvi forest inner" for span in (24, 48)}
+        assert set(chosen["chosen"]) <= spans
+        assert len(pd.read_csv(artifacts / "predictions.csv")) == 30
+
+
+def test_a_nested_choice_leaves_out_windows_outside_the_archive(shell: Any) -> None:
+    # The configuration's own span is not looked at where spans are chosen from.
+    candidates = "validation.candidates.span=[24,300]"
+    words = ["validation=nested", "validation.inner=2", candidates, "span=200"]
+    done = shell.run(*shell.toy, *words, "validation.candidates.bands=[ndvi]")
+    assert done.returncode == 0, done.stderr
+    assert "candidates: 1 finished" in done.stdout
+    (child,) = children(shell.folder)
+    artifacts = Path(child.info.artifact_uri.removeprefix("file://"))
+    chosen = pd.read_csv(artifacts / "chosen.csv")
+    assert set(chosen["chosen"]) == {"toyland 24w +0m ndvi forest inner"}
 
 
 @contextmanager

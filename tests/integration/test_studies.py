@@ -1,0 +1,106 @@
+"""Every study by its one command, on a small simulated country and a narrowed sweep."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+SMALL = ("country=iran", "source.points=30", "validation.folds=2", "n_jobs=1")
+QUICK = "model.n_estimators=2"
+STUDIES = {
+    "past_only": (["span=24", "period=-4,0,4", QUICK], 3),
+    "pooled": ([QUICK], 2),
+    "transfer": (["bands=ndvi", QUICK], 2 * 2),
+    "models": (["span=12", "model=forest,knn_3,svm"], 3),
+    "features": (["span=12", "bands=ndvi,indices", "model=forest", QUICK], 3 * 2),
+    "ndvi_only": ([QUICK], 2),
+}
+
+
+def parents(folder: Path) -> list[Run]:
+    """The parent runs of a folder's store, the newest first."""
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("cropland-simulated")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id], "tags.study LIKE '%'")
+    return [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+
+
+def run_folder(done: subprocess.CompletedProcess[str], folder: Path) -> Path:
+    """The folder that a command names at its end."""
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("files: ")]
+    return folder / line.removeprefix("files: ")
+
+
+def check_concluded(shell: Any, done: subprocess.CompletedProcess[str], name: str) -> pd.DataFrame:
+    """Check what every study leaves, and give its table."""
+    assert done.returncode == 0, done.stderr
+    parent = parents(shell.folder)[0]
+    assert (parent.data.tags["study"], parent.info.status) == (name, "FINISHED")
+    note = parent.data.tags["mlflow.note.content"]
+    assert "imulated" in note and "| Iran" in note.replace("iran", "Iran")
+    artifacts = Path(parent.info.artifact_uri.removeprefix("file://"))
+    for folder in (artifacts, run_folder(done, shell.folder)):
+        assert (folder / "study.png").read_bytes().startswith(b"\x89PNG")
+        assert {"study.csv", "outcomes.csv"} <= {item.name for item in folder.iterdir()}
+    return pd.read_csv(artifacts / "study.csv")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_runs_by_its_one_command(shell: Any, name: str) -> None:
+    narrowed, count = STUDIES[name]
+    done = shell.run(*SMALL, f"study={name}", *narrowed)
+    table = check_concluded(shell, done, name)
+    assert not table.empty
+    # What the command line narrows is narrowed, not doubled.
+    assert f"candidates: {count} finished\n" in done.stdout
+    outcomes = pd.read_csv(run_folder(done, shell.folder) / "outcomes.csv")
+    assert set(outcomes["country"]) == {"iran"}
+    if name == "past_only":
+        assert set(outcomes["uses_future"]) == {False, True}
+    elif name == "models":
+        assert set(outcomes["span"]) == {12}
+        assert "window of iran" not in done.stderr
+    elif name == "ndvi_only":
+        # Without a study of time ranges, the country's file knows a window.
+        assert "window of iran: span=96 period=0, chosen in conf/country/iran.yaml" in done.stderr
+        assert set(outcomes["span"]) == {96}
+    elif name in ("pooled", "transfer"):
+        assert len(set(outcomes["training"])) == 2
+
+
+def test_the_window_that_time_range_chooses_is_used_by_later_studies(shell: Any) -> None:
+    first = shell.run(*SMALL, "study=time_range", QUICK, "span=4,12,500", "period=0,2")
+    table = check_concluded(shell, first, "time_range")
+    assert "candidates: 4 finished, 2 outside" in first.stdout
+    (chosen,) = table[table["chosen"]].to_dict("records")
+    kept = json.loads(parents(shell.folder)[0].data.tags["chosen.iran"])
+    assert (kept["span"], kept["period"]) == (chosen["span"], chosen["period"])
+
+    second = shell.run(*SMALL, "study=bands", QUICK)
+    check_concluded(shell, second, "bands")
+    window = f"window of iran: span={kept['span']} period={kept['period']}"
+    assert f"{window}, chosen by study=time_range" in second.stderr
+    outcomes = pd.read_csv(run_folder(second, shell.folder) / "outcomes.csv")
+    assert len(outcomes) == 8
+    assert set(outcomes["span"]) == {kept["span"]}
+    assert set(outcomes["period"]) == {kept["period"]}
+    # The time-range study has scored this band set at this window already.
+    assert outcomes.set_index("bands").loc["visible_nir", "status"] == "already there"
+
+
+def test_a_window_given_for_a_country_goes_before_what_is_chosen(shell: Any) -> None:
+    given = "+windows.iran={span:8,period:2020-04-30}"
+    done = shell.run(*SMALL, "study=ndvi_only", QUICK, given)
+    check_concluded(shell, done, "ndvi_only")
+    outcomes = pd.read_csv(run_folder(done, shell.folder) / "outcomes.csv")
+    assert set(outcomes["span"]) == {8}
+    assert set(outcomes["window_end"]) == {"2020-04-30"}
+    assert "window of iran" not in done.stderr
