@@ -63,7 +63,10 @@ def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
     """Say that a configuration has no such key, and which is nearest."""
-    return f"unknown key {key!r}; {nearest(key, known)}"
+    names = list(known)
+    if not names:  # as in windows: {}, to which a command line adds
+        return f"{key} is not there yet; add it with a plus, as in +{key}=…"
+    return f"unknown key {key!r}; {nearest(key, names)}"
 
 
 def no_value(key: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cropland import diagnosis, features, series
+from cropland import diagnosis, features, importance, series
 from cropland.bands import BandSet
 from cropland.figures import diagnosis as drawn
 from cropland.figures.points import points_map
@@ -46,7 +46,7 @@ def portrait(
     candidate = material.candidate
     title, seed = candidate.name, candidate.configuration.seed
     labelled = features.labelled(material.samples().matrix)
-    importance = diagnosis.importance(
+    measured = importance.measure(
         material.classifier(),
         labelled,
         validation,
@@ -59,12 +59,14 @@ def portrait(
     )
     counts = diagnosis.confusion(scores.out_of_fold)
     points = points_map(
-        points_table(material, scores, fitted), title=title, box=candidate.country.box
+        points_table(material, scores, fitted),
+        title=f"{title}, simulated landscape" if simulated else title,
+        box=candidate.country.box,
     )
     files: dict[str, str | bytes] = {
         "confusion_matrix.png": drawn.confusion_figure(counts, title=title, simulated=simulated),
-        "importance.png": drawn.importance_figure(importance, title=title, simulated=simulated),
-        "importance.csv": importance.to_dataframe().to_csv(),
+        "importance.png": drawn.importance_figure(measured, title=title, simulated=simulated),
+        "importance.csv": measured.to_dataframe().to_csv(),
         "learning_curve.png": drawn.learning_curve_figure(curve, title=title, simulated=simulated),
         "learning_curve.csv": curve.to_csv(index=False),
         "points.html": points,

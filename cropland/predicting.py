@@ -7,6 +7,7 @@ a CSV of ``ID,Target`` in the order of the points, tracked with the versions and
 from __future__ import annotations
 
 import os
+import shlex
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,8 +211,10 @@ def _remedy(command: Predict, country: Country) -> str:
     """Say what makes a version with the alias that is missing."""
     if command.alias != registry.CHAMPION:
         return f"alias={registry.CHAMPION} is the one in use"
-    words = f"source={command.source.name} paths.data={command.paths.data} country={country.name}"
-    return f"make one: python scripts/promote.py {words}"
+    words = ["python", "scripts/promote.py", f"source={command.source.name}"]
+    if command.source.name != "simulated":
+        words.append(f"paths.data={command.paths.data}")
+    return f"make one: {shlex.join([*words, f'country={country.name}'])}"
 
 
 def _check_output(path: Path) -> None:

@@ -63,7 +63,7 @@ def _show(done: Sequence[Promoted], command: Promote) -> None:
     if not done:
         return
     # Piped output has no width of its own; the table needs about this much.
-    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
     screen.print(_table(done))
     for each in done:
         screen.print(f"{each.name}: {each.decision}", soft_wrap=True)
@@ -72,7 +72,9 @@ def _show(done: Sequence[Promoted], command: Promote) -> None:
     if command.source.name == "simulated":
         screen.print("source=simulated: a made-up landscape, these models speak of no real country")
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
-    words = [f"source={command.source.name}", f"paths.data={command.paths.data}"]
+    words = [f"source={command.source.name}"]
+    if command.source.name != "simulated":
+        words.append(f"paths.data={command.paths.data}")
     words.append(f"country={done[0].country if len(done) == 1 else 'all'}")
     screen.print(f"next: python scripts/predict.py {shlex.join(words)}", soft_wrap=True)
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import pandas as pd
-from mlflow.exceptions import MlflowException
 
 from cropland import (
     competition,
@@ -140,6 +139,8 @@ def _promoted(
     is_champion: bool = True,
 ) -> Promoted:
     """Say how it ended, with what the champion's promotion has kept of its score in blocks."""
+    from mlflow.exceptions import MlflowException
+
     in_blocks: float | str = "not promoted"
     if is_champion:
         try:
@@ -175,6 +176,8 @@ def _against(
     champion: ModelVersion, winner: Finalist, command: Promote, store: Store
 ) -> Comparison | str:
     """Score the champion on the data that are here and compare the winner with it; or say why not."""
+    from mlflow.exceptions import MlflowException
+
     try:
         run = store.client.get_run(str(champion.run_id))
         text = competition.kept(run, "config.yaml", store)

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from cropland import diagnosis, validation
+from cropland import diagnosis, importance, validation
 from cropland.config import Validation
 from cropland.errors import ConfigError, DataError
 
@@ -51,13 +51,13 @@ def planted(signal: float = 2.5) -> xr.DataArray:
     return matrix(columns)
 
 
-def importance(features: xr.DataArray, classifier: Any = FOREST, **changes: Any) -> xr.Dataset:
+def measured(features: xr.DataArray, classifier: Any = FOREST, **changes: Any) -> xr.Dataset:
     given = {"validation": KFOLD, "reference_end": END, "seed": 5} | changes
-    return diagnosis.importance(classifier, features, **given)
+    return importance.measure(classifier, features, **given)
 
 
 def test_a_planted_band_and_month_matters_most_and_noise_hardly() -> None:
-    found = importance(planted())
+    found = measured(planted())
     cells = found["importance"].stack(group=("band", "when"))
     assert cells["group"][int(cells.argmax("group"))].item() == ("B8", "2019-11")
     assert cells.max() > 0.3
@@ -69,7 +69,7 @@ def test_a_planted_band_and_month_matters_most_and_noise_hardly() -> None:
 
 def test_what_a_model_does_not_look_at_costs_nothing() -> None:
     stump = DecisionTreeClassifier(max_depth=1, random_state=1)
-    found = importance(planted(signal=50).drop_sel(feature="B8_d-215"), stump)
+    found = measured(planted(signal=50).drop_sel(feature="B8_d-215"), stump)
     assert found["importance"].sel(band="B8", when="2019-11") > 0.4
     others = found["importance"].drop_sel(when="2019-11")
     assert (others == 0).all() and (found["importance_se"].drop_sel(when="2019-11") == 0).all()
@@ -78,7 +78,7 @@ def test_what_a_model_does_not_look_at_costs_nothing() -> None:
 
 def test_bands_that_stand_in_for_each_other_matter_only_together() -> None:
     same = 2.0 * TARGET - 1
-    found = importance(matrix({f"{name}_d-10": same for name in "ABC"}), LogisticRegression())
+    found = measured(matrix({f"{name}_d-10": same for name in "ABC"}), LogisticRegression())
     # Two of three outvote the one that is permuted; with all three gone half of the points are wrong.
     assert (found["importance"] == 0).all()
     assert found["importance_when"].item() == pytest.approx(0.5, abs=0.06)
@@ -90,7 +90,7 @@ def test_bands_that_stand_in_for_each_other_matter_only_together() -> None:
 def test_features_are_grouped_by_calendar_month_statistic_and_static() -> None:
     names = ["B4_d+1", "B4_d-31", "SCL_4_d-10", "SCL_4_max", "B4_max", "B4_day_of_max", "Lon"]
     random = np.random.default_rng(1)
-    found = importance(matrix({name: random.normal(size=COUNT) for name in names}))
+    found = measured(matrix({name: random.normal(size=COUNT) for name in names}))
     assert found["band"].values.tolist() == ["B4", "SCL_4", "Lon"]
     expected = ["2020-05", "2020-06", "2020-07", "max", "day_of_max", "static"]
     assert found["when"].values.tolist() == expected
@@ -106,21 +106,21 @@ def test_importance_is_the_same_however_many_threads_and_chunks(
 ) -> None:
     forest = RandomForestClassifier(3, random_state=1)
     given = {"classifier": forest, "validation": chosen, "repeats": 2}
-    one, two = (importance(planted(), n_jobs=jobs, **given) for jobs in (1, 2))
-    monkeypatch.setattr(diagnosis, "_CHUNK_BYTES", 1)
-    assert one.identical(two) and one.identical(importance(planted(), **given))
-    assert not one.equals(importance(planted(), seed=6, **given))
+    one, two = (measured(planted(), n_jobs=jobs, **given) for jobs in (1, 2))
+    monkeypatch.setattr(importance, "_CHUNK_BYTES", 1)
+    assert one.identical(two) and one.identical(measured(planted(), **given))
+    assert not one.equals(measured(planted(), seed=6, **given))
     scores = validation.cross_validate(forest, planted(), chosen, seed=5)
     assert one.attrs["accuracy"] == pytest.approx(scores.accuracy)
 
 
 def test_impurity_is_summed_by_the_same_groups_where_a_model_has_it() -> None:
-    found = importance(planted(), make_pipeline(StandardScaler(), FOREST), repeats=1)
+    found = measured(planted(), make_pipeline(StandardScaler(), FOREST), repeats=1)
     assert found["impurity_band"].sum() == pytest.approx(1)
     np.testing.assert_allclose(found["impurity"].sum("when"), found["impurity_band"])
     np.testing.assert_allclose(found["impurity"].sum("band"), found["impurity_when"])
     assert found["impurity_when"].idxmax() == "2019-11"
-    assert "impurity" not in importance(planted(), KNeighborsClassifier(), repeats=1)
+    assert "impurity" not in measured(planted(), KNeighborsClassifier(), repeats=1)
 
 
 @pytest.mark.parametrize("chosen", [KFOLD, Validation("blocks", 4, block_km=10.0)])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cropland.errors import CroplandError, nearest
+from cropland.errors import CroplandError, nearest, unknown_key
 
 
 def test_a_message_is_one_line() -> None:
@@ -20,3 +20,8 @@ def test_a_message_is_one_line() -> None:
 )
 def test_the_nearest_names_are_said(name: str, known: list[str], said: str) -> None:
     assert nearest(name, known).startswith(said)
+
+
+def test_an_unknown_key_is_answered_with_its_neighbours_or_how_to_add_one() -> None:
+    assert unknown_key("spam", ["span"]) == "unknown key 'spam'; did you mean 'span'?"
+    assert unknown_key("windows.iran", []).endswith("add it with a plus, as in +windows.iran=…")

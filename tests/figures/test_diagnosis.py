@@ -15,7 +15,7 @@ from matplotlib import image
 from matplotlib.figure import Figure
 from sklearn.tree import DecisionTreeClassifier
 
-from cropland import diagnosis
+from cropland import diagnosis, importance
 from cropland.config import Validation
 from cropland.countries import Box
 from cropland.figures import diagnosis as figures
@@ -27,7 +27,7 @@ CURVE = pd.DataFrame(
 )
 
 
-def importance(names: list[str]) -> xr.Dataset:
+def measured(names: list[str]) -> xr.Dataset:
     target = (np.arange(40) % 2).astype(np.int8)
     values = np.random.default_rng(1).normal(size=(40, len(names))).astype(np.float32)
     values[:, 0] += 3 * target
@@ -36,7 +36,7 @@ def importance(names: list[str]) -> xr.Dataset:
         dims=("sample", "feature"),
         coords={"Target": ("sample", target), "feature": names},
     )
-    return diagnosis.importance(
+    return importance.measure(
         DecisionTreeClassifier(random_state=1),
         features,
         Validation("kfold", 2),
@@ -96,7 +96,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     ids=["one band and date", "a year", "statistics only", "static only"],
 )
 def test_importance_is_drawn_of_any_features(names: list[str]) -> None:
-    found = importance(names)
+    found = measured(names)
     assert is_drawn(figures.importance_figure(found, title="Toyland", simulated=False))
 
 
@@ -131,7 +131,7 @@ def test_titles_say_what_is_simulated(
 
 def test_every_figure_says_that_it_is_simulated(drawn: list[Figure]) -> None:
     chosen = {"title": "Toyland", "simulated": True}
-    figures.importance_figure(importance(["B4_d-20"]), **chosen)
+    figures.importance_figure(measured(["B4_d-20"]), **chosen)
     figures.confusion_figure(confusion([[1, 2], [3, 4]]), **chosen)
     figures.profile_figure(profiles("B4", ["2020-01-01"]), "B4", **chosen)
     expected = "Toyland\nsimulated landscape"
@@ -160,7 +160,7 @@ def test_a_confusion_matrix_shows_counts_and_shares_of_the_row(drawn: list[Figur
 
 def test_names_of_two_years_of_months_and_statistics_do_not_overlap(drawn: list[Figure]) -> None:
     names = [f"B4_d{day}" for day in range(-690, 0, 30)] + ["B4_median", "B4_amplitude", "Lon"]
-    figures.importance_figure(importance(names), title="Toyland", simulated=False)
+    figures.importance_figure(measured(names), title="Toyland", simulated=False)
     labels = drawn[0].axes[0].get_xticklabels()
     assert [label.get_text() for label in labels[:3]] == ["Aug\n2018", "Sep", "Oct"]
     boxes = [label.get_window_extent() for label in labels]

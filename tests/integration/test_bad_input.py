@@ -53,6 +53,7 @@ CONFIGURATION = [
     (["validation=nested", "validation.candidates.bands=[ndvi,nvdi]"], "unknown bands 'nvdi'; did"),
     (["validation=nested", "training=pooled"], "nested validation .* leave out training=pooled"),
     (["+windows.irna={span:9,period:0}"], "windows: unknown country 'irna'; did you mean 'iran'"),
+    (["windows.iran={span:9,period:0}"], "not there yet; .* plus, as in .windows.iran=…"),
     (["+windows.iran={spam:9,period:0}"], "unknown key 'windows.iran.spam'; did you mean"),
 ]
 

@@ -18,7 +18,7 @@ STUDIES = {
     "past_only": (["span=24", "period=-4,0,4", QUICK], 3),
     "pooled": ([QUICK], 2),
     "transfer": (["bands=ndvi", QUICK], 2 * 2),
-    "models": (["span=12", "model=forest,knn_3,svm"], 3),
+    "models": (["+windows.iran={span:8,period:2020-04-30}", "model=forest,knn_3,svm"], 3),
     "features": (["span=12", "bands=ndvi,indices", "model=forest", QUICK], 3 * 2),
     "ndvi_only": ([QUICK], 2),
 }
@@ -66,7 +66,9 @@ def test_a_study_runs_by_its_one_command(shell: Any, name: str) -> None:
     if name == "past_only":
         assert set(outcomes["uses_future"]) == {False, True}
     elif name == "models":
-        assert set(outcomes["span"]) == {12}
+        # A window that is given goes before what was chosen.
+        assert set(outcomes["span"]) == {8}
+        assert set(outcomes["window_end"]) == {"2020-04-30"}
         assert "window of iran" not in done.stderr
     elif name == "ndvi_only":
         # Without a study of time ranges, the country's file knows a window.
@@ -94,13 +96,3 @@ def test_the_window_that_time_range_chooses_is_used_by_later_studies(shell: Any)
     assert set(outcomes["period"]) == {kept["period"]}
     # The time-range study has scored this band set at this window already.
     assert outcomes.set_index("bands").loc["visible_nir", "status"] == "already there"
-
-
-def test_a_window_given_for_a_country_goes_before_what_is_chosen(shell: Any) -> None:
-    given = "+windows.iran={span:8,period:2020-04-30}"
-    done = shell.run(*SMALL, "study=ndvi_only", QUICK, given)
-    check_concluded(shell, done, "ndvi_only")
-    outcomes = pd.read_csv(run_folder(done, shell.folder) / "outcomes.csv")
-    assert set(outcomes["span"]) == {8}
-    assert set(outcomes["window_end"]) == {"2020-04-30"}
-    assert "window of iran" not in done.stderr

@@ -233,7 +233,7 @@ def started(shell: Any, *overrides: str) -> Iterator[subprocess.Popen[str]]:
 
 def wait_for(shell: Any, count: int) -> None:
     """Wait until so many candidates are in the ledger."""
-    for _ in range(600):
+    for _ in range(1200):  # a minute: a busy machine starts workers slowly
         ledgers = list(shell.folder.glob("mlruns/runs/*/outcomes.jsonl"))
         if ledgers and len(ledgers[0].read_text().splitlines()) >= count:
             return
