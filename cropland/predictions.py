@@ -27,7 +27,12 @@ def as_csv(out_of_fold: xr.Dataset) -> str:
 
 def right(text: str) -> pd.Series[float]:
     """Read from such a CSV in what share of the repeats each point was right; the index is its ID."""
-    table = pd.read_csv(io.StringIO(text), usecols=["ID", "Target", "label"], dtype={"ID": str})
+    table = pd.read_csv(
+        io.StringIO(text),
+        usecols=["ID", "Target", "label"],
+        dtype={"ID": str},
+        keep_default_na=False,
+    )
     return (table["label"] == table["Target"]).groupby(table["ID"]).mean().astype(float)
 
 

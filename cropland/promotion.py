@@ -23,6 +23,7 @@ from cropland import (
     selection,
     signals,
     sources,
+    standings,
 )
 from cropland.card import Facts, card
 from cropland.config import Validation
@@ -180,7 +181,7 @@ def _against(
 
     try:
         run = store.client.get_run(str(champion.run_id))
-        text = competition.kept(run, "config.yaml", store)
+        text = standings.kept(run, "config.yaml", store)
         material = competition.rebuilt(text, command, winner.material.candidate.country)
         labelled = features.labelled(material.samples().matrix)
         theirs = predictions.right_of(material.scores(labelled).out_of_fold)

@@ -1,0 +1,193 @@
+"""The field of a competition: which candidates may be compared, and how they stand on the same points."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from cropland import candidate as candidates
+from cropland import predictions
+from cropland.errors import DataError
+from cropland.selection import standard_error
+from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from mlflow.entities import Run
+    from numpy.typing import NDArray
+
+    from cropland.archive import Archive
+    from cropland.commands import Promote
+    from cropland.countries import Country
+    from cropland.tracking import Store
+
+MISSING_ALLOWED = 0.02
+"""Share of the points that a candidate may lack and still be compared with those that have them."""
+_AT_ONCE = 16
+_PARAMS = ("span", "window_end", "bands", "series", "features", "model", "training")
+_FOLDS = ("folds", "repeats", "block_km")
+
+
+def comparable(
+    command: Promote, country: Country, archive: Archive, store: Store
+) -> dict[str, Run]:
+    """Find the newest finished run of each candidate that may be compared, by its id.
+
+    Raises
+    ------
+    DataError
+        There is none; the message says what there is in its place.
+    """
+    mark = candidates.comparison(archive, country, command.validation, command.seed)
+    newest: dict[str, Run] = {}
+    for run in store.search(f"tags.{COMPARISON} = '{mark}' and attributes.status = 'FINISHED'"):
+        newest.setdefault(run.data.tags[IDENTITY], run)
+    if not newest:
+        raise DataError(_none(command, country, archive, store))
+    return {run.info.run_id: run for run in newest.values()}
+
+
+def _none(command: Promote, country: Country, archive: Archive, store: Store) -> str:
+    """Say that there is no candidate, and what there is in its place."""
+    asked = asdict(command.validation) | {"seed": command.seed}
+    words = _folds({key if key == "seed" else f"validation.{key}": asked[key] for key in asked})
+    words = f"validation={command.validation.name} {words}"
+    condition = f"params.country = '{country.name}' and attributes.status = 'FINISHED'"
+    there = [run for run in store.search(condition) if COMPARISON in run.data.tags]
+    here = [run for run in there if run.data.tags.get(ARCHIVE) == archive.fingerprint]
+    others = {
+        f"validation={run.data.params['validation']} {_folds(run.data.params)}" for run in here
+    }
+    train = "run scripts/train.py with the same words"
+    if words in others:
+        found = f"those that are there were scored by another version of the code; {train} again"
+    elif others:
+        found = f"there are some by {' or by '.join(sorted(others))}; give promote.py these words"
+    elif there:
+        found = f"there are {len(there)} on other observations; {train}, or mend source and paths"
+    else:
+        found = f"there are none at all; {train}"
+    return f"no finished candidate of {country.name} by {words} on this archive: {found}"
+
+
+def _folds(params: Mapping[str, object]) -> str:
+    """Write what decides the folds of a candidate as words for the command line."""
+    values = {f"validation.{name}": params.get(f"validation.{name}") for name in _FOLDS}
+    values |= {"seed": params.get("seed")}
+    return " ".join(
+        f"{key}={value}"
+        for key, value in values.items()
+        if value is not None and (key, str(value)) != ("validation.repeats", "1")
+    )
+
+
+def tabulated(runs: dict[str, Run], command: Promote) -> pd.DataFrame:
+    """Tabulate candidates, best first, with the reason where one may not win; the index is the run id."""
+    rows = [
+        {
+            "run_id": run.info.run_id,
+            "name": run.info.run_name,
+            **{name: run.data.params[name] for name in _PARAMS},
+            **{name: run.data.metrics[name] for name in ("accuracy", "accuracy_se")},
+            "n_features": int(run.data.params["n_features"]),
+            "n_samples": int(run.data.params["n_samples"]),
+            "uses_future": run.data.tags["uses_future"] == "true",
+        }
+        for run in runs.values()
+    ]
+    table = pd.DataFrame(rows).astype({"span": int}).set_index("run_id")
+    table["verdict"] = _barred(table, command)
+    table["eligible"] = table["verdict"] == ""
+    return _best_first(table)
+
+
+def _best_first(table: pd.DataFrame) -> pd.DataFrame:
+    return table.sort_values(
+        ["accuracy", "n_features", "span", "name"], ascending=[False, True, True, True]
+    )
+
+
+def _barred(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
+    """Say of each candidate why it may not win, or nothing where it may."""
+    verdict = pd.Series("", index=table.index)
+    if command.promotion.future == "forbid":
+        verdict[table["uses_future"]] = (
+            "has a window that ends after the reference season (future=forbid)"
+        )
+    verdict[table["training"] == "others"] = (
+        "learns from other countries only: a test, no model of this one"
+    )
+    # Only those that may win say how many points there are: the future may know more of them.
+    count = table["n_samples"].where(verdict == "")
+    few = count < (1 - MISSING_ALLOWED) * count.max()
+    scored = "was scored on " + table["n_samples"].astype(str)
+    return verdict.where(~few, scored + f" of {count.max():.0f} points only")
+
+
+def out_of_fold(table: pd.DataFrame, runs: Mapping[str, Run], store: Store) -> pd.DataFrame:
+    """Read where each candidate that may win was right, shape (point, candidate); bar what has lost it."""
+
+    def read(run_id: str) -> pd.Series[float] | str:
+        try:
+            return predictions.right(kept(runs[run_id], predictions.FILE, store))
+        except DataError as error:
+            return str(error)
+
+    allowed = list(table.index[table["eligible"]])
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = dict(zip(allowed, pool.map(read, allowed), strict=True))
+    for run_id, lost in found.items():
+        if isinstance(lost, str):
+            table.loc[run_id, ["verdict", "eligible"]] = lost, False
+    there = {run_id: right for run_id, right in found.items() if not isinstance(right, str)}
+    return pd.concat(there, axis=1, join="inner") if there else pd.DataFrame()
+
+
+def on_common_points(
+    table: pd.DataFrame, right: pd.DataFrame, units: NDArray[np.int64] | None
+) -> pd.DataFrame:
+    """Score those that may win on the points that all of them have: a hard one that is missing is no merit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `tabulated` gives it; ``accuracy`` and ``accuracy_se`` are replaced, what a run had by itself is
+        kept as ``accuracy_of_run``.
+    right : DataFrame, shape (point, candidate)
+        As `out_of_fold` gives it.
+    units : ndarray of int, shape (point,), optional
+        The spatial block of each point, where whole ones were left out.
+    """
+    table = table.assign(accuracy_of_run=table["accuracy"])
+    for run_id, column in right.items():
+        values = column.to_numpy()
+        table.loc[run_id, "accuracy"] = values.mean()
+        table.loc[run_id, "accuracy_se"] = standard_error(values, units)
+    return _best_first(table)
+
+
+def kept(run: Run, name: str, store: Store) -> str:
+    """Read what a run has kept of itself.
+
+    Raises
+    ------
+    DataError
+        It is not there any more.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    uri = str(run.info.artifact_uri)
+    try:
+        if uri.startswith("file:"):  # MLflow's own way copies each file first
+            folder = local_file_uri_to_path(uri)  # type: ignore[no-untyped-call]
+            return Path(folder, name).read_text(encoding="utf-8")
+        return store.read(run, name)
+    except (OSError, MlflowException) as error:
+        raise DataError(f"run {run.info.run_name!r} has lost its {name}") from error
