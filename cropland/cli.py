@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from cropland import signals
 from cropland.composition import in_words
 from cropland.errors import CroplandError
+from cropland.quiet import quieten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ def launch(main: Callable[[], Any]) -> None:
     # Hydra words errors in many lines and prints them itself, unless it is asked for all of them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signals.listen()
+    quieten()
     gc.disable()  # it costs start-up 15 % and finds nothing; a sweep that begins enables it
     try:
         _heeding(main)

@@ -25,6 +25,7 @@ from omegaconf import DictConfig, open_dict
 from cropland import composition, signals
 from cropland.bands import BandSet
 from cropland.errors import ConfigError, answering
+from cropland.quiet import quieten
 from cropland.session import Session
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def run_job(job: Job, run_folder: str) -> None:
 
     if not _sessions:
         _leave_with_parent()
+    quieten()
     ledger = Ledger(Path(run_folder))
     store = _store(job)
     for each in candidate.of_job(job):
