@@ -118,7 +118,7 @@ def _check(job: Job) -> int:
     if not any(country.name in job.windows for country in job.countries):
         raise ConfigError(
             f"study=submission has windows of {', '.join(job.windows)} only; choose among these, or add "
-            f"windows.COUNTRY={{span:96,period:DATE}}"
+            f"+windows.COUNTRY={{span:96,period:DATE}}"
         )
     return int(parameters["n_estimators"])
 

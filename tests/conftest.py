@@ -142,7 +142,7 @@ class Shell:
     folder: Path
     exports: Path
 
-    def words(self, *overrides: str) -> list[str]:
+    def words(self, *overrides: str, script: str = "train") -> list[str]:
         """Give the command for some overrides."""
         conf = self.folder / "conf" / "country"
         conf.mkdir(parents=True, exist_ok=True)
@@ -151,11 +151,11 @@ class Shell:
             "box: {south: 10.0, north: 10.4, west: 20.0, east: 20.4}\n"
             "reference: {start: 2020-01-01, end: 2020-12-31}\n"
         )
-        script = str(ROOT / "scripts" / "train.py")
+        path = str(ROOT / "scripts" / f"{script}.py")
         # argparse, which Hydra reads with, wants its options before the overrides.
         options = [word for word in overrides if word == "-m"]
         words = [word for word in overrides if word != "-m"]
-        return [sys.executable, script, "--config-dir", str(conf.parent), *options, *words]
+        return [sys.executable, path, "--config-dir", str(conf.parent), *options, *words]
 
     @property
     def toy(self) -> list[str]:
@@ -169,10 +169,12 @@ class Shell:
             "n_jobs=1",
         ]
 
-    def run(self, *overrides: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run ``scripts/train.py`` to its end."""
+    def run(
+        self, *overrides: str, script: str = "train", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``scripts/train.py``, or another script, to its end."""
         return subprocess.run(
-            self.words(*overrides),
+            self.words(*overrides, script=script),
             cwd=self.folder,
             env=self.environment(**variables),
             capture_output=True,
