@@ -87,6 +87,8 @@ def command(schema: type[Any], composed: Mapping[str, Any]) -> Any:
     values = {key: value for key, value in composed.items() if key in own or key not in elsewhere}
     if "model" in own:
         values["model"] = _model(values.get("model", {}))
+    if isinstance(values.get("validation"), dict):
+        values["validation"] = _validation(values["validation"])
     source = dict(values.get("source", {})).get("name")
     kinds = {get_args(get_type_hints(kind)["name"])[0]: kind for kind in get_args(Source)}
     require(source in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")
@@ -101,3 +103,11 @@ def _model(values: Mapping[str, Any]) -> dict[str, Any]:
         **{name: values[key] for key, name in own.items() if key in values},
         "parameters": {key: value for key, value in values.items() if key not in own},
     }
+
+
+def _validation(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what a nested validation does not vary."""
+    varied = values.get("candidates")
+    if not isinstance(varied, dict):
+        return dict(values)
+    return {**values, "candidates": {key: v for key, v in varied.items() if v is not None}}

@@ -212,13 +212,9 @@ def _made(
     material, candidate = winner.material, winner.material.candidate
     country = candidate.country.name
     say(f"{country}: refitting {candidate.name} on every labelled point")
-    tags = {
-        "kind": PROMOTION,
-        "candidate": winner.run.info.run_id,
-        ARCHIVE: material.archive.fingerprint,
-        **code_tags(),
-    }
-    with store.candidate(f"promote {country}", tags, None) as record:
+    tags = {"candidate": winner.run.info.run_id, ARCHIVE: material.archive.fingerprint}
+    of_run = {"kind": PROMOTION, **tags, **code_tags()}
+    with store.candidate(f"promote {country}", of_run, None) as record:
         fitted, n_labels = fit(material, _facts(result))
         in_blocks = _in_blocks(material, command)
         facts = Facts(name, fitted, result, in_blocks, n_labels, against)

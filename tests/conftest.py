@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from mlflow import MlflowClient
 
 from cropland import archive
 from cropland.countries import Box, Country, Reference
@@ -190,11 +192,20 @@ class Shell:
         return clean | {"COLUMNS": "200"} | variables
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs: to make one costs each command a second and a half."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def shell(tmp_path: Path, exports: Path) -> Shell:
+def shell(tmp_path: Path, exports: Path, empty_store: Path) -> Shell:
     """A folder to give commands in."""
     folder = tmp_path / "work"
-    folder.mkdir()
+    (folder / "mlruns").mkdir(parents=True)
+    shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
     return Shell(folder, exports)
 
 

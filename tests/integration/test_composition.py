@@ -173,14 +173,16 @@ def test_a_country_without_another_to_learn_from_is_said(tmp_path: Path, trainin
 
 
 def test_a_nested_validation_chooses_from_every_combination() -> None:
-    few = "+validation.candidates={span:[4,8],bands:[ndvi,scl],model:[knn]}"
-    words = ["validation.folds=3", "validation.inner=2", "~validation.candidates", few]
+    few = "validation.candidates={span:[4,8],bands:[ndvi,scl],model:[knn]}"
+    words = ["validation.folds=3", "validation.inner=2", few]
     chosen = job("validation=nested", *words)
     found = [(each.span, each.bands.name, each.model.name) for each in chosen.alternatives]
     assert found == [(4, "ndvi", "knn"), (4, "scl", "knn"), (8, "ndvi", "knn"), (8, "scl", "knn")]
     inner = {(each.validation.folds, each.validation.candidates) for each in chosen.alternatives}
     assert inner == {(2, None)}
     assert len(job("validation=nested").alternatives) == 4
+    as_configured = job("validation=nested", "validation.candidates.bands=null", "bands=scl")
+    assert {each.bands.name for each in as_configured.alternatives} == {"scl"}
     assert job().alternatives == ()
 
 

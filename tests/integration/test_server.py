@@ -55,6 +55,7 @@ def wait_for(address: str, log: Path) -> None:
 
 
 def test_a_sweep_is_tracked_on_a_server_with_its_artifacts(shell: Any, server: str) -> None:
+    (shell.folder / "mlruns" / "mlflow.db").unlink()
     sweep = ("-m", "span=12,24", "bands=ndvi", "tracking=server", f"tracking.uri={server}")
     done = shell.run(*shell.toy, *sweep)
     assert done.returncode == 0, done.stderr
