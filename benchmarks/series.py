@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import yaml
+from omegaconf import OmegaConf
 
 from cropland import config, countries, series, sources
 from cropland.bands import BandSet
@@ -32,7 +33,7 @@ RUNS = 7
 
 def opened(folder: str) -> tuple[countries.Country, Archive]:
     """Open the simulated archive of Iran."""
-    values = yaml.load((ROOT / "conf/country/iran.yaml").read_text(), yaml.BaseLoader)
+    values = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/country/iran.yaml"))
     country = countries.country(values)
     simulated = config.Simulated(
         **yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text())

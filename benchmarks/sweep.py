@@ -40,11 +40,11 @@ def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
 
 def main() -> None:
     """Run the sweep and print its stages."""
-    from cropland import experiment, sweep, tracking, validation
+    from cropland import material, sweep, tracking
 
     seconds: dict[str, float] = defaultdict(float)
-    timed(validation, "cross_validate", "validation", seconds)
-    timed(experiment, "samples", "series and features", seconds)
+    timed(material, "cross_validate", "validation", seconds)
+    timed(material.Material, "samples", "series and features", seconds)
     timed(tracking.Store, "finished", "tracking: look-up", seconds)
     timed(tracking.Store, "start", "tracking: create run", seconds)
     timed(tracking.Store, "_write", "tracking: write", seconds)

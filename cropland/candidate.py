@@ -27,6 +27,7 @@ from cropland import (
 from cropland import window as windows
 from cropland.bands import BandSet
 from cropland.config import Configuration
+from cropland.errors import WindowError
 from cropland.recipe import Recipe, classes_of
 from cropland.schema import filled
 from cropland.window import Window
@@ -175,6 +176,25 @@ class Candidate:
         """The key that its outcome will have."""
         return self.outcome("outside").key
 
+    def within(self, archive: Archive) -> Candidate:
+        """Leave out the alternatives whose window is outside an archive.
+
+        Raises
+        ------
+        WindowError
+            Its window, or that of every alternative, is outside.
+        """
+        outside, inside = [], []
+        for choice in self.choices:
+            try:
+                choice.window.check_inside(archive)
+                inside.append(choice.configuration)
+            except WindowError as error:
+                outside.append(error)
+        if not inside:
+            raise outside[0]
+        return replace(self, alternatives=tuple(inside)) if self.alternatives else self
+
     def recipe(self, archive: Archive) -> Recipe:
         """Give all that makes its features of observations."""
         chosen, end = self.configuration, self.country.reference.last
@@ -192,11 +212,11 @@ class Candidate:
         """Hash all that decides its scores: settings, data, the code of the feature path, versions."""
         return archives.fingerprint(
             _deciding(self.configuration),
-            replace(self.country, chosen=None),
+            self.country.land,
             archive.fingerprint,
             _code(),
             *(_deciding(alternative) for alternative in self.alternatives),
-            *(replace(each, chosen=None) for each in self.teachers),
+            *(each.land for each in self.teachers),
             *(other.fingerprint for other in teachers),
         )
 
@@ -214,14 +234,15 @@ class Candidate:
             **groups,
             "training": chosen.training,
             "seed": chosen.seed,
-            "window_start": self.window.first,
-            "window_end": self.window.last,
             **dict(_flat(chosen.model.parameters, "model.")),
             **dict(_flat(_own(asdict(chosen.validation)), "validation.")),
         }
+        if not self.alternatives:
+            return params | {"window_start": self.window.first, "window_end": self.window.last}
         # What is chosen anew in each fold has no one value.
-        listed = {str(key): values for key, values in (chosen.validation.candidates or {}).items()}
-        return params | {key: ",".join(map(str, values)) for key, values in listed.items()}
+        listed = (chosen.validation.candidates or {}).items()
+        varied = {str(key): ",".join(map(str, values)) for key, values in listed}
+        return params | varied | {"n_alternatives": len(self.alternatives)}
 
     def as_yaml(self) -> str:
         """Write the resolved configuration with its country, for the run's artifacts."""
@@ -236,14 +257,14 @@ class Candidate:
 
     def outcome(self, status: Status, **found: Any) -> Outcome:
         """Say what became of it; what is chosen anew in each fold has no value of its own."""
-        chosen, nested = self.configuration, len(self.alternatives)
+        chosen, nested = self.configuration, bool(self.alternatives)
         varied = chosen.validation.candidates or {}
         names: dict[str, Any] = {
             group: "–" if group in varied else getattr(chosen, group).name
             for group in ("bands", "series", "features", "model", "validation")
         }
         if nested:
-            names["bands"] = f"choice of {nested}"
+            names["bands"] = "nested choice"
         return Outcome(
             country=self.country.name,
             span=0 if nested else chosen.span,
@@ -308,8 +329,7 @@ def of_job(job: Job) -> list[Candidate]:
 
 def comparison(archive: Archive, country: Country, validation: Validation, seed: int) -> str:
     """Hash what must be equal for scores to be compared: data, folds, and the code that made them."""
-    land = replace(country, chosen=None)
-    return archives.fingerprint(archive.fingerprint, land, validation, seed, _code())
+    return archives.fingerprint(archive.fingerprint, country.land, validation, seed, _code())
 
 
 def _deciding(configuration: Configuration) -> dict[str, Any]:
@@ -323,6 +343,7 @@ def _deciding(configuration: Configuration) -> dict[str, Any]:
 def _code() -> str:
     """Hash the code of the feature path and the versions of what it computes with."""
     code = [Path(module.__file__) for module in _FEATURE_PATH if module.__file__]
+    code.append(Path(__file__).with_name("material.py"))  # which stands above this file
     return archives.fingerprint(*((name, version(name)) for name in _NUMERICS), *code)
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, get_type_hints
 
-from cropland import chosen, predictions, report, studies, tracking
+import pandas as pd
+from rich.markup import escape
+
+from cropland import chosen, predictions, report, standings, studies, tracking
 from cropland.commands import Promote
 from cropland.countries import Choice
-from cropland.errors import ConfigError, CroplandError
+from cropland.errors import ConfigError, CroplandError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from rich.console import Console
 
     from cropland.candidate import Candidate, Outcome
@@ -70,8 +73,12 @@ def _conclusion(session: Session, outcomes: Sequence[Outcome]) -> Conclusion | N
 
 
 def _right(session: Session, run_id: str) -> pd.Series[float]:
-    run = session.store.client.get_run(run_id)
-    return predictions.right(session.store.read(run, predictions.FILE))
+    try:
+        run = session.store.client.get_run(run_id)
+        return predictions.right(session.store.read(run, predictions.FILE))
+    except DataError as error:  # one that was scored before, and has lost its predictions since
+        session.console.print(f"[yellow]note[/] no paired difference: {escape(str(error))}")
+        return pd.Series(dtype=float)
 
 
 def _remember(session: Session, conclusion: Conclusion) -> None:
@@ -112,18 +119,18 @@ def _on_screen(
     )
     nested = session.configuration.validation.candidates is not None
     if len(best) and not session.configuration.promote and not nested:
-        _say_what_next(session, best.iloc[0], screen)
+        _say_what_next(session, screen)
 
 
-def _say_what_next(session: Session, row: pd.Series[str], screen: Console) -> None:
+def _say_what_next(session: Session, screen: Console) -> None:
     """Suggest the next command: promotion after a sweep, places not seen after one configuration."""
-    where = [word for word in session.words if word.startswith(WHERE)]
     if len(session.candidates) > len({each.country.name for each in session.candidates}):
-        words = [*where, *_validation(session.configuration)]
+        kept = [word for word in session.words if word.startswith((*WHERE, "country="))]
+        words = [word for word in kept if not ("country=" in word and "," in word)]
+        words += _folds(session.configuration)
         reason, script = "register the best of each country:", "promote"
     else:
-        words = [*where, f"country={row.country}", f"span={row.span}", f"period={row.period}"]
-        words += [f"bands={row.bands}", f"features={row.features}", f"model={row.model}"]
+        words = [word for word in session.words if not word.startswith("validation")]
         words.append("validation=blocks")
         reason, script = "does it hold in places it has not seen?", "train"
     screen.print(
@@ -131,11 +138,12 @@ def _say_what_next(session: Session, row: pd.Series[str], screen: Console) -> No
     )
 
 
-def _validation(chosen: Configuration) -> list[str]:
-    """Give the words that make promotion look for this sweep's candidates."""
-    scored_by = chosen.validation
-    words = [f"validation={scored_by.name}", f"validation.folds={scored_by.folds}"]
-    return [] if words == ["validation=kfold", "validation.folds=5"] else words
+def _folds(chosen: Configuration) -> list[str]:
+    """Give the words that make promotion look for this sweep's candidates, where it would not by itself."""
+    params: dict[str, object] = {"validation": chosen.validation.name, "seed": chosen.seed}
+    params |= {f"validation.{key}": value for key, value in asdict(chosen.validation).items()}
+    words = standings.words_of(params)
+    return [] if words == ["validation=kfold", "validation.folds=5", "seed=2023"] else words
 
 
 def promotion_of(candidates: Sequence[Candidate]) -> Promote:

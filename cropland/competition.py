@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from cropland import candidate as candidates
@@ -17,6 +16,7 @@ from cropland.validation import independent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from mlflow.entities import Run
     from numpy.typing import NDArray
 
@@ -40,7 +40,7 @@ class Finalist:
     material : Material
         The candidate and its archives.
     scores : Scores
-        Its scores by the exact estimator.
+        Its scores by its own estimator, here and now.
     """
 
     run: Run
@@ -144,18 +144,17 @@ def _finalists(eligible: pd.DataFrame, rule: Rule, most: int) -> list[str]:
     best = eligible.iloc[0]  # the table is sorted
     if rule == "best":
         return list(eligible.index[:most])
-    margin = np.nan_to_num(best["accuracy_se"]) + selection.TOLERANCE
-    near = eligible[eligible["accuracy"] >= best["accuracy"] - margin]
+    border = selection.border(best["accuracy"], best["accuracy_se"])
+    near = eligible[eligible["accuracy"] >= border]
     near = near.sort_values(["n_features", "span", "accuracy"], ascending=[True, True, False])
     simplest = near.index.drop(best.name, errors="ignore")[: max(most - 1, 1)]
     return [str(best.name), *simplest]
 
 
 def _again(run: Run, command: Promote, country: Country, store: Store) -> Finalist:
-    """Score a candidate again, by the exact estimator of its configuration."""
-    material = rebuilt(standings.kept(run, "config.yaml", store), command, country)
-    labelled = features.labelled(material.samples().matrix)
-    return Finalist(run, material, material.scores(labelled))
+    """Score a candidate again, by its own estimator, on the data that are here."""
+    material = rebuilt(store.read(run, "config.yaml"), command, country)
+    return Finalist(run, material, material.scores())
 
 
 def rebuilt(text: str, command: Promote, country: Country) -> Material:
@@ -170,7 +169,7 @@ def _give_verdicts(table: pd.DataFrame, scored: pd.DataFrame, winner: str, rule:
     table["accuracy_again"] = scored["accuracy"]
     score = table["accuracy_again"].fillna(table["accuracy"])
     best = scored.sort_values("accuracy").iloc[-1]
-    limit = best["accuracy"] - np.nan_to_num(best["accuracy_se"]) - selection.TOLERANCE
+    limit = selection.border(best["accuracy"], best["accuracy_se"])
     won = table.loc[winner]
     for run_id in table.index[table["eligible"]]:
         row = table.loc[run_id]

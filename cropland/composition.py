@@ -89,7 +89,7 @@ def job(composed: DictConfig, hydra: DictConfig) -> Job:
     Raises
     ------
     ConfigError
-        See `cropland.config.configuration`.
+        See `cropland.commands.command`.
     """
     return _job(_unresolved(composed), list(hydra.overrides.task), _folders(hydra))
 
@@ -102,7 +102,7 @@ def command(
     Raises
     ------
     ConfigError
-        See `cropland.config.command`.
+        See `cropland.commands.command`.
     """
     values = _resolved(_unresolved(composed))
     countries = _countries(values.pop("country"), _folders(hydra))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -105,6 +105,11 @@ class Country:
             f"a country's name must be letters, digits and underscores and not "
             f"{EVERY_COUNTRY!r}, got {self.name!r}",
         )
+
+    @property
+    def land(self) -> Country:
+        """The country without what has been found out about it: what data and scores depend on."""
+        return replace(self, chosen=None)
 
 
 def choices(values: Mapping[str, Any]) -> dict[str, Choice]:

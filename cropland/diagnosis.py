@@ -13,7 +13,7 @@ from sklearn.base import clone
 from cropland.errors import ConfigError, DataError, nearest
 from cropland.features import labelled
 from cropland.selection import standard_error
-from cropland.validation import cropland_probability, independent, splits
+from cropland.validation import cropland_probability, independent, splits, together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,13 +40,14 @@ def learning_curve(
     seed: int,
     n_jobs: int = 1,
     sizes: Sequence[int] | None = None,
+    taught: xr.DataArray | None = None,
 ) -> pd.DataFrame:
     """Score a classifier that is given fewer labels, on the same left-out samples.
 
     Parameters
     ----------
-    classifier, features, validation, n_jobs
-        As of `cropland.validation.cross_validate`.
+    classifier, features, validation, n_jobs, taught
+        As of `cropland.validation.cross_validate`; what was `taught` elsewhere is always there.
     seed : int
         Decides the folds, and which labels come first. Subsets are stratified and nested.
     sizes : sequence of int, optional
@@ -77,7 +78,8 @@ def learning_curve(
         for size, ((train, test), order) in product(chosen, zip(folds, orders, strict=True))
     ]
     said = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_fitted_labels)(clone(classifier), x, y, train, test) for _, train, test in tasks
+        delayed(_fitted_labels)(clone(classifier), x, y, train, test, taught)
+        for _, train, test in tasks
     )
     right = {size: np.zeros(len(y)) for size in chosen}
     for (size, _, test), labels in zip(tasks, said, strict=True):
@@ -154,8 +156,9 @@ def _fitted_labels(
     y: NDArray[np.int8],
     train: NDArray[np.int64],
     test: NDArray[np.int64],
+    taught: xr.DataArray | None,
 ) -> NDArray[np.bool_]:
-    classifier.fit(x[train], y[train])
+    classifier.fit(*together(x[train], y[train], taught))
     return cropland_probability(classifier, x[test]) > 0.5
 
 

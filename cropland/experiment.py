@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from cropland import features, nesting, points, predictions, signals
+from cropland import nesting, points, predictions, signals
 from cropland.candidate import comparison
 from cropland.diagnosis import confusion
 from cropland.errors import CroplandError, WindowError
@@ -16,8 +16,6 @@ from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import xarray as xr
 
     from cropland.candidate import Candidate, Outcome
     from cropland.tracking import Record, Store
@@ -93,24 +91,23 @@ def _tracked(material: Material, store: Store, identity: str) -> Outcome:
 def _plain(material: Material, record: Record) -> tuple[Scores, str]:
     """Cross-validate a candidate; the message names the points without an observation."""
     began = time.perf_counter()
-    samples = material.samples()
+    unobserved = material.samples.unobserved
     record.metrics["features_seconds"] = round(time.perf_counter() - began, _DIGITS)
-    labelled = _labelled(material, samples.matrix, record)
-    if samples.unobserved:
-        record.files["points_without_observation.txt"] = "\n".join([*samples.unobserved, ""])
-    return material.scores(labelled), _left_out(samples.unobserved)
+    _check_and_count([material], record)
+    if unobserved:
+        record.files["points_without_observation.txt"] = "\n".join([*unobserved, ""])
+    return material.scores(), _left_out(unobserved)
 
 
 def _nested(material: Material, record: Record) -> tuple[Scores, str]:
     """Choose among the alternatives inside each fold; the message says what was chosen."""
     candidate = material.candidate
     chosen = candidate.configuration
-    options = [
-        _alternative(replace(material, candidate=choice), record) for choice in candidate.choices
-    ]
+    options = [replace(material, candidate=choice) for choice in candidate.choices]
+    _check_and_count(options, record)
     outer = chosen.validation
     found = nesting.nested(
-        options,
+        [_alternative(option) for option in options],
         outer,
         inner=candidate.alternatives[0].validation,
         rule=outer.rule,
@@ -124,26 +121,30 @@ def _nested(material: Material, record: Record) -> tuple[Scores, str]:
     return found.scores, f"chosen: {picked}. {_left_out(found.left_out)}".rstrip()
 
 
-def _alternative(material: Material, record: Record) -> nesting.Alternative:
+def _alternative(material: Material) -> nesting.Alternative:
     """Make one of the alternatives of a nested validation."""
-    matrix = material.samples().matrix
+    candidate = material.candidate
+    plain = replace(
+        candidate.configuration,
+        validation=replace(candidate.configuration.validation, name="kfold"),
+    )
     return nesting.Alternative(
-        name=material.candidate.name,
+        name=replace(candidate, configuration=plain).name,
         classifier=material.classifier(),
-        features=_labelled(material, matrix, record),
-        span=material.candidate.configuration.span,
+        features=material.labelled,
+        span=candidate.configuration.span,
     )
 
 
-def _labelled(material: Material, matrix: xr.DataArray, record: Record) -> xr.DataArray:
-    """Choose the labelled samples and record how many there are."""
-    labelled = features.labelled(matrix)
-    record.params |= {f"n_{name}s": labelled.sizes[name] for name in ("feature", "sample")}
-    record.metrics["features_mb"] = round(matrix.nbytes / 1e6, _DIGITS)
-    candidate = material.candidate
-    folds = candidate.configuration.validation.folds
-    points.check_labels(labelled["Target"].to_numpy(), candidate.country, folds)
-    return labelled
+def _check_and_count(options: Sequence[Material], record: Record) -> None:
+    """Check the labels of what is to be scored, and record the largest matrix of features."""
+    for option in options:
+        candidate, targets = option.candidate, option.labelled["Target"].to_numpy()
+        points.check_labels(targets, candidate.country, candidate.configuration.validation.folds)
+    record.params["n_features"] = max(option.labelled.sizes["feature"] for option in options)
+    record.params["n_samples"] = max(option.labelled.sizes["sample"] for option in options)
+    megabytes = max(option.samples.matrix.nbytes for option in options) / 1e6
+    record.metrics["features_mb"] = round(megabytes, _DIGITS)
 
 
 def _record_scores(record: Record, scores: Scores, end_day: int) -> None:

@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from cropland.bands import STATIC
 from cropland.selection import standard_error
-from cropland.validation import cropland_probability, independent, splits
+from cropland.validation import cropland_probability, independent, splits, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,6 +41,7 @@ def measure(
     seed: int,
     n_jobs: int = 1,
     repeats: int = 3,
+    taught: xr.DataArray | None = None,
 ) -> xr.Dataset:
     """Measure what the accuracy loses where groups of features are permuted among left-out samples.
 
@@ -65,6 +66,8 @@ def measure(
         Folds at once, in threads; the numbers do not depend on it.
     repeats : int
         Permutations of each group in each fold.
+    taught : xarray.DataArray, optional
+        Labelled samples of elsewhere, which every fold learns from too.
 
     Returns
     -------
@@ -87,7 +90,14 @@ def measure(
     folds = list(splits(y, units, validation, seed))
     found = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(_permuted)(
-            clone(classifier), x, y, fold, columns, repeats, np.random.default_rng([seed, number])
+            clone(classifier),
+            x,
+            y,
+            fold,
+            taught,
+            columns,
+            repeats,
+            np.random.default_rng([seed, number]),
         )
         for number, fold in enumerate(folds)
     )
@@ -157,13 +167,14 @@ def _permuted(
     x: NDArray[np.float32],
     y: NDArray[np.int8],
     fold: tuple[NDArray[np.int64], NDArray[np.int64]],
+    taught: xr.DataArray | None,
     columns: Sequence[NDArray[np.int64]],
     repeats: int,
     random: Generator,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64] | None]:
     """Fit a fold; tell which left-out samples are right, and what each loses by each group."""
     train, test = fold
-    classifier.fit(x[train], y[train])
+    classifier.fit(*together(x[train], y[train], taught))
     right = (cropland_probability(classifier, x[test]) > 0.5) == y[test]
     still = np.zeros((len(columns), len(test)))
     copies = [

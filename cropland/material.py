@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import xarray as xr
 from joblib import effective_n_jobs
 
 from cropland import estimator, features, sources
-from cropland.errors import WindowError
 from cropland.validation import cross_validate
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cropland.candidate import Candidate
     from cropland.config import Validation
     from cropland.estimator import Classifier
-    from cropland.recipe import Samples
+    from cropland.recipe import Recipe, Samples
     from cropland.validation import Scores
 
 
@@ -43,36 +43,36 @@ class Material:
             sources.archive_of(chosen.source, chosen.paths, country)
             for country in (candidate.country, *candidate.teachers)
         )
-        inside = []
-        for choice in candidate.choices:
-            try:
-                choice.window.check_inside(archive)
-                inside.append(choice.configuration)
-            except WindowError as error:
-                outside = error
-        if not inside:
-            raise outside
-        if candidate.alternatives:
-            candidate = replace(candidate, alternatives=tuple(inside))
+        made = cls(candidate.within(archive), archive, tuple(teachers))
         for other, country in zip(teachers, candidate.teachers, strict=True):
-            recipe = candidate.recipe(archive)
-            recipe.window(country.reference.last).check_inside(other)
-        return cls(candidate, archive, tuple(teachers))
+            made.recipe.window(country.reference.last).check_inside(other)
+        return made
 
     @property
     def cores(self) -> int:
         """How many cores its configuration gives it."""
         return int(effective_n_jobs(self.candidate.configuration.n_jobs))
 
-    def samples(self) -> Samples:
-        """Make the features of the country's points."""
-        return self.candidate.recipe(self.archive).samples(self.archive)
+    @cached_property
+    def recipe(self) -> Recipe:
+        """All that makes its features of observations."""
+        return self.candidate.recipe(self.archive)
 
+    @cached_property
+    def samples(self) -> Samples:
+        """Features of the country's points."""
+        return self.recipe.samples(self.archive)
+
+    @cached_property
+    def labelled(self) -> xr.DataArray:
+        """Features of the country's labelled points."""
+        return features.labelled(self.samples.matrix)
+
+    @cached_property
     def taught(self) -> xr.DataArray | None:
-        """Make the labelled samples of the countries that it learns from beside its own."""
-        recipe = self.candidate.recipe(self.archive)
+        """Features of the labelled points of the countries that it learns from beside its own."""
         matrices = [
-            features.labelled(recipe.samples(archive, country.reference.last).matrix)
+            features.labelled(self.recipe.samples(archive, country.reference.last).matrix)
             for archive, country in zip(self.teachers, self.candidate.teachers, strict=True)
         ]
         return xr.concat(matrices, "sample") if matrices else None
@@ -82,15 +82,15 @@ class Material:
         chosen = self.candidate.configuration
         return estimator.build(chosen.model, chosen.seed)
 
-    def scores(self, labelled: xr.DataArray, validation: Validation | None = None) -> Scores:
-        """Cross-validate it on its labelled samples, by its own validation or another one."""
+    def scores(self, validation: Validation | None = None) -> Scores:
+        """Cross-validate it on its labelled points, by its own validation or another one."""
         chosen = self.candidate.configuration
         return cross_validate(
             self.classifier(),
-            labelled,
+            self.labelled,
             validation or chosen.validation,
             seed=chosen.seed,
             n_jobs=self.cores,
-            taught=self.taught(),
+            taught=self.taught,
             alone=chosen.training == "others",
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cropland import diagnosis, features, importance, series
+from cropland import diagnosis, importance, series
 from cropland.bands import BandSet
 from cropland.figures import diagnosis as drawn
 from cropland.figures.points import points_map
@@ -45,7 +45,7 @@ def portrait(
     """
     candidate = material.candidate
     title, seed = candidate.name, candidate.configuration.seed
-    labelled = features.labelled(material.samples().matrix)
+    labelled, taught = material.labelled, material.taught
     measured = importance.measure(
         material.classifier(),
         labelled,
@@ -53,9 +53,15 @@ def portrait(
         reference_end=candidate.country.reference.last,
         seed=seed,
         n_jobs=material.cores,
+        taught=taught,
     )
     curve = diagnosis.learning_curve(
-        material.classifier(), labelled, validation, seed=seed, n_jobs=material.cores
+        material.classifier(),
+        labelled,
+        validation,
+        seed=seed,
+        n_jobs=material.cores,
+        taught=taught,
     )
     counts = diagnosis.confusion(scores.out_of_fold)
     points = points_map(

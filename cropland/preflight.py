@@ -54,20 +54,12 @@ def check(candidates: Sequence[Candidate], archives: Mapping[str, Archive]) -> N
             candidate.check(archives[name])
             for choice in candidate.choices:
                 estimator.build(choice.configuration.model, choice.configuration.seed)
-        outside += _outside(candidate, archives[name])
+        try:
+            candidate.within(archives[name])
+        except WindowError as error:
+            outside.append(error)
     if len(outside) == len(candidates):
         raise outside[0]
-
-
-def _outside(candidate: Candidate, archive: Archive) -> list[WindowError]:
-    """Give the reason, where no window that a candidate may look at is inside its archive."""
-    reasons = []
-    for choice in candidate.choices:
-        try:
-            choice.window.check_inside(archive)
-        except WindowError as error:
-            reasons.append(error)
-    return reasons[:1] if len(reasons) == len(candidate.choices) else []
 
 
 def check_alike(configurations: Sequence[Configuration]) -> None:

@@ -23,7 +23,6 @@ from cropland import (
     selection,
     signals,
     sources,
-    standings,
 )
 from cropland.card import Facts, card
 from cropland.config import Validation
@@ -32,7 +31,7 @@ from cropland.observations import of_points
 from cropland.portrait import portrait
 from cropland.provenance import code_tags
 from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY, SIMULATED
-from cropland.validation import independent
+from cropland.validation import independent, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,10 +180,9 @@ def _against(
 
     try:
         run = store.client.get_run(str(champion.run_id))
-        text = standings.kept(run, "config.yaml", store)
+        text = store.read(run, "config.yaml")
         material = competition.rebuilt(text, command, winner.material.candidate.country)
-        labelled = features.labelled(material.samples().matrix)
-        theirs = predictions.right_of(material.scores(labelled).out_of_fold)
+        theirs = predictions.right_of(material.scores().out_of_fold)
     except MlflowException:
         return f"the run that made version {champion.version} is gone"
     except CroplandError as error:
@@ -262,13 +260,9 @@ def fit(material: Material, facts: dict[str, object]) -> tuple[model.Fitted, tup
         How many cropland and other points it learnt from.
     """
     candidate, archive = material.candidate, material.archive
-    matrix = features.labelled(material.samples().matrix)
-    x, y = matrix.to_numpy(), matrix["Target"].to_numpy()
-    taught = material.taught()
-    if taught is not None:
-        x = np.concatenate([x, taught.to_numpy()])
-        y = np.concatenate([y, taught["Target"].to_numpy()])
-    recipe = candidate.recipe(archive)
+    matrix = material.labelled
+    x, y = together(matrix.to_numpy(), matrix["Target"].to_numpy(), material.taught)
+    recipe = material.recipe
     fitted = model.Fitted(
         recipe=recipe,
         classifier=material.classifier().fit(x, y),
@@ -301,9 +295,8 @@ def _in_blocks(material: Material, command: Promote) -> Scores | str:
     blocks = Validation(
         name="blocks", folds=command.validation.folds, block_km=command.promotion.block_km
     )
-    labelled = features.labelled(material.samples().matrix)
     try:
-        return material.scores(labelled, blocks)
+        return material.scores(blocks)
     except (DataError, ValueError) as error:
         return str(error)
 

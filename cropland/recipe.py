@@ -10,13 +10,10 @@ from cropland import features, series
 from cropland.bands import SCENE_CLASS, BandSet
 from cropland.config import Features, Series
 from cropland.countries import iso_date
-from cropland.schema import CLOSED, filled
+from cropland.schema import CLOSED
 from cropland.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     import numpy as np
     import xarray as xr
     from numpy.typing import NDArray
@@ -121,15 +118,3 @@ class Samples:
 def classes_of(archive: Archive, band_set: BandSet) -> tuple[int, ...]:
     """Give the scene classes of an archive, where a band set asks for them."""
     return tuple(series.scene_classes(archive)) if SCENE_CLASS in band_set.dynamic else ()
-
-
-def recipe(values: Mapping[str, Any]) -> Recipe:
-    """Fill a recipe that was kept as plain values.
-
-    Raises
-    ------
-    ConfigError
-        Unknown or missing key, value of the wrong type.
-    """
-    made: Recipe = filled(Recipe, values)
-    return made

@@ -6,7 +6,7 @@ Arrays in, numbers out: nothing here knows how candidates were tracked or what t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -105,8 +105,13 @@ def choose_each(
     best = _simplest(accuracy, accuracy >= highest - TOLERANCE, rank)
     if rule == "best":
         return best
-    margin = np.nan_to_num(np.take_along_axis(standard_error, best[:, None], axis=1))
-    return _simplest(accuracy, accuracy >= highest - margin - TOLERANCE, rank)
+    error = np.take_along_axis(standard_error, best[:, None], axis=1)
+    return _simplest(accuracy, accuracy >= border(highest, error), rank)
+
+
+def border(best: Any, standard_error: Any) -> Any:
+    """Give the lowest accuracy within one standard error of the best: of numbers, or of arrays of them."""
+    return best - np.nan_to_num(standard_error) - TOLERANCE
 
 
 def standard_error(right: NDArray[np.float64], groups: NDArray[np.int64] | None = None) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -31,7 +30,6 @@ MISSING_ALLOWED = 0.02
 """Share of the points that a candidate may lack and still be compared with those that have them."""
 _AT_ONCE = 16
 _PARAMS = ("span", "window_end", "bands", "series", "features", "model", "training")
-_FOLDS = ("folds", "repeats", "block_km")
 
 
 def comparable(
@@ -55,15 +53,13 @@ def comparable(
 
 def _none(command: Promote, country: Country, archive: Archive, store: Store) -> str:
     """Say that there is no candidate, and what there is in its place."""
-    asked = asdict(command.validation) | {"seed": command.seed}
-    words = _folds({key if key == "seed" else f"validation.{key}": asked[key] for key in asked})
-    words = f"validation={command.validation.name} {words}"
+    asked: dict[str, object] = {"validation": command.validation.name, "seed": command.seed}
+    asked |= {f"validation.{key}": value for key, value in asdict(command.validation).items()}
+    words = " ".join(words_of(asked))
     condition = f"params.country = '{country.name}' and attributes.status = 'FINISHED'"
     there = [run for run in store.search(condition) if COMPARISON in run.data.tags]
     here = [run for run in there if run.data.tags.get(ARCHIVE) == archive.fingerprint]
-    others = {
-        f"validation={run.data.params['validation']} {_folds(run.data.params)}" for run in here
-    }
+    others = {" ".join(words_of(run.data.params)) for run in here}
     train = "run scripts/train.py with the same words"
     if words in others:
         found = f"those that are there were scored by another version of the code; {train} again"
@@ -76,15 +72,14 @@ def _none(command: Promote, country: Country, archive: Archive, store: Store) ->
     return f"no finished candidate of {country.name} by {words} on this archive: {found}"
 
 
-def _folds(params: Mapping[str, object]) -> str:
-    """Write what decides the folds of a candidate as words for the command line."""
-    values = {f"validation.{name}": params.get(f"validation.{name}") for name in _FOLDS}
-    values |= {"seed": params.get("seed")}
-    return " ".join(
-        f"{key}={value}"
-        for key, value in values.items()
-        if value is not None and (key, str(value)) != ("validation.repeats", "1")
-    )
+def words_of(params: Mapping[str, object]) -> list[str]:
+    """Write what decides a candidate's folds as words for the command line; `params` as a run has them."""
+    keys = ("validation", "validation.folds", "validation.repeats", "validation.block_km", "seed")
+    return [
+        f"{key}={params[key]}"
+        for key in keys
+        if params.get(key) is not None and (key, str(params[key])) != ("validation.repeats", "1")
+    ]
 
 
 def tabulated(runs: dict[str, Run], command: Promote) -> pd.DataFrame:
@@ -135,7 +130,7 @@ def out_of_fold(table: pd.DataFrame, runs: Mapping[str, Run], store: Store) -> p
 
     def read(run_id: str) -> pd.Series[float] | str:
         try:
-            return predictions.right(kept(runs[run_id], predictions.FILE, store))
+            return predictions.right(store.read(runs[run_id], predictions.FILE))
         except DataError as error:
             return str(error)
 
@@ -170,24 +165,3 @@ def on_common_points(
         table.loc[run_id, "accuracy"] = values.mean()
         table.loc[run_id, "accuracy_se"] = standard_error(values, units)
     return _best_first(table)
-
-
-def kept(run: Run, name: str, store: Store) -> str:
-    """Read what a run has kept of itself.
-
-    Raises
-    ------
-    DataError
-        It is not there any more.
-    """
-    from mlflow.exceptions import MlflowException
-    from mlflow.utils.file_utils import local_file_uri_to_path
-
-    uri = str(run.info.artifact_uri)
-    try:
-        if uri.startswith("file:"):  # MLflow's own way copies each file first
-            folder = local_file_uri_to_path(uri)  # type: ignore[no-untyped-call]
-            return Path(folder, name).read_text(encoding="utf-8")
-        return store.read(run, name)
-    except (OSError, MlflowException) as error:
-        raise DataError(f"run {run.info.run_name!r} has lost its {name}") from error

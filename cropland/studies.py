@@ -236,8 +236,8 @@ def _standings(cells: pd.DataFrame) -> pd.DataFrame:
     standing = pd.Series("below", index=cells.index)
     for _, own in cells.groupby("panel"):
         best = _chosen(own.assign(span=0), "best")
-        floor = own["accuracy"] >= own["accuracy"][best] - np.nan_to_num(own["accuracy_se"][best])
-        standing[own.index[floor | np.isclose(own["accuracy"], own["accuracy"][best])]] = "alike"
+        border = selection.border(own["accuracy"][best], own["accuracy_se"][best])
+        standing[own.index[own["accuracy"] >= border]] = "alike"
         standing[best] = "best"
     return cells.assign(standing=standing)
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropland.errors import TrackingError
+from cropland.errors import DataError, TrackingError
 from cropland.provenance import code_tags, is_alive, process_mark
 
 if TYPE_CHECKING:
@@ -167,15 +167,28 @@ class Store:
         self.client.set_terminated(run_id, status=status)
 
     def read(self, run: Run, name: str) -> str:
-        """Read a text artifact of a run."""
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+        """Read a text artifact of a run.
 
-        repository = get_artifact_repository(
-            run.info.artifact_uri, tracking_uri=self.client.tracking_uri
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            path = repository.download_artifacts(name, folder)  # type: ignore[no-untyped-call]
-            return Path(path).read_text()
+        Raises
+        ------
+        DataError
+            It is not there any more.
+        """
+        from mlflow.exceptions import MlflowException
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+        from mlflow.utils.file_utils import local_file_uri_to_path
+
+        uri = str(run.info.artifact_uri)
+        try:
+            if uri.startswith("file:"):  # MLflow's own way copies each file first
+                local = local_file_uri_to_path(uri)  # type: ignore[no-untyped-call]
+                return Path(local, name).read_text(encoding="utf-8")
+            repository = get_artifact_repository(uri, tracking_uri=self.client.tracking_uri)
+            with tempfile.TemporaryDirectory() as folder:
+                path = repository.download_artifacts(name, folder)  # type: ignore[no-untyped-call]
+                return Path(path).read_text(encoding="utf-8")
+        except (OSError, MlflowException) as error:
+            raise DataError(f"run {run.info.run_name!r} has lost its {name}") from error
 
     def close_orphans(self) -> int:
         """Close, as KILLED, the runs of this host whose process is gone; say how many there were."""

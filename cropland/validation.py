@@ -107,9 +107,8 @@ def cross_validate(
         if alone
         else list(splits(y, groups, validation, seed))
     )
-    more = None if taught is None else (taught.to_numpy(), taught["Target"].to_numpy())
     fitted = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_fold)(clone(classifier), x, y, train, test, more) for train, test in folds
+        delayed(_fold)(clone(classifier), x, y, train, test, taught) for train, test in folds
     )
     predicted = [probability for probability, _ in fitted]
     out_of_fold = gathered(features, folds, predicted, validation.repeats)
@@ -227,15 +226,21 @@ def _fold(
     y: NDArray[np.int8],
     train: NDArray[np.int64],
     test: NDArray[np.int64],
-    more: tuple[NDArray[np.float32], NDArray[np.int8]] | None,
+    taught: xr.DataArray | None,
 ) -> tuple[NDArray[np.float64], float]:
     """Fit one fold; give the probability of cropland for what was left out, and the seconds it took."""
     started = time.perf_counter()
-    learnt = (x[train], y[train])
-    if more is not None:
-        learnt = (np.concatenate([learnt[0], more[0]]), np.concatenate([learnt[1], more[1]]))
-    classifier.fit(*learnt)
+    classifier.fit(*together(x[train], y[train], taught))
     return cropland_probability(classifier, x[test]), time.perf_counter() - started
+
+
+def together(
+    x: NDArray[np.float32], y: NDArray[np.int8], taught: xr.DataArray | None
+) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Put samples and their labels together with what was taught elsewhere, if anything was."""
+    if taught is None:
+        return x, y
+    return np.concatenate([x, taught.to_numpy()]), np.concatenate([y, taught["Target"].to_numpy()])
 
 
 def cropland_probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.float64]:

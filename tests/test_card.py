@@ -58,7 +58,7 @@ def material(
 
 
 def facts(of: Material, name: str = "cropland-toyland", **changes: Any) -> Facts:
-    scores = of.scores(features.labelled(of.samples().matrix))
+    scores = of.scores()
     table = pd.DataFrame(
         {"name": ["the best", "barred"], "accuracy": [0.9, 0.99], "accuracy_se": 0.01}
     ).assign(eligible=[True, False])
@@ -129,9 +129,9 @@ def test_a_model_learns_from_every_labelled_point(toyland: Country, where: dict[
     assert counts == (30, 30)
     assert fitted.facts["accuracy"] == 0.5
     assert fitted.facts["archive"] == of.archive.fingerprint
-    labelled = features.labelled(of.samples().matrix)
+    labelled = features.labelled(of.samples.matrix)
     own = GaussianNB().fit(labelled.to_numpy(), labelled["Target"].to_numpy())
-    expected = own.predict_proba(of.samples().matrix.to_numpy())[:, 1]
+    expected = own.predict_proba(of.samples.matrix.to_numpy())[:, 1]
     found = fitted.predict_archive(of.archive)["probability"]
     np.testing.assert_allclose(found, expected)
 
@@ -140,7 +140,7 @@ def test_the_map_shows_what_was_predicted_out_of_fold_where_there_is_a_label(
     toyland: Country, where: dict[str, Any]
 ) -> None:
     of = material(toyland, where)
-    scores = of.scores(features.labelled(of.samples().matrix))
+    scores = of.scores()
     fitted: Fitted = fit(of, {})[0]
     table = points_table(of, scores, fitted).set_index("ID")
     assert len(table) == 80
@@ -162,7 +162,7 @@ def test_a_portrait_has_all_its_files(
     toyland: Country, where: dict[str, Any], bands: tuple[str, ...], kind: config.Features
 ) -> None:
     of = material(toyland, where, *bands, features=kind)
-    scores = of.scores(features.labelled(of.samples().matrix))
+    scores = of.scores()
     files = portrait(of, scores, fit(of, {})[0], KFOLD, simulated=False)
     figures = {name for name in files if name.endswith(".png")}
     assert figures == {

@@ -92,31 +92,31 @@ def made(
 
 
 def labelled(chosen: Material) -> Any:
-    return features.labelled(chosen.samples().matrix)
+    return features.labelled(chosen.samples.matrix)
 
 
 def test_what_is_taught_bears_the_same_names_and_lies_as_far_from_its_own_season(
     made: Made,
 ) -> None:
     chosen = made("pooled")
-    own, taught = labelled(chosen), chosen.taught()
+    own, taught = labelled(chosen), chosen.taught
     assert taught is not None
     assert list(taught["feature"].to_numpy()) == list(own["feature"].to_numpy())
     assert set(taught["ID"].to_numpy()) == {f"F{name}" for name in own["ID"].to_numpy()}
     # The other country's observations are the same at the same distance from the end of the season.
     np.testing.assert_allclose(taught[:, :-1], own[:, :-1], rtol=1e-5)
-    assert made("own").taught() is None
+    assert made("own").taught is None
 
 
 def test_pooled_uses_the_same_folds_and_learns_from_the_others_too(
     made: Made, spied: type[Spy]
 ) -> None:
     own = made("own")
-    first = own.scores(labelled(own)).out_of_fold
+    first = own.scores().out_of_fold
     learnt_alone, asked_alone = spied.learnt, spied.asked
     spied.learnt, spied.asked = [], []
     pooled = made("pooled")
-    second = pooled.scores(labelled(pooled)).out_of_fold
+    second = pooled.scores().out_of_fold
     assert second["fold"].equals(first["fold"])
     assert list(second["ID"].to_numpy()) == list(first["ID"].to_numpy())
     assert len(spied.learnt) == len(learnt_alone) == 3
@@ -129,7 +129,7 @@ def test_pooled_uses_the_same_folds_and_learns_from_the_others_too(
 
 def test_others_never_learns_from_a_point_of_the_country(made: Made, spied: type[Spy]) -> None:
     chosen = made("others")
-    found = chosen.scores(labelled(chosen)).out_of_fold
+    found = chosen.scores().out_of_fold
     (learnt,), (asked,) = spied.learnt, spied.asked
     assert len(learnt) == 60 and (learnt > 30).all()
     assert len(asked) == 60 and (asked < 30).all()
@@ -139,7 +139,7 @@ def test_others_never_learns_from_a_point_of_the_country(made: Made, spied: type
 
 def test_a_country_that_is_alike_teaches_well(made: Made) -> None:
     chosen = made("others", span=52)
-    assert chosen.scores(labelled(chosen)).accuracy > 0.9
+    assert chosen.scores().accuracy > 0.9
 
 
 def test_identities_differ_by_mode_and_by_the_teachers_data(

@@ -106,7 +106,7 @@ def importance_figure(importance: xr.Dataset, *, title: str, simulated: bool) ->
     Parameters
     ----------
     importance : xarray.Dataset
-        As `cropland.diagnosis.importance` gives it.
+        As `cropland.importance.measure` gives it.
     title, simulated
         As of `profile_figure`.
     """

@@ -183,7 +183,7 @@ def _identifiers(hashes: Hash) -> NDArray[np.str_]:
 def inputs(source: Simulated, _: Paths, country: Country) -> list[object]:
     """Give all that decides the archive: settings, country, profile and the code of the landscape."""
     code = sorted(Path(__file__).parent.glob("*.py"))
-    return [source.points, source.margin_days, country, _profile(source, country), *code]
+    return [source.points, source.margin_days, country.land, _profile(source, country), *code]
 
 
 def fill(source: Simulated, _: Paths, country: Country) -> xr.Dataset:

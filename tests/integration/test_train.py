@@ -191,10 +191,13 @@ def test_a_nested_choice_is_one_run_a_country(shell: Any) -> None:
         assert run.data.params["span"] == "24,48"
         assert run.data.params["bands"] == "ndvi"
         assert run.data.params["validation"] == "nested"
+        # The largest of its matrices, and no window: each fold has its own.
+        assert (run.data.params["n_features"], run.data.params["n_alternatives"]) == ("68", "2")
+        assert "window_start" not in run.data.params
         artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
         chosen = pd.read_csv(artifacts / "chosen.csv")
         assert list(chosen["fold"]) == [0, 1]
-        spans = {f"{run.data.params['country']} {span}w +0m ndvi forest inner" for span in (24, 48)}
+        spans = {f"{run.data.params['country']} {span}w +0m ndvi forest" for span in (24, 48)}
         assert set(chosen["chosen"]) <= spans
         assert len(pd.read_csv(artifacts / "predictions.csv")) == 30
 
@@ -209,7 +212,7 @@ def test_a_nested_choice_leaves_out_windows_outside_the_archive(shell: Any) -> N
     (child,) = children(shell.folder)
     artifacts = Path(child.info.artifact_uri.removeprefix("file://"))
     chosen = pd.read_csv(artifacts / "chosen.csv")
-    assert set(chosen["chosen"]) == {"toyland 24w +0m ndvi forest inner"}
+    assert set(chosen["chosen"]) == {"toyland 24w +0m ndvi forest"}
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 import xarray as xr
 import yaml
 
-from cropland.countries import Box, Country, Reference
+from cropland import config
+from cropland.countries import Box, Choice, Country, Reference
 from cropland.errors import DataError
+from cropland.sources import simulated
 from cropland.sources.landscape import Landscape
 from cropland.sources.overpasses import overpasses
 from cropland.sources.profile import Profile
@@ -27,6 +30,15 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def seen() -> xr.Dataset:
     return observations(HERE, PROFILE, points=POINTS)
+
+
+def test_what_was_chosen_in_a_country_does_not_change_its_land() -> None:
+    source = config.Simulated("simulated", margin_days=30, points=20, profiles={})
+    paths = config.Paths("data", "archive", "runs")
+    plain = simulated.inputs(source, paths, HERE)
+    found = replace(HERE, chosen=Choice(48, 2))
+    assert simulated.inputs(source, paths, found) == plain
+    assert simulated.inputs(source, paths, replace(HERE, title="Elsewhere")) != plain
 
 
 def test_the_contract_holds(seen: xr.Dataset) -> None:
