@@ -10,7 +10,8 @@ import pytest
 from cropland import archive, features, series
 from cropland.config import Features, Series
 from cropland.errors import ConfigError
-from cropland.recipe import Recipe, classes_of, recipe
+from cropland.recipe import Recipe, classes_of
+from cropland.schema import filled
 from cropland.window import Window
 
 END = date(2020, 12, 31)
@@ -85,8 +86,8 @@ def test_its_scene_classes_are_kept_where_an_archive_has_others(
 
 
 def test_it_comes_back_from_plain_values() -> None:
-    assert recipe(json.loads(json.dumps(asdict(RECIPE)))) == RECIPE
+    assert filled(Recipe, json.loads(json.dumps(asdict(RECIPE)))) == RECIPE
     with pytest.raises(ConfigError, match="unknown key 'spam'; did you mean 'span'"):
-        recipe(asdict(RECIPE) | {"spam": 3})
+        filled(Recipe, asdict(RECIPE) | {"spam": 3})
     with pytest.raises(ConfigError, match="bands has no value"):
-        recipe({key: value for key, value in asdict(RECIPE).items() if key != "bands"})
+        filled(Recipe, {key: value for key, value in asdict(RECIPE).items() if key != "bands"})
