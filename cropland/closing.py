@@ -11,7 +11,7 @@ import pandas as pd
 from rich.markup import escape
 
 from cropland import chosen, predictions, report, standings, studies, tracking
-from cropland.commands import Promote
+from cropland.commands import WHERE, Promote
 from cropland.countries import Choice
 from cropland.errors import ConfigError, CroplandError, DataError
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from cropland.session import Session
     from cropland.studies import Conclusion
 
-WHERE = ("source", "paths.", "tracking")
-"""Overrides that say where a sweep works, not what it tries."""
 _PIPED = 150
 
 
@@ -179,7 +177,8 @@ def promote(session: Session) -> bool:
 
     countries = {each.country.name: each.country for each in session.candidates}
     try:
-        promoting.run(promotion_of(session.candidates), list(countries.values()))
+        where = [word for word in session.words if word.startswith(WHERE)]
+        promoting.run(promotion_of(session.candidates), list(countries.values()), where)
     except CroplandError as error:
         session.console.print(f"[red]not promoted[/] {escape(str(error))}")
         return False

@@ -8,10 +8,21 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from pydantic import StrictBool, StrictInt
 
-from cropland.config import Configuration, Paths, Promotion, Source, Tracking, Validation
+from cropland.config import (
+    Configuration,
+    Paths,
+    Promotion,
+    Source,
+    Tracking,
+    Validation,
+    check_seed_and_cores,
+)
 from cropland.countries import iso_date
 from cropland.errors import nearest
 from cropland.schema import CLOSED, filled, require
+
+WHERE = ("source", "paths.", "tracking")
+"""Overrides that say where a command works, not what it does."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,9 @@ class Promote:
     seed: StrictInt
     n_jobs: StrictInt
     force: StrictBool
+
+    def __post_init__(self) -> None:
+        check_seed_and_cores(self.seed, self.n_jobs)
 
 
 @dataclass(frozen=True)

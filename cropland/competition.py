@@ -147,7 +147,7 @@ def _finalists(eligible: pd.DataFrame, rule: Rule, most: int) -> list[str]:
     border = selection.border(best["accuracy"], best["accuracy_se"])
     near = eligible[eligible["accuracy"] >= border]
     near = near.sort_values(["n_features", "span", "accuracy"], ascending=[True, True, False])
-    simplest = near.index.drop(best.name, errors="ignore")[: max(most - 1, 1)]
+    simplest = near.index.drop(best.name, errors="ignore")[: most - 1]
     return [str(best.name), *simplest]
 
 

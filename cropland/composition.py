@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from cropland.config import Configuration
 
 
+_VARIED = ("span", "period", "bands", "series", "features", "model")
+"""What a nested validation can choose from."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One configuration and the countries that it is run for.
@@ -253,13 +257,36 @@ def _alternatives(
         if key in values["validation"]
     }
     inner = {**plain, "name": "inner", "folds": made.validation.inner}
-    keys = list(made.validation.candidates)
-    for combination in itertools.product(*made.validation.candidates.values()):
+    varied = made.validation.candidates
+    _check_varied(varied, values, folders)
+    for combination in itertools.product(*map(dict.fromkeys, varied.values())):
         alternative = copy.deepcopy({**values, "validation": inner})
-        for key, value in zip(keys, combination, strict=True):
-            is_group = isinstance(alternative.get(key), dict)
-            _put(alternative, key, _group_file(key, str(value), folders) if is_group else value)
+        for key, value in zip(varied, combination, strict=True):
+            if isinstance(values[key], dict):  # a group: the whole file takes its place
+                alternative[key] = _group_file(key, str(value), folders)
+            else:
+                alternative[key] = value
         yield configuration(_resolved(alternative))
+
+
+def _check_varied(
+    varied: Mapping[str, list[Any]], values: Mapping[str, Any], folders: Sequence[Path]
+) -> None:
+    """Refuse what a nested validation cannot vary, and settings that would not reach what it varies."""
+    for key, wanted in varied.items():
+        where = f"validation.candidates.{key}"
+        if key not in _VARIED:
+            raise ConfigError(f"{where}: {unknown_key(key, _VARIED)}")
+        if not wanted:
+            raise ConfigError(
+                f"{where} is empty; list its values, or give null for the configured one"
+            )
+        group = values[key]
+        if isinstance(group, dict) and group != _group_file(key, str(group["name"]), folders):
+            raise ConfigError(
+                f"{where} takes whole files of conf/{key}/: settings such as {key}.…=… would not reach them; "
+                f"leave these out, or put a file of your own there"
+            )
 
 
 def _group_file(group: str, name: str, folders: Sequence[Path]) -> dict[str, Any]:

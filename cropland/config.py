@@ -183,8 +183,8 @@ class Promotion:
 
     def __post_init__(self) -> None:
         require(
-            self.finalists >= 1,
-            f"promotion.finalists must be 1 or more, got {self.finalists}",
+            self.finalists >= 2,
+            f"promotion.finalists must be 2 or more, the best and the simplest, got {self.finalists}",
         )
         require(
             self.bootstraps >= 100,
@@ -247,8 +247,18 @@ class Configuration:
             self.training == "own" or self.validation.candidates is None,
             f"a nested validation learns from a country's own labels; leave out training={self.training}",
         )
-        require(
-            self.n_jobs == -1 or self.n_jobs >= 1,
-            f"n_jobs must be -1 (all cores) or 1 and more, got {self.n_jobs}",
-        )
-        require(0 <= self.seed < 2**32, f"seed must be between 0 and 2**32 - 1, got {self.seed}")
+        check_seed_and_cores(self.seed, self.n_jobs)
+
+
+def check_seed_and_cores(seed: int, n_jobs: int) -> None:
+    """Check what every command that fits models has.
+
+    Raises
+    ------
+    ConfigError
+        A seed or a number of cores that is none.
+    """
+    require(
+        n_jobs == -1 or n_jobs >= 1, f"n_jobs must be -1 (all cores) or 1 and more, got {n_jobs}"
+    )
+    require(0 <= seed < 2**32, f"seed must be between 0 and 2**32 - 1, got {seed}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import xarray as xr
 from joblib import effective_n_jobs
 
@@ -72,10 +73,18 @@ class Material:
     def taught(self) -> xr.DataArray | None:
         """Features of the labelled points of the countries that it learns from beside its own."""
         matrices = [
-            features.labelled(self.recipe.samples(archive, country.reference.last).matrix)
+            self._elsewhere(self.recipe.samples(archive, country.reference.last).matrix)
             for archive, country in zip(self.teachers, self.candidate.teachers, strict=True)
         ]
         return xr.concat(matrices, "sample") if matrices else None
+
+    def _elsewhere(self, matrix: xr.DataArray) -> xr.DataArray:
+        """Choose labelled points outside the country's box: where boxes overlap, folds must leak nothing."""
+        box = self.candidate.country.box
+        known = features.labelled(matrix)
+        lat, lon = known["Lat"].to_numpy(), known["Lon"].to_numpy()
+        within = (box.south <= lat) & (lat <= box.north) & (box.west <= lon) & (lon <= box.east)
+        return known.isel(sample=np.flatnonzero(~within))
 
     def classifier(self) -> Classifier:
         """Make its unfitted classifier."""

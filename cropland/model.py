@@ -284,8 +284,8 @@ def mlflow_at(uri: str) -> Iterator[None]:
 def signature(fitted: Fitted) -> ModelSignature:
     """Describe input and output to MLflow.
 
-    Measured columns are of any type there, since MLflow refuses 64-bit integers where it is told of
-    floating point numbers; `Fitted.predict` checks them.
+    Columns are of any type there: MLflow would refuse 64-bit integers where it is told of floating point
+    numbers, and times where it is told of text. `Fitted.predict` checks them.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
@@ -294,8 +294,7 @@ def signature(fitted: Fitted) -> ModelSignature:
     text, static = DataType.string, fitted.recipe.band_set.static
     anything = AnyType()  # type: ignore[no-untyped-call]
     places = [ColSpec(anything, name, required=name in static) for name in PLACES]
-    inputs = [ColSpec(text, "ID"), ColSpec(text, "Timestamp")]
-    inputs += [ColSpec(anything, name) for name in fitted.measured]
+    inputs = [ColSpec(anything, name) for name in ("ID", "Timestamp", *fitted.measured)]
     outputs = {"ID": text, "probability": DataType.double}
     outputs |= {"label": DataType.long, "n_observations": DataType.long}
     end = ParamSpec("reference_end", text, default=fitted.recipe.reference_end)

@@ -77,10 +77,7 @@ class Champion:
         name = registry.model_name(command.source.name, country.name)
         version = registry.version_of(store.client, name, command.alias)
         if version is None:
-            raise DataError(
-                f"no version of the model {name} has the alias {command.alias!r} in {command.tracking.uri}; "
-                f"{_remedy(command, country)}"
-            )
+            raise DataError(f"{name} has no version with the alias {command.alias!r} any more")
         import mlflow
         from mlflow.exceptions import MlflowException
 
@@ -178,6 +175,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     asked = _asked(command)
+    _check_there(command, countries, store)
     champions = {country.name: Champion.of(command, country, store) for country in countries}
     for champion in champions.values():
         for said in champion.warnings:
@@ -207,14 +205,29 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     _show(command, table, champions)
 
 
-def _remedy(command: Predict, country: Country) -> str:
-    """Say what makes a version with the alias that is missing."""
-    if command.alias != registry.CHAMPION:
-        return f"alias={registry.CHAMPION} is the one in use"
+def _check_there(command: Predict, countries: Sequence[Country], store: Store) -> None:
+    """Check, before any work, that each country has a model, and say what would help where one has none."""
+    there: list[str] = []
+    missing: list[str] = []
+    for country in countries:
+        name = registry.model_name(command.source.name, country.name)
+        found = registry.version_of(store.client, name, command.alias)
+        (missing if found is None else there).append(country.name)
+    if not missing:
+        return
+    names = ", ".join(registry.model_name(command.source.name, name) for name in missing)
     words = ["python", "scripts/promote.py", f"source={command.source.name}"]
     if command.source.name != "simulated":
         words.append(f"paths.data={command.paths.data}")
-    return f"make one: {shlex.join([*words, f'country={country.name}'])}"
+    words += [f"country={missing[0]}"] if len(missing) == 1 else []
+    remedy = f"make one: {shlex.join(words)}"
+    if command.alias != registry.CHAMPION:
+        remedy = f"alias={registry.CHAMPION} is the one in use"
+    others = f"; or predict one that is there: country={there[0]}" if there else ""
+    raise DataError(
+        f"no version of the model {names} has the alias {command.alias!r} in {command.tracking.uri}; "
+        f"{remedy}{others}"
+    )
 
 
 def _check_output(path: Path) -> None:
@@ -237,7 +250,10 @@ def _asked(command: Predict) -> pd.DataFrame | None:
         raise DataError(
             f"expected a points file at {path}, there is none; set points to a CSV file"
         )
-    return points.read(path, labelled=False)
+    table = points.read(path, labelled=False)
+    if table.empty:
+        raise DataError(f"{path} has no points; add a line of ID,Lat,Lon for each")
+    return table
 
 
 def _predicted(

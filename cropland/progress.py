@@ -137,9 +137,8 @@ class Watch:
         return f"about {in_words(seconds)} left"
 
     def _say(self, outcome: Outcome) -> None:
-        name = (
-            f"{outcome.country} span={outcome.span} period={outcome.period} bands={outcome.bands}"
-        )
+        window = f"span={outcome.span} period={outcome.period} bands=" if outcome.span else ""
+        name = f"{outcome.country} {window}{outcome.bands}"
         if outcome.status == "finished":
             self._ran += 1
             if outcome.message and (outcome.country, outcome.message) not in self._said:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from cropland.promotion import Promoted
 
 
-def run(command: Promote, countries: Iterable[Country]) -> None:
+def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) -> None:
     """Promote the best candidate of each country and show what came of it.
 
-    A country without candidates does not keep the others from theirs.
+    A country without candidates does not keep the others from theirs. `words` are the overrides that say
+    where the command works; the next command is told them too.
 
     Raises
     ------
@@ -51,14 +52,14 @@ def run(command: Promote, countries: Iterable[Country]) -> None:
             except CroplandError as error:
                 failed.append(error)
     finally:
-        _show(done, command)
+        _show(done, command, words)
     if failed:
         for each in failed[:-1]:
             console.print(f"[red]not promoted[/] {escape(str(each))}")
         raise failed[-1]
 
 
-def _show(done: Sequence[Promoted], command: Promote) -> None:
+def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str]) -> None:
     """Print the winners, what became of them, and what must be said of them."""
     if not done:
         return
@@ -72,11 +73,9 @@ def _show(done: Sequence[Promoted], command: Promote) -> None:
     if command.source.name == "simulated":
         screen.print("source=simulated: a made-up landscape, these models speak of no real country")
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
-    words = [f"source={command.source.name}"]
-    if command.source.name != "simulated":
-        words.append(f"paths.data={command.paths.data}")
-    words.append(f"country={done[0].country if len(done) == 1 else 'all'}")
-    screen.print(f"next: python scripts/predict.py {shlex.join(words)}", soft_wrap=True)
+    country = f"country={done[0].country if len(done) == 1 else 'all'}"
+    following = shlex.join([*words, country])
+    screen.print(f"next: python scripts/predict.py {following}", soft_wrap=True)
 
 
 def _table(done: Sequence[Promoted]) -> Table:

@@ -240,7 +240,9 @@ def _made(
         COMPARISON: winner.run.data.tags[COMPARISON],
         **tags,
     }
-    return registry.register(store.client, name, model_uri, record.run_id, text, marks)
+    # Another process may have promoted the same candidate meanwhile.
+    made = None if command.force else registry.made_before(store.client, name, marks[IDENTITY])
+    return made or registry.register(store.client, name, model_uri, record.run_id, text, marks)
 
 
 def _example(material: Material, fitted: model.Fitted) -> pd.DataFrame:

@@ -104,10 +104,12 @@ def _check(job: Job) -> int:
         and parameters["max_depth"] == submission.DEPTH
         and (chosen.series.name, chosen.features.name) == ("raw", "flat")
         and chosen.training == "own"
+        and not (chosen.promote or chosen.validation.candidates)
     )
     if not alike:
         raise ConfigError(
-            "study=submission is the original to the letter: leave model, series, features and training out"
+            "study=submission is the original to the letter: leave model, series, features, training, "
+            "promote and a nested validation out"
         )
     if not _columns(chosen):
         raise ConfigError(

@@ -286,9 +286,13 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     wanted = ("ID", "Timestamp", *columns)
     text = {"ID": str, "Timestamp": str}
     try:
-        table = pd.read_csv(path, dtype=text, usecols=lambda name: name in wanted)
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+            table = table[[name for name in table if name in wanted]]
+        else:
+            table = pd.read_csv(path, dtype=text, usecols=lambda name: name in wanted)
     except (ValueError, OSError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}; export it again") from error
+        raise DataError(f"{path} cannot be read: {error}; export it again") from error
     _check(table, str(path), columns)
     return table
 

@@ -24,6 +24,7 @@ from omegaconf import DictConfig, open_dict
 
 from cropland import composition, signals
 from cropland.bands import BandSet
+from cropland.commands import WHERE
 from cropland.errors import ConfigError, answering
 from cropland.quiet import quieten
 from cropland.session import Session
@@ -134,6 +135,8 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, 
         common = jobs[0].configuration
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         preflight.check_alike([job.configuration for job in jobs])
+        if common.tracking.uri.startswith("http"):
+            _store(jobs[0])  # a server that is down is said before archives are made
         countries = {
             country.name: country
             for job in jobs
@@ -152,7 +155,7 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, 
     closed = store.close_orphans()
     if closed:
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
-    name = _name([word for word in words if not word.startswith(closing.WHERE)])
+    name = _name([word for word in words if not word.startswith(WHERE)])
     tags = {"command": shlex.join(sys.argv)} | (
         {chosen.STUDY: common.study.name} if common.study else {}
     )

@@ -38,6 +38,7 @@ PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"
 NOTE = "mlflow.note.content"
 SECONDS_TO_ANSWER = 5
+_SECONDS_FOR_OTHERS = 120
 REAL, SIMULATED = "cropland", "cropland-simulated"
 VIEW = "best"
 """Key of the UI view that every experiment is given: candidates by accuracy, what was varied beside it."""
@@ -241,20 +242,33 @@ def open_store(tracking: Tracking, experiment: str) -> Store:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        client = MlflowClient(tracking.uri)
-        found = client.get_experiment_by_name(experiment)
+        with _alone(tracking.uri):
+            client = MlflowClient(tracking.uri)
+            found = client.get_experiment_by_name(experiment)
+            number = found.experiment_id if found else _create(client, tracking, experiment)
         if found is not None and found.lifecycle_stage == "deleted":
             raise TrackingError(
                 f"experiment {experiment!r} is deleted in {tracking.uri}; restore it there, or delete it "
                 f"for good with `mlflow gc`"
             )
-        number = found.experiment_id if found else _create(client, tracking, experiment)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise TrackingError(
             f"the tracking store {tracking.uri} cannot be opened ({reason}); check tracking.uri"
         ) from error
     return Store(client, number, experiment)
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Let one process at a time open a database file: two that make it at once break each other's work."""
+    from filelock import FileLock
+
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    with FileLock(f"{uri.removeprefix('sqlite:///')}.lock", timeout=_SECONDS_FOR_OTHERS):
+        yield
 
 
 def experiment_of(source: str) -> str:

@@ -17,13 +17,15 @@ def promote(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland import composition
-        from cropland.commands import Promote
+        from cropland.commands import WHERE, Promote
 
-        command, countries = composition.command(Promote, config, HydraConfig.get())
+        hydra_node = HydraConfig.get()
+        command, countries = composition.command(Promote, config, hydra_node)
+        where = [word for word in hydra_node.overrides.task if word.startswith(WHERE)]
 
         from cropland import promoting
 
-        promoting.run(command, countries)
+        promoting.run(command, countries, where)
 
 
 if __name__ == "__main__":

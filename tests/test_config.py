@@ -53,7 +53,7 @@ def test_the_files_of_conf_fill_the_schema(composed: Composed) -> None:
         ({"features__statistics": ["mean"]}, "features.statistics"),
         ({"training": "both"}, "training: "),
         ({"validation__inner": 3}, "validation.inner and validation.candidates belong together"),
-        ({"promotion__finalists": 0}, "promotion.finalists must be 1 or more, got 0"),
+        ({"promotion__finalists": 1}, "promotion.finalists must be 2 or more"),
         ({"promotion__rule": "luck"}, "promotion.rule: "),
     ],
 )

@@ -91,6 +91,16 @@ def made(
     return make
 
 
+def test_where_boxes_overlap_no_point_of_the_country_is_taught(made: Made) -> None:
+    chosen = made("pooled")
+    everyone = features.labelled(chosen.samples.matrix)
+    north = replace(chosen.candidate.country, box=Box(10.2, 10.4, 20.0, 20.4))
+    narrowed = replace(chosen, candidate=replace(chosen.candidate, country=north))
+    taught = narrowed._elsewhere(everyone)
+    assert 0 < taught.sizes["sample"] < everyone.sizes["sample"]
+    assert float(taught["Lat"].max()) < 10.2
+
+
 def labelled(chosen: Material) -> Any:
     return features.labelled(chosen.samples.matrix)
 

@@ -113,3 +113,25 @@ def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
     broken = Tracking("local", f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path))
     with pytest.raises(TrackingError, match="cannot be opened"):
         tracking.open_store(broken, "cropland")
+
+
+def test_commands_that_make_the_same_database_at_once_do_not_disturb_each_other(
+    tmp_path: Path,
+) -> None:
+    program = (
+        "from cropland import tracking; from cropland.config import Tracking; "
+        "s = tracking.open_store(Tracking('local', 'sqlite:///new/mlflow.db', 'artifacts'), 'cropland'); "
+        "print(s.experiment_id)"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    answers = [process.communicate(timeout=120) for process in started]
+    assert [said.strip() for said, _ in answers] == ["1"] * 3, answers

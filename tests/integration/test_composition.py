@@ -186,9 +186,22 @@ def test_a_nested_validation_chooses_from_every_combination() -> None:
     assert job().alternatives == ()
 
 
+def test_a_varied_model_is_its_whole_file_with_nothing_of_the_configured_one() -> None:
+    varied = job("validation=nested", "validation.candidates.model=[extra_trees,knn]").alternatives
+    assert {each.model.name: each.model.parameters for each in varied} == {
+        "extra_trees": {"n_estimators": 500},
+        "knn": {"n_neighbors": 5},
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (
+            ["validation.candidates.model=[knn,svm]", "model.n_estimators=7"],
+            "settings such as model.…=… would not reach them",
+        ),
+        (["validation.candidates.span=[]"], "validation.candidates.span is empty; list its values"),
         (
             ["validation.candidates.bands=[ndvy]"],
             "candidates: unknown bands 'ndvy'; did you .*'ndvi",

@@ -129,7 +129,7 @@ class Toy:
             "n_jobs": 1,
             "force": False,
         }
-        promoting.run(Promote(**given | changes), countries or [TOYLAND])
+        promoting.run(Promote(**given | changes), countries or [TOYLAND], ["source=files"])
         return self.screen()
 
     def predict(self, path: Path, *countries: Country, **changes: Any) -> str:
@@ -145,7 +145,7 @@ class Toy:
             "reference_end": None,
             "alias": "champion",
         }
-        predicting.run(Predict(**given | changes), countries or [TOYLAND])
+        predicting.run(Predict(**given | changes), countries or [TOYLAND], ["source=files"])
         return self.screen()
 
     @property
