@@ -209,7 +209,7 @@ def test_a_varied_model_is_its_whole_file_with_nothing_of_the_configured_one() -
         (["+validation.candidates.spam=[1]"], "unknown key 'spam'; did you mean 'span'"),
         (["validation.candidates.span=[0]"], "span must be a whole number of weeks, 1 or more"),
         (["training=pooled"], "nested .* leave out training=pooled"),
-        (["+validation.candidates.training=[own,others]"], "got training=others"),
+        (["+validation.candidates.training=[own,others]"], "unknown key 'training'; there are"),
     ],
 )
 def test_a_candidate_of_a_nested_validation_that_is_none_is_said(

@@ -145,7 +145,7 @@ class Toy:
             "reference_end": None,
             "alias": "champion",
         }
-        predicting.run(Predict(**given | changes), countries or [TOYLAND], ["source=files"])
+        predicting.run(Predict(**given | changes), countries or [TOYLAND])
         return self.screen()
 
     @property

@@ -107,14 +107,12 @@ def test_a_sweep_is_resumed_and_force_runs_it_again(shell: Any) -> None:
 
 def test_another_setting_or_other_data_is_another_candidate(shell: Any) -> None:
     command = (*shell.toy, "span=12", "bands=ndvi")
-    shell.run(*command)
-    shell.run(*command, "seed=7")
-    shell.run(*command, "model.max_depth=3")
+    shell.run("-m", *command, "seed=2023,7", "model.max_depth=10,3")
     train = shell.exports / "Train.csv"
     train.write_text(train.read_text().replace(",1\n", ",0\n", 2))
     shell.run(*command)
-    assert len(children(shell.folder)) == 4
-    assert len({run.data.tags["identity"] for run in children(shell.folder)}) == 4
+    assert len(children(shell.folder)) == 5
+    assert len({run.data.tags["identity"] for run in children(shell.folder)}) == 5
 
 
 def test_the_joblib_launcher_gives_the_same_numbers(shell: Any, tmp_path: Path) -> None:
@@ -252,8 +250,7 @@ LONG = ("-m", "span=range(4,18,2)", "bands=ndvi", "model.n_estimators=40")
     ("how", "launcher"),
     [
         (signal.SIGINT, "basic"),
-        (signal.SIGTERM, "joblib"),
-        (signal.SIGKILL, "basic"),
+        (signal.SIGTERM, "basic"),
         (signal.SIGKILL, "joblib"),
     ],
 )
