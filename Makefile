@@ -18,7 +18,7 @@ train: $(STAMP)  ## Run the main job: a sweep over spans on the simulated landsc
 	$(BIN)/python scripts/train.py -m country=all 'span=range(24,97,24)'
 
 test: $(STAMP)  ## Run the tests
-	$(BIN)/python -m pytest --numprocesses logical
+	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
 check: $(STAMP)  ## Check format, rules, types and layers
 	$(BIN)/ruff format --check .
