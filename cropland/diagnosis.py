@@ -13,7 +13,7 @@ from sklearn.base import clone
 from cropland.errors import ConfigError, DataError, nearest
 from cropland.features import labelled
 from cropland.selection import standard_error
-from cropland.validation import cropland_probability, independent, splits, together
+from cropland.validation import fit_fold, independent, splits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,12 +78,11 @@ def learning_curve(
         for size, ((train, test), order) in product(chosen, zip(folds, orders, strict=True))
     ]
     said = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_fitted_labels)(clone(classifier), x, y, train, test, taught)
-        for _, train, test in tasks
+        delayed(fit_fold)(clone(classifier), x, y, train, test, taught) for _, train, test in tasks
     )
     right = {size: np.zeros(len(y)) for size in chosen}
-    for (size, _, test), labels in zip(tasks, said, strict=True):
-        right[size][test] += (labels == y[test]) / validation.repeats
+    for (size, _, test), (probability, _) in zip(tasks, said, strict=True):
+        right[size][test] += ((probability > 0.5) == y[test]) / validation.repeats
     return pd.DataFrame(
         [(size, each.mean(), standard_error(each, units)) for size, each in right.items()],
         columns=["n_labels", "accuracy", "accuracy_se"],
@@ -148,18 +147,6 @@ def confusion(out_of_fold: xr.Dataset) -> pd.DataFrame:
         index=pd.Index(CLASSES.values(), name="truth"),
         columns=[f"predicted {name}" for name in CLASSES.values()],
     )
-
-
-def _fitted_labels(
-    classifier: Classifier,
-    x: NDArray[np.float32],
-    y: NDArray[np.int8],
-    train: NDArray[np.int64],
-    test: NDArray[np.int64],
-    taught: xr.DataArray | None,
-) -> NDArray[np.bool_]:
-    classifier.fit(*together(x[train], y[train], taught))
-    return cropland_probability(classifier, x[test]) > 0.5
 
 
 def _checked(sizes: Sequence[int] | None, most: int) -> list[int]:

@@ -108,7 +108,7 @@ def cross_validate(
         else list(splits(y, groups, validation, seed))
     )
     fitted = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_fold)(clone(classifier), x, y, train, test, taught) for train, test in folds
+        delayed(fit_fold)(clone(classifier), x, y, train, test, taught) for train, test in folds
     )
     predicted = [probability for probability, _ in fitted]
     out_of_fold = gathered(features, folds, predicted, validation.repeats)
@@ -220,7 +220,7 @@ def check(points: xr.Dataset, validation: Validation, country: str) -> None:
         )
 
 
-def _fold(
+def fit_fold(
     classifier: Classifier,
     x: NDArray[np.float32],
     y: NDArray[np.int8],
