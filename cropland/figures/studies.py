@@ -296,7 +296,6 @@ def _dots(panel: Axes, own: pd.DataFrame, variants: Sequence[str], baseline: str
                 "color": _QUIET,
                 "linestyle": ":",
                 "zorder": 1,
-                "label": "baseline",
             }
             panel.axvline(accuracy, **line)
         if cell["standing"] == "best":

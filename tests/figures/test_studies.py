@@ -120,3 +120,12 @@ def test_the_past_lies_left_of_a_better_all() -> None:
 @pytest.mark.parametrize(("name", "title"), [("iran", "Iran"), ("south_sudan", "South sudan")])
 def test_the_title_of_a_country(name: str, title: str) -> None:
     assert studies.titled(name) == title
+
+
+def test_the_legend_names_each_look_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    monkeypatch.setattr(studies, "png", lambda figure: drawn.append(figure) or b"")
+    studies.comparison(variants("a"), list("abcdefghijkl"), baseline="c", title="Which?")
+    said = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    assert said.count("baseline") == 1
+    assert len(said) == len(set(said))
