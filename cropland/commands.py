@@ -65,6 +65,19 @@ class Predict:
             iso_date(self.reference_end, "reference_end")
 
 
+@dataclass(frozen=True)
+class Download:
+    """All of ``conf/download.yaml`` but the country."""
+
+    __pydantic_config__ = CLOSED
+
+    source: Source
+    paths: Paths
+    points: str | None
+    dry_run: StrictBool
+    doctor: StrictBool
+
+
 def configuration(composed: Mapping[str, Any]) -> Configuration:
     """Fill and check the schema of ``conf/train.yaml``.
 

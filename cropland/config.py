@@ -136,7 +136,129 @@ class Simulated:
         require(self.margin_days >= 0, f"source.margin_days must be >= 0, got {self.margin_days}")
 
 
-Source = Files | Simulated
+@dataclass(frozen=True)
+class Fetched:
+    """What sources have in common that ``scripts/download.py`` fetches.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Bands to fetch, ``SCL`` among them.
+    margin_days : int
+        Days before and after the reference season.
+    labelled, unlabelled : str
+        Points files in ``paths.data``; the second may be missing.
+    workers : int
+        Most requests under way.
+    tries : int
+        Attempts of a request before it is given up.
+    wait_seconds : float
+        The wait after a first failure; it doubles from there.
+    timeout_seconds : float
+        How long an answer may take.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    bands: tuple[str, ...]
+    margin_days: StrictInt
+    labelled: str
+    unlabelled: str
+    workers: StrictInt
+    tries: StrictInt
+    wait_seconds: float
+    timeout_seconds: float
+
+    def __post_init__(self) -> None:
+        require(
+            "SCL" in self.bands and len(set(self.bands)) == len(self.bands) > 1,
+            f"source.bands needs SCL and at least one band, each once, got {list(self.bands)}",
+        )
+        require(self.margin_days >= 0, f"source.margin_days must be >= 0, got {self.margin_days}")
+        for name in ("workers", "tries", "timeout_seconds", "wait_seconds"):
+            require(
+                getattr(self, name) > 0, f"source.{name} must be above 0, got {getattr(self, name)}"
+            )
+
+
+@dataclass(frozen=True)
+class EarthEngine(Fetched):
+    """Google Earth Engine; a Cloud project that is registered for it is needed to download.
+
+    Attributes
+    ----------
+    project : str, optional
+        The Cloud project that requests are counted for.
+    collection : str
+        Harmonised surface reflectance.
+    endpoint : str
+        Address of the service; credentials are sent to Google's hosts only.
+    points_per_request : int
+        Most points of a request, 25 by default.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    name: Literal["earthengine"]
+    project: str | None
+    collection: str
+    endpoint: str
+    points_per_request: StrictInt
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.points_per_request >= 1,
+            f"source.points_per_request must be 1 or more, got {self.points_per_request}",
+        )
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A STAC catalogue that has a name: its address, its collection, and whether its links want signing."""
+
+    __pydantic_config__ = CLOSED
+
+    url: str
+    collection: str
+    sign: StrictBool
+
+
+@dataclass(frozen=True)
+class Stac(Fetched):
+    """A SpatioTemporal Asset Catalog of Sentinel-2 L2A, open to all.
+
+    Attributes
+    ----------
+    catalog : str
+        A name in `catalogs`, the address of an API, or a folder of items.
+    collection : str, optional
+        In place of the catalogue's own; needed with an address.
+    sign : bool, optional
+        Whether links are signed by Planetary Computer's service; as the catalogue needs, where left out.
+    catalogs : mapping of str to Catalog
+        Those that have a name.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    name: Literal["stac"]
+    catalog: str
+    collection: str | None
+    sign: StrictBool | None
+    catalogs: dict[str, Catalog]
+
+    @property
+    def chosen(self) -> Catalog:
+        """The catalogue that is asked."""
+        known = self.catalogs.get(self.catalog)
+        address = known.url if known else self.catalog
+        collection = self.collection or (known.collection if known else "sentinel-2-l2a")
+        sign = self.sign if self.sign is not None else bool(known and known.sign)
+        return Catalog(address, collection, sign)
+
+
+Source = Files | Simulated | EarthEngine | Stac
 """Where observations come from; told apart by their names."""
 
 
@@ -213,6 +335,7 @@ class Paths:
     data: str
     archive: str
     runs: str
+    downloads: str = "data/downloads"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,39 @@
+"""The grid of image cubes: 10 m pixels of the UTM zone that a box's centre lies in, aligned with Sentinel-2's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import box as box_of
+
+if TYPE_CHECKING:
+    from cropland.countries import Box
+
+PIXEL_METRES = 10
+_ALIGNED_METRES = 20
+"""Edges are multiples of it, so that pixels of 10 and of 20 m fall into place."""
+
+
+def utm_zone(lon: float, lat: float) -> int:
+    """Give the EPSG code of the UTM zone of a place, without the exceptions of Norway and Svalbard.
+
+    >>> utm_zone(48.3, 32.2), utm_zone(17.0, -22.5)
+    (32639, 32733)
+    """
+    zone = min(int((lon + 180) // 6) + 1, 60)
+    return (32600 if lat >= 0 else 32700) + zone
+
+
+def grid_of(box: Box) -> GeoBox:
+    """Give the grid that covers a box."""
+    epsg = utm_zone((box.west + box.east) / 2, (box.south + box.north) / 2)
+    outline = box_of(box.west, box.south, box.east, box.north, "EPSG:4326").to_crs(
+        f"EPSG:{epsg}", resolution=0.01
+    )
+    edges = outline.boundingbox
+    left, bottom = (int(edge // _ALIGNED_METRES) * _ALIGNED_METRES for edge in edges[:2])
+    right, top = (-int(-edge // _ALIGNED_METRES) * _ALIGNED_METRES for edge in edges[2:4])
+    return GeoBox.from_bbox(
+        (left, bottom, right, top), f"EPSG:{epsg}", resolution=PIXEL_METRES, tight=True
+    )

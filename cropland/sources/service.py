@@ -1,0 +1,141 @@
+"""What a service of satellite images is asked, and what it answers: the interface of Earth Engine and STAC.
+
+Contract, the same for every service: bands bear the mission's names (`cropland.bands`), digital numbers are
+harmonised (reflectance × 10,000 on the scale from before processing baseline 04.00), uint16, 0 = no data; ``SCL``
+is uint8. A value is that of the native pixel (10 or 20 m) that a place falls in. Nothing is aggregated: each
+granule that saw a place gives a row, named by the granule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+    from typing import Any
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from cropland.countries import Box
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large a piece of work a service takes at once.
+
+    Attributes
+    ----------
+    points : int
+        Most places of a chunk.
+    cell_degrees : float
+        A chunk's places lie in one cell of such a grid.
+    months : int
+        Most calendar months of a chunk: 12 = no longer than a calendar year.
+    """
+
+    points: int
+    cell_degrees: float
+    months: int
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was observed at some places in some days: arrays of shape ``(row,)``.
+
+    Attributes
+    ----------
+    place : ndarray of int32
+        Position of each row's place among those that were asked for.
+    time : ndarray of datetime64[s]
+        Moment of the overpass, UTC.
+    granule : ndarray of str
+        Name of the image, as its service has it.
+    values : mapping of str to ndarray
+        By band: uint16 digital numbers, ``SCL`` uint8; 0 = no data.
+    unseen : mapping of int to str
+        Why a place has no row, by its position.
+    notes : tuple of str
+        What a user should know about these rows, such as a granule that lacks a band.
+    """
+
+    place: NDArray[np.int32]
+    time: NDArray[np.datetime64]
+    granule: NDArray[np.str_]
+    values: Mapping[str, NDArray[Any]]
+    unseen: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One step of an examination: what was looked at, whether it is well, and what was seen or is to do."""
+
+    step: str
+    well: bool
+    said: str
+
+
+class Service(Protocol):
+    """A service, connected; its methods may be called from several threads."""
+
+    @property
+    def shape(self) -> Shape:
+        """How chunks of points are cut for it."""
+        ...
+
+    @property
+    def client(self) -> str:
+        """Name and version of the library that speaks with it."""
+        ...
+
+    def points(
+        self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
+    ) -> Seen:
+        """Observe places.
+
+        Parameters
+        ----------
+        lonlat : ndarray of float64, shape (place, 2)
+            Longitude and latitude, degrees (WGS 84).
+        first, last : date
+            Days, both included, in UTC.
+        bands : sequence of str
+            Bands to read, ``SCL`` among them.
+
+        Raises
+        ------
+        TooLarge
+            The service wants less at once.
+        DataError
+            It refuses, or goes on failing.
+        """
+        ...
+
+    def cube(self, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
+        """Give the images of a box, lazily.
+
+        Returns
+        -------
+        xarray.Dataset
+            A variable a band, dims ``(time, y, x)``, dask arrays on the UTM grid of `cropland.sources.grid`
+            (10 m); coordinates ``time`` (datetime64[s]), ``granule`` (time, str), ``y``, ``x`` and
+            ``spatial_ref``. Each granule has a time step of its own, in the order of time and name.
+
+        Raises
+        ------
+        DataError
+            No image, or the service refuses.
+        """
+        ...
+
+    def examine(self, lon: float, lat: float, first: date, last: date) -> Iterator[Finding]:
+        """Check step by step what stands between a user and data, up to one place × one month."""
+        ...
