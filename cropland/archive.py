@@ -8,6 +8,7 @@ CF conventions 1.11, section 9.3.3) in Zarr:
 - ``ID`` (point, str, unique), ``Lat`` and ``Lon`` (point, float64 degrees), ``Target`` (point, int8:
   1 cropland, 0 not, -1 unlabelled), ``row_size`` (point, int32): how many observations a point has;
 - ``time`` (observation, datetime64[s], UTC);
+- ``granule`` (observation, int32), where the source names images: which of ``granule_id`` (image, str);
 - Sentinel-2 bands (observation): digital numbers, reflectance × 10,000, 0 = no data; uint16, or float32
   where a source gives fractions (NaN is no data too); ``SCL`` uint8; anything else as the source had it;
 - attributes ``source``, ``country``, ``fingerprint``, ``time_coverage_start`` and
@@ -33,7 +34,7 @@ from cropland.errors import DataError
 from cropland.points import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -175,13 +176,40 @@ def ragged(points: pd.DataFrame, observations: pd.DataFrame) -> xr.Dataset:
         The contract above, without its attributes.
     """
     position = dict(zip(points["ID"], range(len(points)), strict=True))
-    where = observations["ID"].map(position).to_numpy()
-    order = np.lexsort((observations["time"].to_numpy(), where))
     columns = {
-        name: ("observation", _packed(str(name), observations[name].to_numpy())[order])
+        str(name): _packed(str(name), observations[name].to_numpy())
         for name in observations.columns
         if name not in ("ID", "time")
     }
+    where = observations["ID"].map(position).to_numpy()
+    return arranged(points, where, observations["time"].to_numpy(), columns)
+
+
+def arranged(
+    points: pd.DataFrame,
+    where: NDArray[np.integer[Any]],
+    time: NDArray[np.datetime64],
+    columns: Mapping[str, NDArray[Any]],
+) -> xr.Dataset:
+    """Put observations into the ragged layout.
+
+    Parameters
+    ----------
+    points : DataFrame
+        As `cropland.points` gives it.
+    where : ndarray of int, shape (row,)
+        Position of each row's point.
+    time : ndarray of datetime64, shape (row,)
+        Its moment.
+    columns : mapping of str to ndarray of shape (row,)
+        Bands and others, as they are to be stored.
+
+    Returns
+    -------
+    xarray.Dataset
+        The contract above, without its attributes.
+    """
+    order = np.lexsort((time, where))
     return xr.Dataset(
         {
             "ID": ("point", points["ID"].to_numpy(dtype=str)),
@@ -189,8 +217,8 @@ def ragged(points: pd.DataFrame, observations: pd.DataFrame) -> xr.Dataset:
             "Lon": ("point", points["Lon"].to_numpy(), {"units": "degrees_east"}),
             "Target": ("point", points["Target"].to_numpy()),
             "row_size": ("point", np.bincount(where, minlength=len(points)).astype(np.int32)),
-            "time": ("observation", observations["time"].to_numpy().astype("datetime64[s]")[order]),
-            **columns,
+            "time": ("observation", time.astype("datetime64[s]")[order]),
+            **{name: ("observation", values[order]) for name, values in columns.items()},
         }
     )
 

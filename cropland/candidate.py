@@ -42,6 +42,7 @@ Status = Literal["finished", "already there", "outside", "failed"]
 _DECIDE_NOTHING = frozenset(
     (
         *("tracking", "paths", "n_jobs", "force", "parent_run"),
+        "source",  # what it decides is in the archive's fingerprint
         *("promotion", "promote", "study", "output"),
     )
 )

@@ -60,6 +60,14 @@ def read(path: Path, *, labelled: bool) -> pd.DataFrame:
     return _validated(table, path, labels=(0, 1) if labelled else (UNLABELLED,))
 
 
+def of_folder(folder: Path, labelled: str, unlabelled: str) -> pd.DataFrame:
+    """Read the points files of a folder: the labelled one, and the unlabelled one where there is one."""
+    tables = [(folder / labelled, read(folder / labelled, labelled=True))]
+    if (folder / unlabelled).exists():
+        tables.append((folder / unlabelled, read(folder / unlabelled, labelled=False)))
+    return together(tables)
+
+
 def together(tables: Iterable[tuple[Path, pd.DataFrame]]) -> pd.DataFrame:
     """Put points files in one table; an ID may stand in one file only."""
     named = list(tables)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cropland.candidate import Outcome
+from cropland.meter import Meter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 LEDGER = "outcomes.jsonl"
 _POLL_SECONDS = 0.2
-_LINE_SECONDS = 10.0
-_ENOUGH = 3
 _OUTSIDE_NAMED = 2
 
 
@@ -65,38 +62,24 @@ class Ledger:
 class Watch:
     """Shows a ledger as it grows: a bar on a terminal, a line now and then elsewhere.
 
-    Skipped and failed candidates are named as they come. The time left is the mean time of the
-    candidates that were really run × those still to come.
+    Skipped and failed candidates are named as they come.
     """
 
     def __init__(self, ledger: Ledger, total: int, console: Console) -> None:
         self._ledger = ledger
-        self._total = total
         self._console = console
         self._read_to = 0
         self._seen = 0
         self._ran = 0
         self._said: set[tuple[str, str]] = set()
         self._outside: Counter[str] = Counter()
-        self._began = self._line_at = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
-        self._bar = Progress(
-            TextColumn("[progress.description]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=console,
-            transient=True,
-            refresh_per_second=4,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("candidates", total=total, left="")
+        self._meter = Meter(console, "candidates", total)
 
     def __enter__(self) -> Watch:
         """Start watching."""
-        self._bar.start()
+        self._meter.__enter__()
         self._thread.start()
         return self
 
@@ -110,7 +93,7 @@ class Watch:
         self._stop.set()
         self._thread.join()
         self._look()
-        self._bar.stop()
+        self._meter.__exit__(kind, error, trace)
 
     def _loop(self) -> None:
         while not self._stop.wait(_POLL_SECONDS):
@@ -121,20 +104,7 @@ class Watch:
         for outcome in outcomes:
             self._say(outcome)
         self._seen += len(outcomes)
-        left = self._left()
-        self._bar.update(self._task, completed=self._seen, left=left)
-        now = time.monotonic()
-        if not self._console.is_terminal and now - self._line_at > _LINE_SECONDS:
-            self._line_at = now
-            self._console.print(
-                f"{self._seen}/{self._total} candidates, {left or 'no estimate yet'}"
-            )
-
-    def _left(self) -> str:
-        if self._ran < _ENOUGH:
-            return ""
-        seconds = (time.monotonic() - self._began) / self._ran * (self._total - self._seen)
-        return f"about {in_words(seconds)} left"
+        self._meter.show(self._seen, self._ran)
 
     def _say(self, outcome: Outcome) -> None:
         window = f"span={outcome.span} period={outcome.period} bands=" if outcome.span else ""
@@ -162,14 +132,3 @@ class Watch:
             self._console.print(
                 f"[cyan]skipped[/] further windows of {outcome.country} outside its archive are only counted"
             )
-
-
-def in_words(seconds: float) -> str:
-    """Give a time in the words that its accuracy deserves.
-
-    >>> in_words(7), in_words(130), in_words(8000)
-    ('7 s', '2 min', '2.2 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -13,8 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropland import archive, bands, points
-from cropland.sources import files, simulated
+from cropland import archive, bands, chunks, parts, points
+from cropland.sources import fetched, files, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from cropland.config import Paths, Source
     from cropland.countries import Country
 
-_FILLERS = {"files": files, "simulated": simulated}
-_SHARED_CODE = (archive, bands, points)
+_FILLERS = {"files": files, "simulated": simulated, "earthengine": fetched, "stac": fetched}
+_CODE = {
+    fetched: (archive, bands, points, chunks, parts, fetched),
+    files: (archive, bands, points, files),
+    simulated: (archive, bands, points, simulated),
+}
+"""What decides, beside its inputs, what a source makes of them."""
 _OPEN: dict[str, Archive] = {}
 
 
@@ -92,6 +97,6 @@ def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
 
 def _place(source: Source, paths: Paths, country: Country) -> tuple[Path, str]:
     filler = _FILLERS[source.name]
-    code = [Path(module.__file__) for module in (*_SHARED_CODE, filler) if module.__file__]
+    code = [Path(module.__file__) for module in _CODE[filler] if module.__file__]
     mark = archive.fingerprint(*code, *filler.inputs(source, paths, country))
     return Path(paths.archive) / source.name / f"{country.name}-{mark[:12]}.zarr", mark

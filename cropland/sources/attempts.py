@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _SHRINK = 2 / 3
-_SETTLE_SECONDS = 1.0
-"""Answers to requests that were sent before the last shrinking say nothing new."""
 
 
 class Transient(Exception):
@@ -44,6 +42,10 @@ class Transient(Exception):
 
 class TooLarge(Exception):
     """A request that the service will not answer unless it is made smaller."""
+
+
+class GivenUp(DataError):
+    """A request that failed too often; others may still be answered."""
 
 
 class Stopped(Exception):
@@ -96,8 +98,8 @@ class Attempts:
 
         Raises
         ------
-        DataError
-            It failed too often in a row.
+        GivenUp
+            It failed too often.
         Stopped
             The work was called off.
         """
@@ -114,9 +116,9 @@ class Attempts:
         try:
             answer: T = retrying(self._once, ask)
         except Transient as error:
-            raise DataError(
-                f"{what} failed {patience.failures} times in a row, at last with: {error}; what was fetched is "
-                f"kept, give the same command again later"
+            raise GivenUp(
+                f"{what} failed {patience.failures} times, at last with: {error}; give the same command "
+                f"again later, what was fetched is kept"
             ) from error
         return answer
 
@@ -152,7 +154,8 @@ class Attempts:
     def _shrink(self) -> None:
         with self._changed:
             now = time.monotonic()
-            if now - self._shrunk_at > _SETTLE_SECONDS:
+            # Answers to what was sent before the last shrinking say nothing new.
+            if now - self._shrunk_at > self.first_seconds:
                 self._shrunk_at = now
                 self._allowed = max(1.0, self._allowed * _SHRINK)
 

@@ -84,7 +84,8 @@ def inputs(source: Files, paths: Paths, country: Country) -> list[object]:
 
 def fill(source: Files, paths: Paths, country: Country) -> xr.Dataset:
     """Read a country's exports and points into the ragged layout of `cropland.archive`."""
-    table = points.inside(_all_points(source, Path(paths.data)), country.box)
+    everywhere = points.of_folder(Path(paths.data), source.labelled, source.unlabelled)
+    table = points.inside(everywhere, country.box)
     return observations_of(source, paths, country, table)
 
 
@@ -105,15 +106,6 @@ def observations_of(
         time_coverage_end=max(export.last for export in found).isoformat(),
         files=[export.path.name for export in found],
     )
-
-
-def _all_points(source: Files, folder: Path) -> pd.DataFrame:
-    """Read the points files: the labelled one, and the unlabelled one where there is one."""
-    tables = [(folder / source.labelled, points.read(folder / source.labelled, labelled=True))]
-    unlabelled = folder / source.unlabelled
-    if unlabelled.exists():
-        tables.append((unlabelled, points.read(unlabelled, labelled=False)))
-    return points.together(tables)
 
 
 def _rows(export: Export) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The grid of image cubes: 10 m pixels of the UTM zone that a box's centre lies in, aligned with Sentinel-2's own."""
+"""The grid of image cubes: 10 m pixels in the UTM zone of a box's centre, aligned with Sentinel-2's own."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """What a service of satellite images is asked, and what it answers: the interface of Earth Engine and STAC.
 
 Contract, the same for every service: bands bear the mission's names (`cropland.bands`), digital numbers are
-harmonised (reflectance × 10,000 on the scale from before processing baseline 04.00), uint16, 0 = no data; ``SCL``
-is uint8. A value is that of the native pixel (10 or 20 m) that a place falls in. Nothing is aggregated: each
-granule that saw a place gives a row, named by the granule.
+harmonised (reflectance × 10,000 on the scale from before processing baseline 04.00), uint16, 0 = no data;
+``SCL`` is uint8. A value is that of the native pixel (10 or 20 m) that a place falls in. Nothing is
+aggregated: each granule that saw a place gives a row, named by the granule.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
     from typing import Any
 
+    import numpy as np
     import xarray as xr
     from numpy.typing import NDArray
 

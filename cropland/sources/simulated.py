@@ -29,20 +29,21 @@ import xarray as xr
 from cropland.errors import DataError
 from cropland.points import COLUMNS
 from cropland.schema import filled
-from cropland.sources.atmosphere import digital_numbers, seen_through, sky
+from cropland.sources import images
 from cropland.sources.hashing import Draw, Float, Hash, hashed, uniform
 from cropland.sources.landscape import Landscape
 from cropland.sources.overpasses import Overpasses, overpasses, visible
 from cropland.sources.profile import Profile
-from cropland.sources.scenes import scene_classes
-from cropland.sources.spectra import BANDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
     import pandas as pd
     from numpy.typing import NDArray
 
     from cropland.config import Paths, Simulated
-    from cropland.countries import Country
+    from cropland.countries import Box, Country
 
 BLOCK = 100
 """Points simulated at once: few enough for their rows to stay in the processor's cache."""
@@ -109,18 +110,10 @@ def observe(land: Landscape, passes: Overpasses, lon: Float, lat: Float) -> dict
     x, y = land.metres(lon, lat)
     seen = visible(passes, x, y)
     where, image = np.nonzero(seen)
-    cover = land.cover(lon, lat)
-    day, datatake = passes.day[image], passes.datatake[image]
-    above = sky(land.profile, datatake, land.day_of_year(day), x[where], y[where])
-    reflectance = seen_through(land.reflectance(cover, where, day), above, datatake)
-    pixel = cover.pixel[where]
-    sample = hashed(pixel, datatake)
-    copy = hashed(sample, passes.tile[image])
     return {
         "row_size": seen.sum(axis=1, dtype=np.int32),
         "time": passes.time[image].astype("datetime64[s]"),
-        **dict(zip(BANDS, digital_numbers(reflectance, sample, copy), strict=True)),
-        "SCL": scene_classes(reflectance, above, pixel, copy),
+        **images.shown(land, passes, images.Places(x, y, land.cover(lon, lat)), where, image),
     }
 
 
@@ -206,6 +199,26 @@ def observations_of(
     located = xr.Dataset({name: ("point", table[name].to_numpy()) for name in COLUMNS})
     seen = _seen(country, land, located, source.margin_days)
     return seen.assign_attrs(_covered(source, country))
+
+
+def cube(
+    source: Simulated,
+    _: Paths,
+    country: Country,
+    box: Box,
+    first: date,
+    last: date,
+    bands: Sequence[str],
+) -> xr.Dataset:
+    """Give the images of a box, lazily, as `cropland.sources.service.Service.cube` says.
+
+    Raises
+    ------
+    DataError
+        A band that is not simulated, or no image in these days.
+    """
+    land = Landscape.of(country, _profile(source, country), SEED)
+    return images.cube(land, box, first, last, bands)
 
 
 def _covered(source: Simulated, country: Country) -> dict[str, str]:

@@ -1,0 +1,238 @@
+"""The command that downloads: plan, fetch, tell.
+
+Points → their places → what of them is missing → chunks → parts on disk. Nothing is asked of a service before
+the plan is on screen, and nothing at all where nothing is missing.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cropland import fetching, points
+from cropland.config import EarthEngine, Fetched
+from cropland.errors import ConfigError, DataError
+from cropland.meter import Meter, in_words
+from cropland.plan import plan_of
+from cropland.sources import fetched
+from cropland.sources.attempts import Attempts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from cropland.commands import Download
+    from cropland.countries import Country
+    from cropland.fetching import Tally
+    from cropland.parts import Parts
+    from cropland.plan import Plan
+    from cropland.sources.service import Service
+
+_NAMED = 5
+_SECONDS_PER_REQUEST = 5.0
+"""What an answer of Earth Engine is expected to take: an estimate, nothing here was measured there."""
+
+
+def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -> None:
+    """Download what is missing of some countries and show what there is then.
+
+    `words` are the overrides that say where the command works; the next command is told them too.
+
+    Raises
+    ------
+    CroplandError
+        No points, a service that refuses, or chunks that could not be fetched.
+    """
+    source = _fetched(command)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if command.doctor:
+        _examine(source, command, countries, console)
+        return
+    tables = _tables(source, command, countries, console)
+    with ExitStack() as stack:
+        plans = []
+        for country, table in tables:
+            parts = fetched.parts_of(source, command.paths, country)
+            if not command.dry_run:
+                stack.enter_context(parts.locked())
+                _say_damaged(parts, console)
+            plans.append(plan_of(source, country, table, parts))
+        for plan in plans:
+            console.print(_in_words(source, plan))
+        if command.dry_run:
+            return
+        _fetch_all(source, plans, console)
+    _say_next(source, plans, words)
+
+
+def _fetched(command: Download) -> fetched.Source:
+    """Check that the source is one that is fetched."""
+    source = command.source
+    if not isinstance(source, Fetched):
+        raise ConfigError(
+            f"source={source.name} has nothing to download; take source=earthengine or source=stac"
+        )
+    return source
+
+
+def _tables(
+    source: fetched.Source, command: Download, countries: Sequence[Country], console: Console
+) -> list[tuple[Country, pd.DataFrame]]:
+    """Read the points of each country that has any."""
+    if command.points is None:
+        everywhere = points.of_folder(Path(command.paths.data), source.labelled, source.unlabelled)
+        where = command.paths.data
+    else:
+        everywhere = points.read(Path(command.points), labelled=False)
+        where = command.points
+    tables = [(country, points.inside(everywhere, country.box)) for country in countries]
+    without = [country.name for country, table in tables if table.empty]
+    if len(without) == len(tables):
+        boxes = "; ".join(f"{country.name}: {country.box}" for country in countries)
+        raise DataError(
+            f"no point of {where} lies in the box of a country ({boxes}); check the points, or the box in "
+            f"conf/country"
+        )
+    if without:
+        console.print(f"[yellow]note[/] no points of {', '.join(without)} in {escape(where)}")
+    return [(country, table) for country, table in tables if not table.empty]
+
+
+def _say_damaged(parts: Parts, console: Console) -> None:
+    damaged = parts.discard_damaged()
+    if damaged:
+        console.print(
+            f"[yellow]note[/] {len(damaged)} parts in {escape(str(parts.folder))} were damaged and are "
+            f"fetched anew"
+        )
+
+
+def _in_words(source: fetched.Source, plan: Plan) -> str:
+    """Say what a plan comes to."""
+    first, last = plan.days
+    head = f"{plan.country.name}: {len(plan.table)} points, {first} … {last}: "
+    if not plan.chunks:
+        return head + "all there, nothing to fetch"
+    count = len(plan.chunks)
+    if isinstance(source, EarthEngine):
+        seconds = -(-count // source.workers) * _SECONDS_PER_REQUEST
+        return head + (
+            f"{count} requests, {min(source.workers, count)} at a time, about {in_words(seconds)} if one "
+            f"takes {_SECONDS_PER_REQUEST:.0f} s (an estimate)"
+        )
+    from cropland.sources.stac import cost
+
+    return head + cost(plan.chunks, len(source.bands))
+
+
+def _fetch_all(source: fetched.Source, plans: Sequence[Plan], console: Console) -> None:
+    """Fetch what the plans lack, country by country, and tell."""
+    attempts = Attempts(source.workers, source.tries, source.wait_seconds)
+    service = fetched.connect(source, attempts) if any(plan.chunks for plan in plans) else None
+    began = time.monotonic()
+    failures: list[str] = []
+    try:
+        for plan in plans:
+            if service is not None and plan.chunks:
+                failures += _fetch(source, service, plan, attempts, console)
+    finally:
+        _show(plans, attempts, time.monotonic() - began)
+    if failures:
+        raise DataError(
+            f"{len(failures)} of {sum(len(plan.chunks) for plan in plans)} chunks could not be fetched, the "
+            f"first: {failures[0]}"
+        )
+
+
+def _fetch(
+    source: fetched.Source, service: Service, plan: Plan, attempts: Attempts, console: Console
+) -> list[str]:
+    """Fetch what one country lacks; give what went wrong with some chunks."""
+    said: set[str] = set()
+    with Meter(console, f"chunks of {plan.country.name}", len(plan.chunks)) as meter:
+
+        def show(tally: Tally) -> None:
+            done = tally.chunks + len(tally.failures)
+            meter.show(done, done, f"{tally.observations} observations, {attempts.retries} retries")
+            for note in tally.notes:
+                if note not in said:
+                    said.add(note)
+                    console.print(f"[yellow]note[/] {escape(note)}")
+
+        tally = fetching.fetch(plan.chunks, service, plan.parts, source.bands, attempts, show)
+    return tally.failures
+
+
+def _show(plans: Sequence[Plan], attempts: Attempts, seconds: float) -> None:
+    """Print what there is of each country now."""
+    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
+    table = Table(title="Observations of each country", title_justify="left")
+    table.add_column("country")
+    for name in ("points", "observations", "per point: min", "median", "max", "without any"):
+        table.add_column(name, justify="right")
+    for plan in plans:
+        counts = plan.counts
+        table.add_row(
+            plan.country.name,
+            str(len(counts)),
+            str(counts.sum()),
+            str(counts.min()),
+            f"{np.median(counts):g}",
+            str(counts.max()),
+            str((counts == 0).sum()),
+        )
+    screen.print(table)
+    screen.print(f"{attempts.retries} retries, {in_words(seconds)}")
+    for plan in plans:
+        for reason, ids in plan.without_any().items():
+            names = ", ".join(ids[:_NAMED]) + (", …" if len(ids) > _NAMED else "")
+            screen.print(
+                f"[yellow]note[/] {plan.country.name}: {len(ids)} points without any observation "
+                f"({escape(reason)}): {escape(names)}",
+                soft_wrap=True,
+            )
+
+
+def _say_next(source: fetched.Source, plans: Sequence[Plan], words: Sequence[str]) -> None:
+    """Say which command comes next."""
+    names = [plan.country.name for plan in plans]
+    chosen = f"country={names[0]}" if len(names) == 1 else "country=all"
+    kept = [word for word in words if not word.startswith(("source=", "source.project="))]
+    following = shlex.join([f"source={source.name}", *kept, chosen])
+    Console(highlight=False, soft_wrap=True).print(
+        f"next: python scripts/train.py {following}", markup=False
+    )
+
+
+def _examine(
+    source: fetched.Source, command: Download, countries: Sequence[Country], console: Console
+) -> None:
+    """Check step by step what stands between the user and data.
+
+    Raises
+    ------
+    DataError
+        Something does.
+    """
+    country, table = _tables(source, command, countries, console)[0]
+    first = country.reference.first
+    lon, lat = table[["Lon", "Lat"]].iloc[0]
+    attempts = Attempts(source.workers, tries=2, first_seconds=source.wait_seconds)
+    screen = Console(highlight=False, soft_wrap=True)
+    for finding in fetched.examine(source, attempts, lon, lat, first, first.replace(day=28)):
+        mark = "[green]well[/]" if finding.well else "[red]ill [/]"
+        screen.print(f"{mark} {finding.step}: {escape(finding.said)}")
+        if not finding.well:
+            raise DataError(
+                f"source={source.name} cannot be used yet: {finding.step}, {finding.said}"
+            )

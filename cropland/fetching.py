@@ -1,0 +1,231 @@
+"""Fetching: chunks through a service into parts, several at once.
+
+A chunk that is too large for its service is halved, by places, then by days, until it is answered. One that
+goes on failing is left out and told at the end, since the others may go well; a refusal, such as expired
+credentials, stops everything. Each part is stored as it comes, so nothing that was fetched is lost by what
+comes after.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cropland import signals
+from cropland.errors import DataError
+from cropland.sources.attempts import GivenUp, Stopped, TooLarge
+from cropland.sources.service import Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import date
+
+    from numpy.typing import NDArray
+
+    from cropland.chunks import Chunk
+    from cropland.parts import Parts
+    from cropland.sources.attempts import Attempts
+    from cropland.sources.service import Service
+
+_SHORTEST_DAYS = 2
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 2.0
+"""How long threads may take to finish what they write once all is called off."""
+_HOPELESS = 3
+"""Chunks that may fail before any was tally."""
+
+
+@dataclass
+class Tally:
+    """What became of a download.
+
+    Attributes
+    ----------
+    chunks : int
+        Those that were tally.
+    observations : int
+        Rows in them.
+    failures : list of str
+        Why others were not.
+    notes : list of str
+        What a user should know, each once.
+    """
+
+    chunks: int = 0
+    observations: int = 0
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def fetch(
+    chunks: Sequence[Chunk],
+    service: Service,
+    parts: Parts,
+    bands: Sequence[str],
+    attempts: Attempts,
+    on_change: Callable[[Tally], None] = lambda _: None,
+) -> Tally:
+    """Fetch chunks, and store each as it comes.
+
+    Parameters
+    ----------
+    chunks : sequence of Chunk
+        What is missing.
+    service : Service
+        Who has it.
+    parts : Parts
+        Where it is kept.
+    bands : sequence of str
+        Bands to fetch.
+    attempts : Attempts
+        Says how many threads there are; is called off when this ends early.
+    on_change : callable
+        Told after each chunk, in the thread of the caller.
+
+    Raises
+    ------
+    DataError
+        The service refuses, or disk space ends.
+    """
+    waiting: queue.SimpleQueue[Chunk] = queue.SimpleQueue()
+    for chunk in chunks:
+        waiting.put(chunk)
+    done: queue.SimpleQueue[tuple[int, tuple[str, ...]] | Exception] = queue.SimpleQueue()
+
+    def work() -> None:
+        while not attempts.stop.is_set():
+            try:
+                chunk = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                seen = observe(service, chunk.lonlat, chunk.first, chunk.last, bands)
+                parts.keep(chunk, seen, service.client)
+                done.put((len(seen), seen.notes))
+            except Stopped:
+                return
+            except Exception as error:
+                if not isinstance(error, GivenUp):
+                    attempts.stop.set()
+                done.put(error)
+
+    # Daemons: a request may take minutes, and Ctrl-C shall not.
+    count = min(attempts.workers, len(chunks))
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        return _gathered(done, len(chunks), on_change)
+    except BaseException:
+        attempts.stop.set()
+        _join(threads)
+        raise
+
+
+def _gathered(
+    done: queue.SimpleQueue[tuple[int, tuple[str, ...]] | Exception],
+    expected: int,
+    on_change: Callable[[Tally], None],
+) -> Tally:
+    """Count what comes until all has come."""
+    tally = Tally()
+    while tally.chunks + len(tally.failures) < expected:
+        signals.heed()
+        try:
+            came = done.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            continue
+        if isinstance(came, GivenUp):
+            tally.failures.append(str(came))
+            if tally.chunks == 0 and len(tally.failures) >= _HOPELESS:
+                raise came
+        elif isinstance(came, Exception):
+            raise came
+        else:
+            observations, notes = came
+            tally.chunks += 1
+            tally.observations += observations
+            tally.notes.extend(note for note in notes if note not in tally.notes)
+        on_change(tally)
+    return tally
+
+
+def observe(
+    service: Service,
+    lonlat: NDArray[np.float64],
+    first: date,
+    last: date,
+    bands: Sequence[str],
+) -> Seen:
+    """Observe places, in halves where the service finds them too much at once.
+
+    Raises
+    ------
+    DataError
+        Even one place and a few days are too much.
+    """
+    try:
+        return service.points(lonlat, first, last, bands)
+    except TooLarge as error:
+        if len(lonlat) > 1:
+            half = len(lonlat) // 2
+            return _beside(
+                [
+                    observe(service, some, first, last, bands)
+                    for some in (lonlat[:half], lonlat[half:])
+                ],
+                half,
+            )
+        days = (last - first).days + 1
+        if days < 2 * _SHORTEST_DAYS:
+            raise DataError(
+                f"even one point × {days} days is too much for the service ({error}); ask for fewer "
+                f"source.bands"
+            ) from error
+        middle = first + timedelta(days=days // 2)
+        return _after(
+            observe(service, lonlat, first, middle - timedelta(days=1), bands),
+            observe(service, lonlat, middle, last, bands),
+        )
+
+
+def _beside(halves: Sequence[Seen], offset: int) -> Seen:
+    """Put together what was seen of some places and of the places after them."""
+    first, second = halves
+    unseen = {place + offset: why for place, why in second.unseen.items()}
+    return _joined(
+        halves, np.concatenate([first.place, second.place + offset]), {**first.unseen, **unseen}
+    )
+
+
+def _after(earlier: Seen, later: Seen) -> Seen:
+    """Put together what was seen of the same places in some days and in the days after them."""
+    halves = (earlier, later)
+    unseen = {place: why for place, why in earlier.unseen.items() if place in later.unseen}
+    return _joined(halves, np.concatenate([each.place for each in halves]), unseen)
+
+
+def _joined(halves: Iterable[Seen], place: NDArray[np.int32], unseen: dict[int, str]) -> Seen:
+    first, second = halves
+    return Seen(
+        place=place.astype(np.int32),
+        time=np.concatenate([first.time, second.time]),
+        granule=np.concatenate([first.granule, second.granule]),
+        values={
+            band: np.concatenate([first.values[band], second.values[band]]) for band in first.values
+        },
+        unseen=unseen,
+        notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
+    )
+
+
+def _join(threads: Iterable[threading.Thread]) -> None:
+    until = time.monotonic() + _GRACE_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))

@@ -1,0 +1,102 @@
+"""How far long work has come: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console
+
+_LINE_SECONDS = 10.0
+_ENOUGH = 3
+
+
+class Meter:
+    """Shows how many of some things are done.
+
+    The time left is the mean time of those that took work × those still to come.
+
+    Parameters
+    ----------
+    console : Console
+        Where to.
+    noun : str
+        What is counted, in the plural.
+    total : int
+        How many there are.
+    """
+
+    def __init__(self, console: Console, noun: str, total: int) -> None:
+        self._console = console
+        self._noun = noun
+        self._total = total
+        self._began = self._line_at = time.monotonic()
+        self._bar = Progress(
+            TextColumn("[progress.description]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[more]}"),
+            console=console,
+            transient=True,
+            refresh_per_second=4,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(noun, total=total, left="", more="")
+
+    def __enter__(self) -> Meter:
+        """Start showing."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop showing."""
+        self._bar.stop()
+
+    def show(self, done: int, worked: int, more: str = "") -> None:
+        """Show where the work is.
+
+        Parameters
+        ----------
+        done : int
+            How many are done.
+        worked : int
+            How many of these took work, as against those that were there already.
+        more : str
+            What else to say.
+        """
+        left = self._left(done, worked)
+        self._bar.update(self._task, completed=done, left=left, more=more)
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._line_at > _LINE_SECONDS:
+            self._line_at = now
+            told = ", ".join(filter(None, (left or "no estimate yet", more)))
+            self._console.print(f"{done}/{self._total} {self._noun}, {told}")
+
+    def _left(self, done: int, worked: int) -> str:
+        if worked < _ENOUGH:
+            return ""
+        seconds = (time.monotonic() - self._began) / worked * (self._total - done)
+        return f"about {in_words(seconds)} left"
+
+
+def in_words(seconds: float) -> str:
+    """Give a time in the words that its accuracy deserves.
+
+    >>> in_words(7), in_words(130), in_words(8000)
+    ('7 s', '2 min', '2.2 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,292 @@
+"""STAC catalogues: an API that is asked politely, or a folder of items."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import pystac
+import requests
+from pystac_client import Client
+from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
+from urllib3.exceptions import NewConnectionError
+
+from cropland.errors import DataError, nearest
+from cropland.sources.attempts import Transient
+from cropland.sources.cogs import BUSY, REFUSED, asked_to_wait, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import date
+
+    from pystac import Item
+
+    from cropland.config import Catalog
+    from cropland.sources.attempts import Attempts
+
+T = TypeVar("T")
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north, degrees."""
+PAGE_ITEMS = 50
+"""More, and Earth Search's answers become too large for it."""
+_AGAIN = (408, 425, 500, 502, 504, *BUSY)
+_NOT_STAC = (pystac.STACTypeError, pystac.STACError, ValueError, KeyError, TypeError)
+
+
+class Catalogue(Protocol):
+    """Where items are looked for."""
+
+    @property
+    def title(self) -> str:
+        """What it calls itself."""
+        ...
+
+    @property
+    def extent(self) -> str:
+        """The collection, and which dates it covers."""
+        ...
+
+    def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
+        """Find the items of some days (UTC, both included), each once, sorted by time and name.
+
+        Raises
+        ------
+        DataError
+            The catalogue refuses, or goes on failing.
+        """
+        ...
+
+
+def opened(chosen: Catalog, attempts: Attempts, timeout_seconds: float) -> Catalogue:
+    """Open the catalogue at an address or in a folder.
+
+    Raises
+    ------
+    DataError
+        It is neither, cannot be reached, or does not have the collection.
+    """
+    if chosen.url.startswith(("http://", "https://")):
+        return Api(chosen, attempts, timeout_seconds)
+    if Path(chosen.url).exists():
+        return Folder(chosen)
+    raise DataError(
+        f"source.catalog must be a name in source.catalogs, the address of a STAC API (https://…) or a folder of "
+        f"items, got {chosen.url!r}, which is none of them"
+    )
+
+
+class Api:
+    """A STAC API; opening it asks for its landing page and its collection."""
+
+    def __init__(self, chosen: Catalog, attempts: Attempts, timeout_seconds: float) -> None:
+        self._chosen = chosen
+        asking = _Asking(chosen.url, attempts, timeout_seconds)
+        self._client = self._told(lambda: Client.open(chosen.url, stac_io=asking))
+        self._collection = self._told(lambda: self._client.get_collection(chosen.collection))
+        if self._collection is None:
+            known = self._told(lambda: [found.id for found in self._client.get_collections()])
+            raise DataError(
+                f"{chosen.url} has no collection {chosen.collection!r} for source.collection; "
+                f"{nearest(chosen.collection, known)}"
+            )
+
+    @property
+    def title(self) -> str:
+        """What it calls itself, with its version of STAC."""
+        version = self._client.extra_fields.get("stac_version", "?")
+        return f"{self._client.title or self._client.id} (STAC {version}) at {self._chosen.url}"
+
+    @property
+    def extent(self) -> str:
+        """The collection, and which dates it covers."""
+        collection = self._collection
+        spans = collection.extent.temporal.intervals if collection else []
+        start, end = (list(spans[0]) + [None, None])[:2] if spans else (None, None)
+        days = [f"{at:%Y-%m-%d}" if at else "today" for at in (start, end)]
+        return f"{self._chosen.collection}: {days[0] if start else '…'} … {days[1]}"
+
+    def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
+        """Find items page by page; see `Catalogue.search`."""
+        found = self._told(
+            lambda: list(
+                self._client.search(
+                    collections=[self._chosen.collection],
+                    bbox=bounds,
+                    datetime=f"{first}T00:00:00Z/{last}T23:59:59.999Z",
+                    limit=PAGE_ITEMS,
+                ).items()
+            )
+        )
+        return _sorted(item for item in found if first <= moment(item).date() <= last)
+
+    def _told(self, ask: Callable[[], T]) -> T:
+        """Give an answer; what goes wrong is told in one line."""
+        try:
+            return ask()
+        except APIError as error:
+            status = getattr(error, "status_code", None)
+            said = str(error)[:200] or "nothing"
+            raise DataError(
+                f"{self._chosen.url} answers HTTP {status}: {said}; check the address and source.collection"
+            ) from error
+        except NotImplementedError as error:
+            raise DataError(f"{self._chosen.url} cannot be searched ({error}); choose an API") from error
+        except _NOT_STAC as error:
+            raise DataError(
+                f"{self._chosen.url} answers, but not as a STAC API does ({type(error).__name__}: {error}); "
+                f"check the address, which often ends in /v1"
+            ) from error
+
+
+class Folder:
+    """A folder of items, or the file of a static catalogue; their links may be relative."""
+
+    def __init__(self, chosen: Catalog) -> None:
+        self._chosen = chosen
+        every = _items_of(Path(chosen.url).resolve())
+        self._items = [item for item in every if item.collection_id in (None, chosen.collection)]
+        if not self._items:
+            names = sorted({str(item.collection_id) for item in every})
+            raise DataError(
+                f"{chosen.url} has no item of collection {chosen.collection!r}; "
+                + (f"set source.collection to one of {', '.join(names)}" if names else "it has none")
+            )
+
+    @property
+    def title(self) -> str:
+        """Where it is, and how much it has."""
+        return f"{self._chosen.url} with {len(self._items)} items"
+
+    @property
+    def extent(self) -> str:
+        """The collection, and which dates it covers."""
+        times = [moment(item) for item in self._items]
+        return f"{self._chosen.collection}: {min(times):%Y-%m-%d} … {max(times):%Y-%m-%d}"
+
+    def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
+        """Find items; see `Catalogue.search`."""
+        return _sorted(
+            item
+            for item in self._items
+            if first <= moment(item).date() <= last and _overlap(item.bbox, bounds)
+        )
+
+
+class _Asking(StacApiIO):
+    """How pystac-client sends its requests here: with patience, and within a time."""
+
+    def __init__(self, address: str, attempts: Attempts, timeout_seconds: float) -> None:
+        super().__init__(timeout=timeout_seconds, max_retries=None)
+        self._address = address
+        self._attempts = attempts
+        self._answered = False
+
+    def request(
+        self,
+        href: str,
+        method: str | None = None,
+        headers: dict[str, str] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> str:
+        """Send a request until it is answered.
+
+        Raises
+        ------
+        APIError
+            An answer that will not change.
+        DataError
+            It is refused, goes on failing, or there is nobody at the address.
+        """
+        method = (method or "GET").upper()
+        body = {"params" if method == "GET" else "json": parameters}
+
+        def once() -> str:
+            try:
+                answer = self.session.request(
+                    method, href, headers=headers, timeout=self.timeout, **body
+                )
+            except requests.RequestException as error:
+                raise self._failure(href, error) from error
+            self._answered = True
+            return _text(answer)
+
+        return self._attempts.run(f"asking {href.partition('?')[0]}", once)
+
+    def _failure(self, href: str, error: requests.RequestException) -> Exception:
+        reason = getattr(error.args[0] if error.args else None, "reason", None)
+        nobody = isinstance(reason, NewConnectionError) and not self._answered
+        wrong = isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.SSLError)
+        if nobody or wrong:
+            return DataError(
+                f"nobody answers at {self._address} ({reason or error}); check the address and the network"
+            )
+        return Transient(f"{type(error).__name__}: {error}")
+
+
+def moment(item: Item) -> datetime:
+    """Give the time of an item in UTC.
+
+    Raises
+    ------
+    DataError
+        It has none.
+    """
+    at = item.datetime or item.common_metadata.start_datetime
+    if at is None:
+        raise DataError(f"{item.id} has no datetime; choose another source.collection")
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _text(answer: requests.Response) -> str:
+    status = answer.status_code
+    if status in _AGAIN:
+        raise Transient(
+            f"HTTP {status} {answer.text[:120]}",
+            busy=status in BUSY,
+            wait_seconds=asked_to_wait(answer.headers),
+        )
+    if status in REFUSED:
+        raise refusal(answer.url, status)
+    if not answer.ok:
+        raise APIError.from_response(answer)
+    return answer.content.decode("utf-8", "replace")
+
+
+def _sorted(items: Iterable[Item]) -> list[Item]:
+    """Sort items by time and name, each name once: pages of a busy catalogue may overlap."""
+    unique = {item.id: item for item in items}
+    return sorted(unique.values(), key=lambda item: (moment(item), item.id))
+
+
+def _overlap(box: list[float] | None, bounds: Bounds) -> bool:
+    if box is None:
+        return True
+    west, south, east, north = (*box[:2], *box[-2:]) if len(box) == 4 else (*box[:2], *box[3:5])
+    return west <= bounds[2] and east >= bounds[0] and south <= bounds[3] and north >= bounds[1]
+
+
+@cache
+def _items_of(path: Path) -> tuple[Item, ...]:
+    """Read the items of a catalogue's file, or of a folder: by its catalogue, else every JSON file in it."""
+    catalogue = path / "catalog.json" if path.is_dir() else path
+    try:
+        if catalogue.is_file():
+            found = list(pystac.Catalog.from_file(str(catalogue)).get_items(recursive=True))
+        else:
+            found = [item for file in sorted(path.rglob("*.json")) for item in _items_in(file)]
+    except (OSError, *_NOT_STAC) as error:
+        raise DataError(f"{path} is no STAC catalogue that can be read: {error}; mend the file") from error
+    for item in found:
+        item.make_asset_hrefs_absolute()
+    return tuple(found)
+
+
+def _items_in(file: Path) -> list[Item]:
+    content = json.loads(file.read_text())
+    if not isinstance(content, dict) or content.get("type") != "Feature" or "assets" not in content:
+        return []
+    return [pystac.Item.from_dict(content, href=str(file))]

@@ -1,0 +1,247 @@
+"""Reading COGs over a network that fails: asked again until the pixels are there, or surely are not.
+
+Only an answer of "not found" means that there are no data; a failure never does. GDAL remembers what it has
+fetched and what failed, so it is told to forget a file when it closes it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import numpy as np
+import rasterio
+import requests
+from odc.loader import RioDriver
+from pyproj import Transformer
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from cropland.errors import DataError
+from cropland.sources.attempts import Attempts, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+BUSY = (429, 503)
+MISSING = (404, 410)
+REFUSED = (401, 403)
+SAMPLE_PIXELS = 512
+"""Longest side of a decimated image."""
+_CODE = re.compile(r"response code: (\d{3})")
+
+
+class Missing(Exception):
+    """There is no such file."""
+
+
+class Cogs:
+    """Reads COGs at addresses or paths; its methods may be called from several threads.
+
+    Parameters
+    ----------
+    attempts : Attempts
+        How patiently.
+    timeout_seconds : float
+        How long an answer may take.
+    sign : bool
+        Links are signed by Planetary Computer's service before each use, as signatures expire.
+    """
+
+    def __init__(self, attempts: Attempts, timeout_seconds: float, *, sign: bool = False) -> None:
+        self._attempts = attempts
+        self._timeout_seconds = timeout_seconds
+        self._sign = sign
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Dask sends it to other processes, which have requests of their own under way.
+        asked = self._attempts
+        patience = (asked.workers, asked.tries, asked.first_seconds, asked.most_seconds)
+        return _remade, (patience, self._timeout_seconds, self._sign)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """GDAL's settings."""
+        seconds = str(max(1, round(self._timeout_seconds)))
+        return {
+            "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+            "GDAL_HTTP_CONNECTTIMEOUT": seconds,
+            "GDAL_HTTP_TIMEOUT": seconds,
+            "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
+            "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/",
+        }
+
+    def at(self, href: str, lonlat: NDArray[np.float64]) -> NDArray[Any]:
+        """Read the pixels that places fall in, shape ``(place,)``; 0 outside and where there are no data.
+
+        Raises
+        ------
+        Missing
+            There is no such file.
+        DataError
+            It cannot be read.
+        """
+
+        def read(source: Any) -> NDArray[Any]:
+            x, y = _projection(source.crs.to_string()).transform(*lonlat.T)
+            grid = source.transform
+            column = np.floor((x - grid.c) / grid.a).astype(np.int64)
+            row = np.floor((y - grid.f) / grid.e).astype(np.int64)
+            inside = (row >= 0) & (row < source.height) & (column >= 0) & (column < source.width)
+            values = np.zeros(len(lonlat), source.dtypes[0])
+            values[inside] = _pixels(source, row[inside], column[inside])
+            return np.where(values == (source.nodata or 0), 0, values)
+
+        return self.open(href, read)
+
+    def sample(self, href: str) -> NDArray[Any]:
+        """Read a whole image, decimated; raises as `at` does."""
+
+        def read(source: Any) -> NDArray[Any]:
+            step = max(1.0, max(source.shape) / SAMPLE_PIXELS)
+            shape = tuple(max(1, round(side / step)) for side in source.shape)
+            values: NDArray[Any] = source.read(1, out_shape=shape)
+            return np.where(values == (source.nodata or 0), 0, values)
+
+        return self.open(href, read)
+
+    def open(self, href: str, read: Callable[[Any], T]) -> T:
+        """Read something from an open dataset; raises as `at` does."""
+
+        def once(link: str) -> T:
+            with rasterio.open(link, sharing=False) as source:
+                return read(source)
+
+        return self.ask(href, once)
+
+    def ask(self, href: str, read: Callable[[str], T]) -> T:
+        """Let a function read at a signed link until it succeeds; raises as `at` does."""
+
+        def once() -> T:
+            with rasterio.Env(**self.options):
+                try:
+                    return read(self._signed(href))
+                except RasterioError as error:
+                    raise self._failure(href, error) from error
+
+        return self._attempts.run(f"reading {_shown(href)}", once)
+
+    def _signed(self, href: str) -> str:
+        if not self._sign:
+            return href
+        import planetary_computer
+
+        try:
+            signed: str = planetary_computer.sign_url(href)
+        except requests.RequestException as error:
+            raise Transient(f"signing {_shown(href)}: {error}") from error
+        return signed
+
+    def _failure(self, href: str, error: Exception) -> Exception:
+        """Find out what a failure means, with a request for one byte: GDAL seldom says."""
+        if urlsplit(href).scheme not in ("http", "https"):
+            if "://" not in href and not Path(href).exists():
+                return Missing(href)
+            return DataError(f"{_shown(href)} cannot be read ({error}); fetch or write it anew")
+        try:
+            answer = requests.get(
+                self._signed(href),
+                headers={"Range": "bytes=0-0"},
+                timeout=self._timeout_seconds,
+                stream=True,
+            )
+            answer.close()
+        except requests.RequestException as unreachable:
+            return Transient(f"{error} ({type(unreachable).__name__})")
+        if answer.status_code in MISSING:
+            return Missing(href)
+        if answer.status_code in REFUSED:
+            return refusal(href, answer.status_code)
+        code = _CODE.search(str(error))
+        busy = answer.status_code in BUSY or (code is not None and int(code[1]) in BUSY)
+        return Transient(str(error), busy=busy, wait_seconds=asked_to_wait(answer.headers))
+
+
+class PatientDriver(RioDriver):
+    """Lets odc-stac read through `Cogs`; what is missing is no data, what fails is an error."""
+
+    def __init__(self, cogs: Cogs) -> None:
+        super().__init__()
+        self._cogs = cogs
+
+    def capture_env(self) -> dict[str, Any]:
+        """Give GDAL's settings."""
+        return self._cogs.options
+
+    def open(self, src: Any, ctx: Any) -> Any:
+        """Give a reader of a source."""
+        return _PatientReader(src, ctx, self._cogs)
+
+
+class _PatientReader:
+    def __init__(self, source: Any, context: Any, cogs: Cogs) -> None:
+        self._source, self._context, self._cogs = source, context, cogs
+
+    def read(self, cfg: Any, dst_geobox: Any, **options: Any) -> tuple[Any, NDArray[Any]]:
+        """Read what of the source lies in a grid, as odc.loader's readers do."""
+
+        def once(link: str) -> tuple[Any, NDArray[Any]]:
+            reader = RioDriver().open(self._source.patch(uri=link), self._context)
+            pixels: tuple[Any, NDArray[Any]] = reader.read(cfg, dst_geobox, **options)
+            return pixels
+
+        try:
+            return self._cogs.ask(self._source.uri, once)
+        except Missing:
+            return np.s_[0:0, 0:0], np.empty((0, 0), cfg.dtype)
+
+
+def refusal(address: str, status: int) -> DataError:
+    """Say that a host refuses, and what helps."""
+    return DataError(
+        f"{_shown(address)} is refused (HTTP {status}); choose a catalogue that is open, or source.sign=true "
+        f"for links of Planetary Computer"
+    )
+
+
+def asked_to_wait(headers: Mapping[str, str]) -> float:
+    """Give the seconds for which an answer asks to be left alone."""
+    try:
+        return max(0.0, float(headers.get("Retry-After", 0)))
+    except ValueError:  # a date: the backoff will do
+        return 0.0
+
+
+def _remade(patience: tuple[Any, ...], timeout_seconds: float, sign: bool) -> Cogs:
+    return Cogs(Attempts(*patience), timeout_seconds, sign=sign)
+
+
+def _shown(href: str) -> str:
+    """Leave out a signature, which is a secret."""
+    return href.partition("?")[0]
+
+
+@cache
+def _projection(crs: str) -> Transformer:
+    return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+
+
+def _pixels(source: Any, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[Any]:
+    """Read pixels, each block of the file once."""
+    height, width = source.block_shapes[0]
+    blocks = np.stack([row // height, column // width])
+    found, block = np.unique(blocks, axis=1, return_inverse=True)
+    values = np.zeros(len(row), source.dtypes[0])
+    for number, (down, across) in enumerate(found.T):
+        chosen = np.flatnonzero(block.ravel() == number)
+        top, left = int(down) * height, int(across) * width
+        shape = min(height, source.height - top), min(width, source.width - left)
+        pixels = source.read(1, window=Window(left, top, shape[1], shape[0]))
+        values[chosen] = pixels[row[chosen] - top, column[chosen] - left]
+    return values

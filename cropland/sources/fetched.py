@@ -1,0 +1,262 @@
+"""What ``scripts/download.py`` fetched from a service, read into an archive.
+
+The parts of a country lie in a folder that is named by what decides their content: service, collection or
+catalogue, bands, and for STAC the rule of harmonisation. So an archive of one source is never extended by
+another.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cropland import archive, chunks, points
+from cropland.config import EarthEngine, Stac
+from cropland.errors import DataError
+from cropland.parts import Parts
+from cropland.sources.service import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from cropland.chunks import Days
+    from cropland.config import Paths
+    from cropland.countries import Country
+    from cropland.parts import Part
+    from cropland.sources.attempts import Attempts
+    from cropland.sources.service import Service
+
+Source = EarthEngine | Stac
+
+
+def connect(source: Source, attempts: Attempts) -> Service:
+    """Connect to the service of a source; heavy libraries wait until here.
+
+    Raises
+    ------
+    DataError
+        It cannot be reached, or does not let us in.
+    """
+    if isinstance(source, EarthEngine):
+        from cropland.sources.earthengine import EarthEngineService
+
+        return EarthEngineService.connect(source, attempts)
+    from cropland.sources.stac import StacService
+
+    return StacService.connect(source, attempts)
+
+
+def shape_of(source: Source) -> Shape:
+    """Say how chunks are cut for a source: a few points × a year, or all points of a tile × a month.
+
+    Earth Engine bills and bounds a request by points × images; from a catalogue each image must be opened, for
+    one point or for thousands.
+    """
+    if isinstance(source, EarthEngine):
+        return Shape(points=source.points_per_request, cell_degrees=1.0, months=12)
+    return Shape(points=5_000, cell_degrees=1.0, months=1)
+
+
+def provenance(source: Source) -> dict[str, str]:
+    """Give what decides the content of what is fetched, as an archive's attributes keep it."""
+    told = {"source": source.name, "bands": " ".join(source.bands)}
+    if isinstance(source, EarthEngine):
+        return told | {"collection": source.collection, "harmonisation": "of the collection"}
+    from cropland.sources.harmonisation import RULE
+
+    chosen = source.chosen
+    return told | {
+        "catalog": chosen.url,
+        "collection": chosen.collection,
+        "harmonisation": RULE,
+    }
+
+
+def parts_of(source: Source, paths: Paths, country: Country) -> Parts:
+    """Give the parts of a country, in their folder."""
+    mark = archive.fingerprint(sorted(provenance(source).items()))
+    return Parts(Path(paths.downloads) / source.name / f"{country.name}-{mark[:8]}")
+
+
+def days_of(source: Source, country: Country) -> Days:
+    """Give the days that are wanted of a country: its reference season and the margin around it."""
+    margin = timedelta(days=source.margin_days)
+    return country.reference.first - margin, country.reference.last + margin
+
+
+def points_of(source: Source, paths: Paths, country: Country) -> pd.DataFrame:
+    """Read the points of a country from the points files."""
+    everywhere = points.of_folder(Path(paths.data), source.labelled, source.unlabelled)
+    return points.inside(everywhere, country.box)
+
+
+def inputs(source: Source, paths: Paths, country: Country) -> list[object]:
+    """Give all that decides the archive: points, days, and the parts that hold them, by their checksums."""
+    table = points_of(source, paths, country)
+    used = _used(source, paths, country, table)
+    return [table.to_csv(index=False), days_of(source, country), *(part.path.name for part in used)]
+
+
+def fill(source: Source, paths: Paths, country: Country) -> xr.Dataset:
+    """Read what was fetched of a country's points into the ragged layout of `cropland.archive`."""
+    return observations_of(source, paths, country, points_of(source, paths, country))
+
+
+def unlabelled(source: Source, paths: Paths) -> pd.DataFrame:
+    """Read the unlabelled points of every country, in the order of their file."""
+    return points.read(Path(paths.data) / source.unlabelled, labelled=False)
+
+
+def observations_of(
+    source: Source, paths: Paths, country: Country, table: pd.DataFrame
+) -> xr.Dataset:
+    """Read what was fetched of some points.
+
+    Raises
+    ------
+    DataError
+        Not all of it was; the message gives the command that fetches it.
+    """
+    used = _used(source, paths, country, table)
+    parts, days = parts_of(source, paths, country), days_of(source, country)
+    places = chunks.places_of(table)
+    rows = _Collected.of([_within(parts, part, places, days) for part in used], source.bands)
+    made = archive.arranged(table, *rows.of_points(places))
+    first, last = days
+    return made.assign(granule_id=("image", rows.granules)).assign_attrs(
+        time_coverage_start=first.isoformat(),
+        time_coverage_end=last.isoformat(),
+        client=sorted({part.client for part in used}),
+        **{key: value for key, value in provenance(source).items() if key != "source"},
+    )
+
+
+def _used(source: Source, paths: Paths, country: Country, table: pd.DataFrame) -> list[Part]:
+    """Choose the parts that hold some points in the days that are wanted.
+
+    Raises
+    ------
+    DataError
+        Something was not fetched yet.
+    """
+    parts, days = parts_of(source, paths, country), days_of(source, country)
+    places = chunks.places_of(table)
+    used = [
+        part
+        for part in parts
+        if part.days[0] <= days[1]
+        and days[0] <= part.days[1]
+        and np.isin(part.places, places).any()
+    ]
+    lacking = list(chunks.missing(places, days, ((part.places, part.days) for part in used)))
+    if lacking:
+        raise DataError(
+            _incomplete(source, paths, country, len(np.unique(places)), lacking, bool(used))
+        )
+    return used
+
+
+def _incomplete(
+    source: Source,
+    paths: Paths,
+    country: Country,
+    wanted: int,
+    lacking: Sequence[tuple[NDArray[np.int64], Days]],
+    any_there: bool,
+) -> str:
+    """Say what was not fetched, and the command that fetches it."""
+    first, last = days_of(source, country)
+    words = ["python", "scripts/download.py", f"source={source.name}", f"country={country.name}"]
+    if isinstance(source, EarthEngine):
+        words.append("source.project=NAME")
+    else:
+        words.append(f"source.catalog={source.catalog}")
+    if paths.data != "data":
+        words.append(f"paths.data={paths.data}")
+    command = shlex.join(words)
+    if not any_there:
+        return (
+            f"no archive of {country.name}: of source={source.name} nothing was downloaded of "
+            f"{first} … {last}; fetch it: {command}, or try source=simulated, which needs no data"
+        )
+    places = np.unique(np.concatenate([some for some, _ in lacking]))
+    since = min(days[0] for _, days in lacking)
+    until = max(days[1] for _, days in lacking)
+    return (
+        f"the download of {country.name} is not complete: {len(places)} of {wanted} places lack days within "
+        f"{since} … {until}, where source.margin_days={source.margin_days} wants {first} … {last}; "
+        f"fetch the rest: {command}, or give the source.margin_days and points that were downloaded"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Collected:
+    """Observations, sorted by place: arrays of shape ``(row,)``; `granule` counts `granules`."""
+
+    places: NDArray[np.int64]
+    time: NDArray[np.datetime64]
+    granule: NDArray[np.int32]
+    granules: NDArray[np.str_]
+    values: dict[str, NDArray[Any]]
+
+    @classmethod
+    def of(cls, collected: Sequence[_Collected], bands: Sequence[str]) -> _Collected:
+        """Put parts together; an observation that stands in several of them counts once."""
+        empty = np.empty(0, np.uint16)
+        granules = np.unique(np.concatenate([np.empty(0, "U1"), *(c.granules for c in collected)]))
+        numbers = [np.searchsorted(granules, c.granules).astype(np.int32) for c in collected]
+        granule = np.concatenate(
+            [
+                np.empty(0, np.int32),
+                *(n[c.granule] for n, c in zip(numbers, collected, strict=True)),
+            ]
+        )
+        places = np.concatenate([np.empty(0, np.int64), *(c.places for c in collected)])
+        time = np.concatenate([np.empty(0, "M8[s]"), *(c.time for c in collected)])
+        order = np.lexsort((granule, time, places))
+        key = np.stack([places, time.astype(np.int64), granule])[:, order]
+        order = order[np.r_[True, (np.diff(key) != 0).any(axis=0)][: len(order)]]
+        values = {
+            band: np.concatenate(
+                [empty[:0].astype(np.uint8 if band == "SCL" else np.uint16)]
+                + [c.values[band] for c in collected]
+            )[order]
+            for band in bands
+        }
+        return cls(places[order], time[order], granule[order], granules, values)
+
+    def of_points(
+        self, places: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.datetime64], dict[str, NDArray[Any]]]:
+        """Give each point the rows of its place: positions of points, moments, columns."""
+        begin = np.searchsorted(self.places, places, side="left")
+        size = np.searchsorted(self.places, places, side="right") - begin
+        where = np.repeat(np.arange(len(places)), size)
+        within = np.arange(len(where)) - np.repeat(np.cumsum(size) - size, size)
+        rows = np.repeat(begin, size) + within
+        columns = {**self.values, "granule": self.granule}
+        return where, self.time[rows], {name: each[rows] for name, each in columns.items()}
+
+
+def _within(parts: Parts, part: Part, places: NDArray[np.int64], days: Days) -> _Collected:
+    """Read what a part has of some places and days."""
+    rows = parts.rows(part)
+    day = rows.time.astype("datetime64[D]")
+    kept = np.isin(rows.places, places)
+    kept &= (np.datetime64(days[0], "D") <= day) & (day <= np.datetime64(days[1], "D"))
+    return _Collected(
+        places=rows.places[kept],
+        time=rows.time[kept],
+        granule=rows.granule[kept],
+        granules=rows.granules,
+        values={name: values[kept] for name, values in rows.values.items()},
+    )

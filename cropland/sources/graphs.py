@@ -1,0 +1,135 @@
+"""What Earth Engine is asked to compute, graphs that are built here and evaluated there; and its rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ee
+import numpy as np
+
+from cropland.bands import NO_DATA, SCENE_CLASS
+from cropland.errors import DataError
+from cropland.sources.service import Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
+
+Row = dict[str, Any]
+"""The properties of a feature: ``p`` place, ``t`` milliseconds of the overpass, ``i`` image, and bands."""
+
+_POINT_METRES = 10
+
+
+def listed(images: ee.ImageCollection) -> ee.FeatureCollection:
+    """Ask for the name ``i`` and the time ``t`` of each image."""
+    asked: ee.FeatureCollection = ee.FeatureCollection(
+        images.map(lambda image: ee.Feature(None, _about(image)))
+    )
+    return asked
+
+
+def observed(
+    images: ee.ImageCollection, places: Sequence[list[float]], bands: Sequence[str]
+) -> ee.FeatureCollection:
+    """Ask for a row of each place and image that saw it.
+
+    Parameters
+    ----------
+    images : ImageCollection
+        Of the days and near the places.
+    places : sequence of [lon, lat]
+        Their positions here become ``p``.
+    bands : sequence of str
+        ``SCL`` among them.
+    """
+    located = ee.FeatureCollection(
+        [ee.Feature(ee.Geometry.Point(place), {"p": number}) for number, place in enumerate(places)]
+    )
+
+    def seen_by(image: ee.Image) -> ee.FeatureCollection:
+        # Masked pixels become 0 first: a band that is masked must neither be missing from a row nor
+        # take the row away, which reducers and filters would each have their own rules for.
+        read = image.select(list(bands)).unmask(NO_DATA, False)
+        rows = read.reduceRegions(located, ee.Reducer.first(), scale=_POINT_METRES)
+        seen = rows.filter(ee.Filter.gt(SCENE_CLASS, NO_DATA))
+        kept = ["p", *bands]
+        told: ee.FeatureCollection = seen.map(
+            lambda row: ee.Feature(None, row.toDictionary(kept)).set(_about(image))
+        )
+        return told
+
+    asked: ee.FeatureCollection = ee.FeatureCollection(images.map(seen_by)).flatten()
+    return asked
+
+
+def grid(tile: GeoBox) -> dict[str, Any]:
+    """Write a grid as Earth Engine reads it."""
+    height, width = tile.shape
+    affine = tile.affine
+    return {
+        "dimensions": {"width": int(width), "height": int(height)},
+        "affineTransform": {
+            "scaleX": affine.a,
+            "shearX": affine.b,
+            "translateX": affine.c,
+            "shearY": affine.d,
+            "scaleY": affine.e,
+            "translateY": affine.f,
+        },
+        "crsCode": str(tile.crs),
+    }
+
+
+def _about(image: ee.Image) -> dict[str, ee.ComputedObject]:
+    return {"t": image.get("system:time_start"), "i": image.get("system:index")}
+
+
+def distinct(rows: Iterator[Row]) -> list[Row]:
+    """Sort rows by place, time and image; one that came twice, on two pages, is kept once.
+
+    Raises
+    ------
+    DataError
+        It was not the same both times.
+    """
+    found: dict[tuple[int, str], Row] = {}
+    for row in rows:
+        before = found.setdefault((row.get("p", 0), row["i"]), row)
+        if before is not row and before != row:
+            raise DataError(
+                f"Earth Engine gave different values of image {row['i']} for the same place; give the same "
+                f"command again"
+            )
+    return sorted(found.values(), key=lambda row: (row.get("p", 0), row["t"], row["i"]))
+
+
+def rows_as_seen(
+    rows: Sequence[Row], bands: Sequence[str], unseen: Mapping[int, str], notes: tuple[str, ...]
+) -> Seen:
+    """Turn rows into arrays, with what else is to be told of them."""
+    return Seen(
+        place=np.array([row["p"] for row in rows], np.int32),
+        time=times(rows),
+        granule=np.array([row["i"] for row in rows], np.str_),
+        # A band that is missing has no data.
+        values={
+            band: np.array([row.get(band) or NO_DATA for row in rows], type_of(band))
+            for band in bands
+        },
+        unseen=unseen,
+        notes=notes,
+    )
+
+
+def times(rows: Sequence[Row]) -> NDArray[np.datetime64]:
+    """Give the moments of rows, in whole seconds."""
+    milliseconds = np.array([row["t"] for row in rows], np.int64)
+    return milliseconds.astype("datetime64[ms]").astype("datetime64[s]")
+
+
+def type_of(band: str) -> type[np.unsignedinteger[Any]]:
+    """Give the type that a band's numbers have."""
+    return np.uint8 if band == SCENE_CLASS else np.uint16

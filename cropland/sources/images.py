@@ -1,0 +1,222 @@
+"""What overpasses show of the landscape: at places that are given, or of every pixel of a box.
+
+The cube keeps the contract of `cropland.sources.service.Service.cube`. A block of it is evaluated when it is
+read, for all its bands at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cropland.bands import SCENE_CLASS
+from cropland.errors import DataError
+from cropland.sources.atmosphere import digital_numbers, seen_through, sky
+from cropland.sources.hashing import Float, hashed
+from cropland.sources.landscape import Cover, Landscape
+from cropland.sources.overpasses import (
+    ORBIT_SPACING_METRES,
+    SWATH_METRES,
+    TILE_METRES,
+    TILE_OFFSET_METRES,
+    TILE_SPACING_METRES,
+    TILT,
+    Overpasses,
+    overpasses,
+    visible,
+)
+from cropland.sources.scenes import scene_classes
+from cropland.sources.spectra import BANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    import xarray as xr
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
+
+    from cropland.countries import Box
+
+BLOCK_PIXELS = 500
+"""Height and width of a block of a cube."""
+
+
+class Places(NamedTuple):
+    """Locations in metres from the middle of the box, and what does not change there."""
+
+    x: Float
+    y: Float
+    cover: Cover
+
+    @classmethod
+    def of(cls, land: Landscape, lon: Float, lat: Float) -> Places:
+        """Look places in degrees up, shape ``(location,)``."""
+        return cls(*land.metres(lon, lat), land.cover(lon, lat))
+
+
+def shown(
+    land: Landscape,
+    passes: Overpasses,
+    places: Places,
+    where: NDArray[np.intp],
+    image: NDArray[np.intp],
+) -> dict[str, NDArray[Any]]:
+    """Return what overpasses show of places, whether or not they are in sight.
+
+    Parameters
+    ----------
+    where, image
+        Which place and which overpass, shape ``(row,)``.
+
+    Returns
+    -------
+    dict
+        Band to digital numbers (uint16), ``SCL`` to scene classes (uint8), shape ``(row,)``.
+    """
+    day, datatake = passes.day[image], passes.datatake[image]
+    above = sky(land.profile, datatake, land.day_of_year(day), places.x[where], places.y[where])
+    reflectance = seen_through(land.reflectance(places.cover, where, day), above, datatake)
+    pixel = places.cover.pixel[where]
+    sample = hashed(pixel, datatake)
+    copy = hashed(sample, passes.tile[image])
+    return {
+        **dict(zip(BANDS, digital_numbers(reflectance, sample, copy), strict=True)),
+        SCENE_CLASS: scene_classes(reflectance, above, pixel, copy),
+    }
+
+
+def chosen(passes: Overpasses, which: NDArray[Any]) -> Overpasses:
+    """Return some of the overpasses, by index or by mask."""
+    return Overpasses(*(getattr(passes, each.name)[which] for each in fields(passes)))
+
+
+def in_sight(passes: Overpasses, x: Float, y: Float) -> NDArray[np.bool_]:
+    """Return which overpass sees any of the rectangle about positions in metres: ``(overpass,)``."""
+    tile = TILE_OFFSET_METRES + (passes.tile + 0.5) * TILE_SPACING_METRES
+    west = np.maximum(x.min(), tile - TILE_METRES / 2)
+    east = np.minimum(x.max(), tile + TILE_METRES / 2)
+    track = (passes.orbit + 0.5) * ORBIT_SPACING_METRES
+    # Where the rectangle lies across the swath, which is tilted.
+    left, right = west - TILT * y.max() - track, east - TILT * y.min() - track
+    seen: NDArray[np.bool_] = west <= east
+    return seen & (left <= SWATH_METRES / 2) & (right >= -SWATH_METRES / 2)
+
+
+def cube(land: Landscape, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
+    """Give the images of a box, lazily, as `cropland.sources.service.Service.cube` says.
+
+    Raises
+    ------
+    DataError
+        A band that is not simulated, or no image in these days.
+    """
+    import xarray as xr
+    from odc.geo.xr import xr_coords
+
+    from cropland.sources.grid import grid_of
+
+    unknown = [name for name in bands if name not in (*BANDS, SCENE_CLASS)]
+    if unknown:
+        raise DataError(
+            f"the simulated source has no {', '.join(unknown)}; it has {', '.join((*BANDS, SCENE_CLASS))}"
+        )
+    grid = grid_of(box)
+    passes = _passes_over(land, grid, first, last)
+    if not len(passes.time):
+        raise DataError(f"no simulated image of {box} from {first} to {last}; ask for more days")
+    coordinates = {
+        "time": passes.time.astype("datetime64[s]"),
+        "granule": ("time", _names(passes)),
+        **xr_coords(grid),
+    }
+    arrays = _arrays(land, passes, grid, tuple(bands))
+    variables = {name: (("time", "y", "x"), array) for name, array in arrays.items()}
+    return xr.Dataset(variables, coordinates)
+
+
+def _passes_over(land: Landscape, grid: GeoBox, first: date, last: date) -> Overpasses:
+    """Return the overpasses that see any pixel of a grid."""
+    days = np.array([first, last], "datetime64[D]").astype(int)
+    height, width = grid.shape
+    # Meridians bend on the grid by less than two of these cells.
+    x, y = land.metres(*_centres(grid.zoom_to((max(height // 50, 2), max(width // 50, 2))).pad(2)))
+    passes = overpasses(land, x, y, int(days[0]), int(days[1]))
+    return chosen(passes, in_sight(passes, x, y))
+
+
+def _names(passes: Overpasses) -> NDArray[np.str_]:
+    """Name images by moment, orbit and tile."""
+    stamps = np.datetime_as_string(passes.time.astype("datetime64[s]"))
+    rows = zip(stamps, passes.orbit, passes.tile, strict=True)
+    return np.array([f"SIMULATED_{s.replace('-', '').replace(':', '')}_R{o}_T{t}" for s, o, t in rows])
+
+
+def _arrays(
+    land: Landscape, passes: Overpasses, grid: GeoBox, bands: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return a dask array a band, shape ``(time, y, x)``; they share the evaluation of a block."""
+    import dask.array as da
+
+    def block(block_info: dict[None, dict[str, Any]]) -> NDArray[np.uint16]:
+        (image, _), _, (top, bottom), (left, right) = block_info[None]["array-location"]
+        return _block(land, passes, image, grid[top:bottom, left:right], bands)
+
+    steps = (1,) * len(passes.time)
+    rows, columns = (_lengths(size) for size in grid.shape)
+    stack = da.map_blocks(
+        block,
+        chunks=(steps, (len(bands),), rows, columns),
+        dtype=np.uint16,
+        meta=np.empty((0, 0, 0, 0), np.uint16),
+    )
+    kinds = {name: np.uint8 if name == SCENE_CLASS else np.uint16 for name in bands}
+    return {
+        name: da.map_blocks(
+            _layer, stack, number=number, kind=kind, drop_axis=1, dtype=kind, chunks=(steps, rows, columns)
+        )
+        for number, (name, kind) in enumerate(kinds.items())
+    }
+
+
+def _lengths(size: int) -> tuple[int, ...]:
+    whole, rest = divmod(size, BLOCK_PIXELS)
+    return (BLOCK_PIXELS,) * whole + ((rest,) if rest else ())
+
+
+def _layer(stack: NDArray[np.uint16], number: int, kind: type) -> NDArray[Any]:
+    return stack[:, number].astype(kind)
+
+
+def _block(
+    land: Landscape, passes: Overpasses, image: int, grid: GeoBox, bands: tuple[str, ...]
+) -> NDArray[np.uint16]:
+    """Return what an overpass shows of a grid, shape ``(1, band, y, x)``; 0 out of its sight."""
+    places = _pixels(land, grid)
+    seen = visible(chosen(passes, np.array([image])), places.x, places.y)[:, 0]
+    where = np.flatnonzero(seen)
+    values = np.zeros((len(bands), len(seen)), np.uint16)
+    if len(where):
+        rows = shown(land, passes, places, where, np.full(len(where), image))
+        values[:, where] = [rows[name] for name in bands]
+    return values.reshape(1, len(bands), *grid.shape)
+
+
+@lru_cache(maxsize=4)
+def _pixels(land: Landscape, grid: GeoBox) -> Places:
+    """Look the pixels of a grid up, row by row; the images of a block come one after another."""
+    return Places.of(land, *_centres(grid))
+
+
+def _centres(grid: GeoBox) -> tuple[Float, Float]:
+    """Return longitude and latitude of a grid's pixels, shape ``(pixel,)``."""
+    from pyproj import Transformer
+
+    x, y = np.meshgrid(grid.coords["x"].values, grid.coords["y"].values)
+    lonlat: tuple[Float, Float] = Transformer.from_crs(
+        grid.crs.epsg, 4326, always_xy=True
+    ).transform(x.ravel(), y.ravel())
+    return lonlat

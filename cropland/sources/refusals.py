@@ -1,0 +1,179 @@
+"""What it means that Earth Engine did not answer: ask again, ask for less, or tell the user what to do.
+
+Earth Engine's errors are told apart by their words: its client keeps no status, and the service says the same
+status for a request that is too large as for one that is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from ee import EEException
+from google.auth.exceptions import GoogleAuthError, TransportError
+from googleapiclient.errors import Error as ClientError
+from googleapiclient.errors import HttpError
+
+from cropland.errors import ConfigError, DataError
+from cropland.sources.attempts import TooLarge, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BUSY = re.compile(
+    r"too many requests|quota exceeded|exceeded.{0,40}quota|rate or concurrency limit|rate limit|"
+    r"too many concurrent",
+    re.IGNORECASE,
+)
+_TOO_LARGE = re.compile(
+    r"computation timed out|user memory limit exceeded|request payload size exceeds|aggregations|"
+    r"5000 elements|output of image computation is too large|total request size",
+    re.IGNORECASE,
+)
+_STALE_PAGE = re.compile(r"page ?token", re.IGNORECASE)
+_TRANSIENT_STATUS = (408, 500, 502, 503, 504)
+_LONGEST_TEXT = 300
+_SIGN_IN = "run `earthengine authenticate`"
+_KEPT = "what was fetched is kept, then give the same command again"
+EXPIRED = f"the credentials for Earth Engine have expired or were withdrawn; {_SIGN_IN}, {_KEPT}"
+NO_PROJECT = (
+    "Earth Engine needs a Google Cloud project that is registered for it; give one, as in "
+    "source.project=NAME (https://code.earthengine.google.com/register makes one)"
+)
+
+
+class StalePage(Exception):
+    """The service no longer knows how an answer in pages goes on."""
+
+
+class _Advice(NamedTuple):
+    """What to tell a user: `found` in Earth Engine's text, its groups and the project fill `said`."""
+
+    found: re.Pattern[str]
+    error: type[ConfigError | DataError]
+    said: str
+
+
+_ADVICE = tuple(
+    _Advice(re.compile(found, re.IGNORECASE), error, said)
+    for found, error, said in (
+        (
+            r"please authorize",
+            DataError,
+            f"no valid credentials for Earth Engine, none are stored or they have expired; {_SIGN_IN}, then "
+            f"give the same command again (source=stac needs no account)",
+        ),
+        (r"no project found", ConfigError, NO_PROJECT),
+        (
+            r"not registered to use Earth Engine|not signed up for Earth Engine",
+            DataError,
+            "the project {project} is not registered for Earth Engine; register it at "
+            "https://code.earthengine.google.com/register, or give another, as in source.project=NAME",
+        ),
+        (
+            r"has not been used in project|API.{0,40} disabled",
+            DataError,
+            "the Earth Engine API is not enabled in the project {project}; enable it at "
+            "https://console.cloud.google.com/apis/library/earthengine.googleapis.com?project={project}, "
+            "wait a few minutes and try again",
+        ),
+        (
+            r"caller does not have required permission|project '[^']*' not found",
+            DataError,
+            "your account may not use the project {project}, or there is none of that name; correct "
+            "source.project=NAME, or ask its owner for the roles Service Usage Consumer and Earth Engine "
+            "Resource Viewer",
+        ),
+        (
+            r"ImageCollection asset '([^']*)' not found",
+            ConfigError,
+            "Earth Engine has no collection {0} that you may read; correct source.collection, as in "
+            "source.collection=COPERNICUS/S2_SR_HARMONIZED",
+        ),
+        (
+            r"band pattern '([^']*)' did not match",
+            ConfigError,
+            "the collection has no band {0}; correct source.bands",
+        ),
+    )
+)
+
+
+@contextmanager
+def heeding(project: str) -> Iterator[None]:
+    """Turn what the client raises into what it means.
+
+    Parameters
+    ----------
+    project : str
+        The Cloud project, for the words.
+
+    Raises
+    ------
+    Transient
+        Another attempt may help.
+    TooLarge
+        A smaller request would be answered.
+    StalePage
+        The first page has to be asked for again.
+    ConfigError, DataError
+        The user has to do something.
+    """
+    try:
+        yield
+    except (EEException, ClientError, GoogleAuthError, OSError, json.JSONDecodeError) as error:
+        raise meaning(error, project) from error
+
+
+def meaning(error: Exception, project: str) -> Exception:
+    """Give what an error of the client means, as `heeding` raises it."""
+    if isinstance(error, GoogleAuthError):
+        again = isinstance(error, TransportError) or error.retryable
+        return Transient(f"signing in failed: {error}") if again else DataError(EXPIRED)
+    if isinstance(error, OSError):
+        return Transient(str(error) or type(error).__name__)
+    if isinstance(error, json.JSONDecodeError):
+        return Transient("an answer that is no JSON")
+    http = _http_error(error)
+    text = _shortened(http.reason if http else str(error))
+    status = int(http.resp.status) if http else 0
+    return _passing(text, status, http) or _lasting(text, status, project)
+
+
+def _passing(text: str, status: int, http: HttpError | None) -> Exception | None:
+    """Tell what may be answered when it is asked again, or otherwise."""
+    if status == 429 or _BUSY.search(text):
+        return Transient(text, busy=True, wait_seconds=_asked_to_wait(http))
+    if status == 413 or _TOO_LARGE.search(text):
+        return TooLarge(text)
+    if status in _TRANSIENT_STATUS:
+        return Transient(f"{text} ({status})", wait_seconds=_asked_to_wait(http))
+    return StalePage(text) if _STALE_PAGE.search(text) else None
+
+
+def _lasting(text: str, status: int, project: str) -> Exception:
+    """Tell what only the user can mend."""
+    for advice in _ADVICE:
+        if match := advice.found.search(text):
+            return advice.error(advice.said.format(*match.groups(), project=project))
+    if status == 401:
+        return DataError(EXPIRED)
+    return DataError(f"Earth Engine refuses{f' ({status})' if status else ''}: {text}")
+
+
+def _http_error(error: Exception) -> HttpError | None:
+    """Find the answer behind an error: the client raises its own while it handles that."""
+    found = error if isinstance(error, HttpError) else error.__context__
+    return found if isinstance(found, HttpError) else None
+
+
+def _asked_to_wait(http: HttpError | None) -> float:
+    asked = str(http.resp.get("retry-after", "")) if http else ""
+    return float(asked) if asked.isdecimal() else 0.0
+
+
+def _shortened(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= _LONGEST_TEXT else f"{words[:_LONGEST_TEXT]}…"

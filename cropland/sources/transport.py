@@ -1,0 +1,106 @@
+"""How requests to Earth Engine travel: pooled connections, answers within a time, whole or not at all.
+
+The client's own transport has ten connections and no time-out.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import httplib2
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECT_SECONDS = 10.0
+QUOTA_HEADER = "x-earth-engine-quota-status"
+_RESTRICTED = "parallelism_restricted=true"
+_READ_BYTES = 1 << 16
+
+
+class Transport:
+    """Speaks HTTP, in the manner of `httplib2.Http`, as Earth Engine's client wants it of a transport.
+
+    Parameters
+    ----------
+    connections : int
+        How many are kept open.
+    timeout_seconds : float
+        How long an answer may take to begin, and again to arrive as a whole.
+
+    Attributes
+    ----------
+    restricted : bool
+        An answer said that the project has used up its quota.
+    """
+
+    def __init__(self, connections: int, timeout_seconds: float) -> None:
+        self.restricted = False
+        self._timeout_seconds = timeout_seconds
+        self._session = requests.Session()
+        adapter = HTTPAdapter(pool_maxsize=connections)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
+
+    def request(
+        self,
+        uri: str,
+        method: str = "GET",
+        body: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        redirections: int | None = None,  # noqa: ARG002
+        connection_type: type | None = None,  # noqa: ARG002
+    ) -> tuple[httplib2.Response, bytes]:
+        """Send a request and wait for all of its answer; no redirection is followed.
+
+        Raises
+        ------
+        TimeoutError
+            No answer, or only part of it, in the time that it may take.
+        ConnectionError
+            No connection, or one that broke before all of the answer had come.
+        """
+        try:
+            with self._session.request(
+                method,
+                uri,
+                data=body,
+                headers=headers,
+                timeout=(CONNECT_SECONDS, self._timeout_seconds),
+                # Not to another host: headers may hold a token.
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                content = self._body(response)
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+            raise TimeoutError(f"no answer in time: {error}") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise ConnectionError(f"connection failed: {error}") from error
+        return self._head(response), content
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def _body(self, response: requests.Response) -> bytes:
+        """Read piece by piece: the read time-out alone lets an answer drip for ever."""
+        until = time.monotonic() + self._timeout_seconds
+        pieces = []
+        while piece := response.raw.read1(_READ_BYTES, decode_content=True):
+            pieces.append(piece)
+            if time.monotonic() > until:
+                raise TimeoutError(f"answer not complete after {self._timeout_seconds:g} s")
+        return b"".join(pieces)
+
+    def _head(self, response: requests.Response) -> httplib2.Response:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        # Kept from the client, which would warn of it at each answer.
+        if _RESTRICTED in headers.pop(QUOTA_HEADER, ""):
+            self.restricted = True
+        head = httplib2.Response(headers | {"status": str(response.status_code)})
+        head.reason = response.reason
+        return head
