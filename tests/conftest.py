@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,12 +140,56 @@ def exports(tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame) ->
     return folder
 
 
+class Warm:
+    """A Python in which everything is imported, see ``tests/warm.py``; it starts with the first command."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, words: list[str], cwd: Path, environment: dict[str, str]) -> tuple[int, str, str]:
+        """Run a command; give its exit code and what it said."""
+        if self._process is None:
+            warm = [sys.executable, str(ROOT / "tests" / "warm.py")]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            self._process = subprocess.Popen(warm, text=True, cwd=ROOT, **pipes)  # type: ignore[call-overload]
+        process = self._process
+        assert process is not None and process.stdin is not None and process.stdout is not None
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder, "out"), Path(folder, "err")
+            asked = {"script": words[0], "words": words[1:], "cwd": str(cwd)}
+            asked |= {"environment": environment, "out": str(out), "err": str(err)}
+            process.stdin.write(json.dumps(asked) + "\n")
+            process.stdin.flush()
+            ready, _, _ = select.select([process.stdout], [], [], 120)
+            answer = process.stdout.readline() if ready else ""
+            if not answer:
+                self.close()
+                pytest.fail(f"no answer from {words}: {err.read_text()}")
+            return int(answer), out.read_text(), err.read_text()
+
+    def close(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """The warm Python of this worker."""
+    made = Warm()
+    yield made
+    made.close()
+
+
 @dataclass(frozen=True)
 class Shell:
     """Runs the project's commands in a folder of their own, on the toy country."""
 
     folder: Path
     exports: Path
+    warm: Warm
 
     def words(self, *overrides: str, script: str = "train") -> list[str]:
         """Give the command for some overrides."""
@@ -172,9 +219,13 @@ class Shell:
         ]
 
     def run(
-        self, *overrides: str, script: str = "train", **variables: str
+        self, *overrides: str, script: str = "train", fresh: bool = False, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``scripts/train.py``, or another script, to its end."""
+        """Run ``scripts/train.py``, or another script, to its end; with `fresh` in a Python of its own."""
+        if not fresh:
+            _, *words = self.words(*overrides, script=script)
+            said = self.warm.run(words, self.folder, self.environment(**variables))
+            return subprocess.CompletedProcess(words, *said)
         return subprocess.run(
             self.words(*overrides, script=script),
             cwd=self.folder,
@@ -201,12 +252,12 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, exports: Path, empty_store: Path) -> Shell:
+def shell(tmp_path: Path, exports: Path, empty_store: Path, warm: Warm) -> Shell:
     """A folder to give commands in."""
     folder = tmp_path / "work"
     (folder / "mlruns").mkdir(parents=True)
     shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
-    return Shell(folder, exports)
+    return Shell(folder, exports, warm)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Which asset of a STAC item holds a band: catalogues name them in their own ways.
 
-Keys are tried first, as Earth Search (``nir08``), Planetary Computer and ESA (``B8A``, ``SCL_20m``) and the mission
-(``B2``) write them, then what the assets say of their bands.
+Keys are tried first, as Earth Search (``nir08``), Planetary Computer and ESA (``B8A``, ``SCL_20m``) and the
+mission (``B2``) write them, then what the assets say of their bands.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cropland.bands import SCENE_CLASS
+from cropland.sources.harmonisation import VISIBLE, claims_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,20 @@ def asset_of(item: Item, band: str) -> Asset | None:
             return by_key[name.lower()]
     told = [asset for asset in item.assets.values() if _told(asset) & set(_names(band))]
     return min(told, key=_unsuitable, default=None)
+
+
+def href_of(item: Item, band: str) -> str | None:
+    """Give where a band lies; None where the item has no asset of it."""
+    asset = asset_of(item, band)
+    return None if asset is None else asset.get_absolute_href() or asset.href
+
+
+def suspects_of(item: Item) -> tuple[str, ...] | None:
+    """Give where an image's visible bands lie; None where it says that it carries no offset."""
+    if not claims_offset(item.id, item.properties):
+        return None
+    hrefs = (href_of(item, band) for band in VISIBLE)
+    return tuple(href for href in hrefs if href is not None)
 
 
 def _names(band: str) -> Iterator[str]:

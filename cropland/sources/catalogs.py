@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pystac
-import requests
 from pystac_client import Client
 from pystac_client.exceptions import APIError
-from pystac_client.stac_api_io import StacApiIO
-from urllib3.exceptions import NewConnectionError
 
 from cropland.errors import DataError, nearest
-from cropland.sources.attempts import Transient
-from cropland.sources.cogs import BUSY, REFUSED, asked_to_wait, refusal
+from cropland.sources.asking import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,7 +30,6 @@ Bounds = tuple[float, float, float, float]
 """West, south, east, north, degrees."""
 PAGE_ITEMS = 50
 """More, and Earth Search's answers become too large for it."""
-_AGAIN = (408, 425, 500, 502, 504, *BUSY)
 _NOT_STAC = (pystac.STACTypeError, pystac.STACError, ValueError, KeyError, TypeError)
 
 
@@ -74,8 +70,8 @@ def opened(chosen: Catalog, attempts: Attempts, timeout_seconds: float) -> Catal
     if Path(chosen.url).exists():
         return Folder(chosen)
     raise DataError(
-        f"source.catalog must be a name in source.catalogs, the address of a STAC API (https://…) or a folder of "
-        f"items, got {chosen.url!r}, which is none of them"
+        f"source.catalog must be a name in source.catalogs, the address of a STAC API (https://…) or a "
+        f"folder of items, got {chosen.url!r}, which is none of them"
     )
 
 
@@ -84,7 +80,7 @@ class Api:
 
     def __init__(self, chosen: Catalog, attempts: Attempts, timeout_seconds: float) -> None:
         self._chosen = chosen
-        asking = _Asking(chosen.url, attempts, timeout_seconds)
+        asking = Asking(chosen.url, attempts, timeout_seconds)
         self._client = self._told(lambda: Client.open(chosen.url, stac_io=asking))
         self._collection = self._told(lambda: self._client.get_collection(chosen.collection))
         if self._collection is None:
@@ -96,18 +92,22 @@ class Api:
 
     @property
     def title(self) -> str:
-        """What it calls itself, with its version of STAC."""
-        version = self._client.extra_fields.get("stac_version", "?")
-        return f"{self._client.title or self._client.id} (STAC {version}) at {self._chosen.url}"
+        """What it calls itself, with the version of its API."""
+        conforms = " ".join(self._client.extra_fields.get("conformsTo", ()))
+        version = re.search(r"stacspec\.org/v([^/]+)/core", conforms)
+        kind = f"STAC API {version[1]}" if version else "STAC API"
+        return f"{self._client.title or self._client.id} ({kind}) at {self._chosen.url}"
 
     @property
     def extent(self) -> str:
         """The collection, and which dates it covers."""
         collection = self._collection
         spans = collection.extent.temporal.intervals if collection else []
-        start, end = (list(spans[0]) + [None, None])[:2] if spans else (None, None)
-        days = [f"{at:%Y-%m-%d}" if at else "today" for at in (start, end)]
-        return f"{self._chosen.collection}: {days[0] if start else '…'} … {days[1]}"
+        start, end = spans[0] if spans else (None, None)
+        said = (
+            f"{at:%Y-%m-%d}" if at else otherwise for at, otherwise in ((start, ""), (end, "today"))
+        )
+        return f"{self._chosen.collection}: {' … '.join(said)}"
 
     def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
         """Find items page by page; see `Catalogue.search`."""
@@ -134,7 +134,9 @@ class Api:
                 f"{self._chosen.url} answers HTTP {status}: {said}; check the address and source.collection"
             ) from error
         except NotImplementedError as error:
-            raise DataError(f"{self._chosen.url} cannot be searched ({error}); choose an API") from error
+            raise DataError(
+                f"{self._chosen.url} cannot be searched ({error}); choose an API"
+            ) from error
         except _NOT_STAC as error:
             raise DataError(
                 f"{self._chosen.url} answers, but not as a STAC API does ({type(error).__name__}: {error}); "
@@ -153,7 +155,11 @@ class Folder:
             names = sorted({str(item.collection_id) for item in every})
             raise DataError(
                 f"{chosen.url} has no item of collection {chosen.collection!r}; "
-                + (f"set source.collection to one of {', '.join(names)}" if names else "it has none")
+                + (
+                    f"set source.collection to one of {', '.join(names)}"
+                    if names
+                    else "it has none"
+                )
             )
 
     @property
@@ -176,57 +182,6 @@ class Folder:
         )
 
 
-class _Asking(StacApiIO):
-    """How pystac-client sends its requests here: with patience, and within a time."""
-
-    def __init__(self, address: str, attempts: Attempts, timeout_seconds: float) -> None:
-        super().__init__(timeout=timeout_seconds, max_retries=None)
-        self._address = address
-        self._attempts = attempts
-        self._answered = False
-
-    def request(
-        self,
-        href: str,
-        method: str | None = None,
-        headers: dict[str, str] | None = None,
-        parameters: dict[str, Any] | None = None,
-    ) -> str:
-        """Send a request until it is answered.
-
-        Raises
-        ------
-        APIError
-            An answer that will not change.
-        DataError
-            It is refused, goes on failing, or there is nobody at the address.
-        """
-        method = (method or "GET").upper()
-        body = {"params" if method == "GET" else "json": parameters}
-
-        def once() -> str:
-            try:
-                answer = self.session.request(
-                    method, href, headers=headers, timeout=self.timeout, **body
-                )
-            except requests.RequestException as error:
-                raise self._failure(href, error) from error
-            self._answered = True
-            return _text(answer)
-
-        return self._attempts.run(f"asking {href.partition('?')[0]}", once)
-
-    def _failure(self, href: str, error: requests.RequestException) -> Exception:
-        reason = getattr(error.args[0] if error.args else None, "reason", None)
-        nobody = isinstance(reason, NewConnectionError) and not self._answered
-        wrong = isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.SSLError)
-        if nobody or wrong:
-            return DataError(
-                f"nobody answers at {self._address} ({reason or error}); check the address and the network"
-            )
-        return Transient(f"{type(error).__name__}: {error}")
-
-
 def moment(item: Item) -> datetime:
     """Give the time of an item in UTC.
 
@@ -239,21 +194,6 @@ def moment(item: Item) -> datetime:
     if at is None:
         raise DataError(f"{item.id} has no datetime; choose another source.collection")
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _text(answer: requests.Response) -> str:
-    status = answer.status_code
-    if status in _AGAIN:
-        raise Transient(
-            f"HTTP {status} {answer.text[:120]}",
-            busy=status in BUSY,
-            wait_seconds=asked_to_wait(answer.headers),
-        )
-    if status in REFUSED:
-        raise refusal(answer.url, status)
-    if not answer.ok:
-        raise APIError.from_response(answer)
-    return answer.content.decode("utf-8", "replace")
 
 
 def _sorted(items: Iterable[Item]) -> list[Item]:
@@ -279,7 +219,9 @@ def _items_of(path: Path) -> tuple[Item, ...]:
         else:
             found = [item for file in sorted(path.rglob("*.json")) for item in _items_in(file)]
     except (OSError, *_NOT_STAC) as error:
-        raise DataError(f"{path} is no STAC catalogue that can be read: {error}; mend the file") from error
+        raise DataError(
+            f"{path} is no STAC catalogue that can be read: {error}; mend the file"
+        ) from error
     for item in found:
         item.make_asset_hrefs_absolute()
     return tuple(found)

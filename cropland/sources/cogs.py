@@ -7,6 +7,7 @@ fetched and what failed, so it is told to forget a file when it closes it.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,23 +16,21 @@ from urllib.parse import urlsplit
 import numpy as np
 import rasterio
 import requests
-from odc.loader import RioDriver
 from pyproj import Transformer
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from cropland.errors import DataError
+from cropland.sources.asking import BUSY, MISSING, REFUSED, asked_to_wait, refusal, shown
 from cropland.sources.attempts import Attempts, Transient
+from cropland.sources.harmonisation import OFFSET, carries_offset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
 T = TypeVar("T")
-BUSY = (429, 503)
-MISSING = (404, 410)
-REFUSED = (401, 403)
 SAMPLE_PIXELS = 512
 """Longest side of a decimated image."""
 _CODE = re.compile(r"response code: (\d{3})")
@@ -130,7 +129,7 @@ class Cogs:
                 except RasterioError as error:
                     raise self._failure(href, error) from error
 
-        return self._attempts.run(f"reading {_shown(href)}", once)
+        return self._attempts.run(f"reading {shown(href)}", once)
 
     def _signed(self, href: str) -> str:
         if not self._sign:
@@ -140,7 +139,7 @@ class Cogs:
         try:
             signed: str = planetary_computer.sign_url(href)
         except requests.RequestException as error:
-            raise Transient(f"signing {_shown(href)}: {error}") from error
+            raise Transient(f"signing {shown(href)}: {error}") from error
         return signed
 
     def _failure(self, href: str, error: Exception) -> Exception:
@@ -148,7 +147,7 @@ class Cogs:
         if urlsplit(href).scheme not in ("http", "https"):
             if "://" not in href and not Path(href).exists():
                 return Missing(href)
-            return DataError(f"{_shown(href)} cannot be read ({error}); fetch or write it anew")
+            return DataError(f"{shown(href)} cannot be read ({error}); fetch or write it anew")
         try:
             answer = requests.get(
                 self._signed(href),
@@ -168,63 +167,35 @@ class Cogs:
         return Transient(str(error), busy=busy, wait_seconds=asked_to_wait(answer.headers))
 
 
-class PatientDriver(RioDriver):
-    """Lets odc-stac read through `Cogs`; what is missing is no data, what fails is an error."""
+class Offsets:
+    """Finds out which offset an image carries, each image once.
+
+    Called with the addresses of the visible bands of an image that says that it carries it, or with None.
+    """
 
     def __init__(self, cogs: Cogs) -> None:
-        super().__init__()
         self._cogs = cogs
+        self._found: dict[tuple[str, ...], int] = {}
 
-    def capture_env(self) -> dict[str, Any]:
-        """Give GDAL's settings."""
-        return self._cogs.options
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Offsets, (self._cogs,)
 
-    def open(self, src: Any, ctx: Any) -> Any:
-        """Give a reader of a source."""
-        return _PatientReader(src, ctx, self._cogs)
+    def __call__(self, hrefs: tuple[str, ...] | None) -> int:
+        """Give the offset; raises as `Cogs.at` does, but for bands that are missing."""
+        if hrefs is None:
+            return 0
+        if hrefs not in self._found:
+            self._found[hrefs] = OFFSET if carries_offset(self._samples(hrefs)) else 0
+        return self._found[hrefs]
 
-
-class _PatientReader:
-    def __init__(self, source: Any, context: Any, cogs: Cogs) -> None:
-        self._source, self._context, self._cogs = source, context, cogs
-
-    def read(self, cfg: Any, dst_geobox: Any, **options: Any) -> tuple[Any, NDArray[Any]]:
-        """Read what of the source lies in a grid, as odc.loader's readers do."""
-
-        def once(link: str) -> tuple[Any, NDArray[Any]]:
-            reader = RioDriver().open(self._source.patch(uri=link), self._context)
-            pixels: tuple[Any, NDArray[Any]] = reader.read(cfg, dst_geobox, **options)
-            return pixels
-
-        try:
-            return self._cogs.ask(self._source.uri, once)
-        except Missing:
-            return np.s_[0:0, 0:0], np.empty((0, 0), cfg.dtype)
-
-
-def refusal(address: str, status: int) -> DataError:
-    """Say that a host refuses, and what helps."""
-    return DataError(
-        f"{_shown(address)} is refused (HTTP {status}); choose a catalogue that is open, or source.sign=true "
-        f"for links of Planetary Computer"
-    )
-
-
-def asked_to_wait(headers: Mapping[str, str]) -> float:
-    """Give the seconds for which an answer asks to be left alone."""
-    try:
-        return max(0.0, float(headers.get("Retry-After", 0)))
-    except ValueError:  # a date: the backoff will do
-        return 0.0
+    def _samples(self, hrefs: tuple[str, ...]) -> Iterator[NDArray[Any]]:
+        for href in hrefs:
+            with suppress(Missing):
+                yield self._cogs.sample(href)
 
 
 def _remade(patience: tuple[Any, ...], timeout_seconds: float, sign: bool) -> Cogs:
     return Cogs(Attempts(*patience), timeout_seconds, sign=sign)
-
-
-def _shown(href: str) -> str:
-    """Leave out a signature, which is a secret."""
-    return href.partition("?")[0]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import socket
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import ee
 from google.auth.credentials import AnonymousCredentials
 
-from cropland.errors import ConfigError
+from cropland.errors import ConfigError, DataError
 from cropland.sources.refusals import NO_PROJECT, heeding
 from cropland.sources.transport import CONNECT_SECONDS, Transport
 
@@ -84,7 +85,7 @@ class Connection:
         if not _GOOGLE.fullmatch(endpoint):
             # A user's token is for Google alone.
             return f"none are sent to {endpoint}, which is not Google's"
-        self._credentials = self.ask("signing in", ee.data.get_persistent_credentials)
+        self._credentials = self.ask("signing in", _stored_credentials)
         return "stored and valid"
 
     def initialize(self) -> str:
@@ -161,3 +162,13 @@ class Connection:
             new = tuple(note for note in notes if note not in self._told)
             self._told.update(new)
         return new
+
+
+def _stored_credentials() -> Any:
+    try:
+        return ee.data.get_persistent_credentials()
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"the credentials in {ee.oauth.get_credentials_path()} cannot be read ({error}); run "
+            f"`earthengine authenticate --force`"
+        ) from error

@@ -41,7 +41,7 @@ PAGE_ROWS = 5000
 """The most that a page may have."""
 TILE_PIXELS = 1000
 """Edge of a tile: 26 MB with 13 bands, where 48 MB are allowed."""
-_SMALLEST_TILE = 32
+_SMALLEST_TILE = 8
 _STARTS = 3
 _REASONS = 10
 """Of so many places of a chunk that have no row is it asked why, a request each."""
@@ -202,8 +202,7 @@ class EarthEngineService:
 
         def read(block_id: tuple[int, int, int, int]) -> NDArray[np.uint16]:
             image, _, row, column = block_id
-            top, left = row * TILE_PIXELS, column * TILE_PIXELS
-            tile = grid[top : top + TILE_PIXELS, left : left + TILE_PIXELS]
+            tile = grid[_within(row, grid.shape[0]), _within(column, grid.shape[1])]
             return self._pixels(names[image], tile, bands)[np.newaxis]
 
         what = (self._source.endpoint, self._source.collection, names, str(grid), bands)
@@ -235,3 +234,8 @@ class EarthEngineService:
             parts = (tile[:half, :], tile[half:, :])
             return np.concatenate([self._pixels(name, part, bands) for part in parts], axis=1)
         return np.stack([pixels[band] for band in bands])
+
+
+def _within(number: int, size: int) -> slice:
+    """Give the pixels of a tile along an axis."""
+    return slice(number * TILE_PIXELS, min((number + 1) * TILE_PIXELS, size))

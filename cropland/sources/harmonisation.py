@@ -1,17 +1,18 @@
 """One scale for every processing baseline: whether an image's digital numbers carry an offset.
 
-Since processing baseline 04.00 Sentinel-2's products carry 1000 more, so that dark ground does not fall below
-zero (``BOA_ADD_OFFSET``: ESA, "Sentinel-2 Products Specification Document", 14.9). What catalogues say about it
-cannot be taken at its word: some have subtracted it and say so (``earthsearch:boa_offset_applied``), some
-without saying so, and the offset that an asset declares stays when it has been subtracted.
+Since processing baseline 04.00 Sentinel-2's products carry 1000 more, so that dark ground does not fall
+below zero (``BOA_ADD_OFFSET``: ESA, "Sentinel-2 Products Specification Document", 14.9). What catalogues say
+of it cannot be taken at its word: some have subtracted it and say so (``earthsearch:boa_offset_applied``),
+some without saying so, and the offset that an asset declares stays when it has been subtracted.
 
-The rule: an image carries the offset where its baseline is 04.00 or later, it does not claim to be free of it,
-and fewer than 2 % of its visible samples (B2, B3, B4 of the whole tile, decimated) lie below 1000. Nothing is
-decided by a date, as archives were reprocessed, and nothing by the places that are asked for, so that points
-and cubes agree.
+The rule: an image carries the offset where its baseline is 04.00 or later, it does not claim to be free of
+it, and fewer than 2 % of its visible samples (B2, B3, B4 of the whole tile, decimated) lie below 1000.
+Nothing is decided by a date, as archives were reprocessed, and nothing by the places that are asked for, so
+that points and cubes agree.
 
-The limit: an image without dark ground, such as one that is all cloud, looks alike with and without the offset.
-Where it claims to carry one that was already subtracted, 1000 too many are taken away.
+The limits: an image without dark ground, such as one that is all cloud or all bright sand, looks alike with
+and without the offset; where it claims to carry one that was already subtracted, 1000 too many are taken
+away. Of an image that is mostly deep water, whose reflectance may come out negative, none are.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def baseline_of(identifier: str, properties: Mapping[str, Any]) -> float:
         if match := _PRODUCT.search(text):
             return int(match[1]) / 100
     raise DataError(
-        f"{identifier} says no processing baseline ({_BASELINE_KEYS[0]}), without which its numbers cannot be "
-        f"harmonised; choose another source.collection"
+        f"{identifier} says no processing baseline ({_BASELINE_KEYS[0]}), without which its numbers cannot "
+        f"be harmonised; choose another source.collection"
     )
 
 

@@ -16,7 +16,6 @@ from cropland.bands import SCENE_CLASS
 from cropland.errors import DataError
 from cropland.sources.atmosphere import digital_numbers, seen_through, sky
 from cropland.sources.hashing import Float, hashed
-from cropland.sources.landscape import Cover, Landscape
 from cropland.sources.overpasses import (
     ORBIT_SPACING_METRES,
     SWATH_METRES,
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from cropland.countries import Box
+    from cropland.sources.landscape import Cover, Landscape
 
 BLOCK_PIXELS = 500
 """Height and width of a block of a cube."""
@@ -140,10 +140,15 @@ def cube(land: Landscape, box: Box, first: date, last: date, bands: Sequence[str
 
 def _passes_over(land: Landscape, grid: GeoBox, first: date, last: date) -> Overpasses:
     """Return the overpasses that see any pixel of a grid."""
+    across, up = (grid.coords[name].values for name in ("x", "y"))
+    outline = np.concatenate(
+        [
+            np.stack(np.broadcast_arrays(across, up[[0, -1], None]), -1).reshape(-1, 2),
+            np.stack(np.broadcast_arrays(across[[0, -1], None], up), -1).reshape(-1, 2),
+        ]
+    )
+    x, y = land.metres(*_degrees(grid, outline[:, 0], outline[:, 1]))
     days = np.array([first, last], "datetime64[D]").astype(int)
-    height, width = grid.shape
-    # Meridians bend on the grid by less than two of these cells.
-    x, y = land.metres(*_centres(grid.zoom_to((max(height // 50, 2), max(width // 50, 2))).pad(2)))
     passes = overpasses(land, x, y, int(days[0]), int(days[1]))
     return chosen(passes, in_sight(passes, x, y))
 
@@ -152,7 +157,9 @@ def _names(passes: Overpasses) -> NDArray[np.str_]:
     """Name images by moment, orbit and tile."""
     stamps = np.datetime_as_string(passes.time.astype("datetime64[s]"))
     rows = zip(stamps, passes.orbit, passes.tile, strict=True)
-    return np.array([f"SIMULATED_{s.replace('-', '').replace(':', '')}_R{o}_T{t}" for s, o, t in rows])
+    return np.array(
+        [f"SIMULATED_{s.replace('-', '').replace(':', '')}_R{o}_T{t}" for s, o, t in rows]
+    )
 
 
 def _arrays(
@@ -176,7 +183,13 @@ def _arrays(
     kinds = {name: np.uint8 if name == SCENE_CLASS else np.uint16 for name in bands}
     return {
         name: da.map_blocks(
-            _layer, stack, number=number, kind=kind, drop_axis=1, dtype=kind, chunks=(steps, rows, columns)
+            _layer,
+            stack,
+            number=number,
+            kind=kind,
+            drop_axis=1,
+            dtype=kind,
+            chunks=(steps, rows, columns),
         )
         for number, (name, kind) in enumerate(kinds.items())
     }
@@ -208,15 +221,14 @@ def _block(
 @lru_cache(maxsize=4)
 def _pixels(land: Landscape, grid: GeoBox) -> Places:
     """Look the pixels of a grid up, row by row; the images of a block come one after another."""
-    return Places.of(land, *_centres(grid))
+    x, y = np.meshgrid(grid.coords["x"].values, grid.coords["y"].values)
+    return Places.of(land, *_degrees(grid, x.ravel(), y.ravel()))
 
 
-def _centres(grid: GeoBox) -> tuple[Float, Float]:
-    """Return longitude and latitude of a grid's pixels, shape ``(pixel,)``."""
+def _degrees(grid: GeoBox, x: Float, y: Float) -> tuple[Float, Float]:
+    """Return longitude and latitude of positions on a grid."""
     from pyproj import Transformer
 
-    x, y = np.meshgrid(grid.coords["x"].values, grid.coords["y"].values)
-    lonlat: tuple[Float, Float] = Transformer.from_crs(
-        grid.crs.epsg, 4326, always_xy=True
-    ).transform(x.ravel(), y.ravel())
-    return lonlat
+    to_degrees = Transformer.from_crs(grid.crs.epsg, 4326, always_xy=True)
+    lon, lat = to_degrees.transform(x, y)
+    return lon, lat

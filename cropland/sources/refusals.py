@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ee import EEException
 from google.auth.exceptions import GoogleAuthError, TransportError
 from googleapiclient.errors import Error as ClientError
-from googleapiclient.errors import HttpError
+from googleapiclient.errors import HttpError, InvalidJsonError, UnknownApiNameOrVersion
 
 from cropland.errors import ConfigError, DataError
 from cropland.sources.attempts import TooLarge, Transient
@@ -42,6 +42,8 @@ NO_PROJECT = (
     "Earth Engine needs a Google Cloud project that is registered for it; give one, as in "
     "source.project=NAME (https://code.earthengine.google.com/register makes one)"
 )
+
+NOT_EARTH_ENGINE = "what answers at source.endpoint is not Earth Engine; leave it out for Google's"
 
 
 class StalePage(Exception):
@@ -136,6 +138,8 @@ def meaning(error: Exception, project: str) -> Exception:
         return Transient(str(error) or type(error).__name__)
     if isinstance(error, json.JSONDecodeError):
         return Transient("an answer that is no JSON")
+    if isinstance(error, InvalidJsonError | UnknownApiNameOrVersion):
+        return ConfigError(NOT_EARTH_ENGINE)
     http = _http_error(error)
     text = _shortened(http.reason if http else str(error))
     status = int(http.resp.status) if http else 0

@@ -1,0 +1,110 @@
+"""Asking over HTTP: what an answer's status means, and how pystac-client asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import requests
+from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
+from urllib3.exceptions import NewConnectionError
+
+from cropland.errors import DataError
+from cropland.sources.attempts import Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cropland.sources.attempts import Attempts
+
+BUSY = (429, 503)
+MISSING = (404, 410)
+REFUSED = (401, 403)
+_AGAIN = (408, 425, 500, 502, 504, *BUSY)
+
+
+class Asking(StacApiIO):
+    """How pystac-client sends its requests here: with patience, and within a time; for several threads."""
+
+    def __init__(self, address: str, attempts: Attempts, timeout_seconds: float) -> None:
+        super().__init__(timeout=timeout_seconds, max_retries=None)
+        self._address = address
+        self._attempts = attempts
+        self._answered = False
+
+    def request(
+        self,
+        href: str,
+        method: str | None = None,
+        headers: dict[str, str] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> str:
+        """Send a request until it is answered.
+
+        Raises
+        ------
+        APIError
+            An answer that will not change.
+        DataError
+            It is refused, goes on failing, or there is nobody at the address.
+        """
+        method = (method or "GET").upper()
+        query, body = (parameters, None) if method == "GET" else (None, parameters)
+
+        def once() -> str:
+            try:
+                answer = self.session.request(
+                    method, href, params=query, json=body, headers=headers, timeout=self.timeout
+                )
+            except requests.RequestException as error:
+                raise self._failure(error) from error
+            self._answered = True
+            return _text(answer)
+
+        return self._attempts.run(f"asking {shown(href)}", once)
+
+    def _failure(self, error: requests.RequestException) -> Exception:
+        reason = getattr(error.args[0] if error.args else None, "reason", None)
+        nobody = isinstance(reason, NewConnectionError) and not self._answered
+        wrong = isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.SSLError)
+        if nobody or wrong:
+            return DataError(
+                f"nobody answers at {self._address} ({reason or error}); check the address and the network"
+            )
+        return Transient(f"{type(error).__name__}: {error}")
+
+
+def _text(answer: requests.Response) -> str:
+    status = answer.status_code
+    if status in _AGAIN:
+        raise Transient(
+            f"HTTP {status} {answer.text[:120]}",
+            busy=status in BUSY,
+            wait_seconds=asked_to_wait(answer.headers),
+        )
+    if status in REFUSED:
+        raise refusal(answer.url, status)
+    if not answer.ok:
+        raise APIError.from_response(answer)
+    return answer.content.decode("utf-8", "replace")
+
+
+def refusal(address: str, status: int) -> DataError:
+    """Say that a host refuses, and what helps."""
+    return DataError(
+        f"{shown(address)} is refused (HTTP {status}); choose a catalogue that is open, or source.sign=true "
+        f"for links of Planetary Computer"
+    )
+
+
+def asked_to_wait(headers: Mapping[str, str]) -> float:
+    """Give the seconds for which an answer asks to be left alone."""
+    try:
+        return max(0.0, float(headers.get("Retry-After", 0)))
+    except ValueError:  # a date: the backoff will do
+        return 0.0
+
+
+def shown(href: str) -> str:
+    """Leave out a signature, which is a secret."""
+    return href.partition("?")[0]

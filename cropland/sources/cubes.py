@@ -1,0 +1,112 @@
+"""Image cubes of STAC items, read through odc-stac with the patience of `cropland.sources.cogs`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dask.array
+import numpy as np
+import odc.stac
+import pystac
+from dask.delayed import delayed
+from odc.loader import RioDriver
+
+from cropland.bands import SCENE_CLASS
+from cropland.sources.assets import href_of, suspects_of
+from cropland.sources.catalogs import moment
+from cropland.sources.cogs import Missing
+from cropland.sources.grid import grid_of
+from cropland.sources.harmonisation import harmonised
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from cropland.countries import Box
+    from cropland.sources.cogs import Cogs, Offsets
+
+CHUNK_PIXELS = 1024
+"""Side of a chunk: one or two blocks of a COG."""
+da: Any = dask.array  # which has no types
+_ABSENT = "no asset of this band"
+"""In place of an address; there is no such file."""
+
+
+def cube_of(
+    items: Sequence[pystac.Item], box: Box, bands: Sequence[str], cogs: Cogs, offsets: Offsets
+) -> xr.Dataset:
+    """Put images on the grid of a box, lazily and harmonised; see `Service.cube`."""
+    loaded = odc.stac.load(
+        [_plain(item, box, bands) for item in items],
+        bands=list(bands),
+        geobox=grid_of(box),
+        groupby="id",
+        resampling="nearest",
+        chunks={"time": 1, "y": CHUNK_PIXELS, "x": CHUNK_PIXELS},
+        driver=PatientDriver(cogs),
+    )
+    one = (1, 1, 1)
+    found = (delayed(_offset)(offsets, suspects_of(item)) for item in items)
+    steps = da.concatenate([da.from_delayed(each, one, np.int64) for each in found])
+    for band in set(bands) - {SCENE_CLASS}:
+        loaded[band].data = da.map_blocks(_harmonised, loaded[band].data, steps, dtype=np.uint16)
+    times = np.array([moment(item).replace(tzinfo=None) for item in items], "datetime64[s]")
+    return loaded.assign_coords(time=times, granule=("time", [item.id for item in items]))
+
+
+def _offset(offsets: Offsets, hrefs: tuple[str, ...] | None) -> NDArray[np.int64]:
+    return np.full((1, 1, 1), offsets(hrefs))
+
+
+def _harmonised(values: NDArray[Any], offset: NDArray[np.int64]) -> NDArray[np.uint16]:
+    return harmonised(values, int(offset.item()))
+
+
+def _plain(item: pystac.Item, box: Box, bands: Sequence[str]) -> pystac.Item:
+    """Make an item whose assets bear the bands' names, each of them there."""
+    west, south, east, north = bounds = item.bbox or [box.west, box.south, box.east, box.north]
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    outline = {"type": "Polygon", "coordinates": [ring]}
+    plain = pystac.Item(item.id, outline, bounds, moment(item), {})
+    for band in bands:
+        href = href_of(item, band) or _ABSENT
+        kind = {"data_type": "uint8" if band == SCENE_CLASS else "uint16", "nodata": 0}
+        asset = pystac.Asset(href, media_type=pystac.MediaType.COG, extra_fields=kind)
+        plain.add_asset(band, asset)
+    return plain
+
+
+class PatientDriver(RioDriver):
+    """Lets odc-stac read through `Cogs`; what is missing is no data, what fails is an error."""
+
+    def __init__(self, cogs: Cogs) -> None:
+        super().__init__()
+        self._cogs = cogs
+
+    def capture_env(self) -> dict[str, Any]:
+        """Give GDAL's settings."""
+        return self._cogs.options
+
+    def open(self, src: Any, ctx: Any) -> Any:
+        """Give a reader of a source."""
+        return _PatientReader(src, ctx, self._cogs)
+
+
+class _PatientReader:
+    def __init__(self, source: Any, context: Any, cogs: Cogs) -> None:
+        self._source, self._context, self._cogs = source, context, cogs
+
+    def read(self, cfg: Any, dst_geobox: Any, **options: Any) -> tuple[Any, NDArray[Any]]:
+        """Read what of the source lies in a grid, as odc.loader's readers do."""
+
+        def once(link: str) -> tuple[Any, NDArray[Any]]:
+            reader = RioDriver().open(self._source.patch(uri=link), self._context)
+            pixels: tuple[Any, NDArray[Any]] = reader.read(cfg, dst_geobox, **options)
+            return pixels
+
+        try:
+            return self._cogs.ask(self._source.uri, once)
+        except Missing:
+            return np.s_[0:0, 0:0], np.empty((0, 0), cfg.dtype)

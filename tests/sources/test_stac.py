@@ -1,0 +1,498 @@
+"""Every row and pixel of a STAC catalogue is compared with the granules that its stand-in serves."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import planetary_computer
+import pystac
+import pytest
+from pyproj import Transformer
+
+from cropland.chunks import Chunk, pack
+from cropland.config import Catalog, Stac
+from cropland.countries import Box, Country, Reference
+from cropland.errors import DataError
+from cropland.sources.assets import asset_of
+from cropland.sources.attempts import Attempts, GivenUp
+from cropland.sources.cogs import Cogs
+from cropland.sources.profile import Profile
+from cropland.sources.service import Seen
+from cropland.sources.stac import StacService, cost
+from tests.standins.granules import Granules
+from tests.standins.stac import COLLECTION, Catalogue, Fault, StacStandin
+
+FIRST, LAST = date(2022, 1, 6), date(2022, 2, 14)
+BANDS = ("B2", "B4", "B8A", "SCL")
+AREA = Box(10.047, 10.053, 24.102, 24.108)
+"""Beside the edge of zones 34 and 35, where two tiles overlap."""
+OUTSIDE = (24.12, 10.05)
+INNER = Box(10.0490, 10.0515, 24.1035, 24.1065)
+
+
+@pytest.fixture(scope="module")
+def granules() -> Granules:
+    reference = Reference("2022-01-01", "2022-12-31")
+    edge = Country("edge", "Edge", Box(10.0, 10.1, 23.95, 24.15), reference)
+    return Granules(edge, Profile(), FIRST, LAST)
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """Nine places, in no order."""
+    random = np.random.default_rng(5)
+    return pd.DataFrame(
+        {
+            "ID": [f"P{number}" for number in range(9)],
+            "Lon": random.uniform(24.1025, 24.1075, 9).round(7),
+            "Lat": random.uniform(10.0475, 10.0525, 9).round(7),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def truth(granules: Granules, table: pd.DataFrame) -> pd.DataFrame:
+    return granules.observations(table)[["ID", "time", "granule", *BANDS]]
+
+
+@pytest.fixture(scope="module")
+def cogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Takes up COGs that several tests ask for."""
+    return tmp_path_factory.mktemp("cogs")
+
+
+@pytest.fixture
+def standin(granules: Granules, cogs: Path) -> Iterator[StacStandin]:
+    with StacStandin(granules, AREA, cogs, BANDS) as served:
+        yield served
+
+
+def source_of(catalog: str, **changes: Any) -> Stac:
+    values: dict[str, Any] = {
+        "name": "stac",
+        "catalog": catalog,
+        "collection": COLLECTION,
+        "sign": None,
+        "catalogs": {"known": Catalog("http://127.0.0.1:1/v1", COLLECTION, False)},
+        "bands": BANDS,
+        "margin_days": 0,
+        "labelled": "Train.csv",
+        "unlabelled": "Test.csv",
+        "workers": 4,
+        "tries": 4,
+        "wait_seconds": 0.01,
+        "timeout_seconds": 5.0,
+    }
+    return Stac(**values | changes)
+
+
+def patient() -> Attempts:
+    return Attempts(workers=4, tries=4, first_seconds=0.01, most_seconds=0.05)
+
+
+def service_of(catalog: str, **changes: Any) -> StacService:
+    return StacService.connect(source_of(catalog, **changes), patient())
+
+
+def seen_of(
+    service: StacService, table: pd.DataFrame, first: date = FIRST, last: date = LAST
+) -> Seen:
+    return service.points(table[["Lon", "Lat"]].to_numpy(), first, last, BANDS)
+
+
+def rows_of(seen: Seen, table: pd.DataFrame) -> pd.DataFrame:
+    columns = {"ID": table["ID"].to_numpy()[seen.place], "time": seen.time, "granule": seen.granule}
+    rows = pd.DataFrame(columns | dict(seen.values))
+    return rows.astype({"granule": object}).sort_values(
+        ["ID", "time", "granule"], ignore_index=True
+    )
+
+
+def assert_rows(seen: Seen, table: pd.DataFrame, expected: pd.DataFrame) -> None:
+    expected = expected.sort_values(["ID", "time", "granule"], ignore_index=True)
+    pd.testing.assert_frame_equal(rows_of(seen, table), expected, check_dtype=False)
+    assert {band: values.dtype for band, values in seen.values.items()} == {
+        band: np.dtype("uint8" if band == "SCL" else "uint16") for band in BANDS
+    }
+
+
+def clear(truth: pd.DataFrame) -> str:
+    """Name the clearest granule from after the change of baselines."""
+    late = truth[truth["time"] >= "2022-01-26"]
+    return str(late.groupby("granule")["B2"].max().idxmin())
+
+
+def test_rows_are_those_of_the_granules(
+    standin: StacStandin, granules: Granules, table: pd.DataFrame, truth: pd.DataFrame
+) -> None:
+    assert set(granules.zones) == {32634, 32635}
+    baselines = {item["properties"]["s2:processing_baseline"] for item in standin.items}
+    assert baselines == {"02.14", "05.09"}
+    standin.page_items = 5
+    seen = seen_of(service_of(standin.url), table)
+    assert_rows(seen, table, truth)
+    assert (seen.unseen, seen.notes) == ({}, ())
+    assert len(standin.asked("/search")) == -(-len(granules.granules) // 5)
+
+
+def test_days_are_included_to_their_last_second(
+    standin: StacStandin, table: pd.DataFrame, truth: pd.DataFrame
+) -> None:
+    day = truth["time"].iloc[0].date()
+    seen = seen_of(service_of(standin.url), table, day, day)
+    assert_rows(seen, table, truth[truth["time"].dt.date == day])
+
+
+@pytest.mark.parametrize("catalogue", [True, False])
+def test_a_folder_gives_the_same_rows(
+    granules: Granules,
+    cogs: Path,
+    tmp_path: Path,
+    table: pd.DataFrame,
+    truth: pd.DataFrame,
+    catalogue: bool,
+) -> None:
+    made = Catalogue(granules, AREA, cogs, BANDS, projection="proj:epsg")
+    folder = made.write_folder(tmp_path / "catalogue")
+    if not catalogue:
+        (folder / "catalog.json").unlink()
+    seen = seen_of(service_of(str(folder)), table)
+    assert_rows(seen, table, truth)
+
+
+def test_a_busy_search_is_left_alone_and_asked_again(
+    standin: StacStandin, table: pd.DataFrame, truth: pd.DataFrame
+) -> None:
+    standin.page_items = 5
+    standin.faults += [
+        Fault("/search", 429, times=2, retry_after=0.3),
+        Fault("/search", 503, skip=1),
+        Fault("/search", "truncate", skip=2),
+        Fault("/search", "reset", skip=3),
+    ]
+    service = service_of(standin.url)
+    assert_rows(seen_of(service, table), table, truth)
+    first, again = (request.at for request in standin.asked("/search")[:2])
+    assert again - first >= 0.3
+
+
+@pytest.mark.parametrize("kind", [429, 503, 500, "truncate", "reset", "hang"])
+@pytest.mark.parametrize("skip", [0, 1, 2])
+def test_a_failing_cog_never_gives_wrong_rows(
+    standin: StacStandin, table: pd.DataFrame, truth: pd.DataFrame, kind: Any, skip: int
+) -> None:
+    granule = clear(truth)
+    rows = truth[truth["granule"] == granule]
+    day = rows["time"].iloc[0].date()
+    standin.faults += [
+        Fault(f"{granule}/B4", kind, times=2, skip=skip),
+        Fault(f"{granule}/SCL", kind, times=1, skip=skip),
+    ]
+    attempts = patient()
+    service = StacService.connect(source_of(standin.url, timeout_seconds=1.0), attempts)
+    seen = seen_of(service, table, day, day)
+    assert_rows(seen, table, truth[truth["time"].dt.date == day])
+    assert not seen.notes
+    # A file this small is read with two requests or three: the fault may come too late to be met.
+    assert attempts.retries > 0 or skip == 2
+
+
+@pytest.mark.parametrize("kind", [503, "truncate"])
+def test_a_cog_that_always_fails_is_named(
+    standin: StacStandin, table: pd.DataFrame, truth: pd.DataFrame, kind: Any
+) -> None:
+    granule = clear(truth)
+    standin.faults.append(Fault(f"{granule}/B4", kind, times=None))
+    day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+    with pytest.raises(GivenUp, match=rf"cogs/{granule}/B4\.tif failed 4 times"):
+        seen_of(service_of(standin.url), table, day, day)
+
+
+def test_a_refusal_is_not_asked_again(standin: StacStandin, table: pd.DataFrame) -> None:
+    standin.faults.append(Fault("/SCL.tif", 403, times=None))
+    with pytest.raises(DataError, match=r"is refused \(HTTP 403\).*source\.sign=true"):
+        seen_of(service_of(standin.url), table)
+    assert len({request.path for request in standin.asked(".tif")}) == 1
+
+
+@pytest.mark.parametrize("way", ["no asset", "not found"])
+def test_a_missing_band_is_no_data_with_a_note(
+    granules: Granules, cogs: Path, table: pd.DataFrame, truth: pd.DataFrame, way: str
+) -> None:
+    granule = clear(truth)
+    lacking = {granule: ["B4"]} if way == "no asset" else {}
+    with StacStandin(granules, AREA, cogs, BANDS, lacking=lacking) as standin:
+        if way == "not found":
+            standin.faults.append(Fault(f"{granule}/B4", 404, times=None))
+        seen = seen_of(service_of(standin.url), table)
+    assert_rows(seen, table, truth.assign(B4=truth["B4"].where(truth["granule"] != granule, 0)))
+    assert seen.notes == (f"{granule} has no B4",)
+
+
+def test_without_scene_classes_any_band_tells_that_a_place_was_seen(
+    granules: Granules, cogs: Path, table: pd.DataFrame, truth: pd.DataFrame
+) -> None:
+    granule = clear(truth)
+    with StacStandin(granules, AREA, cogs, BANDS, lacking={granule: ["SCL"]}) as standin:
+        seen = seen_of(service_of(standin.url), table)
+    assert_rows(seen, table, truth.assign(SCL=truth["SCL"].where(truth["granule"] != granule, 0)))
+    assert seen.notes == (f"{granule} has no SCL",)
+
+
+@pytest.mark.parametrize("option", ["applied", "mistagged"])
+def test_an_offset_that_was_subtracted_is_not_subtracted_again(
+    granules: Granules, tmp_path: Path, table: pd.DataFrame, truth: pd.DataFrame, option: str
+) -> None:
+    granule = clear(truth)
+    rows = truth[truth["granule"] == granule]
+    day = rows["time"].iloc[0].date()
+    changes: dict[str, Any] = {option: [granule]}
+    with StacStandin(granules, AREA, tmp_path, BANDS, **changes) as standin:
+        # One place, and a band that tells nothing: the decision is the tile's.
+        seen = seen_of(service_of(standin.url), table, day, day)
+        alone = service_of(standin.url).points(
+            table[["Lon", "Lat"]].to_numpy()[:1], day, day, ["B8A", "SCL"]
+        )
+    assert_rows(seen, table, truth[truth["time"].dt.date == day])
+    mine = rows[rows["ID"] == "P0"]["B8A"].to_numpy()
+    np.testing.assert_array_equal(alone.values["B8A"][alone.granule == granule], mine)
+
+
+def test_nothing_is_read_to_harmonise_what_claims_no_offset(
+    standin: StacStandin, table: pd.DataFrame
+) -> None:
+    service = service_of(standin.url)
+    lonlat = table[["Lon", "Lat"]].to_numpy()
+    service.points(lonlat, date(2022, 1, 6), date(2022, 1, 20), ["B8A", "SCL"])
+    assert standin.asked("/SCL.tif")
+    assert not standin.asked("/B4.tif")
+    service.points(lonlat, date(2022, 1, 26), date(2022, 2, 5), ["B8A", "SCL"])
+    assert standin.asked("/B4.tif")
+
+
+def test_a_reprocessed_image_is_another_granule(
+    granules: Granules, cogs: Path, table: pd.DataFrame, truth: pd.DataFrame
+) -> None:
+    granule = clear(truth)
+    again = truth[truth["granule"] == granule].assign(granule=f"{granule}_1")
+    with StacStandin(granules, AREA, cogs, BANDS, reprocessed=[granule]) as standin:
+        seen = seen_of(service_of(standin.url), table)
+    assert len(again) > 0
+    assert_rows(seen, table, pd.concat([truth, again]))
+
+
+def test_a_place_without_rows_is_told_why(standin: StacStandin, table: pd.DataFrame) -> None:
+    service = service_of(standin.url)
+    none = seen_of(service, table, date(2021, 5, 1), date(2021, 5, 31))
+    assert len(none) == 0
+    assert set(none.values) == set(BANDS)
+    assert none.unseen == dict.fromkeys(range(9), "no image in these dates")
+    lonlat = np.array([OUTSIDE, table.loc[0, ["Lon", "Lat"]]], float)
+    some = service.points(lonlat, FIRST, LAST, BANDS)
+    assert set(some.place) == {1}
+    assert some.unseen == {0: f"outside the swath of all {len(standin.items)} images"}
+
+
+def test_links_are_signed_before_each_use_and_never_shown(
+    standin: StacStandin, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed: list[str] = []
+
+    def sign(href: str) -> str:
+        signed.append(href)
+        return f"{href}?sig=secret{len(signed)}"
+
+    monkeypatch.setattr(planetary_computer, "sign_url", sign)
+    standin.faults.append(Fault("/SCL.tif", 503, times=None))
+    with pytest.raises(DataError) as caught:
+        seen_of(service_of(standin.url, sign=True), table)
+    assert "/SCL.tif failed" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert len(signed) >= 4
+
+
+def pixels_of(cube: Any, granules: Granules) -> dict[str, np.ndarray[Any, Any]]:
+    """Give what the granules show at the centres of a cube's pixels, shape (time, y, x)."""
+    x, y = np.meshgrid(cube["x"], cube["y"])
+    crs = int(cube["spatial_ref"])
+    lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(x.ravel(), y.ravel())
+    numbers = {granule.name: granule.number for granule in granules.granules}
+    at = granules.at(
+        np.stack([lon, lat], 1), [numbers[str(name)] for name in cube["granule"].values]
+    )
+    return {band: at[band].T.reshape(-1, *x.shape) for band in BANDS}
+
+
+def test_a_cube_shows_the_pixels_of_each_granule(standin: StacStandin, granules: Granules) -> None:
+    service = service_of(standin.url)
+    before = len(standin.asked(".tif"))
+    cube = service.cube(INNER, date(2022, 1, 20), date(2022, 2, 5), BANDS)
+    assert len(standin.asked(".tif")) == before
+    assert {name: cube[name].dtype for name in BANDS} == {
+        name: np.dtype("uint8" if name == "SCL" else "uint16") for name in BANDS
+    }
+    assert cube["B2"].dims == ("time", "y", "x")
+    assert cube["time"].dtype == "datetime64[s]"
+    order = list(zip(cube["time"].values, cube["granule"].values, strict=True))
+    assert order == sorted(order)
+    assert len(order) > 4
+    loaded, expected = cube.compute(), pixels_of(cube, granules)
+    zones = {granule.name: granule.epsg for granule in granules.granules}
+    grid = int(cube["spatial_ref"])
+    own = np.array([zones[str(name)] == grid for name in cube["granule"].values])
+    assert own.any()
+    assert not own.all()
+    for band in BANDS:
+        found = loaded[band].to_numpy()
+        np.testing.assert_array_equal(found[own], expected[band][own], err_msg=band)
+        # GDAL approximates the way between zones to an eighth of a pixel.
+        assert (found[~own] == expected[band][~own]).mean() > 0.9
+
+
+def test_a_cubes_failures_are_asked_again_or_raised(
+    standin: StacStandin, granules: Granules, truth: pd.DataFrame
+) -> None:
+    granule = clear(truth)
+    day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+    cube = service_of(standin.url).cube(INNER, day, day, BANDS)
+    whole = cube.compute()
+    standin.faults += [
+        Fault(f"{granule}/B4", 503),
+        Fault(f"{granule}/B2", "truncate", skip=1),
+        Fault(f"{granule}/B8A", "reset", skip=1),
+    ]
+    assert cube.compute().identical(whole)
+    assert [fault.times for fault in standin.faults] == [0, 0, 0]
+    standin.faults.append(Fault(f"{granule}/B8A", 503, times=None))
+    with pytest.raises(GivenUp, match="B8A.tif failed"):
+        cube.compute()
+
+
+def test_a_band_that_is_missing_is_no_data_in_a_cube(
+    granules: Granules, cogs: Path, truth: pd.DataFrame
+) -> None:
+    granule = clear(truth)
+    day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+    with StacStandin(granules, AREA, cogs, BANDS, lacking={granule: ["B4"]}) as standin:
+        standin.faults.append(Fault(f"{granule}/B8A", 404, times=None))
+        cube = service_of(standin.url).cube(INNER, day, day, BANDS)
+        image = cube.isel(time=(cube["granule"] == granule).to_numpy()).compute()
+    assert (image["B4"] == 0).all()
+    assert (image["B8A"] == 0).all()
+    assert (image["B2"] > 0).all()
+
+
+def test_a_cube_without_images_says_what_there_is(standin: StacStandin) -> None:
+    with pytest.raises(DataError, match=r"no image of lat .* which has .*2015-06-27 … today"):
+        service_of(standin.url).cube(INNER, date(2021, 5, 1), date(2021, 5, 31), BANDS)
+
+
+def test_cogs_are_read_in_another_process_too(standin: StacStandin, table: pd.DataFrame) -> None:
+    there: Cogs = pickle.loads(pickle.dumps(Cogs(patient(), 5.0)))
+    href = f"{standin.url}/cogs/{standin.items[0]['id']}/B2.tif"
+    standin.faults.append(Fault("/B2.tif", 503))
+    assert (there.at(href, table[["Lon", "Lat"]].to_numpy()) > 0).any()
+
+
+@pytest.mark.parametrize(
+    ("catalog", "changes", "message"),
+    [
+        (
+            "{url}",
+            {"collection": "sentinel-2-c1"},
+            "no collection .* did you mean 'sentinel-2-c1-l2a'",
+        ),
+        ("{url}/cogs", {}, "answers HTTP 404"),
+        ("{url}/collections", {}, "answers, but not as a STAC API"),
+        ("known", {}, "nobody answers at http://127.0.0.1:1/v1"),
+        ("earth_serch", {}, "must be a name in source.catalogs, .* got 'earth_serch'"),
+        ("{empty}", {}, "has no item"),
+        ("{folder}", {"collection": "other"}, "set source.collection to one of sentinel-2-c1-l2a"),
+        ("{broken}", {}, "no STAC catalogue that can be read"),
+    ],
+)
+def test_what_is_no_catalogue_is_answered_in_one_line(
+    standin: StacStandin, tmp_path: Path, catalog: str, changes: dict[str, Any], message: str
+) -> None:
+    folders = {name: tmp_path / name for name in ("empty", "folder", "broken")}
+    for path in folders.values():
+        path.mkdir()
+    item = pystac.Item.from_dict(standin.items[0])
+    item.save_object(False, str(folders["folder"] / "item.json"))
+    (folders["broken"] / "item.json").write_text("{")
+    with pytest.raises(DataError, match=message) as caught:
+        service_of(catalog.format(url=standin.url, **folders), **changes)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "band", "key"),
+    [
+        (["nir", "nir08", "nir09"], "B8", "nir"),
+        (["nir", "nir08", "nir09"], "B8A", "nir08"),
+        (["rededge1", "rededge2", "rededge3"], "B7", "rededge3"),
+        (["B08", "B8A", "B11"], "B8", "B08"),
+        (["B08", "B8A", "B11"], "B8A", "B8A"),
+        (["B02_20m", "B02_10m", "B02_60m"], "B2", "B02_10m"),
+        (["SCL_60m", "SCL_20m"], "SCL", "SCL_20m"),
+        (["B2", "B8"], "B2", "B2"),
+        (["blue-jp2", "visual"], "B2", None),
+    ],
+)
+def test_bands_are_found_by_the_keys_of_each_catalogue(
+    keys: list[str], band: str, key: str | None
+) -> None:
+    item = SimpleNamespace(assets={each: pystac.Asset(each) for each in keys})
+    found = asset_of(item, band)  # type: ignore[arg-type]
+    assert (found and found.href) == key
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"eo:bands": [{"name": "x", "common_name": "nir08"}]},
+        {"bands": [{"eo:common_name": "nir08"}]},
+        {"bands": [{"name": "B8A"}]},
+    ],
+)
+def test_bands_are_found_by_what_assets_say(told: dict[str, Any]) -> None:
+    three = {key: value * 3 for key, value in told.items()}
+    assets = {
+        "preview": pystac.Asset("preview", extra_fields=three),
+        "thumb": pystac.Asset("thumb", roles=["thumbnail"], extra_fields=told),
+        "jp2": pystac.Asset("jp2", media_type="image/jp2", extra_fields=told),
+        "image": pystac.Asset("image", media_type=pystac.MediaType.COG, extra_fields=told),
+    }
+    found = asset_of(SimpleNamespace(assets=assets), "B8A")  # type: ignore[arg-type]
+    assert found is not None
+    assert found.href == "image"
+
+
+def test_an_examination_goes_step_by_step(standin: StacStandin) -> None:
+    service = StacService(source_of(standin.url), patient())
+    findings = list(service.examine(24.105, 10.05, date(2022, 1, 26), LAST))
+    steps = ["catalogue", "collection", "images", "bands", "numbers", "observations"]
+    assert [finding.step for finding in findings] == steps
+    assert all(finding.well for finding in findings)
+    assert "STAC API 1.0.0" in findings[0].said
+    assert "minus 1000" in findings[4].said
+    standin.faults.append(Fault("/search", 403, times=None))
+    *_, last = service.examine(24.105, 10.05, FIRST, LAST)
+    assert (last.step, last.well) == ("images", False)
+
+
+def test_the_cost_is_told_and_many_points_are_sent_elsewhere() -> None:
+    places = pack(np.linspace(48.1, 48.6, 500), np.full(500, 32.2))
+    few = [Chunk(places[:2], date(2020, 1, 1), date(2020, 1, 25))]
+    assert "about 110 COGs to open and 0.3 GB" in cost(few, 11)
+    assert "source=earthengine" not in cost(few, 11)
+    assert "source=earthengine is faster" in cost(
+        [Chunk(places, date(2020, 1, 1), date(2020, 12, 31))], 11
+    )
