@@ -10,6 +10,7 @@ import shlex
 import sys
 import time
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
     from cropland.sources.service import Service
 
 _NAMED = 5
+_MONTH_DAYS = 30
+_DECIDE = (
+    "paths.",
+    *(f"source.{key}=" for key in ("bands", "margin_days", "catalog", "collection")),
+    *(f"source.{key}=" for key in ("labelled", "unlabelled")),
+)
+"""Overrides that the next command must be given too."""
 _SECONDS_PER_REQUEST = 5.0
 """What an answer of Earth Engine is expected to take: an estimate, nothing here was measured there."""
 
@@ -192,7 +200,9 @@ def _show(plans: Sequence[Plan], attempts: Attempts, seconds: float) -> None:
             str((counts == 0).sum()),
         )
     screen.print(table)
-    screen.print(f"{attempts.retries} retries, {in_words(seconds)}")
+    screen.print(
+        f"{attempts.answers} requests answered, {attempts.retries} retries, {in_words(seconds)}"
+    )
     for plan in plans:
         for reason, ids in plan.without_any().items():
             names = ", ".join(ids[:_NAMED]) + (", …" if len(ids) > _NAMED else "")
@@ -207,7 +217,7 @@ def _say_next(source: fetched.Source, plans: Sequence[Plan], words: Sequence[str
     """Say which command comes next."""
     names = [plan.country.name for plan in plans]
     chosen = f"country={names[0]}" if len(names) == 1 else "country=all"
-    kept = [word for word in words if not word.startswith(("source=", "source.project="))]
+    kept = [word for word in words if word.startswith(_DECIDE)]
     following = shlex.join([f"source={source.name}", *kept, chosen])
     Console(highlight=False, soft_wrap=True).print(
         f"next: python scripts/train.py {following}", markup=False
@@ -226,10 +236,11 @@ def _examine(
     """
     country, table = _tables(source, command, countries, console)[0]
     first = country.reference.first
+    month = (first, first + timedelta(days=_MONTH_DAYS - 1))
     lon, lat = table[["Lon", "Lat"]].iloc[0]
     attempts = Attempts(source.workers, tries=2, first_seconds=source.wait_seconds)
     screen = Console(highlight=False, soft_wrap=True)
-    for finding in fetched.examine(source, attempts, lon, lat, first, first.replace(day=28)):
+    for finding in fetched.examine(source, attempts, lon, lat, month):
         mark = "[green]well[/]" if finding.well else "[red]ill [/]"
         screen.print(f"{mark} {finding.step}: {escape(finding.said)}")
         if not finding.well:

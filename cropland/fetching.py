@@ -37,6 +37,7 @@ _SHORTEST_DAYS = 2
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 2.0
 """How long threads may take to finish what they write once all is called off."""
+_WRITING = 4
 _HOPELESS = 3
 """Chunks that may fail before any was tally."""
 
@@ -115,8 +116,9 @@ def fetch(
                     attempts.stop.set()
                 done.put(error)
 
-    # Daemons: a request may take minutes, and Ctrl-C shall not.
-    count = min(attempts.workers, len(chunks))
+    # Some threads more than requests that may be under way: others ask while some write. Daemons, since a
+    # request may take minutes, and Ctrl-C shall not.
+    count = min(attempts.workers + _WRITING, len(chunks))
     threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()

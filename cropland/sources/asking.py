@@ -75,18 +75,23 @@ class Asking(StacApiIO):
 
 
 def _text(answer: requests.Response) -> str:
-    status = answer.status_code
-    if status in _AGAIN:
-        raise Transient(
-            f"HTTP {status} {answer.text[:120]}",
-            busy=status in BUSY,
-            wait_seconds=asked_to_wait(answer.headers),
-        )
-    if status in REFUSED:
-        raise refusal(answer.url, status)
+    if problem := trouble(answer):
+        raise problem
     if not answer.ok:
         raise APIError.from_response(answer)
     return answer.content.decode("utf-8", "replace")
+
+
+def trouble(answer: requests.Response) -> Exception | None:
+    """Give what is to be raised where a host is busy, stumbles or refuses."""
+    status = answer.status_code
+    if status in REFUSED:
+        return refusal(answer.url, status)
+    if status in _AGAIN:
+        wait = asked_to_wait(answer.headers)
+        said = f"HTTP {status} {answer.text[:120]}"
+        return Transient(said, busy=status in BUSY, wait_seconds=wait)
+    return None
 
 
 def refusal(address: str, status: int) -> DataError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pystac
 from pystac_client import Client
+from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 
 from cropland.errors import DataError, nearest
@@ -30,7 +31,7 @@ Bounds = tuple[float, float, float, float]
 """West, south, east, north, degrees."""
 PAGE_ITEMS = 50
 """More, and Earth Search's answers become too large for it."""
-_NOT_STAC = (pystac.STACTypeError, pystac.STACError, ValueError, KeyError, TypeError)
+_NOT_STAC = (ClientTypeError, pystac.STACError, ValueError, KeyError, TypeError)
 
 
 class Catalogue(Protocol):

@@ -1,17 +1,16 @@
 """Reading COGs over a network that fails: asked again until the pixels are there, or surely are not.
 
-Only an answer of "not found" means that there are no data; a failure never does. GDAL remembers what it has
-fetched and what failed, so it is told to forget a file when it closes it.
+Only an answer of "not found" means that there are no data; a failure never does.
 """
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import numpy as np
 import rasterio
@@ -19,11 +18,13 @@ import requests
 from pyproj import Transformer
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
+from requests.adapters import HTTPAdapter
 
 from cropland.errors import DataError
-from cropland.sources.asking import BUSY, MISSING, REFUSED, asked_to_wait, refusal, shown
+from cropland.sources.asking import shown
 from cropland.sources.attempts import Attempts, Transient
 from cropland.sources.harmonisation import OFFSET, carries_offset
+from cropland.sources.ranges import Missing, RangedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,11 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SAMPLE_PIXELS = 512
 """Longest side of a decimated image."""
-_CODE = re.compile(r"response code: (\d{3})")
-
-
-class Missing(Exception):
-    """There is no such file."""
+_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+"""Nothing lies beside a COG."""
 
 
 class Cogs:
@@ -57,24 +55,16 @@ class Cogs:
         self._attempts = attempts
         self._timeout_seconds = timeout_seconds
         self._sign = sign
+        self._session = requests.Session()
+        pool = HTTPAdapter(pool_maxsize=attempts.workers)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, pool)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Dask sends it to other processes, which have requests of their own under way.
         asked = self._attempts
         patience = (asked.workers, asked.tries, asked.first_seconds, asked.most_seconds)
         return _remade, (patience, self._timeout_seconds, self._sign)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """GDAL's settings."""
-        seconds = str(max(1, round(self._timeout_seconds)))
-        return {
-            "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-            "GDAL_HTTP_CONNECTTIMEOUT": seconds,
-            "GDAL_HTTP_TIMEOUT": seconds,
-            "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
-            "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/",
-        }
 
     def at(self, href: str, lonlat: NDArray[np.float64]) -> NDArray[Any]:
         """Read the pixels that places fall in, shape ``(place,)``; 0 outside and where there are no data.
@@ -112,24 +102,32 @@ class Cogs:
 
     def open(self, href: str, read: Callable[[Any], T]) -> T:
         """Read something from an open dataset; raises as `at` does."""
+        remote = urlsplit(href).scheme in ("http", "https")
+        once = self._remotely if remote else _locally
+        return self._attempts.run(f"reading {shown(href)}", lambda: once(href, read))
 
-        def once(link: str) -> T:
-            with rasterio.open(link, sharing=False) as source:
-                return read(source)
+    def _remotely(self, href: str, read: Callable[[Any], T]) -> T:
+        file = RangedFile(self._session, self._signed(href), self._timeout_seconds)
+        # GDAL knows the file by a name of its own: several threads may read at one address.
+        name = f"{uuid4().hex}.tif"
 
-        return self.ask(href, once)
+        def opener(path: Any, *_: Any, **__: Any) -> RangedFile:
+            if not str(path).endswith(name):
+                raise FileNotFoundError(path)
+            return file
 
-    def ask(self, href: str, read: Callable[[str], T]) -> T:
-        """Let a function read at a signed link until it succeeds; raises as `at` does."""
-
-        def once() -> T:
-            with rasterio.Env(**self.options):
-                try:
-                    return read(self._signed(href))
-                except RasterioError as error:
-                    raise self._failure(href, error) from error
-
-        return self._attempts.run(f"reading {shown(href)}", once)
+        try:
+            with (
+                rasterio.Env(**_OPTIONS),
+                rasterio.open(name, opener=opener, sharing=False) as source,
+            ):
+                if file.error is None:
+                    values = read(source)
+        except RasterioError as error:
+            raise file.error or Transient(f"no raster that can be read: {error}") from error
+        if file.error is not None:
+            raise file.error
+        return values
 
     def _signed(self, href: str) -> str:
         if not self._sign:
@@ -139,32 +137,8 @@ class Cogs:
         try:
             signed: str = planetary_computer.sign_url(href)
         except requests.RequestException as error:
-            raise Transient(f"signing {shown(href)}: {error}") from error
+            raise Transient(f"signing {shown(href)}: {type(error).__name__}") from error
         return signed
-
-    def _failure(self, href: str, error: Exception) -> Exception:
-        """Find out what a failure means, with a request for one byte: GDAL seldom says."""
-        if urlsplit(href).scheme not in ("http", "https"):
-            if "://" not in href and not Path(href).exists():
-                return Missing(href)
-            return DataError(f"{shown(href)} cannot be read ({error}); fetch or write it anew")
-        try:
-            answer = requests.get(
-                self._signed(href),
-                headers={"Range": "bytes=0-0"},
-                timeout=self._timeout_seconds,
-                stream=True,
-            )
-            answer.close()
-        except requests.RequestException as unreachable:
-            return Transient(f"{error} ({type(unreachable).__name__})")
-        if answer.status_code in MISSING:
-            return Missing(href)
-        if answer.status_code in REFUSED:
-            return refusal(href, answer.status_code)
-        code = _CODE.search(str(error))
-        busy = answer.status_code in BUSY or (code is not None and int(code[1]) in BUSY)
-        return Transient(str(error), busy=busy, wait_seconds=asked_to_wait(answer.headers))
 
 
 class Offsets:
@@ -192,6 +166,18 @@ class Offsets:
         for href in hrefs:
             with suppress(Missing):
                 yield self._cogs.sample(href)
+
+
+def _locally(href: str, read: Callable[[Any], T]) -> T:
+    if "://" not in href and not Path(href).exists():
+        raise Missing(href)
+    try:
+        with rasterio.Env(**_OPTIONS), rasterio.open(href, sharing=False) as source:
+            return read(source)
+    except RasterioError as error:
+        raise DataError(
+            f"{shown(href)} cannot be read ({error}); fetch or write it anew"
+        ) from error
 
 
 def _remade(patience: tuple[Any, ...], timeout_seconds: float, sign: bool) -> Cogs:

@@ -27,8 +27,8 @@ T = TypeVar("T")
 
 CLIENT = f"earthengine-api {ee.__version__}"
 RESTRICTED = (
-    "the project {project} has used up its noncommercial quota of Earth Engine and is served more slowly "
-    "until it is renewed; see https://developers.google.com/earth-engine/guides/noncommercial_tiers"
+    "the project {project} has used up its noncommercial quota of Earth Engine and is in restricted mode, "
+    "served more slowly until it is renewed; see https://developers.google.com/earth-engine/guides/noncommercial_tiers"
 )
 _GOOGLE = re.compile(r"https://([a-z0-9-]+\.)+googleapis\.com/?")
 _ADDRESS = re.compile(r"https?://[^/\s]+/?")

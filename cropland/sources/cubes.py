@@ -10,19 +10,22 @@ import odc.stac
 import pystac
 from dask.delayed import delayed
 from odc.loader import RioDriver
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
 
 from cropland.bands import SCENE_CLASS
 from cropland.sources.assets import href_of, suspects_of
 from cropland.sources.catalogs import moment
-from cropland.sources.cogs import Missing
 from cropland.sources.grid import grid_of
 from cropland.sources.harmonisation import harmonised
+from cropland.sources.ranges import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
 
     from cropland.countries import Box
     from cropland.sources.cogs import Cogs, Offsets
@@ -30,8 +33,11 @@ if TYPE_CHECKING:
 CHUNK_PIXELS = 1024
 """Side of a chunk: one or two blocks of a COG."""
 da: Any = dask.array  # which has no types
-_ABSENT = "no asset of this band"
-"""In place of an address; there is no such file."""
+_ABSENT = "absent://asset"
+"""In place of an address."""
+_TOLERANCE_PIXELS = 1e-6
+"""Between zones GDAL would approximate to an eighth of a pixel."""
+_NOTHING = np.s_[0:0, 0:0]
 
 
 def cube_of(
@@ -85,28 +91,38 @@ class PatientDriver(RioDriver):
         super().__init__()
         self._cogs = cogs
 
-    def capture_env(self) -> dict[str, Any]:
-        """Give GDAL's settings."""
-        return self._cogs.options
-
-    def open(self, src: Any, ctx: Any) -> Any:
+    def open(self, src: Any, ctx: Any) -> Any:  # noqa: ARG002
         """Give a reader of a source."""
-        return _PatientReader(src, ctx, self._cogs)
+        return _Reader(src.uri, self._cogs)
 
 
-class _PatientReader:
-    def __init__(self, source: Any, context: Any, cogs: Cogs) -> None:
-        self._source, self._context, self._cogs = source, context, cogs
+class _Reader:
+    def __init__(self, href: str, cogs: Cogs) -> None:
+        self._href, self._cogs = href, cogs
 
-    def read(self, cfg: Any, dst_geobox: Any, **options: Any) -> tuple[Any, NDArray[Any]]:
-        """Read what of the source lies in a grid, as odc.loader's readers do."""
+    def read(self, cfg: Any, dst_geobox: GeoBox, **_: Any) -> tuple[Any, NDArray[Any]]:
+        """Read the pixels of a grid, each that of the source that its centre falls in."""
 
-        def once(link: str) -> tuple[Any, NDArray[Any]]:
-            reader = RioDriver().open(self._source.patch(uri=link), self._context)
-            pixels: tuple[Any, NDArray[Any]] = reader.read(cfg, dst_geobox, **options)
-            return pixels
+        def warped(source: Any) -> NDArray[Any]:
+            height, width = dst_geobox.shape
+            with WarpedVRT(
+                source,
+                crs=str(dst_geobox.crs),
+                transform=dst_geobox.transform,
+                height=height,
+                width=width,
+                resampling=Resampling.nearest,
+                tolerance=_TOLERANCE_PIXELS,
+                src_nodata=source.nodata or 0,
+                nodata=0,
+            ) as grid:
+                values: NDArray[Any] = grid.read(1)
+            return values
 
+        if self._href == _ABSENT:
+            return _NOTHING, np.empty((0, 0), cfg.dtype)
         try:
-            return self._cogs.ask(self._source.uri, once)
+            values = self._cogs.open(self._href, warped)
         except Missing:
-            return np.s_[0:0, 0:0], np.empty((0, 0), cfg.dtype)
+            return _NOTHING, np.empty((0, 0), cfg.dtype)
+        return np.s_[0 : values.shape[0], 0 : values.shape[1]], values.astype(cfg.dtype)

@@ -6,9 +6,11 @@ bands of all images. Cubes come by ``computePixels``, all bands of a tile at onc
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import ee
@@ -20,7 +22,7 @@ from odc.geo.xr import xr_coords
 from cropland.bands import NO_DATA
 from cropland.errors import CroplandError, DataError
 from cropland.sources import graphs
-from cropland.sources.attempts import TooLarge
+from cropland.sources.attempts import Attempts, GivenUp, TooLarge
 from cropland.sources.connection import CLIENT, RESTRICTED, Connection
 from cropland.sources.grid import grid_of
 from cropland.sources.refusals import StalePage
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
     from cropland.config import EarthEngine
     from cropland.countries import Box
-    from cropland.sources.attempts import Attempts
 
 PAGE_ROWS = 5000
 """The most that a page may have."""
@@ -45,6 +46,7 @@ _SMALLEST_TILE = 8
 _STARTS = 3
 _REASONS = 10
 """Of so many places of a chunk that have no row is it asked why, a request each."""
+_CONNECTING = threading.Lock()
 
 
 class EarthEngineService:
@@ -53,6 +55,12 @@ class EarthEngineService:
     def __init__(self, source: EarthEngine, attempts: Attempts) -> None:
         self._source = source
         self._connection = Connection(source, attempts)
+        self._patience = (
+            attempts.workers,
+            attempts.tries,
+            attempts.first_seconds,
+            attempts.most_seconds,
+        )
 
     @classmethod
     def connect(cls, source: EarthEngine, attempts: Attempts) -> EarthEngineService:
@@ -70,6 +78,10 @@ class EarthEngineService:
         service._connection.sign_in()
         service._connection.initialize()
         return service
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Dask sends it to other processes, each of which connects once.
+        return _connected_here, (self._source, self._patience)
 
     @property
     def shape(self) -> Shape:
@@ -181,9 +193,8 @@ class EarthEngineService:
                 return graphs.distinct(self._paged(graph, what))
             except StalePage as error:
                 if start == _STARTS:
-                    raise DataError(
-                        f"{what} failed {start} times, at last with: {error}"
-                    ) from error
+                    said = f"{what} failed {start} times, at last with: {error}"
+                    raise GivenUp(f"{said}; give the same command again later") from error
         raise AssertionError
 
     def _paged(self, graph: ee.FeatureCollection, what: str) -> Iterator[graphs.Row]:
@@ -234,6 +245,16 @@ class EarthEngineService:
             parts = (tile[:half, :], tile[half:, :])
             return np.concatenate([self._pixels(name, part, bands) for part in parts], axis=1)
         return np.stack([pixels[band] for band in bands])
+
+
+def _connected_here(source: EarthEngine, patience: tuple[Any, ...]) -> EarthEngineService:
+    with _CONNECTING:
+        return _connected(source, patience)
+
+
+@cache
+def _connected(source: EarthEngine, patience: tuple[Any, ...]) -> EarthEngineService:
+    return EarthEngineService.connect(source, Attempts(*patience))
 
 
 def _within(number: int, size: int) -> slice:

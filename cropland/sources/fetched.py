@@ -22,7 +22,7 @@ from cropland.parts import Parts
 from cropland.sources.service import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
     import xarray as xr
@@ -33,26 +33,40 @@ if TYPE_CHECKING:
     from cropland.countries import Country
     from cropland.parts import Part
     from cropland.sources.attempts import Attempts
-    from cropland.sources.service import Service
+    from cropland.sources.service import Finding, Service
 
 Source = EarthEngine | Stac
 
 
 def connect(source: Source, attempts: Attempts) -> Service:
-    """Connect to the service of a source; heavy libraries wait until here.
+    """Connect to the service of a source.
 
     Raises
     ------
-    DataError
+    CroplandError
         It cannot be reached, or does not let us in.
     """
+    connected: Service = _service(source).connect(source, attempts)
+    return connected
+
+
+def examine(
+    source: Source, attempts: Attempts, lon: float, lat: float, days: Days
+) -> Iterator[Finding]:
+    """Check step by step what stands between a user and the data of a service."""
+    findings: Iterator[Finding] = _service(source)(source, attempts).examine(lon, lat, *days)
+    return findings
+
+
+def _service(source: Source) -> Any:
+    """Give the class that speaks with a source's service; heavy libraries wait until here."""
     if isinstance(source, EarthEngine):
         from cropland.sources.earthengine import EarthEngineService
 
-        return EarthEngineService.connect(source, attempts)
+        return EarthEngineService
     from cropland.sources.stac import StacService
 
-    return StacService.connect(source, attempts)
+    return StacService
 
 
 def shape_of(source: Source) -> Shape:

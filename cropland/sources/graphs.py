@@ -53,7 +53,9 @@ def observed(
         # Masked pixels become 0 first: a band that is masked must neither be missing from a row nor
         # take the row away, which reducers and filters would each have their own rules for.
         read = image.select(list(bands)).unmask(NO_DATA, False)
-        rows = read.reduceRegions(located, ee.Reducer.first(), scale=_POINT_METRES)
+        # The image's own grid is named, so that it does not matter whether what was unmasked keeps it.
+        own = image.select([bands[0]]).projection()
+        rows = read.reduceRegions(located, ee.Reducer.first(), scale=_POINT_METRES, crs=own)
         seen = rows.filter(ee.Filter.gt(SCENE_CLASS, NO_DATA))
         kept = ["p", *bands]
         told: ee.FeatureCollection = seen.map(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cropland.bands import SCENE_CLASS
+from cropland.bands import NO_DATA, SCENE_CLASS
 from cropland.errors import DataError
 from cropland.sources.atmosphere import digital_numbers, seen_through, sky
 from cropland.sources.hashing import Float, hashed
@@ -102,8 +102,10 @@ def in_sight(passes: Overpasses, x: Float, y: Float) -> NDArray[np.bool_]:
     track = (passes.orbit + 0.5) * ORBIT_SPACING_METRES
     # Where the rectangle lies across the swath, which is tilted.
     left, right = west - TILT * y.max() - track, east - TILT * y.min() - track
-    seen: NDArray[np.bool_] = west <= east
-    return seen & (left <= SWATH_METRES / 2) & (right >= -SWATH_METRES / 2)
+    seen: NDArray[np.bool_] = (
+        (west <= east) & (left <= SWATH_METRES / 2) & (right >= -SWATH_METRES / 2)
+    )
+    return seen
 
 
 def cube(land: Landscape, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
@@ -134,7 +136,8 @@ def cube(land: Landscape, box: Box, first: date, last: date, bands: Sequence[str
         **xr_coords(grid),
     }
     arrays = _arrays(land, passes, grid, tuple(bands))
-    variables = {name: (("time", "y", "x"), array) for name, array in arrays.items()}
+    marks = {"grid_mapping": "spatial_ref", "nodata": NO_DATA}
+    variables = {name: (("time", "y", "x"), array, marks) for name, array in arrays.items()}
     return xr.Dataset(variables, coordinates)
 
 
@@ -174,7 +177,7 @@ def _arrays(
 
     steps = (1,) * len(passes.time)
     rows, columns = (_lengths(size) for size in grid.shape)
-    stack = da.map_blocks(
+    stack = da.map_blocks(  # type: ignore[no-untyped-call]
         block,
         chunks=(steps, (len(bands),), rows, columns),
         dtype=np.uint16,
@@ -182,7 +185,7 @@ def _arrays(
     )
     kinds = {name: np.uint8 if name == SCENE_CLASS else np.uint16 for name in bands}
     return {
-        name: da.map_blocks(
+        name: da.map_blocks(  # type: ignore[no-untyped-call]
             _layer,
             stack,
             number=number,
@@ -229,6 +232,6 @@ def _degrees(grid: GeoBox, x: Float, y: Float) -> tuple[Float, Float]:
     """Return longitude and latitude of positions on a grid."""
     from pyproj import Transformer
 
-    to_degrees = Transformer.from_crs(grid.crs.epsg, 4326, always_xy=True)
+    to_degrees = Transformer.from_crs(str(grid.crs), 4326, always_xy=True)
     lon, lat = to_degrees.transform(x, y)
     return lon, lat

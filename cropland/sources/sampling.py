@@ -9,8 +9,8 @@ import numpy as np
 from cropland.bands import SCENE_CLASS
 from cropland.sources.assets import href_of, suspects_of
 from cropland.sources.catalogs import moment
-from cropland.sources.cogs import Missing
 from cropland.sources.harmonisation import harmonised
+from cropland.sources.ranges import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from cropland import composition
-from cropland.commands import Configuration, Predict, Promote
+from cropland.commands import Configuration, Download, Predict, Promote
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -23,7 +23,12 @@ BLOCKS = [
 COMMANDS = sorted(
     {line.partition(" #")[0].strip() for line in "\n".join(BLOCKS).splitlines() if line.strip()}
 )
-SCHEMAS = {"train": Configuration, "promote": Promote, "predict": Predict}
+SCHEMAS = {
+    "train": Configuration,
+    "download": Download,
+    "promote": Promote,
+    "predict": Predict,
+}
 
 
 def test_the_documents_have_commands() -> None:

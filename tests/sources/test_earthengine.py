@@ -2,31 +2,54 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
+import re
 import socket
 import struct
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import ee
 import httplib2
+import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from google.auth.exceptions import RefreshError, TransportError
 from googleapiclient.errors import HttpError
+from pyproj import Transformer
+from standins.earthengine import (
+    EarthEngineStandin,
+    Refusal,
+    Reset,
+    Truncation,
+)
+from standins.granules import Granules
 
 from cropland.config import EarthEngine
+from cropland.countries import Box, Country, Reference
 from cropland.errors import ConfigError, CroplandError, DataError
-from cropland.sources.attempts import Attempts, TooLarge, Transient
+from cropland.sources import earthengine, graphs
+from cropland.sources.attempts import Attempts, GivenUp, TooLarge, Transient
 from cropland.sources.connection import Connection
 from cropland.sources.earthengine import EarthEngineService
+from cropland.sources.grid import grid_of
+from cropland.sources.profile import Profile
 from cropland.sources.refusals import StalePage, meaning
+from cropland.sources.service import Finding, Seen
 from cropland.sources.transport import Transport
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12", "SCL")
+FIRST, LAST = date(2022, 1, 6), date(2022, 2, 14)
+FAR_AWAY = (30.0, 10.0)
+SMALL = Box(10.0490, 10.0515, 24.1035, 24.1065)
 BODY = b"0123456789" * 1000
 
 
@@ -51,6 +74,12 @@ def source_of(address: str, **changes: Any) -> EarthEngine:
 
 def patient() -> Attempts:
     return Attempts(workers=4, tries=3, first_seconds=0.01, most_seconds=0.02)
+
+
+@pytest.fixture(autouse=True)
+def catalogue_of_deprecated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the client a request to Google, as its own tests do."""
+    monkeypatch.setattr(ee.deprecation, "_FetchDataCatalogStac", dict)
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -418,3 +447,412 @@ def test_credentials_that_cannot_be_read_are_answered(
     monkeypatch.setattr(ee.oauth, "get_credentials_path", lambda: str(tmp_path / "credentials"))
     with pytest.raises(DataError, match="credentials cannot be read .* authenticate --force"):
         Connection(source_of("https://earthengine.googleapis.com"), patient()).sign_in()
+
+
+@pytest.fixture(scope="module")
+def granules() -> Granules:
+    """Of a box in two zones: tiles on both sides of 24° east."""
+    reference = Reference("2022-01-01", "2022-12-31")
+    return Granules(
+        Country("edge", "Edge", Box(10.0, 10.1, 23.95, 24.15), reference), Profile(), FIRST, LAST
+    )
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """Twelve places on both sides of the zones' edge."""
+    random = np.random.default_rng(5)
+    return pd.DataFrame(
+        {
+            "ID": [f"P{number:02}" for number in range(12)],
+            "Lon": random.uniform(23.95, 24.15, 12).round(7),
+            "Lat": random.uniform(10.0, 10.1, 12).round(7),
+        }
+    )
+
+
+@pytest.fixture
+def standin(granules: Granules) -> Iterator[EarthEngineStandin]:
+    with EarthEngineStandin(granules) as running:
+        yield running
+
+
+@pytest.fixture
+def service(standin: EarthEngineStandin) -> EarthEngineService:
+    return EarthEngineService.connect(source_of(standin.url), patient())
+
+
+def places_of(table: pd.DataFrame) -> Any:
+    return table[["Lon", "Lat"]].to_numpy()
+
+
+def rows_of(seen: Seen, table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "ID": table["ID"].to_numpy()[seen.place],
+            "time": seen.time,
+            "granule": seen.granule.astype(object),
+            **seen.values,
+        }
+    )
+
+
+def test_connecting_takes_three_requests_and_sends_no_token(standin: EarthEngineStandin) -> None:
+    EarthEngineService.connect(source_of(standin.url), patient())
+    assert len(standin.requests) == 3
+    assert not any("authorization" in map(str.lower, each.headers) for each in standin.requests)
+
+
+def test_the_list_of_deprecated_collections_is_waited_for_not_longer_than_for_a_connection(
+    standin: EarthEngineStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+
+    def slow() -> None:
+        waits.append(socket.getdefaulttimeout())
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(ee.deprecation, "_FetchDataCatalogStac", slow)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        EarthEngineService.connect(source_of(standin.url), patient())
+    assert (waits, socket.getdefaulttimeout()) == ([10.0], None)
+
+
+def test_rows_are_those_that_the_landscape_shows(
+    service: EarthEngineService, granules: Granules, table: pd.DataFrame
+) -> None:
+    seen = service.points(places_of(table), FIRST, LAST, BANDS)
+    pd.testing.assert_frame_equal(rows_of(seen, table), granules.observations(table))
+    assert seen.unseen == {}
+    assert seen.notes == ()
+    assert {tile.epsg for tile in granules.granules} == {32634, 32635}
+
+
+def test_days_are_both_included_and_no_others(
+    service: EarthEngineService, granules: Granules, table: pd.DataFrame
+) -> None:
+    days = np.unique(granules.observations(table)["time"].to_numpy().astype("datetime64[D]"))
+    first, last = (day.item() for day in days[[1, 3]])
+    seen = service.points(places_of(table), first, last, ("B8", "SCL"))
+    assert np.unique(seen.time.astype("datetime64[D]")).tolist() == days[1:4].tolist()
+    assert list(seen.values) == ["B8", "SCL"]
+
+
+def test_all_bands_and_images_of_a_chunk_are_one_request(
+    service: EarthEngineService, standin: EarthEngineStandin, table: pd.DataFrame
+) -> None:
+    service.points(places_of(table), FIRST, LAST, BANDS)
+    assert len(standin.posts()) == 1
+    assert standin.posts()[0].body["workloadTag"] == "cropland"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Reset(path="computeFeatures", nth=2),
+        Truncation(path="computeFeatures", nth=2),
+        Refusal(path="computeFeatures", nth=2, status=429, message="Too Many Requests"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_only_the_page_that_failed_is_asked_again(
+    service: EarthEngineService,
+    standin: EarthEngineStandin,
+    granules: Granules,
+    table: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Any,
+) -> None:
+    truth = granules.observations(table)
+    monkeypatch.setattr(earthengine, "PAGE_ROWS", len(truth) // 3 + 1)
+    standin.faults.append(fault)
+    seen = service.points(places_of(table), FIRST, LAST, BANDS)
+    pd.testing.assert_frame_equal(rows_of(seen, table), truth)
+    pages = [each.body.get("pageToken") for each in standin.posts()]
+    assert len(pages) == 4
+    assert pages[1] == pages[2]
+
+
+def test_a_page_that_the_service_forgot_is_asked_for_anew_from_the_first(
+    service: EarthEngineService,
+    standin: EarthEngineStandin,
+    granules: Granules,
+    table: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    truth = granules.observations(table)
+    monkeypatch.setattr(earthengine, "PAGE_ROWS", len(truth) // 3 + 1)
+    forgotten = {"path": "computeFeatures", "status": 400, "message": "Invalid page token."}
+    standin.faults.append(Refusal(nth=3, **forgotten))
+    seen = service.points(places_of(table), FIRST, LAST, BANDS)
+    pd.testing.assert_frame_equal(rows_of(seen, table), truth)
+    assert [bool(each.body.get("pageToken")) for each in standin.posts()] == [
+        *(False, True, True),
+        *(False, True, True),
+    ]
+    standin.faults.append(Refusal(nth=2, times=9, **forgotten))
+    with pytest.raises(GivenUp, match="failed 3 times, at last with: Invalid page token"):
+        # From the second page on it knows nothing any more.
+        monkeypatch.setattr(earthengine, "PAGE_ROWS", 5)
+        service.points(places_of(table), FIRST, LAST, BANDS)
+
+
+def test_rows_that_come_twice_are_kept_once_and_must_be_the_same() -> None:
+    row = {"p": 0, "t": 1_600_000_000_000, "i": "A", "B8": 3000, "SCL": 4}
+    other = row | {"t": 1_500_000_000_000, "i": "B"}
+    assert graphs.distinct(iter([row, other, dict(row)])) == [other, row]
+    with pytest.raises(DataError, match="different values of image A"):
+        graphs.distinct(iter([row, row | {"B8": 3001}]))
+
+
+def test_a_place_without_rows_is_told_why(
+    service: EarthEngineService, standin: EarthEngineStandin, granules: Granules
+) -> None:
+    inside, hidden = (24.1, 10.05), (24.1, 10.06)
+    images = service.points(np.array([inside, FAR_AWAY]), FIRST, LAST, BANDS)
+    assert images.unseen == {1: "no image in these dates"}
+    # What is all masked has been flown over and not seen.
+    standin.catalogue.granules = Hidden(granules)  # type: ignore[assignment]
+    seen = service.points(np.array([hidden]), FIRST, LAST, BANDS)
+    assert len(seen) == 0
+    assert seen.unseen[0].startswith("outside the swath of all ")
+    flown_over = int(seen.unseen[0].split()[5])
+    assert 0 < flown_over <= len(granules.granules)
+
+
+class Hidden:
+    """Granules that see nothing at all."""
+
+    def __init__(self, granules: Granules) -> None:
+        self.granules = granules.granules
+        self._at = granules.at
+
+    def at(self, lonlat: Any, numbers: Any = None) -> Any:
+        return {band: values * 0 for band, values in self._at(lonlat, numbers).items()}
+
+
+def test_only_some_places_of_a_chunk_are_looked_into(
+    service: EarthEngineService, standin: EarthEngineStandin
+) -> None:
+    seen = service.points(np.full((12, 2), FAR_AWAY), FIRST, LAST, BANDS)
+    assert [*seen.unseen.values()] == ["no image in these dates"] * 10 + ["no observation"] * 2
+    assert len(standin.posts("value:compute")) == 10
+
+
+def test_a_request_that_takes_too_long_there_is_too_large(
+    granules: Granules, table: pd.DataFrame
+) -> None:
+    with EarthEngineStandin(granules, slow_above=100) as standin:
+        service = EarthEngineService.connect(source_of(standin.url), patient())
+        with pytest.raises(TooLarge, match="Computation timed out"):
+            service.points(places_of(table), FIRST, LAST, BANDS)
+        assert len(service.points(places_of(table)[:2], FIRST, LAST, BANDS))
+
+
+def test_a_used_up_quota_is_noted_once_and_the_client_does_not_warn(
+    granules: Granules, table: pd.DataFrame
+) -> None:
+    with (
+        EarthEngineStandin(granules, quota_restricted=True) as standin,
+        warnings.catch_warnings(record=True) as warned,
+    ):
+        warnings.simplefilter("always")
+        service = EarthEngineService.connect(source_of(standin.url), patient())
+        read = [service.points(places_of(table)[:1], FIRST, LAST, BANDS) for _ in range(3)]
+    assert [len(seen.notes) for seen in read] == [1, 0, 0]
+    assert "my-project has used up its noncommercial quota" in read[0].notes[0]
+    assert not [each for each in warned if "quota" in str(each.message)]
+
+
+def test_a_collection_that_will_go_is_noted_with_its_successor(
+    service: EarthEngineService, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "COPERNICUS/S2_SR_HARMONIZED"
+    going = ee.deprecation.DeprecatedAsset(name, "COPERNICUS/S3", None, None)
+    monkeypatch.setattr(ee.deprecation, "deprecated_assets", {name: going})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        seen = service.points(places_of(table)[:1], FIRST, LAST, BANDS)
+    assert seen.notes == (
+        f"Earth Engine will give up the collection {name}; its successor is COPERNICUS/S3",
+    )
+
+
+def test_credentials_that_expire_on_the_way_end_it_with_what_to_do(
+    granules: Granules, table: pd.DataFrame
+) -> None:
+    with EarthEngineStandin(granules, expire_after=1) as standin:
+        service = EarthEngineService.connect(source_of(standin.url), patient())
+        service.points(places_of(table), FIRST, LAST, BANDS)
+        with pytest.raises(DataError, match="expired .*`earthengine authenticate`.* is kept"):
+            service.points(places_of(table), FIRST, LAST, BANDS)
+        assert len(standin.posts()) <= 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "bands", "said"),
+    [
+        ({"collection": "COPERNICUS/S9"}, BANDS, "no collection COPERNICUS/S9"),
+        ({}, ("B99", "SCL"), "no band B99; correct source.bands"),
+    ],
+)
+def test_what_the_service_does_not_have_is_told(
+    standin: EarthEngineStandin,
+    table: pd.DataFrame,
+    changes: dict[str, Any],
+    bands: tuple[str, ...],
+    said: str,
+) -> None:
+    service = EarthEngineService.connect(source_of(standin.url, **changes), patient())
+    with pytest.raises(ConfigError, match=said):
+        service.points(places_of(table), FIRST, LAST, bands)
+    assert len(standin.posts()) == 1
+
+
+@pytest.fixture
+def cube(service: EarthEngineService) -> xr.Dataset:
+    return service.cube(SMALL, FIRST, date(2022, 1, 20), BANDS)
+
+
+def test_a_cube_shows_at_its_pixels_what_points_there_show(
+    service: EarthEngineService, cube: xr.Dataset
+) -> None:
+    assert cube.sizes["time"] > 3
+    assert {band: cube[band].dtype.name for band in ("B8", "B11", "SCL")} == {
+        "B8": "uint16",
+        "B11": "uint16",
+        "SCL": "uint8",
+    }
+    assert cube.odc.geobox == grid_of(SMALL)
+    order = np.lexsort((cube["granule"], cube["time"]))
+    np.testing.assert_array_equal(order, np.arange(cube.sizes["time"]))
+    where = [(2, 3), (11, 7), (20, 25)]
+    to_degrees = Transformer.from_crs(str(cube.odc.geobox.crs), 4326, always_xy=True)
+    centres = np.array([to_degrees.transform(cube["x"][x], cube["y"][y]) for y, x in where])
+    seen = service.points(centres, FIRST, date(2022, 1, 20), BANDS)
+    loaded = cube.compute()
+    assert len(seen) == sum(int((loaded["SCL"][:, y, x] > 0).sum()) for y, x in where)
+    steps = {name: step for step, name in enumerate(loaded["granule"].values)}
+    for band, values in seen.values.items():
+        pixels = [
+            loaded[band].values[steps[name], *where[place]]
+            for name, place in zip(seen.granule, seen.place, strict=True)
+        ]
+        np.testing.assert_array_equal(pixels, values, err_msg=band)
+
+
+def test_a_tile_of_a_granule_is_one_request_and_none_before_it_is_computed(
+    standin: EarthEngineStandin, service: EarthEngineService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earthengine, "TILE_PIXELS", 20)
+    cube = service.cube(SMALL, FIRST, date(2022, 1, 10), BANDS)
+    tiles = np.prod([-(-cube.sizes[axis] // 20) for axis in ("y", "x")]) * cube.sizes["time"]
+    assert standin.posts("computePixels") == []
+    whole = cube.compute()
+    assert len(standin.posts("computePixels")) == tiles > cube.sizes["time"]
+    index = (cube["B8"].astype(float) - cube["B4"]) / (cube["B8"] + cube["B4"] + 1)
+    index.mean("time").compute()
+    assert len(standin.posts("computePixels")) == 2 * tiles
+    monkeypatch.undo()
+    assert service.cube(SMALL, FIRST, date(2022, 1, 10), BANDS).compute().identical(whole)
+
+
+def test_a_tile_that_is_too_large_or_fails_is_asked_for_in_halves_or_again(
+    standin: EarthEngineStandin, cube: xr.Dataset
+) -> None:
+    whole = cube.isel(time=[0]).compute()
+    large = {"path": "computePixels", "status": 400, "message": "User memory limit exceeded."}
+    standin.faults += [Refusal(**large), Truncation(path="computePixels", nth=2)]
+    before = len(standin.posts("computePixels"))
+    assert cube.isel(time=[0]).compute().identical(whole)
+    # The whole, a half that comes broken, the same again, and the other half.
+    assert len(standin.posts("computePixels")) - before == 4
+    standin.faults.append(Refusal(times=99, **large))
+    with pytest.raises(DataError, match="even a small tile: User memory limit exceeded"):
+        cube.isel(time=[0]).compute()
+
+
+def test_a_box_without_images_has_no_cube(service: EarthEngineService) -> None:
+    with pytest.raises(DataError, match="has no image of lat .* ask for other days"):
+        service.cube(SMALL, date(2021, 1, 1), date(2021, 1, 31), BANDS)
+
+
+def test_a_service_goes_to_another_process_and_connects_there(
+    standin: EarthEngineStandin, service: EarthEngineService, table: pd.DataFrame
+) -> None:
+    sent = pickle.dumps(service)
+    there, again = pickle.loads(sent), pickle.loads(sent)
+    assert there is again
+    assert len(standin.requests) == 6
+    assert len(there.points(places_of(table), FIRST, LAST, BANDS))
+
+
+def examined(
+    address: str, place: tuple[float, float] = (24.1, 10.05), **changes: Any
+) -> list[Finding]:
+    unconnected = EarthEngineService(source_of(address, **changes), patient())
+    return list(unconnected.examine(*place, FIRST, LAST))
+
+
+def test_an_examination_ends_with_observations(standin: EarthEngineStandin) -> None:
+    found = examined(standin.url)
+    assert [(each.step, each.well) for each in found] == [
+        ("credentials", True),
+        ("project", True),
+        ("API", True),
+        ("collection", True),
+        ("quota", True),
+        ("observations", True),
+    ]
+    assert found[2].said.startswith(
+        f"earthengine-api {ee.__version__} speaks with http://127.0.0.1"
+    )
+    assert "COPERNICUS/S2_SR_HARMONIZED has" in found[3].said
+    assert "from 2022-01-06 to 2022-02-14 in" in found[5].said
+
+
+@pytest.mark.parametrize(
+    ("step", "changes", "fault", "said"),
+    [
+        ("credentials", {"endpoint": "ftp://host"}, None, "source.endpoint must be an address"),
+        ("project", {"project": None}, None, "source.project=NAME"),
+        (
+            "API",
+            {},
+            {"path": "algorithms", "message": "Project is not registered to use Earth Engine."},
+            "register it at",
+        ),
+        ("collection", {"collection": "COPERNICUS/S9"}, None, "correct source.collection"),
+        ("collection", {}, {"path": "compute", "message": "Refused."}, r"refuses \(403\): Refused"),
+        (
+            "observations",
+            {},
+            {"path": "computeFeatures", "nth": 2, "message": "Refused."},
+            r"refuses \(403\): Refused",
+        ),
+    ],
+)
+def test_an_examination_ends_with_the_first_failure_and_how_to_mend_it(
+    standin: EarthEngineStandin,
+    step: str,
+    changes: dict[str, Any],
+    fault: dict[str, Any] | None,
+    said: str,
+) -> None:
+    if fault:
+        standin.faults.append(Refusal(status=403, times=9, **fault))
+    *before, last = examined(changes.pop("endpoint", standin.url), **changes)
+    assert all(each.well for each in before)
+    assert (last.step, last.well) == (step, False)
+    assert re.search(said, last.said)
+
+
+def test_an_examination_tells_of_a_place_without_images_and_of_a_used_up_quota(
+    granules: Granules,
+) -> None:
+    with EarthEngineStandin(granules, quota_restricted=True) as standin:
+        assert "used up its noncommercial quota" in examined(standin.url)[4].said
+        last = examined(standin.url, FAR_AWAY)[-1]
+    assert (last.step, last.well) == ("collection", False)
+    assert "no image of [30.0, 10.0] from 2022-01-06 to 2022-02-14" in last.said

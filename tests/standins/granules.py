@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 from pyproj import Transformer
 from shapely import Polygon
 
+from cropland import countries
 from cropland.countries import Country
 from cropland.sources.grid import utm_zone
 from cropland.sources.images import Places, chosen, in_sight, shown
@@ -39,6 +41,7 @@ from cropland.sources.overpasses import (
 from cropland.sources.profile import Profile
 from cropland.sources.simulated import SEED
 
+CONF = Path(__file__).parents[2] / "conf"
 PIXEL_METRES = dict.fromkeys(("B2", "B3", "B4", "B8"), 10) | dict.fromkeys(
     ("B5", "B6", "B7", "B8A", "B11", "B12", "SCL"), 20
 )
@@ -102,6 +105,14 @@ class Granules:
         self._lock = threading.RLock()
         self._grids: dict[object, _Cells] = {}
         self._images: dict[object, dict[str, NDArray[Any]]] = {}
+
+    @classmethod
+    def of(cls, name: str, first: date, last: date) -> Self:
+        """Give the granules of a country of ``conf/country/``, with its profile."""
+        # As Hydra reads them: dates without quotes are texts.
+        values: Any = OmegaConf.to_container(OmegaConf.load(CONF / "country" / f"{name}.yaml"))
+        profiles = OmegaConf.load(CONF / "source" / "simulated.yaml").profiles
+        return cls(countries.country(values), Profile(**profiles.get(name, {})), first, last)
 
     @cached_property
     def zones(self) -> dict[int, NDArray[np.intp]]:
@@ -169,7 +180,12 @@ class Granules:
         metres = PIXEL_METRES[band]
         grid = (granule.epsg, metres, epsg, tuple(affine), tuple(shape))
         with self._lock:
-            cells = _kept(self._grids, grid, lambda: self._cells(*grid), _KEPT_GRIDS)
+            cells = _kept(
+                self._grids,
+                grid,
+                lambda: self._cells(granule.epsg, metres, epsg, affine, shape),
+                _KEPT_GRIDS,
+            )
             values = _kept(
                 self._images,
                 (granule.number, *grid),

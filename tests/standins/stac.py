@@ -29,14 +29,15 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import rasterio
 import shapely
-import yaml
+from omegaconf import OmegaConf
 from pyproj import Transformer
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for a start as a program
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # to start as a program
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cropland.countries import Box, country
 from cropland.sources.profile import Profile
-from tests.standins.granules import BANDS, PIXEL_METRES, Granule, Granules
+from standins.granules import BANDS, PIXEL_METRES, Granule, Granules
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "sentinel-2-c1-l2a"
@@ -527,6 +528,11 @@ def _typed(query: Mapping[str, Any]) -> dict[str, Any]:
     return typed
 
 
+def _settings(file: Path) -> dict[str, Any]:
+    """Read a file of conf/, dates as texts."""
+    return dict(OmegaConf.to_container(OmegaConf.load(file)))
+
+
 def _main() -> None:
     parser = argparse.ArgumentParser(description="Serve a simulated country as a STAC API.")
     parser.add_argument("--country", type=Path, required=True, help="a file of conf/country")
@@ -536,8 +542,8 @@ def _main() -> None:
     parser.add_argument("--bands", nargs="+", default=BANDS)
     parser.add_argument("--baseline", default=None, help="of every image")
     asked = parser.parse_args()
-    land = country(yaml.safe_load(asked.country.read_text()))
-    settings = yaml.safe_load((ROOT / "conf" / "source" / "simulated.yaml").read_text())
+    land = country(_settings(asked.country))
+    settings = _settings(ROOT / "conf" / "source" / "simulated.yaml")
     profile = Profile(**settings["profiles"].get(land.name, {}))
     granules = Granules(land, profile, asked.first, asked.last)
     area = Box(*asked.box) if asked.box else land.box
