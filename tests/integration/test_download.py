@@ -29,7 +29,7 @@ from cropland.sources import fetched, files
 from cropland.sources.profile import Profile
 from standins.earthengine import EarthEngineStandin, Hang, Refusal, Reset, Truncation
 from standins.granules import Granules
-from standins.stac import StacStandin
+from standins.stac import COLLECTION, StacStandin
 
 ROOT = Path(__file__).parents[2]
 FARMLAND = Country(
@@ -137,6 +137,11 @@ def at(standin: EarthEngineStandin) -> list[str]:
     ]
 
 
+def catalogued(where: object) -> list[str]:
+    """Overrides that download from a catalogue of the stand-in."""
+    return ["source=stac", f"source.catalog={where}", f"source.collection={COLLECTION}", *SETTINGS]
+
+
 def source(name: str, **changes: Any) -> Any:
     values = yaml.safe_load((ROOT / "conf" / "source" / f"{name}.yaml").read_text())
     kind = {"earthengine": EarthEngine, "stac": Stac}[name]
@@ -178,14 +183,14 @@ def test_archives_from_earth_engine_stac_and_files_agree_observation_by_observat
     assert done.returncode == 0, done.stderr
     check(farm, granules, table)
     with StacStandin(granules, AREA, tmp_path / "cogs", BANDS) as catalogue:
-        done = farm.run("source=stac", f"source.catalog={catalogue.url}", *SETTINGS)
+        done = farm.run(*catalogued(catalogue.url))
         assert done.returncode == 0, done.stderr
-        chosen = source("stac", catalog=catalogue.url)
+        chosen = source("stac", catalog=catalogue.url, collection=COLLECTION)
         check(farm, granules, table, chosen)
         folder = catalogue.write_folder(tmp_path / "static")
-    done = farm.run("source=stac", f"source.catalog={folder}", *SETTINGS)
+    done = farm.run(*catalogued(folder))
     assert done.returncode == 0, done.stderr
-    check(farm, granules, table, source("stac", catalog=str(folder)))
+    check(farm, granules, table, source("stac", catalog=str(folder), collection=COLLECTION))
     exports = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
     read = files.observations_of(exports, farm.paths(), FARMLAND, table.astype({"Target": "i1"}))
     pd.testing.assert_frame_equal(as_rows(Archive(read)), truth(granules, table))
@@ -215,22 +220,21 @@ def test_the_commands_of_the_readme_lead_from_a_service_to_predictions(
     name: str,
 ) -> None:
     with StacStandin(granules, AREA, tmp_path / "cogs", BANDS) as catalogue:
-        where = (
-            f"source.endpoint={engine.url}"
-            if name == "earthengine"
-            else f"source.catalog={catalogue.url}"
-        )
+        where = at(engine) if name == "earthengine" else catalogued(catalogue.url)
+        overridden = [word for word in where if not word.startswith(("source=", "source.project"))]
         asked = [line for line in OWN if f"source={name}" in line or "download" not in line]
         assert [Path(shlex.split(line)[1]).stem for line in asked] == list(QUICK)
         for line in asked:
             _, path, *words = shlex.split(line.replace("source=earthengine", f"source={name}"))
             script = Path(path).stem
             words = [
-                word.replace("FOLDER", str(farm.data)).replace("iran", "farmland").replace("NAME", "standin")
+                word.replace("FOLDER", str(farm.data))
+                .replace("iran", "farmland")
+                .replace("NAME", "standin")
                 for word in words
                 if name == "earthengine" or not word.startswith("source.project")
             ]
-            done = farm.run(*words, where, *SETTINGS, *QUICK[script], script=script)
+            done = farm.run(*words, *overridden, *QUICK[script], script=script)
             assert done.returncode == 0, (line, done.stderr)
     predicted = pd.read_csv(farm.shell.folder / "submission.csv")
     assert sorted(predicted["ID"]) == sorted(table.loc[table["Target"] < 0, "ID"])
@@ -418,6 +422,6 @@ def test_nothing_in_these_dates_is_told_from_a_failure(farm: Farm, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert "50 points without any observation (no image in these dates)" in done.stdout
     with StacStandin(nothing, AREA, tmp_path / "cogs", BANDS) as catalogue:
-        done = farm.run("source=stac", f"source.catalog={catalogue.url}", *SETTINGS)
+        done = farm.run(*catalogued(catalogue.url))
     assert done.returncode == 0, done.stderr
     assert "50 points without any observation (no image in these dates)" in done.stdout
