@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from cropland.sources.service import Shape
+    from cropland.service import Shape
 
 _UNITS_PER_DEGREE = 1e7
 _SHIFT, _OFFSET = 32, 1 << 31

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cropland.fetching import Tally
     from cropland.parts import Parts
     from cropland.plan import Plan
-    from cropland.sources.service import Service
+    from cropland.service import Service
 
 _NAMED = 5
 _MONTH_DAYS = 30
@@ -138,7 +138,7 @@ def _in_words(source: fetched.Source, plan: Plan) -> str:
             f"{count} requests, {min(source.workers, count)} at a time, about {in_words(seconds)} if one "
             f"takes {_SECONDS_PER_REQUEST:.0f} s (an estimate)"
         )
-    from cropland.sources.stac import cost
+    from cropland.sources.stac.service import cost
 
     return head + cost(plan.chunks, len(source.bands))
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from cropland import signals
 from cropland.errors import DataError
+from cropland.service import Seen
 from cropland.sources.attempts import GivenUp, Stopped, TooLarge
-from cropland.sources.service import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from cropland.chunks import Chunk
     from cropland.parts import Parts
+    from cropland.service import Service
     from cropland.sources.attempts import Attempts
-    from cropland.sources.service import Service
 
 _SHORTEST_DAYS = 2
 _POLL_SECONDS = 0.2

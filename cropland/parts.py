@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cropland.chunks import Chunk
-    from cropland.sources.service import Seen
+    from cropland.service import Seen
 
 _SUFFIX = ".parquet"
 _METADATA = b"cropland"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cropland.chunks import cut, missing, pack, unpack
-from cropland.sources.service import Shape
+from cropland.service import Shape
 
 YEAR = (date(2020, 1, 1), date(2020, 12, 31))
 DAYS = st.tuples(st.dates(date(2019, 6, 1), date(2021, 6, 1)), st.integers(0, 400)).map(

@@ -19,9 +19,9 @@ from cropland.commands import Download
 from cropland.countries import Box, Country, Reference
 from cropland.errors import ConfigError, DataError
 from cropland.schema import filled
+from cropland.service import Seen
 from cropland.sources import fetched
 from cropland.sources.attempts import Attempts
-from cropland.sources.service import Seen
 
 ROOT = Path(__file__).parents[1]
 TOYLAND = Country(
@@ -72,7 +72,8 @@ def command(folder: Path, exports: Path, **changes: Any) -> Download:
     own = {key: changes.pop(key) for key in list(changes) if key in values}
     source = filled(config.EarthEngine, values | {"margin_days": 0} | own)
     paths = config.Paths(str(exports), str(folder / "archive"), "runs", str(folder / "down"))
-    return Download(**{"source": source, "paths": paths, "points": None, "dry_run": False, "doctor": False} | changes)  # fmt: skip
+    plain = {"source": source, "paths": paths, "points": None, "dry_run": False, "doctor": False}
+    return Download(**plain | changes)
 
 
 def test_it_plans_fetches_and_tells(

@@ -17,8 +17,8 @@ from cropland.chunks import Chunk, cut, missing, pack
 from cropland.errors import DataError
 from cropland.fetching import Tally, fetch, observe
 from cropland.parts import Parts
+from cropland.service import Seen, Shape
 from cropland.sources.attempts import Attempts, GivenUp, Stopped, TooLarge, Transient
-from cropland.sources.service import Seen, Shape
 
 RANDOM = np.random.default_rng(3)
 PLACES = np.unique(pack(RANDOM.uniform(48, 49, 30), RANDOM.uniform(32, 33, 30)))
@@ -223,7 +223,7 @@ def test_a_service_that_never_answers_is_not_asked_for_every_chunk(parts: Parts)
 
     with pytest.raises(GivenUp, match="connection refused"):
         fetched(parts, down, workers=1, tries=2)
-    assert asked["all"] <= 8
+    assert asked["all"] <= 12  # threads that were under way, two attempts each
 
 
 def test_a_busy_service_that_answers_nobody_is_given_up() -> None:

@@ -14,7 +14,7 @@ import pytest
 from cropland.chunks import Chunk, pack
 from cropland.errors import DataError
 from cropland.parts import Parts
-from cropland.sources.service import Seen
+from cropland.service import Seen
 
 PLACES = pack(np.array([48.1, 48.2, 48.3]), np.array([32.1, 32.2, 32.3]))
 CHUNK = Chunk(PLACES, date(2020, 1, 1), date(2020, 12, 31))

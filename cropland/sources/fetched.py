@@ -19,7 +19,7 @@ from cropland import archive, chunks, points
 from cropland.config import EarthEngine, Stac
 from cropland.errors import DataError
 from cropland.parts import Parts
-from cropland.sources.service import Shape
+from cropland.service import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from cropland.config import Paths
     from cropland.countries import Country
     from cropland.parts import Part
+    from cropland.service import Finding, Service
     from cropland.sources.attempts import Attempts
-    from cropland.sources.service import Finding, Service
 
 Source = EarthEngine | Stac
 
@@ -61,10 +61,10 @@ def examine(
 def _service(source: Source) -> Any:
     """Give the class that speaks with a source's service; heavy libraries wait until here."""
     if isinstance(source, EarthEngine):
-        from cropland.sources.earthengine import EarthEngineService
+        from cropland.sources.earthengine.service import EarthEngineService
 
         return EarthEngineService
-    from cropland.sources.stac import StacService
+    from cropland.sources.stac.service import StacService
 
     return StacService
 
@@ -72,8 +72,8 @@ def _service(source: Source) -> Any:
 def shape_of(source: Source) -> Shape:
     """Say how chunks are cut for a source: a few points × a year, or all points of a tile × a month.
 
-    Earth Engine bills and bounds a request by points × images; from a catalogue each image must be opened, for
-    one point or for thousands.
+    Earth Engine bills and bounds a request by points × images; from a catalogue each image must be opened,
+    for one point or for thousands.
     """
     if isinstance(source, EarthEngine):
         return Shape(points=source.points_per_request, cell_degrees=1.0, months=12)
@@ -85,7 +85,7 @@ def provenance(source: Source) -> dict[str, str]:
     told = {"source": source.name, "bands": " ".join(source.bands)}
     if isinstance(source, EarthEngine):
         return told | {"collection": source.collection, "harmonisation": "of the collection"}
-    from cropland.sources.harmonisation import RULE
+    from cropland.sources.stac.harmonisation import RULE
 
     chosen = source.chosen
     return told | {

@@ -1,6 +1,6 @@
 """What overpasses show of the landscape: at places that are given, or of every pixel of a box.
 
-The cube keeps the contract of `cropland.sources.service.Service.cube`. A block of it is evaluated when it is
+The cube keeps the contract of `cropland.service.Service.cube`. A block of it is evaluated when it is
 read, for all its bands at once.
 """
 
@@ -109,7 +109,7 @@ def in_sight(passes: Overpasses, x: Float, y: Float) -> NDArray[np.bool_]:
 
 
 def cube(land: Landscape, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
-    """Give the images of a box, lazily, as `cropland.sources.service.Service.cube` says.
+    """Give the images of a box, lazily, as `cropland.service.Service.cube` says.
 
     Raises
     ------

@@ -210,7 +210,7 @@ def cube(
     last: date,
     bands: Sequence[str],
 ) -> xr.Dataset:
-    """Give the images of a box, lazily, as `cropland.sources.service.Service.cube` says.
+    """Give the images of a box, lazily, as `cropland.service.Service.cube` says.
 
     Raises
     ------

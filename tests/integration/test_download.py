@@ -19,6 +19,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from standins.earthengine import EarthEngineStandin, Hang, Refusal, Reset, Truncation
+from standins.granules import Granules
+from standins.stac import COLLECTION, StacStandin
 
 from cropland import points
 from cropland.archive import Archive
@@ -27,9 +30,6 @@ from cropland.countries import Box, Country, Reference
 from cropland.schema import filled
 from cropland.sources import fetched, files
 from cropland.sources.profile import Profile
-from standins.earthengine import EarthEngineStandin, Hang, Refusal, Reset, Truncation
-from standins.granules import Granules
-from standins.stac import COLLECTION, StacStandin
 
 ROOT = Path(__file__).parents[2]
 FARMLAND = Country(

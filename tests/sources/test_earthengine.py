@@ -36,15 +36,16 @@ from standins.granules import Granules
 from cropland.config import EarthEngine
 from cropland.countries import Box, Country, Reference
 from cropland.errors import ConfigError, CroplandError, DataError
-from cropland.sources import earthengine, graphs
+from cropland.service import Finding, Seen
 from cropland.sources.attempts import Attempts, GivenUp, TooLarge, Transient
-from cropland.sources.connection import Connection
-from cropland.sources.earthengine import EarthEngineService
+from cropland.sources.earthengine import graphs
+from cropland.sources.earthengine import service as earthengine
+from cropland.sources.earthengine.connection import Connection
+from cropland.sources.earthengine.refusals import StalePage, meaning
+from cropland.sources.earthengine.service import EarthEngineService
+from cropland.sources.earthengine.transport import Transport
 from cropland.sources.grid import grid_of
 from cropland.sources.profile import Profile
-from cropland.sources.refusals import StalePage, meaning
-from cropland.sources.service import Finding, Seen
-from cropland.sources.transport import Transport
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12", "SCL")
 FIRST, LAST = date(2022, 1, 6), date(2022, 2, 14)

@@ -18,8 +18,8 @@ from cropland.config import EarthEngine, Files, Paths, Stac
 from cropland.countries import Box, Country, Reference
 from cropland.errors import DataError
 from cropland.schema import filled
+from cropland.service import Seen
 from cropland.sources import fetched
-from cropland.sources.service import Seen
 
 ROOT = Path(__file__).parents[2]
 TOYLAND = Country(
@@ -149,7 +149,8 @@ def test_a_download_that_is_not_complete_is_no_archive(
     said = (
         r"the download of toyland is not complete: 3 of 80 places lack days within 2020-01-01 … "
         r"2020-01-31, "
-        r"where source.margin_days=0 wants 2020-01-01 … 2020-12-31; fetch the rest: python scripts/download.py "
+        r"where source.margin_days=0 wants 2020-01-01 … 2020-12-31; fetch the rest: "
+        r"python scripts/download.py "
         r"source=earthengine country=toyland source.project=NAME paths.data="
     )
     with pytest.raises(DataError, match=said):

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from cropland.errors import DataError
-from cropland.sources.harmonisation import baseline_of, carries_offset, claims_offset, harmonised
+from cropland.sources.stac.harmonisation import (
+    baseline_of,
+    carries_offset,
+    claims_offset,
+    harmonised,
+)
 
 BASELINE = "s2:processing_baseline"
 APPLIED = "earthsearch:boa_offset_applied"

@@ -22,14 +22,14 @@ from cropland.chunks import Chunk, pack
 from cropland.config import Catalog, Stac
 from cropland.countries import Box, Country, Reference
 from cropland.errors import DataError
-from cropland.sources import ranges
-from cropland.sources.assets import asset_of
+from cropland.service import Seen
 from cropland.sources.attempts import Attempts, GivenUp, Transient
-from cropland.sources.cogs import Cogs
 from cropland.sources.profile import Profile
-from cropland.sources.ranges import RangedFile
-from cropland.sources.service import Seen
-from cropland.sources.stac import StacService, cost
+from cropland.sources.stac import ranges
+from cropland.sources.stac.assets import asset_of
+from cropland.sources.stac.cogs import Cogs
+from cropland.sources.stac.ranges import RangedFile
+from cropland.sources.stac.service import StacService, cost
 
 FIRST, LAST = date(2022, 1, 6), date(2022, 2, 14)
 BANDS = ("B2", "B4", "B8A", "SCL")

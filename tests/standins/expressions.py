@@ -147,15 +147,19 @@ class Evaluator:
 
 
 def _once(closure: Closure, free: frozenset[str]) -> Closure:
-    """Keep the value of what depends on nothing."""
-    if free:
+    """Keep the value of what depends on nothing, or on one argument while that stays the same."""
+    name = next(iter(free), None)
+    if len(free) > 1:
         return closure
-    kept: list[Any] = []
+    last: Any = _once
+    value: Any = None
 
     def known(env: Environment) -> Any:
-        if not kept:
-            kept.append(closure(env))
-        return kept[0]
+        nonlocal last, value
+        given = env[name] if name else None
+        if given is not last:
+            value, last = closure(env), given
+        return value
 
     return known
 

@@ -14,8 +14,8 @@ import ee
 from google.auth.credentials import AnonymousCredentials
 
 from cropland.errors import ConfigError, DataError
-from cropland.sources.refusals import NO_PROJECT, heeding
-from cropland.sources.transport import CONNECT_SECONDS, Transport
+from cropland.sources.earthengine.refusals import NO_PROJECT, heeding
+from cropland.sources.earthengine.transport import CONNECT_SECONDS, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

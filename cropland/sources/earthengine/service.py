@@ -21,12 +21,12 @@ from odc.geo.xr import xr_coords
 
 from cropland.bands import NO_DATA
 from cropland.errors import CroplandError, DataError
-from cropland.sources import graphs
+from cropland.service import Finding, Seen
 from cropland.sources.attempts import Attempts, GivenUp, TooLarge
-from cropland.sources.connection import CLIENT, RESTRICTED, Connection
+from cropland.sources.earthengine import graphs
+from cropland.sources.earthengine.connection import CLIENT, RESTRICTED, Connection
+from cropland.sources.earthengine.refusals import StalePage
 from cropland.sources.grid import grid_of
-from cropland.sources.refusals import StalePage
-from cropland.sources.service import Finding, Seen, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,11 +84,6 @@ class EarthEngineService:
         return _connected_here, (self._source, self._patience)
 
     @property
-    def shape(self) -> Shape:
-        """How chunks of points are cut for it."""
-        return Shape(self._source.points_per_request, cell_degrees=1.0, months=12)
-
-    @property
     def client(self) -> str:
         """Name and version of the library that speaks with it."""
         return CLIENT
@@ -96,7 +91,7 @@ class EarthEngineService:
     def points(
         self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
     ) -> Seen:
-        """Observe places, see `cropland.sources.service.Service`."""
+        """Observe places, see `cropland.service.Service`."""
         places = np.round(lonlat, 7).tolist()
         images = self._images(ee.Geometry.MultiPoint(places), first, last)
         what = f"reading {len(places)} places from {first} to {last}"
@@ -107,7 +102,7 @@ class EarthEngineService:
         return graphs.rows_as_seen(rows, bands, unseen, self._connection.news())
 
     def cube(self, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
-        """Give the images of a box, lazily, see `cropland.sources.service.Service`.
+        """Give the images of a box, lazily, see `cropland.service.Service`.
 
         A granule's tile is one request, made for all bands when any of them is computed; compute what
         belongs together at once.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cropland.bands import SCENE_CLASS
-from cropland.sources.harmonisation import VISIBLE, claims_offset
+from cropland.sources.stac.harmonisation import VISIBLE, claims_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

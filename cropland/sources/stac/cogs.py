@@ -21,10 +21,10 @@ from rasterio.windows import Window
 from requests.adapters import HTTPAdapter
 
 from cropland.errors import DataError
-from cropland.sources.asking import shown
 from cropland.sources.attempts import Attempts, Transient
-from cropland.sources.harmonisation import OFFSET, carries_offset
-from cropland.sources.ranges import Missing, RangedFile
+from cropland.sources.stac.asking import shown
+from cropland.sources.stac.harmonisation import OFFSET, carries_offset
+from cropland.sources.stac.ranges import Missing, RangedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

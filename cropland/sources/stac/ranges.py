@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import requests
 
 from cropland.errors import DataError
-from cropland.sources.asking import MISSING, shown, trouble
 from cropland.sources.attempts import Transient
+from cropland.sources.stac.asking import MISSING, shown, trouble
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -1,4 +1,4 @@
-"""Image cubes of STAC items, read through odc-stac with the patience of `cropland.sources.cogs`."""
+"""Image cubes of STAC items, read through odc-stac with the patience of `cropland.sources.stac.cogs`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from cropland.bands import SCENE_CLASS
-from cropland.sources.assets import href_of, suspects_of
-from cropland.sources.catalogs import moment
 from cropland.sources.grid import grid_of
-from cropland.sources.harmonisation import harmonised
-from cropland.sources.ranges import Missing
+from cropland.sources.stac.assets import href_of, suspects_of
+from cropland.sources.stac.catalogs import moment
+from cropland.sources.stac.harmonisation import harmonised
+from cropland.sources.stac.ranges import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from cropland.countries import Box
-    from cropland.sources.cogs import Cogs, Offsets
+    from cropland.sources.stac.cogs import Cogs, Offsets
 
 CHUNK_PIXELS = 1024
 """Side of a chunk: one or two blocks of a COG."""

@@ -15,7 +15,7 @@ from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 
 from cropland.errors import DataError, nearest
-from cropland.sources.asking import Asking
+from cropland.sources.stac.asking import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cropland.bands import SCENE_CLASS
-from cropland.sources.assets import href_of, suspects_of
-from cropland.sources.catalogs import moment
-from cropland.sources.harmonisation import harmonised
-from cropland.sources.ranges import Missing
+from cropland.sources.stac.assets import href_of, suspects_of
+from cropland.sources.stac.catalogs import moment
+from cropland.sources.stac.harmonisation import harmonised
+from cropland.sources.stac.ranges import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pystac import Item
 
-    from cropland.sources.cogs import Cogs, Offsets
+    from cropland.sources.stac.cogs import Cogs, Offsets
 
 Columns = dict[str, "NDArray[Any]"]
 """By name, each of shape ``(row,)``."""

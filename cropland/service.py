@@ -86,11 +86,6 @@ class Service(Protocol):
     """A service, connected; its methods may be called from several threads."""
 
     @property
-    def shape(self) -> Shape:
-        """How chunks of points are cut for it."""
-        ...
-
-    @property
     def client(self) -> str:
         """Name and version of the library that speaks with it."""
         ...

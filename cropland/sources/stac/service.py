@@ -2,8 +2,8 @@
 
 A granule is an item. It gives a row where its ``SCL`` has data at a place, and where there is no ``SCL``,
 where any band has. A band whose asset is missing is no data. Digital numbers are harmonised as
-`cropland.sources.harmonisation` says. Images of another UTM zone are brought onto a cube's grid by nearest
-neighbour.
+`cropland.sources.stac.harmonisation` says. Images of another UTM zone are brought onto a cube's grid by
+nearest neighbour.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from cropland.errors import DataError
-from cropland.sources.harmonisation import claims_offset
-from cropland.sources.service import Finding, Seen, Shape
+from cropland.service import Finding, Seen
+from cropland.sources.stac.harmonisation import claims_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from cropland.config import Stac
     from cropland.countries import Box
     from cropland.sources.attempts import Attempts
-    from cropland.sources.catalogs import Catalogue
+    from cropland.sources.stac.catalogs import Catalogue
 
-SHAPE = Shape(points=5_000, cell_degrees=1.0, months=1)
 _MARGIN_DEGREES = 0.001
 """Added to the box of a search."""
 _DAYS_PER_GRANULE = 2.5
@@ -41,16 +40,14 @@ _MANY_GIGABYTES = 50
 
 
 class StacService:
-    """A catalogue of Sentinel-2 L2A; the interface is `cropland.sources.service.Service`.
+    """A catalogue of Sentinel-2 L2A; the interface is `cropland.service.Service`.
 
     Nothing is asked before the first method is called; `connect` asks at once.
     """
 
-    shape = SHAPE
-
     def __init__(self, source: Stac, attempts: Attempts) -> None:
-        from cropland.sources.cogs import Cogs, Offsets
-        from cropland.sources.sampling import Sampling
+        from cropland.sources.stac.cogs import Cogs, Offsets
+        from cropland.sources.stac.sampling import Sampling
 
         self._source = source
         self._attempts = attempts
@@ -82,7 +79,7 @@ class StacService:
         self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
     ) -> Seen:
         """Observe places, opening each COG once for all of them; see `Service.points`."""
-        from cropland.sources.sampling import joined
+        from cropland.sources.stac.sampling import joined
 
         items = self._catalogue().search(_bounds(lonlat), first, last)
         notes: list[str] = []
@@ -97,7 +94,7 @@ class StacService:
 
     def cube(self, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
         """Give the images of a box, lazily; see `Service.cube`."""
-        from cropland.sources.cubes import cube_of
+        from cropland.sources.stac.cubes import cube_of
 
         catalogue = self._catalogue()
         items = catalogue.search((box.west, box.south, box.east, box.north), first, last)
@@ -138,7 +135,7 @@ class StacService:
 
     def _catalogue(self) -> Catalogue:
         """Open the catalogue, once for all threads."""
-        from cropland.sources.catalogs import opened
+        from cropland.sources.stac.catalogs import opened
 
         with self._lock:
             if self._opened is None:
@@ -148,7 +145,7 @@ class StacService:
             return self._opened
 
     def _bands_of(self, item: Item) -> Finding:
-        from cropland.sources.assets import href_of
+        from cropland.sources.stac.assets import href_of
 
         lacking = [band for band in self._source.bands if href_of(item, band) is None]
         said = (

@@ -1,0 +1,1 @@
+"""Google Earth Engine: points by computeFeatures, cubes by computePixels."""
