@@ -23,7 +23,7 @@ from pyproj import Transformer
 from standins import image_functions
 from standins.elements import Catalogue, Collection, Days, Image, Refused
 from standins.functions import FUNCTIONS
-from standins.granules import PIXEL_METRES
+from standins.granules import BANDS, PIXEL_METRES
 
 assert image_functions, "registers functions"
 
@@ -47,7 +47,7 @@ class Evaluator:
     _days: float = 0.0
     _values: Mapping[str, Any] = field(default_factory=dict)
     _closures: dict[str, tuple[Closure, frozenset[str]]] = field(default_factory=dict)
-    _samples: dict[Any, Any] = field(default_factory=dict)
+    _samples: dict[Any, NDArray[np.uint16]] = field(default_factory=dict)
 
     def run(self, expression: Mapping[str, Any]) -> Any:
         """Evaluate.
@@ -141,9 +141,9 @@ class Evaluator:
             plain = epsg is None and metres == min(PIXEL_METRES.values())
             read = lonlat if plain else _snapped(lonlat, key[1], metres)
             values = self.catalogue.granules.at(read)
-            self._samples[key] = {band: values[band].T.tolist() for band in values}
-        rows = self._samples[key]
-        return [rows[band.source][image.granule.number] for band in image.bands]
+            self._samples[key] = np.stack([values[band].T for band in BANDS], axis=1)
+        rows = self._samples[key][image.granule.number].tolist()
+        return [rows[BANDS.index(band.source)] for band in image.bands]
 
 
 def _once(closure: Closure, free: frozenset[str]) -> Closure:
