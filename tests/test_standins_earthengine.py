@@ -32,7 +32,7 @@ from standins.earthengine import (
 from standins.granules import BANDS, Granules
 
 from cropland.countries import Box, Country, Reference
-from cropland.sources.profile import Profile
+from cropland.sources.simulation.profile import Profile
 
 HERE = Country("here", "Here", Box(32.0, 32.5, 48.1, 48.6), Reference("2020-03-01", "2020-04-30"))
 COLLECTION = "COPERNICUS/S2_SR_HARMONIZED"

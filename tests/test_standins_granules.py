@@ -15,10 +15,10 @@ from standins.granules import BANDS, PIXEL_METRES, Granule, Granules
 from cropland import config
 from cropland.countries import Box, Country, Reference
 from cropland.sources import files, simulated
-from cropland.sources.landscape import Landscape
-from cropland.sources.overpasses import overpasses
-from cropland.sources.profile import Profile
 from cropland.sources.simulated import observe
+from cropland.sources.simulation.landscape import Landscape
+from cropland.sources.simulation.overpasses import overpasses
+from cropland.sources.simulation.profile import Profile
 
 # The tile west of the box's middle has its centre in zone 38, the one east of it in zone 39.
 HERE = Country("here", "Here", Box(32.0, 32.5, 48.1, 48.6), Reference("2020-03-01", "2020-04-30"))

@@ -29,11 +29,11 @@ import xarray as xr
 from cropland.errors import DataError
 from cropland.points import COLUMNS
 from cropland.schema import filled
-from cropland.sources import images
-from cropland.sources.hashing import Draw, Float, Hash, hashed, uniform
-from cropland.sources.landscape import Landscape
-from cropland.sources.overpasses import Overpasses, overpasses, visible
-from cropland.sources.profile import Profile
+from cropland.sources.simulation import images
+from cropland.sources.simulation.hashing import Draw, Float, Hash, hashed, uniform
+from cropland.sources.simulation.landscape import Landscape
+from cropland.sources.simulation.overpasses import Overpasses, overpasses, visible
+from cropland.sources.simulation.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,7 +175,7 @@ def _identifiers(hashes: Hash) -> NDArray[np.str_]:
 
 def inputs(source: Simulated, _: Paths, country: Country) -> list[object]:
     """Give all that decides the archive: settings, country, profile and the code of the landscape."""
-    code = sorted(Path(__file__).parent.glob("*.py"))
+    code = sorted((Path(__file__).parent / "simulation").glob("*.py"))
     return [source.points, source.margin_days, country.land, _profile(source, country), *code]
 
 

@@ -29,7 +29,7 @@ from cropland.config import EarthEngine, Files, Paths, Stac
 from cropland.countries import Box, Country, Reference
 from cropland.schema import filled
 from cropland.sources import fetched, files
-from cropland.sources.profile import Profile
+from cropland.sources.simulation.profile import Profile
 
 ROOT = Path(__file__).parents[2]
 FARMLAND = Country(

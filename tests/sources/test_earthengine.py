@@ -45,7 +45,7 @@ from cropland.sources.earthengine.refusals import StalePage, meaning
 from cropland.sources.earthengine.service import EarthEngineService
 from cropland.sources.earthengine.transport import Transport
 from cropland.sources.grid import grid_of
-from cropland.sources.profile import Profile
+from cropland.sources.simulation.profile import Profile
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12", "SCL")
 FIRST, LAST = date(2022, 1, 6), date(2022, 2, 14)

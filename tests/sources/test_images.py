@@ -13,12 +13,13 @@ from pyproj import Transformer
 from cropland import config
 from cropland.countries import Box, Country, Reference
 from cropland.errors import DataError
-from cropland.sources import images, simulated
+from cropland.sources import simulated
 from cropland.sources.grid import grid_of
-from cropland.sources.landscape import Landscape
-from cropland.sources.overpasses import overpasses
-from cropland.sources.profile import Profile
 from cropland.sources.simulated import observe
+from cropland.sources.simulation import images
+from cropland.sources.simulation.landscape import Landscape
+from cropland.sources.simulation.overpasses import overpasses
+from cropland.sources.simulation.profile import Profile
 
 HERE = Country("here", "Here", Box(32.0, 32.5, 48.1, 48.6), Reference("2019-07-01", "2020-06-30"))
 SMALL = Box(32.2, 32.205, 48.3, 48.308)

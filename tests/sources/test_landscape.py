@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from cropland.countries import Box, Country, Reference
-from cropland.sources.hashing import hashed, normals, rough, smooth, uniform
-from cropland.sources.landscape import Landscape
-from cropland.sources.parcels import Kind
-from cropland.sources.profile import Profile
-from cropland.sources.seasons import crops
-from cropland.sources.spectra import BANDS
+from cropland.sources.simulation.hashing import hashed, normals, rough, smooth, uniform
+from cropland.sources.simulation.landscape import Landscape
+from cropland.sources.simulation.parcels import Kind
+from cropland.sources.simulation.profile import Profile
+from cropland.sources.simulation.seasons import crops
+from cropland.sources.simulation.spectra import BANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

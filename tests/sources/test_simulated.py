@@ -15,11 +15,11 @@ from cropland import config
 from cropland.countries import Box, Choice, Country, Reference
 from cropland.errors import DataError
 from cropland.sources import simulated
-from cropland.sources.landscape import Landscape
-from cropland.sources.overpasses import overpasses
-from cropland.sources.profile import Profile
 from cropland.sources.simulated import observations, observe
-from cropland.sources.spectra import BANDS
+from cropland.sources.simulation.landscape import Landscape
+from cropland.sources.simulation.overpasses import overpasses
+from cropland.sources.simulation.profile import Profile
+from cropland.sources.simulation.spectra import BANDS
 
 HERE = Country("here", "Here", Box(32.0, 32.5, 48.1, 48.6), Reference("2019-07-01", "2020-06-30"))
 PROFILE = Profile(label_noise=0.1)

@@ -24,7 +24,7 @@ from cropland.countries import Box, Country, Reference
 from cropland.errors import DataError
 from cropland.service import Seen
 from cropland.sources.attempts import Attempts, GivenUp, Transient
-from cropland.sources.profile import Profile
+from cropland.sources.simulation.profile import Profile
 from cropland.sources.stac import ranges
 from cropland.sources.stac.assets import asset_of
 from cropland.sources.stac.cogs import Cogs

@@ -1,6 +1,6 @@
 """Granules of the simulated landscape as Sentinel-2 delivers them: in tiles, each on a UTM grid of its own.
 
-They are the truth of all stand-ins. A granule is an overpass (`cropland.sources.overpasses`) in one tile, in
+They are the truth of all stand-ins. A granule is an overpass (`cropland.sources.simulation.overpasses`) in one tile, in
 the UTM zone of the tile's centre. Its bands are rasters of 10 or 20 m, edges at multiples of the size;
 a pixel has what the landscape shows at its centre, 0 where the granule does not see it.
 """
@@ -25,9 +25,10 @@ from shapely import Polygon
 from cropland import countries
 from cropland.countries import Country
 from cropland.sources.grid import utm_zone
-from cropland.sources.images import Places, chosen, in_sight, shown
-from cropland.sources.landscape import METRES_PER_DEGREE, Landscape
-from cropland.sources.overpasses import (
+from cropland.sources.simulated import SEED
+from cropland.sources.simulation.images import Places, chosen, in_sight, shown
+from cropland.sources.simulation.landscape import METRES_PER_DEGREE, Landscape
+from cropland.sources.simulation.overpasses import (
     ORBIT_SPACING_METRES,
     SWATH_METRES,
     TILE_METRES,
@@ -38,8 +39,7 @@ from cropland.sources.overpasses import (
     overpasses,
     visible,
 )
-from cropland.sources.profile import Profile
-from cropland.sources.simulated import SEED
+from cropland.sources.simulation.profile import Profile
 
 CONF = Path(__file__).parents[2] / "conf"
 PIXEL_METRES = dict.fromkeys(("B2", "B3", "B4", "B8"), 10) | dict.fromkeys(

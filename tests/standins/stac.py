@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # to start as a pr
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cropland.countries import Box, country
-from cropland.sources.profile import Profile
+from cropland.sources.simulation.profile import Profile
 from standins.granules import BANDS, PIXEL_METRES, Granule, Granules
 
 ROOT = Path(__file__).resolve().parents[2]

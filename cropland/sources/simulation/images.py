@@ -14,9 +14,9 @@ import numpy as np
 
 from cropland.bands import NO_DATA, SCENE_CLASS
 from cropland.errors import DataError
-from cropland.sources.atmosphere import digital_numbers, seen_through, sky
-from cropland.sources.hashing import Float, hashed
-from cropland.sources.overpasses import (
+from cropland.sources.simulation.atmosphere import digital_numbers, seen_through, sky
+from cropland.sources.simulation.hashing import Float, hashed
+from cropland.sources.simulation.overpasses import (
     ORBIT_SPACING_METRES,
     SWATH_METRES,
     TILE_METRES,
@@ -27,8 +27,8 @@ from cropland.sources.overpasses import (
     overpasses,
     visible,
 )
-from cropland.sources.scenes import scene_classes
-from cropland.sources.spectra import BANDS
+from cropland.sources.simulation.scenes import scene_classes
+from cropland.sources.simulation.spectra import BANDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from cropland.countries import Box
-    from cropland.sources.landscape import Cover, Landscape
+    from cropland.sources.simulation.landscape import Cover, Landscape
 
 BLOCK_PIXELS = 500
 """Height and width of a block of a cube."""

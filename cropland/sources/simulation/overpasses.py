@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cropland.sources.hashing import Draw, Float, Hash, hashed, uniform
+from cropland.sources.simulation.hashing import Draw, Float, Hash, hashed, uniform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cropland.sources.landscape import Landscape
+    from cropland.sources.simulation.landscape import Landscape
 
 REPEAT_DAYS, ORBIT_LAG_DAYS = 5, 2
 ORBIT_SPACING_METRES, SWATH_METRES = 267_000.0, 290_000.0

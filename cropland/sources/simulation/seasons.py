@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cropland.sources.hashing import Draw, Float, hashed, normals, uniform
-from cropland.sources.parcels import Kind, Parcels
+from cropland.sources.simulation.hashing import Draw, Float, hashed, normals, uniform
+from cropland.sources.simulation.parcels import Kind, Parcels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cropland.sources.profile import Profile
+    from cropland.sources.simulation.profile import Profile
 
 YEAR_DAYS = 365.25
 GREEN_UP_DAYS, SENESCENCE_DAYS = 9.0, 6.0

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cropland.sources.hashing import Draw, Float, Hash, hashed, rough, uniform
+from cropland.sources.simulation.hashing import Draw, Float, Hash, hashed, rough, uniform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cropland.sources.profile import Profile
+    from cropland.sources.simulation.profile import Profile
 
 PARCEL_METRES = 160.0
 FIELD_BLOCK_METRES = 900.0

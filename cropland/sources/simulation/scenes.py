@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cropland.sources.hashing import Float, Hash, normals
-from cropland.sources.spectra import BANDS
+from cropland.sources.simulation.hashing import Float, Hash, normals
+from cropland.sources.simulation.spectra import BANDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cropland.sources.atmosphere import Sky
+    from cropland.sources.simulation.atmosphere import Sky
 
 
 class Scene(IntEnum):

@@ -1,8 +1,8 @@
 """A synthetic landscape: a field over longitude, latitude and time.
 
-`cropland.sources.parcels` says what the land is used for and `cropland.sources.seasons` what grows
+`cropland.sources.simulation.parcels` says what the land is used for and `cropland.sources.simulation.seasons` what grows
 on it; here they become the reflectance of the surface, a linear mixture of the materials of
-`cropland.sources.spectra`. Everything is a hash of position, parcel and season-year: nothing is
+`cropland.sources.simulation.spectra`. Everything is a hash of position, parcel and season-year: nothing is
 stored, and points and pixels see the same land, in any order.
 """
 
@@ -14,9 +14,9 @@ from zlib import crc32
 
 import numpy as np
 
-from cropland.sources.hashing import Draw, Float, Hash, hashed, normals, smooth
-from cropland.sources.parcels import Parcels, nearest_parcels, parcels_at, river_distance
-from cropland.sources.seasons import (
+from cropland.sources.simulation.hashing import Draw, Float, Hash, hashed, normals, smooth
+from cropland.sources.simulation.parcels import Parcels, nearest_parcels, parcels_at, river_distance
+from cropland.sources.simulation.seasons import (
     GREEN_UP_DAYS,
     SENESCENCE_DAYS,
     STUBBLE_DAYS,
@@ -24,13 +24,13 @@ from cropland.sources.seasons import (
     crops,
     cycles,
 )
-from cropland.sources.spectra import ENDMEMBERS, Endmember
+from cropland.sources.simulation.spectra import ENDMEMBERS, Endmember
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from cropland.countries import Country
-    from cropland.sources.profile import Profile
+    from cropland.sources.simulation.profile import Profile
 
 METRES_PER_DEGREE = 111_195.0
 PIXEL_METRES = 10.0

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cropland.sources.hashing import Draw, Float, Hash, hashed, normals, rough, smooth, uniform
-from cropland.sources.spectra import CLOUD, HAZE
+from cropland.sources.simulation.hashing import (
+    Draw,
+    Float,
+    Hash,
+    hashed,
+    normals,
+    rough,
+    smooth,
+    uniform,
+)
+from cropland.sources.simulation.spectra import CLOUD, HAZE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cropland.sources.profile import Profile
+    from cropland.sources.simulation.profile import Profile
 
 CLOUD_METRES = 6_000.0
 CIRRUS_METRES = 15_000.0
