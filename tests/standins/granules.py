@@ -1,8 +1,8 @@
 """Granules of the simulated landscape as Sentinel-2 delivers them: in tiles, each on a UTM grid of its own.
 
-They are the truth of all stand-ins. A granule is an overpass (`cropland.sources.simulation.overpasses`) in one tile, in
-the UTM zone of the tile's centre. Its bands are rasters of 10 or 20 m, edges at multiples of the size;
-a pixel has what the landscape shows at its centre, 0 where the granule does not see it.
+They are the truth of all stand-ins. A granule is an overpass (`cropland.sources.simulation.overpasses`) in
+one tile, in the UTM zone of the tile's centre. Its bands are rasters of 10 or 20 m, edges at multiples of the
+size; a pixel has what the landscape shows at its centre, 0 where the granule does not see it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A synthetic landscape: a field over longitude, latitude and time.
 
-`cropland.sources.simulation.parcels` says what the land is used for and `cropland.sources.simulation.seasons` what grows
-on it; here they become the reflectance of the surface, a linear mixture of the materials of
-`cropland.sources.simulation.spectra`. Everything is a hash of position, parcel and season-year: nothing is
-stored, and points and pixels see the same land, in any order.
+`cropland.sources.simulation.parcels` says what the land is used for and
+`cropland.sources.simulation.seasons` what grows on it; here they become the reflectance of the surface, a
+linear mixture of the materials of `cropland.sources.simulation.spectra`. Everything is a hash of position,
+parcel and season-year: nothing is stored, and points and pixels see the same land, in any order.
 """
 
 from __future__ import annotations
