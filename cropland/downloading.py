@@ -6,6 +6,7 @@ the plan is on screen, and nothing at all where nothing is missing.
 
 from __future__ import annotations
 
+import gc
 import shlex
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -146,6 +148,8 @@ def _in_words(source: fetched.Source, plan: Plan) -> str:
 def _fetch_all(source: fetched.Source, plans: Sequence[Plan], console: Console) -> None:
     """Fetch what the plans lack, country by country, and tell."""
     attempts = Attempts(source.workers, source.tries, source.wait_seconds)
+    gc.enable()  # the start of a command has it off, and answers leave cycles behind
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps 150 MB for so many threads
     service = fetched.connect(source, attempts) if any(plan.chunks for plan in plans) else None
     began = time.monotonic()
     failures: list[str] = []

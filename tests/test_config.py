@@ -45,7 +45,10 @@ def test_the_files_of_conf_fill_the_schema(composed: Composed) -> None:
         ({"bands__names": []}, "bands.names is empty"),
         ({"bands__names": ["B4", "B4"]}, "bands.names has B4 more than once"),
         ({"bands__names": "B4"}, "bands.names must be a list"),
-        ({"source__name": "gee"}, "unknown source.name 'gee'; there are: earthengine, files, simulated"),
+        (
+            {"source__name": "gee"},
+            "unknown source.name 'gee'; there are: earthengine, files, simulated",
+        ),
         ({"source__prefix": "x"}, "unknown key 'source.prefix'"),
         ({"force": "maybe"}, "force must be true or false, got 'maybe'"),
         ({"n_jobs": 0}, "n_jobs must be -1"),
