@@ -31,7 +31,7 @@ def launch(main: Callable[[], Any]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signals.listen()
     quieten()
-    gc.disable()  # it costs start-up 15 % and finds nothing; a sweep that begins enables it
+    gc.disable()  # it costs start-up 15 % and finds nothing; long work enables it
     try:
         _heeding(main)
     except (CroplandError, HydraException) as error:

@@ -7,6 +7,7 @@ line.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import StrictBool, StrictInt
@@ -234,6 +235,8 @@ class Stac(Fetched):
         A name in `catalogs`, the address of an API, or a folder of items.
     collection : str, optional
         In place of the catalogue's own; needed with an address.
+    leave_out : tuple of str
+        Items that are passed over, by id: such as cannot be read.
     sign : bool, optional
         Whether links are signed by Planetary Computer's service; as the catalogue needs, where left out.
     catalogs : mapping of str to Catalog
@@ -245,6 +248,7 @@ class Stac(Fetched):
     name: Literal["stac"]
     catalog: str
     collection: str | None
+    leave_out: tuple[str, ...]
     sign: StrictBool | None
     catalogs: dict[str, Catalog]
 
@@ -252,7 +256,9 @@ class Stac(Fetched):
     def chosen(self) -> Catalog:
         """The catalogue that is asked."""
         known = self.catalogs.get(self.catalog)
-        address = known.url if known else self.catalog
+        address = known.url if known else self.catalog.rstrip("/")
+        if not address.startswith(("http://", "https://")):
+            address = str(Path(address).absolute())  # one folder, however it is written
         collection = self.collection or (known.collection if known else "sentinel-2-l2a")
         sign = self.sign if self.sign is not None else bool(known and known.sign)
         return Catalog(address, collection, sign)

@@ -22,8 +22,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cropland import fetching, points
+from cropland.bands import SCENE_CLASS, STANDARD_NAMES
 from cropland.config import EarthEngine, Fetched
-from cropland.errors import ConfigError, DataError
+from cropland.errors import ConfigError, DataError, nearest
 from cropland.meter import Meter, in_words
 from cropland.plan import plan_of
 from cropland.sources import fetched
@@ -46,6 +47,7 @@ _MONTH_DAYS = 30
 _DECIDE = (
     "paths.",
     *(f"source.{key}=" for key in ("bands", "margin_days", "catalog", "collection")),
+    "source.catalogs.",
     *(f"source.{key}=" for key in ("labelled", "unlabelled")),
 )
 """Overrides that the next command must be given too."""
@@ -75,14 +77,17 @@ def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -
             parts = fetched.parts_of(source, command.paths, country)
             if not command.dry_run:
                 stack.enter_context(parts.locked())
-                _say_damaged(parts, console)
-            plans.append(plan_of(source, country, table, parts))
+            damaged = parts.damaged()
+            _say_damaged(damaged, parts, console)
+            plans.append(plan_of(source, country, table, parts, damaged))
+            if not command.dry_run:
+                parts.discard(damaged)
         for plan in plans:
             console.print(_in_words(source, plan))
         if command.dry_run:
             return
         _fetch_all(source, plans, console)
-    _say_next(source, plans, words)
+    _say_next(command, plans, words)
 
 
 def _fetched(command: Download) -> fetched.Source:
@@ -92,6 +97,12 @@ def _fetched(command: Download) -> fetched.Source:
         raise ConfigError(
             f"source={source.name} has nothing to download; take source=earthengine or source=stac"
         )
+    known = (*STANDARD_NAMES, SCENE_CLASS)
+    for band in source.bands:
+        if band not in known:
+            raise ConfigError(
+                f"source.bands has {band!r}, which is no band of Sentinel-2; {nearest(band, known)}"
+            )
     return source
 
 
@@ -106,6 +117,9 @@ def _tables(
         everywhere = points.read(Path(command.points), labelled=False)
         where = command.points
     tables = [(country, points.inside(everywhere, country.box)) for country in countries]
+    inside = {identifier for _, table in tables for identifier in table["ID"]}
+    outside = [identifier for identifier in everywhere["ID"] if identifier not in inside]
+    asked = command.points is not None  # of points files that serve many countries most are outside
     without = [country.name for country, table in tables if table.empty]
     if len(without) == len(tables):
         boxes = "; ".join(f"{country.name}: {country.box}" for country in countries)
@@ -115,14 +129,19 @@ def _tables(
         )
     if without:
         console.print(f"[yellow]note[/] no points of {', '.join(without)} in {escape(where)}")
+    if asked and outside:
+        names = ", ".join(country.name for country, _ in tables)
+        console.print(
+            f"[yellow]note[/] {len(outside)} of {len(everywhere)} points lie outside the box of {names}: "
+            f"{escape(_listed(outside))}"
+        )
     return [(country, table) for country, table in tables if not table.empty]
 
 
-def _say_damaged(parts: Parts, console: Console) -> None:
-    damaged = parts.discard_damaged()
+def _say_damaged(damaged: Sequence[Path], parts: Parts, console: Console) -> None:
     if damaged:
         console.print(
-            f"[yellow]note[/] {len(damaged)} parts in {escape(str(parts.folder))} were damaged and are "
+            f"[yellow]note[/] {len(damaged)} parts in {escape(str(parts.folder))} are damaged: to be "
             f"fetched anew"
         )
 
@@ -209,22 +228,27 @@ def _show(plans: Sequence[Plan], attempts: Attempts, seconds: float) -> None:
     )
     for plan in plans:
         for reason, ids in plan.without_any().items():
-            names = ", ".join(ids[:_NAMED]) + (", …" if len(ids) > _NAMED else "")
             screen.print(
                 f"[yellow]note[/] {plan.country.name}: {len(ids)} points without any observation "
-                f"({escape(reason)}): {escape(names)}",
+                f"({escape(reason)}): {escape(_listed(ids))}",
                 soft_wrap=True,
             )
 
 
-def _say_next(source: fetched.Source, plans: Sequence[Plan], words: Sequence[str]) -> None:
-    """Say which command comes next."""
+def _listed(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_NAMED]) + (", …" if len(ids) > _NAMED else "")
+
+
+def _say_next(command: Download, plans: Sequence[Plan], words: Sequence[str]) -> None:
+    """Say which command comes next: to train, or to predict the points of a file."""
+    script = "train" if command.points is None else "predict"
+    kept = [] if command.points is None else [f"points={command.points}"]
     names = [plan.country.name for plan in plans]
     chosen = f"country={names[0]}" if len(names) == 1 else "country=all"
-    kept = [word for word in words if word.startswith(_DECIDE)]
-    following = shlex.join([f"source={source.name}", *kept, chosen])
+    kept += [word for word in words if word.startswith(_DECIDE)]
+    following = shlex.join([f"source={command.source.name}", *kept, chosen])
     Console(highlight=False, soft_wrap=True).print(
-        f"next: python scripts/train.py {following}", markup=False
+        f"next: python scripts/{script}.py {following}", markup=False
     )
 
 

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cropland import signals
-from cropland.errors import DataError
-from cropland.service import Seen
+from cropland.service import Seen, telling
 from cropland.sources.attempts import GivenUp, Stopped, TooLarge
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ _GRACE_SECONDS = 2.0
 """How long threads may take to finish what they write once all is called off."""
 _WRITING = 4
 _HOPELESS = 3
-"""Chunks that may fail before any was tally."""
+"""Chunks that may fail before any was fetched."""
 
 
 @dataclass
@@ -49,7 +48,7 @@ class Tally:
     Attributes
     ----------
     chunks : int
-        Those that were tally.
+        Those that were fetched.
     observations : int
         Rows in them.
     failures : list of str
@@ -169,7 +168,7 @@ def observe(
 
     Raises
     ------
-    DataError
+    GivenUp
         Even one place and a few days are too much.
     """
     try:
@@ -186,7 +185,7 @@ def observe(
             )
         days = (last - first).days + 1
         if days < 2 * _SHORTEST_DAYS:
-            raise DataError(
+            raise GivenUp(
                 f"even one point × {days} days is too much for the service ({error}); ask for fewer "
                 f"source.bands"
             ) from error
@@ -209,7 +208,11 @@ def _beside(halves: Sequence[Seen], offset: int) -> Seen:
 def _after(earlier: Seen, later: Seen) -> Seen:
     """Put together what was seen of the same places in some days and in the days after them."""
     halves = (earlier, later)
-    unseen = {place: why for place, why in earlier.unseen.items() if place in later.unseen}
+    unseen = {
+        place: telling(why, later.unseen[place])
+        for place, why in earlier.unseen.items()
+        if place in later.unseen
+    }
     return _joined(halves, np.concatenate([each.place for each in halves]), unseen)
 
 

@@ -25,7 +25,7 @@ from cropland.chunks import Days, pack
 from cropland.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -150,15 +150,26 @@ class Parts:
             values={n: table[n].to_numpy() for n in table.column_names if n not in _NOT_BANDS},
         )
 
-    def discard_damaged(self) -> list[Path]:
-        """Delete parts whose bytes are not those that were written, and what a kill left unfinished."""
+    def counted(self, part: Part, days: Days) -> tuple[NDArray[np.int64], NDArray[np.integer[Any]]]:
+        """Count a part's observations in some days: places, and how many each has."""
+        if days[0] <= part.days[0] and part.days[1] <= days[1]:
+            return part.places, part.counts
+        rows = self.rows(part)
+        day = rows.time.astype("datetime64[D]")
+        within = (np.datetime64(days[0], "D") <= day) & (day <= np.datetime64(days[1], "D"))
+        return np.unique(rows.places[within], return_counts=True)
+
+    def damaged(self) -> list[Path]:
+        """Find parts whose bytes are not those that were written."""
+        return [path for path in self._paths() if _unharmed(path) is None]
+
+    def discard(self, damaged: Iterable[Path]) -> None:
+        """Delete damaged parts, and what a kill left unfinished; only with the lock."""
         for unfinished in self.folder.glob(f".*{_SUFFIX}.*"):
             unfinished.unlink(missing_ok=True)
-        damaged = [path for path in self._paths() if _unharmed(path) is None]
         for path in damaged:
             path.unlink(missing_ok=True)
             self._known.pop(path.name, None)
-        return damaged
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -170,12 +181,11 @@ class Parts:
             Another one is under way, or the folder cannot be written.
         """
         holder = self.folder / ".lock.holder"
+        lock = FileLock(self.folder / ".lock", timeout=0)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / ".lock", timeout=0)
-            with lock:
-                holder.write_text(f"process {os.getpid()} on {os.uname().nodename}")
-                yield
+            lock.acquire()
+            holder.write_text(f"process {os.getpid()} on {os.uname().nodename}")
         except Timeout as error:
             who = holder.read_text() if holder.exists() else "another process"
             raise DataError(
@@ -185,6 +195,10 @@ class Parts:
             raise DataError(
                 f"cannot write to {self.folder}: {error.strerror or error}; make room, or set paths.downloads"
             ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def _encoded(chunk: Chunk, seen: Seen, client: str) -> bytes:

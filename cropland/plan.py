@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cropland import chunks
+from cropland.service import telling
 from cropland.sources import fetched
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
     import pandas as pd
     from numpy.typing import NDArray
 
     from cropland.chunks import Chunk, Days
     from cropland.countries import Country
-    from cropland.parts import Parts
+    from cropland.parts import Part, Parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,30 +55,42 @@ class Plan:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """How many observations of each point there are now, shape ``(point,)``."""
+        """How many observations of each point there are in the wanted days now, shape ``(point,)``."""
         unique, inverse = np.unique(self.places, return_inverse=True)
         counts = np.zeros(len(unique), np.int64)
-        for part in self.parts:
-            at = np.minimum(np.searchsorted(unique, part.places), len(unique) - 1)
-            known = unique[at] == part.places
-            np.add.at(counts, at[known], part.counts[known])
+        for part in self._within():
+            places, sizes = self.parts.counted(part, self.days)
+            at = np.minimum(np.searchsorted(unique, places), len(unique) - 1)
+            known = unique[at] == places
+            np.add.at(counts, at[known], sizes[known])
         return counts[inverse]
 
     def without_any(self) -> dict[str, list[str]]:
         """Give the IDs of the points without observations, by the reason."""
-        why = {
-            int(part.places[each]): reason
-            for part in self.parts
-            for each, reason in part.unseen.items()
-        }
+        why: dict[int, str] = {}
+        for part in self._within():
+            for at, reason in part.unseen.items():
+                place = int(part.places[at])
+                why[place] = telling(reason, why.get(place, reason))
         by_reason: dict[str, list[str]] = {}
-        for at in np.flatnonzero(self.counts == 0):
-            reason = why.get(int(self.places[at]), "not fetched yet")
-            by_reason.setdefault(reason, []).append(str(self.table["ID"].iloc[at]))
+        for point in np.flatnonzero(self.counts == 0).tolist():
+            reason = why.get(int(self.places[point]), "not fetched yet")
+            by_reason.setdefault(reason, []).append(str(self.table["ID"].iloc[point]))
         return by_reason
 
+    def _within(self) -> Iterator[Part]:
+        """Give the parts that have to do with the days that are wanted."""
+        first, last = self.days
+        return (part for part in self.parts if part.days[0] <= last and first <= part.days[1])
 
-def plan_of(source: fetched.Source, country: Country, table: pd.DataFrame, parts: Parts) -> Plan:
+
+def plan_of(
+    source: fetched.Source,
+    country: Country,
+    table: pd.DataFrame,
+    parts: Parts,
+    damaged: Collection[Path] = (),
+) -> Plan:
     """Find what of a country's points is missing, and cut it into chunks.
 
     Parameters
@@ -83,9 +99,16 @@ def plan_of(source: fetched.Source, country: Country, table: pd.DataFrame, parts
         The points, as `cropland.points` gives them.
     parts : Parts
         What was fetched before.
+    damaged : collection of Path
+        Those of them that do not count.
+
+    Raises
+    ------
+    DataError
+        All days that are wanted are still to come.
     """
-    days, shape = fetched.days_of(source, country), fetched.shape_of(source)
-    there = ((part.places, part.days) for part in parts)
+    days, shape = fetched.published(source, country), fetched.shape_of(source)
+    there = ((part.places, part.days) for part in parts if part.path not in damaged)
     lacking = [
         chunk
         for some, gap in chunks.missing(chunks.places_of(table), days, there)

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from cropland.countries import Box
 
 
+NO_IMAGE = "no image in these dates"
+"""Why a place has no row; the other reason is that it is outside the swath of all images."""
+
+
+def telling(*reasons: str) -> str:
+    """Choose the reason that tells most why a place was not seen: that images came by, if any did."""
+    return next((reason for reason in reasons if reason != NO_IMAGE), NO_IMAGE)
+
+
 @dataclass(frozen=True)
 class Shape:
     """How large a piece of work a service takes at once.
@@ -34,7 +43,7 @@ class Shape:
     cell_degrees : float
         A chunk's places lie in one cell of such a grid.
     months : int
-        Most calendar months of a chunk: 12 = no longer than a calendar year.
+        About how many months a chunk may cover: pieces of equal length, for 12 at most 366 days.
     """
 
     points: int

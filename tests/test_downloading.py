@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,81 @@ def test_a_damaged_part_is_fetched_again(
     assert "1 parts in" in capsys.readouterr().err
 
 
+def test_a_dry_run_counts_a_damaged_part_as_missing_and_leaves_it(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
+) -> None:
+    downloading.run(command(tmp_path, exports), [TOYLAND], [])
+    part = sorted((tmp_path / "down").rglob("*.parquet"))[0]
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    capsys.readouterr()
+    downloading.run(command(tmp_path, exports, dry_run=True), [TOYLAND], [])
+    assert "1 requests" in capsys.readouterr().err
+    assert part.exists()
+
+
+def test_a_season_that_goes_on_is_fetched_as_far_as_it_is_published(
+    tmp_path: Path, exports: Path, service: Monthly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = command(tmp_path, exports).source
+    monkeypatch.setattr(fetched, "today", lambda: date(2020, 5, 6))
+    downloading.run(command(tmp_path, exports), [TOYLAND], [])
+    assert {last for *_, last in service.asked} == {date(2020, 5, 1)}
+    table = fetched.points_of(source, command(tmp_path, exports).paths, TOYLAND)  # type: ignore[arg-type]
+    made = fetched.observations_of(source, command(tmp_path, exports).paths, TOYLAND, table)  # type: ignore[arg-type]
+    assert made.attrs["time_coverage_end"] == "2020-05-01"
+    service.asked.clear()
+    monkeypatch.setattr(fetched, "today", lambda: date(2020, 9, 9))
+    downloading.run(command(tmp_path, exports), [TOYLAND], [])
+    assert {(first, last) for _, first, last in service.asked} == {
+        (date(2020, 5, 2), date(2020, 9, 4))
+    }
+
+
+def test_a_season_that_is_still_to_come_cannot_be_fetched(
+    tmp_path: Path, exports: Path, service: Monthly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetched, "today", lambda: date(2019, 12, 1))
+    with pytest.raises(
+        DataError, match=r"the newest are of 2019-11-26; wait, or change the reference"
+    ):
+        downloading.run(command(tmp_path, exports), [TOYLAND], [])
+
+
+def test_the_table_counts_the_days_that_are_wanted_only(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
+) -> None:
+    downloading.run(command(tmp_path, exports, margin_days=100), [TOYLAND], [])
+    capsys.readouterr()
+    downloading.run(command(tmp_path, exports), [TOYLAND], [])
+    row = next(line for line in capsys.readouterr().out.splitlines() if "toyland" in line)
+    assert re.findall(r"\d+", row)[4] == "12"
+
+
+def test_images_that_came_by_are_the_reason_that_is_told(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = service.points
+
+    def outside_at_first(*asked: Any) -> Seen:
+        seen = first(*asked)
+        if asked[1] == date(2020, 1, 1):
+            seen = replace(seen, unseen=dict.fromkeys(seen.unseen, "outside the swath"))
+        return seen
+
+    service.points = outside_at_first  # type: ignore[method-assign]
+    downloading.run(command(tmp_path, exports, margin_days=0), [TOYLAND], [])
+    longer = command(tmp_path, exports, margin_days=30)
+    downloading.run(longer, [TOYLAND], [])
+    assert "without any observation (outside the swath)" in capsys.readouterr().out
+
+
+def test_a_band_that_is_none_is_answered_before_any_work(
+    tmp_path: Path, exports: Path, service: Monthly
+) -> None:
+    with pytest.raises(ConfigError, match=r"source.bands has 'B99', which is no band .* 'B9'"):
+        downloading.run(command(tmp_path, exports, bands=["B99", "SCL"]), [TOYLAND], [])
+
+
 def test_a_dry_run_leaves_nothing_behind(
     tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,11 +230,16 @@ def test_a_dry_run_leaves_nothing_behind(
     assert not (tmp_path / "down").exists()
 
 
-def test_points_of_a_file_are_fetched(tmp_path: Path, exports: Path, service: Monthly) -> None:
+def test_points_of_a_file_are_fetched(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "mine.csv").write_text("ID,Lat,Lon\na,10.2,20.3\nb,50,20.3\n")
     mine = command(tmp_path, exports, points=str(tmp_path / "mine.csv"))
     downloading.run(mine, [TOYLAND], [])
     assert [count for count, *_ in service.asked] == [1]
+    out, err = capsys.readouterr()
+    assert "1 of 2 points lie outside the box of toyland: b" in err
+    assert f"next: python scripts/predict.py source=earthengine points={tmp_path}/mine.csv" in out
 
 
 def test_countries_without_points_are_named(

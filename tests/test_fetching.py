@@ -251,7 +251,7 @@ def test_a_wait_that_the_service_asks_for_is_kept() -> None:
         return "answer"
 
     assert attempts.run("it", ask) == "answer"
-    assert waits == [7.0]
+    assert 7.0 < waits[0] <= 7.002
 
 
 def test_work_that_is_called_off_stops_waiting() -> None:

@@ -67,7 +67,8 @@ def test_harm_is_noticed_and_the_part_is_no_more(parts: Parts, harm: object) -> 
     path = parts.keep(CHUNK, SEEN, "c").path
     path.write_bytes(harm(path.read_bytes()))  # type: ignore[operator]
     again = Parts(parts.folder)
-    assert again.discard_damaged() == [path]
+    assert again.damaged() == [path]
+    again.discard([path])
     assert [part.path for part in again] == [other.path]
 
 
@@ -83,7 +84,7 @@ def test_what_a_kill_left_unfinished_is_removed(parts: Parts) -> None:
     half = parts.folder / f".{name}.0123"
     half.write_bytes(b"half")
     assert len(list(parts)) == 1
-    assert parts.discard_damaged() == []
+    parts.discard(parts.damaged())
     assert not half.exists() and len(list(parts)) == 1
 
 
@@ -111,3 +112,26 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"cannot write to .*; make room, or set paths.downloads"):
         Parts(tmp_path / "file" / "iran").keep(CHUNK, SEEN, "c")
+
+
+def test_an_error_of_the_work_under_a_lock_stays_what_it_is(parts: Parts) -> None:
+    with pytest.raises(BrokenPipeError), parts.locked():
+        raise BrokenPipeError
+    with parts.locked():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("days", "counts"),
+    [
+        ((date(2020, 1, 1), date(2020, 12, 31)), {0: 1, 1: 0, 2: 2}),
+        ((date(2020, 1, 3), date(2020, 2, 1)), {0: 1, 2: 1}),
+        ((date(2020, 2, 2), date(2021, 2, 2)), {2: 1}),
+    ],
+)
+def test_observations_are_counted_within_days(
+    parts: Parts, days: tuple[date, date], counts: dict[int, int]
+) -> None:
+    places, sizes = parts.counted(parts.keep(CHUNK, SEEN, "c"), days)
+    expected = {int(PLACES[place]): count for place, count in counts.items()}
+    assert dict(zip(places.tolist(), sizes.tolist(), strict=True)) == expected

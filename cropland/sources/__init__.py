@@ -53,7 +53,7 @@ def archive_of(
     DataError
         There is nothing to make it from, or what there is cannot be read.
     """
-    key = repr((source, paths.data, paths.archive, country.land))
+    key = repr((source, paths.data, paths.archive, paths.downloads, country.land))
     if key not in _OPEN:
         path, mark = _place(source, paths, country)
         if not path.exists():

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _SHRINK = 2 / 3
+_LONGEST_SECONDS = 300.0
+"""Of what a service may ask to wait."""
 
 
 class Transient(Exception):
@@ -107,7 +109,7 @@ class Attempts:
         backoff = wait_random_exponential(self.first_seconds, self.most_seconds)
         retrying = Retrying(
             retry=retry_if_exception_type(Transient),
-            wait=lambda state: max(backoff(state), _asked_to_wait(state)),
+            wait=lambda state: max(backoff(state), _asked_to_wait(state, backoff(state))),
             stop=patience,
             sleep=self._sleep,
             before_sleep=self._again,
@@ -196,6 +198,9 @@ class _Patience:
         return self.failures >= self._attempts.tries
 
 
-def _asked_to_wait(state: RetryCallState) -> float:
+def _asked_to_wait(state: RetryCallState, jitter: float) -> float:
+    """Give the time that a service asks to be left alone, within reason; not all come back at once."""
     error = state.outcome.exception() if state.outcome else None
-    return error.wait_seconds if isinstance(error, Transient) else 0.0
+    if not isinstance(error, Transient) or not error.wait_seconds:
+        return 0.0
+    return min(error.wait_seconds, _LONGEST_SECONDS) + jitter

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from cropland.sources.attempts import Attempts
 
 Source = EarthEngine | Stac
+PUBLISHED_AFTER_DAYS = 5
+"""How long after an overpass its image can be expected: L2A usually comes within a day or two."""
 
 
 def connect(source: Source, attempts: Attempts) -> Service:
@@ -107,6 +109,31 @@ def days_of(source: Source, country: Country) -> Days:
     return country.reference.first - margin, country.reference.last + margin
 
 
+def published(source: Source, country: Country) -> Days:
+    """Give the days that are wanted and whose images can be expected to be there.
+
+    What is asked for too early would be taken for empty ever after.
+
+    Raises
+    ------
+    DataError
+        All of them are still to come.
+    """
+    first, last = days_of(source, country)
+    newest = today() - timedelta(days=PUBLISHED_AFTER_DAYS)
+    if newest < first:
+        raise DataError(
+            f"images of {country.name} are wanted of {first} … {last}, the newest are of {newest}; wait, or "
+            f"change the reference in conf/country/{country.name}.yaml"
+        )
+    return first, min(last, newest)
+
+
+def today() -> date:
+    """Give the day it is in Greenwich."""
+    return datetime.now(UTC).date()
+
+
 def points_of(source: Source, paths: Paths, country: Country) -> pd.DataFrame:
     """Read the points of a country from the points files."""
     everywhere = points.of_folder(Path(paths.data), source.labelled, source.unlabelled)
@@ -116,8 +143,8 @@ def points_of(source: Source, paths: Paths, country: Country) -> pd.DataFrame:
 def inputs(source: Source, paths: Paths, country: Country) -> list[object]:
     """Give all that decides the archive: points, days, and the parts that hold them, by their checksums."""
     table = points_of(source, paths, country)
-    used = _used(source, paths, country, table)
-    return [table.to_csv(index=False), days_of(source, country), *(part.path.name for part in used)]
+    used, days = _used(source, paths, country, table)
+    return [table.to_csv(index=False), days, *(part.path.name for part in used)]
 
 
 def fill(source: Source, paths: Paths, country: Country) -> xr.Dataset:
@@ -140,9 +167,8 @@ def observations_of(
     DataError
         Not all of it was; the message gives the command that fetches it.
     """
-    used = _used(source, paths, country, table)
-    parts, days = parts_of(source, paths, country), days_of(source, country)
-    places = chunks.places_of(table)
+    used, days = _used(source, paths, country, table)
+    parts, places = parts_of(source, paths, country), chunks.places_of(table)
     rows = _Collected.of([_within(parts, part, places, days) for part in used], source.bands)
     made = archive.arranged(table, *rows.of_points(places))
     first, last = days
@@ -154,29 +180,33 @@ def observations_of(
     )
 
 
-def _used(source: Source, paths: Paths, country: Country, table: pd.DataFrame) -> list[Part]:
-    """Choose the parts that hold some points in the days that are wanted.
+def _used(
+    source: Source, paths: Paths, country: Country, table: pd.DataFrame
+) -> tuple[list[Part], Days]:
+    """Choose the parts that hold some points in the days that are wanted, and give these days.
+
+    Of a season that is still going on they end where the last download ended.
 
     Raises
     ------
     DataError
         Something was not fetched yet.
     """
-    parts, days = parts_of(source, paths, country), days_of(source, country)
+    first, last = days_of(source, country)
     places = chunks.places_of(table)
     used = [
         part
-        for part in parts
-        if part.days[0] <= days[1]
-        and days[0] <= part.days[1]
-        and np.isin(part.places, places).any()
+        for part in parts_of(source, paths, country)
+        if part.days[0] <= last and first <= part.days[1] and np.isin(part.places, places).any()
     ]
-    lacking = list(chunks.missing(places, days, ((part.places, part.days) for part in used)))
+    if used and last > today() - timedelta(days=PUBLISHED_AFTER_DAYS):
+        last = min(last, max(part.days[1] for part in used))
+    there = ((part.places, part.days) for part in used)
+    lacking = list(chunks.missing(places, (first, last), there))
     if lacking:
-        raise DataError(
-            _incomplete(source, paths, country, len(np.unique(places)), lacking, bool(used))
-        )
-    return used
+        wanted = len(np.unique(places))
+        raise DataError(_incomplete(source, paths, country, wanted, lacking, bool(used)))
+    return used, (first, last)
 
 
 def _incomplete(
@@ -190,13 +220,10 @@ def _incomplete(
     """Say what was not fetched, and the command that fetches it."""
     first, last = days_of(source, country)
     words = ["python", "scripts/download.py", f"source={source.name}", f"country={country.name}"]
-    if isinstance(source, EarthEngine):
-        words.append("source.project=NAME")
-    else:
-        words.append(f"source.catalog={source.catalog}")
-    if paths.data != "data":
-        words.append(f"paths.data={paths.data}")
-    command = shlex.join(words)
+    words += ["source.project=NAME"] if isinstance(source, EarthEngine) else []
+    words += [f"source.catalog={source.catalog}"] if isinstance(source, Stac) else []
+    words += [f"paths.data={paths.data}"] if paths.data != "data" else []
+    command = f"{shlex.join(words)} (and this command's other settings of source and paths, and points=FILE)"
     if not any_there:
         return (
             f"no archive of {country.name}: of source={source.name} nothing was downloaded of "

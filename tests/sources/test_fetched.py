@@ -151,7 +151,7 @@ def test_a_download_that_is_not_complete_is_no_archive(
         r"2020-01-31, "
         r"where source.margin_days=0 wants 2020-01-01 … 2020-12-31; fetch the rest: "
         r"python scripts/download.py "
-        r"source=earthengine country=toyland source.project=NAME paths.data="
+        r"source=earthengine country=toyland source.project=NAME paths.data=.*other settings of source"
     )
     with pytest.raises(DataError, match=said):
         sources.archive_of(earthengine(), paths, TOYLAND)
@@ -178,6 +178,26 @@ def test_sources_and_settings_that_differ_do_not_mix(
     for other in others:
         with pytest.raises(DataError, match="nothing was downloaded"):
             sources.archive_of(other, paths, TOYLAND)
+
+
+def test_folders_that_differ_are_not_taken_for_each_other(
+    paths: Paths, toy_points: pd.DataFrame, rows: pd.DataFrame
+) -> None:
+    keep(rows, toy_points, paths)
+    sources.archive_of(earthengine(), paths, TOYLAND)
+    with pytest.raises(DataError, match="nothing was downloaded"):
+        sources.archive_of(earthengine(), replace(paths, downloads="elsewhere"), TOYLAND)
+
+
+def test_a_folder_is_one_catalogue_however_it_is_written(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = {
+        fetched.parts_of(stac(catalog=catalog), paths, TOYLAND).folder
+        for catalog in ("items", "./items", "items/", str(tmp_path / "items"))
+    }
+    assert len(folders) == 1
 
 
 def test_how_it_is_fetched_does_not_matter(paths: Paths) -> None:
