@@ -137,6 +137,10 @@ class Simulated:
         require(self.margin_days >= 0, f"source.margin_days must be >= 0, got {self.margin_days}")
 
 
+MOST_MARGIN_DAYS = 36_525
+"""A century: all that any satellite has seen."""
+
+
 @dataclass(frozen=True)
 class Fetched:
     """What sources have in common that ``scripts/download.py`` fetches.
@@ -175,7 +179,10 @@ class Fetched:
             "SCL" in self.bands and len(set(self.bands)) == len(self.bands) > 1,
             f"source.bands needs SCL and at least one band, each once, got {list(self.bands)}",
         )
-        require(self.margin_days >= 0, f"source.margin_days must be >= 0, got {self.margin_days}")
+        require(
+            0 <= self.margin_days <= MOST_MARGIN_DAYS,
+            f"source.margin_days must be between 0 and {MOST_MARGIN_DAYS}, got {self.margin_days}",
+        )
         for name in ("workers", "tries", "timeout_seconds", "wait_seconds"):
             require(
                 getattr(self, name) > 0, f"source.{name} must be above 0, got {getattr(self, name)}"

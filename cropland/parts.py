@@ -7,9 +7,11 @@ name ends in the checksum of its bytes, so that damage is noticed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 _SUFFIX = ".parquet"
 _METADATA = b"cropland"
 _CHECKSUM_BYTES = 16
+_NAME = re.compile(rf"\d{{4}}-\d\d-\d\d_\d{{4}}-\d\d-\d\d_[0-9a-f]{{16}}-[0-9a-f]{{32}}{_SUFFIX}")
+"""Days, hash of the places, checksum: other files in the folder are not ours."""
 _NOT_BANDS = ("Lon", "Lat", "time", "granule")
 
 
@@ -96,7 +100,9 @@ class Parts:
             yield self._known[path.name]
 
     def _paths(self) -> list[Path]:
-        return sorted(self.folder.glob(f"[!.]*{_SUFFIX}"))
+        return sorted(
+            path for path in self.folder.glob(f"*{_SUFFIX}") if _NAME.fullmatch(path.name)
+        )
 
     def keep(self, chunk: Chunk, seen: Seen, client: str) -> Part:
         """Store what was seen of a chunk.
@@ -118,8 +124,8 @@ class Parts:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise DataError(
-                f"cannot write to {self.folder}: {error.strerror or error}; make room, or set "
-                f"paths.downloads; what was fetched before is kept"
+                f"cannot write to {self.folder}: {error.strerror or error}; {_remedy(error)}, what was "
+                f"fetched before is kept"
             ) from error
         part = _metadata(self.folder / name)
         assert part is not None
@@ -193,12 +199,18 @@ class Parts:
             ) from error
         except OSError as error:
             raise DataError(
-                f"cannot write to {self.folder}: {error.strerror or error}; make room, or set paths.downloads"
+                f"cannot write to {self.folder}: {error.strerror or error}; {_remedy(error)}"
             ) from error
         try:
             yield
         finally:
             lock.release()
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room, or set paths.downloads"
+    return "set paths.downloads to a folder that you may write to"
 
 
 def _encoded(chunk: Chunk, seen: Seen, client: str) -> bytes:

@@ -13,7 +13,7 @@ from cropland.service import telling
 from cropland.sources import fetched
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -40,6 +40,8 @@ class Plan:
         What is there.
     chunks : list of Chunk
         What is missing.
+    damaged : list of Path
+        Parts that do not count.
     """
 
     country: Country
@@ -47,6 +49,7 @@ class Plan:
     days: Days
     parts: Parts
     chunks: list[Chunk]
+    damaged: list[Path]
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
@@ -78,6 +81,19 @@ class Plan:
             by_reason.setdefault(reason, []).append(str(self.table["ID"].iloc[point]))
         return by_reason
 
+    def unseen_edges(self) -> list[str]:
+        """Say before and after which day nothing was seen of any point, where it is so for a whole chunk."""
+        seen = [part.days for part in self._within() if part.counts.any()]
+        if not seen:
+            return []
+        first, last = min(days[0] for days in seen), max(days[1] for days in seen)
+        said = []
+        if first > self.days[0]:
+            said.append(f"no image of any point before {first}")
+        if last < self.days[1] and not self.chunks:
+            said.append(f"no image of any point after {last}")
+        return said
+
     def _within(self) -> Iterator[Part]:
         """Give the parts that have to do with the days that are wanted."""
         first, last = self.days
@@ -89,7 +105,7 @@ def plan_of(
     country: Country,
     table: pd.DataFrame,
     parts: Parts,
-    damaged: Collection[Path] = (),
+    damaged: list[Path],
 ) -> Plan:
     """Find what of a country's points is missing, and cut it into chunks.
 
@@ -99,7 +115,7 @@ def plan_of(
         The points, as `cropland.points` gives them.
     parts : Parts
         What was fetched before.
-    damaged : collection of Path
+    damaged : list of Path
         Those of them that do not count.
 
     Raises
@@ -114,4 +130,4 @@ def plan_of(
         for some, gap in chunks.missing(chunks.places_of(table), days, there)
         for chunk in chunks.cut(some, gap, shape)
     ]
-    return Plan(country, table, days, parts, lacking)
+    return Plan(country, table, days, parts, lacking, damaged)

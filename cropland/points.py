@@ -60,6 +60,24 @@ def read(path: Path, *, labelled: bool) -> pd.DataFrame:
     return _validated(table, path, labels=(0, 1) if labelled else (UNLABELLED,))
 
 
+def asked(path: Path) -> pd.DataFrame:
+    """Read the points of a file that a command was given.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or no point in it; and as `read` does.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"expected a points file at {path}, there is none; set points to a CSV file"
+        )
+    table = read(path, labelled=False)
+    if table.empty:
+        raise DataError(f"{path} has no points; add a line of ID,Lat,Lon for each")
+    return table
+
+
 def of_folder(folder: Path, labelled: str, unlabelled: str) -> pd.DataFrame:
     """Read the points files of a folder: the labelled one, and the unlabelled one where there is one."""
     tables = [(folder / labelled, read(folder / labelled, labelled=True))]

@@ -245,15 +245,7 @@ def _asked(command: Predict) -> pd.DataFrame | None:
     """Read the points to predict, where a file names them."""
     if command.points is None:
         return sources.unlabelled(command.source, command.paths)
-    path = Path(command.points)
-    if not path.is_file():
-        raise DataError(
-            f"expected a points file at {path}, there is none; set points to a CSV file"
-        )
-    table = points.read(path, labelled=False)
-    if table.empty:
-        raise DataError(f"{path} has no points; add a line of ID,Lat,Lon for each")
-    return table
+    return points.asked(Path(command.points))
 
 
 def _predicted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def heed() -> None:
 
 def _hear(number: int, _: FrameType | None) -> None:
     _heard.append(number)
+    # What is cleaned up on the way out may meet the exception too, where nobody can handle it.
+    sys.unraisablehook = lambda _: None
     _stop(number)
 
 

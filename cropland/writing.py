@@ -33,6 +33,15 @@ def write_whole(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
+def count(number: int, noun: str, nouns: str | None = None) -> str:
+    """Count things in words.
+
+    >>> count(1, "part"), count(2, "part"), count(3, "retry", "retries")
+    ('1 part', '2 parts', '3 retries')
+    """
+    return f"{number} {noun if number == 1 else nouns or noun + 's'}"
+
+
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Write a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]

@@ -92,7 +92,7 @@ def test_it_plans_fetches_and_tells(
     row = next(line for line in out.splitlines() if "toyland" in line)
     assert re.findall(r"\d+", row) == ["80", str(12 * (80 - south)), "0", "12", "12", str(south)]
     assert f"{south} points without any observation (no image in these dates): " in out
-    assert "next: python scripts/train.py source=earthengine paths.data=x country=toyland" in out
+    assert "next: python scripts/train.py country=toyland source=earthengine paths.data=x" in out
 
 
 def test_a_second_call_makes_no_request(
@@ -143,7 +143,7 @@ def test_a_damaged_part_is_fetched_again(
     part.write_bytes(part.read_bytes()[:100])
     downloading.run(command(tmp_path, exports), [TOYLAND], [])
     assert len(service.asked) == 1
-    assert "1 parts in" in capsys.readouterr().err
+    assert "1 damaged part in" in capsys.readouterr().err
 
 
 def test_a_dry_run_counts_a_damaged_part_as_missing_and_leaves_it(
@@ -154,7 +154,7 @@ def test_a_dry_run_counts_a_damaged_part_as_missing_and_leaves_it(
     part.write_bytes(part.read_bytes()[:-1] + b"x")
     capsys.readouterr()
     downloading.run(command(tmp_path, exports, dry_run=True), [TOYLAND], [])
-    assert "1 requests" in capsys.readouterr().err
+    assert "1 request, 1 at a time" in capsys.readouterr().err
     assert part.exists()
 
 
@@ -239,7 +239,7 @@ def test_points_of_a_file_are_fetched(
     assert [count for count, *_ in service.asked] == [1]
     out, err = capsys.readouterr()
     assert "1 of 2 points lie outside the box of toyland: b" in err
-    assert f"next: python scripts/predict.py source=earthengine points={tmp_path}/mine.csv" in out
+    assert f"next: python scripts/predict.py country=toyland points={tmp_path}/mine.csv " in out
 
 
 def test_countries_without_points_are_named(

@@ -110,7 +110,9 @@ def test_a_second_download_is_told_who_is_at_work(parts: Parts) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"cannot write to .*; make room, or set paths.downloads"):
+    with pytest.raises(
+        DataError, match=r"cannot write to .*; set paths.downloads to a folder that you may"
+    ):
         Parts(tmp_path / "file" / "iran").keep(CHUNK, SEEN, "c")
 
 

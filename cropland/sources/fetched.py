@@ -84,7 +84,7 @@ def shape_of(source: Source) -> Shape:
 
 def provenance(source: Source) -> dict[str, str]:
     """Give what decides the content of what is fetched, as an archive's attributes keep it."""
-    told = {"source": source.name, "bands": " ".join(source.bands)}
+    told = {"source": source.name, "bands": " ".join(sorted(source.bands))}
     if isinstance(source, EarthEngine):
         return told | {"collection": source.collection, "harmonisation": "of the collection"}
     from cropland.sources.stac.harmonisation import RULE
@@ -205,7 +205,8 @@ def _used(
     lacking = list(chunks.missing(places, (first, last), there))
     if lacking:
         wanted = len(np.unique(places))
-        raise DataError(_incomplete(source, paths, country, wanted, lacking, bool(used)))
+        anything = next(iter(parts_of(source, paths, country)), None) is not None
+        raise DataError(_incomplete(source, paths, country, wanted, lacking, anything))
     return used, (first, last)
 
 

@@ -75,21 +75,21 @@ class Asking(StacApiIO):
 
 
 def _text(answer: requests.Response) -> str:
-    if problem := trouble(answer):
+    if problem := trouble(answer, answer.content):
         raise problem
     if not answer.ok:
         raise APIError.from_response(answer)
     return answer.content.decode("utf-8", "replace")
 
 
-def trouble(answer: requests.Response) -> Exception | None:
-    """Give what is to be raised where a host is busy, stumbles or refuses."""
+def trouble(answer: requests.Response, content: bytes) -> Exception | None:
+    """Give what is to be raised where a host is busy, stumbles or refuses, with what it says."""
     status = answer.status_code
     if status in REFUSED:
         return refusal(answer.url, status)
     if status in _AGAIN:
         wait = asked_to_wait(answer.headers)
-        said = f"HTTP {status} {answer.text[:120]}"
+        said = f"HTTP {status} {content[:120].decode('utf-8', 'replace')}"
         return Transient(said, busy=status in BUSY, wait_seconds=wait)
     return None
 

@@ -16,6 +16,7 @@ from pystac_client.exceptions import APIError
 
 from cropland.errors import DataError, nearest
 from cropland.sources.stac.asking import Asking
+from cropland.sources.stac.boxes import overlap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
 
     from cropland.config import Catalog
     from cropland.sources.attempts import Attempts
+    from cropland.sources.stac.boxes import Bounds
 
 T = TypeVar("T")
-Bounds = tuple[float, float, float, float]
-"""West, south, east, north, degrees."""
 PAGE_ITEMS = 50
 """More, and Earth Search's answers become too large for it."""
 _NOT_STAC = (ClientTypeError, pystac.STACError, ValueError, KeyError, TypeError)
@@ -179,7 +179,7 @@ class Folder:
         return _sorted(
             item
             for item in self._items
-            if first <= moment(item).date() <= last and _overlap(item.bbox, bounds)
+            if first <= moment(item).date() <= last and overlap(item.bbox, bounds)
         )
 
 
@@ -201,13 +201,6 @@ def _sorted(items: Iterable[Item]) -> list[Item]:
     """Sort items by time and name, each name once: pages of a busy catalogue may overlap."""
     unique = {item.id: item for item in items}
     return sorted(unique.values(), key=lambda item: (moment(item), item.id))
-
-
-def _overlap(box: list[float] | None, bounds: Bounds) -> bool:
-    if box is None:
-        return True
-    west, south, east, north = (*box[:2], *box[-2:]) if len(box) == 4 else (*box[:2], *box[3:5])
-    return west <= bounds[2] and east >= bounds[0] and south <= bounds[3] and north >= bounds[1]
 
 
 @cache

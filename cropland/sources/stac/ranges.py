@@ -6,25 +6,17 @@ open and be empty. Here every byte that was asked for has come, or reading fails
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
-
-import requests
-
-from cropland.errors import DataError
-from cropland.sources.attempts import Transient
-from cropland.sources.stac.asking import MISSING, shown, trouble
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from cropland.sources.stac.transport import Span, Transport
+
 LEAST_BYTES = 1 << 15
-"""Of a request: enough for the header of a COG."""
-_SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-
-
-class Missing(Exception):
-    """There is no such file."""
+"""Of a request: enough for the header of most COGs."""
+KEPT = 4
+"""Ranges that are kept beside the first, which is the header: blocks are read once."""
 
 
 class RangedFile:
@@ -37,11 +29,10 @@ class RangedFile:
         read has to look at it, also where GDAL is content.
     """
 
-    def __init__(self, session: requests.Session, link: str, timeout_seconds: float) -> None:
+    def __init__(self, transport: Transport, href: str) -> None:
         self.error: Exception | None = None
-        self._session = session
-        self._link = link
-        self._timeout_seconds = timeout_seconds
+        self._transport = transport
+        self._href = href
         self._position = 0
         self._size: int | None = None
         self._known: list[tuple[int, bytes]] = []
@@ -86,39 +77,36 @@ class RangedFile:
 
     def _bytes(self, first: int, size: int) -> bytes:
         end = first + size if size >= 0 else self._size
-        if end is not None and self._size is not None:
-            end = min(end, self._size)
-        for start, content in self._known:
+        if self._size is not None:
+            end = self._size if end is None else min(end, self._size)
+            if first >= end:
+                return b""
+        for number, (start, content) in enumerate(self._known):
             if start <= first and end is not None and end <= start + len(content):
+                if number:
+                    self._known.append(self._known.pop(number))
                 return content[first - start : end - start]
-        start, content = self._asked(first, end)
+        start, content = self._fetched(first, end)
         self._known.append((start, content))
+        if len(self._known) > KEPT + 1:
+            del self._known[1]  # the one that was not used for longest
         return content[first - start :][: None if end is None else end - first]
 
-    def _asked(self, first: int, end: int | None) -> tuple[int, bytes]:
-        """Ask for bytes; give where they start, and them."""
-        last = "" if end is None else str(max(end, first + LEAST_BYTES) - 1)
-        headers = {"Range": f"bytes={first}-{last}", "Accept-Encoding": "identity"}
-        try:
-            answer = self._session.get(self._link, headers=headers, timeout=self._timeout_seconds)
-        except requests.RequestException as error:
-            raise Transient(f"{type(error).__name__}: {shown(str(error))}") from error
-        if answer.status_code in MISSING:
-            raise Missing(self._link)
-        if problem := trouble(answer):
-            raise problem
-        if not answer.ok:
-            raise DataError(f"{shown(self._link)} is answered with HTTP {answer.status_code}")
-        return self._whole(answer, first)
+    def _fetched(self, first: int, end: int | None) -> tuple[int, bytes]:
+        """Ask for bytes until they are there; give where they start, and them."""
+        until = None if end is None else max(end, first + LEAST_BYTES)
+        start, content, size = self._asked(first, until)
+        wanted = size if end is None else min(end, size)
+        if start + len(content) >= wanted:
+            return start, content
+        pieces, position = [content], start + len(content)
+        while position < wanted:  # a host may send less than was asked for
+            came = self._asked(position, wanted)
+            pieces.append(came.content[position - came.start :])
+            position = came.start + len(came.content)
+        return start, b"".join(pieces)
 
-    def _whole(self, answer: requests.Response, first: int) -> tuple[int, bytes]:
-        content = answer.content
-        if answer.status_code != 206:
-            self._size = len(content)
-            return 0, content
-        span = _SPAN.fullmatch(answer.headers.get("Content-Range", ""))
-        start, last, size = (int(each) for each in span.groups()) if span else (-1, -1, 0)
-        if start != first or len(content) != last - start + 1 or self._size not in (None, size):
-            raise Transient(f"bytes from {first} on came as {answer.headers.get('Content-Range')}")
-        self._size = size
-        return start, content
+    def _asked(self, first: int, end: int | None) -> Span:
+        span = self._transport.span(self._href, first, end, self._size)
+        self._size = span.size
+        return span

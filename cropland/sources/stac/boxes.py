@@ -1,0 +1,65 @@
+"""Boxes of longitude and latitude as STAC has them: west > east where one lies across the antimeridian."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north, degrees."""
+MARGIN_DEGREES = 0.001
+"""Added around places and to the boxes of items, which may be rounded."""
+
+
+def around(lonlat: NDArray[np.float64]) -> Bounds:
+    """Give the bounds of places, shape ``(place, 2)``, with a margin, but not beyond the Earth's."""
+    limit = np.array([180.0, 90.0])
+    west, south = np.maximum(lonlat.min(axis=0) - MARGIN_DEGREES, -limit).tolist()
+    east, north = np.minimum(lonlat.max(axis=0) + MARGIN_DEGREES, limit).tolist()
+    return west, south, east, north
+
+
+def overlap(box: Sequence[float] | None, bounds: Bounds) -> bool:
+    """Tell whether an item's box, of 4 or 6 numbers, and bounds have a place in common; no box has all."""
+    if box is None:
+        return True
+    west, south, east, north = flat(box)
+    if south > bounds[3] or north < bounds[1]:
+        return False
+    return any(
+        one[0] <= other[1] and one[1] >= other[0]
+        for one in _spans(west, east)
+        for other in _spans(bounds[0], bounds[2])
+    )
+
+
+def inside(box: Sequence[float] | None, lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which places, shape ``(place, 2)``, lie in an item's box or its margin; no box has all."""
+    if box is None:
+        return np.ones(len(lonlat), np.bool_)
+    west, south, east, north = flat(box)
+    lon, lat = lonlat.T
+    along = np.zeros(len(lonlat), np.bool_)
+    for low, high in _spans(west, east):
+        along |= (lon >= low - MARGIN_DEGREES) & (lon <= high + MARGIN_DEGREES)
+    return np.asarray(along & (lat >= south - MARGIN_DEGREES) & (lat <= north + MARGIN_DEGREES))
+
+
+def flat(box: Sequence[float]) -> Bounds:
+    """Leave out the heights of a box.
+
+    >>> flat([1, 2, 0, 3, 4, 100])
+    (1, 2, 3, 4)
+    """
+    half = len(box) // 2
+    return box[0], box[1], box[half], box[half + 1]
+
+
+def _spans(west: float, east: float) -> list[tuple[float, float]]:
+    return [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]

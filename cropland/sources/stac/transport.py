@@ -1,0 +1,166 @@
+"""Requests for ranges of bytes, each asked again by itself until all of it has come or surely will not."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+
+from cropland.errors import DataError
+from cropland.sources.attempts import Attempts, Transient
+from cropland.sources.stac.asking import MISSING, REFUSED, shown, trouble
+
+if TYPE_CHECKING:
+    from typing import Any
+
+_SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_PIECE_BYTES = 1 << 18
+
+
+class Missing(Exception):
+    """There is no such file."""
+
+
+class Span(NamedTuple):
+    """Bytes of a file, where they start, and the size of the file."""
+
+    start: int
+    content: bytes
+    size: int
+
+
+class Transport:
+    """Asks hosts of files; its methods may be called from several threads.
+
+    Parameters
+    ----------
+    attempts : Attempts
+        How patiently.
+    timeout_seconds : float
+        How long an answer may take, to its last byte.
+    sign : bool
+        Links are signed by Planetary Computer's service before each request, as signatures expire.
+    """
+
+    def __init__(self, attempts: Attempts, timeout_seconds: float, *, sign: bool = False) -> None:
+        self._attempts = attempts
+        self._timeout_seconds = timeout_seconds
+        self._sign = sign
+        self._session = requests.Session()
+        pool = HTTPAdapter(pool_maxsize=attempts.workers)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, pool)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Dask sends it to other processes, which have requests of their own under way.
+        asked = self._attempts
+        patience = (asked.workers, asked.tries, asked.first_seconds, asked.most_seconds)
+        return _remade, (patience, self._timeout_seconds, self._sign)
+
+    def span(self, href: str, first: int, end: int | None, size: int | None) -> Span:
+        """Give bytes of a file: those from `first` on, of which a host may send fewer than asked for.
+
+        Parameters
+        ----------
+        href : str
+            Its address, unsigned.
+        first : int
+            Where to start.
+        end : int, optional
+            Where to end, itself not included; the file's end where left out.
+        size : int, optional
+            How long the file is, where that is known.
+
+        Raises
+        ------
+        Missing
+            There is no such file.
+        DataError
+            It is refused, or goes on failing.
+        Stopped
+            The work was called off.
+        """
+        renewed = False
+
+        def once() -> Span:
+            nonlocal renewed
+            link = _signed(href) if self._sign else href
+            status, headers, content, problem = self._answer(link, first, end)
+            if status in MISSING:
+                raise Missing(href)
+            if status in REFUSED and self._sign and not renewed:
+                renewed = True
+                _forget(link)
+                raise Transient(f"HTTP {status}: the signature is no longer good")
+            if problem:
+                raise problem
+            if status >= 400:
+                raise DataError(f"{shown(href)} is answered with HTTP {status}")
+            span = _span(headers, content, first) if status == 206 else (0, content, len(content))
+            if span is None or size not in (None, span[2]):
+                raise Transient(f"bytes from {first} on came as {headers.get('Content-Range')}")
+            return Span(*span)
+
+        return self._attempts.run(f"reading {shown(href)}", once)
+
+    def _answer(
+        self, link: str, first: int, end: int | None
+    ) -> tuple[int, Any, bytes, Exception | None]:
+        """Give an answer's status, headers and body, and what is wrong with it."""
+        until = time.monotonic() + self._timeout_seconds
+        span = f"bytes={first}-{'' if end is None else end - 1}"
+        headers = {"Range": span, "Accept-Encoding": "identity"}
+        try:
+            with self._session.get(
+                link, headers=headers, timeout=self._timeout_seconds, stream=True
+            ) as answer:
+                content = self._body(answer, until)
+        except (requests.RequestException, HTTPError) as error:
+            raise Transient(f"{type(error).__name__}: {shown(str(error))}") from error
+        return answer.status_code, answer.headers, content, trouble(answer, content)
+
+    def _body(self, answer: requests.Response, until: float) -> bytes:
+        """Read an answer to its end; one that only drips is given up, which a socket's timeout is not for."""
+        pieces = []
+        while piece := answer.raw.read1(_PIECE_BYTES, decode_content=True):
+            pieces.append(piece)
+            if time.monotonic() > until:
+                raise Transient(f"no end of an answer within {self._timeout_seconds:g} s")
+        return b"".join(pieces)
+
+
+def _span(headers: Any, content: bytes, first: int) -> tuple[int, bytes, int] | None:
+    """Read what part of a file came; None where it is not what was asked for, or cut off."""
+    match = _SPAN.fullmatch(headers.get("Content-Range", ""))
+    if match is None:
+        return None
+    start, last, size = (int(each) for each in match.groups())
+    right = start == first and content and len(content) == last - start + 1
+    return (start, content, size) if right else None
+
+
+def _signed(href: str) -> str:
+    import planetary_computer
+
+    try:
+        signed: str = planetary_computer.sign_url(href)
+    except requests.RequestException as error:
+        raise Transient(f"signing {shown(href)}: {type(error).__name__}") from error
+    return signed
+
+
+def _forget(link: str) -> None:
+    """Drop the token that a link was signed with, unless another thread has a new one by now."""
+    from planetary_computer.sas import TOKEN_CACHE
+
+    for address, token in list(TOKEN_CACHE.items()):
+        if token.token in link:
+            TOKEN_CACHE.pop(address, None)
+
+
+def _remade(patience: tuple[Any, ...], timeout_seconds: float, sign: bool) -> Transport:
+    return Transport(Attempts(*patience), timeout_seconds, sign=sign)
