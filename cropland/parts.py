@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from cropland.chunks import Days, pack
 from cropland.errors import DataError
+from cropland.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -69,17 +70,6 @@ class Part:
     counts: NDArray[np.int32]
     unseen: Mapping[int, str]
     client: str
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The observations of a part: arrays of shape ``(row,)``; `granule` counts `granules`."""
-
-    places: NDArray[np.int64]
-    time: NDArray[np.datetime64]
-    granule: NDArray[np.int32]
-    granules: NDArray[np.str_]
-    values: Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,10 +150,8 @@ class Parts:
         """Count a part's observations in some days: places, and how many each has."""
         if days[0] <= part.days[0] and part.days[1] <= days[1]:
             return part.places, part.counts
-        rows = self.rows(part)
-        day = rows.time.astype("datetime64[D]")
-        within = (np.datetime64(days[0], "D") <= day) & (day <= np.datetime64(days[1], "D"))
-        return np.unique(rows.places[within], return_counts=True)
+        rows = self.rows(part).within(part.places, days)
+        return np.unique(rows.places, return_counts=True)
 
     def damaged(self) -> list[Path]:
         """Find parts whose bytes are not those that were written."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropland import archive, bands, chunks, parts, points
+from cropland import archive, bands, chunks, parts, points, rows
 from cropland.sources import fetched, files, simulated
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _FILLERS = {"files": files, "simulated": simulated, "earthengine": fetched, "stac": fetched}
 _CODE = {
-    fetched: (archive, bands, points, chunks, parts, fetched),
+    fetched: (archive, bands, points, chunks, rows, parts, fetched),
     files: (archive, bands, points, files),
     simulated: (archive, bands, points, simulated),
 }

@@ -8,14 +8,13 @@ another.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cropland import archive, chunks, points
+from cropland import archive, chunks, points, rows
 from cropland.config import EarthEngine, Stac
 from cropland.errors import DataError
 from cropland.parts import Parts
@@ -169,10 +168,10 @@ def observations_of(
     """
     used, days = _used(source, paths, country, table)
     parts, places = parts_of(source, paths, country), chunks.places_of(table)
-    rows = _Collected.of([_within(parts, part, places, days) for part in used], source.bands)
-    made = archive.arranged(table, *rows.of_points(places))
+    seen = rows.together((parts.rows(part).within(places, days) for part in used), source.bands)
+    made = archive.arranged(table, *rows.of_places(seen, places))
     first, last = days
-    return made.assign(granule_id=("image", rows.granules)).assign_attrs(
+    return made.assign(granule_id=("image", seen.granules)).assign_attrs(
         time_coverage_start=first.isoformat(),
         time_coverage_end=last.isoformat(),
         client=sorted({part.client for part in used}),
@@ -237,68 +236,4 @@ def _incomplete(
         f"the download of {country.name} is not complete: {len(places)} of {wanted} places lack days within "
         f"{since} … {until}, where source.margin_days={source.margin_days} wants {first} … {last}; "
         f"fetch the rest: {command}, or give the source.margin_days and points that were downloaded"
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Collected:
-    """Observations, sorted by place: arrays of shape ``(row,)``; `granule` counts `granules`."""
-
-    places: NDArray[np.int64]
-    time: NDArray[np.datetime64]
-    granule: NDArray[np.int32]
-    granules: NDArray[np.str_]
-    values: dict[str, NDArray[Any]]
-
-    @classmethod
-    def of(cls, collected: Sequence[_Collected], bands: Sequence[str]) -> _Collected:
-        """Put parts together; an observation that stands in several of them counts once."""
-        empty = np.empty(0, np.uint16)
-        granules = np.unique(np.concatenate([np.empty(0, "U1"), *(c.granules for c in collected)]))
-        numbers = [np.searchsorted(granules, c.granules).astype(np.int32) for c in collected]
-        granule = np.concatenate(
-            [
-                np.empty(0, np.int32),
-                *(n[c.granule] for n, c in zip(numbers, collected, strict=True)),
-            ]
-        )
-        places = np.concatenate([np.empty(0, np.int64), *(c.places for c in collected)])
-        time = np.concatenate([np.empty(0, "M8[s]"), *(c.time for c in collected)])
-        order = np.lexsort((granule, time, places))
-        key = np.stack([places, time.astype(np.int64), granule])[:, order]
-        order = order[np.r_[True, (np.diff(key) != 0).any(axis=0)][: len(order)]]
-        values = {
-            band: np.concatenate(
-                [empty[:0].astype(np.uint8 if band == "SCL" else np.uint16)]
-                + [c.values[band] for c in collected]
-            )[order]
-            for band in bands
-        }
-        return cls(places[order], time[order], granule[order], granules, values)
-
-    def of_points(
-        self, places: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.datetime64], dict[str, NDArray[Any]]]:
-        """Give each point the rows of its place: positions of points, moments, columns."""
-        begin = np.searchsorted(self.places, places, side="left")
-        size = np.searchsorted(self.places, places, side="right") - begin
-        where = np.repeat(np.arange(len(places)), size)
-        within = np.arange(len(where)) - np.repeat(np.cumsum(size) - size, size)
-        rows = np.repeat(begin, size) + within
-        columns = {**self.values, "granule": self.granule}
-        return where, self.time[rows], {name: each[rows] for name, each in columns.items()}
-
-
-def _within(parts: Parts, part: Part, places: NDArray[np.int64], days: Days) -> _Collected:
-    """Read what a part has of some places and days."""
-    rows = parts.rows(part)
-    day = rows.time.astype("datetime64[D]")
-    kept = np.isin(rows.places, places)
-    kept &= (np.datetime64(days[0], "D") <= day) & (day <= np.datetime64(days[1], "D"))
-    return _Collected(
-        places=rows.places[kept],
-        time=rows.time[kept],
-        granule=rows.granule[kept],
-        granules=rows.granules,
-        values={name: values[kept] for name, values in rows.values.items()},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -52,6 +53,30 @@ def test_a_command_fills_the_schema(command: str) -> None:
             composed = compose(name, words, return_hydra_config=True)
             HydraConfig.instance().set_config(composed)
             composition.command(SCHEMAS[name], composed, composed.hydra)
+
+
+def texts_of_the_code() -> str:
+    """All texts in the code, pieces of one text joined, what is filled in left out."""
+    found = []
+    for path in (ROOT / "cropland").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = (getattr(part, "value", "") for part in node.values)
+                found.append("".join(part if isinstance(part, str) else "{}" for part in parts))
+    return "\n".join(found)
+
+
+def test_the_messages_that_the_documents_explain_are_said() -> None:
+    table = re.search(r"\| message \|.*?\n\n", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)
+    assert table is not None
+    rows = [row for row in table[0].splitlines() if row.startswith("| `")]
+    texts = texts_of_the_code()
+    assert len(rows) >= 8
+    for row in rows:
+        for message in re.findall(r"`([^`]+)`", row.split("|")[1]):
+            assert message in texts, message
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)

@@ -21,6 +21,8 @@ import httplib2
 import numpy as np
 import pandas as pd
 import pytest
+import requests
+import urllib3
 import xarray as xr
 from google.auth.exceptions import RefreshError, TransportError
 from googleapiclient.errors import HttpError
@@ -36,9 +38,9 @@ from standins.granules import Granules
 from cropland.config import EarthEngine
 from cropland.countries import Box, Country, Reference
 from cropland.errors import ConfigError, CroplandError, DataError
-from cropland.service import Finding, Seen
+from cropland.service import NO_IMAGE, Finding, Seen
 from cropland.sources.attempts import Attempts, GivenUp, TooLarge, Transient
-from cropland.sources.earthengine import graphs
+from cropland.sources.earthengine import cubes, graphs
 from cropland.sources.earthengine import service as earthengine
 from cropland.sources.earthengine.connection import Connection
 from cropland.sources.earthengine.refusals import StalePage, meaning
@@ -303,6 +305,9 @@ def test_what_is_too_large_is_to_be_split(status: int, text: str) -> None:
         ),
         ConnectionResetError("reset"),
         TimeoutError("no answer"),
+        socket.gaierror(-2, "Name or service not known"),
+        requests.ConnectionError("no route"),
+        urllib3.exceptions.ProtocolError("broken"),
         TransportError("no network"),
         RefreshError("try later", retryable=True),
         json.JSONDecodeError("Expecting value", "<html>", 0),
@@ -450,6 +455,30 @@ def test_credentials_that_cannot_be_read_are_answered(
         Connection(source_of("https://earthengine.googleapis.com"), patient()).sign_in()
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied", "/home/me/credentials"),
+        IsADirectoryError(21, "Is a directory", "/home/me/credentials"),
+        OSError("no certificates at /home/me/credentials"),
+    ],
+    ids=repr,
+)
+def test_a_fault_of_this_machine_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    looked_for = []
+
+    def fails() -> None:
+        looked_for.append(1)
+        raise error
+
+    monkeypatch.setattr(ee.data, "get_persistent_credentials", fails)
+    with pytest.raises(DataError, match="this machine .*/home/me/credentials.* mend it"):
+        Connection(source_of("https://earthengine.googleapis.com"), patient()).sign_in()
+    assert looked_for == [1]
+
+
 @pytest.fixture(scope="module")
 def granules() -> Granules:
     """Of a box in two zones: tiles on both sides of 24° east."""
@@ -488,7 +517,8 @@ def places_of(table: pd.DataFrame) -> Any:
 
 
 def rows_of(seen: Seen, table: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(
+    """Give rows as the truth has them: a service may give them in any order."""
+    rows = pd.DataFrame(
         {
             "ID": table["ID"].to_numpy()[seen.place],
             "time": seen.time,
@@ -496,6 +526,7 @@ def rows_of(seen: Seen, table: pd.DataFrame) -> pd.DataFrame:
             **seen.values,
         }
     )
+    return rows.sort_values(["ID", "time", "granule"], ignore_index=True)
 
 
 def test_connecting_takes_three_requests_and_sends_no_token(standin: EarthEngineStandin) -> None:
@@ -602,7 +633,7 @@ def test_a_page_that_the_service_forgot_is_asked_for_anew_from_the_first(
 def test_rows_that_come_twice_are_kept_once_and_must_be_the_same() -> None:
     row = {"p": 0, "t": 1_600_000_000_000, "i": "A", "B8": 3000, "SCL": 4}
     other = row | {"t": 1_500_000_000_000, "i": "B"}
-    assert graphs.distinct(iter([row, other, dict(row)])) == [other, row]
+    assert graphs.distinct(iter([row, other, dict(row)])) == [row, other]
     with pytest.raises(DataError, match="different values of image A"):
         graphs.distinct(iter([row, row | {"B8": 3001}]))
 
@@ -633,12 +664,90 @@ class Hidden:
         return {band: values * 0 for band, values in self._at(lonlat, numbers).items()}
 
 
-def test_only_some_places_of_a_chunk_are_looked_into(
+def test_all_places_without_rows_are_told_why_by_one_request(
+    service: EarthEngineService, standin: EarthEngineStandin, granules: Granules
+) -> None:
+    standin.catalogue.granules = Hidden(granules)  # type: ignore[assignment]
+    places = np.array([FAR_AWAY, (24.1, 10.05), (23.96, 10.05)] * 5)
+    alone = [service.points(places[[number]], FIRST, LAST, BANDS).unseen[0] for number in range(3)]
+    assert alone[0] == NO_IMAGE
+    assert alone[1] != alone[2]
+    assert all(why.startswith("outside the swath of all ") for why in alone[1:])
+    before = len(standin.posts("value:compute"))
+    seen = service.points(places, FIRST, LAST, BANDS)
+    assert seen.unseen == dict(enumerate(alone * 5))
+    assert len(standin.posts("value:compute")) - before == 1
+
+
+def test_pages_that_overlap_give_each_row_once_and_one_page_alone_is_not_searched(
+    service: EarthEngineService,
+    granules: Granules,
+    table: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    truth, read, searched = granules.observations(table), ee.data.computeFeatures, []
+
+    def overlapping(asked: Any) -> Any:
+        page = read(asked)
+        last.extend(page["features"][-1:])
+        return page | {"features": [*last[-2:-1], *page["features"]]}
+
+    def watched(rows: Any) -> Any:
+        searched.append(1)
+        return distinct(rows)
+
+    last: list[Any] = []
+    distinct = graphs.distinct
+    monkeypatch.setattr(graphs, "distinct", watched)
+    monkeypatch.setattr(ee.data, "computeFeatures", overlapping)
+    for size, searches in ((5000, 0), (len(truth) // 3 + 1, 1)):
+        last.clear()
+        monkeypatch.setattr(earthengine, "PAGE_ROWS", size)
+        seen = service.points(places_of(table), FIRST, LAST, BANDS)
+        pd.testing.assert_frame_equal(rows_of(seen, table), truth)
+        assert len(searched) == searches
+
+
+def darkened(values: Any, darker: int) -> Any:
+    """Give what is to be seen of reflectance that is so much darker: where there is any, at least 1."""
+    return np.where(values > 0, np.maximum(values.astype(int) - darker, 1), 0)
+
+
+def test_reflectance_of_zero_is_no_lack_of_data(
+    service: EarthEngineService,
+    standin: EarthEngineStandin,
+    granules: Granules,
+    table: pd.DataFrame,
+) -> None:
+    truth = granules.observations(table)
+    standin.catalogue.darker = darker = int(truth["B4"].median())
+    found = rows_of(service.points(places_of(table), FIRST, LAST, BANDS), table)
+    for band in BANDS:
+        expected = truth[band] if band == "SCL" else darkened(truth[band], darker)
+        np.testing.assert_array_equal(found[band], expected, err_msg=band)
+    assert (found["B4"] == 1).mean() > 0.4
+
+
+def test_reflectance_of_zero_is_no_lack_of_data_in_a_cube_either(
     service: EarthEngineService, standin: EarthEngineStandin
 ) -> None:
-    seen = service.points(np.full((12, 2), FAR_AWAY), FIRST, LAST, BANDS)
-    assert [*seen.unseen.values()] == ["no image in these dates"] * 10 + ["no observation"] * 2
-    assert len(standin.posts("value:compute")) == 10
+    edge = Box(10.0490, 10.0515, 23.9985, 24.0015)
+    # In any order, without the scene class too.
+    for bands in (("B4", "SCL", "B8"), ("B8",), ("SCL",)):
+        cube = service.cube(edge, FIRST, date(2022, 1, 20), bands)
+        standin.catalogue.darker = 0
+        bright = cube.compute()
+        standin.catalogue.darker = darker = 3000
+        dark = cube.compute()
+        for band in bands:
+            values = bright[band].values
+            expected = values if band == "SCL" else darkened(values, darker)
+            np.testing.assert_array_equal(dark[band], expected, err_msg=band)
+            assert dark[band].dtype == bright[band].dtype
+        print(
+            bands,
+            [(b, float((bright[b] == 0).mean()), float((dark[b] == 1).mean())) for b in bands],
+        )
 
 
 def test_a_request_that_takes_too_long_there_is_too_large(
@@ -746,7 +855,7 @@ def test_a_cube_shows_at_its_pixels_what_points_there_show(
 def test_a_tile_of_a_granule_is_one_request_and_none_before_it_is_computed(
     standin: EarthEngineStandin, service: EarthEngineService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(earthengine, "TILE_PIXELS", 20)
+    monkeypatch.setattr(cubes, "TILE_PIXELS", 20)
     cube = service.cube(SMALL, FIRST, date(2022, 1, 10), BANDS)
     tiles = np.prod([-(-cube.sizes[axis] // 20) for axis in ("y", "x")]) * cube.sizes["time"]
     assert standin.posts("computePixels") == []
@@ -784,7 +893,7 @@ def test_a_service_goes_to_another_process_and_connects_there(
 ) -> None:
     sent = pickle.dumps(service)
     there, again = pickle.loads(sent), pickle.loads(sent)
-    assert there is again
+    assert there._connection is again._connection
     assert len(standin.requests) == 6
     assert len(there.points(places_of(table), FIRST, LAST, BANDS))
 

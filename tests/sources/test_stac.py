@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from collections.abc import Iterator
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,22 +16,26 @@ import pandas as pd
 import planetary_computer
 import pystac
 import pytest
+import requests
 from pyproj import Transformer
 from standins.granules import Granules
 from standins.stac import COLLECTION, Catalogue, Fault, StacStandin
+from urllib3 import HTTPResponse
 
 from cropland.chunks import Chunk, pack
 from cropland.config import Catalog, Stac
 from cropland.countries import Box, Country, Reference
 from cropland.errors import DataError
 from cropland.service import Seen
-from cropland.sources.attempts import Attempts, GivenUp, Transient
+from cropland.sources.attempts import Attempts, GivenUp, Stopped, Transient
 from cropland.sources.simulation.profile import Profile
 from cropland.sources.stac import ranges
 from cropland.sources.stac.assets import asset_of
+from cropland.sources.stac.boxes import around, inside, overlap
 from cropland.sources.stac.cogs import Cogs
 from cropland.sources.stac.ranges import RangedFile
 from cropland.sources.stac.service import StacService, cost
+from cropland.sources.stac.transport import Span, Transport
 
 FIRST, LAST = date(2022, 1, 6), date(2022, 2, 14)
 BANDS = ("B2", "B4", "B8A", "SCL")
@@ -81,6 +87,7 @@ def source_of(catalog: str, **changes: Any) -> Stac:
         "name": "stac",
         "catalog": catalog,
         "collection": COLLECTION,
+        "leave_out": (),
         "sign": None,
         "catalogs": {"known": Catalog("http://127.0.0.1:1/v1", COLLECTION, False)},
         "bands": BANDS,
@@ -185,7 +192,7 @@ def test_a_busy_search_is_left_alone_and_asked_again(
     assert again - first >= 0.3
 
 
-@pytest.mark.parametrize("kind", [429, 503, 500, "truncate", "reset", "hang"])
+@pytest.mark.parametrize("kind", [429, 503, 500, "truncate", "reset", "hang", "drip"])
 @pytest.mark.parametrize("skip", [0, 1, 2])
 def test_a_failing_cog_never_gives_wrong_rows(
     standin: StacStandin,
@@ -249,7 +256,7 @@ def test_a_cog_that_always_fails_is_named(
 
 def test_a_refusal_is_not_asked_again(standin: StacStandin, table: pd.DataFrame) -> None:
     standin.faults.append(Fault("/SCL.tif", 403, times=None))
-    with pytest.raises(DataError, match=r"is refused \(HTTP 403\).*source\.sign=true"):
+    with pytest.raises(GivenUp, match=r"is refused \(HTTP 403\).*source\.sign=true"):
         seen_of(service_of(standin.url), table)
     assert len({request.path for request in standin.asked(".tif")}) == 1
 
@@ -265,7 +272,7 @@ def test_a_missing_band_is_no_data_with_a_note(
             standin.faults.append(Fault(f"{granule}/B4", 404, times=None))
         seen = seen_of(service_of(standin.url), table)
     assert_rows(seen, table, truth.assign(B4=truth["B4"].where(truth["granule"] != granule, 0)))
-    assert seen.notes == (f"{granule} has no B4",)
+    assert seen.notes == ("1 image has no B4: no data there",)
 
 
 def test_without_scene_classes_any_band_tells_that_a_place_was_seen(
@@ -275,7 +282,16 @@ def test_without_scene_classes_any_band_tells_that_a_place_was_seen(
     with StacStandin(granules, AREA, cogs, BANDS, lacking={granule: ["SCL"]}) as standin:
         seen = seen_of(service_of(standin.url), table)
     assert_rows(seen, table, truth.assign(SCL=truth["SCL"].where(truth["granule"] != granule, 0)))
-    assert seen.notes == (f"{granule} has no SCL",)
+    assert seen.notes == ("1 image has no SCL: no data there",)
+
+
+def test_what_many_images_lack_is_one_note(
+    granules: Granules, cogs: Path, table: pd.DataFrame, truth: pd.DataFrame
+) -> None:
+    names = sorted(set(truth["granule"]))[:3]
+    with StacStandin(granules, AREA, cogs, BANDS, lacking=dict.fromkeys(names, ["B4"])) as standin:
+        seen = seen_of(service_of(standin.url), table)
+    assert seen.notes == ("3 images have no B4: no data there",)
 
 
 @pytest.mark.parametrize("option", ["applied", "mistagged"])
@@ -426,20 +442,39 @@ def test_a_cube_without_images_says_what_there_is(standin: StacStandin) -> None:
         service_of(standin.url).cube(INNER, date(2021, 5, 1), date(2021, 5, 31), BANDS)
 
 
-def ranged(status: int, content: bytes, span: str | None) -> RangedFile:
+class Host:
+    """Gives bytes of a file, as many as it likes, in place of a transport."""
+
+    def __init__(self, content: bytes, most: int) -> None:
+        self.asked: list[tuple[int, int | None]] = []
+        self._content, self._most = content, most
+
+    def span(self, _: str, first: int, end: int | None, size: int | None) -> Span:
+        assert size in (None, len(self._content))
+        self.asked.append((first, end))
+        until = min(first + self._most, len(self._content) if end is None else end)
+        return Span(first, self._content[first:until], len(self._content))
+
+
+def answering(
+    monkeypatch: pytest.MonkeyPatch, status: int, content: bytes, span: str | None
+) -> RangedFile:
     """Open a file whose host always gives one answer."""
-    answer = SimpleNamespace(
-        status_code=status,
-        ok=status < 400,
-        content=content,
-        headers={} if span is None else {"Content-Range": span},
-    )
-    session: Any = SimpleNamespace(get=lambda *_, **__: answer)
-    return RangedFile(session, "http://host/file", 1.0)
+    answer = requests.Response()
+    answer.status_code = status
+
+    def get(*_: Any, **__: Any) -> requests.Response:
+        answer.raw = HTTPResponse(BytesIO(content), preload_content=False)
+        return answer
+
+    if span is not None:
+        answer.headers["Content-Range"] = span
+    monkeypatch.setattr(requests.Session, "get", get)
+    return RangedFile(Transport(patient(), 1.0), "http://host/file")
 
 
-def test_a_host_without_ranges_gives_the_whole_file() -> None:
-    file = ranged(200, b"0123456789", None)
+def test_a_host_without_ranges_gives_the_whole_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = answering(monkeypatch, 200, b"0123456789", None)
     assert (file.read(4), file.read(4), file.read(4), file.read(4)) == (
         b"0123",
         b"4567",
@@ -456,13 +491,156 @@ def test_a_host_without_ranges_gives_the_whole_file() -> None:
         (b"0123", "bytes 0-9/10"),
         (b"0123456789", "bytes 5-14/20"),
         (b"0123456789", None),
+        (b"", "bytes 0--1/10"),
     ],
 )
-def test_bytes_that_are_not_those_asked_for_are_not_taken(content: bytes, span: str | None) -> None:
-    file = ranged(206, content, span)
+def test_bytes_that_are_not_those_asked_for_are_not_taken(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, span: str | None
+) -> None:
+    file = answering(monkeypatch, 206, content, span)
     assert file.read(4) == b""
-    assert isinstance(file.error, Transient)
+    assert isinstance(file.error, GivenUp)
+    assert "failed 4 times" in str(file.error)
     assert file.read(4) == b""
+
+
+@pytest.mark.parametrize("most", [1, 7, 1000])
+def test_a_host_that_sends_less_than_asked_for_is_asked_on(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(ranges, "LEAST_BYTES", 5)
+    content = bytes(range(200))
+    file = RangedFile(Host(content, most), "file")  # type: ignore[arg-type]
+    assert (file.read(20), file.seek(150), file.read(100)) == (content[:20], 150, content[150:])
+    assert file.error is None
+
+
+def test_only_the_header_and_the_last_ranges_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranges, "LEAST_BYTES", 10)
+    content = bytes(1000)
+    host = Host(content, 1000)
+    file = RangedFile(host, "file")  # type: ignore[arg-type]
+    for first in (*range(0, 1000, 10), 990, 0):
+        file.seek(first)
+        assert len(file.read(10)) == 10
+        assert sum(len(kept) for _, kept in file._known) <= 10 * (ranges.KEPT + 1)
+    assert len(host.asked) == 100
+    file.seek(500)
+    file.read(10)
+    assert len(host.asked) == 101
+
+
+def test_a_range_that_fails_is_asked_again_alone(
+    standin: StacStandin, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "LEAST_BYTES", 100)
+    attempts, lonlat = patient(), table[["Lon", "Lat"]].to_numpy()
+    href = f"{standin.url}/cogs/{standin.items[0]['id']}/B2.tif"
+    whole = Cogs(attempts, 5.0).at(href, lonlat)
+    requests_sent = len(standin.asked(".tif"))
+    assert attempts.answers == requests_sent > 4
+    # More failures than a request has tries, each of another request.
+    standin.faults += [Fault("/B2.tif", 503, skip=1) for _ in range(requests_sent - 1)]
+    np.testing.assert_array_equal(Cogs(attempts, 5.0).at(href, lonlat), whole)
+    assert attempts.retries == requests_sent - 1
+    assert len(standin.asked(".tif")) == 2 * requests_sent + attempts.retries
+
+
+def test_work_that_is_called_off_stops_within_a_cog(
+    standin: StacStandin, table: pd.DataFrame
+) -> None:
+    attempts = Attempts(first_seconds=60.0)
+    standin.faults.append(Fault("/B2.tif", 503, times=None))
+    threading.Timer(0.2, attempts.stop.set).start()
+    with pytest.raises(Stopped):
+        Cogs(attempts, 5.0).at(
+            f"{standin.url}/cogs/{standin.items[0]['id']}/B2.tif", table[["Lon", "Lat"]].to_numpy()
+        )
+
+
+@pytest.mark.parametrize("fault", [403, 400, "garbage", "no baseline"])
+def test_an_image_that_cannot_be_read_stops_only_its_chunk_and_may_be_passed_over(
+    standin: StacStandin, table: pd.DataFrame, truth: pd.DataFrame, fault: Any
+) -> None:
+    granule = clear(truth)
+    day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+    if fault == "no baseline":
+        item = next(each for each in standin.items if each["id"] == granule)
+        del item["properties"]["s2:processing_baseline"]
+    else:
+        standin.faults.append(Fault(f"{granule}/B4", fault, times=None))
+    message = rf"image {granule}: .*source\.leave_out=\[{granule}\]"
+    with pytest.raises(GivenUp, match=message):
+        seen_of(service_of(standin.url), table, day, day)
+    with pytest.raises(GivenUp, match=message):
+        service_of(standin.url).cube(INNER, day, day, BANDS).compute()
+    service = service_of(standin.url, leave_out=(granule,))
+    others = truth[(truth["granule"] != granule) & (truth["time"].dt.date == day)]
+    seen = seen_of(service, table, day, day)
+    assert_rows(seen, table, others)
+    assert seen.notes == (f"{granule} is passed over (source.leave_out)",)
+    if len(others):
+        assert granule not in service.cube(INNER, day, day, BANDS)["granule"]
+
+
+def test_places_whose_images_are_all_passed_over_are_told_so(
+    standin: StacStandin, table: pd.DataFrame
+) -> None:
+    names = tuple(item["id"] for item in standin.items)
+    seen = seen_of(service_of(standin.url, leave_out=names), table)
+    assert set(seen.unseen.values()) == {
+        f"all {len(names)} images are passed over (source.leave_out)"
+    }
+
+
+def test_a_signature_that_expires_amid_a_read_is_made_anew(
+    standin: StacStandin, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "LEAST_BYTES", 500)
+    cache: dict[str, Any] = {}
+    monkeypatch.setattr(planetary_computer.sas, "TOKEN_CACHE", cache)
+    made: list[str] = []
+
+    def sign(href: str) -> str:
+        if "host" not in cache:
+            made.append(f"token{len(made)}")
+            cache["host"] = SimpleNamespace(token=made[-1])
+        return f"{href}?{cache['host'].token}"
+
+    monkeypatch.setattr(planetary_computer, "sign_url", sign)
+    href = f"{standin.url}/cogs/{standin.items[0]['id']}/B2.tif"
+    lonlat = table[["Lon", "Lat"]].to_numpy()
+    whole = Cogs(patient(), 5.0).at(href, lonlat)
+    cogs = Cogs(patient(), 5.0, sign=True)
+    standin.faults += [Fault("/B2.tif", 403, skip=1), Fault("/B2.tif", 403, skip=2)]
+    np.testing.assert_array_equal(cogs.at(href, lonlat), whole)
+    assert made == ["token0", "token1", "token2"]
+    standin.faults = [Fault("/B2.tif", 403, times=None)]
+    with pytest.raises(DataError, match="is refused"):
+        cogs.at(href, lonlat)
+    assert len(made) == 4
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ([179.5, -17, -179.5, -16], [True, True, False, False]),
+        ([179.5, -17, 0, -179.5, -16, 900], [True, True, False, False]),
+        ([-1, -17, 1, -16], [False, False, True, False]),
+        (None, [True] * 4),
+    ],
+)
+def test_boxes_may_lie_across_the_antimeridian(
+    box: list[float] | None, expected: list[bool]
+) -> None:
+    lonlat = np.array([[179.9, -16.5], [-179.9, -16.5], [0, -16.5], [179.9, 40]])
+    assert inside(box, lonlat).tolist() == expected
+    assert [overlap(box, around(place[None])) for place in lonlat] == expected
+
+
+def test_no_search_goes_beyond_the_earth() -> None:
+    assert around(np.array([[180.0, 90.0], [179.0, 89.0]])) == (178.999, 88.999, 180.0, 90.0)
+    assert around(np.array([[-180.0, -90.0]])) == (-180.0, -90.0, -179.999, -89.999)
 
 
 def test_cogs_are_read_in_another_process_too(standin: StacStandin, table: pd.DataFrame) -> None:

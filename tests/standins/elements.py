@@ -29,13 +29,14 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Band:
-    """A band of an image: where it comes from, what masked pixels become, and its type."""
+    """A band of an image: where it comes from, its type, the least of its values, what masked pixels become."""
 
     name: str
     source: str
     kind: str
     fill: float | None = None
     everywhere: bool = False
+    least: float = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -98,10 +99,17 @@ Filter = Callable[[Any], bool]
 
 
 class Catalogue:
-    """The granules as Earth Engine's images."""
+    """The granules as Earth Engine's images.
+
+    Attributes
+    ----------
+    darker
+        What is taken from all reflectance, down to 0: a value that is seen all the same.
+    """
 
     def __init__(self, granules: Granules) -> None:
         self.granules = granules
+        self.darker = 0
         bands = tuple(Band(b, b, "uint8" if b == "SCL" else "uint16") for b in BANDS)
         self.images = {
             granule.name: Image(
@@ -134,8 +142,15 @@ class Catalogue:
         pixels = np.zeros((up, across), kind)
         for band in image.bands:
             values = self.granules.image(image.granule, band.source, epsg, numbers, (up, across))
-            pixels[band.name] = np.where(values == 0, band.fill or 0, values)
+            pixels[band.name] = np.where(values == 0, band.fill or 0, self.shown(band, values))
         return pixels
+
+    def shown(self, band: Band, values: Any) -> Any:
+        """Give what a band shows where it is not masked, as it is given where the granule is."""
+        darker = 0 if band.source == "SCL" else self.darker
+        if not darker and band.least <= 1:
+            return values
+        return np.maximum(np.asarray(values, int) - darker, band.least).tolist()
 
 
 def epsg_of(code: str) -> int:

@@ -27,8 +27,8 @@ def _load(self: Evaluator, id: str, **_: Any) -> Image:
 
 
 @named("Image.constant")
-def _constant(_: Evaluator, value: float) -> float:
-    """Give the number: `unmask` alone takes such an image here."""
+def _constant(_: Evaluator, value: float | list[float]) -> float | list[float]:
+    """Give the numbers: `unmask` and `max` alone take such an image here."""
     return value
 
 
@@ -97,6 +97,25 @@ def _unmasked(bands: tuple[Band, ...], fill: float, everywhere: bool) -> tuple[B
     )
 
 
+@named("Image.max")
+def _max(_: Evaluator, image1: Image, image2: float | list[float]) -> Image:
+    """Raise all bands to a number, or each to its own."""
+    least = tuple(image2) if isinstance(image2, list) else (image2,) * len(image1.bands)
+    return replace(image1, bands=_raised(image1.bands, least))
+
+
+@lru_cache
+def _raised(bands: tuple[Band, ...], least: tuple[float, ...]) -> tuple[Band, ...]:
+    return tuple(
+        replace(
+            band,
+            least=max(band.least, number),
+            fill=None if band.fill is None else max(band.fill, number),
+        )
+        for band, number in zip(bands, least, strict=True)
+    )
+
+
 def _cast(kind: str) -> Callable[..., Image]:
     def cast(_: Evaluator, value: Image) -> Image:
         return replace(value, bands=tuple(replace(band, kind=kind) for band in value.bands))
@@ -138,7 +157,7 @@ def _reduce_regions(
     epsg = None if crs is None else epsg_of(crs)
     numbers = self.sampled(image, collection, epsg, metres)
     columns = [
-        _masked(image, collection, band, column)
+        _masked(image, collection, band, column, self.catalogue.shown(band, column))
         for band, column in zip(image.bands, numbers, strict=True)
     ]
     names = [band.name for band in image.bands] if len(image.bands) > 1 else [reducer]
@@ -152,14 +171,20 @@ def _reduce_regions(
 
 
 def _masked(
-    image: Image, points: Collection, band: Band, column: Sequence[int]
+    image: Image,
+    points: Collection,
+    band: Band,
+    column: Sequence[int],
+    shown: Sequence[float],
 ) -> Sequence[float | None]:
     """Put None for what is masked, and what `unmask` asks for in its place."""
     if band.fill is None:
-        return [value or None for value in column]
+        return [new if value else None for value, new in zip(column, shown, strict=True)]
     if band.everywhere:
-        return [value or band.fill for value in column] if band.fill else column
+        if shown is column and not band.fill:
+            return column
+        return [new if value else band.fill for value, new in zip(column, shown, strict=True)]
     return [
-        value or (band.fill if image.geometry.intersects(point.geometry) else None)
-        for value, point in zip(column, points.items, strict=True)
+        new if value else (band.fill if image.geometry.intersects(point.geometry) else None)
+        for value, new, point in zip(column, shown, points.items, strict=True)
     ]

@@ -57,7 +57,7 @@ KEYS = {
 """Earth Search's names."""
 OFFSET_FROM = 4.0
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
-Trouble = Literal["truncate", "reset", "hang"]
+Trouble = Literal["truncate", "reset", "hang", "drip", "short", "garbage"]
 
 
 @dataclass
@@ -69,7 +69,8 @@ class Fault:
     path
         Part of the path.
     kind
-        An HTTP status, or what happens to the body.
+        An HTTP status, or what happens to the body: ``short`` is a range that says that it is shorter than
+        asked for.
     times
         How often; None is always.
     retry_after
@@ -326,7 +327,11 @@ class StacStandin(Catalogue):
 
     def wait(self) -> None:
         """Hang, but not longer than the stand-in lives."""
-        self._ended.wait(self.hang_seconds)
+        self.ended(self.hang_seconds)
+
+    def ended(self, seconds: float) -> bool:
+        """Wait; tell whether the stand-in's life has ended."""
+        return self._ended.wait(seconds)
 
     @property
     def landing(self) -> dict[str, Any]:
@@ -487,6 +492,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(content, 200, {"Accept-Ranges": "bytes"}, trouble=trouble)
             return
         first, last = int(match[1]), min(int(match[2] or len(content)), len(content) - 1)
+        if trouble == "short":
+            last, trouble = (first + last) // 2, None
         span = {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
         self._send(content[first : last + 1], 206, span, trouble=trouble)
 
@@ -497,6 +504,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers: Mapping[str, str] | None = None,
         trouble: Trouble | None = None,
     ) -> None:
+        if trouble == "garbage":
+            content, trouble = bytes(len(content)), None
         if trouble == "hang":
             self.server.standin.wait()
             self.close_connection = True
@@ -507,6 +516,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
+        if trouble == "drip":
+            self._drip(content)
+            return
         self.wfile.write(content if trouble is None else content[: len(content) // 2])
         if trouble is not None:
             self.wfile.flush()
@@ -515,6 +527,12 @@ class _Handler(BaseHTTPRequestHandler):
             # Closing with unsent data and no time to linger sends a reset instead of an end.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
+
+    def _drip(self, content: bytes) -> None:
+        for byte in content:
+            if self.server.standin.ended(0.05):
+                return
+            self.wfile.write(bytes([byte]))
 
 
 def _typed(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,14 @@ import re
 import socket
 import threading
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import ee
 from google.auth.credentials import AnonymousCredentials
 
 from cropland.errors import ConfigError, DataError
+from cropland.sources.attempts import Attempts
 from cropland.sources.earthengine.refusals import NO_PROJECT, heeding
 from cropland.sources.earthengine.transport import CONNECT_SECONDS, Transport
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cropland.config import EarthEngine
-    from cropland.sources.attempts import Attempts
 
 T = TypeVar("T")
 
@@ -34,10 +35,11 @@ _GOOGLE = re.compile(r"https://([a-z0-9-]+\.)+googleapis\.com/?")
 _ADDRESS = re.compile(r"https?://[^/\s]+/?")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]*")
 _UNREAD = "Unable to initialize deprecated assets"
+_CONNECTING = threading.Lock()
 
 
 class Connection:
-    """Made without a request; `check_project`, `sign_in` and at last `initialize` open it.
+    """Made without a request; `check_project`, `sign_in` and at last `initialize` open it, or `open`.
 
     The client's state is its process's: of several connections the one that was initialized last is asked.
     """
@@ -49,6 +51,26 @@ class Connection:
         self._credentials: Any = AnonymousCredentials()  # type: ignore[no-untyped-call]
         self._told: set[str] = set()
         self._telling = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Dask sends it to other processes, each of which connects once.
+        attempts = self._attempts
+        patience = (attempts.workers, attempts.tries, attempts.first_seconds, attempts.most_seconds)
+        return _connected_here, (self._source, patience)
+
+    def open(self) -> None:
+        """Check the project, sign in and learn what the service can do.
+
+        Raises
+        ------
+        ConfigError
+            No project, or an endpoint that is none.
+        DataError
+            No credentials, or the service refuses or cannot be reached.
+        """
+        self.check_project()
+        self.sign_in()
+        self.initialize()
 
     def check_project(self) -> str:
         """Check what the configuration says of the project, and say it.
@@ -75,7 +97,7 @@ class Connection:
         ConfigError
             The endpoint is no address.
         DataError
-            There are no credentials, or they are no longer valid.
+            There are no credentials, or they cannot be read or are no longer valid.
         """
         endpoint = self._source.endpoint
         if not _ADDRESS.fullmatch(endpoint):
@@ -172,3 +194,15 @@ def _stored_credentials() -> Any:
             f"the credentials in {ee.oauth.get_credentials_path()} cannot be read ({error}); run "
             f"`earthengine authenticate --force`"
         ) from error
+
+
+def _connected_here(source: EarthEngine, patience: tuple[Any, ...]) -> Connection:
+    with _CONNECTING:
+        return _connected(source, patience)
+
+
+@cache
+def _connected(source: EarthEngine, patience: tuple[Any, ...]) -> Connection:
+    connection = Connection(source, Attempts(*patience))
+    connection.open()
+    return connection

@@ -21,6 +21,7 @@ Row = dict[str, Any]
 """The properties of a feature: ``p`` place, ``t`` milliseconds of the overpass, ``i`` image, and bands."""
 
 _POINT_METRES = 10
+_DARKEST = 1
 
 
 def listed(images: ee.ImageCollection) -> ee.FeatureCollection:
@@ -52,7 +53,7 @@ def observed(
     def seen_by(image: ee.Image) -> ee.FeatureCollection:
         # Masked pixels become 0 first: a band that is masked must neither be missing from a row nor
         # take the row away, which reducers and filters would each have their own rules for.
-        read = image.select(list(bands)).unmask(NO_DATA, False)
+        read = filled(image, bands)
         # The image's own grid is named, so that it does not matter whether what was unmasked keeps it.
         own = image.select([bands[0]]).projection()
         rows = read.reduceRegions(located, ee.Reducer.first(), scale=_POINT_METRES, crs=own)
@@ -65,6 +66,23 @@ def observed(
 
     asked: ee.FeatureCollection = ee.FeatureCollection(images.map(seen_by)).flatten()
     return asked
+
+
+def filled(image: ee.Image, bands: Sequence[str]) -> ee.Image:
+    """Choose bands of an image, none of their pixels masked: 0 is no data, and nothing else is 0."""
+    # The collection may have dark pixels of 0 that are valid. They become 1 while the mask still tells
+    # them from no data. Of two images with as many bands each, the first gives the names.
+    least = ee.Image.constant([NO_DATA if band == SCENE_CLASS else _DARKEST for band in bands])
+    chosen: ee.Image = image.select(list(bands)).max(least).unmask(NO_DATA, False)
+    return chosen
+
+
+def counted(images: ee.ImageCollection, places: Sequence[list[float]]) -> ee.List:
+    """Ask for the number of images near each place."""
+    sizes: ee.List = ee.List(places).map(
+        lambda place: images.filterBounds(ee.Geometry.Point(ee.List(place))).size()
+    )
+    return sizes
 
 
 def grid(tile: GeoBox) -> dict[str, Any]:
@@ -90,7 +108,7 @@ def _about(image: ee.Image) -> dict[str, ee.ComputedObject]:
 
 
 def distinct(rows: Iterator[Row]) -> list[Row]:
-    """Sort rows by place, time and image; one that came twice, on two pages, is kept once.
+    """Keep a row that came twice, on two pages, once.
 
     Raises
     ------
@@ -105,7 +123,7 @@ def distinct(rows: Iterator[Row]) -> list[Row]:
                 f"Earth Engine gave different values of image {row['i']} for the same place; give the same "
                 f"command again"
             )
-    return sorted(found.values(), key=lambda row: (row.get("p", 0), row["t"], row["i"]))
+    return list(found.values())
 
 
 def rows_as_seen(

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+import requests
+import urllib3
 from ee import EEException
 from google.auth.exceptions import GoogleAuthError, TransportError
 from googleapiclient.errors import Error as ClientError
@@ -33,6 +37,17 @@ _TOO_LARGE = re.compile(
     re.IGNORECASE,
 )
 _STALE_PAGE = re.compile(r"page ?token", re.IGNORECASE)
+_NETWORK = (
+    ConnectionError,
+    TimeoutError,
+    socket.gaierror,
+    socket.herror,
+    ssl.SSLError,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+)
+"""Errors of the network, which may pass; the other errors of the system, as of a file, are the user's."""
+_CLIENT = (EEException, ClientError, GoogleAuthError, OSError, json.JSONDecodeError)
 _TRANSIENT_STATUS = (408, 500, 502, 503, 504)
 _LONGEST_TEXT = 300
 _SIGN_IN = "run `earthengine authenticate`"
@@ -125,7 +140,7 @@ def heeding(project: str) -> Iterator[None]:
     """
     try:
         yield
-    except (EEException, ClientError, GoogleAuthError, OSError, json.JSONDecodeError) as error:
+    except (*_CLIENT, *_NETWORK) as error:
         raise meaning(error, project) from error
 
 
@@ -134,10 +149,16 @@ def meaning(error: Exception, project: str) -> Exception:
     if isinstance(error, GoogleAuthError):
         again = isinstance(error, TransportError) or error.retryable
         return Transient(f"signing in failed: {error}") if again else DataError(EXPIRED)
-    if isinstance(error, OSError):
-        return Transient(str(error) or type(error).__name__)
+    # Before the network: a broken answer, as `requests` has it, is of both kinds.
     if isinstance(error, json.JSONDecodeError):
         return Transient("an answer that is no JSON")
+    if isinstance(error, _NETWORK):
+        return Transient(str(error) or type(error).__name__)
+    if isinstance(error, OSError):
+        return DataError(
+            f"Earth Engine could not be asked, for a fault of this machine ({_shortened(str(error))}); mend "
+            f"it, then give the same command again"
+        )
     if isinstance(error, InvalidJsonError | UnknownApiNameOrVersion):
         return ConfigError(NOT_EARTH_ENGINE)
     http = _http_error(error)

@@ -1,4 +1,4 @@
-"""Reading COGs over a network that fails: asked again until the pixels are there, or surely are not.
+"""Reading COGs over a network that fails: their pixels are there, or surely are not.
 
 Only an answer of "not found" means that there are no data; a failure never does.
 """
@@ -14,28 +14,28 @@ from uuid import uuid4
 
 import numpy as np
 import rasterio
-import requests
 from pyproj import Transformer
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
-from requests.adapters import HTTPAdapter
 
 from cropland.errors import DataError
-from cropland.sources.attempts import Attempts, Transient
 from cropland.sources.stac.asking import shown
 from cropland.sources.stac.harmonisation import OFFSET, carries_offset
-from cropland.sources.stac.ranges import Missing, RangedFile
+from cropland.sources.stac.ranges import RangedFile
+from cropland.sources.stac.transport import Missing, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
+    from cropland.sources.attempts import Attempts
+
 T = TypeVar("T")
 SAMPLE_PIXELS = 512
 """Longest side of a decimated image."""
-_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
-"""Nothing lies beside a COG."""
+_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_CACHEMAX": 32 << 20}
+"""Nothing lies beside a COG, and its blocks are read once."""
 
 
 class Cogs:
@@ -46,25 +46,13 @@ class Cogs:
     attempts : Attempts
         How patiently.
     timeout_seconds : float
-        How long an answer may take.
+        How long an answer may take, to its last byte.
     sign : bool
-        Links are signed by Planetary Computer's service before each use, as signatures expire.
+        Links are signed by Planetary Computer's service before each request, as signatures expire.
     """
 
     def __init__(self, attempts: Attempts, timeout_seconds: float, *, sign: bool = False) -> None:
-        self._attempts = attempts
-        self._timeout_seconds = timeout_seconds
-        self._sign = sign
-        self._session = requests.Session()
-        pool = HTTPAdapter(pool_maxsize=attempts.workers)
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, pool)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Dask sends it to other processes, which have requests of their own under way.
-        asked = self._attempts
-        patience = (asked.workers, asked.tries, asked.first_seconds, asked.most_seconds)
-        return _remade, (patience, self._timeout_seconds, self._sign)
+        self._transport = Transport(attempts, timeout_seconds, sign=sign)
 
     def at(self, href: str, lonlat: NDArray[np.float64]) -> NDArray[Any]:
         """Read the pixels that places fall in, shape ``(place,)``; 0 outside and where there are no data.
@@ -103,11 +91,10 @@ class Cogs:
     def open(self, href: str, read: Callable[[Any], T]) -> T:
         """Read something from an open dataset; raises as `at` does."""
         remote = urlsplit(href).scheme in ("http", "https")
-        once = self._remotely if remote else _locally
-        return self._attempts.run(f"reading {shown(href)}", lambda: once(href, read))
+        return self._remotely(href, read) if remote else _locally(href, read)
 
     def _remotely(self, href: str, read: Callable[[Any], T]) -> T:
-        file = RangedFile(self._session, self._signed(href), self._timeout_seconds)
+        file = RangedFile(self._transport, href)
         # GDAL knows the file by a name of its own: several threads may read at one address.
         name = f"{uuid4().hex}.tif"
 
@@ -124,21 +111,12 @@ class Cogs:
                 if file.error is None:
                     values = read(source)
         except RasterioError as error:
-            raise file.error or Transient(f"no raster that can be read: {error}") from error
+            raise file.error or DataError(
+                f"{shown(href)} is no raster that can be read: {error}"
+            ) from error
         if file.error is not None:
             raise file.error
         return values
-
-    def _signed(self, href: str) -> str:
-        if not self._sign:
-            return href
-        import planetary_computer
-
-        try:
-            signed: str = planetary_computer.sign_url(href)
-        except requests.RequestException as error:
-            raise Transient(f"signing {shown(href)}: {type(error).__name__}") from error
-        return signed
 
 
 class Offsets:
@@ -178,10 +156,6 @@ def _locally(href: str, read: Callable[[Any], T]) -> T:
         raise DataError(
             f"{shown(href)} cannot be read ({error}); fetch or write it anew"
         ) from error
-
-
-def _remade(patience: tuple[Any, ...], timeout_seconds: float, sign: bool) -> Cogs:
-    return Cogs(Attempts(*patience), timeout_seconds, sign=sign)
 
 
 @cache

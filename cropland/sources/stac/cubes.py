@@ -16,12 +16,14 @@ from rasterio.vrt import WarpedVRT
 from cropland.bands import SCENE_CLASS
 from cropland.sources.grid import grid_of
 from cropland.sources.stac.assets import href_of, suspects_of
+from cropland.sources.stac.boxes import flat
 from cropland.sources.stac.catalogs import moment
 from cropland.sources.stac.harmonisation import harmonised
-from cropland.sources.stac.ranges import Missing
+from cropland.sources.stac.sampling import only
+from cropland.sources.stac.transport import Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
@@ -43,7 +45,13 @@ _NOTHING = np.s_[0:0, 0:0]
 def cube_of(
     items: Sequence[pystac.Item], box: Box, bands: Sequence[str], cogs: Cogs, offsets: Offsets
 ) -> xr.Dataset:
-    """Put images on the grid of a box, lazily and harmonised; see `Service.cube`."""
+    """Put images on the grid of a box, lazily and harmonised; see `Service.cube`.
+
+    Raises
+    ------
+    GivenUp
+        An image says no processing baseline.
+    """
     loaded = odc.stac.load(
         [_plain(item, box, bands) for item in items],
         bands=list(bands),
@@ -51,10 +59,10 @@ def cube_of(
         groupby="id",
         resampling="nearest",
         chunks={"time": 1, "y": CHUNK_PIXELS, "x": CHUNK_PIXELS},
-        driver=PatientDriver(cogs),
+        driver=PatientDriver(cogs, _granules(items, bands)),
     )
     one = (1, 1, 1)
-    found = (delayed(_offset)(offsets, suspects_of(item)) for item in items)
+    found = (delayed(_offset)(offsets, item.id, _suspects(item)) for item in items)
     steps = da.concatenate([da.from_delayed(each, one, np.int64) for each in found])
     for band in set(bands) - {SCENE_CLASS}:
         loaded[band].data = da.map_blocks(_harmonised, loaded[band].data, steps, dtype=np.uint16)
@@ -62,8 +70,19 @@ def cube_of(
     return loaded.assign_coords(time=times, granule=("time", [item.id for item in items]))
 
 
-def _offset(offsets: Offsets, hrefs: tuple[str, ...] | None) -> NDArray[np.int64]:
-    return np.full((1, 1, 1), offsets(hrefs))
+def _granules(items: Sequence[pystac.Item], bands: Sequence[str]) -> dict[str, str]:
+    """Tell which image an address belongs to."""
+    return {href: item.id for item in items for band in bands if (href := href_of(item, band))}
+
+
+def _suspects(item: pystac.Item) -> tuple[str, ...] | None:
+    with only(item.id):
+        return suspects_of(item)
+
+
+def _offset(offsets: Offsets, granule: str, hrefs: tuple[str, ...] | None) -> NDArray[np.int64]:
+    with only(granule):
+        return np.full((1, 1, 1), offsets(hrefs))
 
 
 def _harmonised(values: NDArray[Any], offset: NDArray[np.int64]) -> NDArray[np.uint16]:
@@ -72,7 +91,10 @@ def _harmonised(values: NDArray[Any], offset: NDArray[np.int64]) -> NDArray[np.u
 
 def _plain(item: pystac.Item, box: Box, bands: Sequence[str]) -> pystac.Item:
     """Make an item whose assets bear the bands' names, each of them there."""
-    west, south, east, north = bounds = item.bbox or [box.west, box.south, box.east, box.north]
+    bounds = item.bbox
+    if bounds is None or flat(bounds)[0] > flat(bounds)[2]:  # across the antimeridian
+        bounds = [box.west, box.south, box.east, box.north]
+    west, south, east, north = flat(bounds)
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     outline = {"type": "Polygon", "coordinates": [ring]}
     plain = pystac.Item(item.id, outline, bounds, moment(item), {})
@@ -87,18 +109,19 @@ def _plain(item: pystac.Item, box: Box, bands: Sequence[str]) -> pystac.Item:
 class PatientDriver(RioDriver):
     """Lets odc-stac read through `Cogs`; what is missing is no data, what fails is an error."""
 
-    def __init__(self, cogs: Cogs) -> None:
+    def __init__(self, cogs: Cogs, granules: Mapping[str, str]) -> None:
         super().__init__()
         self._cogs = cogs
+        self._granules = granules
 
     def open(self, src: Any, ctx: Any) -> Any:  # noqa: ARG002
         """Give a reader of a source."""
-        return _Reader(src.uri, self._cogs)
+        return _Reader(src.uri, self._cogs, self._granules.get(src.uri, src.uri))
 
 
 class _Reader:
-    def __init__(self, href: str, cogs: Cogs) -> None:
-        self._href, self._cogs = href, cogs
+    def __init__(self, href: str, cogs: Cogs, granule: str) -> None:
+        self._href, self._cogs, self._granule = href, cogs, granule
 
     def read(self, cfg: Any, dst_geobox: GeoBox, **_: Any) -> tuple[Any, NDArray[Any]]:
         """Read the pixels of a grid, each that of the source that its centre falls in."""
@@ -122,7 +145,8 @@ class _Reader:
         if self._href == _ABSENT:
             return _NOTHING, np.empty((0, 0), cfg.dtype)
         try:
-            values = self._cogs.open(self._href, warped)
+            with only(self._granule):
+                values = self._cogs.open(self._href, warped)
         except Missing:
             return _NOTHING, np.empty((0, 0), cfg.dtype)
         return np.s_[0 : values.shape[0], 0 : values.shape[1]], values.astype(cfg.dtype)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cropland.bands import SCENE_CLASS
+from cropland.errors import DataError
+from cropland.sources.attempts import GivenUp
 from cropland.sources.stac.assets import href_of, suspects_of
+from cropland.sources.stac.boxes import inside
 from cropland.sources.stac.catalogs import moment
 from cropland.sources.stac.harmonisation import harmonised
-from cropland.sources.stac.ranges import Missing
+from cropland.sources.stac.transport import Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections import Counter
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
     from pystac import Item
@@ -22,8 +28,28 @@ if TYPE_CHECKING:
 
 Columns = dict[str, "NDArray[Any]"]
 """By name, each of shape ``(row,)``."""
-_MARGIN_DEGREES = 0.001
-"""Added to the boxes of items, which may be rounded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """What an image shows at places.
+
+    Attributes
+    ----------
+    granule : str
+        Its name.
+    time : datetime64[s]
+        Moment of the overpass, UTC.
+    place : ndarray of int32, shape (row,)
+        Positions of the places that it saw.
+    values : mapping of str to ndarray, shape (row,)
+        By band.
+    """
+
+    granule: str
+    time: np.datetime64
+    place: NDArray[np.int32]
+    values: Columns
 
 
 class Sampling:
@@ -33,10 +59,10 @@ class Sampling:
         self._cogs = cogs
         self._offsets = offsets
 
-    def rows(
-        self, item: Item, lonlat: NDArray[np.float64], bands: Sequence[str], notes: list[str]
-    ) -> Columns:
-        """Give the rows of an image: columns ``place``, ``time``, ``granule`` and the bands.
+    def image(
+        self, item: Item, lonlat: NDArray[np.float64], bands: Sequence[str], missing: Counter[str]
+    ) -> Image:
+        """Read an image.
 
         Parameters
         ----------
@@ -46,37 +72,35 @@ class Sampling:
             Degrees.
         bands : sequence of str
             Bands to read.
-        notes : list of str
-            Takes up what should be known of it.
+        missing : Counter of str
+            Counts the images that do not have a band.
 
         Raises
         ------
-        DataError
-            It cannot be read.
+        GivenUp
+            It cannot be read; other images may be.
         """
-        places = np.flatnonzero(_inside(item, lonlat)).astype(np.int32)
-        classes = self._read(item, SCENE_CLASS, lonlat[places], notes)
-        if classes is not None:
-            places, classes = places[classes > 0], classes[classes > 0]
-        values: Columns = {}
-        for band in bands:
-            read = classes if band == SCENE_CLASS else self._read(item, band, lonlat[places], notes)
-            values[band] = _column(band, np.zeros(len(places)) if read is None else read)
+        places = np.flatnonzero(inside(item.bbox, lonlat)).astype(np.int32)
+        with only(item.id):
+            classes = self._read(item, SCENE_CLASS, lonlat[places], missing)
+            if classes is not None:
+                places, classes = places[classes > 0], classes[classes > 0]
+            values: Columns = {}
+            for band in bands:
+                read = classes
+                if band != SCENE_CLASS:
+                    read = self._read(item, band, lonlat[places], missing)
+                values[band] = _column(band, np.zeros(len(places)) if read is None else read)
         if classes is None:
             seen = np.any([*values.values()], axis=0)
             places, values = places[seen], {band: column[seen] for band, column in values.items()}
         time = np.datetime64(moment(item).replace(tzinfo=None), "s")
-        return {
-            "place": places,
-            "time": np.full(len(places), time),
-            "granule": np.full(len(places), item.id),
-            **values,
-        }
+        return Image(item.id, time, places, values)
 
     def _read(
-        self, item: Item, band: str, lonlat: NDArray[np.float64], notes: list[str]
+        self, item: Item, band: str, lonlat: NDArray[np.float64], missing: Counter[str]
     ) -> NDArray[Any] | None:
-        """Read a band at places, harmonised; None, and a note, where the item has none."""
+        """Read a band at places, harmonised; None where the item has none, which is counted."""
         if len(lonlat) == 0:
             return np.zeros(0, np.uint16)
         try:
@@ -86,7 +110,7 @@ class Sampling:
                 return values if band == SCENE_CLASS else harmonised(values, self.offset(item))
         except Missing:
             pass
-        notes.append(f"{item.id} has no {band}")
+        missing[band] += 1
         return None
 
     def offset(self, item: Item) -> int:
@@ -94,30 +118,38 @@ class Sampling:
         return self._offsets(suspects_of(item))
 
 
-def joined(images: Sequence[Columns], bands: Sequence[str]) -> Columns:
-    """Join the rows of images, sorted by place, time and granule."""
-    nothing: Columns = {
-        "place": np.zeros(0, np.int32),
-        "time": np.zeros(0, "datetime64[s]"),
-        "granule": np.zeros(0, np.str_),
-        **{band: _column(band, np.zeros(0)) for band in bands},
-    }
-    rows = {
-        name: np.concatenate([empty, *(each[name] for each in images)])
-        for name, empty in nothing.items()
-    }
-    order = np.lexsort((rows["granule"], rows["time"], rows["place"]))
-    return {name: column[order] for name, column in rows.items()}
+@contextmanager
+def only(granule: str) -> Iterator[None]:
+    """Let what goes wrong with an image stop nothing but the work that needs it.
+
+    Raises
+    ------
+    GivenUp
+        In place of any `DataError`.
+    """
+    try:
+        yield
+    except DataError as error:
+        raise GivenUp(
+            f"image {granule}: {error}; or pass over it with source.leave_out=[{granule}]"
+        ) from error
+
+
+def joined(images: Sequence[Image], bands: Sequence[str]) -> Columns:
+    """Join images: columns ``place``, ``time``, ``granule`` and the bands, sorted by the first three."""
+    images = sorted(images, key=lambda image: (image.time, image.granule))
+    lengths = [len(image.place) for image in images]
+    place = np.concatenate([np.zeros(0, np.int32), *(image.place for image in images)])
+    order = np.argsort(place, kind="stable")
+    rows: Columns = {"place": place[order]}
+    number = np.repeat(np.arange(len(images)), lengths)[order]
+    rows["time"] = np.array([image.time for image in images], "datetime64[s]")[number]
+    rows["granule"] = np.array([image.granule for image in images], np.str_)[number]
+    for band in bands:
+        columns = (image.values[band] for image in images)
+        rows[band] = np.concatenate([_column(band, np.zeros(0)), *columns])[order]
+    return rows
 
 
 def _column(band: str, values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(np.uint8 if band == SCENE_CLASS else np.uint16)
-
-
-def _inside(item: Item, lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which places lie in the box of an item."""
-    if item.bbox is None:
-        return np.ones(len(lonlat), np.bool_)
-    low, high = np.array(item.bbox[:2]), np.array(item.bbox[len(item.bbox) // 2 :][:2])
-    beside = (lonlat < low - _MARGIN_DEGREES) | (lonlat > high + _MARGIN_DEGREES)
-    return np.asarray(~beside.any(axis=1))

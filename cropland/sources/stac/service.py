@@ -9,17 +9,18 @@ nearest neighbour.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from cropland.errors import DataError
-from cropland.service import Finding, Seen
+from cropland.service import NO_IMAGE, Finding, Seen
 from cropland.sources.stac.harmonisation import claims_offset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
 
     import xarray as xr
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from cropland.sources.attempts import Attempts
     from cropland.sources.stac.catalogs import Catalogue
 
-_MARGIN_DEGREES = 0.001
-"""Added to the box of a search."""
 _DAYS_PER_GRANULE = 2.5
 _BLOCK_MEGABYTES, _COG_MEGABYTES = 1.5, 120.0
 _MANY_GIGABYTES = 50
@@ -81,15 +80,19 @@ class StacService:
         """Observe places, opening each COG once for all of them; see `Service.points`."""
         from cropland.sources.stac.sampling import joined
 
-        items = self._catalogue().search(_bounds(lonlat), first, last)
-        notes: list[str] = []
-        images = [self._sampling.rows(item, lonlat, bands, notes) for item in items]
+        items, passed = self._found(lonlat, first, last)
+        missing: Counter[str] = Counter()
+        images = [self._sampling.image(item, lonlat, bands, missing) for item in items]
         rows = joined(images, bands)
         place, time, granule = (rows.pop(name) for name in ("place", "time", "granule"))
-        why = (
-            f"outside the swath of all {len(items)} images" if items else "no image in these dates"
-        )
+        why = f"outside the swath of all {len(items)} images" if items else NO_IMAGE
+        if passed and not items:
+            why = f"all {len(passed)} images are passed over (source.leave_out)"
         unseen = {int(at): why for at in np.setdiff1d(np.arange(len(lonlat)), place)}
+        notes = [f"{name} is passed over (source.leave_out)" for name in passed]
+        for band, count in sorted(missing.items()):
+            have = "image has" if count == 1 else "images have"
+            notes.append(f"{count} {have} no {band}: no data there")
         return Seen(place, time, granule, rows, unseen, tuple(notes))
 
     def cube(self, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
@@ -97,7 +100,8 @@ class StacService:
         from cropland.sources.stac.cubes import cube_of
 
         catalogue = self._catalogue()
-        items = catalogue.search((box.west, box.south, box.east, box.north), first, last)
+        bounds = box.west, box.south, box.east, box.north
+        items, _ = self._kept(catalogue.search(bounds, first, last))
         if not items:
             raise DataError(
                 f"no image of {box} from {first} to {last} in {self._source.chosen.url}, which has "
@@ -106,32 +110,45 @@ class StacService:
         return cube_of(items, box, bands, self._cogs, self._offsets)
 
     def examine(self, lon: float, lat: float, first: date, last: date) -> Iterator[Finding]:
-        """Check the catalogue, its collection, an image, its bands, its numbers, and the observations."""
-        step = "catalogue"
-        try:
-            catalogue = self._catalogue()
-            yield Finding(step, True, catalogue.title)
-            step = "collection"
-            yield Finding(step, True, catalogue.extent)
-            step = "images"
-            place = np.array([[lon, lat]])
-            items = catalogue.search(_bounds(place), first, last)
-            said = f"{len(items)} of {lon}, {lat} from {first} to {last}"
-            yield Finding(step, bool(items), said if items else f"{said}; choose other dates")
-            if not items:
+        """Check step by step what stands between a user and data, up to one place × one month."""
+        place = np.array([[lon, lat]])
+        images: list[Item] = []
+
+        def look_for_images() -> str:
+            images.extend(self._found(place, first, last)[0])
+            said = f"{len(images)} of {lon}, {lat} from {first} to {last}"
+            if not images:
+                raise DataError(f"{said}; choose other dates")
+            return said
+
+        steps: Mapping[str, Callable[[], str]] = {
+            "catalogue": lambda: self._catalogue().title,
+            "collection": lambda: self._catalogue().extent,
+            "images": look_for_images,
+            "bands": lambda: self._bands_of(images[0]),
+            "numbers": lambda: self._numbers_of(images[0]),
+            "observations": lambda: self._one_place(place, first, last),
+        }
+        for step, look in steps.items():
+            try:
+                said = look()
+            except DataError as error:
+                yield Finding(step, False, str(error))
                 return
-            step = "bands"
-            yield self._bands_of(items[0])
-            step = "numbers"
-            yield self._numbers_of(items[0])
-            step = "observations"
-            seen = self.points(place, first, last, self._source.bands)
-            said = "; ".join(
-                (f"{len(seen)} of {len(items)} images", *seen.notes, *seen.unseen.values())
-            )
-            yield Finding(step, len(seen) > 0, said)
-        except DataError as error:
-            yield Finding(step, False, str(error))
+            yield Finding(step, True, said)
+
+    def _found(
+        self, lonlat: NDArray[np.float64], first: date, last: date
+    ) -> tuple[list[Item], list[str]]:
+        """Give the images near places, and the names of those that are passed over."""
+        from cropland.sources.stac.boxes import around
+
+        return self._kept(self._catalogue().search(around(lonlat), first, last))
+
+    def _kept(self, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+        names = set(self._source.leave_out)
+        kept = [item for item in items if item.id not in names]
+        return kept, [item.id for item in items if item.id in names]
 
     def _catalogue(self) -> Catalogue:
         """Open the catalogue, once for all threads."""
@@ -144,25 +161,36 @@ class StacService:
                 )
             return self._opened
 
-    def _bands_of(self, item: Item) -> Finding:
+    def _bands_of(self, item: Item) -> str:
         from cropland.sources.stac.assets import href_of
 
-        lacking = [band for band in self._source.bands if href_of(item, band) is None]
-        said = (
-            f"{item.id} has {len(self._source.bands) - len(lacking)} of {len(self._source.bands)}"
-        )
-        more = f", not {', '.join(lacking)}; its assets are {', '.join(item.assets)}"
-        return Finding("bands", not lacking, said + (more if lacking else ""))
+        bands = self._source.bands
+        lacking = [band for band in bands if href_of(item, band) is None]
+        said = f"{item.id} has {len(bands) - len(lacking)} of {len(bands)}"
+        if lacking:
+            raise DataError(
+                f"{said}, not {', '.join(lacking)}; its assets are {', '.join(item.assets)}; choose other "
+                f"source.bands or another source.collection"
+            )
+        return said
 
-    def _numbers_of(self, item: Item) -> Finding:
-        offset = self._sampling.offset(item)
+    def _numbers_of(self, item: Item) -> str:
+        from cropland.sources.stac.sampling import only
+
+        with only(item.id):
+            offset = self._sampling.offset(item)
+        claim = "an offset" if claims_offset(item.id, item.properties) else "none"
         done = f"minus {offset}" if offset else "as they are"
-        claim = (
-            "says that they carry an offset"
-            if claims_offset(item.id, item.properties)
-            else ("says that they carry none")
+        return f"{item.id} says that they carry {claim}; taken {done}"
+
+    def _one_place(self, place: NDArray[np.float64], first: date, last: date) -> str:
+        seen = self.points(place, first, last, self._source.bands)
+        said = "; ".join(
+            (f"{len(seen)} from {first} to {last}", *seen.notes, *seen.unseen.values())
         )
-        return Finding("numbers", True, f"{item.id} {claim}; taken {done}")
+        if not len(seen):
+            raise DataError(f"{said}; ask for other days or places")
+        return said
 
 
 def cost(chunks: Sequence[Chunk], bands: int) -> str:
@@ -187,9 +215,3 @@ def cost(chunks: Sequence[Chunk], bands: int) -> str:
     if gigabytes > _MANY_GIGABYTES:
         said += "; for so many scattered points source=earthengine is faster"
     return said
-
-
-def _bounds(lonlat: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    west, south = (lonlat.min(axis=0) - _MARGIN_DEGREES).tolist()
-    east, north = (lonlat.max(axis=0) + _MARGIN_DEGREES).tolist()
-    return west, south, east, north
