@@ -29,7 +29,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Band:
-    """A band of an image: where it comes from, its type, the least of its values, what masked pixels become."""
+    """A band of an image: where it comes from, its type, what masked pixels become, and its least value."""
 
     name: str
     source: str

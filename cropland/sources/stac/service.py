@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from cropland.errors import DataError
+from cropland.errors import ConfigError, DataError
+from cropland.meter import in_words
 from cropland.service import NO_IMAGE, Finding, Seen
 from cropland.sources.stac.harmonisation import claims_offset
 
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
 
 _DAYS_PER_GRANULE = 2.5
 _BLOCK_MEGABYTES, _COG_MEGABYTES = 1.5, 120.0
+_BLOCK_DEGREES = 0.05
+"""About the side of a block of 512 pixels of 10 m: places in one are read at once."""
+_MEGABYTES_PER_SECOND = 10.0
 _MANY_GIGABYTES = 50
+_TELLING = 3
+"""Images without a band, and none with it, from which on the catalogue is taken to lack it."""
 
 
 class StacService:
@@ -91,6 +97,11 @@ class StacService:
         unseen = {int(at): why for at in np.setdiff1d(np.arange(len(lonlat)), place)}
         notes = [f"{name} is passed over (source.leave_out)" for name in passed]
         for band, count in sorted(missing.items()):
+            if count >= _TELLING and not rows[band].any():
+                raise ConfigError(
+                    f"none of {count} images of {self._source.chosen.collection} has {band}; leave it out of "
+                    f"source.bands, or take another source.catalog"
+                )
             have = "image has" if count == 1 else "images have"
             notes.append(f"{count} {have} no {band}: no data there")
         return Seen(place, time, granule, rows, unseen, tuple(notes))
@@ -207,10 +218,13 @@ def cost(chunks: Sequence[Chunk], bands: int) -> str:
     for chunk in chunks:
         cogs = bands * max(1.0, ((chunk.last - chunk.first).days + 1) / _DAYS_PER_GRANULE)
         opens += cogs
-        gigabytes += cogs * min(len(chunk.places) * _BLOCK_MEGABYTES, _COG_MEGABYTES) / 1000
+        blocks = len(np.unique(np.floor(chunk.lonlat / _BLOCK_DEGREES), axis=0))
+        gigabytes += cogs * min(blocks * _BLOCK_MEGABYTES, _COG_MEGABYTES) / 1000
+    seconds = 1000 * gigabytes / _MEGABYTES_PER_SECOND
     said = (
-        f"{len(chunks)} chunks, about {opens:,.0f} COGs to open and {gigabytes:,.1f} GB to read (estimated: "
-        f"an image each {_DAYS_PER_GRANULE} days, {_BLOCK_MEGABYTES} MB a scattered point and band)"
+        f"{len(chunks)} chunks, about {opens:,.0f} COGs to open and {gigabytes:,.1f} GB to read, "
+        f"{in_words(seconds)} at {_MEGABYTES_PER_SECOND:.0f} MB/s (an estimate: an image each "
+        f"{_DAYS_PER_GRANULE} days, {_BLOCK_MEGABYTES} MB a band and block of 5 km)"
     )
     if gigabytes > _MANY_GIGABYTES:
         said += "; for so many scattered points source=earthengine is faster"
