@@ -41,6 +41,10 @@ _HOPELESS = 3
 """Chunks that may fail before any was fetched."""
 
 
+Came = tuple[int, tuple[str, ...]] | str | Exception
+"""Observations and notes of a chunk, why one was left out, or what stops everything."""
+
+
 @dataclass
 class Tally:
     """What became of a download.
@@ -93,46 +97,75 @@ def fetch(
     DataError
         The service refuses, or disk space ends.
     """
-    waiting: queue.SimpleQueue[Chunk] = queue.SimpleQueue()
+    crew = _Crew(service, parts, bands, attempts)
     for chunk in chunks:
-        waiting.put(chunk)
-    done: queue.SimpleQueue[tuple[int, tuple[str, ...]] | Exception] = queue.SimpleQueue()
-
-    def work() -> None:
-        while not attempts.stop.is_set():
-            try:
-                chunk = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                seen = observe(service, chunk.lonlat, chunk.first, chunk.last, bands)
-                parts.keep(chunk, seen, service.client)
-                done.put((len(seen), seen.notes))
-            except Stopped:
-                return
-            except Exception as error:
-                if not isinstance(error, GivenUp):
-                    attempts.stop.set()
-                done.put(error)
-
+        crew.waiting.put(chunk)
     # Some threads more than requests that may be under way: others ask while some write. Daemons, since a
     # request may take minutes, and Ctrl-C shall not.
     count = min(attempts.workers + _WRITING, len(chunks))
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
+    threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()
     try:
-        return _gathered(done, len(chunks), on_change)
+        return _gathered(crew.done, len(chunks), on_change)
     except BaseException:
         attempts.stop.set()
         _join(threads)
         raise
 
 
+@dataclass(eq=False)
+class _Crew:
+    """What the threads of a download share: chunks that wait, and what became of others."""
+
+    service: Service
+    parts: Parts
+    bands: Sequence[str]
+    attempts: Attempts
+    waiting: queue.SimpleQueue[Chunk] = field(default_factory=queue.SimpleQueue)
+    done: queue.SimpleQueue[Came] = field(default_factory=queue.SimpleQueue)
+    fetched: int = 0
+    given_up: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def work(self) -> None:
+        """Fetch chunks until none waits, or all is called off."""
+        while not self.attempts.stop.is_set():
+            try:
+                chunk = self.waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                seen = observe(self.service, chunk.lonlat, chunk.first, chunk.last, self.bands)
+                self.parts.keep(chunk, seen, self.service.client)
+            except Stopped:
+                return
+            except GivenUp as error:
+                self._give_up(error)
+            except Exception as error:
+                self._call_off(error)
+            else:
+                with self.lock:
+                    self.fetched += 1
+                self.done.put((len(seen), seen.notes))
+
+    def _give_up(self, error: GivenUp) -> None:
+        """Leave a chunk out; where nothing was ever fetched, there is no use in trying all of them."""
+        with self.lock:
+            self.given_up += 1
+            hopeless = not self.fetched and self.given_up >= _HOPELESS
+        if hopeless:
+            self._call_off(error)
+        else:
+            self.done.put(str(error))
+
+    def _call_off(self, error: Exception) -> None:
+        self.attempts.stop.set()
+        self.done.put(error)
+
+
 def _gathered(
-    done: queue.SimpleQueue[tuple[int, tuple[str, ...]] | Exception],
-    expected: int,
-    on_change: Callable[[Tally], None],
+    done: queue.SimpleQueue[Came], expected: int, on_change: Callable[[Tally], None]
 ) -> Tally:
     """Count what comes until all has come."""
     tally = Tally()
@@ -142,12 +175,10 @@ def _gathered(
             came = done.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             continue
-        if isinstance(came, GivenUp):
-            tally.failures.append(str(came))
-            if tally.chunks == 0 and len(tally.failures) >= _HOPELESS:
-                raise came
-        elif isinstance(came, Exception):
+        if isinstance(came, Exception):
             raise came
+        if isinstance(came, str):
+            tally.failures.append(came)
         else:
             observations, notes = came
             tally.chunks += 1

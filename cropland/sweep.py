@@ -188,6 +188,8 @@ def end() -> None:
         return
     session = _sessions[-1]
     session.watching.close()
+    # A worker of a killed sweep may have outlived the start of this one for a moment.
+    session.store.close_orphans()
     all_well = closing.close(session)
     _sessions.pop()
     promoted = not session.configuration.promote or closing.promote(session)

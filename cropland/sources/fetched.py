@@ -223,7 +223,8 @@ def _incomplete(
     words += ["source.project=NAME"] if isinstance(source, EarthEngine) else []
     words += [f"source.catalog={source.catalog}"] if isinstance(source, Stac) else []
     words += [f"paths.data={paths.data}"] if paths.data != "data" else []
-    command = f"{shlex.join(words)} (and this command's other settings of source and paths, and points=FILE)"
+    words.append(f"source.margin_days={source.margin_days}")
+    command = f"{shlex.join(words)} (with this command's bands and points, where it was given any)"
     if not any_there:
         return (
             f"no archive of {country.name}: of source={source.name} nothing was downloaded of "

@@ -151,7 +151,7 @@ def test_a_download_that_is_not_complete_is_no_archive(
         r"2020-01-31, "
         r"where source.margin_days=0 wants 2020-01-01 … 2020-12-31; fetch the rest: "
         r"python scripts/download.py "
-        r"source=earthengine country=toyland source.project=NAME paths.data=.*other settings of source"
+        r"source=earthengine country=toyland source.project=NAME paths.data=.* source.margin_days=0 .with"
     )
     with pytest.raises(DataError, match=said):
         sources.archive_of(earthengine(), paths, TOYLAND)
