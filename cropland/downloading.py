@@ -6,18 +6,16 @@ the plan is on screen, and nothing at all where nothing is missing.
 
 from __future__ import annotations
 
-import gc
 import time
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
 
-from cropland import fetching, inventory, points
+from cropland import fetching, inventory, memory, points
 from cropland.bands import SCENE_CLASS, STANDARD_NAMES
 from cropland.config import Fetched
 from cropland.errors import ConfigError, DataError, nearest
@@ -145,8 +143,7 @@ def _tables(
 def _fetch_all(source: fetched.Source, plans: Sequence[Plan], console: Console) -> None:
     """Fetch what the plans lack, country by country, and tell."""
     attempts = Attempts(source.workers, source.tries, source.wait_seconds)
-    gc.enable()  # the start of a command has it off, and answers leave cycles behind
-    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps 150 MB for so many threads
+    memory.spare()
     service = fetched.connect(source, attempts)
     began = time.monotonic()
     failures: list[str] = []
