@@ -15,7 +15,8 @@ def spare() -> None:
     """Ask Python, Arrow and the C library to keep little; before the first thread starts.
 
     A command starts without garbage collection, Arrow keeps a heap a thread, and glibc an arena for each of
-    many threads, which holds on to the most that any of them ever needed. Without glibc, its part is left out.
+    many threads, which holds on to the most that any of them ever needed. Without glibc, its part is left
+    out.
     """
     gc.enable()
     pa.set_memory_pool(pa.system_memory_pool())
