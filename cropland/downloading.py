@@ -82,7 +82,8 @@ def _planned(
     plans = []
     for country, table in tables:
         parts = fetched.parts_of(source, command.paths, country)
-        damaged = parts.damaged()
+        # Reading all of it once is enough: without a console it has just been done.
+        damaged = parts.damaged() if console is not None else []
         if damaged and console is not None:
             console.print(
                 f"[yellow]note[/] {count(len(damaged), 'damaged part')} in {escape(str(parts.folder))}, "
