@@ -18,8 +18,6 @@ CF conventions 1.11, section 9.3.3) in Zarr:
 from __future__ import annotations
 
 import hashlib
-import shutil
-import uuid
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -29,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from cropland import bands
+from cropland import bands, storing
 from cropland.errors import DataError
 from cropland.points import COLUMNS
 
@@ -39,8 +37,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-CONVENTIONS = {"Conventions": "CF-1.11", "featureType": "timeSeries"}
+    from cropland.storing import Blocks
+
 _NOT_BANDS = frozenset((*COLUMNS, "row_size", "time", "granule"))
+_ROWS_AT_ONCE = 10_000_000
+"""Scene classes looked through at once: 10 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ class Archive:
         """Last day that it covers."""
         return date.fromisoformat(self.dataset.attrs["time_coverage_end"])
 
-    @property
+    @cached_property
     def stored(self) -> tuple[str, ...]:
         """Names of the bands and other columns that it holds."""
         return tuple(
@@ -126,6 +127,29 @@ class Archive:
                 f"the archive of {self.country} ({self.source}) has no {', '.join(missing)}; "
                 f"it has {', '.join(self.stored)}: choose other bands, or fetch these"
             )
+
+    @cached_property
+    def scene_classes(self) -> tuple[int, ...]:
+        """Scene classes that occur anywhere, ascending; a `DataError` where they are not stored."""
+        self.require([bands.SCENE_CLASS])
+        found: set[int] = set()
+        for start in range(0, self.dataset.sizes["observation"], _ROWS_AT_ONCE):
+            rows = self.dataset[bands.SCENE_CLASS][start : start + _ROWS_AT_ONCE]
+            found |= set(np.unique(rows.to_numpy()).tolist())
+        return tuple(sorted(map(int, found)))
+
+    @property
+    def in_memory(self) -> frozenset[str]:
+        """Names of the bands and indices that `values` has in memory."""
+        return frozenset(self._values)
+
+    def part(self, first: int, end: int) -> Archive:
+        """Give the points from `first` to before `end` as an archive of its own, lazy as this one is.
+
+        Its rows are one slice of each column, since the observations of a point stand together.
+        """
+        rows = slice(int(self.offsets[first]), int(self.offsets[end]))
+        return Archive(self.dataset.isel(point=slice(first, end), observation=rows))
 
     def values(self, name: str) -> NDArray[np.float32]:
         """Give a band, an index or ``SCL`` for every observation.
@@ -223,29 +247,26 @@ def arranged(
     )
 
 
-def write(dataset: xr.Dataset, path: Path, attributes: dict[str, Any]) -> None:
+def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) -> None:
     """Check a dataset against the contract and store it, whole or not at all.
 
     Two processes that write the same archive at once do no harm: the first one's stays.
+
+    Raises
+    ------
+    DataError
+        It breaks the contract, or cannot be written.
     """
-    _check(dataset)
-    dataset = dataset.assign_attrs(CONVENTIONS | attributes)
-    dataset["ID"].attrs["cf_role"] = "timeseries_id"
-    dataset["row_size"].attrs["sample_dimension"] = "observation"
-    encoding = {"time": {"units": "seconds since 1970-01-01", "dtype": "int64"}}
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    blocks = [dataset] if isinstance(dataset, xr.Dataset) else dataset.datasets
     try:
-        dataset.to_zarr(partial, encoding=encoding, zarr_format=2, consolidated=True)
-        if not path.exists():
-            partial.replace(path)
+        with storing.whole(path) as folder:
+            storing.store(blocks, folder, attributes)
     except OSError as error:
         if not path.exists():
             raise DataError(
                 f"cannot write the archive {path}: {error}; free space, or set "
                 "paths.archive to a folder that can be written"
             ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def read(path: Path) -> Archive:
@@ -291,17 +312,3 @@ def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:
         if whole.all():
             return np.asarray(filled.astype(np.uint16))
     return np.asarray(values.astype(np.float32))
-
-
-def _check(dataset: xr.Dataset) -> None:
-    ids = dataset["ID"].to_numpy()
-    if len(np.unique(ids)) != len(ids):
-        raise DataError("an archive's IDs must be unique")
-    sizes = dataset["row_size"].to_numpy()
-    times = dataset["time"].to_numpy()
-    if sizes.sum() != len(times):
-        raise DataError(f"an archive's row sizes sum to {sizes.sum()}, it has {len(times)} rows")
-    starts = np.zeros(len(times) + 1, dtype=bool)
-    starts[np.concatenate([[0], np.cumsum(sizes)])] = True
-    if not ((np.diff(times) >= np.timedelta64(0)) | starts[1:-1]).all():
-        raise DataError("an archive's observations must be sorted by time within each point")

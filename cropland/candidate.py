@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 Status = Literal["finished", "already there", "outside", "failed"]
 _DECIDE_NOTHING = frozenset(
     (
-        *("tracking", "paths", "n_jobs", "force", "parent_run"),
+        *("tracking", "paths", "n_jobs", "force", "parent_run", "hand_over"),
         "source",  # what it decides is in the archive's fingerprint
         *("promotion", "promote", "study", "output"),
     )
@@ -219,6 +219,22 @@ class Candidate:
             *(_deciding(alternative) for alternative in self.alternatives),
             *(each.land for each in self.teachers),
             *(other.fingerprint for other in teachers),
+            *self._fast(),
+        )
+
+    def _fast(self) -> tuple[str, ...]:
+        """Give the version of scikit-learn-intelex, where a class of it is used."""
+        used = any(choice.configuration.model.fast for choice in self.choices)
+        return (estimator.fast_version(),) if used else ()
+
+    @cached_property
+    def mark(self) -> str:
+        """Hash of its settings: what tells it from the other candidates of a sweep, data and code aside."""
+        return archives.fingerprint(
+            _deciding(self.configuration),
+            self.country.land,
+            *(_deciding(alternative) for alternative in self.alternatives),
+            *(each.land for each in self.teachers),
         )
 
     def params(self) -> dict[str, object]:
@@ -335,9 +351,9 @@ def comparison(archive: Archive, country: Country, validation: Validation, seed:
 
 def _deciding(configuration: Configuration) -> dict[str, Any]:
     """Give the settings that decide scores."""
-    return {
-        key: value for key, value in asdict(configuration).items() if key not in _DECIDE_NOTHING
-    }
+    values = asdict(configuration)
+    del values["model"]["allow"]  # what else might have been made decides nothing
+    return {key: value for key, value in values.items() if key not in _DECIDE_NOTHING}
 
 
 @cache

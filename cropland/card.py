@@ -143,6 +143,8 @@ def _choice(facts: Facts, command: Promote) -> str:
         f"candidates; the most accurate was `{best['name']}` with {best['accuracy']:.3f} ± "
         f"{best['accuracy_se']:.3f}. Why each other lost is in `candidates.csv`."
     )
+    if result.winner.fast:
+        text += " Chosen with the fast forest; scored again and fitted with scikit-learn's."
     if facts.against is None:
         return f"{text} There was no champion before."
     if isinstance(facts.against, str):

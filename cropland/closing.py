@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, get_type_hints
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from rich.markup import escape
 
 from cropland import chosen, predictions, report, standings, studies, tracking
@@ -29,13 +30,18 @@ _PIPED = 150
 
 
 def close(session: Session) -> bool:
-    """Close the parent run with its report and say on screen what came out.
+    """Close the parent run of a sweep with its report and say on screen what came out.
 
     Returns
     -------
     bool
         Whether no candidate failed.
     """
+    session.watching.close()
+    # A worker of a killed sweep may have outlived the start of this one for a moment.
+    session.store.close_orphans()
+    # A server that was killed may have made a run and not said so: it was asked again, and made another.
+    session.store.close_children(session.parent_run, "nobody knew of it when its sweep ended")
     outcomes = session.outcomes()
     failed = any(outcome.status == "failed" for outcome in outcomes)
     note, files = report.note(outcomes), {}
@@ -53,6 +59,23 @@ def close(session: Session) -> bool:
     session.store.report(session.parent_run, note, files, status=status)
     _on_screen(session, outcomes, conclusion)
     return not failed
+
+
+def abandon(session: Session, reason: str) -> None:
+    """Close a sweep that ends before its end: the parent run and what runs below it."""
+    session.watching.close()
+    finished = sum(outcome.status == "finished" for outcome in session.ledger.read())
+    try:
+        tracking.check_answers(session.store.client.tracking_uri)
+        session.store.close_children(session.parent_run, reason)
+        session.store.close(session.parent_run, reason)
+    except (MlflowException, CroplandError) as error:
+        first = str(error).splitlines()[0]
+        session.console.print(f"its run stays open until the next start: {first}", markup=False)
+    session.console.print(
+        f"{reason}; {finished} candidates finished in this run are kept. Give the same command again "
+        f"to go on."
+    )
 
 
 def _conclusion(session: Session, outcomes: Sequence[Outcome]) -> Conclusion | None:

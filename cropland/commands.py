@@ -8,8 +8,10 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from pydantic import StrictBool, StrictInt
 
+from cropland import addresses
 from cropland.config import (
     Configuration,
+    Model,
     Paths,
     Promotion,
     Source,
@@ -19,10 +21,12 @@ from cropland.config import (
 )
 from cropland.countries import iso_date
 from cropland.errors import nearest
-from cropland.schema import CLOSED, filled, require
+from cropland.schema import CLOSED, FilePath, filled, require
 
 WHERE = ("source", "paths.", "tracking")
 """Overrides that say where a command works, not what it does."""
+_OF_MODEL = ("allow", "fast")
+"""Keys beside the group `model` that say which of its classes may be made."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class Predict:
     source: Source
     tracking: Tracking
     paths: Paths
-    output: str
-    points: str | None
+    output: FilePath
+    points: FilePath | None
     probabilities: StrictBool
     missing: Literal["empty", "majority"]
     reference_end: str | None
@@ -73,7 +77,7 @@ class Download:
 
     source: Source
     paths: Paths
-    points: str | None
+    points: FilePath | None
     dry_run: StrictBool
     doctor: StrictBool
 
@@ -103,33 +107,50 @@ def configuration(composed: Mapping[str, Any]) -> Configuration:
 def command(schema: type[Any], composed: Mapping[str, Any]) -> Any:
     """Fill and check the schema of a command's configuration.
 
-    Keys that only ``conf/train.yaml`` has are passed over: ``conf/local.yaml`` serves all commands.
+    Keys that only ``conf/train.yaml`` has are passed over: ``conf/local.yaml`` serves all commands. No value may
+    hold a secret, see `cropland.addresses`.
 
     Raises
     ------
     ConfigError
         As `configuration` does.
     """
+    addresses.check(dict(composed), "")
     own, elsewhere = get_type_hints(schema), get_type_hints(Configuration)
-    values = {key: value for key, value in composed.items() if key in own or key not in elsewhere}
+    passed_over = {*elsewhere, *_OF_MODEL} - set(own)
+    values = {key: value for key, value in composed.items() if key not in passed_over}
+    for key in ("model", "source"):
+        there = values.get(key, {})
+        require(isinstance(there, dict), f"{key} must be a group of keys, got {there!r}")
     if "model" in own:
-        values["model"] = _model(values.get("model", {}))
+        given = {key: composed[key] for key in _OF_MODEL if key in composed}
+        values["model"] = _model(values.get("model", {}), **given)
     if isinstance(values.get("validation"), dict):
         values["validation"] = _validation(values["validation"])
-    source = dict(values.get("source", {})).get("name")
+    source = values.get("source", {}).get("name")
     kinds = {get_args(get_type_hints(kind)["name"])[0]: kind for kind in get_args(Source)}
-    require(source in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")
+    require(str(source) in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")
     values["source"] = filled(kinds[source], values["source"], "source.")
     return filled(schema, values)
 
 
-def _model(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Part the house's own keys of a model file from the parameters of its class."""
+def _model(values: Mapping[str, Any], allow: object = (), *, fast: bool = True) -> Model:
+    """Part the house's own keys of a model file from the parameters of its class.
+
+    Without `fast`, scikit-learn's own classes take the place of those of scikit-learn-intelex.
+    """
     own = {"name": "name", "scale": "scale", "_target_": "target"}
-    return {
+    require(
+        isinstance(allow, (list, tuple)) and all(isinstance(each, str) for each in allow),
+        f"allow must be a list of names, as in allow=[lightgbm.LGBMClassifier], got {allow!r}",
+    )
+    given = {
         **{name: values[key] for key, name in own.items() if key in values},
         "parameters": {key: value for key, value in values.items() if key not in own},
+        "allow": allow,
     }
+    made: Model = filled(Model, given, "model.")
+    return made if fast else made.plain
 
 
 def _validation(values: Mapping[str, Any]) -> dict[str, Any]:

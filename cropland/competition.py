@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from cropland.material import Material
 from cropland.validation import independent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
     from mlflow.entities import Run
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from cropland.tracking import Store
     from cropland.validation import Scores
 
+_AT_ONCE = 16
+_SCIKIT_LEARN_ONLY = "a registered model holds classes of scikit-learn only"
+
 
 @dataclass(frozen=True, eq=False)
 class Finalist:
@@ -40,12 +44,15 @@ class Finalist:
     material : Material
         The candidate and its archives.
     scores : Scores
-        Its scores by its own estimator, here and now.
+        Its scores here and now, by scikit-learn's own estimator.
+    fast : bool
+        Whether its run was scored by a faster twin of that estimator.
     """
 
     run: Run
     material: Material
     scores: Scores
+    fast: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +98,9 @@ def compete(
     right = standings.out_of_fold(table, runs, store)
     units = _units(right, archive, command)
     table = standings.on_common_points(table, right, units)
-    eligible = table[table["eligible"]]
-    if eligible.empty:
-        raise DataError(
-            f"none of {len(table)} candidates of {country.name} may be promoted: the best of them "
-            f"{table['verdict'].iloc[0]}; run a sweep of others, or see promotion.future"
-        )
     rule = command.promotion.rule
-    chosen = _finalists(eligible, rule, command.promotion.finalists)
+    _bar_foreign(table, runs, command, country, store, say)
+    eligible, chosen = _finalists(table, command, country)
     say(f"{country.name}: {len(eligible)} candidates; scoring {len(chosen)} finalists again")
     finalists = []
     for run_id in chosen:
@@ -139,29 +141,86 @@ def _rank(table: pd.DataFrame) -> np.ndarray:
     return selection.simplicity(table["n_features"], table["span"])
 
 
-def _finalists(eligible: pd.DataFrame, rule: Rule, most: int) -> list[str]:
-    """Choose who is scored again: the best, and those that the rule would take next."""
+def _finalists(
+    table: pd.DataFrame, command: Promote, country: Country
+) -> tuple[pd.DataFrame, list[str]]:
+    """Give those that may win, and who is scored again: the best, and those that the rule would take next."""
+    eligible, most = table[table["eligible"]], command.promotion.finalists
+    if eligible.empty:
+        raise DataError(
+            f"none of {len(table)} candidates of {country.name} may be promoted: the best of them "
+            f"{table['verdict'].iloc[0]}; run a sweep of others, or see promotion.future"
+        )
     best = eligible.iloc[0]  # the table is sorted
-    if rule == "best":
-        return list(eligible.index[:most])
+    if command.promotion.rule == "best":
+        return eligible, list(eligible.index[:most])
     border = selection.border(best["accuracy"], best["accuracy_se"])
     near = eligible[eligible["accuracy"] >= border]
     near = near.sort_values(["n_features", "span", "accuracy"], ascending=[True, True, False])
     simplest = near.index.drop(best.name, errors="ignore")[: most - 1]
-    return [str(best.name), *simplest]
+    return eligible, [str(best.name), *simplest]
+
+
+def _bar_foreign(
+    table: pd.DataFrame,
+    runs: Mapping[str, Run],
+    command: Promote,
+    country: Country,
+    store: Store,
+    say: Callable[[str], None],
+) -> None:
+    """Bar candidates of classes that are not scikit-learn's, where one would be scored again; say so."""
+    eligible, chosen = _finalists(table, command, country)
+    if not any(_foreign(runs[run_id], store) for run_id in chosen):
+        return
+    barred = _foreigners(eligible.index, runs, store)
+    names = ", ".join(sorted(set(barred.values())))
+    say(f"{country.name}: {len(barred)} candidates of {names} take no part: {_SCIKIT_LEARN_ONLY}")
+    for run_id, name in barred.items():
+        table.loc[run_id, "verdict"] = f"is of {name}: {_SCIKIT_LEARN_ONLY}"
+        table.loc[run_id, "eligible"] = False
+
+
+def _foreign(run: Run, store: Store) -> str:
+    """Name the class of a candidate that no registered model can hold, if it has one."""
+    model = candidates.from_yaml(store.read(run, "config.yaml")).configuration.model
+    return next(iter(model.foreign), "")
+
+
+def _foreigners(run_ids: Iterable[str], runs: Mapping[str, Run], store: Store) -> dict[str, str]:
+    """Name the class of each of some candidates that has one which no registered model can hold."""
+
+    def named(run_id: str) -> str:
+        try:
+            return _foreign(runs[run_id], store)
+        except DataError:  # has lost its configuration, which is said if it comes to that
+            return ""
+
+    asked = list(run_ids)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = dict(zip(asked, pool.map(named, asked), strict=True))
+    return {run_id: name for run_id, name in found.items() if name}
 
 
 def _again(run: Run, command: Promote, country: Country, store: Store) -> Finalist:
-    """Score a candidate again, by its own estimator, on the data that are here."""
-    material = rebuilt(store.read(run, "config.yaml"), command, country)
-    return Finalist(run, material, material.scores())
+    """Score a candidate again, by scikit-learn's own estimator, on the data that are here."""
+    text = store.read(run, "config.yaml")
+    material = rebuilt(text, command, country)
+    fast = candidates.from_yaml(text).configuration.model.fast
+    return Finalist(run, material, material.scores(), fast)
 
 
 def rebuilt(text: str, command: Promote, country: Country) -> Material:
-    """Make a candidate again of the configuration that its run has kept, on the data that are here."""
+    """Make a candidate again of the configuration that its run has kept, on the data that are here.
+
+    Of scikit-learn's own classes only: a faster one gives way to its twin, and what the run was allowed
+    beside them is not allowed here.
+    """
     here = {name: getattr(command, name) for name in ("source", "paths", "tracking", "n_jobs")}
     made = candidates.from_yaml(text, **here, validation=command.validation)
-    return Material.of(replace(made, country=country))
+    model = replace(made.configuration.model.plain, allow=())
+    configuration = replace(made.configuration, model=model)
+    return Material.of(replace(made, country=country, configuration=configuration))
 
 
 def _give_verdicts(table: pd.DataFrame, scored: pd.DataFrame, winner: str, rule: Rule) -> None:

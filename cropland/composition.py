@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import math
 import re
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -13,23 +14,29 @@ from typing import TYPE_CHECKING, Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError
 
-from cropland import commands
+from cropland import commands, yamlfiles
 from cropland.commands import configuration
 from cropland.countries import EVERY_COUNTRY, Choice, Country, choices, country
-from cropland.errors import ConfigError, nearest, no_value, unknown_key
+from cropland.errors import ConfigError, nearest, no_value, one_line, unknown_key
 from cropland.schema import require
+from cropland.templates import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from hydra.core.override_parser.types import Override
+
     from cropland.config import Configuration
 
 
+MOST_JOBS = 100_000
+"""Of a sweep: each is checked before the first one starts."""
 _VARIED = ("span", "period", "bands", "series", "features", "model")
 """What a nested validation can choose from."""
 
@@ -95,7 +102,7 @@ def job(composed: DictConfig, hydra: DictConfig) -> Job:
     ConfigError
         See `cropland.commands.command`.
     """
-    return _job(_unresolved(composed), list(hydra.overrides.task), _folders(hydra))
+    return _job(_of_countries(composed), list(hydra.overrides.task), _folders(hydra))
 
 
 def command(
@@ -108,7 +115,7 @@ def command(
     ConfigError
         See `cropland.commands.command`.
     """
-    values = _resolved(_unresolved(composed))
+    values = _of_countries(composed)
     countries = _countries(values.pop("country"), _folders(hydra))
     return commands.command(schema, values), countries
 
@@ -137,8 +144,8 @@ def _in_grammar(value: Any) -> str:
 def jobs(composed: DictConfig) -> list[Job]:
     """Make the jobs of a sweep beforehand, in the order in which they will run.
 
-    Each distinct choice of groups is composed once by Hydra; plain values are put into copies of that, so
-    that a sweep of hundreds of jobs is checked in a second or two.
+    Each distinct choice of groups is composed once, see `cropland.templates`, so that a sweep of hundreds of
+    jobs is checked in a second or two.
     """
     try:
         return _composed(composed)
@@ -147,49 +154,58 @@ def jobs(composed: DictConfig) -> list[Job]:
 
 
 def _composed(composed: DictConfig) -> list[Job]:
-    loader = GlobalHydra.instance().config_loader()
-    parser = OverridesParser.create(config_loader=loader)
+    templates = Templates.of(GlobalHydra.instance().config_loader(), composed)
     params = _mapping(
         OmegaConf.to_container(composed.hydra.sweeper.get("params") or DictConfig({}))
     )
     words = [*(f"{key}={value}" for key, value in params.items()), *composed.hydra.overrides.task]
+    parsed = [*map(templates.parsed, words)]
     try:
-        batches = BasicSweeper.split_arguments(parser.parse_overrides(words), None)
+        _check_length(parsed)
+        batches = BasicSweeper.split_arguments(parsed, None)
     except (ValueError, ZeroDivisionError) as error:
         raise ConfigError(f"a sweep of {' '.join(words)} cannot be made: {error}") from error
     if not batches[0]:
         raise ConfigError(f"a sweep of {' '.join(words)} has no job: a range in it is empty")
-    group_names = loader.list_groups("")
-    plain = {
-        word: parser.parse_override(word)
-        for word in {word for overrides in batches[0] for word in overrides}
-        if _is_plain(word, group_names)
-    }
-    templates: dict[tuple[str, ...], dict[str, Any]] = {}
-    made = []
-    for overrides in batches[0]:
-        groups = tuple(word for word in overrides if word not in plain)
-        if groups not in templates:
-            templates[groups] = _unresolved(loader.load_sweep_config(composed, list(groups)))
-        values = copy.deepcopy(templates[groups])
-        for word in overrides:
-            if word in plain:
-                _put(values, plain[word].key_or_group, plain[word].value())
-        made.append(_job(values, overrides, _folders(composed.hydra)))
-    return made
+    folders = _folders(composed.hydra)
+    return [
+        _job(_of_countries(templates.composed(overrides)), overrides, folders)
+        for overrides in batches[0]
+    ]
 
 
-def _unresolved(composed: DictConfig) -> dict[str, Any]:
-    """Turn a composed configuration into plain containers, without Hydra's own node."""
+def _check_length(overrides: Iterable[Override]) -> None:
+    """Refuse a sweep of more jobs than anybody waits for, before they are written down one by one."""
+    jobs = 1
+    for override in overrides:
+        value = override.value()
+        if isinstance(value, RangeSweep) and value.step:
+            jobs *= max(0, math.ceil(((value.stop or 0) - (value.start or 0)) / value.step))
+        elif isinstance(value, ChoiceSweep):
+            jobs *= len(value.list)
+    require(
+        jobs <= MOST_JOBS,
+        f"a sweep has at most {MOST_JOBS:,} jobs, this one {jobs:.3g}; give fewer values, or larger steps",
+    )
+
+
+def _of_countries(composed: DictConfig) -> dict[str, Any]:
+    """Resolve a configuration that has a country, whose file must not refer to anything."""
+    country = OmegaConf.to_container(OmegaConf.masked_copy(composed, ["country"]), resolve=False)
+    require(country != {}, no_value("country"))
+    # It may come from anybody, and goes into models and runs: nothing of this machine belongs there.
+    require("${" not in str(country), "country: its file must hold plain values, got ${…}")
+    return _resolved(composed)
+
+
+def _resolved(composed: DictConfig) -> dict[str, Any]:
+    """Turn a composed configuration into plain containers, without Hydra's own node.
+
+    What refers to other values is filled in; every value must be there by then.
+    """
     own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-    return _mapping(OmegaConf.to_container(own, resolve=False))
-
-
-def _resolved(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in what refers to other values; every value must be there by then."""
     try:
-        container = OmegaConf.create(dict(values))
-        return _mapping(OmegaConf.to_container(container, resolve=True, throw_on_missing=True))
+        return _mapping(OmegaConf.to_container(own, resolve=True, throw_on_missing=True))
     except MissingMandatoryValue as error:
         raise ConfigError(no_value(str(error.full_key))) from error
     except OmegaConfBaseException as error:
@@ -202,8 +218,7 @@ def _mapping(container: object) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
-def _job(values: Mapping[str, Any], overrides: Iterable[str], folders: Sequence[Path]) -> Job:
-    chosen = _resolved(values)
+def _job(chosen: dict[str, Any], overrides: Iterable[str], folders: Sequence[Path]) -> Job:
     countries = _countries(chosen.pop("country"), folders)
     windows = _windows(chosen.pop("windows", None) or {}, folders)
     if any(word.lstrip("+").startswith("bands.names=") for word in overrides):
@@ -218,7 +233,7 @@ def _job(values: Mapping[str, Any], overrides: Iterable[str], folders: Sequence[
 
 def _windows(values: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Choice]:
     """Fill windows of single countries; a name that no country bears is a slip."""
-    windows = choices(values)
+    windows = choices(_mapping(values))
     known = {each.name for each in _every_country(tuple(folders))} if windows else set()
     for name in windows:
         require(
@@ -266,7 +281,7 @@ def _alternatives(
                 alternative[key] = _group_file(key, str(value), folders)
             else:
                 alternative[key] = value
-        yield configuration(_resolved(alternative))
+        yield configuration(_resolved(OmegaConf.create(alternative)))
 
 
 def _check_varied(
@@ -294,16 +309,16 @@ def _group_file(group: str, name: str, folders: Sequence[Path]) -> dict[str, Any
     for folder in folders:
         path = folder / group / f"{name}.yaml"
         if path.is_file():
-            return _mapping(OmegaConf.to_container(OmegaConf.load(path)))
+            return _loaded(path)
     known = {path.stem for folder in folders for path in folder.glob(f"{group}/*.yaml")}
     raise ConfigError(f"validation.candidates: unknown {group} {name!r}; {nearest(name, known)}")
 
 
 def _countries(values: Mapping[str, Any], folders: Sequence[Path]) -> tuple[Country, ...]:
     """Fill one country, or every file of the group in any configuration folder."""
-    if dict(values) == {"name": EVERY_COUNTRY}:
+    if values == {"name": EVERY_COUNTRY}:
         return _every_country(tuple(folders))
-    return (country(values),)
+    return (country(_mapping(values)),)
 
 
 @cache
@@ -311,40 +326,27 @@ def _every_country(folders: tuple[Path, ...]) -> tuple[Country, ...]:
     found: dict[str, Country] = {}
     for path in sorted(path for folder in folders for path in folder.glob("country/*.yaml")):
         if path.stem != EVERY_COUNTRY and path.stem not in found:
-            found[path.stem] = country(_mapping(OmegaConf.to_container(OmegaConf.load(path))))
+            found[path.stem] = country(_loaded(path))
     if not found:
         raise ConfigError(f"country=all found no country file in {', '.join(map(str, folders))}")
+    names = [each.name.lower() for each in found.values()]
+    twice = sorted(stem for stem, each in found.items() if names.count(each.name.lower()) > 1)
+    require(not twice, f"the files {', '.join(twice)} of conf/country name the same country")
     return tuple(found.values())
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    """Load a file of a configuration, values as they stand there."""
+    yamlfiles.check(path)
+    try:
+        return _mapping(OmegaConf.to_container(OmegaConf.load(path)))
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{path} cannot be read: {error}; mend it") from error
 
 
 def _folders(hydra: DictConfig) -> list[Path]:
     sources = hydra.runtime.config_sources
     return [Path(source.path) for source in sources if source.schema == "file"]
-
-
-def _is_plain(word: str, groups: Sequence[str]) -> bool:
-    """Tell whether an override sets a value, as against choosing a group or adding a key."""
-    key = word.partition("=")[0]
-    return key[0] not in "+~" and "@" not in key and key not in groups
-
-
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key that is there already."""
-    *outer, last = key.split(".")
-    inner: Any = values
-    for name in outer:
-        inner = inner.get(name) if isinstance(inner, dict) else None
-    if not isinstance(inner, dict) or last not in inner:
-        there = [".".join([*outer, name]) for name in inner] if isinstance(inner, dict) else values
-        raise ConfigError(unknown_key(key, there))
-    inner[last] = _merged(inner[last], value)
-
-
-def _merged(there: Any, given: Any) -> Any:
-    """Merge mappings, as Hydra does; anything else is replaced."""
-    if not (isinstance(there, dict) and isinstance(given, dict)):
-        return given
-    return there | {key: _merged(there.get(key), value) for key, value in given.items()}
 
 
 def in_words(error: Exception) -> str:
@@ -359,7 +361,7 @@ def in_words(error: Exception) -> str:
     if "Ambiguous value for argument" in text:
         word = re.search(r"argument '([^']*)'", text)
         return f"{word[1] if word else text} has several values; add -m to sweep over them"
-    return text
+    return one_line(text)
 
 
 def _siblings(error: Exception, key: str) -> list[str]:

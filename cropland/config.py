@@ -6,17 +6,27 @@ line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import StrictBool, StrictInt
 
 from cropland.countries import Choice
-from cropland.schema import CLOSED, require
+from cropland.schema import CLOSED, FilePath, Name, at_most, require
 
 Rule = Literal["one_standard_error", "best"]
 """How one of several candidates is chosen, see `cropland.selection`."""
+
+FAST = ("sklearnex.ensemble.RandomForestClassifier", "sklearnex.ensemble.ExtraTreesClassifier")
+"""Classes of scikit-learn-intelex that stand in for scikit-learn's of the same names."""
+OWN = "sklearn."
+"""What the name of a class that needs no leave starts with."""
+_PUBLIC = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
+_NOT_FOR_USE = frozenset(("conftest", "externals", "tests"))
+_FAST_ONLY = ("max_bins", "min_bin_size")
+_ALLOWED = re.compile(r"(?!__)[^\W\d]\w*(\.(?!__)[^\W\d]\w*)*\.?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class Bands:
 
     __pydantic_config__ = CLOSED
 
-    name: str
+    name: Name
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -40,12 +50,13 @@ class Series:
 
     __pydantic_config__ = CLOSED
 
-    name: str
+    name: Name
     clear: StrictBool
     step_days: StrictInt
 
     def __post_init__(self) -> None:
         require(self.step_days >= 1, f"series.step_days must be 1 or more, got {self.step_days}")
+        at_most(366, series__step_days=self.step_days)
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class Features:
 
     __pydantic_config__ = CLOSED
 
-    name: str
+    name: Name
     flat: StrictBool
     statistics: tuple[Literal["min", "max", "median", "std", "amplitude"], ...]
 
@@ -64,14 +75,104 @@ class Features:
 
 @dataclass(frozen=True)
 class Model:
-    """A scikit-learn classifier: the class, its own parameters, and whether features are scaled."""
+    """A classifier: the class, its own parameters, and whether features are scaled.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    target : str
+        Full name of its class.
+    scale : bool
+        Whether features are scaled before it.
+    parameters : mapping
+        Its own; a mapping with a ``_target_`` becomes an object of that class.
+    allow : tuple of str
+        Classes that may be made beside scikit-learn's: full names, or prefixes that end with a dot.
+    """
 
     __pydantic_config__ = CLOSED
 
-    name: str
+    name: Name
     target: str
     scale: StrictBool
     parameters: dict[str, Any]
+    allow: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for each in self.allow:
+            require(
+                _ALLOWED.fullmatch(each) is not None and "." in each,
+                f"allow: expected a class such as lightgbm.LGBMClassifier or a package such as lightgbm. "
+                f"(with its dot), got {each!r}",
+            )
+
+    @property
+    def targets(self) -> list[str]:
+        """Its class and every one that its parameters name, however deeply nested."""
+        return _targets({"_target_": self.target, **self.parameters})
+
+    @property
+    def fast(self) -> bool:
+        """Whether a class of scikit-learn-intelex is among them."""
+        return any(target in FAST for target in self.targets)
+
+    @property
+    def foreign(self) -> list[str]:
+        """Those of its classes that are not scikit-learn's, nor a fast twin of one."""
+        return [each for each in self.targets if not each.startswith(OWN) and each not in FAST]
+
+    def allowed_by(self, target: str) -> str:
+        """Give what allows a class to be made: its own full name, or the prefix that it starts with.
+
+        Raises
+        ------
+        ConfigError
+            It is neither scikit-learn's nor allowed; `cropland.estimator` looks further once it is imported.
+        """
+        if target in (*FAST, *self.allow):
+            return target
+        prefixes = [each for each in (OWN, *self.allow) if each.endswith(".")]
+        found = [each for each in prefixes if target.startswith(each)]
+        public = _PUBLIC.fullmatch(target) and not _NOT_FOR_USE & set(target.split("."))
+        require(
+            bool(found and public),
+            f"model: expected a class of scikit-learn, got _target_ {target!r}; a class of another "
+            f"package that you trust is allowed by name, as in allow=[lightgbm.LGBMClassifier]",
+        )
+        return found[0]
+
+    @property
+    def plain(self) -> Model:
+        """The same of scikit-learn's own classes: ``forest_fast`` becomes ``forest``."""
+        if not self.fast:
+            return self
+        made = _plain({"_target_": self.target, **self.parameters})
+        name, target = self.name.removesuffix("_fast"), made.pop("_target_")
+        return replace(self, name=name, target=target, parameters=made)
+
+
+def _targets(parameters: Any) -> list[str]:
+    """Collect every ``_target_``."""
+    if isinstance(parameters, dict):
+        own = [str(parameters["_target_"])] if "_target_" in parameters else []
+        return own + [target for value in parameters.values() for target in _targets(value)]
+    if isinstance(parameters, list):
+        return [target for value in parameters for target in _targets(value)]
+    return []
+
+
+def _plain(value: Any) -> Any:
+    """Put scikit-learn's own class in the place of each fast one, without what only that one takes."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    made = {key: _plain(each) for key, each in value.items()}
+    if made.get("_target_") not in FAST:
+        return made
+    own = {key: each for key, each in made.items() if key not in _FAST_ONLY}
+    return own | {"_target_": own["_target_"].replace("sklearnex.", "sklearn.", 1)}
 
 
 @dataclass(frozen=True)
@@ -84,7 +185,7 @@ class Validation:
 
     __pydantic_config__ = CLOSED
 
-    name: str
+    name: Name
     folds: StrictInt
     repeats: StrictInt = 1
     block_km: float | None = None
@@ -95,10 +196,12 @@ class Validation:
     def __post_init__(self) -> None:
         require(self.folds >= 2, f"validation.folds must be 2 or more, got {self.folds}")
         require(self.repeats >= 1, f"validation.repeats must be 1 or more, got {self.repeats}")
+        at_most(1_000, validation__repeats=self.repeats)
         require(
             self.block_km is None or self.block_km > 0,
             f"validation.block_km must be above 0, got {self.block_km}",
         )
+        at_most(MOST_KM, validation__block_km=self.block_km or 0)
         require(
             (self.inner is None) == (self.candidates is None),
             "validation.inner and validation.candidates belong together, as in validation=nested",
@@ -117,8 +220,8 @@ class Files:
 
     name: Literal["files"]
     prefix: str
-    labelled: str
-    unlabelled: str
+    labelled: FilePath
+    unlabelled: FilePath
 
 
 @dataclass(frozen=True)
@@ -135,8 +238,12 @@ class Simulated:
     def __post_init__(self) -> None:
         require(self.points >= 2, f"source.points must be 2 or more, got {self.points}")
         require(self.margin_days >= 0, f"source.margin_days must be >= 0, got {self.margin_days}")
+        at_most(10_000_000, source__points=self.points)
+        at_most(3_660, source__margin_days=self.margin_days)
 
 
+MOST_KM = 20_038
+"""Half the equator."""
 MOST_MARGIN_DAYS = 36_525
 """A century: all that any satellite has seen."""
 
@@ -167,8 +274,8 @@ class Fetched:
 
     bands: tuple[str, ...]
     margin_days: StrictInt
-    labelled: str
-    unlabelled: str
+    labelled: FilePath
+    unlabelled: FilePath
     workers: StrictInt
     tries: StrictInt
     wait_seconds: float
@@ -187,6 +294,9 @@ class Fetched:
             require(
                 getattr(self, name) > 0, f"source.{name} must be above 0, got {getattr(self, name)}"
             )
+        at_most(1_000, source__workers=self.workers, source__tries=self.tries)
+        at_most(3_600, source__wait_seconds=self.wait_seconds)
+        at_most(86_400, source__timeout_seconds=self.timeout_seconds)
 
 
 @dataclass(frozen=True)
@@ -295,7 +405,7 @@ class Study:
 
     __pydantic_config__ = CLOSED
 
-    name: str
+    name: Name
     title: str
     figure: Literal["time_range", "comparison", "past_only", "submission"]
     by: tuple[str, ...] = ()
@@ -326,17 +436,42 @@ class Promotion:
             f"promotion.bootstraps must be 100 or more, got {self.bootstraps}",
         )
         require(self.block_km > 0, f"promotion.block_km must be above 0, got {self.block_km}")
+        at_most(MOST_KM, promotion__block_km=self.block_km)
+        at_most(1_000_000, promotion__bootstraps=self.bootstraps)
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """The MLflow store, and the folder of its artifacts where no server decides on it."""
+    """The MLflow store, and the folder of its artifacts where no server decides on it.
+
+    Attributes
+    ----------
+    name : str
+        ``local`` or ``server``.
+    uri : str
+        Address of a server, or of a database: ``sqlite:///…``, ``postgresql+psycopg://…``.
+    artifacts : str, optional
+        Folder of the artifacts; needed with a database.
+    """
 
     __pydantic_config__ = CLOSED
 
-    name: str
+    name: Name
     uri: str
-    artifacts: str | None = None
+    artifacts: FilePath | None = None
+
+    def __post_init__(self) -> None:
+        scheme = self.uri.partition("://")[0]
+        require(
+            scheme not in ("postgresql", "postgres", "postgresql+psycopg2"),
+            "tracking.uri: expected postgresql+psycopg://USER@HOST/DATABASE for PostgreSQL (psycopg is what "
+            f"cropland[server] installs), got {scheme}://…",
+        )
+        require(
+            self.artifacts is not None or not scheme.startswith(("sqlite", "postgresql")),
+            "tracking.uri names a database, which keeps no artifacts; give their folder too, as in "
+            "tracking.artifacts=mlruns/artifacts",
+        )
 
 
 @dataclass(frozen=True)
@@ -345,10 +480,10 @@ class Paths:
 
     __pydantic_config__ = CLOSED
 
-    data: str
-    archive: str
-    runs: str
-    downloads: str = "data/downloads"
+    data: FilePath
+    archive: FilePath
+    runs: FilePath
+    downloads: FilePath = "data/downloads"
 
 
 @dataclass(frozen=True)
@@ -374,11 +509,14 @@ class Configuration:
     promotion: Promotion
     promote: StrictBool = False
     study: Study | None = None
-    output: str | None = None
+    output: FilePath | None = None
     parent_run: str | None = None
+    hand_over: StrictBool = False
 
     def __post_init__(self) -> None:
         Choice(self.span, self.period)
+        for target in self.model.targets:
+            self.model.allowed_by(target)
         require(
             self.training == "own" or self.validation.candidates is None,
             f"a nested validation learns from a country's own labels; leave out training={self.training}",
@@ -397,4 +535,5 @@ def check_seed_and_cores(seed: int, n_jobs: int) -> None:
     require(
         n_jobs == -1 or n_jobs >= 1, f"n_jobs must be -1 (all cores) or 1 and more, got {n_jobs}"
     )
+    at_most(1_024, n_jobs=n_jobs)
     require(0 <= seed < 2**32, f"seed must be between 0 and 2**32 - 1, got {seed}")

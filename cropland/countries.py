@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,13 +14,20 @@ from cropland.errors import ConfigError
 from cropland.schema import CLOSED, filled, require
 
 EVERY_COUNTRY = "all"
+FIRST_YEAR, LAST_YEAR = 1970, 2100
+"""No satellite saw anything before."""
+LONGEST_SEASON_DAYS = 3_660
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
+_DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)
+"""What Windows takes for a device, whatever the ending."""
+_TITLE = re.compile(r"[^\W_][^]\[/\\<>{}|*`$\"]{0,79}")
 
 
 def iso_date(text: str, name: str) -> date:
     """Read a date written as ``YYYY-MM-DD``; `name` says in the error where it stood."""
     try:
         return date.fromisoformat(text)
-    except ValueError:
+    except (TypeError, ValueError):  # a request can bring anything
         raise ConfigError(f"{name} must be a date like 2020-06-30, got {text!r}") from None
 
 
@@ -58,6 +66,16 @@ class Reference:
         require(
             self.first <= self.last,
             f"a country's reference must not end ({self.end}) before it starts ({self.start})",
+        )
+        require(
+            self.first.year >= FIRST_YEAR and self.last.year <= LAST_YEAR,
+            f"a country's reference must lie between {FIRST_YEAR} and {LAST_YEAR}, got {self.start} … "
+            f"{self.end}",
+        )
+        require(
+            (self.last - self.first).days <= LONGEST_SEASON_DAYS,
+            f"a country's reference must be a season of at most {LONGEST_SEASON_DAYS} days, got {self.start} "
+            f"… {self.end}",
         )
 
     @property
@@ -99,11 +117,18 @@ class Country:
     chosen: Choice | None = None
 
     def __post_init__(self) -> None:
-        # Names become file and model names: nothing in them may leave the folders they belong to.
+        # Names become file, experiment and model names, on every system and in every markup.
         require(
-            self.name.isidentifier() and self.name != EVERY_COUNTRY,
-            f"a country's name must be letters, digits and underscores and not "
-            f"{EVERY_COUNTRY!r}, got {self.name!r}",
+            _NAME.fullmatch(self.name) is not None
+            and _DEVICES.fullmatch(self.name) is None
+            and self.name.lower() != EVERY_COUNTRY,
+            "a country's name must be letters, digits and underscores (a to z, a letter first, at most 50) "
+            f"and not {EVERY_COUNTRY!r} nor a device such as 'con', got {self.name!r}",
+        )
+        require(
+            _TITLE.fullmatch(self.title) is not None and self.title.isprintable(),
+            "a country's title must be one line of at most 80 signs, a letter or digit first, and none of "
+            f'[]/\\<>{{}}|*`$" in it, got {self.title!r}',
         )
 
     @property

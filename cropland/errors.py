@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+LONGEST_MESSAGE = 2_000
+
+
 class CroplandError(Exception):
     """An error that its user can mend; its message is one line and is shown without a traceback."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(one_line(message))
 
 
 class ConfigError(CroplandError):
@@ -32,6 +35,26 @@ class WindowError(CroplandError):
 
 class TrackingError(CroplandError):
     """A tracking store that cannot be reached or used."""
+
+
+def one_line(message: str) -> str:
+    """Put a message on one line; no value in it can make it long, or command the terminal."""
+    line = " ".join(message.split())
+    if len(line) > LONGEST_MESSAGE:
+        half = LONGEST_MESSAGE // 2
+        line = f"{line[:half]} … {line[-half:]}"
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in line)
+
+
+def some(names: Iterable[object], show: int = 8) -> str:
+    """List names, and no more than a reader takes in.
+
+    >>> some("abc", show=2)
+    'a, b, … (3 in all)'
+    """
+    every = [str(name) for name in names]
+    more = f", … ({len(every)} in all)" if len(every) > show else ""
+    return f"{', '.join(every[:show])}{more}"
 
 
 def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:
@@ -53,10 +76,13 @@ def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:
     """
     names = sorted(set(known))
     folded = {known_name.lower(): known_name for known_name in names}
-    close = difflib.get_close_matches(name.lower(), folded, n=8, cutoff=0.6)
+    like = name[
+        : 2 * max(map(len, names), default=0)
+    ].lower()  # what is much longer is none of them
+    close = difflib.get_close_matches(like, folded, n=8, cutoff=0.6)
     if close:
         # Swapped letters (NVDI) are the likeliest slip, and difflib does not know them.
-        close.sort(key=lambda found: sorted(found) != sorted(name.lower()))
+        close.sort(key=lambda found: sorted(found) != sorted(like))
         return f"did you mean {' or '.join(repr(folded[c]) for c in close[:3])}?"
     return f"there are: {', '.join(names[:show])}{', …' if len(names) > show else ''}"
 

@@ -1,13 +1,18 @@
-"""Estimators: a scikit-learn classifier made of its configuration."""
+"""Estimators: a classifier made of its configuration, of scikit-learn's classes or such as a user allows.
+
+Nothing else is called, whatever a configuration says: a ``_target_`` must be a class that was defined in
+scikit-learn, or is allowed, and an estimator, a kernel or a splitter.
+"""
 
 from __future__ import annotations
 
+import importlib
 import inspect
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
-
+from cropland.config import FAST
 from cropland.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -16,8 +21,7 @@ if TYPE_CHECKING:
 
     from cropland.config import Model
 
-ALLOWED = "sklearn."
-"""What a `_target_` must start with: a configuration must not be able to run just any code."""
+_FAST = "scikit-learn-intelex"
 
 
 class Classifier(Protocol):
@@ -38,35 +42,75 @@ def build(model: Model, seed: int) -> Classifier:
     Parameters
     ----------
     model : Model
-        Class and parameters; nested ``_target_`` entries are instantiated too.
+        Class and parameters; nested ``_target_`` entries are made too.
     seed : int
         Becomes ``random_state`` where the class takes one and the configuration gives none.
 
     Raises
     ------
     ConfigError
-        Not a scikit-learn class, not a classifier with probabilities, or a parameter that it lacks.
+        A class that is neither scikit-learn's nor allowed, not a classifier with probabilities, or a
+        parameter that it lacks.
     """
-    kind = _class_of(model)
-    parameters = inspect.signature(kind).parameters
-    unknown = [name for name in model.parameters if name not in parameters]
-    if unknown:
-        raise ConfigError(
-            f"model.{unknown[0]}: {model.target} has no such parameter; {nearest(unknown[0], parameters)}"
-        )
+    from sklearn.base import ClassifierMixin
+
+    for target in model.targets:  # all of them, before the first is made
+        _located(target, model)
+    kind = _located(model.target, model)
+    if not issubclass(kind, ClassifierMixin):
+        raise ConfigError(f"model: expected a classifier, but {model.target} is none")
     chosen = dict(model.parameters)
-    if "random_state" in parameters:
+    if "random_state" in inspect.signature(kind).parameters:
         chosen.setdefault("random_state", seed)
-    try:
-        classifier = instantiate({"_target_": model.target, **chosen})
-    except InstantiationException as error:
-        raise ConfigError(f"model={model.name} cannot be made: {error}") from error
+    if model.target in FAST:
+        chosen.setdefault("n_jobs", 1)
+    classifier = _made({"_target_": model.target, **chosen}, model, "model")
     if not hasattr(classifier, "predict_proba"):
         raise ConfigError(
             f"{model.target} gives no probabilities; choose another classifier, or put it into "
             f"sklearn.calibration.CalibratedClassifierCV as conf/model/svm.yaml does"
         )
+    if model.fast:
+        _one_thread()
     return cast("Classifier", _scaled(classifier) if model.scale else classifier)
+
+
+@cache
+def has_fast() -> bool:
+    """Tell whether scikit-learn-intelex can be used here."""
+    try:
+        importlib.import_module("sklearnex.ensemble")
+    except (ImportError, OSError):  # the latter of libraries that do not know the processor
+        return False
+    return True
+
+
+def fast_version() -> str:
+    """Give the version of scikit-learn-intelex.
+
+    Raises
+    ------
+    ConfigError
+        It is not installed here.
+    """
+    try:
+        return version(_FAST)
+    except PackageNotFoundError as error:
+        raise ConfigError(
+            f"{_FAST} is not installed here; pip install 'cropland[fast]' on every machine that runs jobs, "
+            f"or take model=forest"
+        ) from error
+
+
+@cache
+def _one_thread() -> None:
+    """Keep scikit-learn-intelex to one thread of this process.
+
+    It holds Python's lock while it fits, so that folds in threads wait for each other, and sweeps have a
+    process for each core. Outside the main thread it passes n_jobs over, takes all cores:
+    hence the setting of the process, which stands there too.
+    """
+    importlib.import_module("daal4py").daalinit(1)
 
 
 def _scaled(classifier: Any) -> Any:
@@ -76,26 +120,74 @@ def _scaled(classifier: Any) -> Any:
     return make_pipeline(StandardScaler(), classifier)
 
 
-def _class_of(model: Model) -> type:
-    for target in _targets({"_target_": model.target, **model.parameters}):
-        if not target.startswith(ALLOWED):
-            raise ConfigError(f"model: expected a class of scikit-learn, got _target_ {target!r}")
+def _made(value: Any, model: Model, where: str) -> Any:
+    """Make an object of a mapping with a ``_target_``, inner ones first; other values stay what they are."""
+    if isinstance(value, list):
+        return [_made(each, model, where) for each in value]
+    if not isinstance(value, dict):
+        return value
+    for key, each in value.items():
+        if str(key).rpartition("__")[2] == "memory" and each is not None:
+            raise ConfigError(f"{where}.{key}: no folder is written to for a model; leave it out")
+    given = {
+        key: _made(each, model, f"{where}.{key}")
+        for key, each in value.items()
+        if key != "_target_"
+    }
+    if "_target_" not in value:
+        return given
+    target = str(value["_target_"])
+    kind = _located(target, model)
+    _check_parameters(kind, given, where, target)
     try:
-        kind = get_class(model.target)
-    except Exception as error:  # whatever importing the named module raises
-        raise ConfigError(f"model._target_ {model.target!r} cannot be found: {error}") from error
-    from sklearn.base import ClassifierMixin
+        return kind(**given)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {target} cannot be made: {error}") from error
 
-    if not issubclass(kind, ClassifierMixin):
-        raise ConfigError(f"model: expected a classifier, but {model.target} is none")
+
+def _check_parameters(kind: type, given: dict[Any, Any], where: str, target: str) -> None:
+    """Check that a class takes the parameters that it is given."""
+    parameters = inspect.signature(kind).parameters
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+        return
+    unknown = [str(name) for name in given if name not in parameters]
+    if unknown:
+        raise ConfigError(
+            f"{where}.{unknown[0]}: {target} has no such parameter; {nearest(unknown[0], parameters)}"
+        )
+
+
+def _located(target: str, model: Model) -> type:
+    """Find a class that may be made.
+
+    Modules are imported by the name that the target gives them: what a module has imported for its own use
+    cannot be reached through it.
+    """
+    allowed = model.allowed_by(target)
+    module, _, name = target.rpartition(".")
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except Exception as error:  # whatever importing the named module raises
+        raise ConfigError(f"model._target_ {target!r} cannot be found: {error}") from error
+    if not isinstance(kind, type) or (
+        allowed.endswith(".") and not f"{kind.__module__}.".startswith(allowed)
+    ):
+        raise ConfigError(
+            f"model: expected a class of {allowed.rstrip('.')}, but _target_ {target!r} is none"
+        )
+    if not _is_part_of_models(kind):
+        raise ConfigError(
+            f"model: expected an estimator, a kernel or a splitter, but _target_ {target!r} is none"
+        )
     return kind
 
 
-def _targets(parameters: Any) -> list[str]:
-    """Collect every ``_target_``, however deeply nested."""
-    if isinstance(parameters, dict):
-        own = [str(parameters["_target_"])] if "_target_" in parameters else []
-        return own + [target for value in parameters.values() for target in _targets(value)]
-    if isinstance(parameters, list):
-        return [target for value in parameters for target in _targets(value)]
-    return []
+def _is_part_of_models(kind: type) -> bool:
+    from sklearn.base import BaseEstimator
+
+    if issubclass(kind, BaseEstimator):
+        return True
+    from sklearn.gaussian_process.kernels import Kernel
+    from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
+
+    return issubclass(kind, (Kernel, BaseCrossValidator, BaseShuffleSplit))

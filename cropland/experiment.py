@@ -1,89 +1,152 @@
-"""The story of a candidate: archive → window → series → features → scores → a tracked run."""
+"""The story of a candidate: archive → window → series → features → scores → what its run will hold."""
 
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Literal
 
 from cropland import nesting, points, predictions, signals
 from cropland.candidate import comparison
 from cropland.diagnosis import confusion
-from cropland.errors import CroplandError, WindowError
+from cropland.errors import CroplandError
 from cropland.material import Material
-from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY
+from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY, Done, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from mlflow.entities import Run
+
+    from cropland.archive import Archive
     from cropland.candidate import Candidate, Outcome
-    from cropland.tracking import Record, Store
+    from cropland.tracking import Store
     from cropland.validation import Scores
 
 _NOT_METRICS = ("accuracy_fold", "out_of_fold")
+_OF_OUTCOME = ("accuracy", "accuracy_se", "fit_seconds", "features_mb")
 _NAMED = 5
 _DIGITS = 6
 
 
-def run(candidate: Candidate, store: Store) -> Outcome:
-    """Score a candidate and track it, unless that has been done before.
+@dataclass(frozen=True)
+class Scored:
+    """A candidate that has been run and not yet been tracked: plain values, which a worker can hand over.
 
-    What goes wrong with the candidate becomes its outcome, so that a sweep goes on.
+    Attributes
+    ----------
+    outcome : Outcome
+        What became of it, but for the id of its run.
+    done : Done
+        What its run will hold.
     """
-    chosen = candidate.configuration
+
+    outcome: Outcome
+    done: Done
+
+    def kept(self, store: Store, parent: str | None) -> Outcome:
+        """Track it below a parent run; give its outcome with the id of its run.
+
+        Raises
+        ------
+        TrackingError
+            The store cannot be written to.
+        """
+        return replace(self.outcome, run_id=store.keep(self.done, parent))
+
+
+def run(candidate: Candidate) -> Scored:
+    """Score a candidate.
+
+    What goes wrong with it becomes its outcome, so that a sweep goes on.
+    """
+    tags: dict[str, str] = {}
+    record, began = Record(), _now()
     try:
         material = Material.of(candidate)
         candidate = material.candidate
-        identity = candidate.identity(material.archive, material.teachers)
-        done = None if chosen.force else store.finished(identity)
-        if done is None:
-            return _tracked(material, store, identity)
-    except WindowError as error:
-        return candidate.outcome("outside", message=str(error))
+        tags |= _tags(material)
+        outcome = _scored(material, record)
     except Exception as error:
         signals.heed()  # an interruption may come as another error
         known = isinstance(error, CroplandError)
-        return candidate.outcome(
+        outcome = candidate.outcome(
             "failed", message=str(error) if known else f"{type(error).__name__}: {error}"
         )
-    metrics = done.data.metrics
-    return candidate.outcome(
-        "already there",
-        run_id=done.info.run_id,
-        n_features=int(done.data.params["n_features"]),
-        **{
-            name: metrics[name]
-            for name in ("accuracy", "accuracy_se", "fit_seconds", "features_mb")
-        },
-        message=f"is already there as run {done.info.run_name!r}; force=true runs it again",
+        record.files["traceback.txt"] = traceback.format_exc()
+    status: Literal["FINISHED", "FAILED"] = "FAILED" if outcome.status == "failed" else "FINISHED"
+    return Scored(outcome, Done(candidate.name, tags, record, status, began, _now()))
+
+
+def failed(candidate: Candidate, reason: str) -> Scored:
+    """Say of a candidate that it was lost with what ran it."""
+    now = _now()
+    record = Record(
+        params=candidate.params(), files={"config.yaml": candidate.as_yaml()}, note=reason
+    )
+    return Scored(
+        candidate.outcome("failed", message=reason),
+        Done(candidate.name, {}, record, "FAILED", now, now),
     )
 
 
-def _tracked(material: Material, store: Store, identity: str) -> Outcome:
-    """Run a candidate inside its MLflow run."""
+def already_there(
+    candidates: Mapping[str, Candidate], archives: Mapping[str, Archive], store: Store
+) -> dict[str, Outcome]:
+    """Find the candidates that have a finished run and are not to be run again; keys are kept."""
+    keys: dict[str, dict[str, str]] = {}
+    for key, each in candidates.items():
+        if not each.configuration.force:
+            archive = archives[each.country.name]
+            teachers = [archives[country.name] for country in each.teachers]
+            chosen = each.configuration
+            mark = comparison(archive, each.country, chosen.validation, chosen.seed)
+            keys.setdefault(mark, {})[each.identity(archive, teachers)] = key
+    found = {
+        wanted[identity]: run
+        for mark, wanted in keys.items()
+        for identity, run in store.finished_of(mark).items()
+        if identity in wanted
+    }
+    return {key: before(candidates[key], run) for key, run in found.items()}
+
+
+def before(candidate: Candidate, run: Run) -> Outcome:
+    """Give the outcome of a candidate that has been run before."""
+    return candidate.outcome(
+        "already there",
+        run_id=run.info.run_id,
+        n_features=int(run.data.params["n_features"]),
+        **{name: run.data.metrics[name] for name in _OF_OUTCOME},
+        message=f"is already there as run {run.info.run_name!r}; force=true runs it again",
+    )
+
+
+def _tags(material: Material) -> dict[str, str]:
     candidate, archive = material.candidate, material.archive
     chosen = candidate.configuration
-    tags = {
-        IDENTITY: identity,
+    return {
+        IDENTITY: candidate.identity(archive, material.teachers),
         COMPARISON: comparison(archive, candidate.country, chosen.validation, chosen.seed),
         ARCHIVE: archive.fingerprint,
         "uses_future": str(candidate.window.uses_future).lower(),
     }
-    with store.candidate(candidate.name, tags, chosen.parent_run) as record:
-        record.params |= candidate.params()
-        record.files["config.yaml"] = candidate.as_yaml()
-        made = _nested if candidate.alternatives else _plain
-        scores, message = made(material, record)
-        _record_scores(record, scores, candidate.window.end_day)
+
+
+def _scored(material: Material, record: Record) -> Outcome:
+    """Score a candidate and fill its record."""
+    candidate = material.candidate
+    record.params |= candidate.params()
+    record.files["config.yaml"] = candidate.as_yaml()
+    made = _nested if candidate.alternatives else _plain
+    scores, message = made(material, record)
+    _record_scores(record, scores, candidate.window.end_day)
     return candidate.outcome(
         "finished",
-        run_id=record.run_id,
         n_features=int(str(record.params["n_features"])),
-        **{
-            name: record.metrics[name]
-            for name in ("accuracy", "accuracy_se", "fit_seconds", "features_mb")
-        },
+        **{name: record.metrics[name] for name in _OF_OUTCOME},
         message=message,
     )
 
@@ -159,6 +222,10 @@ def _record_scores(record: Record, scores: Scores, end_day: int) -> None:
     record.series = {"accuracy_fold": scores.accuracy_fold}
     record.files[predictions.FILE] = predictions.as_csv(scores.out_of_fold)
     record.files["confusion_matrix.csv"] = confusion(scores.out_of_fold).to_csv()
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def _left_out(ids: Sequence[str]) -> str:

@@ -9,67 +9,34 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import re
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from cropland.chunks import Days, pack
+from cropland import partfiles
 from cropland.errors import DataError
-from cropland.rows import Rows
+from cropland.partfiles import Part as Part  # who plans and reads a download imports it from here
+from cropland.reading import is_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from cropland.chunks import Chunk
+    from cropland.chunks import Chunk, Days
+    from cropland.rows import Rows
     from cropland.service import Seen
 
 _SUFFIX = ".parquet"
-_METADATA = b"cropland"
-_CHECKSUM_BYTES = 16
 _NAME = re.compile(rf"\d{{4}}-\d\d-\d\d_\d{{4}}-\d\d-\d\d_[0-9a-f]{{16}}-[0-9a-f]{{32}}{_SUFFIX}")
 """Days, hash of the places, checksum: other files in the folder are not ours."""
-_NOT_BANDS = ("Lon", "Lat", "time", "granule")
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """What a part answers for: its metadata.
-
-    Attributes
-    ----------
-    path : Path
-        Its file.
-    places : ndarray of int64, shape (place,)
-        Packed coordinates (`cropland.chunks`).
-    days : tuple of date
-        First and last day, both included.
-    counts : ndarray of int32, shape (place,)
-        How many observations each place has.
-    unseen : mapping of int to str
-        Why a place has none, by its position.
-    client : str
-        What fetched it.
-    """
-
-    path: Path
-    places: NDArray[np.int64]
-    days: Days
-    counts: NDArray[np.int32]
-    unseen: Mapping[int, str]
-    client: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +50,7 @@ class Parts:
         """Give what is there, sorted by name; a file that cannot be read is as good as missing."""
         for path in self._paths():
             if path.name not in self._known:
-                part = _metadata(path)
+                part = partfiles.told(path)
                 if part is None:
                     continue
                 self._known[path.name] = part
@@ -91,7 +58,9 @@ class Parts:
 
     def _paths(self) -> list[Path]:
         return sorted(
-            path for path in self.folder.glob(f"*{_SUFFIX}") if _NAME.fullmatch(path.name)
+            path
+            for path in self.folder.glob(f"*{_SUFFIX}")
+            if _NAME.fullmatch(path.name) and is_file(path)
         )
 
     def keep(self, chunk: Chunk, seen: Seen, client: str) -> Part:
@@ -102,9 +71,9 @@ class Parts:
         DataError
             It cannot be written.
         """
-        content = _encoded(chunk, seen, client)
+        content = partfiles.encoded(chunk, seen, client)
         request = hashlib.blake2b(chunk.places.tobytes(), digest_size=8).hexdigest()
-        name = f"{chunk.first}_{chunk.last}_{request}-{_checksum(content)}{_SUFFIX}"
+        name = f"{chunk.first}_{chunk.last}_{request}-{partfiles.checksum(content)}{_SUFFIX}"
         partial = self.folder / f".{name}.{uuid.uuid4().hex}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +86,7 @@ class Parts:
                 f"cannot write to {self.folder}: {error.strerror or error}; {_remedy(error)}, what was "
                 f"fetched before is kept"
             ) from error
-        part = _metadata(self.folder / name)
+        part = partfiles.told(self.folder / name)
         assert part is not None
         self._known[name] = part
         return part
@@ -128,23 +97,15 @@ class Parts:
         Raises
         ------
         DataError
-            It is damaged.
+            It is damaged, or was not written by a download.
         """
-        content = _unharmed(part.path)
+        content = partfiles.unharmed(part.path)
         if content is None:
             raise DataError(
                 f"{part.path} is damaged; give the command of scripts/download.py again, it fetches "
                 f"this part anew"
             )
-        table = pq.read_table(pa.BufferReader(content))
-        granule = table["granule"].combine_chunks()
-        return Rows(
-            places=pack(table["Lon"].to_numpy(), table["Lat"].to_numpy()),
-            time=table["time"].to_numpy().astype("datetime64[s]"),
-            granule=granule.indices.to_numpy().astype(np.int32),
-            granules=granule.dictionary.to_numpy(zero_copy_only=False).astype(str),
-            values={n: table[n].to_numpy() for n in table.column_names if n not in _NOT_BANDS},
-        )
+        return partfiles.rows(content, part.path)
 
     def counted(self, part: Part, days: Days) -> tuple[NDArray[np.int64], NDArray[np.integer[Any]]]:
         """Count a part's observations in some days: places, and how many each has."""
@@ -155,12 +116,13 @@ class Parts:
 
     def damaged(self) -> list[Path]:
         """Find parts whose bytes are not those that were written."""
-        return [path for path in self._paths() if _unharmed(path) is None]
+        return [path for path in self._paths() if partfiles.unharmed(path) is None]
 
     def discard(self, damaged: Iterable[Path]) -> None:
         """Delete damaged parts, and what a kill left unfinished; only with the lock."""
         for unfinished in self.folder.glob(f".*{_SUFFIX}.*"):
-            unfinished.unlink(missing_ok=True)
+            if is_file(unfinished):
+                unfinished.unlink(missing_ok=True)
         for path in damaged:
             path.unlink(missing_ok=True)
             self._known.pop(path.name, None)
@@ -199,61 +161,3 @@ def _remedy(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "make room, or set paths.downloads"
     return "set paths.downloads to a folder that you may write to"
-
-
-def _encoded(chunk: Chunk, seen: Seen, client: str) -> bytes:
-    lonlat = chunk.lonlat[seen.place]
-    granules, granule = np.unique(seen.granule, return_inverse=True)
-    table = pa.table(
-        {
-            "Lon": lonlat[:, 0],
-            "Lat": lonlat[:, 1],
-            "time": seen.time.astype("datetime64[s]"),
-            "granule": pa.DictionaryArray.from_arrays(
-                granule.astype(np.int32), pa.array(granules.tolist(), pa.string())
-            ),
-            **seen.values,
-        }
-    )
-    told = {
-        "places": chunk.lonlat.tolist(),
-        "days": [chunk.first.isoformat(), chunk.last.isoformat()],
-        "counts": np.bincount(seen.place, minlength=len(chunk.places)).tolist(),
-        "unseen": dict(seen.unseen),
-        "client": client,
-    }
-    metadata = {**(table.schema.metadata or {}), _METADATA: json.dumps(told).encode()}
-    sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
-def _metadata(path: Path) -> Part | None:
-    try:
-        told = json.loads(pq.read_metadata(path).metadata[_METADATA])
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
-        return None
-    lonlat = np.array(told["places"], dtype=np.float64).reshape(-1, 2)
-    first, last = map(date.fromisoformat, told["days"])
-    return Part(
-        path=path,
-        places=pack(lonlat[:, 0], lonlat[:, 1]),
-        days=(first, last),
-        counts=np.array(told["counts"], dtype=np.int32),
-        unseen={int(place): why for place, why in told["unseen"].items()},
-        client=told["client"],
-    )
-
-
-def _checksum(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=_CHECKSUM_BYTES).hexdigest()
-
-
-def _unharmed(path: Path) -> bytes | None:
-    """Read a file whose name ends in its checksum; None where they do not agree."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    return content if path.stem.endswith(f"-{_checksum(content)}") else None

@@ -6,15 +6,17 @@ Contract of the table that every function here returns: one row a point, columns
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cropland.errors import DataError
+from cropland.errors import DataError, some
+from cropland.reading import LONGEST_ID, check_columns, is_file, no_id, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from cropland.countries import Box, Country
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 UNLABELLED = -1
 COLUMNS = ("ID", "Lat", "Lon", "Target")
 _RELABEL = "write 1 for cropland and 0 for anything else"
+_REMEDY = "save it as UTF-8 CSV"
 
 
 def read(path: Path, *, labelled: bool) -> pd.DataFrame:
@@ -30,34 +33,43 @@ def read(path: Path, *, labelled: bool) -> pd.DataFrame:
     Parameters
     ----------
     path : Path
-        A CSV with columns ``ID, Lat, Lon`` and, where `labelled`, ``Target``; others are left aside.
+        A CSV with columns ``ID, Lat, Lon`` and, where `labelled`, ``Target``; others are left aside. IDs are
+        kept as they are written.
     labelled : bool
         Whether the file must bring labels; without, every ``Target`` is -1.
 
     Raises
     ------
     DataError
-        No such file, a missing column, an ID that is empty or there twice, coordinates that are not
-        numbers or out of range, labels other than 0 and 1.
+        No such file, none that is a table, a missing column, an ID that is empty, there twice, very long or
+        has control characters, coordinates that are not numbers or out of range, labels other than 0 and 1.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise DataError(
             f"expected a points file at {path}, there is none; set paths.data to its folder"
         )
-    try:
-        table = pd.read_csv(path, dtype={"ID": str}, keep_default_na=False, na_values=[""])
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}; save it as UTF-8 CSV") from error
-    wanted = COLUMNS if labelled else COLUMNS[:3]
-    missing = [name for name in wanted if name not in table]
-    if missing:
-        raise DataError(
-            f"{path} needs the columns {', '.join(wanted)}; it has {', '.join(map(str, table.columns))}: "
-            f"add {', '.join(missing)}"
-        )
+    table = _table(path, COLUMNS if labelled else COLUMNS[:3])
     if not labelled:
         table["Target"] = UNLABELLED
     return _validated(table, path, labels=(0, 1) if labelled else (UNLABELLED,))
+
+
+def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
+    """Read some columns of a CSV file as text; the index is the line of each row."""
+    rows = rows_of(path, _REMEDY)
+    header = next(rows, (1, []))[1]
+    if not header:
+        raise DataError(f"{path} cannot be read as CSV: it is empty; {_REMEDY}")
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise DataError(
+            f"{path} needs the columns {', '.join(wanted)}; it has {some(header)}: add {', '.join(missing)}"
+        )
+    check_columns([name for name in header if name in wanted], path)
+    at = [header.index(name) for name in wanted]
+    found = [(line, [cells[position] for position in at]) for line, cells in rows]
+    lines = pd.Index([line for line, _ in found], dtype=np.int64)
+    return pd.DataFrame([cells for _, cells in found], lines, list(wanted), dtype="str")
 
 
 def asked(path: Path) -> pd.DataFrame:
@@ -68,7 +80,7 @@ def asked(path: Path) -> pd.DataFrame:
     DataError
         There is no such file, or no point in it; and as `read` does.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise DataError(
             f"expected a points file at {path}, there is none; set points to a CSV file"
         )
@@ -81,7 +93,7 @@ def asked(path: Path) -> pd.DataFrame:
 def of_folder(folder: Path, labelled: str, unlabelled: str) -> pd.DataFrame:
     """Read the points files of a folder: the labelled one, and the unlabelled one where there is one."""
     tables = [(folder / labelled, read(folder / labelled, labelled=True))]
-    if (folder / unlabelled).exists():
+    if os.path.lexists(folder / unlabelled):  # a pipe of that name is answered, not passed over
         tables.append((folder / unlabelled, read(folder / unlabelled, labelled=False)))
     return together(tables)
 
@@ -132,38 +144,30 @@ def check_labels(targets: np.ndarray, country: Country, folds: int) -> None:
 
 
 def _validated(table: pd.DataFrame, path: Path, labels: tuple[int, ...]) -> pd.DataFrame:
-    _refuse(table, table["ID"].isna(), path, "an empty ID", "give each point its own ID")
-    _refuse(table, table["ID"].duplicated(), path, "a duplicate ID", "keep each ID once")
+    ids = table["ID"]
+    _refuse(ids, ids.str.strip() == "", path, "an empty ID", "give each point its own ID")
+    remedy = f"use at most {LONGEST_ID} signs, and none of control"
+    _refuse(ids, pd.Series(no_id(ids), ids.index), path, "an ID that is none", remedy)
+    _refuse(ids, ids.duplicated(), path, "a duplicate ID", "keep each ID once")
     for name, limit in (("Lat", 90), ("Lon", 180)):
         numbers = pd.to_numeric(table[name], errors="coerce")
-        _refuse(
-            table,
-            ~numbers.between(-limit, limit),
-            path,
-            f"a {name} outside -{limit}…{limit}",
-            "write decimal degrees (WGS 84)",
-            name,
-        )
+        what, remedy = f"a {name} outside -{limit}…{limit}", "write decimal degrees (WGS 84)"
+        _refuse(table[name], ~numbers.between(-limit, limit), path, what, remedy)
         table[name] = numbers.astype(np.float64)
     targets = pd.to_numeric(table["Target"], errors="coerce")
-    _refuse(table, ~targets.isin(labels), path, "a label other than 0 or 1", _RELABEL, "Target")
+    _refuse(table["Target"], ~targets.isin(labels), path, "a label other than 0 or 1", _RELABEL)
     table["Target"] = targets.astype(np.int8)
-    return table[list(COLUMNS)].copy()
+    return table[list(COLUMNS)].reset_index(drop=True)
 
 
 def _refuse(
-    table: pd.DataFrame,
-    bad: pd.Series[bool],
-    path: Path,
-    what: str,
-    remedy: str,
-    column: str = "ID",
+    column: pd.Series[Any], bad: pd.Series[bool], path: Path, what: str, remedy: str
 ) -> None:
-    """Raise a `DataError` that shows the first row of `bad`, if there is one."""
+    """Raise a `DataError` that shows the first bad value, if there is one, with its line."""
     if not bad.any():
         return
     row = int(np.flatnonzero(bad.to_numpy())[0])
     others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
     raise DataError(
-        f"{path} has {what}: {str(table[column].iloc[row])!r} in line {row + 2}{others}; {remedy}"
+        f"{path} has {what}: {str(column.iloc[row])!r} in line {column.index[row]}{others}; {remedy}"
     )

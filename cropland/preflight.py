@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from cropland import estimator, sources
 from cropland.errors import ConfigError, WindowError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from cropland.archive import Archive
     from cropland.candidate import Candidate
+    from cropland.composition import Job
     from cropland.config import Configuration
     from cropland.countries import Country
 
@@ -33,6 +35,44 @@ def open_archives(
         )
         for country in countries
     }
+
+
+def runnable(jobs: Sequence[Job], console: Console) -> tuple[list[Job], dict[str, Any]]:
+    """Put scikit-learn's own classes in the place of faster ones where these cannot be used.
+
+    It is decided here, for all jobs of a sweep: workers are told, and never decide for themselves.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        All of the sweep.
+    console : Console
+        Where it is said, once, that a faster one was asked for and cannot be used.
+
+    Returns
+    -------
+    list of Job
+        The jobs as they can be run.
+    dict
+        What each job must be told: ``fast`` is false where classes were replaced.
+    """
+    models = [each.model for job in jobs for each in (job.configuration, *job.alternatives)]
+    fast = {model.name: model.plain.name for model in models if model.fast}
+    if not fast or estimator.has_fast():
+        return list(jobs), {}
+    instead = ", ".join(f"{name} is run as scikit-learn's own {own}" for name, own in fast.items())
+    console.print(
+        f"scikit-learn-intelex cannot be used here (pip install 'cropland[fast]', x86-64): {instead}",
+        markup=False,
+    )
+    return [_plain(job) for job in jobs], {"fast": False}
+
+
+def _plain(job: Job) -> Job:
+    made, *alternatives = (
+        replace(each, model=each.model.plain) for each in (job.configuration, *job.alternatives)
+    )
+    return replace(job, configuration=made, alternatives=tuple(alternatives))
 
 
 def check(candidates: Sequence[Candidate], archives: Mapping[str, Archive]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from functools import cache
 
+from cropland.addresses import without_secrets
+
 
 def process_mark(pid: int) -> str:
     """Mark a process so that a later one with the same number is not taken for it."""
@@ -25,10 +27,16 @@ def is_alive(mark: str) -> bool:
 
 @cache
 def code_tags() -> dict[str, str]:
-    """Give MLflow's own tags of user, source and git commit, and whether the work tree is dirty."""
+    """Give MLflow's own tags of user, source and git commit, and whether the work tree is dirty.
+
+    The address of a git remote may hold a token, which is left out.
+    """
     from mlflow.tracking.context.registry import resolve_tags
 
-    tags = {key: str(value) for key, value in resolve_tags().items()}
+    tags = {
+        key: without_secrets(str(value)) if "://" in str(value) else str(value)
+        for key, value in resolve_tags().items()
+    }
     try:
         changes = subprocess.run(
             ["git", "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10

@@ -5,9 +5,14 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-_NOISE = "`sklearn.utils.parallel.delayed` should be used with"
-"""Said where forests are fitted in several threads: scikit-learn's own threads then see each other's warning
-filters emptied. It concerns settings of scikit-learn that are not used here."""
+_NOISE = (
+    # Where forests are fitted in several threads: scikit-learn's own threads then see each other's warning
+    # filters emptied. It concerns settings of scikit-learn that are not used here.
+    "`sklearn.utils.parallel.delayed` should be used with",
+    # scikit-learn-intelex outside the main thread, where it is kept to one thread by other means.
+    "'Threading' parallel backend is not supported",
+)
+"""How warnings begin that are left out."""
 
 
 def quieten() -> None:

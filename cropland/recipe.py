@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cropland import features, series
+import numpy as np
+import xarray as xr
+
+from cropland import blocks, features, series
 from cropland.bands import SCENE_CLASS, BandSet
 from cropland.config import Features, Series
 from cropland.countries import iso_date
+from cropland.points import COLUMNS
 from cropland.schema import CLOSED
 from cropland.window import Window
 
 if TYPE_CHECKING:
-    import numpy as np
-    import xarray as xr
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from cropland.archive import Archive
@@ -81,6 +85,21 @@ class Recipe:
             The archive lacks a band.
         """
         end = reference_end or iso_date(self.reference_end, "reference_end")
+        archive.require(self.band_set.measured(archive.stored))
+        names = series.needed(archive, self.band_set, clear=self.series.clear)
+        if blocks.fit(archive, names, self._features_at_most):
+            return self._samples(archive, end)
+        parts = blocks.each(archive, names, lambda part: self._samples(part, end))
+        return Samples.together(parts, archive.dataset.sizes["point"])
+
+    @property
+    def _features_at_most(self) -> int:
+        bands = len(self.band_set.dynamic) + len(self.classes)
+        days = 1 + 7 * self.span // self.series.step_days if self.features.flat else 0
+        return bands * (days + len(self.features.statistics)) + len(self.band_set.static)
+
+    def _samples(self, archive: Archive, end: date) -> Samples:
+        """Make the features of points whose observations may be in memory."""
         aligned = series.aligned(
             archive,
             self.window(end),
@@ -114,7 +133,29 @@ class Samples:
     unobserved: list[str]
     n_observations: NDArray[np.int32]
 
+    @classmethod
+    def together(cls, parts: Iterable[tuple[slice, Samples]], n_points: int) -> Samples:
+        """Put the samples of blocks of points together, in a matrix that is made but once: it is large."""
+        matrix: NDArray[np.float32] | None = None
+        coordinates: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
+        unobserved: list[str] = []
+        counts = np.empty(n_points, np.int32)
+        row = 0
+        for block, part in parts:
+            names = part.matrix["feature"].to_numpy()
+            matrix = np.empty((n_points, len(names)), np.float32) if matrix is None else matrix
+            matrix[row : row + part.matrix.sizes["sample"]] = part.matrix
+            row += part.matrix.sizes["sample"]
+            for name, found in coordinates.items():
+                found.append(part.matrix[name].to_numpy())
+            unobserved += part.unobserved
+            counts[block] = part.n_observations
+        assert matrix is not None  # an archive has points
+        along = {name: ("sample", np.concatenate(found)) for name, found in coordinates.items()}
+        made = xr.DataArray(matrix[:row], {**along, "feature": names}, ("sample", "feature"))
+        return cls(made, unobserved, counts)
+
 
 def classes_of(archive: Archive, band_set: BandSet) -> tuple[int, ...]:
     """Give the scene classes of an archive, where a band set asks for them."""
-    return tuple(series.scene_classes(archive)) if SCENE_CLASS in band_set.dynamic else ()
+    return archive.scene_classes if SCENE_CLASS in band_set.dynamic else ()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 VARIED = ("window_end", "span", "bands", "series", "features", "model", "training", "validation")
 LABELS = {"window_end": "end of the window", "span": "span (weeks)", "bands": "band set"}
+_MOST_LINES = 20
+"""More of them would leave a figure of nothing but its legend."""
 _COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("country", "left"),
     ("accuracy", "right"),
@@ -106,13 +108,16 @@ def figure(outcomes: Sequence[Outcome]) -> bytes | None:
     -------
     bytes or None
         A PNG; None where nothing was varied. The first two of `VARIED` that were make the axis and the
-        lines; over any others the best is drawn.
+        lines, the best `_MOST_LINES` of them; over any others the best is drawn.
     """
     table = scored(outcomes)
     varied = [name for name in VARIED if not table.empty and _varies(table, name)]
     if not varied:
         return None
     x, by, others = varied[0], (varied[1] if len(varied) > 1 else None), varied[2:]
+    lines = table[by].unique() if by else []  # best first
+    if by:
+        table = table[table[by].isin(lines[:_MOST_LINES])]
     countries = sorted(table["country"].unique())
     drawing = style.new(3.6 * len(countries) + 0.8, 3.6)
     panels = drawing.subplots(1, len(countries), sharey=True, squeeze=False)[0]
@@ -123,6 +128,8 @@ def figure(outcomes: Sequence[Outcome]) -> bytes | None:
     panels[0].set_ylabel("accuracy, cross-validated")
     if by:
         title = "; best over ".join(LABELS.get(name, name) for name in (by, *others))
+        if len(lines) > _MOST_LINES:
+            title = f"{title}; the {_MOST_LINES} best of {len(lines)}"
         drawing.legend(
             *panels[0].get_legend_handles_labels(),
             title=title,

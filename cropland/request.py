@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cropland import bands
+from cropland import bands, reading, values
 from cropland.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PIXEL_DEGREES = 1e-4
 """Of 10 m: rows of one place may differ by the rounding of an export, not by more."""
+_ID = f"the ID of a point: a text of at most {reading.LONGEST_ID} signs, none of control"
 PLACES = {"Lat": 90.0, "Lon": 180.0}
 """Columns of a place, with the largest value of each, degrees."""
 
@@ -47,12 +48,16 @@ def checked(
         A missing column, no row, or the first value that is not what it should be, with its row.
     """
     needed = ("ID", "Timestamp", *measured, *static)
-    missing = [name for name in needed if name not in observations]
+    columns = list(observations.columns)
+    missing = [name for name in needed if name not in columns]
     if missing:
         raise DataError(
             f"the observations lack {', '.join(missing)}; the model of {whose} needs the columns "
             f"{', '.join(needed)}"
         )
+    twice = [name for name in (*needed, *PLACES) if columns.count(name) > 1]
+    if twice:
+        raise DataError(f"the observations have the column {twice[0]} more than once; keep one")
     if not len(observations):
         raise DataError("the table of observations is empty; give at least one row")
     rows = {"ID": _ids(observations["ID"]), "time": _times(observations["Timestamp"])}
@@ -65,40 +70,29 @@ def checked(
 
 
 def _ids(column: pd.Series[Any]) -> NDArray[Any]:
-    text = column.astype(str)
-    _refuse(column, (column.isna() | (text.str.strip() == "")).to_numpy(), "the ID of a point")
+    text = reading.as_text(column)
+    _refuse(column, column.isna().to_numpy() | reading.no_id(text), _ID)
     return text.to_numpy(dtype=str)
 
 
 def _times(column: pd.Series[Any]) -> NDArray[Any]:
-    # As text, since pandas would take a bare number for nanoseconds since 1970.
-    is_time = pd.api.types.is_datetime64_any_dtype(column)
-    text = column if is_time else column.astype(str)
-    times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
+    times = reading.iso_times(column)
     _refuse(column, times.isna().to_numpy(), "a date like 2019-07-16 or 2019-07-16 08:05:11")
-    return times.dt.tz_localize(None).to_numpy()
+    return times.to_numpy()
 
 
 def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
     """Check a column of numbers, NaN where there is nothing."""
     name = str(column.name)
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    missing = np.isnan(numbers)
-    _refuse(
-        column, (missing & column.notna().to_numpy()) | np.isinf(numbers), "a number or nothing"
-    )
+    numbers = values.numbers(column)
+    no_number = np.isnan(numbers) & column.notna().to_numpy()
+    _refuse(column, no_number | np.isinf(numbers), "a number or nothing")
     if name in PLACES:
         _refuse(column, np.abs(numbers) > PLACES[name], "decimal degrees (WGS 84)")
-    if name == bands.SCENE_CLASS:
-        known = list(bands.SCENE_CLASSES)
-        _refuse(
-            column,
-            ~(missing | np.isin(numbers, known)),
-            f"a scene class, {known[0]} to {known[-1]}",
-        )
+    possible, expected = values.possible(name, numbers)
+    _refuse(column, ~possible, expected)
     if name in bands.STANDARD_NAMES and 0 < np.nanmax(numbers, initial=0) < 2:
-        fractions = numbers % 1 > 0
-        _refuse(column, fractions, "digital numbers: multiply reflectance by 10000")
+        _refuse(column, numbers % 1 > 0, "digital numbers: multiply reflectance by 10000")
     return numbers
 
 
@@ -107,13 +101,13 @@ def _of_one_place(rows: pd.DataFrame) -> pd.DataFrame:
     point, ids = pd.factorize(rows["ID"])
     first = np.unique(point, return_index=True)[1]
     for name in PLACES:
-        values = rows[name].to_numpy()
-        apart = np.flatnonzero(np.abs(values - values[first][point]) > PIXEL_DEGREES)
+        degrees = rows[name].to_numpy()
+        apart = np.flatnonzero(np.abs(degrees - degrees[first][point]) > PIXEL_DEGREES)
         if len(apart):
             row = apart[0]
             raise DataError(
-                f"ID {ids[point[row]]} has {name} {values[first[point[row]]]} and, in row {row + 1}, "
-                f"{values[row]}; give each place an ID of its own"
+                f"ID {ids[point[row]]} has {name} {degrees[first[point[row]]]} and, in row {row + 1}, "
+                f"{degrees[row]}; give each place an ID of its own"
             )
     return rows
 
@@ -123,7 +117,8 @@ def _refuse(column: pd.Series[Any], bad: NDArray[np.bool_], expected: str) -> No
     if not bad.any():
         return
     row = int(np.flatnonzero(bad)[0])
-    value = column.iloc[row]
-    shown = "empty" if pd.isna(value) else repr(str(value))
+    shown = (
+        "empty" if column.isna().iloc[row] else repr(reading.as_text(column.iloc[[row]]).iloc[0])
+    )
     others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
     raise DataError(f"{column.name} is {shown} in row {row + 1}{others}; expected {expected}")

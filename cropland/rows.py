@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cropland.bands import SCENE_CLASS
+from cropland.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,8 +69,19 @@ def together(parts: Iterable[Rows], bands: Sequence[str]) -> Rows:
         Any number of them.
     bands : sequence of str
         Bands to keep.
+
+    Raises
+    ------
+    DataError
+        One of them lacks a band.
     """
     listed = [_nothing(bands), *parts]
+    lacking = [band for band in bands if any(band not in each.values for each in listed)]
+    if lacking:
+        raise DataError(
+            f"a part of what was downloaded lacks {', '.join(lacking)}, though its folder is that of "
+            f"{', '.join(bands)}; delete the folder, and download again"
+        )
     granules = np.unique(np.concatenate([each.granules for each in listed]))
     numbers = [np.searchsorted(granules, each.granules).astype(np.int32) for each in listed]
     made = Rows(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from cropland.errors import ConfigError, no_value, unknown_key
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CLOSED = ConfigDict(extra="forbid")
+_LONGEST_PATH, _LONGEST_PART = 1_000, 200
+"""Bytes: systems take 4,096 and 255, and what is made there has longer names."""
 _IN_WORDS = {
     "bool_type": "true or false",
     "dataclass_type": "a group of keys",
@@ -21,16 +24,39 @@ _IN_WORDS = {
     "float_parsing": "a number",
     "float_type": "a number",
     "int_type": "a whole number",
+    "path": f"a path of printable signs, at most {_LONGEST_PATH} and {_LONGEST_PART} a part",
+    "string_pattern_mismatch": "a name of letters, digits and any of ._+- (at most 500)",
     "string_type": "a text",
     "tuple_type": "a list, as in [B4,B8]",
 }
 """What pydantic's kinds of error say was expected."""
 
 
+def _path(text: str) -> str:
+    """Check that a text can be a path on every system."""
+    parts = text.encode("utf-8", "replace").replace(b"\\", b"/").split(b"/")
+    possible = text.isprintable() and sum(map(len, parts)) <= _LONGEST_PATH
+    if not possible or max(map(len, parts)) > _LONGEST_PART:
+        raise PydanticCustomError("path", "a path")
+    return text
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,499}$")]
+"""A name of a configuration's part: it becomes a run's name, a label, a cell of a table."""
+FilePath = Annotated[str, AfterValidator(_path)]
+"""A file or folder, as it is written."""
+
+
 def require(condition: bool, message: str) -> None:
     """Raise a `ConfigError` with `message` unless `condition` holds."""
     if not condition:
         raise ConfigError(message)
+
+
+def at_most(most: float, **values: float) -> None:
+    """Raise a `ConfigError` that names the first of some values, dots as ``__``, that is above `most`."""
+    for key, value in values.items():
+        require(value <= most, f"{key.replace('__', '.')} must be at most {most:,}, got {value}")
 
 
 def keys(schema: type[Any], prefix: str = "") -> Iterator[str]:

@@ -115,25 +115,33 @@ def border(best: Any, standard_error: Any) -> Any:
 
 
 def standard_error(right: NDArray[np.float64], groups: NDArray[np.int64] | None = None) -> float:
-    """Give the standard error of a mean over samples that depend on each other within groups.
+    """Give the standard error of one candidate's accuracy; `right` has shape (sample,), see below."""
+    return float(standard_errors(np.asarray(right, np.float64)[:, None], groups)[0])
+
+
+def standard_errors(
+    right: NDArray[np.float64], groups: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Give the standard errors of means over samples that depend on each other within groups.
 
     The linearised (ratio) estimator of a cluster sample, Cochran 1977, Sampling Techniques, eq. 11.30;
     with groups of one sample it is the usual standard error of a mean.
 
     Parameters
     ----------
-    right : ndarray of float, shape (sample,)
+    right : ndarray of float, shape (sample, candidate)
         Share of the repeats in which each sample was right.
     groups : ndarray of int, shape (sample,), optional
         The group of each sample; without, each sample is one of its own.
 
     Returns
     -------
-    float
-        The standard error; NaN where all samples are of one group.
+    ndarray of float, shape (candidate,)
+        The standard errors; NaN where all samples are of one group.
     """
-    units = _Units.of(np.asarray(right, dtype=np.float64)[:, None], groups)
-    return float(units.scores(np.ones((1, len(units.sizes))))[1][0, 0])
+    units = _Units.of(right, groups)
+    errors: NDArray[np.float64] = units.scores(np.ones((1, len(units.sizes))))[1][0]
+    return errors
 
 
 def bbc_cv(

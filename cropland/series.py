@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from cropland import blocks
 from cropland.bands import SCENE_CLASS, UNCLEAR_CLASSES
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from cropland.window import Window
 
 
-_REMEMBERED = 16
-"""Windows whose rows an archive remembers."""
+_REMEMBERED, _REMEMBERED_BYTES = 16, 200_000_000
+"""Windows whose rows an archive remembers at most, and what they may take; the newest is always kept."""
 
 
 def aligned(
@@ -75,12 +76,42 @@ def aligned(
         The archive has no such band, or no ``SCL`` to tell what is clear.
     """
     archive.require(band_set.measured(archive.stored))
+    if SCENE_CLASS in band_set.dynamic and classes is None:
+        classes = archive.scene_classes
+
+    def align(part: Archive) -> xr.Dataset:
+        return _aligned(part, window, band_set, step_days, clear, classes or ())
+
+    names = needed(archive, band_set, clear=clear)
+    bands = len(band_set.dynamic) + len(classes or ())
+    # Twice: the series of blocks, and what they become together.
+    if blocks.fit(archive, names, 2 * bands * len(_grid(window, step_days))):
+        return align(archive)
+    parts = [part for _, part in blocks.each(archive, names, align)]
+    return xr.concat(parts, "point", coords="minimal", compat="override", join="override")
+
+
+def needed(archive: Archive, band_set: BandSet, *, clear: bool) -> set[str]:
+    """Name the columns of an archive that a series is made of, and the indices."""
+    of_clouds = {SCENE_CLASS} if clear else set()
+    return {*band_set.measured(archive.stored), *band_set.dynamic, *of_clouds}
+
+
+def _aligned(
+    archive: Archive,
+    window: Window,
+    band_set: BandSet,
+    step_days: int,
+    clear: bool,
+    classes: Sequence[int],
+) -> xr.Dataset:
+    """Align what may be in memory as a whole."""
     rows = _selected(archive, window, step_days, clear)
     names: list[str] = []
     layers: list[NDArray[np.float32]] = []
     for name in band_set.dynamic:
         if name == SCENE_CLASS:
-            for number in scene_classes(archive) if classes is None else classes:
+            for number in classes:
                 names.append(f"{SCENE_CLASS}_{number}")
                 layers.append(
                     rows.interpolated((archive.values(name) == number).astype(np.float32))
@@ -175,6 +206,11 @@ class _Rows:
     step_days: int
     n_points: int
 
+    @property
+    def bytes(self) -> int:
+        """What they take in memory with their brackets."""
+        return 3 * self.index.nbytes + 24 * self.n_points * len(self.grid)
+
     @cached_property
     def brackets(self) -> _Brackets:
         """Brackets of a band that misses no value."""
@@ -198,9 +234,11 @@ def _selected(archive: Archive, window: Window, step_days: int, clear: bool) -> 
     """Choose the rows of a window, or remember them: a sweep over band sets comes back to its windows."""
     key = (window, step_days, clear)
     if key not in archive.selections:
-        if len(archive.selections) >= _REMEMBERED:
+        chosen = _select(archive, window, step_days, clear)
+        kept = min(_REMEMBERED, _REMEMBERED_BYTES // max(chosen.bytes, 1))
+        while archive.selections and len(archive.selections) >= kept:
             del archive.selections[next(iter(archive.selections))]
-        archive.selections[key] = _select(archive, window, step_days, clear)
+        archive.selections[key] = chosen
     rows: _Rows = archive.selections[key]
     return rows
 
@@ -216,12 +254,12 @@ def _select(archive: Archive, window: Window, step_days: int, clear: bool) -> _R
         index=index,
         point=np.searchsorted(archive.offsets, index, side="right") - 1,
         day=archive.days[index].astype(np.int64),
-        grid=np.arange(window.start_day, window.end_day + 1, step_days, dtype=np.int64),
+        grid=_grid(window, step_days),
         step_days=step_days,
         n_points=len(archive.offsets) - 1,
     )
 
 
-def scene_classes(archive: Archive) -> list[int]:
-    """Name the scene classes that occur anywhere in an archive, so that no window lacks a column."""
-    return [int(number) for number in np.unique(archive.values(SCENE_CLASS))]
+def _grid(window: Window, step_days: int) -> NDArray[np.int64]:
+    """Give the day numbers of the grid, shape (time,)."""
+    return np.arange(window.start_day, window.end_day + 1, step_days, dtype=np.int64)

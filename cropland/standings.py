@@ -11,7 +11,7 @@ import pandas as pd
 from cropland import candidate as candidates
 from cropland import predictions
 from cropland.errors import DataError
-from cropland.selection import standard_error
+from cropland.selection import standard_errors
 from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MISSING_ALLOWED = 0.02
 """Share of the points that a candidate may lack and still be compared with those that have them."""
-_AT_ONCE = 16
+_AT_ONCE = 8
 _PARAMS = ("span", "window_end", "bands", "series", "features", "model", "training")
 
 
@@ -135,12 +135,17 @@ def out_of_fold(table: pd.DataFrame, runs: Mapping[str, Run], store: Store) -> p
             return str(error)
 
     allowed = list(table.index[table["eligible"]])
+    there: dict[str, pd.Series[float]] = {}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = dict(zip(allowed, pool.map(read, allowed), strict=True))
-    for run_id, lost in found.items():
-        if isinstance(lost, str):
-            table.loc[run_id, ["verdict", "eligible"]] = lost, False
-    there = {run_id: right for run_id, right in found.items() if not isinstance(right, str)}
+        for run_id, found in zip(allowed, pool.map(read, allowed), strict=True):
+            if isinstance(found, str):
+                table.loc[run_id, ["verdict", "eligible"]] = found, False
+                continue
+            first = next(iter(there.values()), found)
+            # Of thousands of candidates nearly all have the same points: their IDs are kept once.
+            there[run_id] = (
+                found.set_axis(first.index) if first.index.equals(found.index) else found
+            )
     return pd.concat(there, axis=1, join="inner") if there else pd.DataFrame()
 
 
@@ -160,8 +165,8 @@ def on_common_points(
         The spatial block of each point, where whole ones were left out.
     """
     table = table.assign(accuracy_of_run=table["accuracy"])
-    for run_id, column in right.items():
-        values = column.to_numpy()
-        table.loc[run_id, "accuracy"] = values.mean()
-        table.loc[run_id, "accuracy_se"] = standard_error(values, units)
+    if not right.empty:
+        values = right.to_numpy()
+        table.loc[right.columns, "accuracy"] = values.mean(axis=0)
+        table.loc[right.columns, "accuracy_se"] = standard_errors(values, units)
     return _best_first(table)

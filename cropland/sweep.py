@@ -9,58 +9,68 @@ from __future__ import annotations
 
 import gc
 import os
-import shlex
 import sys
 import threading
 import time
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
-from cropland import composition, signals
+from cropland import addresses, composition, signals
 from cropland.bands import BandSet
-from cropland.commands import WHERE
 from cropland.errors import ConfigError, answering
 from cropland.quiet import quieten
-from cropland.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cropland.composition import Job
-    from cropland.countries import Choice
-    from cropland.tracking import Store
+    from cropland.experiment import Scored
+    from cropland.session import Session
 
-_NAME_LENGTH = 80
-_WINDOW = ("span", "period", "windows")
 _PARENT_SECONDS = 0.3
 
 
-def run_job(job: Job, run_folder: str) -> None:
-    """Run the candidates of a job, one country after the other."""
+def run_job(job: Job, run_folder: str) -> list[Scored]:
+    """Run the candidates of a job, one country after the other.
+
+    Returns
+    -------
+    list of Scored
+        What the process that launched the job is to keep, where it said so; what has been run is kept here
+        otherwise, at once.
+    """
     if _is_reproduction(job):
         from cropland import reproduction
 
         with answering():
             reproduction.run(job)
-        return
+        return []
 
-    from cropland import candidate, experiment
+    from cropland import candidate, experiment, settled
     from cropland.progress import Ledger
 
+    quieten()
+    folder = Path(run_folder)
+    waiting = [each for each in candidate.of_job(job) if each.mark not in settled.read(folder)]
+    if job.configuration.hand_over and not _sessions:
+        return [experiment.run(each) for each in waiting]
     if not _sessions:
         _leave_with_parent()
-    quieten()
-    ledger = Ledger(Path(run_folder))
-    store = _store(job)
-    for each in candidate.of_job(job):
+    from cropland import opening
+
+    store, parent = opening.store_of(job.configuration), job.configuration.parent_run
+    for each in waiting:
         signals.heed()
-        ledger.append(experiment.run(each, store))
+        with answering():
+            Ledger(folder).append(experiment.run(each).kept(store, parent))
+    return []
 
 
 class SweepCallback(Callback):
@@ -69,6 +79,7 @@ class SweepCallback(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a run of one job."""
         with answering():
+            addresses.check_words(sys.argv)  # which the parent run remembers
             job = composition.job(config, config.hydra)
             if _is_reproduction(job):
                 return
@@ -79,13 +90,31 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a sweep."""
         with answering():
+            addresses.check_words(sys.argv)
             composition.prefer_given(config)
             jobs = composition.jobs(config)
             if any(map(_is_reproduction, jobs)):
                 raise ConfigError("study=submission is one run, not a sweep; leave out -m")
+            launcher = Plugins.instance().class_name_to_class[config.hydra.launcher._target_]
+            if hasattr(launcher, "prepare"):
+                launcher.prepare(config.hydra.launcher, len(jobs))
             words = config.hydra.overrides.task
             begun = begin(jobs, Path(config.hydra.sweep.dir), list(words))
+            begun["hand_over"] = getattr(launcher, "returns_here", False)
             words.extend(composition.as_words(begun))
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        """Keep what a job hands over; a job that was lost is a failure of its candidates."""
+        if not _sessions or not config.get("hand_over"):
+            return
+        with answering():
+            session = _sessions[-1]
+            if job_return.status == JobStatus.FAILED:
+                lost = _lost(config, session, job_return._return_value)
+                job_return.status, job_return.return_value = JobStatus.COMPLETED, lost
+            for scored in job_return.return_value:
+                session.ledger.append(scored.kept(session.store, session.parent_run))
+            job_return.return_value = None
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
         """End a run."""
@@ -102,21 +131,7 @@ _sessions: list[Session] = []
 
 
 def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, Any]:
-    """Check all jobs, make what they need, and open the parent run.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        All of the sweep.
-    folder : Path
-        Where the ledger goes.
-    words : sequence of str
-        The overrides that the user gave.
-
-    Returns
-    -------
-    dict
-        What each job must be told: id of the parent run, and windows that a study has chosen.
+    """Open a sweep, see `cropland.opening.opened`; give what each of its jobs must be told.
 
     Raises
     ------
@@ -127,57 +142,11 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, 
         for each in (job.configuration, *job.alternatives):
             BandSet.of(each.bands.names)
     with _quick_imports():
-        from rich.console import Console
+        from cropland import opening
 
-        from cropland import candidate, chosen, closing, preflight, provenance
-        from cropland.progress import Ledger, Watch
-
-        common = jobs[0].configuration
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        preflight.check_alike([job.configuration for job in jobs])
-        if common.tracking.uri.startswith("http"):
-            _store(jobs[0])  # a server that is down is said before archives are made
-        countries = {
-            country.name: country
-            for job in jobs
-            for country in (*job.countries, *job.every_country)
-        }
-        archives = preflight.open_archives(common, countries.values(), console)
-        store = _store(jobs[0])
-        windows: dict[str, Choice] = {}
-        if common.study and common.study.window and not _gives_window(words):
-            windows = chosen.windows(archives, countries, store, common, console.print)
-            jobs = [replace(job, windows=windows) for job in jobs]
-        candidates = [each for job in jobs for each in candidate.of_job(job)]
-        if common.promote:
-            closing.promotion_of(candidates)
-        preflight.check(candidates, archives)
-    closed = store.close_orphans()
-    if closed:
-        console.print(f"closed {closed} runs that a killed process had left RUNNING")
-    name = _name([word for word in words if not word.startswith(WHERE)])
-    tags = {"command": shlex.join(sys.argv)} | (
-        {chosen.STUDY: common.study.name} if common.study else {}
-    )
-    parent = str(store.start(name, provenance.code_tags() | tags).info.run_id)
-    ledger = Ledger(folder)
-    watching = ExitStack()
-    watching.enter_context(Watch(ledger, len(candidates), console))
-    _sessions.append(
-        Session(
-            store=store,
-            parent_run=parent,
-            name=name,
-            words=list(words),
-            candidates=candidates,
-            archives=archives,
-            ledger=ledger,
-            console=console,
-            watching=watching,
-        )
-    )
-    told = {"windows": {name: asdict(each) for name, each in windows.items()}} if windows else {}
-    return {"parent_run": parent, **told}
+        session, told = opening.opened(jobs, folder, words)
+    _sessions.append(session)
+    return told
 
 
 def end() -> None:
@@ -187,9 +156,6 @@ def end() -> None:
     if not _sessions:
         return
     session = _sessions[-1]
-    session.watching.close()
-    # A worker of a killed sweep may have outlived the start of this one for a moment.
-    session.store.close_orphans()
     all_well = closing.close(session)
     _sessions.pop()
     promoted = not session.configuration.promote or closing.promote(session)
@@ -202,28 +168,28 @@ def end() -> None:
 
 
 def abandon(reason: str) -> None:
-    """Close what is open when a sweep ends before its end: the parent and what runs below it."""
+    """Close what is open when a sweep ends before its end."""
     while _sessions:
-        session = _sessions.pop()
-        session.watching.close()
-        finished = sum(outcome.status == "finished" for outcome in session.ledger.read())
-        session.store.close_children(session.parent_run, reason)
-        session.store.close(session.parent_run, reason)
-        session.console.print(
-            f"{reason}; {finished} candidates finished in this run are kept. Give the same command again "
-            f"to go on."
-        )
+        from cropland import closing
+
+        closing.abandon(_sessions.pop(), reason)
+
+
+def _lost(config: DictConfig, session: Session, error: Exception) -> list[Scored]:
+    """Say of the candidates of a job that they were lost with what ran it."""
+    from cropland import candidate, experiment, settled
+
+    known = settled.read(session.ledger.path.parent)
+    job = composition.job(config, config.hydra)
+    waiting = [each for each in candidate.of_job(job) if each.mark not in known]
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return [experiment.failed(each, reason) for each in waiting]
 
 
 def _is_reproduction(job: Job) -> bool:
     """Tell the one study that is no sweep."""
     study = job.configuration.study
     return study is not None and study.figure == "submission"
-
-
-def _gives_window(words: Sequence[str]) -> bool:
-    """Tell whether the user has said which window to look at."""
-    return any(word.lstrip("+").partition("=")[0].partition(".")[0] in _WINDOW for word in words)
 
 
 @cache
@@ -240,19 +206,6 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _store(job: Job) -> Store:
-    from cropland import tracking
-
-    chosen = job.configuration
-    return tracking.open_store(chosen.tracking, tracking.experiment_of(chosen.source.name))
-
-
-def _name(words: Sequence[str]) -> str:
-    """Name a parent run by what its user chose."""
-    name = " ".join(word for word in words if word != "country=all") or "defaults"
-    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"
 
 
 @contextmanager

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import tempfile
 import time
 import traceback
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
+from cropland import patience
 from cropland.errors import DataError, TrackingError
 from cropland.provenance import code_tags, is_alive, process_mark
 
@@ -38,7 +40,6 @@ PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"
 NOTE = "mlflow.note.content"
 SECONDS_TO_ANSWER = 5
-_SECONDS_FOR_OTHERS = 120
 REAL, SIMULATED = "cropland", "cropland-simulated"
 VIEW = "best"
 """Key of the UI view that every experiment is given: candidates by accuracy, what was varied beside it."""
@@ -62,7 +63,7 @@ class Record:
     Attributes
     ----------
     run_id : str
-        Its MLflow run.
+        Its MLflow run; empty until there is one.
     params : dict of str to object
         What it was run with.
     metrics : dict of str to float
@@ -77,7 +78,7 @@ class Record:
         Description in Markdown, if any.
     """
 
-    run_id: str
+    run_id: str = ""
     params: dict[str, object] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
@@ -87,21 +88,47 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Done:
+    """Work that is done and not yet tracked: plain values, so that a worker can hand it over.
+
+    Attributes
+    ----------
+    name : str
+        Name of its run.
+    tags : dict of str to str
+        Tags of its run.
+    record : Record
+        What it leaves behind.
+    status : str
+        ``FINISHED`` or ``FAILED``.
+    began, ended : int
+        When, in milliseconds since 1970-01-01 UTC.
+    """
+
+    name: str
+    tags: dict[str, str]
+    record: Record
+    status: Literal["FINISHED", "FAILED"]
+    began: int
+    ended: int
+
+
+@dataclass(frozen=True)
 class Store:
-    """An experiment of an MLflow store, open for one process."""
+    """An experiment of an MLflow store, open for one process; its client is patient, see `cropland.patience`."""
 
     client: MlflowClient
     experiment_id: str
     experiment: str
 
-    def finished(self, identity: str) -> Run | None:
-        """Give the finished run of an identity, if there is one."""
-        found = self.client.search_runs(
-            [self.experiment_id],
-            filter_string=f"tags.{IDENTITY} = '{identity}' and attributes.status = 'FINISHED'",
-            max_results=1,
-        )
-        return found[0] if found else None
+    def finished_of(self, comparison: str) -> dict[str, Run]:
+        """Give the newest finished run of each candidate with a mark of comparison, by identity."""
+        newest: dict[str, Run] = {}
+        for run in self.search(
+            f"tags.{COMPARISON} = '{comparison}' and attributes.status = 'FINISHED'"
+        ):
+            newest.setdefault(run.data.tags[IDENTITY], run)
+        return newest
 
     def search(self, condition: str) -> Iterator[Run]:
         """Give every run that meets a condition in MLflow's words, the newest first."""
@@ -115,12 +142,32 @@ class Store:
             if not token:
                 return
 
-    def start(self, name: str, tags: Mapping[str, str]) -> Run:
-        """Create a run that is RUNNING and says which process runs it."""
+    def start(self, name: str, tags: Mapping[str, str], began: int | None = None) -> Run:
+        """Create a run that is RUNNING and says which process runs it; `began` is in ms since 1970."""
         owner = {HOST: socket.gethostname(), PROCESS: process_mark(os.getpid())}
         return self.client.create_run(
-            self.experiment_id, run_name=name, tags={NAME: name, **owner, **tags}
+            self.experiment_id,
+            start_time=began,
+            run_name=name,
+            tags={NAME: name, **owner, **tags},
         )
+
+    def keep(self, done: Done, parent: str | None) -> str:
+        """Write what has been done into a run of its own, below a parent run; give the run's id.
+
+        A run that could not be ended stays RUNNING, and is closed as KILLED at the end of the sweep or the next start.
+
+        Raises
+        ------
+        TrackingError
+            The store cannot be written to.
+        """
+        inherited = inherited_tags(self.client, parent) | ({PARENT: parent} if parent else {})
+        run = self.start(done.name, {**inherited, **done.tags}, began=done.began)
+        done.record.run_id = run_id = str(run.info.run_id)
+        self._write(done.record, run.info.artifact_uri)
+        self.client.set_terminated(run_id, status=done.status, end_time=done.ended)
+        return run_id
 
     @contextmanager
     def candidate(self, name: str, tags: Mapping[str, str], parent: str | None) -> Iterator[Record]:
@@ -228,14 +275,11 @@ def open_store(tracking: Tracking, experiment: str) -> Store:
     Raises
     ------
     TrackingError
-        The server does not answer, or the store cannot be opened.
+        The server does not answer or does not let us in, or the store cannot be opened.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    if tracking.uri.startswith(("http://", "https://")):
-        _check_answers(tracking.uri)
-    elif tracking.uri.startswith("sqlite:///"):
+    patience.prefer()
+    check_answers(tracking.uri)
+    if tracking.uri.startswith("sqlite:///"):
         Path(tracking.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -243,20 +287,34 @@ def open_store(tracking: Tracking, experiment: str) -> Store:
 
     try:
         with _alone(tracking.uri):
-            client = MlflowClient(tracking.uri)
-            found = client.get_experiment_by_name(experiment)
+            raw = MlflowClient(tracking.uri)
+            _write_ahead(tracking.uri)
+            found = raw.get_experiment_by_name(experiment)
+            client = cast("MlflowClient", patience.Patient(raw))
             number = found.experiment_id if found else _create(client, tracking, experiment)
         if found is not None and found.lifecycle_stage == "deleted":
             raise TrackingError(
                 f"experiment {experiment!r} is deleted in {tracking.uri}; restore it there, or delete it "
                 f"for good with `mlflow gc`"
             )
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+        if found is not None:
+            _check_artifacts(found.artifact_location, tracking.uri)
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if patience.is_refusal(error):
+            raise TrackingError(patience.in_words(error, tracking.uri)) from error
         reason = str(error).splitlines()[0]
         raise TrackingError(
             f"the tracking store {tracking.uri} cannot be opened ({reason}); check tracking.uri"
         ) from error
     return Store(client, number, experiment)
+
+
+def _check_artifacts(location: str, uri: str) -> None:
+    if location.startswith("mlflow-artifacts:") and not uri.startswith("http"):
+        raise TrackingError(
+            f"a server keeps the artifacts of what is in {uri}; give its address, as in tracking=server "
+            f"tracking.uri=http://HOST:5000"
+        )
 
 
 @contextmanager
@@ -267,8 +325,15 @@ def _alone(uri: str) -> Iterator[None]:
     if not uri.startswith("sqlite:///"):
         yield
         return
-    with FileLock(f"{uri.removeprefix('sqlite:///')}.lock", timeout=_SECONDS_FOR_OTHERS):
+    with FileLock(f"{uri.removeprefix('sqlite:///')}.lock", timeout=patience.SECONDS_FOR_OTHERS):
         yield
+
+
+def _write_ahead(uri: str) -> None:
+    """Let a database file log ahead of itself: a run costs half, and readers do not wait for writers."""
+    if uri.startswith("sqlite:///"):
+        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
 
 
 def experiment_of(source: str) -> str:
@@ -293,7 +358,7 @@ def log_files(client: MlflowClient, artifact_uri: str, files: Mapping[str, bytes
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         repository = get_artifact_repository(artifact_uri, tracking_uri=client.tracking_uri)
-        repository.log_artifacts(folder)  # type: ignore[no-untyped-call]
+        patience.patiently(client.tracking_uri, repository.log_artifacts, folder)
 
 
 def link(tracking: Tracking, experiment_id: str) -> str:
@@ -324,9 +389,19 @@ def _create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
     return client.create_experiment(experiment, artifact_location=location, tags=tags)
 
 
-def _check_answers(uri: str) -> None:
+def check_answers(uri: str) -> None:
+    """Ask a server or a database whether it is there; MLflow itself would ask for minutes.
+
+    Raises
+    ------
+    TrackingError
+        It does not answer.
+    """
     try:
-        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SECONDS_TO_ANSWER).close()
+        if uri.startswith(("http://", "https://")):
+            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SECONDS_TO_ANSWER).close()
+        elif uri.startswith("postgresql"):
+            _connect(uri)
     except urllib.error.HTTPError:
         return  # it answers, if only to ask who we are
     except (OSError, ValueError) as error:
@@ -334,3 +409,17 @@ def _check_answers(uri: str) -> None:
             f"the tracking server {uri} does not answer ({error}); start it, mend tracking.uri, or use "
             f"tracking=local"
         ) from error
+
+
+def _connect(uri: str) -> None:
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        create_engine(uri, connect_args={"connect_timeout": SECONDS_TO_ANSWER}).connect().close()
+    except ModuleNotFoundError as error:
+        raise TrackingError(
+            f"{error.name} speaks with PostgreSQL and is not there; pip install 'cropland[server]'"
+        ) from error
+    except OperationalError as error:
+        raise ConnectionError(str(error.orig).splitlines()[0]) from error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 
 from cropland import archive
 from cropland.errors import DataError
+from cropland.storing import Blocks
 
 ATTRIBUTES = {
     "source": "files",
@@ -134,6 +136,66 @@ def test_what_breaks_the_contract_is_not_written(
     with pytest.raises(DataError, match=message):
         archive.write(broken, tmp_path / "a.zarr", ATTRIBUTES)
     assert not (tmp_path / "a.zarr").exists()
+
+
+def in_blocks(table: pd.DataFrame, rows: pd.DataFrame, size: int) -> Iterator[xr.Dataset]:
+    """The same observations, a few points after others."""
+    for first in range(0, len(table), size):
+        some = table.iloc[first : first + size]
+        yield archive.ragged(some, rows[rows["ID"].isin(some["ID"])])
+
+
+@pytest.mark.parametrize("size", [30, 79, 80])
+def test_an_archive_written_in_blocks_is_the_one_written_whole(
+    tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame, size: int
+) -> None:
+    archive.write(archive.ragged(toy_points, toy_rows), tmp_path / "whole.zarr", ATTRIBUTES)
+    blocks = Blocks(len(toy_points), in_blocks(toy_points, toy_rows, size))
+    archive.write(blocks, tmp_path / "blocks.zarr", ATTRIBUTES)
+    whole, made = (archive.read(tmp_path / f"{name}.zarr") for name in ("whole", "blocks"))
+    xr.testing.assert_identical(made.dataset.load(), whole.dataset.load())
+    assert made.stored == whole.stored
+
+
+def test_a_writer_that_fails_between_blocks_leaves_nothing(
+    tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame
+) -> None:
+    def failing() -> Iterator[xr.Dataset]:
+        yield next(in_blocks(toy_points, toy_rows, 10))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        archive.write(Blocks(80, failing()), tmp_path / "a.zarr", ATTRIBUTES)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_id_may_not_come_in_two_blocks(
+    tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame
+) -> None:
+    block = next(in_blocks(toy_points, toy_rows, 10))
+    with pytest.raises(DataError, match="IDs must be unique"):
+        archive.write(Blocks(20, [block, block]), tmp_path / "a.zarr", ATTRIBUTES)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_part_has_the_rows_of_its_points(toy_archive: archive.Archive) -> None:
+    part = toy_archive.part(10, 13)
+    np.testing.assert_array_equal(part.points["ID"], ["P010", "P011", "P012"])
+    first, end = toy_archive.offsets[[10, 13]]
+    np.testing.assert_array_equal(part.times, toy_archive.times[first:end])
+    np.testing.assert_array_equal(part.values("NDVI"), toy_archive.values("NDVI")[first:end])
+    assert part.offsets.tolist() == (toy_archive.offsets[10:14] - first).tolist()
+    assert toy_archive.part(5, 5).dataset.sizes == {"point": 0, "observation": 0}
+
+
+def test_scene_classes_are_those_of_all_rows(
+    toy_archive: archive.Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "_ROWS_AT_ONCE", 3)
+    assert toy_archive.part(0, 2).scene_classes == (4, 5, 9)
+    without = archive.Archive(toy_archive.dataset.drop_vars("SCL"))
+    with pytest.raises(DataError, match="has no SCL"):
+        _ = without.scene_classes
 
 
 def test_a_broken_archive_says_to_delete_it(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class World:
 
     def score(self, *all_of_them: Candidate) -> list[str]:
         """Score candidates as a sweep does; give their runs."""
-        outcomes = [experiment.run(each, self.store) for each in all_of_them]
+        outcomes = [experiment.run(each).kept(self.store, None) for each in all_of_them]
         assert [outcome.status for outcome in outcomes] == ["finished"] * len(outcomes)
         return [outcome.run_id for outcome in outcomes]
 

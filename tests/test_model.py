@@ -281,7 +281,7 @@ def test_every_model_of_conf_comes_back_as_it_was_written(
     quick = {"n_estimators": 5, "max_iter": 20}
     parameters |= {key: value for key, value in quick.items() if key in parameters}
     chosen = Model(path.stem, values["_target_"], values["scale"], parameters)
-    fitted = learnt(opened, classifier=estimator.build(chosen, seed=1))
+    fitted = learnt(opened, classifier=estimator.build(chosen.plain, seed=1))
     back = model.read(model.write(tmp_path, fitted))
     pd.testing.assert_frame_equal(back.predict(observations), fitted.predict(observations))
     assert replace(back, classifier=None).__dict__ == replace(fitted, classifier=None).__dict__

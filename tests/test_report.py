@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 import numpy as np
+import pytest
 from matplotlib import image
 from rich.console import Console
 
@@ -77,3 +78,14 @@ def test_the_figure_has_a_panel_a_country() -> None:
     narrow, wide = (image.imread(io.BytesIO(picture)) for picture in (one, both))
     assert wide.shape[1] > 1.5 * narrow.shape[1]
     assert np.ptp(wide) > 0.5
+
+
+def test_a_sweep_of_many_lines_is_still_a_figure(recwarn: pytest.WarningsRecorder) -> None:
+    outcomes = [
+        outcome("iran", 0.9 + span / 1000, span=span, window_end=f"2020-{month:02d}-01")
+        for span in range(4, 94)
+        for month in (1, 2)
+    ]
+    drawn = report.figure(outcomes)
+    assert drawn is not None
+    assert not recwarn.list  # matplotlib warns where the legend leaves no room for the axes

@@ -105,6 +105,14 @@ def test_a_standard_error_by_hand() -> None:
     assert selection.standard_error(np.ones(4), groups) == 0
 
 
+@pytest.mark.parametrize("groups", [None, np.repeat(np.arange(10), 6)])
+def test_standard_errors_of_many_are_those_of_each(groups: np.ndarray | None) -> None:
+    right = coin_flips(60, 7, np.linspace(0.3, 0.9, 7), 3)
+    found = selection.standard_errors(right, groups)
+    alone = [selection.standard_error(column, groups) for column in right.T]
+    np.testing.assert_allclose(found, alone, rtol=1e-12)
+
+
 def test_of_many_candidates_that_know_nothing_the_corrected_score_is_a_half() -> None:
     naive, corrected = [], []
     for seed in range(8):

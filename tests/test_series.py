@@ -155,3 +155,18 @@ def test_a_whole_archive_equals_pandas_on_every_band(toy_archive: archive.Archiv
     np.testing.assert_allclose(
         found, with_pandas(toy_archive, chosen, names, 5, clear=False), rtol=2e-6, atol=1e-6
     )
+
+
+def test_windows_are_remembered_as_long_as_they_are_small(
+    toy_archive: archive.Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kept() -> int:
+        for days in range(20):
+            aligned(
+                toy_archive, Window(START, START + timedelta(days=days), uses_future=False), "B4"
+            )
+        return len(toy_archive.selections)
+
+    assert kept() == series._REMEMBERED
+    monkeypatch.setattr(series, "_REMEMBERED_BYTES", 0)
+    assert kept() == 1  # the newest, for the next band set

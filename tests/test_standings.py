@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cropland.standings import on_common_points
+from cropland.errors import DataError
+from cropland.standings import on_common_points, out_of_fold
 
 
 def field(**accuracies: float) -> pd.DataFrame:
@@ -37,3 +38,32 @@ def test_blocks_are_what_a_standard_error_is_over() -> None:
     together = on_common_points(field(one=0.5), right, np.array([0, 0, 1, 1]))
     alone = on_common_points(field(one=0.5), right, None)
     assert together.loc["one", "accuracy_se"] > 1.5 * alone.loc["one", "accuracy_se"]
+
+
+class Kept:
+    """A store in which a run is its predictions, or none."""
+
+    def read(self, run: str, name: str) -> str:
+        if not run:
+            raise DataError(f"has lost its {name}")
+        return "ID,Target,label\n" + run
+
+
+def test_predictions_are_compared_on_points_that_all_have_and_what_is_lost_is_barred() -> None:
+    runs = {"first": "b,1,1\na,0,1\nc,1,1\n", "second": "c,1,0\nb,1,1\n", "lost": ""}
+    table = field(first=0.7, second=0.5, lost=0.9).assign(verdict="", eligible=True)
+    right = out_of_fold(table, runs, Kept())  # type: ignore[arg-type]
+    assert right.to_dict("index") == {
+        "b": {"first": 1.0, "second": 1.0},
+        "c": {"first": 1.0, "second": 0.0},
+    }
+    assert table["eligible"].to_dict() == {"first": True, "second": True, "lost": False}
+    assert table.loc["lost", "verdict"] == "has lost its predictions.csv"
+
+
+def test_the_order_of_lines_in_a_file_does_not_matter() -> None:
+    runs = {"first": "b,1,1\na,0,1\n", "second": "a,0,0\nb,1,1\n"}
+    table = field(first=0.7, second=0.5).assign(verdict="", eligible=True)
+    right = out_of_fold(table, runs, Kept())  # type: ignore[arg-type]
+    assert right.to_dict("list") == {"first": [0.0, 1.0], "second": [1.0, 1.0]}
+    assert right.index.tolist() == ["a", "b"]

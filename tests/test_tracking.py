@@ -10,7 +10,7 @@ import pytest
 from cropland import tracking
 from cropland.config import Tracking
 from cropland.errors import TrackingError
-from cropland.tracking import Store
+from cropland.tracking import Done, Record, Store
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +37,39 @@ def test_a_candidate_is_written_whole(store: Store) -> None:
     assert [(metric.step, metric.value) for metric in folds] == [(0, 0.8), (1, 1.0)]
     folder = Path(run.info.artifact_uri.removeprefix("file://"))
     assert (folder / "config.yaml").read_text() == "span: 48\n"
-    found = store.finished("one")
-    assert found is not None and found.info.run_id == record.run_id
-    assert store.finished("two") is None
 
 
-def test_a_failure_keeps_its_traceback_and_does_not_count_as_done(store: Store) -> None:
+def test_what_was_done_elsewhere_is_kept_with_its_own_times(store: Store) -> None:
+    tags = {"identity": "one", "comparison": "same"}
+    record = Record(
+        params={"span": 48}, metrics={"accuracy": 0.9}, files={"config.yaml": "span: 48\n"}
+    )
+    kept = store.keep(Done("iran 48w", tags, record, "FINISHED", 1_000, 61_000), None)
+    run = store.client.get_run(kept)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "iran 48w")
+    assert (run.info.start_time, run.info.end_time) == (1_000, 61_000)
+    assert (run.data.params, run.data.metrics) == ({"span": "48"}, {"accuracy": 0.9})
+    assert store.finished_of("same")["one"].info.run_id == kept
+    assert store.finished_of("other") == {}
+
+
+def test_what_failed_elsewhere_does_not_count_as_done(store: Store) -> None:
+    record = Record(files={"traceback.txt": "ZeroDivisionError"})
+    kept = store.keep(Done("x", {"comparison": "failed"}, record, "FAILED", 1, 2), None)
+    assert store.client.get_run(kept).info.status == "FAILED"
+    assert store.finished_of("failed") == {}
+
+
+def test_of_two_finished_runs_of_a_candidate_the_newest_counts(store: Store) -> None:
+    tags = {"identity": "i", "comparison": "twice"}
+    kept = [
+        store.keep(Done("x", tags, Record(), "FINISHED", began, began + 1), None)
+        for began in (1_000, 2_000)
+    ]
+    assert store.finished_of("twice")["i"].info.run_id == kept[1]
+
+
+def test_a_failure_keeps_its_traceback(store: Store) -> None:
     with (
         pytest.raises(ZeroDivisionError),
         store.candidate("x", {"identity": "bad"}, None) as record,
@@ -52,7 +79,6 @@ def test_a_failure_keeps_its_traceback_and_does_not_count_as_done(store: Store) 
     assert run.info.status == "FAILED"
     folder = Path(run.info.artifact_uri.removeprefix("file://"))
     assert "ZeroDivisionError" in (folder / "traceback.txt").read_text()
-    assert store.finished("bad") is None
 
 
 def test_an_interrupted_candidate_is_killed(store: Store) -> None:

@@ -3,23 +3,28 @@
 Each module here is a source and has four functions:
 
 - ``inputs``, all that decides an archive's content;
-- ``fill``, which makes it: the ragged dataset of `cropland.archive` with the days that it covers;
+- ``fill``, which makes it: the ragged dataset of `cropland.archive` with the days that it covers, whole or in
+  blocks of points;
 - ``observations_of``, which makes the same of points that are given;
 - ``unlabelled``, the file of points to predict, where there is one.
 """
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropland import archive, bands, chunks, parts, points, rows
+from cropland import archive, bands, chunks, parts, points, rows, storing
 from cropland.sources import fetched, files, simulated
+from cropland.storing import Blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
+    import xarray as xr
 
     from cropland.archive import Archive
     from cropland.config import Paths, Source
@@ -27,12 +32,14 @@ if TYPE_CHECKING:
 
 _FILLERS = {"files": files, "simulated": simulated, "earthengine": fetched, "stac": fetched}
 _CODE = {
-    fetched: (archive, bands, points, chunks, rows, parts, fetched),
-    files: (archive, bands, points, files),
-    simulated: (archive, bands, points, simulated),
+    fetched: (archive, storing, bands, points, chunks, rows, parts, fetched),
+    files: (archive, storing, bands, points, files),
+    simulated: (archive, storing, bands, points, simulated),
 }
 """What decides, beside its inputs, what a source makes of them."""
 _OPEN: dict[str, Archive] = {}
+_SILENT_SECONDS = 2.0
+"""How long an archive may take before it is shown how far it is."""
 
 
 def archive_of(
@@ -60,7 +67,7 @@ def archive_of(
             before_filling()
             dataset = _FILLERS[source.name].fill(source, paths, country)
             archive.write(
-                dataset,
+                _shown(dataset) if isinstance(dataset, Blocks) else dataset,
                 path,
                 {"source": source.name, "country": country.name, "fingerprint": mark},
             )
@@ -93,6 +100,28 @@ def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
     """Read the points to predict, of every country and in the order of their file, where there is one."""
     found: pd.DataFrame | None = _FILLERS[source.name].unlabelled(source, paths)
     return found
+
+
+def _shown(blocks: Blocks) -> Blocks:
+    """Show how many points have come, from the block on at which it has taken some time."""
+    from rich.console import Console
+
+    from cropland.meter import Meter
+
+    def counted() -> Iterator[xr.Dataset]:
+        began, done, before = time.monotonic(), 0, 0
+        meter: Meter | None = None
+        with ExitStack() as showing:
+            for block in blocks.datasets:
+                yield block
+                done += block.sizes["point"]
+                if meter is not None:
+                    meter.show(done, done - before)
+                elif time.monotonic() - began > _SILENT_SECONDS:
+                    console, before = Console(stderr=True, highlight=False), done
+                    meter = showing.enter_context(Meter(console, "points", blocks.n_points))
+
+    return Blocks(blocks.n_points, counted())
 
 
 def _place(source: Source, paths: Paths, country: Country) -> tuple[Path, str]:

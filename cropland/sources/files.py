@@ -4,6 +4,8 @@ An export is ``<prefix>_<Country>_<start>_<end>.csv`` (or ``.csv.gz``, ``.parque
 observation, ``ID``, ``Timestamp`` and a column a band, in any order; ``start`` and ``end`` are dates, both
 included. Several exports of a country are read as one. The points files beside them say where the points
 are: coordinates in an export are ignored, since exports round them.
+
+Columns that are no band are kept where an archive can hold them: plain names, numbers or short texts.
 """
 
 from __future__ import annotations
@@ -12,22 +14,31 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cropland import archive, points
-from cropland.bands import SCENE_CLASS, STANDARD_NAMES, is_index
-from cropland.errors import DataError
+from cropland import archive, bands, points, reading, values
+from cropland.errors import DataError, some
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import NDArray
 
     from cropland.config import Files, Paths
     from cropland.countries import Country
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
+_REMEDY = "export it again"
+_NEEDED = ("ID", "Timestamp")
+_OF_POINTS = frozenset(
+    ("Lat", "Lon", "Target", "row_size", "time", "point", "observation", "image")
+)
+"""What an archive has from its points, or calls its own."""
+_PLAIN = re.compile(r"[A-Za-z][\w:.-]{0,99}", re.ASCII)
+"""A column becomes a folder of the archive: nothing in its name may lead out of that."""
+_LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,8 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
     Raises
     ------
     DataError
-        No folder, no export of the country, or the same export in two formats.
+        No folder, no export of the country, the same export in two formats, one that is no file, or whose
+        dates are none.
     """
     layout = f"{source.prefix}_{country.title}_<start>_<end>.csv"
     if not folder.is_dir():
@@ -53,7 +65,7 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
             f"expected a folder with exports at {folder}, there is none; set paths.data"
         )
     pattern = re.compile(
-        rf"{re.escape(source.prefix)}_{re.escape(country.title)}_(\d{{4}}-\d\d-\d\d)_(\d{{4}}-\d\d-\d\d)"
+        rf"{re.escape(source.prefix)}_{re.escape(country.title)}_([0-9-]{{10}})_([0-9-]{{10}})"
         rf"({'|'.join(map(re.escape, SUFFIXES))})",
         re.IGNORECASE,
     )
@@ -65,7 +77,7 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
         stem = path.name.removesuffix(match[3])
         if stem in found:
             raise DataError(f"{folder} has both {found[stem].path.name} and {path.name}; keep one")
-        found[stem] = Export(path, date.fromisoformat(match[1]), date.fromisoformat(match[2]))
+        found[stem] = _export(path, match[1], match[2])
     if not found:
         raise DataError(
             f"no archive of {country.name}: expected exports named {layout} in {folder}, found none; "
@@ -74,12 +86,28 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
     return list(found.values())
 
 
+def _export(path: Path, start: str, end: str) -> Export:
+    reading.check_file(path, "put the export there, or rename it")
+    try:
+        export = Export(path, date.fromisoformat(start), date.fromisoformat(end))
+    except ValueError as error:
+        raise DataError(
+            f"{path} is named by dates that are none ({error}); name it by the days that it covers"
+        ) from error
+    if export.last < export.first:
+        raise DataError(f"{path} ends before it starts, by its name; name it by the days it covers")
+    return export
+
+
 def inputs(source: Files, paths: Paths, country: Country) -> list[object]:
     """Give all that decides the archive: the files by content, and the country's box."""
     folder = Path(paths.data)
     tables = [folder / source.labelled, folder / source.unlabelled]
     found = [export.path for export in exports(source, folder, country)]
-    return [country.box, *found, *(path for path in tables if path.is_file())]
+    there = [path for path in tables if reading.is_file(path)]
+    for path in there:
+        reading.check_file(path, "set paths.data")
+    return [country.box, *found, *there]
 
 
 def fill(source: Files, paths: Paths, country: Country) -> xr.Dataset:
@@ -99,8 +127,15 @@ def observations_of(
 ) -> xr.Dataset:
     """Read the observations of some points from a country's exports."""
     found = exports(source, Path(paths.data), country)
-    rows = pd.concat([_rows(export) for export in found], ignore_index=True)
-    dataset = archive.ragged(table, rows[rows["ID"].isin(table["ID"])])
+    every = pd.concat([_rows(export) for export in found], ignore_index=True)
+    rows = every[every["ID"].isin(table["ID"])]
+    if len(table) and not len(rows):
+        has = f"rows of {some(every['ID'].unique(), 3)}" if len(every) else "no row"
+        raise DataError(
+            f"the exports of {country.name} have no observation of its {len(table)} points: the points are "
+            f"{some(table['ID'], 3)}, the exports have {has}; the ID of a point must be the same in both"
+        )
+    dataset = archive.ragged(table, rows)
     return dataset.assign_attrs(
         time_coverage_start=min(export.first for export in found).isoformat(),
         time_coverage_end=max(export.last for export in found).isoformat(),
@@ -111,33 +146,36 @@ def observations_of(
 def _rows(export: Export) -> pd.DataFrame:
     """Read one export: ``ID``, ``time`` and its other columns but the coordinates."""
     path = export.path
-    try:
-        rows = (
-            pd.read_parquet(path)
-            if path.suffix == ".parquet"
-            else pd.read_csv(path, dtype={"ID": str})
-        )
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}; export it again") from error
-    missing = [name for name in ("ID", "Timestamp") if name not in rows]
+    table = (
+        reading.read_parquet(path, _REMEDY)
+        if path.suffix.lower() == ".parquet"
+        else reading.read_csv(path, _REMEDY, dtype={"ID": str, "Timestamp": str})
+    )
+    missing = [name for name in _NEEDED if name not in table]
     if missing:
         raise DataError(
-            f"{path} needs the columns ID, Timestamp and bands; it has "
-            f"{', '.join(map(str, rows.columns))}: add {', '.join(missing)}"
+            f"{path} needs the columns ID, Timestamp and bands; it has {some(table.columns)}: "
+            f"add {', '.join(missing)}"
         )
-    rows["time"] = _times(rows["Timestamp"], export)
-    rows = rows.drop(columns=["Timestamp", "Lat", "Lon"], errors="ignore")
-    for name in rows.columns.difference(["ID", "time"]):
-        _check_values(rows[name], path)
-    return rows
+    rows = {"ID": _ids(table["ID"], path), "time": _times(table["Timestamp"], export)}
+    for name in table.columns.difference(["Timestamp", *rows], sort=False):
+        kept = _kept(table[name], path)
+        if kept is not None:
+            rows[str(name)] = kept
+    return pd.DataFrame(rows)
 
 
-def _times(column: pd.Series[str], export: Export) -> pd.Series[pd.Timestamp]:
-    if pd.api.types.is_numeric_dtype(column):
-        column = column.astype(
-            str
-        )  # a bare number is no date, and pandas would make it one of 1970
-    times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
+def _ids(column: pd.Series[Any], path: Path) -> pd.Series[str]:
+    """Read IDs as the text that points files have, also where Parquet knows them as whole numbers."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return column
+    plain = [isinstance(value, (str, int, np.integer)) for value in column]
+    _refuse(column, ~np.array(plain, dtype=bool), path, "a text or a whole number")
+    return reading.as_text(column)
+
+
+def _times(column: pd.Series[Any], export: Export) -> pd.Series[pd.Timestamp]:
+    times = reading.iso_times(column)
     bad = times.isna().to_numpy()
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -155,15 +193,40 @@ def _times(column: pd.Series[str], export: Export) -> pd.Series[pd.Timestamp]:
     return times
 
 
-def _check_values(column: pd.Series[float], path: Path) -> None:
-    """Refuse what is no number in a band; other columns are kept as they are."""
+def _kept(column: pd.Series[Any], path: Path) -> pd.Series[Any] | None:
+    """Check a column, None where an archive cannot hold it; a band is always checked."""
     name = str(column.name)
-    if not (name in STANDARD_NAMES or name == SCENE_CLASS or is_index(name)):
+    if name in bands.STANDARD_NAMES or name == bands.SCENE_CLASS or bands.is_index(name):
+        return _measured(column, path)
+    if name in _OF_POINTS or not _PLAIN.fullmatch(name):
+        return None
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    text = reading.as_text(column)
+    return text if not len(text) or text.str.len().max() <= _LONGEST_TEXT else None
+
+
+def _measured(column: pd.Series[Any], path: Path) -> pd.Series[Any]:
+    """Give a band, index or scene class as numbers, NaN where there is nothing.
+
+    Raises
+    ------
+    DataError
+        The first value that cannot be one.
+    """
+    numbers = values.numbers(column)
+    no_number = np.isnan(numbers) & column.notna().to_numpy()
+    _refuse(column, no_number | np.isinf(numbers), path, "a number or nothing")
+    possible, expected = values.possible(str(column.name), numbers)
+    _refuse(column, ~possible, path, expected)
+    return pd.Series(numbers, column.index)
+
+
+def _refuse(column: pd.Series[Any], bad: NDArray[np.bool_], path: Path, expected: str) -> None:
+    """Raise a `DataError` that shows the first bad value, if there is one."""
+    if not bad.any():
         return
-    numbers = pd.to_numeric(column, errors="coerce")
-    bad = (numbers.isna() & column.notna()) | np.isinf(numbers)
-    if bad.any():
-        row = int(np.flatnonzero(bad.to_numpy())[0])
-        raise DataError(
-            f"{path} has {str(column.iloc[row])!r} for {name} in line {row + 2}; expected a number or nothing"
-        )
+    row = int(np.flatnonzero(bad)[0])
+    raise DataError(
+        f"{path} has {str(column.iloc[row])!r} for {column.name} in line {row + 2}; expected {expected}"
+    )

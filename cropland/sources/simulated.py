@@ -34,6 +34,7 @@ from cropland.sources.simulation.hashing import Draw, Float, Hash, hashed, unifo
 from cropland.sources.simulation.landscape import Landscape
 from cropland.sources.simulation.overpasses import Overpasses, overpasses, visible
 from cropland.sources.simulation.profile import Profile
+from cropland.storing import Blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +46,13 @@ if TYPE_CHECKING:
     from cropland.config import Paths, Simulated
     from cropland.countries import Box, Country
 
-BLOCK = 100
-"""Points simulated at once: few enough for their rows to stay in the processor's cache."""
-MOST_CANDIDATES = 1_000_000
+BLOCK = 1000
+"""Points simulated at once: arrays that the C library keeps and gives again, as it does not with 100."""
+POINTS_STORED = 10_000
+"""Points in a block of an archive: about 90 MB."""
+CANDIDATES_AT_ONCE = 10_000
+MOST_CANDIDATES, MOST_A_POINT = 1_000_000, 50
+"""Places looked at, in all or for each point, until a class is said to be too rare."""
 SEED = 2023
 """Of the landscape that commands show."""
 _SIGNS = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
@@ -82,20 +87,26 @@ def observations(
         A ragged array as described at the top of this module.
     """
     land = Landscape.of(country, profile, seed)
-    return _seen(country, land, draw_points(country, land, points), margin_days)
+    located = draw_points(country, land, points)
+    return _seen(land, _passes(country, land, located, margin_days), located)
 
 
-def _seen(country: Country, land: Landscape, located: xr.Dataset, margin_days: int) -> xr.Dataset:
-    """Add to points what is observed of them."""
-    lon, lat = located["Lon"].to_numpy(), located["Lat"].to_numpy()
+def _passes(country: Country, land: Landscape, located: xr.Dataset, margin_days: int) -> Overpasses:
+    """Give the images that may see any of some points, in all days that are observed."""
     start, end = np.array([country.reference.start, country.reference.end], "datetime64[D]")
     first_day, last_day = int(start.astype(int)) - margin_days, int(end.astype(int)) + margin_days
-    passes = overpasses(land, *land.metres(lon, lat), first_day, last_day)
-    blocks = [
+    x, y = land.metres(located["Lon"].to_numpy(), located["Lat"].to_numpy())
+    return overpasses(land, x, y, first_day, last_day)
+
+
+def _seen(land: Landscape, passes: Overpasses, located: xr.Dataset) -> xr.Dataset:
+    """Add to points what is observed of them."""
+    lon, lat = located["Lon"].to_numpy(), located["Lat"].to_numpy()
+    seen = [
         observe(land, passes, lon[i : i + BLOCK], lat[i : i + BLOCK])
         for i in range(0, len(lon), BLOCK)
     ]
-    columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    columns = {name: np.concatenate([block[name] for block in seen]) for name in seen[0]}
     row_size = ("point", columns.pop("row_size"))
     rows = {name: ("observation", values) for name, values in columns.items()}
     return located.assign({"row_size": row_size, **rows})
@@ -119,58 +130,68 @@ def observe(land: Landscape, passes: Overpasses, lon: Float, lat: Float) -> dict
 
 def draw_points(country: Country, land: Landscape, points: int) -> xr.Dataset:
     """Return labelled points and as many unlabelled ones, each half cropland, in random order."""
-    lon, lat, truth = _candidates(country, land, points)
     half = points // 2
-    cropped, other = np.flatnonzero(truth), np.flatnonzero(~truth)
+    cropped, other = _candidates(country, land, 2 * half, 2 * (points - half))
     labelled = np.concatenate([cropped[:half], other[: points - half]])
-    unlabelled = np.concatenate([cropped[half : 2 * half], other[points - half :][: points - half]])
+    unlabelled = np.concatenate([cropped[half:], other[points - half :]])
 
+    label = np.repeat([1, 0], [half, points - half]).astype(np.int8)
     mistakes = round(land.profile.label_noise * points)
-    label = truth.astype(np.int8)
     label[_shuffled(labelled, land.seed, Draw.MISTAKE)[:mistakes]] ^= 1
-    target = np.full(len(truth), -1, np.int8)
-    target[labelled] = label[labelled]
-
-    chosen = _shuffled(np.concatenate([labelled, unlabelled]), land.seed, Draw.ORDER)
+    drawn = np.concatenate([labelled, unlabelled])
+    target = np.concatenate([label, np.full(len(unlabelled), -1, np.int8)])
+    order = _shuffled(drawn, land.seed, Draw.ORDER)
+    lon, lat = _places(country, land, drawn[order])
     columns = {
-        "ID": _identifiers(hashed(land.seed, Draw.NAME, chosen)),
-        "Lat": lat[chosen],
-        "Lon": lon[chosen],
-        "Target": target[chosen],
+        "ID": _identifiers(hashed(land.seed, Draw.NAME, drawn[order])),
+        "Lat": lat,
+        "Lon": lon,
+        "Target": target[order],
     }
     return xr.Dataset({name: ("point", values) for name, values in columns.items()})
 
 
 def _candidates(
-    country: Country, land: Landscape, points: int
-) -> tuple[Float, Float, NDArray[np.bool_]]:
-    """Return longitudes, latitudes and truth of places in the box, enough of both classes."""
+    country: Country, land: Landscape, cropped: int, other: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the numbers of the first places in the box that are cropped, and of the first that are not."""
+    wanted = np.array([other, cropped])
+    truths: list[NDArray[np.bool_]] = []
+    counts, drawn = np.zeros(2, np.int64), 0
+    while (counts < wanted).any():
+        # What was found so far tells whether there will ever be enough.
+        most = max(MOST_CANDIDATES, MOST_A_POINT * int(wanted.sum()))
+        if drawn >= MOST_CANDIDATES and (counts * (most / drawn) < wanted).any():
+            raise DataError(
+                f"simulated {country.name}: expected {wanted.max()} places of each class in the box, "
+                f"cropland and other, but only {counts.min()} of one are among {drawn}; ask for fewer "
+                f"source.points, or change cultivated or fallow in its profile"
+            )
+        draw = np.arange(drawn, drawn + CANDIDATES_AT_ONCE)
+        truths.append(land.cropland(*_places(country, land, draw)))
+        counts += np.bincount(truths[-1], minlength=2)
+        drawn += CANDIDATES_AT_ONCE
+    truth = np.concatenate(truths)
+    return np.flatnonzero(truth)[:cropped], np.flatnonzero(~truth)[:other]
+
+
+def _places(country: Country, land: Landscape, draw: NDArray[np.intp]) -> tuple[Float, Float]:
+    """Return longitudes and latitudes of places in the box by their number."""
     box = country.box
-    count = 4 * points
-    while count <= MOST_CANDIDATES:
-        draw = np.arange(count)
-        across = uniform(land.seed, Draw.LONGITUDE, draw).astype(np.float64)
-        up = uniform(land.seed, Draw.LATITUDE, draw).astype(np.float64)
-        lon = box.west + across * (box.east - box.west)
-        lat = box.south + up * (box.north - box.south)
-        truth = land.cropland(lon, lat)
-        if points < min(truth.sum(), (~truth).sum()):
-            return lon, lat, truth
-        count *= 4
-    raise DataError(
-        f"simulated {country.name}: expected {points} places in the box of each class, cropland "
-        f"and other, but there are not so many among {count // 4}; ask for fewer source.points, or "
-        f"change cultivated or fallow in its profile"
-    )
+    across = uniform(land.seed, Draw.LONGITUDE, draw).astype(np.float64)
+    up = uniform(land.seed, Draw.LATITUDE, draw).astype(np.float64)
+    return box.west + across * (box.east - box.west), box.south + up * (box.north - box.south)
 
 
 def _shuffled(items: NDArray[np.intp], seed: int, draw: Draw) -> NDArray[np.intp]:
-    return items[np.argsort(hashed(seed, draw, items))]
+    """Return positions of items in an order that depends on the items alone."""
+    return np.argsort(hashed(seed, draw, items))
 
 
 def _identifiers(hashes: Hash) -> NDArray[np.str_]:
     digits = hashes[:, None] // np.uint64(36) ** np.arange(12, dtype=np.uint64) % np.uint64(36)
-    return np.array(["ID_" + "".join(signs) for signs in _SIGNS[digits]])
+    signs = np.ascontiguousarray(_SIGNS[digits]).view("U12")[:, 0]
+    return np.char.add("ID_", signs)
 
 
 def inputs(source: Simulated, _: Paths, country: Country) -> list[object]:
@@ -179,12 +200,14 @@ def inputs(source: Simulated, _: Paths, country: Country) -> list[object]:
     return [source.points, source.margin_days, country.land, _profile(source, country), *code]
 
 
-def fill(source: Simulated, _: Paths, country: Country) -> xr.Dataset:
-    """Simulate a country in the ragged layout of `cropland.archive`."""
-    dataset = observations(
-        country, _profile(source, country), points=source.points, margin_days=source.margin_days
-    )
-    return dataset.assign_attrs(_covered(source, country))
+def fill(source: Simulated, _: Paths, country: Country) -> Blocks:
+    """Simulate a country in the ragged layout of `cropland.archive`, block after block of its points."""
+    land = Landscape.of(country, _profile(source, country), SEED)
+    located = draw_points(country, land, source.points).assign_attrs(_covered(source, country))
+    passes = _passes(country, land, located, source.margin_days)
+    count = located.sizes["point"]
+    blocks = (slice(at, at + POINTS_STORED) for at in range(0, count, POINTS_STORED))
+    return Blocks(count, (_seen(land, passes, located.isel(point=block)) for block in blocks))
 
 
 def unlabelled(_: Simulated, __: Paths) -> None:
@@ -197,7 +220,7 @@ def observations_of(
     """Simulate the observations of some points."""
     land = Landscape.of(country, _profile(source, country), SEED)
     located = xr.Dataset({name: ("point", table[name].to_numpy()) for name in COLUMNS})
-    seen = _seen(country, land, located, source.margin_days)
+    seen = _seen(land, _passes(country, land, located, source.margin_days), located)
     return seen.assign_attrs(_covered(source, country))
 
 

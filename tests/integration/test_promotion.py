@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing as closing_at_once
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from skops.io import get_untrusted_types
 
 from cropland import (
     closing,
     config,
+    estimator,
     model,
     predicting,
     promoting,
@@ -95,7 +99,11 @@ def swept(
     words = ("-m", "n_jobs=1", "validation.folds=3", "bands=ndvi", "model=knn")
     ended(ran(folder, shell(folder, "train", *words, "span=12,24")))
     ended(ran(folder, shell(folder, "train", *words, "span=12", "seed=5")))
-    shutil.copy(folder / "mlruns" / "mlflow.db", folder / "scored.db")
+    with (
+        closing_at_once(sqlite3.connect(folder / "mlruns" / "mlflow.db")) as database,
+        closing_at_once(sqlite3.connect(folder / "scored.db")) as copy,
+    ):
+        database.backup(copy)  # whole, whatever its journal still holds
     return folder
 
 
@@ -317,6 +325,90 @@ def test_a_nested_sweep_cannot_promote_and_says_so_before_any_work(swept: Path) 
     out = ended(ran(swept, shell(swept, "train", *words)), 1)
     assert "promote=true and validation=nested do not go together" in out.splitlines()[-1]
     assert MlflowClient(f"sqlite:///{swept}/nested/mlflow.db").search_runs(["1"]) == []
+
+
+def of_shell(shell: Any, script: str, *words: str, **variables: str) -> str:
+    """The screen of a command for the toy country, given through the shell of the tests."""
+    where = ("source=files", f"paths.data={shell.exports}", "country=toyland", "n_jobs=1")
+    return ended(shell.run(*where, "validation.folds=3", *words, script=script, **variables))
+
+
+def champion(shell: Any) -> Any:
+    client = MlflowClient(f"sqlite:///{shell.folder}/mlruns/mlflow.db")
+    return client.get_model_version_by_alias(NAME, "champion")
+
+
+RULES = ("promotion.figures=false", "promotion.bootstraps=100")
+
+
+@pytest.mark.skipif(not estimator.has_fast(), reason="scikit-learn-intelex is not installed")
+def test_what_the_fast_forest_chose_is_fitted_by_scikit_learn(shell: Any) -> None:
+    quick = ("model=forest_fast", "model.n_estimators=10", "span=24", "bands=ndvi")
+    of_shell(shell, "train", *quick)
+    assert "registered as version 1, now champion" in of_shell(shell, "promote", *RULES)
+    version = champion(shell)
+    assert "Chosen with the fast forest; scored again and fitted with" in version.description
+    assert "Estimator: `sklearn.ensemble.RandomForestClassifier`" in version.description
+    client = MlflowClient(f"sqlite:///{shell.folder}/mlruns/mlflow.db")
+    chosen = client.get_run(version.tags["candidate"])
+    assert chosen.data.params["model"] == "forest_fast"
+    assert version.tags["identity"] == chosen.data.tags["identity"]
+    (stored,) = (shell.folder / "mlruns" / "artifacts").rglob("estimator.skops")
+    assert not [name for name in get_untrusted_types(file=stored) if "sklearnex" in name]
+    again = of_shell(shell, "promote", *RULES)
+    assert "version 1 stays champion: it is the winner already" in again
+    anew = of_shell(shell, "promote", "force=true", *RULES)
+    assert "in place of version 1 (+0.0000 on the same points" in anew
+
+
+@pytest.fixture
+def allowed(shell: Any, tmp_path: Path) -> Callable[..., str]:
+    """Gives a command where a package with a classifier of somebody else's can be imported."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "greenhouse.py").write_text(
+        "from sklearn.naive_bayes import GaussianNB\nclass Bayes(GaussianNB): pass\n"
+    )
+    given = ("model=custom", "model._target_=greenhouse.Bayes", "span=24", "bands=ndvi")
+    return lambda script, *words: of_shell(
+        shell,
+        script,
+        *((*given, *words) if script == "train" else (*RULES, *words)),
+        fresh=True,
+        PYTHONPATH=str(package),
+    )
+
+
+def test_a_class_of_another_package_is_scored_but_not_promoted(
+    allowed: Callable[..., str], shell: Any
+) -> None:
+    only = "1 candidates of greenhouse.Bayes take no part: a registered model holds classes of"
+    assert "candidates: 1 finished" in allowed("train", "allow=[greenhouse.Bayes]")
+    done = shell.run(*shell.toy[:3], "validation.folds=3", "n_jobs=1", *RULES, script="promote")
+    out = ended(done, 1)
+    assert only in out
+    assert "none of 1 candidates of toyland may be promoted: the best of them is of gree" in out
+    of_shell(shell, "train", "model=custom", NAIVE, "span=12", "bands=ndvi")
+    out = of_shell(shell, "promote", *RULES)
+    assert only in out
+    assert "registered as version 1, now champion" in out
+
+
+NAIVE = "model._target_=sklearn.naive_bayes.GaussianNB"
+
+
+def test_a_class_of_another_package_is_refused_unless_it_is_named(
+    allowed: Callable[..., str], shell: Any
+) -> None:
+    conf = shell.folder / "conf"
+    with pytest.raises(AssertionError, match="expected a class of scikit-learn, got _target_ 'gre"):
+        allowed("train")
+    conf.mkdir(exist_ok=True)
+    (conf / "local.yaml").write_text("allow: [greenhouse.]\n")
+    assert "candidates: 1 finished" in allowed("train")
+    assert "no finished candidate" in ended(
+        shell.run(*shell.toy[:3], "seed=1", *RULES, script="promote"), 1
+    )
 
 
 class Killed(BaseException):

@@ -1,71 +1,386 @@
-"""Tracking on a server, started on loopback."""
+"""Tracking on servers started on loopback, and on SQLite under the same load: nothing is lost, nobody gets in unasked."""
 
 from __future__ import annotations
 
 import os
-import socket
+import re
+import signal
+import sqlite3
 import subprocess
-import sys
+import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
+from standins.servers import Postgres, Tracker
+
+ADMIN, PASSWORD, TOKEN = "ada", "correct-horse-battery", "token-0d5a7c1e9b"
+LOGS_IN = {"MLFLOW_TRACKING_USERNAME": ADMIN, "MLFLOW_TRACKING_PASSWORD": PASSWORD}
+BEARER = f"""
+from mlflow.server.auth import authenticate_request_basic_auth
+from flask import request
+from werkzeug.datastructures import Authorization
+
+
+def authenticate():
+    if request.headers.get("Authorization") == "Bearer {TOKEN}":
+        return Authorization("basic", {{"username": "{ADMIN}", "password": "{PASSWORD}"}})
+    return authenticate_request_basic_auth()
+"""
+"""What a company's own log-in might be: a token beside a name with its password."""
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """PostgreSQL with an empty database."""
+    if Postgres.binaries() is None:
+        pytest.skip("no PostgreSQL here: apt-get install postgresql")
+    with Postgres(tmp_path_factory.mktemp("postgres")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
+    """An MLflow server on PostgreSQL; whoever kills it starts it again."""
+    with Tracker(tmp_path_factory.mktemp("server"), postgres.uri, **postgres.variables) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
+    """An MLflow server that lets in `ADMIN` by name and password, or by a token."""
+    folder = tmp_path_factory.mktemp("guarded")
+    (folder / "bearer.py").write_text(BEARER)
+    (folder / "auth.ini").write_text(
+        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder}/auth.db\n"
+        f"admin_username = {ADMIN}\nadmin_password = {PASSWORD}\nauth_cache_ttl_seconds = 60\n"
+        f"authorization_function = bearer:authenticate\n"
+    )
+    with Tracker(
+        folder,
+        words=["--app-name", "basic-auth"],
+        MLFLOW_AUTH_CONFIG_PATH=str(folder / "auth.ini"),
+        MLFLOW_FLASK_SERVER_SECRET_KEY="flask-7e1f2a",
+        PYTHONPATH=str(folder),
+    ) as started:
+        yield started
+
+
+def runs(client: MlflowClient) -> list[Run]:
+    """All runs of candidates and sweeps, of any status."""
+    found = client.get_experiment_by_name("cropland")
+    return list(client.search_runs([found.experiment_id], max_results=5000)) if found else []
+
+
+def children(client: MlflowClient) -> dict[str, list[Run]]:
+    """Runs of candidates by their sweep."""
+    by_sweep: dict[str, list[Run]] = {}
+    for run in runs(client):
+        if "mlflow.parentRunId" in run.data.tags:
+            by_sweep.setdefault(run.data.tags["mlflow.parentRunId"], []).append(run)
+    return by_sweep
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """An MLflow server with a store and artifacts of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
-    command += ["--artifacts-destination", str(tmp_path / "artifacts")]
-    variables = os.environ | {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    log = (tmp_path / "server.log").open("w")
-    process = subprocess.Popen(
-        command, env=variables, stdout=log, stderr=log, start_new_session=True
+def clear(postgres: Postgres, server: Tracker) -> Callable[[], None]:
+    """Takes the runs of earlier tests out of the way."""
+
+    def delete() -> None:
+        client = MlflowClient(server.uri)
+        for run in runs(client):
+            client.delete_run(run.info.run_id)
+
+    return delete
+
+
+TIMES = ("fit_seconds", "features_seconds")
+
+
+def content(run: Run, client: MlflowClient, folder: Path) -> tuple[object, ...]:
+    """All that a run holds but for times."""
+    metrics = {key: value for key, value in run.data.metrics.items() if key not in TIMES}
+    names = sorted(item.path for item in client.list_artifacts(run.info.run_id))
+    scored = client.download_artifacts(run.info.run_id, "predictions.csv", str(folder))
+    return run.data.params, metrics, names, Path(scored).read_text()
+
+
+SWEEP = ("-m", "span=12,24,36", "bands=ndvi,green_nir", "model.n_estimators=3")
+LAUNCHERS = {
+    "each writes": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=4"),
+    "one writes for all": ("hydra.launcher.from_jobs=1", "hydra.launcher.workers=4"),
+    "alone": (),
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "launchers"),
+    [("server", ["each writes", "one writes for all"]), ("local", ["each writes", "alone"])],
+)
+def test_four_processes_at_once_leave_the_same_runs(
+    shell: Any, where: str, launchers: list[str], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """By a server on PostgreSQL, and into an SQLite file."""
+    uri, words = f"sqlite:///{shell.folder}/mlruns/mlflow.db", ["tracking=local"]
+    if where == "server":
+        request.getfixturevalue("clear")()
+        uri = request.getfixturevalue("server").uri
+        words = ["tracking=server", f"tracking.uri={uri}"]
+    for name in launchers:
+        done = shell.run(*shell.toy, *SWEEP, *words, *LAUNCHERS[name], "force=true")
+        assert "candidates: 6 finished" in done.stdout, done.stderr
+    client = MlflowClient(uri)
+    sweeps = children(client)
+    assert len(sweeps) == len(launchers)
+    assert {run.info.status for run in runs(client)} == {"FINISHED"}
+    found = [
+        {run.data.tags["identity"]: content(run, client, tmp_path) for run in sweep}
+        for sweep in sweeps.values()
+    ]
+    assert [len(sweep) for sweep in sweeps.values()] == [6] * len(sweeps)
+    assert all(len(each) == 6 for each in found)
+    assert found[1:] == found[:-1]
+    names = ["config.yaml", "confusion_matrix.csv", "predictions.csv"]
+    assert all(each[2] == names for each in found[0].values())
+    if where == "server":
+        assert f"{uri}/#/experiments/" in done.stdout
+        assert sqlite_runs(shell.folder / "mlruns" / "mlflow.db") == []
+
+
+def sqlite_runs(path: Path) -> list[tuple[str, str, int, int]]:
+    """Runs in a database file: name, status, how many params and metrics."""
+    asked = (
+        "select name, status, (select count(*) from params p where p.run_uuid = r.run_uuid), "
+        "(select count(*) from metrics m where m.run_uuid = r.run_uuid) from runs r"
     )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(address, tmp_path / "server.log")
-        yield address
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(20)
-        log.close()
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+        return list(database.execute(asked))
 
 
-def wait_for(address: str, log: Path) -> None:
-    for _ in range(300):
+LOAD = """
+import os, sys, time
+from cropland import tracking
+from cropland.config import Tracking
+
+number, uri, artifacts = sys.argv[1:]
+where = Tracking("server", uri, artifacts or None)
+tracking.open_store(where, "cropland").start("parent", {})
+tracking.open_store.cache_clear()
+for process in range(4):
+    if os.fork() == 0:
+        code = 1
         try:
-            urllib.request.urlopen(f"{address}/health", timeout=1).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise AssertionError(log.read_text())
+            store = tracking.open_store(where, "cropland")
+            for run in range(int(number)):
+                record = tracking.Record(
+                    params={f"param_{key}": key for key in range(20)},
+                    metrics={f"metric_{key}": key / 7 for key in range(15)},
+                    files={"config.yaml": f"run: {run}"},
+                )
+                now = int(time.time() * 1000)
+                done = tracking.Done(f"{process}-{run}", {"kind": "load"}, record, "FINISHED", now, now)
+                store.keep(done, None)
+            code = 0
+        finally:
+            os._exit(code)
+codes = [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(4)]
+sys.exit(max(codes))
+"""
+EACH = 50
 
 
-def test_a_sweep_is_tracked_on_a_server_with_its_artifacts(shell: Any, server: str) -> None:
-    (shell.folder / "mlruns" / "mlflow.db").unlink()
-    sweep = ("-m", "span=12,24", "bands=ndvi", "tracking=server", f"tracking.uri={server}")
-    done = shell.run(*shell.toy, *sweep)
+def load(shell: Any, *words: str) -> None:
+    """Let four processes keep runs at once."""
+    program = shell.folder / "load.py"
+    program.write_text(LOAD)
+    code, _, said = shell.warm.run(
+        [str(program), str(EACH), *words], shell.folder, shell.environment()
+    )
+    assert code == 0, said
+    assert "Traceback" not in said
+
+
+def test_a_database_file_takes_all_that_four_processes_write_at_once_though_it_is_locked(
+    shell: Any,
+) -> None:
+    path = shell.folder / "mlruns" / "mlflow.db"
+    stop = threading.Event()
+
+    def hold() -> None:
+        """Take the file for most of a second, again and again."""
+        while not stop.wait(0.5):
+            with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as database:
+                database.execute("BEGIN EXCLUSIVE")
+                time.sleep(0.7)
+                database.execute("ROLLBACK")
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    try:
+        load(shell, f"sqlite:///{path}", str(shell.folder / "artifacts"))
+    finally:
+        stop.set()
+        holding.join()
+    kept = [row for row in sqlite_runs(path) if row[0] != "parent"]
+    names = {f"{process}-{run}" for process in range(4) for run in range(EACH)}
+    assert sorted(kept) == sorted((name, "FINISHED", 20, 15) for name in names)
+    assert len(list(shell.folder.glob("artifacts/cropland/*/artifacts/config.yaml"))) == 4 * EACH
+
+
+def test_a_server_on_postgresql_takes_all_that_four_processes_write_at_once(
+    shell: Any, server: Tracker, postgres: Postgres
+) -> None:
+    load(shell, server.uri, "")
+    asked = (
+        "select name, status, (select count(*) from params p where p.run_uuid = r.run_uuid), "
+        "(select count(*) from metrics m where m.run_uuid = r.run_uuid) from runs r "
+        "where r.run_uuid in (select run_uuid from tags where key = 'kind' and value = 'load')"
+    )
+    names = {f"{process}-{run}" for process in range(4) for run in range(EACH)}
+    assert sorted(postgres.query(asked)) == sorted((name, "FINISHED", 20, 15) for name in names)
+    assert len(list(server.folder.glob("artifacts/*/*/artifacts/config.yaml"))) >= 4 * EACH
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a command says that has done nothing."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+def test_who_logs_in_may_train_promote_and_predict(shell: Any, guarded: Tracker) -> None:
+    where = ["tracking=server", f"tracking.uri={guarded.uri}"]
+    sweep = ["-m", "span=12,24", "bands=ndvi", *where]
+    said = answer(shell.run(*shell.toy, *sweep))
+    assert f"server {guarded.uri} asks who you are; set MLFLOW_TRACKING_USERNAME and" in said
+    wrong = {**LOGS_IN, "MLFLOW_TRACKING_PASSWORD": "a-wrong-password"}
+    said = answer(shell.run(*shell.toy, *sweep, **wrong))
+    assert "does not accept MLFLOW_TRACKING_USERNAME with MLFLOW_TRACKING_PASSWORD" in said
+    assert "a-wrong-password" not in said
+    assert not (shell.folder / "data").exists()  # no archive has been made for nothing
+    assert shell.run(*shell.toy, *sweep, **LOGS_IN).returncode == 0
+    again = shell.run(*shell.toy, *sweep, MLFLOW_TRACKING_TOKEN=TOKEN)
+    assert "2 already there" in again.stdout, again.stderr
+    toy = [word for word in shell.toy if not word.startswith("model.")]
+    few = ["promotion.bootstraps=100", "promotion.figures=false"]
+    promoted = shell.run(*toy, *where, *few, script="promote", **LOGS_IN)
+    assert promoted.returncode == 0, promoted.stderr
+    toy = [word for word in toy if not word.startswith(("validation", "n_jobs"))]
+    predict = [*toy, *where, "output=predicted.csv"]
+    assert "asks who you are" in answer(shell.run(*predict, script="predict"))
+    predicted = shell.run(*predict, script="predict", **LOGS_IN)
+    assert predicted.returncode == 0, predicted.stderr
+    assert len((shell.folder / "predicted.csv").read_text().splitlines()) == 21
+
+
+def test_a_database_can_be_written_to_without_a_server(
+    shell: Any, postgres: Postgres, server: Tracker
+) -> None:
+    own = f"tracking.uri={postgres.another('own')}"
+    done = shell.run(*shell.toy, "bands=ndvi", own, **postgres.variables)
     assert done.returncode == 0, done.stderr
-    client = MlflowClient(server)
-    experiment = client.get_experiment_by_name("cropland")
-    runs = client.search_runs([experiment.experiment_id])
-    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
-    assert [run.info.status for run in runs] == ["FINISHED"] * 3
-    names = {item.path for item in client.list_artifacts(children[0].info.run_id)}
-    assert names == {"predictions.csv", "confusion_matrix.csv", "config.yaml"}
-    assert f"{server}/#/experiments/" in done.stdout
-    assert not (shell.folder / "mlruns" / "mlflow.db").exists()
-    assert "2 already there" in shell.run(*shell.toy, *sweep).stdout
+    assert len(list(shell.folder.glob("mlruns/artifacts/cropland/*/artifacts/config.yaml"))) == 1
+    # What a server has made keeps its artifacts there.
+    client = MlflowClient(server.uri)
+    if client.get_experiment_by_name("cropland") is None:
+        client.create_experiment("cropland")
+    of_server = f"tracking.uri={postgres.uri}"
+    said = answer(shell.run(*shell.toy, "bands=ndvi", of_server, **postgres.variables))
+    assert "a server keeps the artifacts of what is in" in said
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("postgresql+psycopg://nobody@127.0.0.1:9/none", "does not answer .*refused"),
+        ("postgresql://nobody@127.0.0.1:9/none", "expected postgresql.psycopg://USER@HOST/DATABASE"),
+    ],
+)
+def test_a_database_that_does_not_answer_is_said_at_once(
+    shell: Any, uri: str, message: str
+) -> None:
+    said = answer(shell.run(*shell.toy, f"tracking.uri={uri}"))
+    assert re.search(message, said), said
+
+
+def test_a_database_that_asks_for_a_password_says_so_at_once(
+    shell: Any, postgres: Postgres
+) -> None:
+    said = answer(shell.run(*shell.toy, f"tracking.uri={postgres.uri}", PGPASSWORD="wrong-for-sure"))
+    assert "password authentication failed" in said
+    assert "wrong-for-sure" not in said
+
+
+@contextmanager
+def started(shell: Any, *overrides: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A sweep under way in a process group of its own."""
+    process = subprocess.Popen(
+        shell.words(*shell.toy, *overrides),
+        cwd=shell.folder,
+        env=shell.environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def wait_for(folder: Path, count: int) -> None:
+    """Wait until so many candidates are in the ledgers of all sweeps."""
+    for _ in range(1200):
+        if len(outcomes(folder)) >= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the sweep did not get going")
+
+
+def outcomes(folder: Path) -> list[str]:
+    return [
+        line
+        for path in folder.glob("mlruns/runs/*/outcomes.jsonl")
+        for line in path.read_text().splitlines()
+        if '"finished"' in line
+    ]
+
+
+def test_a_server_that_goes_away_costs_no_finished_candidate(
+    shell: Any, server: Tracker, clear: Callable[[], None]
+) -> None:
+    clear()
+    sweep = ["-m", "span=range(4,32,4)", "bands=ndvi", "model.n_estimators=40"]
+    sweep += ["tracking=server", f"tracking.uri={server.uri}"]
+    with started(shell, *sweep, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1") as process:
+        wait_for(shell.folder, 2)
+        server.kill()
+        _, said = process.communicate(timeout=60)
+    before = len(outcomes(shell.folder))
+    server.start()
+    assert process.returncode == 1
+    assert "Traceback" not in said
+    assert re.search(r"cropland: the tracking store .* cannot be used .*same command again", said)
+    assert f"{before} candidates finished in this run are kept" in said
+    assert before < 7
+    # It is back within a minute, so this one waits for it.
+    with started(shell, *sweep) as process:
+        wait_for(shell.folder, before + 1)
+        server.kill()
+        server.start()
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    found = runs(MlflowClient(server.uri))
+    assert not [run for run in found if run.info.status == "RUNNING"]
+    finished = [run for run in found if "identity" in run.data.tags and run.info.status == "FINISHED"]
+    assert len({run.data.tags["identity"] for run in finished}) == len(finished) == 7
+    closed = [run for run in found if run.info.status == "KILLED"]
+    assert all(run.data.tags["closed"] for run in closed)

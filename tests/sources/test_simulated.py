@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 import yaml
 
-from cropland import config
+from cropland import config, meter, sources
+from cropland.archive import Archive
 from cropland.countries import Box, Choice, Country, Reference
 from cropland.errors import DataError
 from cropland.sources import simulated
@@ -120,9 +121,47 @@ def test_any_box_on_earth_serves() -> None:
     assert seen["time"].values.max() < np.datetime64("2022-01-01")
 
 
-def test_too_little_cropland_is_an_error_that_says_so() -> None:
-    with pytest.raises(DataError, match="cultivated or fallow"):
+def test_too_little_cropland_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulated, "MOST_CANDIDATES", 40_000)
+    with pytest.raises(DataError, match="only 0 of one are among 40000; .* cultivated or fallow"):
         observations(HERE, Profile(fallow=1.0), points=10)
+
+
+def test_many_points_are_drawn_where_there_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = observations(HERE, PROFILE, points=20, margin_days=0)
+    monkeypatch.setattr(simulated, "CANDIDATES_AT_ONCE", 7)
+    monkeypatch.setattr(simulated, "MOST_CANDIDATES", 14)
+    xr.testing.assert_identical(observations(HERE, PROFILE, points=20, margin_days=0), few)
+
+
+def made(tmp_path: Path) -> Archive:
+    """The archive of 30 labelled points and 30 others."""
+    source = config.Simulated("simulated", margin_days=0, points=30, profiles={})
+    return sources.archive_of(source, config.Paths("data", str(tmp_path), "runs"), HERE)
+
+
+def test_an_archive_filled_in_blocks_is_that_of_all_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = observations(HERE, Profile(), points=30, margin_days=0)
+    monkeypatch.setattr(simulated, "POINTS_STORED", 25)  # two blocks and a smaller one
+    monkeypatch.setattr(simulated, "BLOCK", 10)
+    stored = made(tmp_path).dataset.load().drop_attrs()
+    xr.testing.assert_equal(stored, whole)
+    columns = ("Lat", "Target", "row_size", "B2", "SCL")
+    assert [stored[name].dtype for name in columns] == [whole[name].dtype for name in columns]
+
+
+def test_who_waits_for_an_archive_sees_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(simulated, "POINTS_STORED", 20)
+    monkeypatch.setattr(meter, "_LINE_SECONDS", -1.0)
+    made(tmp_path / "at once")
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(sources, "_SILENT_SECONDS", -1.0)
+    made(tmp_path / "slowly")
+    assert "40/60 points" in capsys.readouterr().err
 
 
 def test_countries_have_points_of_their_own(seen: xr.Dataset) -> None:

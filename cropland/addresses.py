@@ -1,0 +1,121 @@
+"""Secrets in a configuration: addresses with a password, and what the environment keeps to itself.
+
+What a configuration says is stored: with every run, in the files of a sweep, in the command that a parent run remembers.
+So a secret in it is refused before any work, by a line that does not repeat it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from cropland.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_ADDRESS = re.compile(r"([A-Za-z][\w+.-]*)://([^\s'\"]*)")
+_PORT = re.compile(r"\d+(/|$)")
+_WORDS = r"sig|signature|token|key|apikey|accesskey|password|sslpassword|passwd|pwd|secret"
+_QUERY = re.compile(rf"[?&;]((?:[\w-]*[-_])?(?:{_WORDS}))=[^&\s]", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(^|_)(PASSWORD|PASSWD|SECRET|TOKEN|KEY)$|^PGPASSWORD$")
+_SHORTEST, _SHORTEST_WITHIN = 6, 12
+"""Characters of a secret that is looked for as a whole value, and within one: shorter ones are words like any other."""
+
+
+def check(values: object, key: str) -> None:
+    """Refuse values of a configuration, however deeply nested, that hold a secret.
+
+    Parameters
+    ----------
+    values : object
+        Plain containers and values.
+    key : str
+        Where they stand, for the error.
+
+    Raises
+    ------
+    ConfigError
+        An address with a password, a token or a signature; or what a secret variable of the environment holds.
+    """
+    if isinstance(values, dict):
+        for name, value in values.items():
+            check(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            check(value, key)
+    elif isinstance(values, str):
+        _check_text(values, key)
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse words of a command line that hold a secret.
+
+    Raises
+    ------
+    ConfigError
+        As `check` does.
+    """
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals and "://" not in key:
+            check(value, key.lstrip("+~-"))
+        else:
+            check(word, "the command")
+
+
+def without_secrets(address: str) -> str:
+    """Leave out of an address who logs in, and its query."""
+    return re.sub(r"(?<=://)[^\s/]*@", "", address).partition("?")[0]
+
+
+def _check_text(text: str, key: str) -> None:
+    for found in _ADDRESS.finditer(text) if "://" in text else ():
+        scheme, rest = found.groups()
+        if _logs_in(scheme, rest):
+            raise ConfigError(
+                f"{key} has a password in its address, and what a configuration says is stored with every run; "
+                f"leave it out, and {_instead(scheme, key)}"
+            )
+        named = _QUERY.search(rest)
+        if named:
+            raise ConfigError(
+                f"{key} has a secret in its address ({named[1]}=…), and what a configuration says is stored with "
+                f"every run; leave it out"
+            )
+    for name, secret in _secrets(os.environ).items():
+        if text == secret or (len(secret) >= _SHORTEST_WITHIN and secret in text):
+            raise ConfigError(
+                f"{key} holds what the environment variable {name} does, a secret, and what a configuration says is "
+                f"stored with every run; leave it out"
+            )
+
+
+def _logs_in(scheme: str, rest: str) -> bool:
+    """Tell whether an address has a password, or for a web address even a name, which may be a token."""
+    before, at, _ = rest.rpartition("@")
+    name, colon, password = before.partition(":")
+    if not at or "/" in name or name.startswith("["):
+        return False
+    if colon:
+        return not _PORT.match(password)
+    return scheme.lower() in ("http", "https")
+
+
+def _instead(scheme: str, key: str) -> str:
+    """Say where a password belongs."""
+    if scheme.startswith("postgres"):
+        return "set PGPASSWORD, or keep it in ~/.pgpass"
+    if key.startswith("tracking"):
+        return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+    return "log in by the variables that the service reads"
+
+
+def _secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the variables whose names say that they are secret."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if len(value) >= _SHORTEST and _SECRET_NAME.search(name.upper())
+    }

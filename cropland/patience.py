@@ -1,0 +1,117 @@
+"""How a tracking store is asked: again while it is locked or away, and in one line where it cannot be used."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cropland.errors import TrackingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlflow import MlflowClient
+
+T = TypeVar("T")
+SECONDS_FOR_OTHERS = 120
+_VARIABLES = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # A server that is away is asked after 0, 2, 6, 14, 30, 62 and 126 seconds, with MLflow's own jitter on top.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+}
+_UNUSABLE = frozenset(
+    ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "UNAUTHENTICATED", "PERMISSION_DENIED")
+)
+"""Codes of MLflow that speak of the store, not of what it was asked."""
+_GIST = re.compile(r"\[Errno -?\d+\] [\w ]+|too many \d+ error responses|[Rr]ead timed out")
+
+
+def prefer() -> None:
+    """Set MLflow's own variables as suits here, where the user has not set them."""
+    for name, value in _VARIABLES.items():
+        os.environ.setdefault(name, value)
+    # It shows a traceback of every lock that is waited for.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether a server that is there does not let us in."""
+    return getattr(error, "error_code", "") in ("UNAUTHENTICATED", "PERMISSION_DENIED")
+
+
+class Patient:
+    """An MLflow client, each of whose calls is made by `patiently`."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        return partial(patiently, self._client.tracking_uri, found) if callable(found) else found
+
+
+def patiently(uri: str, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Call a store, and again where its database is locked by others for a moment.
+
+    A server that is away for a minute is asked again by MLflow itself.
+
+    Raises
+    ------
+    TrackingError
+        The store cannot be used.
+    """
+    from mlflow.exceptions import MlflowException
+    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+    retrying = Retrying(
+        retry=retry_if_exception(lambda error: "locked" in str(error)),
+        wait=wait_random_exponential(multiplier=0.05, max=5),
+        stop=stop_after_delay(SECONDS_FOR_OTHERS),
+        reraise=True,
+    )
+    try:
+        return retrying(call, *args, **kwargs)
+    except MlflowException as error:
+        if error.error_code not in _UNUSABLE:
+            raise
+        raise TrackingError(in_words(error, uri)) from error
+    except OSError as error:
+        raise TrackingError(in_words(error, uri)) from error
+
+
+def in_words(error: Exception, uri: str) -> str:
+    """Say why a store cannot be used, and what to do."""
+    code = getattr(error, "error_code", "")
+    if code == "UNAUTHENTICATED":
+        return _who(uri)
+    if code == "PERMISSION_DENIED":
+        name = os.environ.get("MLFLOW_TRACKING_USERNAME", "you")
+        return f"the tracking server {uri} does not allow {name} to do this; ask for the permission there"
+    gist = _GIST.search(str(error))
+    reason = gist[0] if gist else str(error).splitlines()[0]
+    return (
+        f"the tracking store {uri} cannot be used ({reason}); mend it, or start it again, and give the same "
+        f"command again: what it has taken is kept"
+    )
+
+
+def _who(uri: str) -> str:
+    """Say what a server wants that asks who is there."""
+    given = [
+        name
+        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+        if os.environ.get(name)
+    ]
+    if not given:
+        return (
+            f"the tracking server {uri} asks who you are; set MLFLOW_TRACKING_USERNAME and "
+            f"MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )
+    return f"the tracking server {uri} does not accept {' with '.join(given)}; mend what they hold"

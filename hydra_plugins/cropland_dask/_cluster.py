@@ -1,0 +1,230 @@
+"""A Dask cluster for the jobs of a sweep: started here or joined, fed with jobs, its results as they come."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import signal
+import sys
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import forkserver, get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cloudpickle
+import dask
+from distributed import Client, LocalCluster, as_completed, get_worker
+from distributed.scheduler import KilledWorker
+from hydra import version
+from hydra._internal.callbacks import Callbacks
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
+from hydra.errors import HydraException
+from hydra.types import HydraContext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from distributed import Future
+    from hydra.types import TaskFunction
+    from omegaconf import DictConfig
+
+SECONDS_TO_ANSWER = 10
+_AHEAD = 2
+"""Jobs a core that are composed and sent before a result is back: none waits for the next one."""
+_RUNS = 2
+"""How often a job may be begun: once more where its worker has died."""
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": 0,  # `results` sends again what deserves it
+    "distributed.worker.multiprocessing-method": "forkserver"
+    if sys.platform == "linux"
+    else "spawn",
+    "distributed.worker.daemon": False,  # joblib's threads are for none that is
+    "distributed.worker.profile.enabled": False,
+}
+log = logging.getLogger(__name__)
+logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what matters is said by `results`
+_joined: dict[str, Client] = {}
+
+
+def prepare(scheduler: str | None, preload: Sequence[str]) -> None:
+    """Join a running cluster; or start the process that workers are forked from, which imports meanwhile.
+
+    Raises
+    ------
+    HydraException
+        The scheduler does not answer.
+    """
+    if scheduler is not None:
+        _joined[scheduler] = _join(scheduler)
+    elif sys.platform == "linux":
+        get_context("forkserver").set_forkserver_preload(["distributed", *preload])
+        with _environment(_ONE_THREAD):
+            forkserver.ensure_running()
+
+
+@contextmanager
+def opened(scheduler: str | None, workers: int, preload: Sequence[str]) -> Iterator[Client]:
+    """Open a client of the cluster that was named, or of a local one that ends with it."""
+    if scheduler is not None:
+        with _joined.pop(scheduler, None) or _join(scheduler) as client:
+            yield client
+        return
+    prepare(None, preload)
+    with (
+        dask.config.set(_SETTINGS),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL + 1,
+            # Jobs that ask for all cores get the one of their worker.
+            env={"LOKY_MAX_CPU_COUNT": "1"},
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        try:
+            yield client
+        except BaseException:
+            _kill(cluster)  # nobody waits for the jobs that they are at
+            raise
+
+
+@dataclass
+class _Job:
+    """A job on its way: what is sent, how often it was sent, and how often a worker began it."""
+
+    number: int
+    config: bytes
+    sent: int = 0
+    begun: int = 0
+
+    @property
+    def may_run_again(self) -> bool:
+        """Whether it has not brought down two workers; it may only have waited for one that died."""
+        return self.begun < _RUNS and self.sent < _RUNS + 1
+
+
+def results(
+    client: Client, task_function: TaskFunction, jobs: Iterable[tuple[int, DictConfig]]
+) -> Iterator[tuple[int, JobReturn]]:
+    """Run jobs; give the number and the result of each as it ends.
+
+    Jobs are taken from `jobs` as the cluster has room for them.
+    """
+    function, topic = cloudpickle.dumps(task_function), f"jobs-{uuid.uuid4().hex}"
+    waiting = (_Job(number, pickle.dumps(config)) for number, config in jobs)
+    under_way = as_completed(loop=client.loop)
+    by_future: dict[Future[JobReturn], _Job] = {}
+    by_number: dict[int, _Job] = {}
+
+    def begun(event: tuple[float, int]) -> None:
+        by_number[event[1]].begun += 1
+
+    def send(job: _Job | None) -> None:
+        if job is not None:
+            job.sent += 1
+            future = client.submit(_run, function, job.config, (topic, job.number), pure=False)
+            by_future[future] = by_number[job.number] = job
+            under_way.add(future)
+
+    client.subscribe_topic(topic, begun)
+    for _ in range(_AHEAD * max(1, sum(client.nthreads().values()))):
+        send(next(waiting, None))
+    for future in under_way:
+        job = by_future.pop(future)
+        error = future.exception()
+        if isinstance(error, KilledWorker) and job.may_run_again:
+            log.warning("a worker has died; its job #%d runs again elsewhere", job.number)
+            send(job)
+            continue
+        send(next(waiting, None))
+        yield job.number, _failed(error) if error else future.result()
+
+
+def _failed(error: BaseException) -> JobReturn:
+    """Say of a job that it brought down what ran it."""
+    if isinstance(error, KilledWorker):
+        error = RuntimeError(
+            "the worker died while it ran this job, and so did the next one: too little memory for it?"
+        )
+    return JobReturn(status=JobStatus.FAILED, _return_value=error)
+
+
+def _run(function: bytes, config: bytes, name: tuple[str, int]) -> JobReturn:
+    """Run a job in a worker as Hydra does; callbacks are for the process that launched it."""
+    topic, number = name
+    get_worker().log_event(topic, number)
+    setup_globals()
+    made: DictConfig = pickle.loads(config)
+    version.setbase(made.hydra.runtime.version_base)
+    JobRuntime.instance().set("name", made.hydra.job.name)
+    if Path(made.hydra.runtime.cwd).is_dir():  # not on a machine that shares no files
+        os.chdir(made.hydra.runtime.cwd)
+    try:
+        result = run_job(
+            hydra_context=HydraContext(config_loader=None, callbacks=Callbacks()),  # type: ignore[arg-type]
+            task_function=_loaded(function),
+            config=made,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+    except SystemExit as error:
+        result = JobReturn(status=JobStatus.FAILED, _return_value=RuntimeError(str(error)))
+    result.cfg = result.hydra_cfg = None  # the launching process has them
+    return _picklable(result)
+
+
+@lru_cache(maxsize=4)
+def _loaded(function: bytes) -> TaskFunction:
+    """Load a task function once, so that what its module keeps is kept."""
+    loaded: TaskFunction = cloudpickle.loads(function)
+    return loaded
+
+
+def _picklable(result: JobReturn) -> JobReturn:
+    """Put an error that cannot travel into words."""
+    if result.status == JobStatus.FAILED:
+        try:
+            pickle.loads(pickle.dumps(result._return_value))
+        except Exception:  # whatever its own class does
+            error = result._return_value
+            result._return_value = RuntimeError(f"{type(error).__name__}: {error}")
+    return result
+
+
+def _kill(cluster: LocalCluster) -> None:
+    """End the workers of a cluster at once, so that closing it need not wait for what they are doing."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid:
+            os.kill(nanny.pid, signal.SIGKILL)
+
+
+def _join(scheduler: str) -> Client:
+    try:
+        return Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise HydraException(
+            f"no Dask scheduler answers at hydra.launcher.scheduler={scheduler} ({error}); start one by "
+            f"`dask scheduler`, or leave the word out for a cluster on this machine"
+        ) from error
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for a process that is started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,306 @@
+"""``hydra/launcher=dask`` on a real scheduler, with workers in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from hydra import initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
+from hydra.types import HydraContext, RunMode
+from mlflow import MlflowClient
+from omegaconf import DictConfig
+
+TWO_WORKERS = """
+import sys
+import dask
+from distributed import LocalCluster
+dask.config.set({"distributed.scheduler.allowed-failures": 0})
+if __name__ == "__main__":
+    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": 51}
+    with LocalCluster(n_workers=2, threads_per_worker=1, **quiet) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A cluster that is there already, of two workers in processes of their own."""
+    program = tmp_path_factory.mktemp("cluster") / "cluster.py"
+    program.write_text(TWO_WORKERS)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, str(program)], text=True, **pipes) as process:  # type: ignore[call-overload]
+        try:
+            yield process.stdout.readline().strip()
+            process.stdin.close()
+            process.wait(20)
+        finally:
+            process.kill()
+
+
+class Heard:
+    """Callbacks that remember which jobs started and ended here."""
+
+    def __init__(self) -> None:
+        self.started: list[int] = []
+        self.ended: list[int] = []
+        self.seen: list[JobReturn] = []
+
+    def on_job_start(self, config: DictConfig, **_: Any) -> None:
+        self.started.append(config.number)
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        assert job_return.cfg is not None and "hydra" not in job_return.cfg
+        self.ended.append(config.number)
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Callable[..., Sequence[JobReturn]]:
+    """Runs a task for numbers from 0 on, as Hydra would for an application of somebody else's."""
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "app.yaml").write_text(
+        "defaults: [{override hydra/launcher: dask}, _self_]\n"
+        f"number: 0\nfolder: {tmp_path}\nhydra: {{sweep: {{dir: {tmp_path}/sweep}}}}\n"
+    )
+
+    def launched(
+        task: Callable[[DictConfig], Any], jobs: int, *words: str, heard: Heard | None = None
+    ) -> Sequence[JobReturn]:
+        with initialize_config_dir(str(conf), version_base="1.3"):
+            loader = GlobalHydra.instance().config_loader()
+            config = loader.load_configuration("app", list(words), run_mode=RunMode.MULTIRUN)
+            callbacks = Callbacks()
+            callbacks.callbacks = [heard] if heard else []
+            context = HydraContext(config_loader=loader, callbacks=callbacks)
+            launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=context, task_function=task, config=config
+            )
+            return launcher.launch([[f"number={number}"] for number in range(jobs)], 0)
+
+    return launched
+
+
+def test_results_are_in_order_and_callbacks_hear_of_each_job_here(
+    launch: Any, scheduler: str
+) -> None:
+    def task(config: DictConfig) -> tuple[int, int, str]:
+        time.sleep(0.3 if config.number == 0 else 0)
+        from hydra.core.hydra_config import HydraConfig
+
+        return config.number, os.getpid(), HydraConfig.get().overrides.task[0]
+
+    heard = Heard()
+    done = launch(task, 8, f"hydra.launcher.scheduler={scheduler}", heard=heard)
+    assert [each.return_value[0] for each in done] == list(range(8))
+    assert [each.return_value[2] for each in done] == [f"number={n}" for n in range(8)]
+    assert {each.return_value[1] for each in done}.isdisjoint({os.getpid()})
+    assert sorted(heard.ended) == heard.started == list(range(8))
+    assert heard.ended != heard.started  # job 0 slept: the others did not wait for it
+
+
+def test_a_failing_job_fails_alone(launch: Any, scheduler: str) -> None:
+    class Odd(Exception):  # cannot be unpickled: it is not made of its arguments
+        def __init__(self, number: int, other: int) -> None:
+            super().__init__(f"{number} and {other}")
+
+    def task(config: DictConfig) -> int:
+        if config.number == 1:
+            raise Odd(1, 2)
+        if config.number == 2:
+            sys.exit("enough")
+        return config.number * 2
+
+    done = launch(task, 4, f"hydra.launcher.scheduler={scheduler}")
+    assert [each.status for each in done] == [
+        *(JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.FAILED, JobStatus.COMPLETED)
+    ]
+    assert (done[0].return_value, done[3].return_value) == (0, 6)
+    with pytest.raises(Exception, match="1 and 2"):
+        _ = done[1].return_value
+    with pytest.raises(RuntimeError, match="enough"):
+        _ = done[2].return_value
+
+
+def test_jobs_of_a_killed_worker_run_again_once(
+    launch: Any, scheduler: str, tmp_path: Path
+) -> None:
+    def task(config: DictConfig) -> str:
+        with (Path(config.folder) / f"{config.number}.txt").open("a") as stream:
+            stream.write("x")
+        times = len((Path(config.folder) / f"{config.number}.txt").read_text())
+        if config.number == 1 and times == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if config.number == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "x" * times
+
+    done = launch(task, 6, f"hydra.launcher.scheduler={scheduler}")
+    assert [each.status == JobStatus.COMPLETED for each in done] == [n != 3 for n in range(6)]
+    assert done[1].return_value == "xx"
+    with pytest.raises(RuntimeError, match="worker died while it ran this job"):
+        _ = done[3].return_value
+    # Twice, or once more where a worker died before its word that it had begun was out.
+    assert (tmp_path / "3.txt").read_text() in ("xx", "xxx")
+
+
+def test_workers_keep_what_they_have_loaded(launch: Any, scheduler: str) -> None:
+    kept: list[int] = []
+
+    def task(config: DictConfig) -> tuple[int, int]:
+        kept.append(config.number)
+        return os.getpid(), len(kept)
+
+    done = [each.return_value for each in launch(task, 6, f"hydra.launcher.scheduler={scheduler}")]
+    for worker in {process for process, _ in done}:
+        counts = sorted(count for process, count in done if process == worker)
+        assert counts == list(range(1, len(counts) + 1))
+
+
+def test_few_jobs_run_in_this_process(launch: Any) -> None:
+    def task(config: DictConfig) -> int:
+        return os.getpid()
+
+    done = launch(task, 3, "hydra.launcher.from_jobs=4")
+    assert {each.return_value for each in done} == {os.getpid()}
+
+
+def test_a_scheduler_that_does_not_answer_is_said(launch: Any) -> None:
+    with pytest.raises(HydraException, match=r"no Dask scheduler answers at .*127\.0\.0\.1:9 "):
+        launch(print, 1, "hydra.launcher.scheduler=tcp://127.0.0.1:9")
+
+
+SWEEP = ("-m", "span=12,24", "bands=ndvi,green_nir", "seed=1,2")
+CLUSTER = ("hydra/launcher=dask", "hydra.launcher.from_jobs=1", "hydra.launcher.workers=2")
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """Everything that was found, by the identity of the candidate."""
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("cropland")
+    assert experiment is not None
+    found = {}
+    for run in client.search_runs([experiment.experiment_id], "attributes.status = 'FINISHED'"):
+        if "mlflow.parentRunId" in run.data.tags:
+            seconds = ("fit_seconds", "features_seconds")
+            metrics = {key: value for key, value in run.data.metrics.items() if key not in seconds}
+            artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
+            predictions = (artifacts / "predictions.csv").read_text()
+            identity = run.data.tags["identity"]
+            assert identity not in found
+            found[identity] = metrics, run.data.params, predictions
+    return found
+
+
+def test_a_sweep_gives_the_numbers_of_the_basic_launcher(
+    shell: Any, tmp_path: Path, scheduler: str
+) -> None:
+    basic = shell.run(*shell.toy, *SWEEP, "hydra/launcher=basic", "hydra/sweeper=basic")
+    assert basic.returncode == 0, basic.stderr
+    expected = results(shell.folder)
+    assert len(expected) == 8
+    for words in (CLUSTER, (f"hydra.launcher.scheduler={scheduler}",)):
+        elsewhere = replace(shell, folder=tmp_path / words[0].replace("/", "_"))
+        elsewhere.folder.mkdir()
+        dask = elsewhere.run(*shell.toy, *SWEEP, *words)
+        assert dask.returncode == 0, dask.stderr
+        assert "8 finished" in dask.stdout
+        assert "distributed" not in dask.stderr
+        assert results(elsewhere.folder) == expected
+
+
+def test_a_failing_candidate_fails_alone_on_a_cluster(shell: Any) -> None:
+    where = [word for word in shell.toy if not word.startswith("model")]
+    words = ("-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5")
+    done = shell.run(*where, *words, *CLUSTER)
+    assert done.returncode == 1
+    assert "2 finished, 1 failed" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@contextmanager
+def started(shell: Any, *overrides: str) -> Iterator[subprocess.Popen[str]]:
+    """A sweep under way in a process group of its own."""
+    process = subprocess.Popen(
+        shell.words(*shell.toy, *overrides),
+        cwd=shell.folder,
+        env=shell.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The workers of a sweep: children of the process that forks for it, once they work."""
+    for _ in range(600):
+        below = psutil.Process(process.pid).children(recursive=True)
+        found = [each for each in below if each.ppid() != process.pid]
+        if len(found) >= 2 and all(sum(each.cpu_times()[:2]) > 0.05 for each in found):
+            return found
+        time.sleep(0.1)
+    raise AssertionError("no workers")
+
+
+def wait_for(shell: Any, count: int) -> None:
+    for _ in range(1200):
+        ledgers = list(shell.folder.glob("mlruns/runs/*/outcomes.jsonl"))
+        if ledgers and len(ledgers[0].read_text().splitlines()) >= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the sweep did not get going")
+
+
+LONG = ("-m", "span=range(4,24,2)", "bands=ndvi", "seed=1,2", "model.n_estimators=40", *CLUSTER)
+
+
+def test_a_sweep_outlives_its_workers(shell: Any) -> None:
+    with started(shell, *LONG) as process:
+        wait_for(shell, 2)
+        workers_of(process)[0].kill()
+        said, errors = process.communicate(timeout=90)
+    assert process.returncode == 0, errors
+    assert "20 finished" in said
+    assert len(results(shell.folder)) == 20
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_sweep_on_a_cluster_that_is_stopped_leaves_nobody_behind(
+    shell: Any, how: signal.Signals
+) -> None:
+    with started(shell, *LONG) as process:
+        wait_for(shell, 2)
+        below = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
+        _, said = process.communicate(timeout=60)
+    if how != signal.SIGKILL:
+        assert process.returncode == 128 + how, said
+        assert "Give the same command again" in said
+    assert "Traceback" not in said
+    _, alive = psutil.wait_procs(below, timeout=20)
+    assert not alive
+    again = shell.run(*shell.toy, *LONG)
+    assert again.returncode == 0, again.stderr
+    assert len(results(shell.folder)) == 20
