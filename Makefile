@@ -7,9 +7,11 @@ TRACKING := sqlite:///mlruns/mlflow.db
 PORT ?= 5000
 MODEL ?= cropland-simulated-iran
 SERVE_PORT ?= 5001
+SOAK_JOBS ?= 1000
+SOAK_SEED ?= 2023
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check format ui serve bench lock
+.PHONY: help train test soak check format ui serve bench lock
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -19,6 +21,11 @@ train: $(STAMP)  ## Run the main job: a sweep over spans on the simulated landsc
 
 test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
+
+soak: $(STAMP)  ## Kill a sweep of 1,000 jobs at random, on both databases (SOAK_JOBS=…, SOAK_SEED=…)
+	SOAK_JOBS=$(SOAK_JOBS) SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest tests/integration/test_soak.py
+	SOAK_JOBS=$(SOAK_JOBS) SOAK_SEED=$(SOAK_SEED) SOAK_DATABASE=postgresql \
+		$(BIN)/python -m pytest tests/integration/test_soak.py
 
 check: $(STAMP)  ## Check format, rules, types and layers
 	$(BIN)/ruff format --check .

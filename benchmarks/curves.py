@@ -352,7 +352,9 @@ def draw(table: pd.DataFrame) -> None:
     # How much a promotion takes has another axis.
     table = table[(table["curve"] != "memory") | (table["line"] != "promotion")]
     curves = [name for name in PANELS if (table["curve"] == name).any()]
-    drawing = style.new(4.0 * 3, 3.5 * -(-len(curves) // 3))
+    drawing = style.new(4.2 * 3, 4.1 * -(-len(curves) // 3))
+    said = f"{os.cpu_count()} cores; in brackets: slope between the last two sizes"
+    drawing.suptitle(said, x=0.01, ha="left", fontsize=9, color="0.3")
     panels = drawing.subplots(-(-len(curves) // 3), 3, squeeze=False).ravel()
     for panel, name in zip(panels, curves, strict=False):
         draw_lines(panel, table[table["curve"] == name])
@@ -380,7 +382,9 @@ def draw_lines(panel: Axes, table: pd.DataFrame) -> None:
     x = np.array([top["count"].min(), top["count"].max()])
     panel.plot(x, top["value"].iloc[-1] * x / x[-1], color="0.6", ls="--", lw=1, label="slope 1")
     style.plain(panel, grid="both")
-    panel.legend(fontsize=7, frameon=False)
+    panel.legend(
+        loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=2, fontsize=8, frameon=False
+    )
 
 
 def slope(line: pd.DataFrame) -> float:

@@ -1,7 +1,7 @@
 """Secrets in a configuration: addresses with a password, and what the environment keeps to itself.
 
-What a configuration says is stored: with every run, in the files of a sweep, in the command that a parent run remembers.
-So a secret in it is refused before any work, by a line that does not repeat it.
+What a configuration says is stored: with every run, in the files of a sweep, in the command that a parent run
+remembers. So a secret in it is refused before any work, by a line that does not repeat it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ _PORT = re.compile(r"\d+(/|$)")
 _WORDS = r"sig|signature|token|key|apikey|accesskey|password|sslpassword|passwd|pwd|secret"
 _QUERY = re.compile(rf"[?&;]((?:[\w-]*[-_])?(?:{_WORDS}))=[^&\s]", re.IGNORECASE)
 _SECRET_NAME = re.compile(r"(^|_)(PASSWORD|PASSWD|SECRET|TOKEN|KEY)$|^PGPASSWORD$")
+_STORED = "and what a configuration says is stored with every run"
 _SHORTEST, _SHORTEST_WITHIN = 6, 12
-"""Characters of a secret that is looked for as a whole value, and within one: shorter ones are words like any other."""
+"""Characters of a secret that is looked for as a whole value, and within one: shorter ones are mere words."""
 
 
 def check(values: object, key: str) -> None:
@@ -37,7 +38,7 @@ def check(values: object, key: str) -> None:
     Raises
     ------
     ConfigError
-        An address with a password, a token or a signature; or what a secret variable of the environment holds.
+        An address with a password, a token or a signature; or what a secret environment variable holds.
     """
     if isinstance(values, dict):
         for name, value in values.items():
@@ -75,20 +76,18 @@ def _check_text(text: str, key: str) -> None:
         scheme, rest = found.groups()
         if _logs_in(scheme, rest):
             raise ConfigError(
-                f"{key} has a password in its address, and what a configuration says is stored with every run; "
-                f"leave it out, and {_instead(scheme, key)}"
+                f"{key} has a password in its address, {_STORED}; leave it out, and "
+                f"{_instead(scheme, key)}"
             )
         named = _QUERY.search(rest)
         if named:
             raise ConfigError(
-                f"{key} has a secret in its address ({named[1]}=…), and what a configuration says is stored with "
-                f"every run; leave it out"
+                f"{key} has a secret in its address ({named[1]}=…), {_STORED}; leave it out"
             )
     for name, secret in _secrets(os.environ).items():
         if text == secret or (len(secret) >= _SHORTEST_WITHIN and secret in text):
             raise ConfigError(
-                f"{key} holds what the environment variable {name} does, a secret, and what a configuration says is "
-                f"stored with every run; leave it out"
+                f"{key} holds what the environment variable {name} does, a secret, {_STORED}; leave it out"
             )
 
 

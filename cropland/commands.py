@@ -107,8 +107,8 @@ def configuration(composed: Mapping[str, Any]) -> Configuration:
 def command(schema: type[Any], composed: Mapping[str, Any]) -> Any:
     """Fill and check the schema of a command's configuration.
 
-    Keys that only ``conf/train.yaml`` has are passed over: ``conf/local.yaml`` serves all commands. No value may
-    hold a secret, see `cropland.addresses`.
+    Keys that only ``conf/train.yaml`` has are passed over: ``conf/local.yaml`` serves all commands. No value
+    may hold a secret, see `cropland.addresses`.
 
     Raises
     ------

@@ -230,19 +230,21 @@ def _give_verdicts(table: pd.DataFrame, scored: pd.DataFrame, winner: str, rule:
     best = scored.sort_values("accuracy").iloc[-1]
     limit = selection.border(best["accuracy"], best["accuracy_se"])
     won = table.loc[winner]
-    for run_id in table.index[table["eligible"]]:
-        row = table.loc[run_id]
-        if run_id == winner:
+    eligible = table.index[table["eligible"]]
+    verdicts = []
+    for row in table.loc[eligible, ["n_features", "span"]].assign(score=score).itertuples():
+        if row.Index == winner:
             verdict = "winner"
-        elif rule == "best" and score[run_id] < score[winner]:
-            verdict = f"is {score[winner] - score[run_id]:.4f} less accurate than the winner"
-        elif score[run_id] < limit:
+        elif rule == "best" and row.score < score[winner]:
+            verdict = f"is {score[winner] - row.score:.4f} less accurate than the winner"
+        elif row.score < limit:
             verdict = f"is more than one standard error below the best ({limit:.4f})"
-        elif (row["n_features"], row["span"]) != (won["n_features"], won["span"]):
+        elif (row.n_features, row.span) != (won["n_features"], won["span"]):
             verdict = (
-                f"has {row['n_features']} features over {row['span']} weeks where the winner does with "
+                f"has {row.n_features} features over {row.span} weeks where the winner does with "
                 f"{won['n_features']} over {won['span']}"
             )
         else:
             verdict = "is as simple as the winner and not more accurate"
-        table.loc[run_id, "verdict"] = verdict
+        verdicts.append(verdict)
+    table.loc[eligible, "verdict"] = verdicts

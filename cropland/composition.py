@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-import math
 import re
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -176,11 +175,11 @@ def _composed(composed: DictConfig) -> list[Job]:
 
 def _check_length(overrides: Iterable[Override]) -> None:
     """Refuse a sweep of more jobs than anybody waits for, before they are written down one by one."""
-    jobs = 1
+    jobs = 1.0
     for override in overrides:
         value = override.value()
         if isinstance(value, RangeSweep) and value.step:
-            jobs *= max(0, math.ceil(((value.stop or 0) - (value.start or 0)) / value.step))
+            jobs *= max(0.0, ((value.stop or 0) - (value.start or 0)) / value.step)
         elif isinstance(value, ChoiceSweep):
             jobs *= len(value.list)
     require(

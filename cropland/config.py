@@ -461,6 +461,9 @@ class Tracking:
     artifacts: FilePath | None = None
 
     def __post_init__(self) -> None:
+        require(
+            self.uri.strip() != "", "tracking.uri is empty; give an address, or take tracking=local"
+        )
         scheme = self.uri.partition("://")[0]
         require(
             scheme not in ("postgresql", "postgres", "postgresql+psycopg2"),

@@ -107,6 +107,12 @@ def answering() -> Iterator[None]:
         yield
     except CroplandError as error:
         raise SystemExit(f"cropland: {error}") from error
+    except OSError as error:
+        if error.filename is None:
+            traceback.print_exc()
+            raise SystemExit(1) from error
+        said = f"{error.filename} cannot be used: {error.strerror}; give another place, or mend this one"
+        raise SystemExit(f"cropland: {one_line(said)}") from error
     except Exception as error:
         traceback.print_exc()
         raise SystemExit(1) from error

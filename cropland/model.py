@@ -51,7 +51,7 @@ TRUSTED = "sklearn."
 """What the name of a stored type must start with, where skops does not know it as harmless."""
 _FEATURE_PATH = (archives, bands, windows, series, features, recipe, request)
 _REQUIREMENTS = (
-    *("mlflow", "numpy", "pandas", "pydantic", "pyyaml"),
+    *("dask", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-core", "pyyaml"),
     *("scikit-learn", "skops", "spyndex", "xarray"),
 )
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster where libyaml is there

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -37,14 +37,20 @@ def of_points(archive: Archive, at: NDArray[np.int64], columns: Iterable[str]) -
     starts, sizes = archive.offsets[at], np.diff(archive.offsets)[at]
     # Rows of each point, one after the other: its start, and a count that begins anew at each point.
     rows = np.arange(sizes.sum()) + np.repeat(starts - np.cumsum(sizes) + sizes, sizes)
+
+    def stored(name: str) -> NDArray[Any]:
+        """Read no more than these rows: a column of a million points is gigabytes."""
+        values: NDArray[Any] = archive.dataset[name][rows].to_numpy()
+        return values
+
     table = {}
     for name in columns:
         if name in _OF_POINT:
             table[name] = np.repeat(archive.points[name].to_numpy()[at], sizes)
         elif name == "Timestamp":
-            table[name] = np.datetime_as_string(archive.times[rows], unit="s")
+            table[name] = np.datetime_as_string(stored("time"), unit="s")
         else:
-            table[name] = archive.raw(name)[rows]
+            table[name] = stored(name)
     return pd.DataFrame(table)
 
 

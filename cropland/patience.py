@@ -1,4 +1,4 @@
-"""How a tracking store is asked: again while it is locked or away, and in one line where it cannot be used."""
+"""How a tracking store is asked: again while it is locked or away; what is said where it cannot be used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "GIT_PYTHON_REFRESH": "quiet",
-    # A server that is away is asked after 0, 2, 6, 14, 30, 62 and 126 seconds, with MLflow's own jitter on top.
+    # A server that is away is asked after 0, 2, 6, 14, 30, 62 and 126 seconds, each with some jitter on top.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
@@ -106,7 +106,11 @@ def _who(uri: str) -> str:
     """Say what a server wants that asks who is there."""
     given = [
         name
-        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+        for name in (
+            "MLFLOW_TRACKING_USERNAME",
+            "MLFLOW_TRACKING_PASSWORD",
+            "MLFLOW_TRACKING_TOKEN",
+        )
         if os.environ.get(name)
     ]
     if not given:

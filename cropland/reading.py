@@ -34,6 +34,8 @@ LONGEST_ID = 200
 _BLOCK = 1 << 20
 _MOST_FOLD = 200
 """How much smaller than its content a compressed table can be: exports shrink by 5 to 20."""
+_MOST_ROWS_A_BYTE = 20
+"""Of Parquet: a row of one band takes some bytes, even of a few places and days."""
 _SMALL_BYTES, _SMALL_ROWS = 1 << 26, 1_000_000
 """What may be compressed as far as it goes: it does no harm."""
 _DAY = r"\d{4}-?\d\d-?\d\d"
@@ -125,7 +127,7 @@ def read_parquet(path: Path, remedy: str) -> pd.DataFrame:
 
     try:
         told = pq.read_metadata(path)
-        if told.num_rows > max(_SMALL_ROWS, _MOST_FOLD * path.stat().st_size):
+        if told.num_rows > max(_SMALL_ROWS, _MOST_ROWS_A_BYTE * path.stat().st_size):
             raise DataError(f"{path} says it has {told.num_rows} rows, more than its size holds")
         check_columns([str(name) for name in told.schema.to_arrow_schema().names], path)
         return pd.read_parquet(path)

@@ -115,7 +115,7 @@ def figure(outcomes: Sequence[Outcome]) -> bytes | None:
     if not varied:
         return None
     x, by, others = varied[0], (varied[1] if len(varied) > 1 else None), varied[2:]
-    lines = table[by].unique() if by else []  # best first
+    lines: list[object] = list(table[by].unique()) if by else []  # best first
     if by:
         table = table[table[by].isin(lines[:_MOST_LINES])]
     countries = sorted(table["country"].unique())

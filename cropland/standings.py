@@ -12,7 +12,7 @@ from cropland import candidate as candidates
 from cropland import predictions
 from cropland.errors import DataError
 from cropland.selection import standard_errors
-from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY
+from cropland.tracking import ARCHIVE, COMPARISON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,9 +43,7 @@ def comparable(
         There is none; the message says what there is in its place.
     """
     mark = candidates.comparison(archive, country, command.validation, command.seed)
-    newest: dict[str, Run] = {}
-    for run in store.search(f"tags.{COMPARISON} = '{mark}' and attributes.status = 'FINISHED'"):
-        newest.setdefault(run.data.tags[IDENTITY], run)
+    newest = store.finished_of(mark)
     if not newest:
         raise DataError(_none(command, country, archive, store))
     return {run.info.run_id: run for run in newest.values()}

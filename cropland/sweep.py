@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from cropland.session import Session
 
 _PARENT_SECONDS = 0.3
+_FOR_WORKERS = ("cropland.experiment", "sklearn.ensemble", "sklearn.model_selection")
+"""What takes seconds to import, and every job needs."""
 
 
 def run_job(job: Job, run_folder: str) -> list[Scored]:
@@ -97,7 +99,10 @@ class SweepCallback(Callback):
                 raise ConfigError("study=submission is one run, not a sweep; leave out -m")
             launcher = Plugins.instance().class_name_to_class[config.hydra.launcher._target_]
             if hasattr(launcher, "prepare"):
-                launcher.prepare(config.hydra.launcher, len(jobs))
+                modules = _FOR_WORKERS
+                if any(job.configuration.model.fast for job in jobs):
+                    modules = (*modules, "sklearnex.ensemble")  # nothing happens where it is not
+                launcher.prepare(config.hydra.launcher, len(jobs), modules)
             words = config.hydra.overrides.task
             begun = begin(jobs, Path(config.hydra.sweep.dir), list(words))
             begun["hand_over"] = getattr(launcher, "returns_here", False)

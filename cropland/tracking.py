@@ -115,7 +115,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Store:
-    """An experiment of an MLflow store, open for one process; its client is patient, see `cropland.patience`."""
+    """An experiment of an MLflow store, open for one process; its client is a `cropland.patience.Patient`."""
 
     client: MlflowClient
     experiment_id: str
@@ -155,7 +155,8 @@ class Store:
     def keep(self, done: Done, parent: str | None) -> str:
         """Write what has been done into a run of its own, below a parent run; give the run's id.
 
-        A run that could not be ended stays RUNNING, and is closed as KILLED at the end of the sweep or the next start.
+        A run that could not be ended stays RUNNING, and is closed as KILLED at the end of the sweep or the
+        next start.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Runs a sweep on a server and kills what works for it, at random but by a seed, until everything is there."""
+"""Runs a sweep on a server and kills what works for it, at random by a seed, until everything is there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import psutil
 from standins.servers import Tracker
 
 WORKER, SERVER, MAIN = "worker", "server", "main process"
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.05
+_WATCH_SECONDS = 0.5
 _SECONDS_TO_LEAVE = 10
 
 
@@ -94,9 +95,12 @@ class Soak:
                 stderr=stream,
                 start_new_session=True,
             )
+        seen = 0.0
         try:
             while process.poll() is None:
-                self._watch(process.pid)
+                if time.monotonic() > seen + _WATCH_SECONDS:
+                    self._watch(process.pid)
+                    seen = time.monotonic()
                 if waiting and self._finished() >= waiting[-1][0]:
                     kind = waiting[-1][1]
                     if self._kill(kind, process, chance):
@@ -111,6 +115,7 @@ class Soak:
         return process.returncode
 
     def _kill(self, kind: str, process: subprocess.Popen[bytes], chance: random.Random) -> bool:
+        self._watch(process.pid)
         if kind == MAIN:
             process.kill()
             process.wait()

@@ -51,8 +51,8 @@ logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what matters 
 _joined: dict[str, Client] = {}
 
 
-def prepare(scheduler: str | None, preload: Sequence[str]) -> None:
-    """Join a running cluster; or start the process that workers are forked from, which imports meanwhile.
+def prepare(scheduler: str | None, modules: Sequence[str] = ()) -> None:
+    """Join a running cluster; or start the process that workers are forked from, which imports modules.
 
     Raises
     ------
@@ -62,19 +62,19 @@ def prepare(scheduler: str | None, preload: Sequence[str]) -> None:
     if scheduler is not None:
         _joined[scheduler] = _join(scheduler)
     elif sys.platform == "linux":
-        get_context("forkserver").set_forkserver_preload(["distributed", *preload])
+        get_context("forkserver").set_forkserver_preload(["distributed", *modules])
         with _environment(_ONE_THREAD):
             forkserver.ensure_running()
 
 
 @contextmanager
-def opened(scheduler: str | None, workers: int, preload: Sequence[str]) -> Iterator[Client]:
+def opened(scheduler: str | None, workers: int) -> Iterator[Client]:
     """Open a client of the cluster that was named, or of a local one that ends with it."""
     if scheduler is not None:
         with _joined.pop(scheduler, None) or _join(scheduler) as client:
             yield client
         return
-    prepare(None, preload)
+    prepare(None)
     with (
         dask.config.set(_SETTINGS),
         LocalCluster(

@@ -7,7 +7,7 @@ fails, fails alone. What a worker was running when it died runs again elsewhere,
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
@@ -33,15 +33,12 @@ class DaskLauncherConf:
         Processes of the local cluster; one a core without it.
     from_jobs : int
         Fewer jobs than this run in this process, where no `scheduler` is named: a cluster takes seconds.
-    preload : list of str
-        Modules that workers import while the sweep is being prepared.
     """
 
     _target_: str = _TARGET
     scheduler: str | None = None
     workers: int | None = None
     from_jobs: int = 20
-    preload: list[str] = field(default_factory=list)
 
 
 ConfigStore.instance().store(
@@ -55,13 +52,10 @@ class DaskLauncher(Launcher):
     returns_here = True
     """Results come back to this process, and its callbacks hear of them."""
 
-    def __init__(
-        self, scheduler: str | None, workers: int | None, from_jobs: int, preload: Sequence[str]
-    ) -> None:
+    def __init__(self, scheduler: str | None, workers: int | None, from_jobs: int) -> None:
         self.scheduler = scheduler
         self.workers = workers or os.cpu_count() or 1
         self.from_jobs = from_jobs
-        self.preload = list(preload)
         self.config: DictConfig
         self.context: HydraContext
         self.task_function: TaskFunction
@@ -73,8 +67,17 @@ class DaskLauncher(Launcher):
         self.context, self.task_function, self.config = hydra_context, task_function, config
 
     @classmethod
-    def prepare(cls, config: DictConfig, jobs: int) -> None:
+    def prepare(cls, config: DictConfig, jobs: int, modules: Sequence[str] = ()) -> None:
         """Get ready for a number of jobs while the sweep is still being checked.
+
+        Parameters
+        ----------
+        config : DictConfig
+            ``hydra.launcher``.
+        jobs : int
+            How many there are.
+        modules : sequence of str
+            What jobs will need: local workers start with it.
 
         Raises
         ------
@@ -86,7 +89,7 @@ class DaskLauncher(Launcher):
         if launcher._is_cluster_for(jobs):
             from hydra_plugins.cropland_dask import _cluster as cluster  # heavy imports
 
-            cluster.prepare(launcher.scheduler, launcher.preload)
+            cluster.prepare(launcher.scheduler, modules)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -141,7 +144,7 @@ class DaskLauncher(Launcher):
                 )
                 yield number, sent[number]
 
-        with cluster.opened(self.scheduler, self.workers, self.preload) as client:
+        with cluster.opened(self.scheduler, self.workers) as client:
             for number, result in cluster.results(client, self.task_function, jobs()):
                 config = sent.pop(number)
                 result.overrides = list(job_overrides[number])

@@ -214,8 +214,9 @@ def test_a_sweep_gives_the_numbers_of_the_basic_launcher(
     assert basic.returncode == 0, basic.stderr
     expected = results(shell.folder)
     assert len(expected) == 8
-    for words in (CLUSTER, (f"hydra.launcher.scheduler={scheduler}",)):
-        elsewhere = replace(shell, folder=tmp_path / words[0].replace("/", "_"))
+    running = (f"hydra.launcher.scheduler={scheduler}",)
+    for name, words in {"local": CLUSTER, "running": running}.items():
+        elsewhere = replace(shell, folder=tmp_path / name)
         elsewhere.folder.mkdir()
         dask = elsewhere.run(*shell.toy, *SWEEP, *words)
         assert dask.returncode == 0, dask.stderr

@@ -1,4 +1,4 @@
-"""No secret is stored or said: not one from the environment, and none that was written where it does not belong."""
+"""No secret is stored or said: none of the environment, none that was written where it does not belong."""
 
 from __future__ import annotations
 
@@ -36,9 +36,15 @@ ADDRESSES = [
     ("tracking.uri='postgresql+psycopg://127.0.0.1:9/db?password={}'", "address .password=…."),
     ("tracking.artifacts=s3://key:{}@bucket/artifacts", "tracking.artifacts has a password"),
     ("paths.data='https://host/exports?se=2030-01-01&sig={}'", "paths.data has a secret .*sig=…"),
-    ("paths.data='https://host/e?X-Amz-Signature={}'", "paths.data has a secret .*X-Amz-Signature=…"),
+    (
+        "paths.data='https://host/e?X-Amz-Signature={}'",
+        "paths.data has a secret .*X-Amz-Signature=…",
+    ),
     ("hydra.launcher.scheduler=tcp://ada:{}@127.0.0.1:9", "hydra.launcher.scheduler has a pass"),
-    ("source.project=${{oc.env:AWS_SECRET_ACCESS_KEY}}", "environment variable AWS_SECRET_ACCESS_KEY"),
+    (
+        "source.project=${{oc.env:AWS_SECRET_ACCESS_KEY}}",
+        "environment variable AWS_SECRET_ACCESS_KEY",
+    ),
     ("source.project=${{oc.env:PGPASSWORD}}", "environment variable PGPASSWORD"),
     ("source.project=" + SECRETS["PC_SDK_SUBSCRIPTION_KEY"], "variable PC_SDK_SUBSCRIPTION_KEY"),
     ("bands.name=of-" + SECRETS["MLFLOW_TRACKING_PASSWORD"], "variable MLFLOW_TRACKING_PASSWORD"),

@@ -1,4 +1,4 @@
-"""Tracking on servers started on loopback, and on SQLite under the same load: nothing is lost, nobody gets in unasked."""
+"""Tracking on servers, and on SQLite under the same load: nothing is lost, nobody gets in unasked."""
 
 from __future__ import annotations
 
@@ -298,7 +298,10 @@ def test_a_database_can_be_written_to_without_a_server(
     ("uri", "message"),
     [
         ("postgresql+psycopg://nobody@127.0.0.1:9/none", "does not answer .*refused"),
-        ("postgresql://nobody@127.0.0.1:9/none", "expected postgresql.psycopg://USER@HOST/DATABASE"),
+        (
+            "postgresql://nobody@127.0.0.1:9/none",
+            "expected postgresql.psycopg://USER@HOST/DATABASE",
+        ),
     ],
 )
 def test_a_database_that_does_not_answer_is_said_at_once(
@@ -311,7 +314,9 @@ def test_a_database_that_does_not_answer_is_said_at_once(
 def test_a_database_that_asks_for_a_password_says_so_at_once(
     shell: Any, postgres: Postgres
 ) -> None:
-    said = answer(shell.run(*shell.toy, f"tracking.uri={postgres.uri}", PGPASSWORD="wrong-for-sure"))
+    said = answer(
+        shell.run(*shell.toy, f"tracking.uri={postgres.uri}", PGPASSWORD="wrong-for-sure")
+    )
     assert "password authentication failed" in said
     assert "wrong-for-sure" not in said
 
@@ -380,7 +385,9 @@ def test_a_server_that_goes_away_costs_no_finished_candidate(
     assert process.returncode == 0, said
     found = runs(MlflowClient(server.uri))
     assert not [run for run in found if run.info.status == "RUNNING"]
-    finished = [run for run in found if "identity" in run.data.tags and run.info.status == "FINISHED"]
+    finished = [
+        run for run in found if "identity" in run.data.tags and run.info.status == "FINISHED"
+    ]
     assert len({run.data.tags["identity"] for run in finished}) == len(finished) == 7
     closed = [run for run in found if run.info.status == "KILLED"]
     assert all(run.data.tags["closed"] for run in closed)

@@ -1,7 +1,7 @@
 """PostgreSQL and MLflow servers on loopback, which end with the test, whatever happens to it.
 
-Each server is the child of a small shell, the head of a process group of its own, that waits for its standard input to
-end: when the test's process is gone, however it went, the shell kills the group.
+Each server is the child of a small shell, the head of a process group of its own, that waits for its standard
+input to end: when the test's process is gone, however it went, the shell kills the group.
 """
 
 from __future__ import annotations
