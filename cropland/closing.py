@@ -57,6 +57,7 @@ def close(session: Session) -> bool:
         (session.ledger.path.parent / file).write_bytes(content)
     status = "FAILED" if failed else "FINISHED"
     session.store.report(session.parent_run, note, files, status=status)
+    session.store.tidy()
     _on_screen(session, outcomes, conclusion)
     return not failed
 

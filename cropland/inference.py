@@ -25,9 +25,9 @@ def probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.fl
     Parameters
     ----------
     classifier : Classifier
-        Fitted. Anything but a forest that could be read in no other way is asked itself.
+        Fitted. A forest of scikit-learn's is read tree by tree; anything else is asked itself.
     x : ndarray of float32, shape (sample, feature)
-        Without NaN.
+        Where a block has NaN, the classifier decides what becomes of it.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def _of_forest(classifier: Any, x: NDArray[np.float32]) -> NDArray[np.float64]:
     found = np.empty(len(x))
     for start in range(0, len(x), ROWS):
         block = x[start : start + ROWS]
-        if not np.isfinite(block.sum()):  # or too large to add up, which is asked in vain
+        if not _is_finite(block):
             found[start : start + ROWS] = classifier.predict_proba(block)[:, 1]
             continue
         total = np.zeros(len(block))
@@ -75,3 +75,9 @@ def _of_forest(classifier: Any, x: NDArray[np.float32]) -> NDArray[np.float64]:
             total += share[tree.apply(block)]
         found[start : start + ROWS] = total / len(trees)
     return found
+
+
+def _is_finite(block: NDArray[np.float32]) -> bool:
+    """Tell whether all is finite; also not, where the sum of large numbers is not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(block.sum()))

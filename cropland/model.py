@@ -28,7 +28,7 @@ import pandas as pd
 import yaml
 
 from cropland import archive as archives
-from cropland import bands, features, recipe, request, series
+from cropland import bands, features, inference, recipe, request, series
 from cropland import window as windows
 from cropland.errors import DataError
 from cropland.points import UNLABELLED
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from mlflow.models import ModelSignature
-    from numpy.typing import NDArray
 
     from cropland.archive import Archive
     from cropland.estimator import Classifier
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
 RECIPE, ESTIMATOR = "recipe.yaml", "estimator.skops"
 TRUSTED = "sklearn."
 """What the name of a stored type must start with, where skops does not know it as harmless."""
-_FEATURE_PATH = (archives, bands, windows, series, features, recipe, request)
+_FEATURE_PATH = (archives, bands, windows, series, features, inference, recipe, request)
 _REQUIREMENTS = (
     *("dask", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-core", "pyyaml"),
     *("scikit-learn", "skops", "spyndex", "xarray"),
@@ -138,7 +137,8 @@ class Fitted:
         seen = ~np.isin(ids, samples.unobserved)
         probability = np.full(len(ids), np.nan)
         if seen.any():
-            probability[seen] = _probability(self.classifier, samples.matrix.to_numpy())
+            found = inference.probability(self.classifier, samples.matrix.to_numpy())
+            probability[seen] = found
         return pd.DataFrame(
             {
                 "ID": ids,
@@ -341,10 +341,6 @@ def _classifier(path: str) -> Classifier:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read: {error}; log the model again") from error
     return classifier
-
-
-def _probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    return classifier.predict_proba(x)[:, list(classifier.classes_).index(1)]
 
 
 def _archive(rows: pd.DataFrame, fitted: Fitted) -> Archive:

@@ -20,6 +20,7 @@ SECONDS_FOR_OTHERS = 120
 _VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two requests a run
     "GIT_PYTHON_REFRESH": "quiet",
     # A server that is away is asked after 0, 2, 6, 14, 30, 62 and 126 seconds, each with some jitter on top.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7",

@@ -11,7 +11,6 @@ import pytest
 from fuzz.claims import BRIEFLY, TEXTS, check_line, quickly
 from hypothesis import given
 from hypothesis import strategies as st
-from mlflow.models import set_model
 from sklearn.ensemble import RandomForestClassifier
 
 from cropland import archive, model
@@ -52,7 +51,6 @@ def served(toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> CroplandModel:
         "toyland",
         {},
     )
-    set_model(made)
     return made
 
 
