@@ -112,6 +112,8 @@ def forests(archive: Archive, recipe: Recipe, n_rows: int) -> None:
         }
         if find_spec("skl2onnx") and find_spec("onnxruntime"):
             ways["ONNX Runtime"] = partial(by_onnx, converted(classifier), x)
+        else:
+            print("  without ONNX Runtime: pip install onnxruntime skl2onnx")
         compare(ways)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PIXEL_DEGREES = 1e-4
 """Of 10 m: rows of one place may differ by the rounding of an export, not by more."""
-_ID = f"the ID of a point: a text of at most {reading.LONGEST_ID} signs, none of control"
+_ID = f"an ID of at most {reading.LONGEST_ID} signs, none of control"
 PLACES = {"Lat": 90.0, "Lon": 180.0}
 """Columns of a place, with the largest value of each, degrees."""
 
@@ -71,7 +71,9 @@ def checked(
 
 def _ids(column: pd.Series[Any]) -> NDArray[Any]:
     text = reading.as_text(column)
-    _refuse(column, column.isna().to_numpy() | reading.no_id(text), _ID)
+    blank = column.isna() | (text.str.strip() == "")
+    _refuse(column, blank.to_numpy(dtype=bool), "the ID of a point")
+    _refuse(column, reading.no_id(text), _ID)
     return text.to_numpy(dtype=str)
 
 

@@ -17,7 +17,7 @@ from cropland.errors import LONGEST_MESSAGE, CroplandError
 BRIEFLY = settings(
     derandomize=True,
     deadline=None,
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "40")),
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "20")),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 """Few examples, always the same; FUZZ_EXAMPLES=5000 for a long run."""

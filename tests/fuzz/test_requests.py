@@ -104,10 +104,10 @@ def test_whatever_the_season(served: CroplandModel, end: Any) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"ID": "\ud800"}, "expected the ID of a point"),
-        ({"ID": "a\0"}, "expected the ID of a point"),
-        ({"ID": "a\nb"}, "expected the ID of a point"),
-        ({"ID": "x" * 201}, "expected the ID of a point"),
+        ({"ID": "\ud800"}, "expected an ID of at most 200"),
+        ({"ID": "a\0"}, "expected an ID of at most 200"),
+        ({"ID": "a\nb"}, "expected an ID of at most 200"),
+        ({"ID": "x" * 201}, "expected an ID of at most 200"),
         ({"Timestamp": "now"}, "Timestamp is 'now' in row 2"),
         ({"Timestamp": "today"}, "Timestamp is 'today' in row 2"),
         ({"Timestamp": "2020"}, "Timestamp is '2020' in row 2"),

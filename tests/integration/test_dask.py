@@ -24,33 +24,14 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from mlflow import MlflowClient
 from omegaconf import DictConfig
-
-TWO_WORKERS = """
-import sys
-import dask
-from distributed import LocalCluster
-dask.config.set({"distributed.scheduler.allowed-failures": 0})
-if __name__ == "__main__":
-    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": 51}
-    with LocalCluster(n_workers=2, threads_per_worker=1, **quiet) as cluster:
-        print(cluster.scheduler_address, flush=True)
-        sys.stdin.read()
-"""
+from standins.clusters import two_workers
 
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A cluster that is there already, of two workers in processes of their own."""
-    program = tmp_path_factory.mktemp("cluster") / "cluster.py"
-    program.write_text(TWO_WORKERS)
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, str(program)], text=True, **pipes) as process:  # type: ignore[call-overload]
-        try:
-            yield process.stdout.readline().strip()
-            process.stdin.close()
-            process.wait(20)
-        finally:
-            process.kill()
+    with two_workers(tmp_path_factory.mktemp("cluster")) as address:
+        yield address
 
 
 class Heard:

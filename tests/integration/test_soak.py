@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -77,6 +78,20 @@ def check_whole(path: Path) -> None:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
+def give(shell: Any, *words: str, says: str) -> None:
+    """Give a command that may take long, undisturbed."""
+    done = subprocess.run(
+        shell.words(*words),
+        cwd=shell.folder,
+        env=shell.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60 + 2 * JOBS,
+        check=False,
+    )
+    assert says in done.stdout, done.stderr
+
+
 @pytest.mark.skipif(
     DATABASE == "postgresql" and Postgres.binaries() is None, reason="no PostgreSQL here"
 )
@@ -85,8 +100,7 @@ def test_a_sweep_that_is_killed_at_random_ends_as_one_that_is_not(
 ) -> None:
     words = ["-m", "span=8,12", "period=0,-2", f"seed=range({JOBS // 4})", "bands=ndvi"]
     toy = [*shell.toy, "model.n_estimators=3", "validation.folds=2", *words]
-    alone = shell.run(*toy, "hydra/launcher=basic")
-    assert f"candidates: {JOBS} finished" in alone.stdout, alone.stderr
+    give(shell, *toy, "hydra/launcher=basic", says=f"candidates: {JOBS} finished")
     expected = finished(
         f"sqlite:///{shell.folder}/mlruns/mlflow.db", shell.folder / "mlruns" / "artifacts"
     )
@@ -104,8 +118,7 @@ def test_a_sweep_that_is_killed_at_random_ends_as_one_that_is_not(
 
     assert finished(tracker.uri, tracker.folder / "artifacts") == expected
     # The next start finds nothing to do but what was left open by those that were killed.
-    again = shell.run(*toy, *server)
-    assert f"candidates: {JOBS} already there" in again.stdout, again.stderr
+    give(shell, *toy, *server, says=f"candidates: {JOBS} already there")
     unfinished = [run for run in candidates(tracker.uri) if run.info.status != "FINISHED"]
     assert {run.info.status for run in unfinished} <= {"KILLED", "FAILED"}
     closed = [run.data.tags.get("closed") for run in unfinished if run.info.status == "KILLED"]
