@@ -30,7 +30,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from cropland import archive as archives
-from cropland import config, countries, estimator, features, inference, model, predicting, series
+from cropland import config, countries, estimator, features, inference, model
+from cropland import observations, predicting, series
 from cropland.model import Fitted
 from cropland.recipe import Recipe
 from cropland.sources import archive_of, simulated
@@ -181,13 +182,10 @@ def points(archive: Archive, recipe: Recipe, folder: Path) -> None:
     champion = registered(fitted(archive, recipe, "forest"), archive, folder)
     unlabelled = np.flatnonzero(archive.points["Target"].to_numpy() < 0)
     seconds = timed()
-    for at_once in (predicting.AT_ONCE, 4 * predicting.AT_ONCE):
-        predicting.AT_ONCE = at_once
-        seconds.clear()
-        began = time.process_time()
-        champion.predict(archive, unlabelled, None)
-        print(f"\n{len(unlabelled):,} points, {at_once:,} at once")
-        tell(seconds, time.process_time() - began, len(unlabelled))
+    began = time.process_time()
+    champion.predict(archive, unlabelled, None)
+    print(f"\n{len(unlabelled):,} points to predict of {archive.points.sizes['point']:,}")
+    tell(seconds, time.process_time() - began, len(unlabelled))
 
 
 def registered(made: Fitted, archive: Archive, folder: Path) -> predicting.Champion:
@@ -197,7 +195,7 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> predicting.Champ
     uri = f"sqlite:///{folder}/mlflow.db"
     client = mlflow.MlflowClient(uri)
     run = client.create_run(client.create_experiment("predict", f"{folder}/artifacts"))
-    example = predicting.of_points(archive, np.arange(3), made.columns)
+    example = observations.of_points(archive, np.arange(3), made.columns)
     with model.mlflow_at(uri):
         address = model.log(
             made,

@@ -132,7 +132,7 @@ def sweep(folder: Path, model: str) -> dict[str, float]:
 
 
 def _peak_memory(process: subprocess.Popen[bytes]) -> float:
-    """Watch a process and all below it; give the most memory that they had together, MB (shared pages once)."""
+    """Watch a process and all below it; give the most memory that they had, MB (shared pages once)."""
     watched, peak = psutil.Process(process.pid), 0.0
     while process.poll() is None:
         try:

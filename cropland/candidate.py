@@ -14,15 +14,18 @@ import yaml
 from cropland import archive as archives
 from cropland import (
     bands,
+    blocks,
     countries,
     estimator,
     features,
+    inference,
     nesting,
     points,
     recipe,
     selection,
     series,
     validation,
+    values,
 )
 from cropland import window as windows
 from cropland.bands import BandSet
@@ -47,8 +50,8 @@ _DECIDE_NOTHING = frozenset(
     )
 )
 _FEATURE_PATH = (
-    *(archives, bands, windows, series, features, recipe),
-    *(selection, validation, nesting, estimator),
+    *(archives, bands, values, blocks, windows, series, features, recipe),
+    *(selection, validation, nesting, estimator, inference),
 )
 _KEY = (
     *("country", "span", "period", "bands", "series"),

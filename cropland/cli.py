@@ -5,19 +5,22 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException
+from yaml import YAMLError
 
-from cropland import signals
+from cropland import signals, yamlfiles
 from cropland.composition import in_words
-from cropland.errors import CroplandError
+from cropland.errors import ConfigError, CroplandError
 from cropland.quiet import quieten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 INTERRUPTED = 130
+_CONF = Path(__file__).parent.parent / "conf"
 
 
 def launch(main: Callable[[], Any]) -> None:
@@ -33,7 +36,7 @@ def launch(main: Callable[[], Any]) -> None:
     quieten()
     gc.disable()  # it costs start-up 15 % and finds nothing; long work enables it
     try:
-        _heeding(main)
+        _heeding(lambda: _composing(main))
     except (CroplandError, HydraException) as error:
         _abandon("stopped by an error")
         if wants_traceback:
@@ -56,6 +59,27 @@ def _heeding(main: Callable[[], Any]) -> None:
     except Exception:
         signals.heed()
         raise
+
+
+def _composing(main: Callable[[], Any]) -> None:
+    """Run `main`; word what Hydra raises of its own before it reaches any code of the project.
+
+    Raises
+    ------
+    ConfigError
+        A file of the configuration that would explode, or is no YAML; an override that is no value.
+    """
+    folders = [_CONF, *map(Path, yamlfiles.given(sys.argv[1:]))]
+    yamlfiles.check_aliases(folders)  # beforehand: Hydra would fill them in, and might never end
+    try:
+        main()
+    except HydraException:
+        raise
+    except (OSError, ValueError, RecursionError, YAMLError) as error:
+        if not yamlfiles.is_of_libraries(error):
+            raise
+        yamlfiles.check_all(folders)  # says which file it was
+        raise ConfigError(f"the configuration cannot be read: {error}") from error
 
 
 def _abandon(reason: str) -> None:

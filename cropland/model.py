@@ -28,7 +28,7 @@ import pandas as pd
 import yaml
 
 from cropland import archive as archives
-from cropland import bands, features, inference, recipe, request, series
+from cropland import bands, blocks, features, inference, reading, recipe, request, series, values
 from cropland import window as windows
 from cropland.errors import DataError
 from cropland.points import UNLABELLED
@@ -48,7 +48,10 @@ if TYPE_CHECKING:
 RECIPE, ESTIMATOR = "recipe.yaml", "estimator.skops"
 TRUSTED = "sklearn."
 """What the name of a stored type must start with, where skops does not know it as harmless."""
-_FEATURE_PATH = (archives, bands, windows, series, features, inference, recipe, request)
+_FEATURE_PATH = (
+    *(archives, bands, reading, values, blocks, windows, series),
+    *(features, inference, recipe, request),
+)
 _REQUIREMENTS = (
     *("dask", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-core", "pyyaml"),
     *("scikit-learn", "skops", "spyndex", "xarray"),

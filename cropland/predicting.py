@@ -19,11 +19,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from cropland import points, registry, signals, sources, tracking
+from cropland import points, registry, sources, tracking
 from cropland.countries import iso_date
 from cropland.errors import ConfigError, DataError, WindowError
 from cropland.model import mlflow_at
-from cropland.observations import of_points
 from cropland.provenance import code_tags
 from cropland.writing import write_whole
 
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from cropland.tracking import Store
 
 PREDICTION = "prediction"
-AT_ONCE = 500
-"""Points whose observations are handed to a model at once: some 10⁵ rows."""
 _NAMED = 5
 _PREDICTED = {"probability": "float64", "label": "Int64", "n_observations": "int64"}
 
@@ -128,19 +125,9 @@ class Champion:
         archive.require(fitted.measured)
         season = iso_date(reference_end, "reference_end") if reference_end else None
         _check_window(fitted, archive, season)
-        params = {"reference_end": reference_end} if reference_end else {}
-        parts = []
-        for start in range(0, len(at), AT_ONCE):
-            signals.heed()
-            rows = of_points(archive, at[start : start + AT_ONCE], fitted.columns)
-            if len(rows):
-                parts.append(self.model.predict(rows, params=params))
-        ids = archive.points["ID"].to_numpy()[at]
-        found = pd.concat(parts or [pd.DataFrame(columns=["ID", *_PREDICTED])])
-        # The model gives None for what is missing, as JSON wants it.
-        table = found.set_index("ID")[list(_PREDICTED)].reindex(ids).fillna({"n_observations": 0})
-        predicted: pd.DataFrame = table.astype(_PREDICTED).rename_axis("ID").reset_index()
-        return predicted
+        # The model's own way from an archive: MLflow's face to it looks at every cell of a table first.
+        predicted: pd.DataFrame = fitted.predict_archive(archive, reference_end=season)
+        return predicted.iloc[at].reset_index(drop=True).astype(_PREDICTED)
 
 
 def _check_window(fitted: Fitted, archive: Archive, season: date | None) -> None:

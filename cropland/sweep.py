@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from cropland.session import Session
 
 _PARENT_SECONDS = 0.3
-_FOR_WORKERS = ("cropland.experiment", "sklearn.ensemble", "sklearn.model_selection")
-"""What takes seconds to import, and every job needs."""
 
 
 def run_job(job: Job, run_folder: str) -> list[Scored]:
@@ -99,10 +97,7 @@ class SweepCallback(Callback):
                 raise ConfigError("study=submission is one run, not a sweep; leave out -m")
             launcher = Plugins.instance().class_name_to_class[config.hydra.launcher._target_]
             if hasattr(launcher, "prepare"):
-                modules = _FOR_WORKERS
-                if any(job.configuration.model.fast for job in jobs):
-                    modules = (*modules, "sklearnex.ensemble")  # nothing happens where it is not
-                launcher.prepare(config.hydra.launcher, len(jobs), modules)
+                launcher.prepare(config.hydra.launcher, len(jobs), _for_workers(jobs))
             words = config.hydra.overrides.task
             begun = begin(jobs, Path(config.hydra.sweep.dir), list(words))
             begun["hand_over"] = getattr(launcher, "returns_here", False)
@@ -178,6 +173,13 @@ def abandon(reason: str) -> None:
         from cropland import closing
 
         closing.abandon(_sessions.pop(), reason)
+
+
+def _for_workers(jobs: Sequence[Job]) -> list[str]:
+    """Name the modules that take seconds to import and that every job needs; one that is missing is no fault."""
+    modules = ["cropland.experiment", "sklearn.ensemble", "sklearn.model_selection"]
+    fast = any(job.configuration.model.fast for job in jobs)
+    return [*modules, "sklearnex.ensemble"] if fast else modules
 
 
 def _lost(config: DictConfig, session: Session, error: Exception) -> list[Scored]:

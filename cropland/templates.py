@@ -1,7 +1,7 @@
 """Configurations of a sweep's jobs, composed once for each choice of groups.
 
-Hydra composes a job from its files anew, some 50 ms each time and twice a job. Jobs of one sweep mostly differ
-in values: these are put into a copy of what was composed for the same groups, by Hydra's own function.
+Hydra composes a job from its files anew, some 50 ms each time and twice a job. Jobs of one sweep mostly
+differ in values: these are put into a copy of what was composed for the same groups, by Hydra's own function.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.metrics import brier_score_loss, f1_score, recall_score, roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
+from cropland import inference
 from cropland.errors import DataError
 from cropland.selection import standard_error
 
@@ -245,4 +246,4 @@ def together(
 
 def cropland_probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.float64]:
     """Give the probability of cropland of samples by a fitted classifier."""
-    return classifier.predict_proba(x)[:, list(classifier.classes_).index(1)]
+    return inference.probability(classifier, x)

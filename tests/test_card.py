@@ -34,7 +34,7 @@ def where(exports: Path, tmp_path: Path) -> dict[str, Any]:
     return {
         "source": SOURCE,
         "paths": config.Paths(str(exports), str(tmp_path / "archive"), "runs"),
-        "tracking": config.Tracking("local", "sqlite:///mlflow.db"),
+        "tracking": config.Tracking("local", "sqlite:///mlflow.db", "artifacts"),
         "promotion": config.Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False),
         "seed": 2023,
         "n_jobs": 1,

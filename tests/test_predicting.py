@@ -19,7 +19,7 @@ SIMULATED = config.Simulated("simulated", 30, 100, {})
 def command(output: str = "p.csv", *, probabilities: bool = False) -> Predict:
     return Predict(
         source=SIMULATED,
-        tracking=config.Tracking("local", "sqlite:///mlflow.db"),
+        tracking=config.Tracking("local", "sqlite:///mlflow.db", "artifacts"),
         paths=config.Paths("data", "archive", "runs"),
         output=output,
         points=None,
