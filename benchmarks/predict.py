@@ -30,8 +30,17 @@ import yaml
 from omegaconf import OmegaConf
 
 from cropland import archive as archives
-from cropland import config, countries, estimator, features, inference, model
-from cropland import observations, predicting, series
+from cropland import (
+    config,
+    countries,
+    estimator,
+    features,
+    inference,
+    model,
+    observations,
+    predicting,
+    series,
+)
 from cropland.model import Fitted
 from cropland.recipe import Recipe
 from cropland.sources import archive_of, simulated

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from cropland import reading
 from cropland.countries import iso_date
 from cropland.errors import ConfigError, DataError
 
@@ -285,14 +286,13 @@ def _days(stamps: pd.Series[str]) -> NDArray[np.int64]:
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     wanted = ("ID", "Timestamp", *columns)
     text = {"ID": str, "Timestamp": str}
-    try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-            table = table[[name for name in table if name in wanted]]
-        else:
-            table = pd.read_csv(path, dtype=text, usecols=lambda name: name in wanted)
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}; export it again") from error
+    if path.suffix == ".parquet":
+        table = reading.read_parquet(path, "export it again")
+        table = table[[name for name in table if name in wanted]]
+    else:
+        table = reading.read_csv(
+            path, "export it again", dtype=text, usecols=lambda name: name in wanted
+        )
     _check(table, str(path), columns)
     return table
 

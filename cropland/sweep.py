@@ -176,7 +176,7 @@ def abandon(reason: str) -> None:
 
 
 def _for_workers(jobs: Sequence[Job]) -> list[str]:
-    """Name the modules that take seconds to import and that every job needs; one that is missing is no fault."""
+    """Name modules that take seconds to import and that every job needs; one may be missing."""
     modules = ["cropland.experiment", "sklearn.ensemble", "sklearn.model_selection"]
     fast = any(job.configuration.model.fast for job in jobs)
     return [*modules, "sklearnex.ensemble"] if fast else modules

@@ -288,7 +288,7 @@ def open_store(tracking: Tracking, experiment: str) -> Store:
     patience.prefer()
     check_answers(tracking.uri)
     if tracking.uri.startswith(_FILE):
-        Path(tracking.uri.removeprefix(_FILE)).parent.mkdir(parents=True, exist_ok=True)
+        _check_folder(Path(tracking.uri.removeprefix(_FILE)).parent, tracking.uri)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -315,6 +315,18 @@ def open_store(tracking: Tracking, experiment: str) -> Store:
             f"the tracking store {tracking.uri} cannot be opened ({reason}); check tracking.uri"
         ) from error
     return Store(client, number, experiment)
+
+
+def _check_folder(folder: Path, uri: str) -> None:
+    """Make the folder of a database; what nobody can write to would be waited for, as if it were locked."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise TrackingError(
+            f"the tracking store {uri} cannot be opened ({error}); check tracking.uri"
+        ) from error
 
 
 def _check_artifacts(location: str, uri: str) -> None:

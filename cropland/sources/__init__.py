@@ -16,7 +16,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropland import archive, bands, chunks, parts, points, rows, storing
+from cropland import (
+    archive,
+    bands,
+    chunks,
+    partfiles,
+    parts,
+    points,
+    reading,
+    rows,
+    storing,
+    values,
+)
 from cropland.sources import fetched, files, simulated
 from cropland.storing import Blocks
 
@@ -32,8 +43,8 @@ if TYPE_CHECKING:
 
 _FILLERS = {"files": files, "simulated": simulated, "earthengine": fetched, "stac": fetched}
 _CODE = {
-    fetched: (archive, storing, bands, points, chunks, rows, parts, fetched),
-    files: (archive, storing, bands, points, files),
+    fetched: (archive, storing, bands, points, chunks, rows, partfiles, parts, fetched),
+    files: (archive, storing, bands, points, reading, values, files),
     simulated: (archive, storing, bands, points, simulated),
 }
 """What decides, beside its inputs, what a source makes of them."""
