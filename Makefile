@@ -44,10 +44,12 @@ serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cro
 	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_TRACKING_URI=$(TRACKING) \
 		mlflow models serve --model-uri "models:/$(MODEL)@champion" --env-manager local --port $(SERVE_PORT)
 
-bench: $(STAMP)  ## Measure start-up, series, sweep and download
+bench: $(STAMP)  ## Measure start-up, series, the whole study, the fast forest, prediction and download
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/series.py
-	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/study.py
+	$(BIN)/python benchmarks/forest_fast.py
+	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/download.py
 
 lock: $(STAMP)  ## Pin the newest versions that fit pyproject.toml

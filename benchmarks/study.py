@@ -140,7 +140,7 @@ def _peak_memory(process: subprocess.Popen[bytes]) -> float:
             peak = max(peak, sum(each.memory_full_info().pss for each in family) / 1e6)
         except psutil.NoSuchProcess:
             pass
-        time.sleep(0.1)
+        time.sleep(1)  # looking costs the processes that are looked at
     return peak
 
 
@@ -165,17 +165,17 @@ def _in_runs(store: Path) -> dict[str, float]:
 
 
 def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
-    """Replace a function by one that adds its time to a stage, calls within calls once."""
+    """Replace a function by one that adds its processor time to a stage."""
     original: Callable[..., Any] = getattr(owner, name)
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
             return original(*args, **kwargs)
-        started = time.perf_counter()
+        started = time.thread_time()
         try:
             return original(*args, **kwargs)
         finally:
-            seconds[stage] += time.perf_counter() - started
+            seconds[stage] += time.thread_time() - started
 
     setattr(owner, name, wrapper)
 
@@ -195,11 +195,11 @@ def with_stages(path: Path, words: list[str]) -> None:
     def launching(self: Any, overrides: Any) -> Any:
         if not any("parent_run" in word for word in overrides):
             return composed(self, overrides)  # within composition.jobs, which is timed
-        started = time.perf_counter()
+        started = time.thread_time()
         try:
             return composed(self, overrides)
         finally:
-            seconds["Hydra"] += time.perf_counter() - started
+            seconds["Hydra"] += time.thread_time() - started
 
     templates.Templates.composed = launching  # type: ignore[method-assign]
     runpy.run_path(str(ROOT / "scripts" / "train.py"), run_name="__main__")
@@ -241,10 +241,11 @@ def _tell(model: str, asked: float, plain: float, spent: dict[str, float]) -> No
     )
     here = {name: spent[name] for name in ("Hydra", "begin", "tracking", "end")}
     there = {name: spent[name] for name in ("data", "fit")}
-    for where, stages in (("in the first process", here), ("in its workers", there)):
+    where_and_what = (("in the first process, of a processor", here), ("in its workers", there))
+    for where, stages in where_and_what:
         listed = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stages.items())
         print(f"  {where}: {listed}")
-    print(f"  Hydra and tracking together: {overhead:.0f} ms a candidate")
+    print(f"  Hydra and tracking together: {overhead:.0f} ms of a processor a candidate")
 
 
 if __name__ == "__main__":

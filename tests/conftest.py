@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -204,6 +205,9 @@ class Shell:
         # argparse, which Hydra reads with, wants its options before the overrides.
         options = [word for word in overrides if word == "-m"]
         words = [word for word in overrides if word != "-m"]
+        if script == "train" and not any(re.match(r"hydra[/.]launcher", word) for word in words):
+            # A cluster is what tests of clusters ask for; it would cost each study seconds.
+            words.append("hydra.launcher.from_jobs=10000")
         return [sys.executable, path, "--config-dir", str(conf.parent), *options, *words]
 
     @property

@@ -284,7 +284,7 @@ def test_files_are_read_as_they_stand_and_put_one_after_the_other(
         ("ID,Timestamp,B4\n,2020-06-01,1\n", "ID nan in line 2; give every row the ID"),
         ("ID,Timestamp,B4\np,2020-06-01,high\n", "B4 'high' in line 2; write a number or nothing"),
         ("ID,Timestamp,B4\np,2020-06-01,inf\n", "B4 .*inf.* in line 2"),
-        ("", "cannot be read: No columns"),
+        ("", "cannot be read as CSV: No columns"),
     ],
 )
 def test_a_bad_export_is_answered_with_its_line(tmp_path: Path, text: str, message: str) -> None:
