@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from sklearn import metrics
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -127,3 +128,30 @@ def test_alone_one_fit_on_what_is_taught_predicts_every_sample() -> None:
     assert (right.accuracy, wrong.accuracy) == (1, 0)
     assert right.accuracy_fold == (1,)
     assert (right.out_of_fold["fold"] == 0).all()
+
+
+def test_scores_are_those_of_scikit_learn() -> None:
+    random = np.random.default_rng(3)
+    y = random.integers(0, 2, 90).astype(np.int8)
+    probability = random.uniform(size=(90, 2))
+    probability[:, 1] = 0.0  # one that never says cropland
+    by = ("sample", "repeat")
+    out_of_fold = xr.Dataset(
+        {
+            "probability": (by, probability),
+            "label": (by, (probability > 0.5).astype(np.int8)),
+            "fold": (by, np.tile([0, 1], (90, 1)).astype(np.int16)),
+        },
+        coords={"Target": ("sample", y)},
+    )
+    scores = validation.summarise(out_of_fold, np.arange(90), fit_seconds=0)
+    labels = probability.T > 0.5
+    expected = {
+        "accuracy": [metrics.accuracy_score(y, p) for p in labels],
+        "accuracy_cropland": [metrics.recall_score(y, p) for p in labels],
+        "accuracy_other": [metrics.recall_score(y, p, pos_label=0) for p in labels],
+        "f1": [metrics.f1_score(y, p) for p in labels],
+        "brier": [metrics.brier_score_loss(y, p) for p in probability.T],
+    }
+    for name, each in expected.items():
+        assert getattr(scores, name) == pytest.approx(np.mean(each), abs=1e-12), name

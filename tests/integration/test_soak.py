@@ -114,6 +114,8 @@ def test_a_sweep_that_is_killed_at_random_ends_as_one_that_is_not(
     soak.run()
     tracker.wait()
     assert soak.killed == KILLS
+    # A new start for each that was killed, and for jobs that lost two workers; a server is waited for.
+    assert soak.starts <= 1 + KILLS[MAIN] + KILLS[WORKER] // 2
     assert not soak.left()
 
     assert finished(tracker.uri, tracker.folder / "artifacts") == expected
