@@ -360,7 +360,7 @@ def test_a_server_that_goes_away_costs_no_finished_candidate(
     shell: Any, server: Tracker, clear: Callable[[], None]
 ) -> None:
     clear()
-    sweep = ["-m", "span=range(4,32,4)", "bands=ndvi", "model.n_estimators=40"]
+    sweep = ["-m", "span=range(4,40,3)", "bands=ndvi", "model.n_estimators=40"]
     sweep += ["tracking=server", f"tracking.uri={server.uri}"]
     with started(shell, *sweep, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1") as process:
         wait_for(shell.folder, 2)
@@ -368,11 +368,11 @@ def test_a_server_that_goes_away_costs_no_finished_candidate(
         _, said = process.communicate(timeout=60)
     before = len(outcomes(shell.folder))
     server.start()
-    assert process.returncode == 1
-    assert "Traceback" not in said
+    assert process.returncode == 1, said
+    assert "Traceback" not in said, said
     assert re.search(r"cropland: the tracking store .* cannot be used .*same command again", said)
     assert f"{before} candidates finished in this run are kept" in said
-    assert before < 7
+    assert before < 12
     again = shell.run(*shell.toy, *sweep)
     there = re.search(r"(\d+) already there", again.stdout)
     # One more, if the server was killed between taking it and saying so.
@@ -382,6 +382,6 @@ def test_a_server_that_goes_away_costs_no_finished_candidate(
     finished = [
         run for run in found if "identity" in run.data.tags and run.info.status == "FINISHED"
     ]
-    assert len({run.data.tags["identity"] for run in finished}) == len(finished) == 7
+    assert len({run.data.tags["identity"] for run in finished}) == len(finished) == 12
     closed = [run for run in found if run.info.status == "KILLED"]
     assert all(run.data.tags["closed"] for run in closed)
