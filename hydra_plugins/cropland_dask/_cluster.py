@@ -38,6 +38,9 @@ _AHEAD = 2
 """Jobs a core that are composed and sent before a result is back: none waits for the next one."""
 _RUNS = 2
 """How often a job may be begun: once more where its worker has died."""
+_SENDS = 10
+"""How often it may be sent: mostly it only waits for a worker that others bring down; but where a worker dies
+before its word is out that it has begun, there must be an end."""
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,  # `results` sends again what deserves it
@@ -107,7 +110,7 @@ class _Job:
     @property
     def may_run_again(self) -> bool:
         """Whether it has not brought down two workers; it may only have waited for one that died."""
-        return self.begun < _RUNS and self.sent < _RUNS + 1
+        return self.begun < _RUNS and self.sent < _SENDS
 
 
 def results(
