@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import HydraException
 from yaml import YAMLError
 
-from cropland import signals, yamlfiles
+from cropland import addresses, signals, yamlfiles
 from cropland.composition import in_words
 from cropland.errors import ConfigError, CroplandError
 from cropland.quiet import quieten
@@ -67,8 +67,10 @@ def _composing(main: Callable[[], Any]) -> None:
     Raises
     ------
     ConfigError
-        A file of the configuration that would explode, or is no YAML; an override that is no value.
+        A word of the command that holds a secret; a file of the configuration that would explode, or is no
+        YAML; an override that is no value.
     """
+    addresses.check_words(sys.argv)  # which runs remember, and Hydra's errors repeat
     folders = [_CONF, *map(Path, yamlfiles.given(sys.argv[1:]))]
     yamlfiles.check_aliases(folders)  # beforehand: Hydra would fill them in, and might never end
     try:

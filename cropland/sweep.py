@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
-from cropland import addresses, composition, signals
+from cropland import composition, signals
 from cropland.bands import BandSet
 from cropland.errors import ConfigError, answering
 from cropland.quiet import quieten
@@ -79,7 +78,6 @@ class SweepCallback(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a run of one job."""
         with answering():
-            addresses.check_words(sys.argv)  # which the parent run remembers
             job = composition.job(config, config.hydra)
             if _is_reproduction(job):
                 return
@@ -90,7 +88,6 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a sweep."""
         with answering():
-            addresses.check_words(sys.argv)
             composition.prefer_given(config)
             jobs = composition.jobs(config)
             if any(map(_is_reproduction, jobs)):

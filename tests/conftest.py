@@ -7,10 +7,13 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -239,6 +242,34 @@ class Shell:
             timeout=120,
             check=False,
         )
+
+    @contextmanager
+    def started(self, *overrides: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+        """Start a sweep in a process group of its own, which ends with the block."""
+        process = subprocess.Popen(
+            self.words(*self.toy, *overrides),
+            cwd=self.folder,
+            env=self.environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many candidates are in the ledger of the sweep under way."""
+        for _ in range(1200):  # a minute: a busy machine starts workers slowly
+            ledgers = list(self.folder.glob("mlruns/runs/*/outcomes.jsonl"))
+            if ledgers and len(ledgers[0].read_text().splitlines()) >= count:
+                return
+            time.sleep(0.05)
+        raise AssertionError("the sweep did not get going")
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Give the environment without what would change answers or keep imports slow."""

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -215,26 +214,6 @@ def test_a_failing_candidate_fails_alone_on_a_cluster(shell: Any) -> None:
     assert "Traceback" not in done.stderr
 
 
-@contextmanager
-def started(shell: Any, *overrides: str) -> Iterator[subprocess.Popen[str]]:
-    """A sweep under way in a process group of its own."""
-    process = subprocess.Popen(
-        shell.words(*shell.toy, *overrides),
-        cwd=shell.folder,
-        env=shell.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """The workers of a sweep: children of the process that forks for it, once they work."""
     for _ in range(600):
@@ -246,21 +225,12 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     raise AssertionError("no workers")
 
 
-def wait_for(shell: Any, count: int) -> None:
-    for _ in range(1200):
-        ledgers = list(shell.folder.glob("mlruns/runs/*/outcomes.jsonl"))
-        if ledgers and len(ledgers[0].read_text().splitlines()) >= count:
-            return
-        time.sleep(0.05)
-    raise AssertionError("the sweep did not get going")
-
-
 LONG = ("-m", "span=range(4,24,2)", "bands=ndvi", "seed=1,2", "model.n_estimators=40", *CLUSTER)
 
 
 def test_a_sweep_outlives_its_workers(shell: Any) -> None:
-    with started(shell, *LONG) as process:
-        wait_for(shell, 2)
+    with shell.started(*LONG) as process:
+        shell.wait_for(2)
         workers_of(process)[0].kill()
         said, errors = process.communicate(timeout=90)
     assert process.returncode == 0, errors
@@ -272,8 +242,8 @@ def test_a_sweep_outlives_its_workers(shell: Any) -> None:
 def test_a_sweep_on_a_cluster_that_is_stopped_leaves_nobody_behind(
     shell: Any, how: signal.Signals
 ) -> None:
-    with started(shell, *LONG) as process:
-        wait_for(shell, 2)
+    with shell.started(*LONG) as process:
+        shell.wait_for(2)
         below = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
         _, said = process.communicate(timeout=60)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -318,26 +316,6 @@ def test_a_database_that_asks_for_a_password_says_so_at_once(
     assert "wrong-for-sure" not in said
 
 
-@contextmanager
-def started(shell: Any, *overrides: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A sweep under way in a process group of its own."""
-    process = subprocess.Popen(
-        shell.words(*shell.toy, *overrides),
-        cwd=shell.folder,
-        env=shell.environment(**variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
 def wait_for(folder: Path, count: int) -> None:
     """Wait until so many candidates are in the ledgers of all sweeps."""
     for _ in range(1200):
@@ -362,7 +340,7 @@ def test_a_server_that_goes_away_costs_no_finished_candidate(
     clear()
     sweep = ["-m", "span=range(4,40,3)", "bands=ndvi", "model.n_estimators=40"]
     sweep += ["tracking=server", f"tracking.uri={server.uri}"]
-    with started(shell, *sweep, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1") as process:
+    with shell.started(*sweep, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1") as process:
         wait_for(shell.folder, 2)
         server.kill()
         _, said = process.communicate(timeout=60)

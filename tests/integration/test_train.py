@@ -6,10 +6,7 @@ import os
 import re
 import signal
 import sqlite3
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -213,36 +210,6 @@ def test_a_nested_choice_leaves_out_windows_outside_the_archive(shell: Any) -> N
     assert set(chosen["chosen"]) == {"toyland 24w +0m ndvi forest"}
 
 
-@contextmanager
-def started(shell: Any, *overrides: str) -> Iterator[subprocess.Popen[str]]:
-    """A sweep of many candidates, under way in its own process group."""
-    process = subprocess.Popen(
-        shell.words(*shell.toy, *overrides),
-        cwd=shell.folder,
-        env=shell.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def wait_for(shell: Any, count: int) -> None:
-    """Wait until so many candidates are in the ledger."""
-    for _ in range(1200):  # a minute: a busy machine starts workers slowly
-        ledgers = list(shell.folder.glob("mlruns/runs/*/outcomes.jsonl"))
-        if ledgers and len(ledgers[0].read_text().splitlines()) >= count:
-            return
-        time.sleep(0.05)
-    raise AssertionError("the sweep did not get going")
-
-
 LONG = ("-m", "span=range(4,18,2)", "bands=ndvi", "model.n_estimators=40")
 
 
@@ -258,8 +225,8 @@ def test_a_sweep_that_is_stopped_loses_nothing_and_goes_on(
     shell: Any, how: signal.Signals, launcher: str
 ) -> None:
     sweep = (*LONG, f"hydra/launcher={launcher}")
-    with started(shell, *sweep) as process:
-        wait_for(shell, 2)
+    with shell.started(*sweep) as process:
+        shell.wait_for(2)
         os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
         _, said = process.communicate(timeout=60)
     if how != signal.SIGKILL:
