@@ -140,7 +140,7 @@ def _peak_memory(process: subprocess.Popen[bytes]) -> float:
             peak = max(peak, sum(each.memory_full_info().pss for each in family) / 1e6)
         except psutil.NoSuchProcess:
             pass
-        time.sleep(1)  # looking costs the processes that are looked at
+        time.sleep(3)  # looking costs the processes that are looked at
     return peak
 
 

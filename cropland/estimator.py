@@ -16,6 +16,8 @@ from cropland.config import FAST
 from cropland.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -72,6 +74,7 @@ def build(model: Model, seed: int) -> Classifier:
         )
     if model.fast:
         _one_thread()
+    _remember_parameters()
     return cast("Classifier", _scaled(classifier) if model.scale else classifier)
 
 
@@ -111,6 +114,20 @@ def _one_thread() -> None:
     hence the setting of the process, which stands there too.
     """
     importlib.import_module("daal4py").daalinit(1)
+
+
+@cache
+def _remember_parameters() -> None:
+    """Let scikit-learn look at the signature of a class once in place of five times a tree.
+
+    A tenth of the time that a forest of 100 trees takes for some hundred samples.
+    """
+    from sklearn.base import BaseEstimator
+
+    names = vars(BaseEstimator).get("_get_param_names")  # not public: it may go one day
+    if isinstance(names, classmethod):
+        known = cast("Callable[[type], list[str]]", cache(names.__func__))
+        BaseEstimator._get_param_names = classmethod(lambda kind: list(known(kind)))
 
 
 def _scaled(classifier: Any) -> Any:
