@@ -44,6 +44,7 @@ from cropland import (
 from cropland.model import Fitted
 from cropland.recipe import Recipe
 from cropland.sources import archive_of, simulated
+from cropland.sources.grid import grid_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,7 +227,7 @@ def pixels(country: Country, source: config.Simulated, made: Fitted) -> None:
         box.west + 0.2 + SIDE * PIXEL_DEGREES,
     )
     paths = config.Paths("", "", "")
-    cube = simulated.cube(source, paths, country, there, window.first, window.last, BANDS)
+    cube = simulated.cube(source, paths, country, grid_of(there), window.first, window.last, BANDS)
     chosen = np.linspace(0, cube.sizes["time"] - 1, IMAGES).round().astype(int)
     cube = cube.isel(time=np.unique(chosen)).load()
     n_pixels = cube.sizes["y"] * cube.sizes["x"]

@@ -28,11 +28,22 @@ import pandas as pd
 import yaml
 
 from cropland import archive as archives
-from cropland import bands, blocks, features, inference, reading, recipe, request, series, values
+from cropland import (
+    bands,
+    blocks,
+    features,
+    inference,
+    pixels,
+    reading,
+    recipe,
+    request,
+    series,
+    values,
+)
 from cropland import window as windows
 from cropland.errors import DataError
 from cropland.points import UNLABELLED
-from cropland.recipe import Recipe  # noqa: TC001  pydantic reads the annotations
+from cropland.recipe import Recipe, Samples  # noqa: TC001  pydantic reads the annotations
 from cropland.request import PLACES, checked
 from cropland.schema import CLOSED, filled
 
@@ -41,16 +52,19 @@ if TYPE_CHECKING:
     from datetime import date
 
     from mlflow.models import ModelSignature
+    from numpy.typing import NDArray
 
     from cropland.archive import Archive
     from cropland.estimator import Classifier
+    from cropland.pixels import Images
 
+PIXELS_AT_ONCE = 4_000
 RECIPE, ESTIMATOR = "recipe.yaml", "estimator.skops"
 TRUSTED = "sklearn."
 """What the name of a stored type must start with, where skops does not know it as harmless."""
 _FEATURE_PATH = (
     *(archives, bands, reading, values, blocks, windows, series),
-    *(features, inference, recipe, request),
+    *(pixels, features, inference, recipe, request),
 )
 _REQUIREMENTS = (
     *("dask", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-core", "pyyaml"),
@@ -58,6 +72,22 @@ _REQUIREMENTS = (
 )
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster where libyaml is there
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, eq=False)
+class PixelValues:
+    """What a model says of pixels.
+
+    Attributes
+    ----------
+    probability : ndarray of float64, shape (pixel,)
+        Of cropland; NaN where a pixel, or one of its bands, was not observed in the window.
+    n_observations : ndarray of int32, shape (pixel,)
+        Days of the window on which a pixel was observed.
+    """
+
+    probability: NDArray[np.float64]
+    n_observations: NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,18 +160,8 @@ class Fitted:
             samples = self.recipe.samples(archive, reference_end)
         except OverflowError as error:
             raise DataError(f"reference_end {reference_end} leaves the calendar") from error
-        names = tuple(samples.matrix["feature"].to_numpy().tolist())
-        if names != self.feature_names:
-            raise DataError(
-                f"the model of {self.country} was fitted on {len(self.feature_names)} features, the "
-                f"observations give {len(names)} or others; use the code that it was made with"
-            )
         ids = archive.points["ID"].to_numpy()
-        seen = ~np.isin(ids, samples.unobserved)
-        probability = np.full(len(ids), np.nan)
-        if seen.any():
-            found = inference.probability(self.classifier, samples.matrix.to_numpy())
-            probability[seen] = found
+        probability, seen = self._probability(samples, ids)
         return pd.DataFrame(
             {
                 "ID": ids,
@@ -150,6 +170,37 @@ class Fitted:
                 "n_observations": samples.n_observations.astype(np.int64),
             }
         )
+
+    def predict_images(self, images: Images, *, reference_end: date | None = None) -> PixelValues:
+        """Tell of which pixels of some images there is cropland: as of points in their centres.
+
+        Pixels are taken some thousand at a time, so that what is made of them stays in the processor's cache.
+        """
+        n_pixels = len(images.lat)
+        found = PixelValues(np.empty(n_pixels), np.empty(n_pixels, np.int32))
+        for start in range(0, n_pixels, PIXELS_AT_ONCE):
+            block = slice(start, min(start + PIXELS_AT_ONCE, n_pixels))
+            samples = self.recipe.samples_of_pixels(images.part(block), reference_end)
+            ids = np.arange(block.stop - start).astype(str)
+            found.probability[block], _ = self._probability(samples, ids)
+            found.n_observations[block] = samples.n_observations
+        return found
+
+    def _probability(
+        self, samples: Samples, ids: NDArray[np.str_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Give the probability of each ID, NaN where it was not seen, and which were seen."""
+        names = tuple(samples.matrix["feature"].to_numpy().tolist())
+        if names != self.feature_names:
+            raise DataError(
+                f"the model of {self.country} was fitted on {len(self.feature_names)} features, the "
+                f"observations give {len(names)} or others; use the code that it was made with"
+            )
+        seen = ~np.isin(ids, samples.unobserved)
+        probability = np.full(len(ids), np.nan)
+        if seen.any():
+            probability[seen] = inference.probability(self.classifier, samples.matrix.to_numpy())
+        return probability, seen
 
 
 def measured(chosen: Recipe, stored: Iterable[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from cropland import blocks, features, series
+from cropland import blocks, features, pixels, series
 from cropland.bands import SCENE_CLASS, BandSet
 from cropland.config import Features, Series
 from cropland.countries import iso_date
@@ -92,6 +92,21 @@ class Recipe:
         parts = blocks.each(archive, names, lambda part: self._samples(part, end))
         return Samples.together(parts, archive.dataset.sizes["point"])
 
+    def samples_of_pixels(
+        self, images: pixels.Images, reference_end: date | None = None
+    ) -> Samples:
+        """Make the features of pixels, as `samples` does of points that lie in their centres."""
+        end = reference_end or iso_date(self.reference_end, "reference_end")
+        aligned = pixels.aligned(
+            images,
+            self.window(end),
+            self.band_set,
+            step_days=self.series.step_days,
+            clear=self.series.clear,
+            classes=self.classes,
+        )
+        return self._made(aligned, end)
+
     @property
     def _features_at_most(self) -> int:
         bands = len(self.band_set.dynamic) + len(self.classes)
@@ -108,6 +123,9 @@ class Recipe:
             clear=self.series.clear,
             classes=self.classes,
         )
+        return self._made(aligned, end)
+
+    def _made(self, aligned: xr.Dataset, end: date) -> Samples:
         return Samples(
             matrix=features.matrix(aligned, self.band_set, self.features, reference_end=end),
             unobserved=features.unobserved(aligned),

@@ -85,7 +85,7 @@ def aligned(
     names = needed(archive, band_set, clear=clear)
     bands = len(band_set.dynamic) + len(classes or ())
     # Twice: the series of blocks, and what they become together.
-    if blocks.fit(archive, names, 2 * bands * len(_grid(window, step_days))):
+    if blocks.fit(archive, names, 2 * bands * len(grid_of(window, step_days))):
         return align(archive)
     parts = [part for _, part in blocks.each(archive, names, align)]
     return xr.concat(parts, "point", coords="minimal", compat="override", join="override")
@@ -254,12 +254,12 @@ def _select(archive: Archive, window: Window, step_days: int, clear: bool) -> _R
         index=index,
         point=np.searchsorted(archive.offsets, index, side="right") - 1,
         day=archive.days[index].astype(np.int64),
-        grid=_grid(window, step_days),
+        grid=grid_of(window, step_days),
         step_days=step_days,
         n_points=len(archive.offsets) - 1,
     )
 
 
-def _grid(window: Window, step_days: int) -> NDArray[np.int64]:
+def grid_of(window: Window, step_days: int) -> NDArray[np.int64]:
     """Give the day numbers of the grid, shape (time,)."""
     return np.arange(window.start_day, window.end_day + 1, step_days, dtype=np.int64)

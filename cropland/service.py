@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from cropland.errors import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
     from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
 
-    from cropland.countries import Box
+
+class NoImage(DataError):
+    """Nothing was taken of a place in some days."""
 
 
 NO_IMAGE = "no image in these dates"
@@ -122,20 +127,22 @@ class Service(Protocol):
         """
         ...
 
-    def cube(self, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
-        """Give the images of a box, lazily.
+    def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
+        """Give the images of a grid, lazily; each pixel is the native one that its centre falls in.
 
         Returns
         -------
         xarray.Dataset
-            A variable a band, dims ``(time, y, x)``, dask arrays on the UTM grid of `cropland.sources.grid`
-            (10 m); coordinates ``time`` (datetime64[s]), ``granule`` (time, str), ``y``, ``x`` and
-            ``spatial_ref``. Each granule has a time step of its own, in the order of time and name.
+            A variable a band, dims ``(time, y, x)``, dask arrays on the grid; coordinates ``time``
+            (datetime64[s]), ``granule`` (time, str), ``y``, ``x`` and ``spatial_ref``. Each granule has a
+            time step of its own, in the order of time and name.
 
         Raises
         ------
+        NoImage
+            No image of the grid in these days.
         DataError
-            No image, or the service refuses.
+            The service refuses.
         """
         ...
 

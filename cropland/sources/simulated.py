@@ -42,9 +42,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
 
     from cropland.config import Paths, Simulated
-    from cropland.countries import Box, Country
+    from cropland.countries import Country
 
 BLOCK = 1000
 """Points simulated at once: arrays that the C library keeps and gives again, as it does not with 100."""
@@ -228,20 +229,22 @@ def cube(
     source: Simulated,
     _: Paths,
     country: Country,
-    box: Box,
+    grid: GeoBox,
     first: date,
     last: date,
     bands: Sequence[str],
 ) -> xr.Dataset:
-    """Give the images of a box, lazily, as `cropland.service.Service.cube` says.
+    """Give the images of a grid, lazily, as `cropland.service.Service.cube` says.
 
     Raises
     ------
     DataError
-        A band that is not simulated, or no image in these days.
+        A band that is not simulated.
+    NoImage
+        No image in these days.
     """
     land = Landscape.of(country, _profile(source, country), SEED)
-    return images.cube(land, box, first, last, bands)
+    return images.cube(land, grid, first, last, bands)
 
 
 def _covered(source: Simulated, country: Country) -> dict[str, str]:

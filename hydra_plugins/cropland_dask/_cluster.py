@@ -1,4 +1,4 @@
-"""A Dask cluster for the jobs of a sweep: started here or joined, fed with jobs, its results as they come."""
+"""The jobs of a sweep on a Dask cluster: sent as it has room for them, their results as they come."""
 
 from __future__ import annotations
 
@@ -6,34 +6,27 @@ import gc
 import logging
 import os
 import pickle
-import signal
-import sys
 import uuid
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import forkserver, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cloudpickle
-import dask
-from distributed import Client, LocalCluster, as_completed, get_worker
+from distributed import as_completed, get_worker
 from distributed.scheduler import KilledWorker
 from hydra import version
 from hydra._internal.callbacks import Callbacks
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
-from hydra.errors import HydraException
 from hydra.types import HydraContext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from distributed import Future
+    from distributed import Client, Future
     from hydra.types import TaskFunction
     from omegaconf import DictConfig
 
-SECONDS_TO_ANSWER = 10
 _AHEAD = 2
 """Jobs a core that are composed and sent before a result is back: none waits for the next one."""
 _RUNS = 2
@@ -41,61 +34,7 @@ _RUNS = 2
 _SENDS = 10
 """How often it may be sent: mostly it only waits for a worker that others bring down; but where a worker dies
 before its word is out that it has begun, there must be an end."""
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_SETTINGS = {
-    "distributed.scheduler.allowed-failures": 0,  # `results` sends again what deserves it
-    "distributed.worker.multiprocessing-method": "forkserver"
-    if sys.platform == "linux"
-    else "spawn",
-    "distributed.worker.daemon": False,  # joblib's threads are for none that is
-    "distributed.worker.profile.enabled": False,
-}
 log = logging.getLogger(__name__)
-logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what matters is said by `results`
-_joined: dict[str, Client] = {}
-
-
-def prepare(scheduler: str | None, modules: Sequence[str] = ()) -> None:
-    """Join a running cluster; or start the process that workers are forked from, which imports modules.
-
-    Raises
-    ------
-    HydraException
-        The scheduler does not answer.
-    """
-    if scheduler is not None:
-        _joined[scheduler] = _join(scheduler)
-    elif sys.platform == "linux":
-        get_context("forkserver").set_forkserver_preload(["distributed", *modules])
-        with _environment(_ONE_THREAD):
-            forkserver.ensure_running()
-
-
-@contextmanager
-def opened(scheduler: str | None, workers: int) -> Iterator[Client]:
-    """Open a client of the cluster that was named, or of a local one that ends with it."""
-    if scheduler is not None:
-        with _joined.pop(scheduler, None) or _join(scheduler) as client:
-            yield client
-        return
-    prepare(None)
-    with (
-        dask.config.set(_SETTINGS),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL + 1,
-            # Jobs that ask for all cores get the one of their worker.
-            env={"LOKY_MAX_CPU_COUNT": "1"},
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        try:
-            yield client
-        except BaseException:
-            _kill(cluster)  # nobody waits for the jobs that they are at
-            raise
 
 
 @dataclass
@@ -200,36 +139,3 @@ def _picklable(result: JobReturn) -> JobReturn:
             error = result._return_value
             result._return_value = RuntimeError(f"{type(error).__name__}: {error}")
     return result
-
-
-def _kill(cluster: LocalCluster) -> None:
-    """End the workers of a cluster at once, so that closing it need not wait for what they are doing."""
-    for nanny in cluster.workers.values():
-        nanny.auto_restart = False
-        if nanny.pid:
-            os.kill(nanny.pid, signal.SIGKILL)
-
-
-def _join(scheduler: str) -> Client:
-    try:
-        return Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise HydraException(
-            f"no Dask scheduler answers at hydra.launcher.scheduler={scheduler} ({error}); start one by "
-            f"`dask scheduler`, or leave the word out for a cluster on this machine"
-        ) from error
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for a process that is started meanwhile."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -7,11 +7,13 @@ fails, fails alone. What a worker was running when it died runs again elsewhere,
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -87,9 +89,10 @@ class DaskLauncher(Launcher):
         chosen = {str(key): value for key, value in config.items() if key != "_target_"}
         launcher = cls(**chosen)
         if launcher._is_cluster_for(jobs):
-            from hydra_plugins.cropland_dask import _cluster as cluster  # heavy imports
+            from cropland import clusters  # heavy imports
 
-            cluster.prepare(launcher.scheduler, modules)
+            with _answering():
+                clusters.prepare(launcher.scheduler, modules)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -131,7 +134,8 @@ class DaskLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> list[JobReturn]:
         """Run jobs on a cluster; only as many are composed at once as it can take."""
-        from hydra_plugins.cropland_dask import _cluster as cluster  # heavy imports
+        from cropland import clusters  # heavy imports
+        from hydra_plugins.cropland_dask import _cluster
 
         ended: list[JobReturn | None] = [None] * len(job_overrides)
         sent: dict[int, DictConfig] = {}
@@ -144,8 +148,8 @@ class DaskLauncher(Launcher):
                 )
                 yield number, sent[number]
 
-        with cluster.opened(self.scheduler, self.workers) as client:
-            for number, result in cluster.results(client, self.task_function, jobs()):
+        with _answering(), clusters.opened(self.scheduler, self.workers) as client:
+            for number, result in _cluster.results(client, self.task_function, jobs()):
                 config = sent.pop(number)
                 result.overrides = list(job_overrides[number])
                 result.hydra_cfg = config
@@ -155,6 +159,15 @@ class DaskLauncher(Launcher):
                 self.context.callbacks.on_job_end(config=config, job_return=result)
                 ended[number] = _without_configurations(result)
         return [each for each in ended if each is not None]
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Give the words of a cluster that cannot be reached to Hydra."""
+    try:
+        yield
+    except ConnectionError as error:
+        raise HydraException(f"hydra.launcher.scheduler: {error}") from error
 
 
 def _without_configurations(ended: JobReturn) -> JobReturn:

@@ -740,7 +740,7 @@ def test_reflectance_of_zero_is_no_lack_of_data_in_a_cube_either(
     edge = Box(10.0490, 10.0515, 24.0585, 24.0625)  # of a tile
     # In any order, without the scene class too.
     for bands in (("B4", "SCL", "B8"), ("B8",), ("SCL",)):
-        cube = service.cube(edge, FIRST, date(2022, 1, 20), bands)
+        cube = service.cube(grid_of(edge), FIRST, date(2022, 1, 20), bands)
         standin.catalogue.darker = 0
         bright = cube.compute()
         standin.catalogue.darker = darker = 3000
@@ -826,7 +826,7 @@ def test_what_the_service_does_not_have_is_told(
 
 @pytest.fixture
 def cube(service: EarthEngineService) -> xr.Dataset:
-    return service.cube(SMALL, FIRST, date(2022, 1, 20), BANDS)
+    return service.cube(grid_of(SMALL), FIRST, date(2022, 1, 20), BANDS)
 
 
 def test_a_cube_shows_at_its_pixels_what_points_there_show(
@@ -860,7 +860,7 @@ def test_a_tile_of_a_granule_is_one_request_and_none_before_it_is_computed(
     standin: EarthEngineStandin, service: EarthEngineService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cubes, "TILE_PIXELS", 20)
-    cube = service.cube(SMALL, FIRST, date(2022, 1, 10), BANDS)
+    cube = service.cube(grid_of(SMALL), FIRST, date(2022, 1, 10), BANDS)
     tiles = np.prod([-(-cube.sizes[axis] // 20) for axis in ("y", "x")]) * cube.sizes["time"]
     assert standin.posts("computePixels") == []
     whole = cube.compute()
@@ -869,7 +869,7 @@ def test_a_tile_of_a_granule_is_one_request_and_none_before_it_is_computed(
     index.mean("time").compute()
     assert len(standin.posts("computePixels")) == 2 * tiles
     monkeypatch.undo()
-    assert service.cube(SMALL, FIRST, date(2022, 1, 10), BANDS).compute().identical(whole)
+    assert service.cube(grid_of(SMALL), FIRST, date(2022, 1, 10), BANDS).compute().identical(whole)
 
 
 def test_a_tile_that_is_too_large_or_fails_is_asked_for_in_halves_or_again(
@@ -889,7 +889,7 @@ def test_a_tile_that_is_too_large_or_fails_is_asked_for_in_halves_or_again(
 
 def test_a_box_without_images_has_no_cube(service: EarthEngineService) -> None:
     with pytest.raises(DataError, match="has no image of lat .* ask for other days"):
-        service.cube(SMALL, date(2021, 1, 1), date(2021, 1, 31), BANDS)
+        service.cube(grid_of(SMALL), date(2021, 1, 1), date(2021, 1, 31), BANDS)
 
 
 def test_a_service_goes_to_another_process_and_connects_there(

@@ -30,7 +30,7 @@ FIRST, LAST = date(2020, 3, 1), date(2020, 4, 15)
 
 
 def cube(box: Box, first: date = FIRST, last: date = LAST) -> xr.Dataset:
-    return simulated.cube(SOURCE, PATHS, HERE, box, first, last, BANDS)
+    return simulated.cube(SOURCE, PATHS, HERE, grid_of(box), first, last, BANDS)
 
 
 @pytest.fixture
@@ -96,6 +96,6 @@ def test_granules_are_those_that_see_any_of_the_box() -> None:
 
 def test_what_is_not_simulated_is_an_error() -> None:
     with pytest.raises(DataError, match="no B1; it has B2"):
-        simulated.cube(SOURCE, PATHS, HERE, SMALL, FIRST, LAST, ["B1", "B2"])
+        simulated.cube(SOURCE, PATHS, HERE, grid_of(SMALL), FIRST, LAST, ["B1", "B2"])
     with pytest.raises(DataError, match="more days"):
         cube(Box(32.2, 32.201, 48.1, 48.101), date(2020, 3, 2), date(2020, 3, 1))

@@ -29,6 +29,7 @@ from cropland.countries import Box, Country, Reference
 from cropland.errors import ConfigError, DataError
 from cropland.service import Seen
 from cropland.sources.attempts import Attempts, GivenUp, Stopped
+from cropland.sources.grid import grid_of
 from cropland.sources.simulation.profile import Profile
 from cropland.sources.stac import ranges
 from cropland.sources.stac.assets import asset_of
@@ -387,7 +388,7 @@ def pixels_of(cube: Any, granules: Granules) -> dict[str, np.ndarray[Any, Any]]:
 def test_a_cube_shows_the_pixels_of_each_granule(standin: StacStandin, granules: Granules) -> None:
     service = service_of(standin.url)
     before = len(standin.asked(".tif"))
-    cube = service.cube(INNER, date(2022, 1, 20), date(2022, 2, 5), BANDS)
+    cube = service.cube(grid_of(INNER), date(2022, 1, 20), date(2022, 2, 5), BANDS)
     assert len(standin.asked(".tif")) == before
     assert {name: cube[name].dtype for name in BANDS} == {
         name: np.dtype("uint8" if name == "SCL" else "uint16") for name in BANDS
@@ -410,7 +411,7 @@ def test_a_cubes_failures_are_asked_again_or_raised(
     monkeypatch.setattr(ranges, "LEAST_BYTES", 500)
     granule = clear(truth)
     day = truth[truth["granule"] == granule]["time"].iloc[0].date()
-    cube = service_of(standin.url).cube(INNER, day, day, BANDS)
+    cube = service_of(standin.url).cube(grid_of(INNER), day, day, BANDS)
     whole = cube.compute()
     standin.faults += [
         Fault(f"{granule}/B4", 503),
@@ -431,7 +432,7 @@ def test_a_band_that_is_missing_is_no_data_in_a_cube(
     day = truth[truth["granule"] == granule]["time"].iloc[0].date()
     with StacStandin(granules, AREA, cogs, BANDS, lacking={granule: ["B4"]}) as standin:
         standin.faults.append(Fault(f"{granule}/B8A", 404, times=None))
-        cube = service_of(standin.url).cube(INNER, day, day, BANDS)
+        cube = service_of(standin.url).cube(grid_of(INNER), day, day, BANDS)
         image = cube.isel(time=(cube["granule"] == granule).to_numpy()).compute()
     assert (image["B4"] == 0).all()
     assert (image["B8A"] == 0).all()
@@ -440,7 +441,7 @@ def test_a_band_that_is_missing_is_no_data_in_a_cube(
 
 def test_a_cube_without_images_says_what_there_is(standin: StacStandin) -> None:
     with pytest.raises(DataError, match=r"no image of lat .* which has .*2015-06-27 … today"):
-        service_of(standin.url).cube(INNER, date(2021, 5, 1), date(2021, 5, 31), BANDS)
+        service_of(standin.url).cube(grid_of(INNER), date(2021, 5, 1), date(2021, 5, 31), BANDS)
 
 
 def large(standin: StacStandin) -> tuple[str, np.ndarray[Any, Any]]:
@@ -596,14 +597,14 @@ def test_an_image_that_cannot_be_read_stops_only_its_chunk_and_may_be_passed_ove
     with pytest.raises(GivenUp, match=message):
         seen_of(service_of(standin.url), table, day, day)
     with pytest.raises(GivenUp, match=message):
-        service_of(standin.url).cube(INNER, day, day, BANDS).compute()
+        service_of(standin.url).cube(grid_of(INNER), day, day, BANDS).compute()
     service = service_of(standin.url, leave_out=(granule,))
     others = truth[(truth["granule"] != granule) & (truth["time"].dt.date == day)]
     seen = seen_of(service, table, day, day)
     assert_rows(seen, table, others)
     assert seen.notes == (f"{granule} is passed over (source.leave_out)",)
     if len(others):
-        assert granule not in service.cube(INNER, day, day, BANDS)["granule"]
+        assert granule not in service.cube(grid_of(INNER), day, day, BANDS)["granule"]
 
 
 def test_places_whose_images_are_all_passed_over_are_told_so(

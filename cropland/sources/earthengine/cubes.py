@@ -16,7 +16,6 @@ from cropland.bands import NO_DATA
 from cropland.errors import DataError
 from cropland.sources.attempts import TooLarge
 from cropland.sources.earthengine import graphs
-from cropland.sources.grid import grid_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from cropland.config import EarthEngine
-    from cropland.countries import Box
     from cropland.sources.earthengine.connection import Connection
 
 TILE_PIXELS = 1000
@@ -68,15 +66,14 @@ class Tiles:
         return np.stack([pixels[band] for band in self.bands])
 
 
-def cube_of(rows: Sequence[graphs.Row], box: Box, tiles: Tiles) -> xr.Dataset:
-    """Put images on the grid of a box, lazily; see `Service.cube`.
+def cube_of(rows: Sequence[graphs.Row], grid: GeoBox, tiles: Tiles) -> xr.Dataset:
+    """Put images on a grid, lazily; see `Service.cube`.
 
     Parameters
     ----------
     rows : sequence of Row
         Of each image its name and time, in the order of the steps.
     """
-    grid = grid_of(box)
     names = [row["i"] for row in rows]
     blocks = _blocks(names, grid, tiles)
     marks = {"grid_mapping": "spatial_ref", "nodata": NO_DATA}

@@ -15,12 +15,13 @@ import ee
 import numpy as np
 
 from cropland.errors import CroplandError, DataError
-from cropland.service import NO_IMAGE, Finding, Seen
+from cropland.service import NO_IMAGE, Finding, NoImage, Seen
 from cropland.sources.attempts import GivenUp, TooLarge
 from cropland.sources.earthengine import graphs
 from cropland.sources.earthengine.connection import CLIENT, RESTRICTED, Connection
 from cropland.sources.earthengine.cubes import Tiles, cube_of
 from cropland.sources.earthengine.refusals import StalePage
+from cropland.sources.grid import box_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
     import xarray as xr
     from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
 
     from cropland.config import EarthEngine
-    from cropland.countries import Box
     from cropland.sources.attempts import Attempts
 
 PAGE_ROWS = 5000
@@ -78,20 +79,21 @@ class EarthEngineService:
         unseen = dict(zip(missing, reasons, strict=True))
         return graphs.rows_as_seen(rows, bands, unseen, self._connection.news())
 
-    def cube(self, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
-        """Give the images of a box, lazily, see `cropland.service.Service`.
+    def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
+        """Give the images of a grid, lazily, see `cropland.service.Service`.
 
         A granule's tile is one request, made for all bands when any of them is computed; compute what
         belongs together at once.
         """
+        box = box_of(grid)
         outline = ee.Geometry.BBox(box.west, box.south, box.east, box.north)
         images = self._images(outline, first, last)
         found = self._listed(images, first, last)
         if not found:
-            raise DataError(
+            raise NoImage(
                 f"{self._source.collection} has no image of {box} from {first} to {last}; ask for other days"
             )
-        return cube_of(found, box, Tiles(self._source, self._connection, bands))
+        return cube_of(found, grid, Tiles(self._source, self._connection, bands))
 
     def examine(self, lon: float, lat: float, first: date, last: date) -> Iterator[Finding]:
         """Check step by step what stands between a user and data, up to one place × one month."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from cropland.bands import NO_DATA, SCENE_CLASS
 from cropland.errors import DataError
+from cropland.service import NoImage
 from cropland.sources.simulation.atmosphere import digital_numbers, seen_through, sky
 from cropland.sources.simulation.hashing import Float, hashed
 from cropland.sources.simulation.overpasses import (
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
-    from cropland.countries import Box
     from cropland.sources.simulation.landscape import Cover, Landscape
 
 BLOCK_PIXELS = 500
@@ -108,28 +108,33 @@ def in_sight(passes: Overpasses, x: Float, y: Float) -> NDArray[np.bool_]:
     return seen
 
 
-def cube(land: Landscape, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
-    """Give the images of a box, lazily, as `cropland.service.Service.cube` says.
+def cube(
+    land: Landscape, grid: GeoBox, first: date, last: date, bands: Sequence[str]
+) -> xr.Dataset:
+    """Give the images of a grid, lazily, as `cropland.service.Service.cube` says.
 
     Raises
     ------
     DataError
-        A band that is not simulated, or no image in these days.
+        A band that is not simulated.
+    NoImage
+        No image in these days.
     """
     import xarray as xr
     from odc.geo.xr import xr_coords
 
-    from cropland.sources.grid import grid_of
+    from cropland.sources.grid import box_of
 
     unknown = [name for name in bands if name not in (*BANDS, SCENE_CLASS)]
     if unknown:
         raise DataError(
             f"the simulated source has no {', '.join(unknown)}; it has {', '.join((*BANDS, SCENE_CLASS))}"
         )
-    grid = grid_of(box)
     passes = _passes_over(land, grid, first, last)
     if not len(passes.time):
-        raise DataError(f"no simulated image of {box} from {first} to {last}; ask for more days")
+        raise NoImage(
+            f"no simulated image of {box_of(grid)} from {first} to {last}; ask for more days"
+        )
     coordinates = {
         "time": passes.time.astype("datetime64[s]"),
         "granule": ("time", _names(passes)),

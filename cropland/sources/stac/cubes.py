@@ -14,7 +14,7 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from cropland.bands import SCENE_CLASS
-from cropland.sources.grid import grid_of
+from cropland.sources.grid import box_of
 from cropland.sources.stac.assets import href_of, suspects_of
 from cropland.sources.stac.boxes import flat
 from cropland.sources.stac.catalogs import moment
@@ -43,19 +43,20 @@ _NOTHING = np.s_[0:0, 0:0]
 
 
 def cube_of(
-    items: Sequence[pystac.Item], box: Box, bands: Sequence[str], cogs: Cogs, offsets: Offsets
+    items: Sequence[pystac.Item], grid: GeoBox, bands: Sequence[str], cogs: Cogs, offsets: Offsets
 ) -> xr.Dataset:
-    """Put images on the grid of a box, lazily and harmonised; see `Service.cube`.
+    """Put images on a grid, lazily and harmonised; see `Service.cube`.
 
     Raises
     ------
     GivenUp
         An image says no processing baseline.
     """
+    box = box_of(grid)
     loaded = odc.stac.load(
         [_plain(item, box, bands) for item in items],
         bands=list(bands),
-        geobox=grid_of(box),
+        geobox=grid,
         groupby="id",
         resampling="nearest",
         chunks={"time": 1, "y": CHUNK_PIXELS, "x": CHUNK_PIXELS},

@@ -17,7 +17,8 @@ import numpy as np
 
 from cropland.errors import ConfigError, DataError
 from cropland.meter import in_words
-from cropland.service import NO_IMAGE, Finding, Seen
+from cropland.service import NO_IMAGE, Finding, NoImage, Seen
+from cropland.sources.grid import box_of
 from cropland.sources.stac.harmonisation import claims_offset
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
     import xarray as xr
     from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
     from pystac import Item
 
     from cropland.chunks import Chunk
     from cropland.config import Stac
-    from cropland.countries import Box
     from cropland.sources.attempts import Attempts
     from cropland.sources.stac.catalogs import Catalogue
 
@@ -106,19 +107,20 @@ class StacService:
             notes.append(f"{count} {have} no {band}: no data there")
         return Seen(place, time, granule, rows, unseen, tuple(notes))
 
-    def cube(self, box: Box, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
-        """Give the images of a box, lazily; see `Service.cube`."""
+    def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
+        """Give the images of a grid, lazily; see `Service.cube`."""
         from cropland.sources.stac.cubes import cube_of
 
         catalogue = self._catalogue()
+        box = box_of(grid)
         bounds = box.west, box.south, box.east, box.north
         items, _ = self._kept(catalogue.search(bounds, first, last))
         if not items:
-            raise DataError(
+            raise NoImage(
                 f"no image of {box} from {first} to {last} in {self._source.chosen.url}, which has "
                 f"{catalogue.extent}; choose other dates or another source.catalog"
             )
-        return cube_of(items, box, bands, self._cogs, self._offsets)
+        return cube_of(items, grid, bands, self._cogs, self._offsets)
 
     def examine(self, lon: float, lat: float, first: date, last: date) -> Iterator[Finding]:
         """Check step by step what stands between a user and data, up to one place × one month."""
