@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from pydantic import StrictBool, StrictInt
+from pydantic import BeforeValidator, StrictBool, StrictInt
 
 from cropland import addresses
 from cropland.config import (
@@ -21,10 +22,12 @@ from cropland.config import (
 )
 from cropland.countries import iso_date
 from cropland.errors import nearest
-from cropland.schema import CLOSED, FilePath, filled, require
+from cropland.schema import CLOSED, FilePath, Name, filled, require
 
 WHERE = ("source", "paths.", "tracking")
 """Overrides that say where a command works, not what it does."""
+MOST_METRES = 10_000
+SMALLEST_TILE, LARGEST_TILE = 16, 4_000
 _OF_MODEL = ("allow", "fast")
 """Keys beside the group `model` that say which of its classes may be made."""
 
@@ -80,6 +83,247 @@ class Download:
     points: FilePath | None
     dry_run: StrictBool
     doctor: StrictBool
+
+
+@dataclass(frozen=True)
+class LandCover:
+    """What the classes of a land-cover product mean.
+
+    Attributes
+    ----------
+    name : str
+        What the product is called.
+    cropland, other : tuple of int
+        Classes that are cropland, and classes that are not; one that is in neither is refused where it is
+        met.
+    missing : tuple of int
+        Values that say nothing, beside what a file itself declares as no data.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    name: Name
+    cropland: tuple[StrictInt, ...]
+    other: tuple[StrictInt, ...]
+    missing: tuple[StrictInt, ...]
+
+    def __post_init__(self) -> None:
+        require(len(self.cropland) > 0, "landcover.cropland is empty; list its classes, as in [40]")
+        listed = [*self.cropland, *self.other, *self.missing]
+        twice = sorted({value for value in listed if listed.count(value) > 1})
+        require(
+            not twice,
+            f"landcover has {', '.join(map(str, twice))} twice; let each class stand once in one of "
+            f"landcover.cropland, landcover.other and landcover.missing",
+        )
+
+
+def _as_list(value: object) -> object:
+    """Take one path for a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Compare:
+    """All of ``conf/compare.yaml`` but the country; each of `raster` is a file, a folder or a pattern."""
+
+    __pydantic_config__ = CLOSED
+
+    landcover: LandCover
+    source: Source
+    tracking: Tracking
+    paths: Paths
+    raster: Annotated[tuple[FilePath, ...], BeforeValidator(_as_list)]
+    band: StrictInt | None
+    alias: str
+
+    def __post_init__(self) -> None:
+        require(
+            len(self.raster) > 0 and all(self.raster),
+            "raster is empty; name a file, a folder or a pattern",
+        )
+        require(
+            len(set(self.raster)) == len(self.raster), "raster names a map twice; leave one out"
+        )
+        require(
+            self.band is None or self.band >= 1,
+            f"band counts from 1, got {self.band}; see gdalinfo",
+        )
+
+
+@dataclass(frozen=True)
+class Dask:
+    """Where a map is computed; see `cropland.clusters`.
+
+    Attributes
+    ----------
+    scheduler : str, optional
+        Address of a running cluster; a local one is started without it.
+    workers : int, optional
+        Processes of the local cluster; one a core without it.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    scheduler: str | None
+    workers: StrictInt | None
+
+    def __post_init__(self) -> None:
+        require(
+            self.workers is None or self.workers >= 1,
+            f"dask.workers must be 1 or more, or null for one a core, got {self.workers}",
+        )
+
+
+@dataclass(frozen=True)
+class Map:
+    """All of ``conf/map.yaml`` but the country; the file says what each is."""
+
+    __pydantic_config__ = CLOSED
+
+    source: Source
+    tracking: Tracking
+    paths: Paths
+    dask: Dask
+    output: FilePath
+    box: tuple[float, float, float, float] | None
+    geometry: FilePath | None
+    cube: FilePath | None
+    resolution: StrictInt
+    chunk: StrictInt
+    tries: StrictInt
+    exact: StrictBool
+    force: StrictBool
+    reference_end: str | None
+    alias: str
+
+    def __post_init__(self) -> None:
+        if self.reference_end is not None:
+            iso_date(self.reference_end, "reference_end")
+        require(
+            self.box is None or self.geometry is None,
+            "box and geometry are both given; leave one of them out",
+        )
+        require(
+            1 <= self.resolution <= MOST_METRES,
+            f"resolution must be 1 to {MOST_METRES} metres a pixel, got {self.resolution}",
+        )
+        require(
+            SMALLEST_TILE <= self.chunk <= LARGEST_TILE,
+            f"chunk must be {SMALLEST_TILE} to {LARGEST_TILE} pixels a side, got {self.chunk}",
+        )
+        require(self.tries >= 1, f"tries must be 1 or more, got {self.tries}")
+
+
+@dataclass(frozen=True)
+class UsersAccuracy:
+    """What is conjectured of a map: the share of what is mapped as each class that is of it."""
+
+    __pydantic_config__ = CLOSED
+
+    cropland: float
+    other: float
+
+    def __post_init__(self) -> None:
+        for name in ("cropland", "other"):
+            value = getattr(self, name)
+            require(
+                0 < value < 1,
+                f"users_accuracy.{name} must lie between 0 and 1, got {value}; conjecture one such as 0.9",
+            )
+
+
+@dataclass(frozen=True)
+class Assess:
+    """All of ``conf/assess.yaml`` but the country; the file says what each is."""
+
+    __pydantic_config__ = CLOSED
+
+    source: Source
+    tracking: Tracking
+    map: FilePath
+    labels: FilePath | None
+    design: FilePath | None
+    next: StrictInt | None
+    size: StrictInt | None
+    users_accuracy: UsersAccuracy
+    standard_error: float
+    allocation: Literal["proportional", "equal"]
+    minimum: StrictInt
+    candidates: StrictInt
+    metres: StrictInt
+    seed: StrictInt
+    force: StrictBool
+
+    def __post_init__(self) -> None:
+        require(
+            self.labels is None or self.next is None,
+            "labels and next are both given; leave one of them out",
+        )
+        require(
+            0 < self.standard_error < 1,
+            f"standard_error must lie between 0 and 1, got {self.standard_error}; give one such as 0.01",
+        )
+        for name, least in (("next", 1), ("size", 4), ("minimum", 2), ("metres", 0), ("seed", 0)):
+            value = getattr(self, name)
+            require(value is None or value >= least, f"{name} must be {least} or more, got {value}")
+        require(
+            self.candidates >= (self.next or 1),
+            f"candidates must be at least as many as are chosen of them, {self.next or 1}, got "
+            f"{self.candidates}",
+        )
+
+    @property
+    def task(self) -> Literal["draw", "estimate", "choose"]:
+        """What is to be done."""
+        if self.labels is not None:
+            return "estimate"
+        return "draw" if self.next is None else "choose"
+
+    def check_given(self, words: Iterable[str]) -> None:
+        """Refuse overrides that the task has no use for.
+
+        Raises
+        ------
+        ConfigError
+            It is given one.
+        """
+        given = {re.split("[.=@]", word.lstrip("+~"), maxsplit=1)[0] for word in words}
+        for key in sorted(given):
+            tasks = _TASKS_OF.get(key, (self.task,))
+            require(
+                self.task in tasks,
+                f"{key} is given to {' or '.join(_IN_WORDS[task] for task in tasks)}, and this is to "
+                f"{_IN_WORDS[self.task]}; leave it out",
+            )
+        spare = sorted(given & {"standard_error", "users_accuracy"})
+        require(
+            not spare or self.size is None,
+            f"size says how many units are drawn, so {' and '.join(spare)} would not be used; leave one out",
+        )
+
+
+_IN_WORDS = {
+    "draw": "draw a sample",
+    "estimate": "estimate from labels",
+    "choose": "choose what to label next",
+}
+_TASKS_OF: dict[str, tuple[str, ...]] = {
+    "labels": ("estimate",),
+    "design": ("estimate",),
+    "tracking": ("estimate",),
+    "next": ("choose",),
+    "candidates": ("choose",),
+    "metres": ("choose",),
+    "size": ("draw",),
+    "users_accuracy": ("draw",),
+    "standard_error": ("draw",),
+    "allocation": ("draw",),
+    "minimum": ("draw",),
+    "seed": ("draw", "choose"),
+    "force": ("draw", "choose"),
+}
+"""Which of the tasks of `Assess` a key is for; of other keys it is all."""
 
 
 def configuration(composed: Mapping[str, Any]) -> Configuration:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,7 +108,7 @@ class Extent:
         polygons = _polygons(path)
         west, south, east, north = polygons.boundingbox
         grid = cls.of_box((west, south, east, north), metres).grid
-        return cls(grid, polygons.to_crs(grid.crs, resolution=0.01))
+        return cls(grid, polygons.to_crs(str(grid.crs), resolution=0.01))
 
     def within(self, grid: GeoBox) -> Extent:
         """Take the pixels of another grid instead, those that this extent covers.
@@ -120,9 +119,10 @@ class Extent:
             There is none.
         """
         asked = self.outline or self.grid.extent
-        edges = asked.to_crs(grid.crs, resolution=self.grid.resolution.x).boundingbox
+        edges = asked.to_crs(str(grid.crs), resolution=self.grid.resolution.x).boundingbox
         left, bottom, right, top = (
-            round(edge) for edge in _pixels(grid, (edges.left, edges.bottom, edges.right, edges.top))
+            round(edge)
+            for edge in _pixels(grid, (edges.left, edges.bottom, edges.right, edges.top))
         )
         rows = slice(max(top, 0), min(bottom, grid.shape[0]))
         columns = slice(max(left, 0), min(right, grid.shape[1]))
@@ -130,7 +130,7 @@ class Extent:
             raise DataError(
                 f"the box or geometry lies outside the cube, which covers {_words(grid)}; choose another"
             )
-        return Extent(grid[rows, columns], asked.to_crs(grid.crs, resolution=0.01))
+        return Extent(grid[rows, columns], asked.to_crs(str(grid.crs), resolution=0.01))
 
     @property
     def n_pixels(self) -> int:
@@ -146,9 +146,7 @@ class Extent:
         if self.outline is None:
             return np.ones(tile.grid.shape, np.bool_)
         return np.asarray(
-            geometry_mask(
-                [self.outline.json], tile.grid.shape, tile.grid.transform, invert=True
-            )
+            geometry_mask([self.outline.json], tile.grid.shape, tile.grid.transform, invert=True)
         )
 
     def _squares(self, side: int) -> Iterator[Tile]:
@@ -196,9 +194,7 @@ def _pixels(grid: GeoBox, edges: tuple[float, float, float, float]) -> tuple[flo
 
 def _words(grid: GeoBox) -> str:
     edges = grid.extent.to_crs(_DEGREES, resolution=abs(grid.resolution.x)).boundingbox
-    return (
-        f"lat {edges.bottom:.4f}…{edges.top:.4f}, lon {edges.left:.4f}…{edges.right:.4f} degrees"
-    )
+    return f"lat {edges.bottom:.4f}…{edges.top:.4f}, lon {edges.left:.4f}…{edges.right:.4f} degrees"
 
 
 def _polygons(path: Path) -> Geometry:
@@ -248,5 +244,3 @@ def _check_crs(found: Any, path: Path) -> None:
             f"{path} is in {json.dumps(named)[:100]}, expected longitude and latitude (WGS 84); bring it "
             f"there (ogr2ogr -t_srs EPSG:4326)"
         )
-
-

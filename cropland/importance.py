@@ -188,10 +188,10 @@ def _permuted(
         rows = values.reshape(-1, x.shape[1])
         said = (cropland_probability(classifier, rows) > 0.5).reshape(len(chunk), -1)
         np.add.at(still, [group for group, _ in chunk], said == y[test])
-    return right, right - still / repeats, _impurity(classifier, x.shape[1])
+    return right, right - still / repeats, impurity(classifier, x.shape[1])
 
 
-def _impurity(classifier: Classifier, n_features: int) -> NDArray[np.float64] | None:
+def impurity(classifier: Classifier, n_features: int) -> NDArray[np.float64] | None:
     """Give the impurity importance of each feature, by the last step where there are several."""
     last = getattr(classifier, "steps", [("", classifier)])[-1][1]
     found = getattr(last, "feature_importances_", None)

@@ -7,7 +7,8 @@ row a point, in order of first appearance: ``ID``, ``probability`` of cropland, 
 ``n_observations``. Window, alignment and features are those of training: the same recipe on an archive in
 memory.
 
-A model is stored as `RECIPE` (plain YAML) and `ESTIMATOR` (skops): nothing that runs code when it is read.
+A model is stored as `RECIPE` (plain YAML), `ESTIMATOR` (skops) and `APPLICABILITY` (NumPy arrays): nothing
+that runs code when it is read.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from cropland import (
     values,
 )
 from cropland import window as windows
+from cropland.applicability import Applicability
 from cropland.errors import DataError
 from cropland.points import UNLABELLED
 from cropland.recipe import Recipe, Samples  # noqa: TC001  pydantic reads the annotations
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
     from cropland.pixels import Images
 
 PIXELS_AT_ONCE = 4_000
-RECIPE, ESTIMATOR = "recipe.yaml", "estimator.skops"
+RECIPE, ESTIMATOR, APPLICABILITY = "recipe.yaml", "estimator.skops", "applicability.npz"
 TRUSTED = "sklearn."
 """What the name of a stored type must start with, where skops does not know it as harmless."""
 _FEATURE_PATH = (
@@ -84,10 +86,14 @@ class PixelValues:
         Of cropland; NaN where a pixel, or one of its bands, was not observed in the window.
     n_observations : ndarray of int32, shape (pixel,)
         Days of the window on which a pixel was observed.
+    dissimilarity : ndarray of float32, shape (pixel,)
+        To the training samples, see `cropland.applicability`; NaN as the probability, or where the model
+        does not know it.
     """
 
     probability: NDArray[np.float64]
     n_observations: NDArray[np.int32]
+    dissimilarity: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +114,8 @@ class Fitted:
         Whose labels it learnt from.
     facts : mapping of str to plain values
         What else to know of it, such as its scores.
+    applicability : Applicability, optional
+        How unlike its training samples others are.
     """
 
     recipe: Recipe
@@ -116,6 +124,7 @@ class Fitted:
     measured: tuple[str, ...]
     country: str
     facts: Mapping[str, Any]
+    applicability: Applicability | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -177,13 +186,20 @@ class Fitted:
         Pixels are taken some thousand at a time, so that what is made of them stays in the processor's cache.
         """
         n_pixels = len(images.lat)
-        found = PixelValues(np.empty(n_pixels), np.empty(n_pixels, np.int32))
+        found = PixelValues(
+            probability=np.empty(n_pixels),
+            n_observations=np.empty(n_pixels, np.int32),
+            dissimilarity=np.full(n_pixels, np.nan, np.float32),
+        )
         for start in range(0, n_pixels, PIXELS_AT_ONCE):
             block = slice(start, min(start + PIXELS_AT_ONCE, n_pixels))
             samples = self.recipe.samples_of_pixels(images.part(block), reference_end)
             ids = np.arange(block.stop - start).astype(str)
-            found.probability[block], _ = self._probability(samples, ids)
+            found.probability[block], seen = self._probability(samples, ids)
             found.n_observations[block] = samples.n_observations
+            if self.applicability is not None:
+                unlike = self.applicability.dissimilarity(samples.matrix.to_numpy())
+                found.dissimilarity[block][seen] = unlike
         return found
 
     def _probability(
@@ -224,7 +240,11 @@ def write(folder: Path, fitted: Fitted) -> dict[str, str]:
     text = yaml.dump(described, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
     (folder / RECIPE).write_text(text, encoding="utf-8")
     skops.io.dump(fitted.classifier, folder / ESTIMATOR)
-    return {name: str(folder / name) for name in (RECIPE, ESTIMATOR)}
+    files = {name: str(folder / name) for name in (RECIPE, ESTIMATOR)}
+    if fitted.applicability is not None:
+        fitted.applicability.write(folder / APPLICABILITY)
+        files[APPLICABILITY] = str(folder / APPLICABILITY)
+    return files
 
 
 def read(files: Mapping[str, str]) -> Fitted:
@@ -260,6 +280,11 @@ def read(files: Mapping[str, str]) -> Fitted:
         measured=described.measured,
         country=described.country,
         facts=described.facts,
+        applicability=(
+            Applicability.read(Path(files[APPLICABILITY]), len(described.feature_names))
+            if APPLICABILITY in files
+            else None
+        ),
     )
 
 

@@ -49,3 +49,11 @@ def right_of(out_of_fold: xr.Dataset) -> pd.Series[float]:
     """Say in what share of the repeats each sample was right; the index is its ID."""
     share = (out_of_fold["label"] == out_of_fold["Target"]).mean("repeat")
     return pd.Series(share.to_numpy(), index=out_of_fold["ID"].to_numpy(), dtype=float)
+
+
+def recalls(text: str) -> dict[str, float]:
+    """Read from such a CSV what share of each class was found, the mean over repeats."""
+    table = pd.read_csv(io.StringIO(text), usecols=["Target", "label"])
+    found = (table["label"] == table["Target"]).groupby(table["Target"]).mean()
+    names = {1: "cropland", 0: "other"}
+    return {name: float(found[label]) for label, name in names.items() if label in found.index}

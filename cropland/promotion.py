@@ -24,9 +24,11 @@ from cropland import (
     signals,
     sources,
 )
+from cropland.applicability import Applicability
 from cropland.card import Facts, card
 from cropland.config import Validation
 from cropland.errors import CroplandError, DataError
+from cropland.importance import impurity
 from cropland.observations import of_points
 from cropland.portrait import portrait
 from cropland.provenance import code_tags
@@ -37,10 +39,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mlflow.entities.model_registry import ModelVersion
+    from numpy.typing import NDArray
 
     from cropland.commands import Promote
     from cropland.competition import Finalist, Result
     from cropland.countries import Country
+    from cropland.estimator import Classifier
     from cropland.material import Material
     from cropland.selection import Comparison
     from cropland.tracking import Record, Store
@@ -213,7 +217,7 @@ def _made(
     tags = {"candidate": winner.run.info.run_id, ARCHIVE: material.archive.fingerprint}
     of_run = {"kind": PROMOTION, **tags, **code_tags()}
     with store.candidate(f"promote {country}", of_run, None) as record:
-        fitted, n_labels = fit(material, _facts(result))
+        fitted, n_labels = fit(material, _facts(result), winner.scores)
         in_blocks = _in_blocks(material, command)
         facts = Facts(name, fitted, result, in_blocks, n_labels, against)
         text = card(facts, command)
@@ -251,8 +255,10 @@ def _example(material: Material, fitted: model.Fitted) -> pd.DataFrame:
     return of_points(material.archive, observed[:_EXAMPLE_POINTS], fitted.columns)
 
 
-def fit(material: Material, facts: dict[str, object]) -> tuple[model.Fitted, tuple[int, int]]:
-    """Fit a candidate on every labelled point.
+def fit(
+    material: Material, facts: dict[str, object], scores: Scores
+) -> tuple[model.Fitted, tuple[int, int]]:
+    """Fit a candidate on every labelled point; `scores` hold the folds that it was scored in.
 
     Returns
     -------
@@ -265,9 +271,10 @@ def fit(material: Material, facts: dict[str, object]) -> tuple[model.Fitted, tup
     matrix = material.labelled
     x, y = together(matrix.to_numpy(), matrix["Target"].to_numpy(), material.taught)
     recipe = material.recipe
+    classifier = material.classifier().fit(x, y)
     fitted = model.Fitted(
         recipe=recipe,
-        classifier=material.classifier().fit(x, y),
+        classifier=classifier,
         feature_names=tuple(matrix["feature"].to_numpy().tolist()),
         measured=model.measured(recipe, archive.stored),
         country=candidate.country.name,
@@ -277,8 +284,19 @@ def fit(material: Material, facts: dict[str, object]) -> tuple[model.Fitted, tup
             "archive": archive.fingerprint,
             **facts,
         },
+        applicability=_applicability(classifier, x, scores),
     )
     return fitted, (int((y == 1).sum()), int((y == 0).sum()))
+
+
+def _applicability(classifier: Classifier, x: NDArray[np.float32], scores: Scores) -> Applicability:
+    """Keep what tells how unlike the training samples others are; those taught elsewhere are a fold."""
+    fold = scores.out_of_fold["fold"].to_numpy()[:, 0].astype(np.int64)
+    elsewhere = np.full(len(x) - len(fold), -1, np.int64)
+    weight = impurity(classifier, x.shape[1])
+    return Applicability.of(
+        x, np.ones(x.shape[1]) if weight is None else weight, np.concatenate([fold, elsewhere])
+    )
 
 
 def _facts(result: Result) -> dict[str, object]:

@@ -39,7 +39,9 @@ class Tiles:
     def missing(self, tiles: Sequence[Tile]) -> list[Tile]:
         """Give the tiles that are not there or cannot be read, which are taken away."""
         there = {path.name for path in self.folder.glob("*.npz")}
-        return [tile for tile in tiles if f"{tile.name}.npz" not in there or not self._is_whole(tile)]
+        return [
+            tile for tile in tiles if f"{tile.name}.npz" not in there or not self._is_whole(tile)
+        ]
 
     def write(self, tile: Tile, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep a tile.

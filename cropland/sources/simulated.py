@@ -261,3 +261,10 @@ def _profile(source: Simulated, country: Country) -> Profile:
     values = source.profiles.get(country.name, {})
     made: Profile = filled(Profile, values, f"source.profiles.{country.name}.")
     return made
+
+
+def truth(
+    source: Simulated, country: Country, lon: NDArray[np.float64], lat: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Tell where the land is cropped in the reference season: what no real source knows."""
+    return Landscape.of(country, _profile(source, country), SEED).cropland(lon, lat)

@@ -8,6 +8,7 @@ Season-years are numbered from the reference season-year, 0.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,10 @@ class Cycles:
     peak: Float
 
 
+_RECENT: deque[tuple[Parcels, tuple[int, Profile, int], Cycles]] = deque(maxlen=8)
+"""Of the pixels of a block and of those across their borders, some years each."""
+
+
 def crops(profile: Profile, parcels: Parcels, year: int) -> NDArray[np.bool_]:
     """Return whether parcels bear the main and the second crop: shape ``(2, location)``."""
     key = parcels.key
@@ -56,7 +61,19 @@ def crops(profile: Profile, parcels: Parcels, year: int) -> NDArray[np.bool_]:
 
 
 def cycles(seed: int, profile: Profile, parcels: Parcels, year: int) -> Cycles:
-    """Return the green cycles of parcels in a season-year."""
+    """Return the green cycles of parcels in a season-year, those of before where it is the same parcels.
+
+    The images of a block of pixels come one after another, each of them a day of the same few years.
+    """
+    for known, how, made in tuple(_RECENT):
+        if known is parcels and how == (seed, profile, year):
+            return made
+    made = _cycles(seed, profile, parcels, year)
+    _RECENT.append((parcels, (seed, profile, year), made))
+    return made
+
+
+def _cycles(seed: int, profile: Profile, parcels: Parcels, year: int) -> Cycles:
     sown = crops(profile, parcels, year)
     wild = ~sown.any(axis=0)
     # Wild plants use the first cycle; those of meadows keep the calendar of the main crop.
