@@ -204,6 +204,15 @@ class Map:
             self.box is None or self.geometry is None,
             "box and geometry are both given; leave one of them out",
         )
+        if self.source.name == "files":
+            require(
+                self.cube is not None,
+                "source=files maps a cube; give it: cube=PATH, a Zarr or NetCDF file or a folder of GeoTIFFs",
+            )
+        require(
+            self.cube is None or self.source.name == "files",
+            f"cube is for source=files; source={self.source.name} has its own images",
+        )
         require(
             1 <= self.resolution <= MOST_METRES,
             f"resolution must be 1 to {MOST_METRES} metres a pixel, got {self.resolution}",

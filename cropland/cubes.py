@@ -65,15 +65,6 @@ class Imagery:
     last: date
     bands: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        is_files = self.source.name == "files"
-        if is_files == (self.file is None):
-            raise ConfigError(
-                "source=files maps a cube; give it: cube=PATH, a Zarr or NetCDF file or a folder of GeoTIFFs"
-                if is_files
-                else f"cube is for source=files; source={self.source.name} has its own images"
-            )
-
     @property
     def cube(self) -> cubefiles.Cube:
         """The cube that is on disk.
@@ -83,7 +74,7 @@ class Imagery:
         DataError
             It cannot be read.
         """
-        return _opened(Path(str(self.file)))
+        return opened(str(self.file))
 
     @property
     def mark(self) -> str:
@@ -174,6 +165,17 @@ class Imagery:
             return simulated.cube(self.source, self.paths, self.country, grid, *days, self._asked)
         assert isinstance(self.source, Fetched)  # files have a cube
         return _connected(self.source).cube(grid, *days, self._asked)
+
+
+def opened(path: str) -> cubefiles.Cube:
+    """Open a cube on disk, once a process.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+    """
+    return _opened(Path(path).resolve())
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ from rich.markup import escape
 from cropland import (
     archive,
     clusters,
+    cubes,
     mapfacts,
     maplayers,
     maprun,
@@ -123,6 +124,7 @@ def run(command: Map, countries: Sequence[Country]) -> None:
         return
     for said in plan.champion.warnings:
         console.print(f"[yellow]warning[/] {escape(said)}")
+    _prepare_cluster(command)
     tags = {"kind": MAP, **code_tags()}
     with store.candidate(f"map {plan.country.name}", tags, None) as record:
         record.params |= _params(plan)
@@ -150,9 +152,7 @@ def _extent(command: Map, country: Country) -> Extent:
             f"{country.name} reaches over {country.box}"
         )
     if command.cube is not None:
-        from cropland.sources import cubefiles
-
-        grid = cubefiles.opened(Path(command.cube)).grid
+        grid = cubes.opened(command.cube).grid
         if command.box is None and command.geometry is None:
             return Extent(grid)
         return asked.within(grid)
@@ -188,7 +188,7 @@ def _planned(command: Map, country: Country, extent: Extent, store: Store) -> Pl
         source=command.source,
         paths=command.paths,
         country=country,
-        file=command.cube,
+        file=None if command.cube is None else str(Path(command.cube).resolve()),
         first=window.first,
         last=window.last,
         bands=champion.fitted.measured,
@@ -275,14 +275,18 @@ def _map_tiles(plan: Plan, console: Console) -> None:
         )
 
 
+def _prepare_cluster(command: Map) -> None:
+    """Join a running cluster, before any work; or start what workers are forked from."""
+    try:
+        clusters.prepare(command.dask.scheduler, _MODULES)
+    except ConnectionError as error:
+        raise ConfigError(f"dask.scheduler: {error}") from error
+
+
 @contextmanager
 def _cluster(plan: Plan, n_tiles: int) -> Iterator[Any]:
     """Open the cluster that was asked for."""
     chosen = plan.command.dask
-    try:
-        clusters.prepare(chosen.scheduler, _MODULES)
-    except ConnectionError as error:
-        raise ConfigError(f"dask.scheduler: {error}") from error
     workers = chosen.workers or os.cpu_count() or 1
     with clusters.opened(chosen.scheduler, min(workers, n_tiles)) as client:
         yield client
@@ -310,7 +314,7 @@ def _put_together(plan: Plan, store: Store, record: Record, console: Console) ->
     told = dict(mapfacts.told(facts))
     lines = [f"{told['model']}; {told['window']}", f"cropland {told['cropland']}"]
     picture = maps.quicklook(paths, title=title, subtitle=lines, note=plan.tags.get("NOTE", ""))
-    page = pages.page(paths, title=title, facts=told)
+    page = pages.page(paths, title=title, facts=told, note=plan.tags.get("NOTE", ""))
     text = json.dumps(facts, indent=2) + "\n"
     (plan.folder / PICTURE).write_bytes(picture)
     write_whole(plan.folder / PAGE, page)

@@ -11,6 +11,7 @@ import numpy as np
 
 from cropland.config import Simulated
 from cropland.errors import CroplandError
+from cropland.quiet import quieten
 from cropland.sources import simulated
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def mapped(work: Work, tile: Tile) -> Arrays:
     DataError
         The images cannot be read.
     """
+    quieten()
     inside = work.extent.mask(tile)
     images = work.imagery.of(tile.grid, inside)
     made = _empty(inside, with_dissimilarity=work.fitted.applicability is not None)

@@ -11,6 +11,8 @@ _NOISE = (
     "`sklearn.utils.parallel.delayed` should be used with",
     # scikit-learn-intelex outside the main thread, where it is kept to one thread by other means.
     "'Threading' parallel backend is not supported",
+    # Zarr of version 3 whose coordinates are text: other libraries may not read it, this one does.
+    "The data type (FixedLengthUTF32",
 )
 """How warnings begin that are left out."""
 

@@ -57,14 +57,15 @@ class Tiles:
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content.getvalue())
-            partial.replace(path)
+            try:
+                partial.write_bytes(content.getvalue())
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
         except OSError as error:
             raise DataError(
                 f"cannot write {path}: {error}; free space, or set output to a folder that can be written"
             ) from error
-        finally:
-            partial.unlink(missing_ok=True)
 
     def read(self, tile: Tile) -> dict[str, NDArray[Any]]:
         """Read a tile.

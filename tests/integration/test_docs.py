@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from cropland import composition
-from cropland.commands import Configuration, Download, Predict, Promote
+from cropland.commands import Compare, Configuration, Download, Map, Predict, Promote
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -29,6 +29,8 @@ SCHEMAS = {
     "download": Download,
     "promote": Promote,
     "predict": Predict,
+    "map": Map,
+    "compare": Compare,
 }
 
 
