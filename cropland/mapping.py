@@ -33,6 +33,7 @@ from cropland.champions import Champion, check_there, season_of
 from cropland.cubes import Imagery
 from cropland.errors import ConfigError, DataError, WindowError
 from cropland.extents import Extent
+from cropland.mapfolder import FACTS
 from cropland.meter import Meter
 from cropland.provenance import code_tags
 from cropland.service import NoImage
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from cropland.tracking import Record, Store
     from cropland.window import Window
 
-FACTS = "map.json"
 PICTURE, PAGE = "quicklook.png", "map.html"
 MAP = "map"
 _MODULES = ("cropland.maprun", "sklearn.ensemble", "odc.geo.xr")

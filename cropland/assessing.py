@@ -1,0 +1,249 @@
+"""Assessment of a map: the command and its story.
+
+A finished map → a stratified random sample of its pixels → labels by people who look at images → hectares and
+accuracies with intervals, written up and tracked with the map and the model behind it. The same map also says
+what to label next, to teach the model.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+
+from cropland import maplabels, mapsample, sampling, tracking, writeup
+from cropland.assessed import Assessed
+from cropland.config import Simulated
+from cropland.errors import ConfigError, DataError, some
+from cropland.mapfolder import CLASSES, NO_DATA, MapFolder
+from cropland.mapsample import DESIGN, SQUARES, TABLE
+from cropland.provenance import code_tags
+from cropland.writeup import PICTURE, REPORT
+from cropland.writing import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cropland.commands import Assess
+    from cropland.countries import Country
+    from cropland.mapsample import Design
+
+ASSESSMENT = "assessment"
+LANDSCAPE = "landscape"
+"""The labels of a simulated map's sample that its landscape gives."""
+_TOO_FAR, _ROUNDING = 6.0, 0.01
+"""Standard errors, and a share of the area, that a landscape's estimate is never away from its own truth."""
+
+
+def run(command: Assess, countries: Sequence[Country]) -> None:
+    """Draw a sample, estimate from its labels, or choose what to label next.
+
+    Raises
+    ------
+    CroplandError
+        No map, a map or labels that are not what they should be, or files that would be overwritten.
+    """
+    made = MapFolder.opened(Path(command.map))
+    country = _country(command, made, countries)
+    if not os.access(made.path, os.W_OK):
+        raise DataError(f"cannot write to {made.path}; copy the map to a folder of yours")
+    screen = Console(highlight=False, soft_wrap=True)
+    if command.task == "draw":
+        _draw(command, made, screen)
+    elif command.task == "choose":
+        _choose(command, made, screen)
+    else:
+        _estimate(command, made, country, screen)
+    if made.facts.tags["SOURCE"] == "simulated":
+        screen.print("source=simulated: a made-up landscape, this speaks of no real country")
+
+
+def _country(command: Assess, made: MapFolder, countries: Sequence[Country]) -> Country | None:
+    """Find the country of a map, if there is a file of it, and refuse words that say otherwise.
+
+    Raises
+    ------
+    ConfigError
+        Another country or source than the map's was named.
+    """
+    title, source = made.facts.tags["COUNTRY"], made.facts.tags["SOURCE"]
+    own = next((each for each in countries if each.title == title), None)
+    if own is None and len(countries) == 1:
+        raise ConfigError(
+            f"{made.path} is a map of {title}, not of {countries[0].name}; leave country out"
+        )
+    if command.source.name not in (source, "simulated"):
+        raise ConfigError(
+            f"{made.path} was made of source={source}, not of source={command.source.name}; leave source out"
+        )
+    return own
+
+
+def _check_free(made: MapFolder, names: Iterable[str], *, force: bool) -> None:
+    """Refuse to overwrite what somebody may have filled in."""
+    there = [name for name in names if os.path.lexists(made.path / name)]
+    if there and not force:
+        raise DataError(
+            f"{made.path} has {some(there)} already, which may hold labels; move it away, or overwrite it by "
+            f"force=true"
+        )
+
+
+def _draw(command: Assess, made: MapFolder, screen: Console) -> None:
+    """Draw a sample, and write it."""
+    _check_free(made, (TABLE, SQUARES, DESIGN), force=command.force)
+    strata = mapsample.counted(made, [(value,) for value in CLASSES.values()])
+    if not strata.totals.sum():
+        raise DataError(f"{made.path} has no pixel with a class; map a window with observations")
+    size = command.size or sampling.sample_size(
+        strata.hectares / strata.hectares.sum(),
+        [getattr(command.users_accuracy, name) for name in CLASSES],
+        command.standard_error,
+    )
+    sizes = sampling.allocate(strata.totals, size, command.allocation, minimum=command.minimum)
+    design = mapsample.design(made, strata, sizes, seed=command.seed, allocation=command.allocation)
+    for name, text in mapsample.texts(made, design).items():
+        write_whole(made.path / name, text)
+    folder = escape(str(made.path))
+    screen.print(f"{folder}/{TABLE}: {size} units in random order")
+    for name, each in design.strata.items():
+        screen.print(
+            f"  {each.units} where the map says {name}: {each.pixels:,} pixels, "
+            f"{writeup.ha(each.hectares)} ha"
+        )
+    screen.print(
+        f"fill in Target: 1 cropland, 0 other, empty where it cannot be told; look at images, not at the "
+        f"map. {SQUARES} draws the square of each pixel. Whoever labels must not see {DESIGN}"
+    )
+    labels = LANDSCAPE if made.facts.truth is not None else f"{folder}/{TABLE}"
+    screen.print(f"next, hectares: python scripts/assess.py map={folder} labels={labels}")
+
+
+def _choose(command: Assess, made: MapFolder, screen: Console) -> None:
+    """Choose what to label next, and write it."""
+    from cropland import mapnext
+
+    assert command.next is not None  # what makes it this task
+    _check_free(made, (mapnext.POINTS,), force=command.force)
+    text = mapnext.chosen(
+        made,
+        command.next,
+        candidates=command.candidates,
+        metres=command.metres,
+        seed=command.seed,
+    )
+    write_whole(made.path / mapnext.POINTS, text)
+    screen.print(
+        f"{escape(str(made.path / mapnext.POINTS))}: {command.next} points, the most worthwhile first; add "
+        f"Target (1 cropland, 0 other) and put them to the labelled points. They teach, they do not assess: "
+        f"no area can be estimated from them"
+    )
+
+
+def _estimate(command: Assess, made: MapFolder, country: Country | None, screen: Console) -> None:
+    """Estimate from labels, track it, write it, and show it."""
+    path = _design_path(command, made)
+    design = mapsample.read(path)
+    labels = _labels(command, made, country, design)
+    rows, columns, inside = made.pixels(design.lon, design.lat)
+    mapped = made.values("class", rows, columns).astype(np.int64)
+    assessed = Assessed(made.facts, design, labels, np.where(inside, mapped, NO_DATA))
+    _check_landscape(command, assessed)  # what cannot be estimated is said before it is tracked
+    store = tracking.open_store(command.tracking, tracking.experiment_of(made.facts.tags["SOURCE"]))
+    name = country.name if country else made.facts.tags["COUNTRY"]
+    with store.candidate(f"assess {name}", {"kind": ASSESSMENT, **code_tags()}, None) as record:
+        record.params |= _params(command, assessed, name)
+        record.metrics |= assessed.metrics()
+        texts, picture = writeup.texts(assessed), writeup.picture(assessed)
+        record.note = texts[REPORT]
+        record.files |= {**texts, PICTURE: picture}
+        record.files |= {DESIGN: path.read_bytes(), "labels.csv": maplabels.text(labels)}
+        (made.path / PICTURE).write_bytes(picture)
+        for file, text in texts.items():
+            write_whole(made.path / file, text)
+    _show(assessed, made, screen)
+    screen.print(f"in MLflow: experiment {store.experiment}, run 'assess {escape(name)}'")
+
+
+def _show(assessed: Assessed, made: MapFolder, screen: Console) -> None:
+    """Say what the sample says."""
+    screen.print(f"{escape(str(made.path))}: {writeup.headline(assessed)}")
+    for what, estimate in assessed.accuracies():
+        ends = writeup.interval(estimate, writeup.share)
+        screen.print(f"  {what}: {writeup.share(estimate.value)} (95 %: {ends})")
+    for note in writeup.left_out(assessed):
+        screen.print(f"[yellow]note[/] {escape(note)}")
+    look = " and ".join(escape(str(made.path / name)) for name in (REPORT, PICTURE))
+    screen.print(f"look: {look}")
+
+
+def _design_path(command: Assess, made: MapFolder) -> Path:
+    """Say where the design of the sample is: as given, beside its labels, or in the map's folder."""
+    if command.design is not None:
+        return Path(command.design)
+    beside = Path(str(command.labels)).parent / DESIGN
+    return beside if command.labels != LANDSCAPE and beside.is_file() else made.path / DESIGN
+
+
+def _labels(
+    command: Assess, made: MapFolder, country: Country | None, design: Design
+) -> dict[str, int | None]:
+    """Read the labels, or ask the simulated landscape for them."""
+    if command.labels != LANDSCAPE:
+        return maplabels.read(Path(str(command.labels)), design)
+    from cropland.sources import simulated
+
+    source = made.facts.tags["SOURCE"]
+    if source != "simulated":
+        raise ConfigError(
+            f"labels={LANDSCAPE} is for simulated maps, {made.path} is of source={source}: label its sample, "
+            f"and give the file, as in labels={made.path / TABLE}"
+        )
+    if country is None or not isinstance(command.source, Simulated):
+        raise ConfigError(
+            f"labels={LANDSCAPE} needs source=simulated and the file of {made.facts.tags['COUNTRY']} in "
+            f"conf/country, which says where its landscape lies; put it there"
+        )
+    truth = simulated.truth(command.source, country, design.lon, design.lat)
+    return dict(zip(design.units, truth.astype(int).tolist(), strict=True))
+
+
+def _check_landscape(command: Assess, assessed: Assessed) -> None:
+    """Refuse the labels of another landscape than that of the map.
+
+    Raises
+    ------
+    DataError
+        The map knows its true area, and the labels speak of another one.
+    """
+    found, true = assessed.found.area["cropland"], assessed.design.true_hectares
+    if command.labels != LANDSCAPE or true is None:
+        return
+    if abs(found.value - true["cropland"]) > _TOO_FAR * found.se + _ROUNDING * sum(true.values()):
+        raise DataError(
+            f"the landscape says {writeup.ha(found.value)} ha of cropland, that of the map had "
+            f"{writeup.ha(true['cropland'])}: it is another one; give the country file and "
+            f"source.profiles that the map was made with"
+        )
+
+
+def _params(command: Assess, assessed: Assessed, country: str) -> dict[str, object]:
+    """Give what was assessed, and how."""
+    design, tags = assessed.design, assessed.facts.tags
+    return {
+        "country": country,
+        "source": tags["SOURCE"],
+        "model": tags["MODEL"],
+        "window": tags["WINDOW"],
+        "map": assessed.facts.key,
+        "labels": command.labels,
+        "sample": design.mark,
+        "sample_map": design.key,
+        "seed": design.seed,
+        "allocation": design.allocation,
+        "estimator": assessed.estimator,
+    }
