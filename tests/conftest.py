@@ -150,8 +150,10 @@ class Warm:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, words: list[str], cwd: Path, environment: dict[str, str]) -> tuple[int, str, str]:
-        """Run a command; give its exit code and what it said."""
+    def run(
+        self, words: list[str], cwd: Path, environment: dict[str, str], seconds: int = 120
+    ) -> tuple[int, str, str]:
+        """Run a command, waiting so long at most; give its exit code and what it said."""
         if self._process is None:
             warm = [sys.executable, str(ROOT / "tests" / "warm.py")]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -164,7 +166,7 @@ class Warm:
             asked |= {"environment": environment, "out": str(out), "err": str(err)}
             process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()
-            ready, _, _ = select.select([process.stdout], [], [], 120)
+            ready, _, _ = select.select([process.stdout], [], [], seconds)
             answer = process.stdout.readline() if ready else ""
             if not answer:
                 self.close()
@@ -226,22 +228,12 @@ class Shell:
         ]
 
     def run(
-        self, *overrides: str, script: str = "train", fresh: bool = False, **variables: str
+        self, *overrides: str, script: str = "train", **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``scripts/train.py``, or another script, to its end; with `fresh` in a Python of its own."""
-        if not fresh:
-            _, *words = self.words(*overrides, script=script)
-            said = self.warm.run(words, self.folder, self.environment(**variables))
-            return subprocess.CompletedProcess(words, *said)
-        return subprocess.run(
-            self.words(*overrides, script=script),
-            cwd=self.folder,
-            env=self.environment(**variables),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        """Run ``scripts/train.py``, or another script, to its end."""
+        _, *words = self.words(*overrides, script=script)
+        said = self.warm.run(words, self.folder, self.environment(**variables))
+        return subprocess.CompletedProcess(words, *said)
 
     @contextmanager
     def started(self, *overrides: str, **variables: str) -> Iterator[subprocess.Popen[str]]:

@@ -223,7 +223,7 @@ def test_by_command_the_run_names_the_forest_that_was_run(shell: Any, tmp_path: 
     absent.mkdir(parents=True)
     (absent / "__init__.py").write_text("raise ImportError('not for this processor')")
     words = (*shell.toy, "-m", "model=forest_fast", "bands=ndvi", "span=12,24")
-    done = shell.run(*words, fresh=True, PYTHONPATH=str(absent.parent))
+    done = shell.run(*words, PYTHONPATH=str(absent.parent))
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("forest_fast is run as scikit-learn's own forest") == 1
     assert "candidates: 2 finished" in done.stdout

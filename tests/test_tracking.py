@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,23 +142,28 @@ def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
         tracking.open_store(broken, "cropland")
 
 
+MAKE = """
+import os, sys
+from cropland import tracking
+from cropland.config import Tracking
+
+where = Tracking("local", "sqlite:///new/mlflow.db", "artifacts")
+for process in range(3):
+    if os.fork() == 0:
+        code = 1
+        try:
+            print(tracking.open_store(where, "cropland").experiment_id, flush=True)
+            code = 0
+        finally:
+            os._exit(code)
+sys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(3)))
+"""
+
+
 def test_commands_that_make_the_same_database_at_once_do_not_disturb_each_other(
-    tmp_path: Path,
+    warm: Any, tmp_path: Path
 ) -> None:
-    program = (
-        "from cropland import tracking; from cropland.config import Tracking; "
-        "s = tracking.open_store(Tracking('local', 'sqlite:///new/mlflow.db', 'artifacts'), 'cropland'); "
-        "print(s.experiment_id)"
-    )
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    answers = [process.communicate(timeout=120) for process in started]
-    assert [said.strip() for said, _ in answers] == ["1"] * 3, answers
+    program = tmp_path / "make.py"
+    program.write_text(MAKE)
+    code, said, errors = warm.run([str(program)], tmp_path, dict(os.environ))
+    assert (code, said.split()) == (0, ["1"] * 3), errors

@@ -7,6 +7,7 @@ exit code.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -43,6 +44,7 @@ def main() -> None:
     """Answer commands until standard input ends."""
     for name in PRELOADED:
         importlib.import_module(name)
+    gc.freeze()  # a child that collects garbage need not copy what is none
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -64,7 +66,8 @@ def _command(
         os.dup2(file, number)
         os.close(file)
     sys.argv = [script, *words]
-    sys.path[0] = os.path.dirname(script)  # noqa: PTH120
+    given = environment.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [os.path.dirname(script), *filter(None, given)]  # noqa: PTH120
     code: Any = 0
     try:
         runpy.run_path(script, run_name="__main__")

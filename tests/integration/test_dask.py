@@ -160,12 +160,15 @@ def test_few_jobs_run_in_this_process(launch: Any) -> None:
     assert {each.return_value for each in done} == {os.getpid()}
 
 
-def test_a_scheduler_that_does_not_answer_is_said(launch: Any) -> None:
+def test_a_scheduler_that_does_not_answer_is_said(
+    launch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hydra_plugins.cropland_dask._cluster.SECONDS_TO_ANSWER", 1)
     with pytest.raises(HydraException, match=r"no Dask scheduler answers at .*127\.0\.0\.1:9 "):
         launch(print, 1, "hydra.launcher.scheduler=tcp://127.0.0.1:9")
 
 
-SWEEP = ("-m", "span=12,24", "bands=ndvi,green_nir", "seed=1,2")
+SWEEP = ("-m", "span=12,24", "bands=ndvi,green_nir")
 CLUSTER = ("hydra/launcher=dask", "hydra.launcher.from_jobs=1", "hydra.launcher.workers=2")
 
 
@@ -193,22 +196,22 @@ def test_a_sweep_gives_the_numbers_of_the_basic_launcher(
     basic = shell.run(*shell.toy, *SWEEP, "hydra/launcher=basic", "hydra/sweeper=basic")
     assert basic.returncode == 0, basic.stderr
     expected = results(shell.folder)
-    assert len(expected) == 8
+    assert len(expected) == 4
     running = (f"hydra.launcher.scheduler={scheduler}",)
     for name, words in {"local": CLUSTER, "running": running}.items():
         elsewhere = replace(shell, folder=tmp_path / name)
         elsewhere.folder.mkdir()
         dask = elsewhere.run(*shell.toy, *SWEEP, *words)
         assert dask.returncode == 0, dask.stderr
-        assert "8 finished" in dask.stdout
+        assert "4 finished" in dask.stdout
         assert "distributed" not in dask.stderr
         assert results(elsewhere.folder) == expected
 
 
-def test_a_failing_candidate_fails_alone_on_a_cluster(shell: Any) -> None:
+def test_a_failing_candidate_fails_alone_on_a_cluster(shell: Any, scheduler: str) -> None:
     where = [word for word in shell.toy if not word.startswith("model")]
     words = ("-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5")
-    done = shell.run(*where, *words, *CLUSTER)
+    done = shell.run(*where, *words, f"hydra.launcher.scheduler={scheduler}")
     assert done.returncode == 1
     assert "2 finished, 1 failed" in done.stdout
     assert "Traceback" not in done.stderr
@@ -225,7 +228,7 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     raise AssertionError("no workers")
 
 
-LONG = ("-m", "span=range(4,24,2)", "bands=ndvi", "seed=1,2", "model.n_estimators=40", *CLUSTER)
+LONG = ("-m", "span=range(4,18,2)", "bands=ndvi", "seed=1,2", "model.n_estimators=40", *CLUSTER)
 
 
 def test_a_sweep_outlives_its_workers(shell: Any) -> None:
@@ -234,8 +237,8 @@ def test_a_sweep_outlives_its_workers(shell: Any) -> None:
         workers_of(process)[0].kill()
         said, errors = process.communicate(timeout=90)
     assert process.returncode == 0, errors
-    assert "20 finished" in said
-    assert len(results(shell.folder)) == 20
+    assert "14 finished" in said
+    assert len(results(shell.folder)) == 14
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -253,6 +256,8 @@ def test_a_sweep_on_a_cluster_that_is_stopped_leaves_nobody_behind(
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(below, timeout=20)
     assert not alive
-    again = shell.run(*shell.toy, *LONG)
+    # Who has been killed could close nothing: the same command goes on. The others are gone on with here.
+    here = ["hydra.launcher.from_jobs=10000"] if how != signal.SIGKILL else []
+    again = shell.run(*shell.toy, *LONG, *here)
     assert again.returncode == 0, again.stderr
-    assert len(results(shell.folder)) == 20
+    assert len(results(shell.folder)) == 14

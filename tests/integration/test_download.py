@@ -70,6 +70,12 @@ def data(tmp_path_factory: pytest.TempPathFactory, granules: Granules, table: pd
     return folder
 
 
+@pytest.fixture(scope="module")
+def cogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Takes up the COGs, each of which is made once."""
+    return tmp_path_factory.mktemp("cogs")
+
+
 @dataclass(frozen=True)
 class Farm:
     """Gives commands for the farmland, in a folder of their own."""
@@ -177,12 +183,17 @@ def check(farm: Farm, granules: Granules, table: pd.DataFrame, chosen: Any | Non
 
 
 def test_archives_from_earth_engine_stac_and_files_agree_observation_by_observation(
-    farm: Farm, engine: EarthEngineStandin, granules: Granules, table: pd.DataFrame, tmp_path: Path
+    farm: Farm,
+    engine: EarthEngineStandin,
+    granules: Granules,
+    table: pd.DataFrame,
+    cogs: Path,
+    tmp_path: Path,
 ) -> None:
     done = farm.run(*at(engine))
     assert done.returncode == 0, done.stderr
     check(farm, granules, table)
-    with StacStandin(granules, AREA, tmp_path / "cogs", BANDS) as catalogue:
+    with StacStandin(granules, AREA, cogs, BANDS) as catalogue:
         done = farm.run(*catalogued(catalogue.url))
         assert done.returncode == 0, done.stderr
         chosen = source("stac", catalog=catalogue.url, collection=COLLECTION)
@@ -216,10 +227,10 @@ def test_the_commands_of_the_readme_lead_from_a_service_to_predictions(
     engine: EarthEngineStandin,
     granules: Granules,
     table: pd.DataFrame,
-    tmp_path: Path,
+    cogs: Path,
     name: str,
 ) -> None:
-    with StacStandin(granules, AREA, tmp_path / "cogs", BANDS) as catalogue:
+    with StacStandin(granules, AREA, cogs, BANDS) as catalogue:
         where = at(engine) if name == "earthengine" else catalogued(catalogue.url)
         overridden = [word for word in where if not word.startswith(("source=", "source.project"))]
         asked = [line for line in OWN if f"source={name}" in line or "download" not in line]

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing as closing_at_once
 from dataclasses import dataclass, replace
@@ -51,21 +50,14 @@ def shell(folder: Path, script: str, *words: str) -> list[str]:
     options = [word for word in words if word == "-m"]
     rest = [word for word in words if word != "-m"]
     where = ["source=files", f"paths.data={folder}/exports", "country=toyland"]
-    start = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--config-dir", "conf"]
+    start = [str(ROOT / "scripts" / f"{script}.py"), "--config-dir", "conf"]
     return [*start, *options, *where, *rest]
 
 
-def ran(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+def ran(warm: Any, folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment | {"COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    said = warm.run(command, folder, environment | {"COLUMNS": "200"})
+    return subprocess.CompletedProcess(command, *said)
 
 
 def ended(done: subprocess.CompletedProcess[str], code: int = 0) -> str:
@@ -77,13 +69,19 @@ def ended(done: subprocess.CompletedProcess[str], code: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def swept(
-    toy_points: pd.DataFrame, toy_rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+    warm: Any,
+    toy_points: pd.DataFrame,
+    toy_rows: pd.DataFrame,
+    empty_store: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A folder with toy exports and a sweep of two candidates; a worse one with other folds."""
     folder = tmp_path_factory.mktemp("swept")
     exports, conf = folder / "exports", folder / "conf" / "country"
     exports.mkdir()
     conf.mkdir(parents=True)
+    (folder / "mlruns").mkdir()
+    shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
     (conf / "toyland.yaml").write_text(
         "name: toyland\ntitle: Toyland\n"
         "box: {south: 10.0, north: 10.4, west: 20.0, east: 20.4}\n"
@@ -97,8 +95,8 @@ def swept(
         exports / f"{SOURCE.prefix}_Toyland_2019-01-01_2020-12-31.csv", index=False
     )
     words = ("-m", "n_jobs=1", "validation.folds=3", "bands=ndvi", "model=knn")
-    ended(ran(folder, shell(folder, "train", *words, "span=12,24")))
-    ended(ran(folder, shell(folder, "train", *words, "span=12", "seed=5")))
+    ended(ran(warm, folder, shell(folder, "train", *words, "span=12,24")))
+    ended(ran(warm, folder, shell(folder, "train", *words, "span=12", "seed=5")))
     with (
         closing_at_once(sqlite3.connect(folder / "mlruns" / "mlflow.db")) as database,
         closing_at_once(sqlite3.connect(folder / "scored.db")) as copy,
@@ -197,10 +195,10 @@ def toy(swept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Toy:
     return Toy(swept, local, screen)
 
 
-def test_by_command_from_a_sweep_to_predictions(swept: Path) -> None:
-    first = ended(ran(swept, shell(swept, "promote", *QUICK)))
+def test_by_command_from_a_sweep_to_predictions(warm: Any, swept: Path) -> None:
+    first = ended(ran(warm, swept, shell(swept, "promote", *QUICK)))
     assert "registered as version 1, now champion" in first
-    predicted = ended(ran(swept, shell(swept, "predict", "output=sub/mine.csv")))
+    predicted = ended(ran(warm, swept, shell(swept, "predict", "output=sub/mine.csv")))
     assert f"sub/mine.csv: 20 points, 10 of 20 cropland, by {NAME} version 1" in predicted
     assert (swept / "sub" / "mine.csv").read_text().startswith("ID,Target\nP060,0\nP061,1\n")
 
@@ -288,11 +286,14 @@ def test_a_country_that_cannot_be_promoted_does_not_keep_the_others_from_it(toy:
     assert toy.aliases == {"champion": "1"}
 
 
-def test_a_sweep_promotes_although_a_candidate_failed(swept: Path) -> None:
+def test_a_sweep_promotes_although_a_candidate_failed(
+    warm: Any, swept: Path, empty_store: Path
+) -> None:
     (swept / "own").mkdir()
+    shutil.copy(empty_store, swept / "own" / "mlflow.db")
     words = ("span=24", "bands=ndvi", "model=knn", "model.n_neighbors=3,500", *QUICK)
     tracked = "tracking.uri=sqlite:///own/mlflow.db"
-    out = ended(ran(swept, shell(swept, "train", "-m", "promote=true", tracked, *words)), 1)
+    out = ended(ran(warm, swept, shell(swept, "train", "-m", "promote=true", tracked, *words)), 1)
     assert "1 finished, 1 failed" in out
     assert "registered as version 1, now champion" in out
     assert "cropland: some candidates failed" in out.splitlines()[-1]
@@ -319,10 +320,10 @@ def test_a_sweep_of_several_comparisons_cannot_promote(
         closing.promotion_of([made, other])
 
 
-def test_a_nested_sweep_cannot_promote_and_says_so_before_any_work(swept: Path) -> None:
+def test_a_nested_sweep_cannot_promote_and_says_so_before_any_work(warm: Any, swept: Path) -> None:
     tracked = "tracking.uri=sqlite:///nested/mlflow.db"
     words = ("span=24", "validation=nested", "promote=true", tracked)
-    out = ended(ran(swept, shell(swept, "train", *words)), 1)
+    out = ended(ran(warm, swept, shell(swept, "train", *words)), 1)
     assert "promote=true and validation=nested do not go together" in out.splitlines()[-1]
     assert MlflowClient(f"sqlite:///{swept}/nested/mlflow.db").search_runs(["1"]) == []
 
@@ -374,7 +375,6 @@ def allowed(shell: Any, tmp_path: Path) -> Callable[..., str]:
         shell,
         script,
         *((*given, *words) if script == "train" else (*RULES, *words)),
-        fresh=True,
         PYTHONPATH=str(package),
     )
 
@@ -481,9 +481,11 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def test_a_killed_command_is_taken_up_by_the_next_one(toy: Toy) -> None:
-    words = shell(toy.folder, "promote", *QUICK, f"tracking.uri={toy.tracking.uri}")[1:]
-    killed = ran(toy.folder, [sys.executable, "-c", KILL.format(words=words)])
+def test_a_killed_command_is_taken_up_by_the_next_one(warm: Any, toy: Toy, tmp_path: Path) -> None:
+    words = shell(toy.folder, "promote", *QUICK, f"tracking.uri={toy.tracking.uri}")
+    program = tmp_path / "killed.py"
+    program.write_text(KILL.format(words=words))
+    killed = ran(warm, toy.folder, [str(program)])
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert toy.client.search_registered_models() == []
     assert "registered as version 1, now champion" in toy.promote()

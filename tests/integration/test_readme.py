@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,16 @@ def test_a_command_that_trains_runs(shell: Any, command: str) -> None:
     assert ("Which bands?" if "study=bands" in command else "Best candidate of each") in said
 
 
-def test_the_commands_for_a_cluster_and_for_a_server_run(shell: Any, tmp_path: Path) -> None:
+def test_the_commands_for_a_cluster_and_for_a_server_run(
+    shell: Any, empty_store: Path, tmp_path: Path
+) -> None:
     cluster, server = (command for command in COMMANDS if "HOST" in command)
     small = (SAMPLES, "country=iran")
     with two_workers(tmp_path) as address:
         said = run(shell, cluster.replace("tcp://HOST:8786", address), *small)
     assert "candidates: 2 finished" in said
     (tmp_path / "server").mkdir()
+    shutil.copy(empty_store, tmp_path / "server" / "server.db")
     with Tracker(tmp_path / "server") as tracker:
         said = run(shell, server.replace("http://HOST:5000", tracker.uri), *small)
     assert "candidates: 2 finished" in said

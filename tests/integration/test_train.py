@@ -236,7 +236,7 @@ def test_a_sweep_that_is_stopped_loses_nothing_and_goes_on(
         assert "Traceback" not in said
     before = accuracies(shell.folder)
     assert 2 <= len(before) < 7
-    again = shell.run(*shell.toy, *sweep)
+    again = shell.run(*shell.toy, *LONG)  # the launcher makes no difference to what is there
     assert again.returncode == 0, again.stderr
     if how == signal.SIGKILL:
         assert re.search(r"closed \d+ runs that a killed process had left RUNNING", again.stderr)

@@ -97,9 +97,11 @@ def smooth(seed: ArrayLike, x: ArrayLike, y: ArrayLike) -> Float:
     column, row = np.floor(x), np.floor(y)
     east, north = _faded(np.asarray(x) - column), _faded(np.asarray(y) - row)
     with np.errstate(over="ignore"):
-        corner = np.asarray(seed).astype(np.uint64) + _stride(column, _EAST) + _stride(row, _NORTH)
-        south_side = _between(corner, corner + _EAST, east)
-        north_side = _between(corner + _NORTH, corner + _NORTH + _EAST, east)
+        south_west, south_east, north_west, north_east = _corners(
+            np.asarray(seed).astype(np.uint64), column, row
+        )
+    south_side = south_west + east * (south_east - south_west)
+    north_side = north_west + east * (north_east - north_west)
     noise: Float = south_side + north * (north_side - south_side)
     return noise
 
@@ -146,10 +148,23 @@ def _stride(index: ArrayLike, step: np.uint64) -> Hash:
     return np.asarray(index).astype(np.int64).astype(np.uint64) * step
 
 
-def _between(left: Hash, right: Hash, weight: Float) -> Float:
-    low, high = _fraction(_scrambled(left)), _fraction(_scrambled(right))
-    between: Float = low + weight * (high - low)
-    return between
+def _corners(seed: Hash, column: Float, row: Float) -> tuple[Float, Float, Float, Float]:
+    """Return the numbers at the corners of the lattice's cells: south-west, south-east, north-west, …"""
+    if seed.size == column.size == row.size == 1 or seed.size > 1:
+        corner = seed + _stride(column, _EAST) + _stride(row, _NORTH)
+        corners = (corner, corner + _EAST, corner + _NORTH, corner + _NORTH + _EAST)
+        return tuple(_fraction(_scrambled(each)) for each in corners)  # type: ignore[return-value]
+    # In one field many places share a cell: each of its corners is hashed once.
+    west, south = column.min(), row.min()
+    width, height = int(column.max() - west) + 2, int(row.max() - south) + 2
+    if width * height > max(column.size, row.size):
+        return _corners(np.broadcast_to(seed, np.broadcast(column, row).shape), column, row)
+    columns = _stride(west + np.arange(width), _EAST)
+    rows = _stride(south + np.arange(height), _NORTH)
+    lattice = _fraction(_scrambled(seed.reshape(()) + rows[:, None] + columns)).ravel()
+    at = ((row - south) * width + (column - west)).astype(np.intp)
+    steps = (0, 1, width, width + 1)
+    return tuple(lattice.take(at + step) for step in steps)  # type: ignore[return-value]
 
 
 def _faded(fraction: ArrayLike) -> Float:

@@ -70,7 +70,7 @@ def shown(
     Parameters
     ----------
     where, image
-        Which place and which overpass, shape ``(row,)``.
+        Which place and which overpass, shape ``(row,)``; of one overpass ``(1,)``.
 
     Returns
     -------
@@ -221,7 +221,7 @@ def _block(
     where = np.flatnonzero(seen)
     values = np.zeros((len(bands), len(seen)), np.uint16)
     if len(where):
-        rows = shown(land, passes, places, where, np.full(len(where), image))
+        rows = shown(land, passes, places, where, np.array([image]))
         values[:, where] = [rows[name] for name in bands]
     return values.reshape(1, len(bands), *grid.shape)
 

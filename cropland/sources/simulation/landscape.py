@@ -173,11 +173,14 @@ class Landscape:
         where
             Index of the location of each row.
         days
-            Days since 1970-01-01 of each row.
+            Days since 1970-01-01 of each row, or of all.
         """
         year = np.floor((days - self.first_day) / YEAR_DAYS).astype(np.int64)
         phase = (days - self.first_day - year * YEAR_DAYS).astype(np.float32)
-        rows = Rows(where, year, phase, self._moisture(days))
+        of_rows = (
+            np.broadcast_to(each, where.shape) for each in (year, phase, self._moisture(days))
+        )
+        rows = Rows(where, *of_rows)
         share = cover.share[where]
         materials = share * self._materials(cover.own, cover.vigour, rows)
         border = np.flatnonzero(share < 1)
