@@ -149,7 +149,7 @@ def _stride(index: ArrayLike, step: np.uint64) -> Hash:
 
 
 def _corners(seed: Hash, column: Float, row: Float) -> tuple[Float, Float, Float, Float]:
-    """Return the numbers at the corners of the lattice's cells: south-west, south-east, north-west, …"""
+    """Return the numbers at the corners of the cells: south-west, south-east, north-west, north-east."""
     if seed.size == column.size == row.size == 1 or seed.size > 1:
         corner = seed + _stride(column, _EAST) + _stride(row, _NORTH)
         corners = (corner, corner + _EAST, corner + _NORTH, corner + _NORTH + _EAST)
@@ -164,7 +164,7 @@ def _corners(seed: Hash, column: Float, row: Float) -> tuple[Float, Float, Float
     lattice = _fraction(_scrambled(seed.reshape(()) + rows[:, None] + columns)).ravel()
     at = ((row - south) * width + (column - west)).astype(np.intp)
     steps = (0, 1, width, width + 1)
-    return tuple(lattice.take(at + step) for step in steps)  # type: ignore[return-value]
+    return tuple(lattice.take(at + step) for step in steps)
 
 
 def _faded(fraction: ArrayLike) -> Float:

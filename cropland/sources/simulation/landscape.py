@@ -177,10 +177,12 @@ class Landscape:
         """
         year = np.floor((days - self.first_day) / YEAR_DAYS).astype(np.int64)
         phase = (days - self.first_day - year * YEAR_DAYS).astype(np.float32)
-        of_rows = (
-            np.broadcast_to(each, where.shape) for each in (year, phase, self._moisture(days))
+        rows = Rows(
+            where,
+            np.broadcast_to(year, where.shape),
+            np.broadcast_to(phase, where.shape),
+            np.broadcast_to(self._moisture(days), where.shape),
         )
-        rows = Rows(where, *of_rows)
         share = cover.share[where]
         materials = share * self._materials(cover.own, cover.vigour, rows)
         border = np.flatnonzero(share < 1)
