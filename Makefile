@@ -11,13 +11,17 @@ SOAK_JOBS ?= 1000
 SOAK_SEED ?= 2023
 
 .DEFAULT_GOAL := help
-.PHONY: help train test soak check format ui serve bench lock
+.PHONY: help train map test soak check format ui serve bench curves lock
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
 train: $(STAMP)  ## Run the main job: a sweep over spans on the simulated landscape
 	$(BIN)/python scripts/train.py -m country=all 'span=range(24,97,24)'
+
+map: $(STAMP)  ## Map 10 x 10 km of the simulated Iran, by a champion of its own
+	$(BIN)/python scripts/train.py country=iran promote=true
+	$(BIN)/python scripts/map.py country=iran 'box=[48.300,32.200,48.403,32.288]'
 
 test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
@@ -44,13 +48,17 @@ serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cro
 	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_TRACKING_URI=$(TRACKING) \
 		mlflow models serve --model-uri "models:/$(MODEL)@champion" --env-manager local --port $(SERVE_PORT)
 
-bench: $(STAMP)  ## Measure start-up, series, the whole study, the fast forest, prediction and download
+bench: $(STAMP)  ## Measure start-up, series, the whole study, the fast forest, prediction, maps and download
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/series.py
 	$(BIN)/python benchmarks/study.py
 	$(BIN)/python benchmarks/forest_fast.py
 	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/maps.py
 	$(BIN)/python benchmarks/download.py
+
+curves: $(STAMP)  ## Measure how costs grow with points, candidates and jobs: most of an hour
+	$(BIN)/python benchmarks/curves.py series store sweep --launchers basic dask
 
 lock: $(STAMP)  ## Pin the newest versions that fit pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cropland import (
     archive,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import xarray as xr
+    from numpy.typing import NDArray
 
     from cropland.archive import Archive
     from cropland.config import Paths, Source
@@ -102,9 +103,18 @@ def archive_of_points(
         There is nothing to observe them in, or what there is cannot be read.
     """
     dataset = _FILLERS[source.name].observations_of(source, paths, country, table)
-    mark = archive.fingerprint(_place(source, paths, country)[1], table.to_csv(index=False))
+    # Of its content: what the country's own archive is made of need not be there.
+    columns = ((name, dataset[name].to_numpy()) for name in sorted(map(str, dataset.data_vars)))
+    mark = archive.fingerprint(
+        *(part for name, values in columns for part in (name, _bytes(values)))
+    )
     marks = {"source": source.name, "country": country.name, "fingerprint": mark}
     return archive.Archive(dataset.assign_attrs(marks))
+
+
+def _bytes(values: NDArray[Any]) -> bytes:
+    """Give what numbers or texts consist of."""
+    return values.tobytes() if values.dtype != object else repr(values.tolist()).encode()
 
 
 def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 import yaml
 from standins.earthengine import EarthEngineStandin, Hang, Refusal, Reset, Truncation
 from standins.granules import Granules
@@ -27,8 +28,10 @@ from cropland import points
 from cropland.archive import Archive
 from cropland.config import EarthEngine, Files, Paths, Stac
 from cropland.countries import Box, Country, Reference
+from cropland.extents import degrees
 from cropland.schema import filled
 from cropland.sources import fetched, files
+from cropland.sources.grid import grid_of
 from cropland.sources.simulation.profile import Profile
 
 ROOT = Path(__file__).parents[2]
@@ -250,6 +253,44 @@ def test_the_commands_of_the_readme_lead_from_a_service_to_predictions(
     predicted = pd.read_csv(farm.shell.folder / "submission.csv")
     assert sorted(predicted["ID"]) == sorted(table.loc[table["Target"] < 0, "ID"])
     assert set(predicted["Target"]) <= {0, 1}
+
+
+def test_maps_of_earth_engine_and_stac_say_of_pixels_what_predict_says_of_points(
+    farm: Farm, engine: EarthEngineStandin, granules: Granules, cogs: Path
+) -> None:
+    # The champion learns of the landscape's own observations; then images come from the stand-ins.
+    own = (*QUICK["train"], "bands=visible_nir", "promote=true", *QUICK["promote"][1:])
+    done = farm.run("source=files", *own, script="train")
+    assert done.returncode == 0, done.stderr
+    box = Box(10.048, 10.0488, 24.1030, 24.1040)
+    area = f"box=[{box.west},{box.south},{box.east},{box.north}]"
+    with StacStandin(granules, AREA, cogs, BANDS) as catalogue:
+        for where in (at(engine), catalogued(catalogue.url)):
+            done = farm.run(
+                *where, area, "exact=true", f"output={where[0][7:]}", "dask.workers=1", script="map"
+            )
+            assert done.returncode == 0, done.stderr
+    layers = {}
+    for name in ("class", "probability_exact", "observations"):
+        ours, theirs = (
+            rasterio.open(farm.shell.folder / source / "farmland" / f"{name}.tif").read(1)
+            for source in ("earthengine", "stac")
+        )
+        np.testing.assert_array_equal(ours, theirs)
+        layers[name] = ours
+    lon, lat = degrees(grid_of(box))
+    centres = pd.DataFrame({"ID": np.arange(lon.size).astype(str)})
+    centres["Lat"], centres["Lon"] = lat.ravel(), lon.ravel()
+    centres.to_csv(farm.shell.folder / "centres.csv", index=False)
+    points = (*at(engine), "points=centres.csv", "source.points_per_request=2000")
+    done = farm.run(*points, script="download")
+    assert done.returncode == 0, done.stderr
+    done = farm.run(*points, "probabilities=true", "output=out.csv", script="predict")
+    assert done.returncode == 0, done.stderr
+    predicted = pd.read_csv(farm.shell.folder / "out.csv")
+    np.testing.assert_array_equal(layers["class"].ravel(), predicted["Target"])
+    apart = np.abs(layers["probability_exact"].ravel() - predicted["probability"])
+    assert apart.max() <= 1e-6
 
 
 def test_a_second_call_makes_no_request(farm: Farm, engine: EarthEngineStandin) -> None:
