@@ -254,6 +254,7 @@ class Candidate:
             **groups,
             "training": chosen.training,
             "seed": chosen.seed,
+            **({} if chosen.model.name != "custom" else {"model._target_": chosen.model.target}),
             **dict(_flat(chosen.model.parameters, "model.")),
             **dict(_flat(_own(asdict(chosen.validation)), "validation.")),
         }

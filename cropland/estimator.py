@@ -157,9 +157,12 @@ def _made(value: Any, model: Model, where: str) -> Any:
     kind = _located(target, model)
     _check_parameters(kind, given, where, target)
     try:
-        return kind(**given)
+        made = kind(**given)
+        # scikit-learn looks at values only when it fits: too late for a sweep.
+        getattr(made, "_validate_params", lambda: None)()
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: {target} cannot be made: {error}") from error
+    return made
 
 
 def _check_parameters(kind: type, given: dict[Any, Any], where: str, target: str) -> None:

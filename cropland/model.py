@@ -40,10 +40,11 @@ from cropland import (
     request,
     series,
     values,
+    yamlfiles,
 )
 from cropland import window as windows
 from cropland.applicability import Applicability
-from cropland.errors import DataError
+from cropland.errors import ConfigError, DataError
 from cropland.points import UNLABELLED
 from cropland.recipe import Recipe, Samples  # noqa: TC001  pydantic reads the annotations
 from cropland.request import PLACES, checked
@@ -70,7 +71,7 @@ _FEATURE_PATH = (
 )
 _REQUIREMENTS = (
     *("dask", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-core", "pyyaml"),
-    *("scikit-learn", "skops", "spyndex", "xarray"),
+    *("scikit-learn", "scipy", "skops", "spyndex", "xarray"),
 )
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster where libyaml is there
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -260,11 +261,12 @@ def read(files: Mapping[str, str]) -> Fitted:
     DataError
         A file that cannot be read, or a classifier that holds anything but scikit-learn's own types.
     ConfigError
-        A recipe with an unknown or missing key, or a value of the wrong type.
+        A recipe that is no plain YAML, with an unknown or missing key, or a value of the wrong type.
     """
     try:
+        yamlfiles.check(Path(files[RECIPE]))
         values = yaml.load(Path(files[RECIPE]).read_text(encoding="utf-8"), Loader=_LOADER)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ConfigError) as error:
         raise DataError(f"{files[RECIPE]} cannot be read: {error}; log the model again") from error
     described: _Described = filled(_Described, values)
     if described.code != code():

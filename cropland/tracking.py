@@ -288,7 +288,7 @@ def open_store(tracking: Tracking, experiment: str) -> Store:
     patience.prefer()
     check_answers(tracking.uri)
     if tracking.uri.startswith(_FILE):
-        _check_folder(Path(tracking.uri.removeprefix(_FILE)).parent, tracking.uri)
+        _check_folder(_file_of(tracking.uri).parent, tracking.uri)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -345,7 +345,7 @@ def _alone(uri: str) -> Iterator[None]:
     if not uri.startswith(_FILE):
         yield
         return
-    with FileLock(f"{uri.removeprefix(_FILE)}.lock", timeout=patience.SECONDS_FOR_OTHERS):
+    with FileLock(f"{_file_of(uri)}.lock", timeout=patience.SECONDS_FOR_OTHERS):
         yield
 
 
@@ -362,9 +362,14 @@ def _database(uri: str) -> Iterator[sqlite3.Connection | None]:
     if not uri.startswith(_FILE):
         yield None
         return
-    connection = sqlite3.connect(uri.removeprefix(_FILE), timeout=patience.SECONDS_FOR_OTHERS)
+    connection = sqlite3.connect(_file_of(uri), timeout=patience.SECONDS_FOR_OTHERS)
     with closing(connection), connection:
         yield connection
+
+
+def _file_of(uri: str) -> Path:
+    """Give the file of a SQLite store; what stands behind a question mark is for SQLAlchemy."""
+    return Path(uri.removeprefix(_FILE).partition("?")[0])
 
 
 def experiment_of(source: str) -> str:

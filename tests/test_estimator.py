@@ -68,6 +68,10 @@ def test_a_scaled_model_is_a_pipeline() -> None:
         (model("sklearn.ensemble.RandomForestRegressor"), "expected a classifier"),
         (model("sklearn.svm.LinearSVC"), "gives no probabilities"),
         (
+            model("sklearn.ensemble.RandomForestClassifier", n_estimators=-1),
+            "cannot be made: The 'n_estimators' parameter .* must be an int in the range",
+        ),
+        (
             model("sklearn.neighbors.KNeighborsClassifier", n_neighbours=3),
             "no such parameter; did you mean 'n_neighbors'",
         ),

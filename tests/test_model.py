@@ -321,6 +321,12 @@ def test_files_that_are_no_model_are_answered_in_one_line(fitted: Fitted, tmp_pa
     Path(files[model.RECIPE]).write_text("recipe: [")
     with pytest.raises(DataError, match=r"recipe.yaml cannot be read"):
         model.read(files)
+    bomb = "a0: &a0 [x, x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+    )
+    Path(files[model.RECIPE]).write_text(bomb)
+    with pytest.raises(DataError, match=r"recipe.yaml cannot be read: .*recipe.yaml"):
+        model.read(files)
     Path(files[model.RECIPE]).unlink()
     with pytest.raises(DataError, match=r"recipe.yaml cannot be read"):
         model.read(files)

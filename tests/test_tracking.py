@@ -167,3 +167,13 @@ def test_commands_that_make_the_same_database_at_once_do_not_disturb_each_other(
     program.write_text(MAKE)
     code, said, errors = warm.run([str(program)], tmp_path, dict(os.environ))
     assert (code, said.split()) == (0, ["1"] * 3), errors
+
+
+def test_what_stands_behind_the_question_mark_of_an_address_is_no_part_of_its_file(
+    tmp_path: Path,
+) -> None:
+    uri = f"sqlite:///{tmp_path}/asked.db?timeout=30"
+    store = tracking.open_store(Tracking("local", uri, str(tmp_path / "artifacts")), "cropland")
+    store.tidy()
+    assert {path.name for path in tmp_path.iterdir()} >= {"asked.db", "asked.db.lock"}
+    assert not [path for path in tmp_path.iterdir() if "?" in path.name]
