@@ -62,7 +62,7 @@ def facts(of: Material, name: str = "cropland-toyland", **changes: Any) -> Facts
     table = pd.DataFrame(
         {"name": ["the best", "barred"], "accuracy": [0.9, 0.99], "accuracy_se": 0.01}
     ).assign(eligible=[True, False])
-    fitted, counts = fit(of, {})
+    fitted, counts = fit(of, {}, scores)
     finalist = Finalist(None, of, scores)  # type: ignore[arg-type]
     result = Result(finalist, Estimate(0.87, 0.81, 0.93), table)
     return replace(Facts(name, fitted, result, scores, counts, None), **changes)
@@ -125,7 +125,7 @@ def test_a_window_in_the_future_is_a_limit(toyland: Country, where: dict[str, An
 
 def test_a_model_learns_from_every_labelled_point(toyland: Country, where: dict[str, Any]) -> None:
     of = material(toyland, where)
-    fitted, counts = fit(of, {"accuracy": 0.5})
+    fitted, counts = fit(of, {"accuracy": 0.5}, of.scores())
     assert counts == (30, 30)
     assert fitted.facts["accuracy"] == 0.5
     assert fitted.facts["archive"] == of.archive.fingerprint
@@ -141,7 +141,7 @@ def test_the_map_shows_what_was_predicted_out_of_fold_where_there_is_a_label(
 ) -> None:
     of = material(toyland, where)
     scores = of.scores()
-    fitted: Fitted = fit(of, {})[0]
+    fitted: Fitted = fit(of, {}, scores)[0]
     table = points_table(of, scores, fitted).set_index("ID")
     assert len(table) == 80
     assert table["Target"].isna().sum() == 20
@@ -163,7 +163,7 @@ def test_a_portrait_has_all_its_files(
 ) -> None:
     of = material(toyland, where, *bands, features=kind)
     scores = of.scores()
-    files = portrait(of, scores, fit(of, {})[0], KFOLD, simulated=False)
+    files = portrait(of, scores, fit(of, {}, scores)[0], KFOLD, simulated=False)
     figures = {name for name in files if name.endswith(".png")}
     assert figures == {
         "confusion_matrix.png",

@@ -26,7 +26,7 @@ DEBIAN = Path("/usr/lib/postgresql")
 USER, PASSWORD = "cropland", "pg-3f9c1d7e-sesame"
 _SECONDS_TO_START = 60
 _SECONDS_TO_STOP = 5
-_LEASH = '"$@" </dev/null & read -r _; kill -9 -- "-$$"'
+_LEASH = '"$@" </dev/null & read -r _; kill -s KILL -- "-$$"'
 """Runs what it is given, and kills it and itself when there is nobody left to hold its standard input."""
 
 

@@ -150,7 +150,7 @@ def _stride(index: ArrayLike, step: np.uint64) -> Hash:
 
 def _corners(seed: Hash, column: Float, row: Float) -> tuple[Float, Float, Float, Float]:
     """Return the numbers at the corners of the cells: south-west, south-east, north-west, north-east."""
-    if seed.size == column.size == row.size == 1 or seed.size > 1:
+    if seed.size != 1 or min(column.size, row.size) < 2:
         corner = seed + _stride(column, _EAST) + _stride(row, _NORTH)
         corners = (corner, corner + _EAST, corner + _NORTH, corner + _NORTH + _EAST)
         return tuple(_fraction(_scrambled(each)) for each in corners)  # type: ignore[return-value]
