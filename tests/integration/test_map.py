@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,14 +52,23 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path, warm: Any) -> Path:
-    """A folder with a champion of the simulated Iran and a map."""
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster that is running."""
+    with two_workers(tmp_path_factory.mktemp("cluster")) as address:
+        yield f"dask.scheduler={address}"
+
+
+@pytest.fixture(scope="module")
+def home(
+    tmp_path_factory: pytest.TempPathFactory, empty_store: Path, warm: Any, scheduler: str
+) -> Path:
+    """A folder with a champion of the simulated Iran and a map, made by a cluster that was running."""
     folder = tmp_path_factory.mktemp("map")
     (folder / "mlruns").mkdir()
     shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
     done = run(warm, folder, "train", *QUICK)
     assert done.returncode == 0, done.stderr
-    done = run(warm, folder, "map", *SMALL, "exact=true")
+    done = run(warm, folder, "map", *SMALL, "exact=true", scheduler)
     assert done.returncode == 0, done.stderr
     assert "of all pixels are right" in done.stdout
     return folder
@@ -162,7 +172,9 @@ def test_the_same_map_is_not_made_twice(home: Path, made: Path, warm: Any) -> No
     assert (made / "class.tif").stat().st_mtime_ns == before
 
 
-def test_a_map_that_is_killed_goes_on_to_the_same_bytes(home: Path, made: Path) -> None:
+def test_a_map_that_is_killed_goes_on_to_the_same_bytes_as_a_cluster_makes(
+    home: Path, made: Path, warm: Any
+) -> None:
     output = home / "killed"
     command = [sys.executable, str(ROOT / "scripts" / "map.py"), *SMALL, f"output={output}"]
     command += ["exact=true", "dask.workers=1"]
@@ -178,36 +190,20 @@ def test_a_map_that_is_killed_goes_on_to_the_same_bytes(home: Path, made: Path) 
     kept = len(list(output.rglob("r*.npz")))
     assert 2 <= kept < 9
     assert not list(output.rglob("*.tif"))
-    done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+    done = run(warm, home, "map", *command[2:])
     assert done.returncode == 0, done.stderr
     assert f"in 9 tiles, {kept} of them from before" in done.stderr
     assert files(output / "iran") == files(made)
     assert not list(output.rglob("r*.npz"))
 
 
-def test_a_running_cluster_makes_the_same_map(
-    home: Path, made: Path, warm: Any, tmp_path: Path
+def test_pixels_outside_of_a_geometry_are_no_data(
+    home: Path, made: Path, warm: Any, scheduler: str
 ) -> None:
-    with two_workers(tmp_path) as scheduler:
-        done = run(
-            *(warm, home, "map", *SMALL, "exact=true", "output=cluster"),
-            f"dask.scheduler={scheduler}",
-        )
-    assert done.returncode == 0, done.stderr
-    assert files(home / "cluster" / "iran") == files(made)
-
-
-SQUARE = {
-    "type": "Polygon",
-    "coordinates": [[[48.3, 32.2], [48.302, 32.2], [48.302, 32.202], [48.3, 32.202], [48.3, 32.2]]],
-}
-
-
-def test_pixels_outside_of_a_geometry_are_no_data(home: Path, made: Path, warm: Any) -> None:
     ring = [[48.3, 32.2], [48.304, 32.2], [48.3, 32.2037], [48.3, 32.2]]
     area = {"type": "Polygon", "coordinates": [ring]}
     (home / "area.geojson").write_text(json.dumps(area))
-    words = ("country=iran", "geometry=area.geojson", "output=triangle", "chunk=16")
+    words = ("country=iran", "geometry=area.geojson", "output=triangle", scheduler)
     done = run(warm, home, "map", *words)
     assert done.returncode == 0, done.stderr
     found, everywhere = read(home / "triangle/iran/class.tif"), read(made / "class.tif")
