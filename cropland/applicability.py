@@ -72,8 +72,10 @@ class Applicability:
         importance : ndarray of float64, shape (feature,)
             Of any unit. What is below 0 counts as 0; if nothing is above, all features count alike.
         fold : ndarray of int, shape (sample,)
-            The fold in which cross-validation leaves each sample out. The threshold is the upper whisker
-            (75th percentile + 1.5 interquartile ranges) of distances to the nearest sample of another fold.
+            The fold in which cross-validation leaves each sample out; below 0 for one that is never left out,
+            but always learnt from. The threshold is the largest distance, of those that are left out, to the
+            nearest sample of another fold that is within the upper whisker (75th percentile + 1.5
+            interquartile ranges).
 
         Raises
         ------
@@ -96,7 +98,8 @@ class Applicability:
                 f"expected training samples that differ in what is important, got {len(x)} that are all "
                 f"alike; take other features or samples"
             )
-        return cls(mean, scale, points, mean_distance, _upper_whisker(nearest / mean_distance))
+        tested = nearest[fold >= 0] / mean_distance
+        return cls(mean, scale, points, mean_distance, _upper_whisker(tested))
 
     def weighted(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Put samples, shape (sample, feature), where the distance between them is what dissimilarity is.
@@ -192,11 +195,12 @@ def _between_folds(
     """Give each sample's distance to the nearest of another fold, and the mean distance of all pairs."""
     nearest, total = np.empty(len(points)), 0.0
     exact = points.astype(np.float64)
-    for number in np.unique(fold):
-        own = fold == number
-        distances = cdist(exact[own], exact)
+    for start in range(0, len(exact), _ROWS):
+        block = slice(start, start + _ROWS)
+        distances = cdist(exact[block], exact)
         total += distances.sum()
-        nearest[own] = distances[:, ~own].min(axis=1)
+        distances[fold[block, None] == fold] = np.inf
+        nearest[block] = distances.min(axis=1)
     return nearest, float(total / (len(points) * (len(points) - 1)))
 
 
@@ -218,7 +222,7 @@ def _check_training(
         raise DataError(
             "expected finite training samples and importances, got others; leave them out"
         )
-    if len(np.unique(fold)) < 2:
+    if len(np.unique(fold)) < 2 or fold.max() < 0:
         raise DataError(
             f"expected training samples of at least 2 folds, got {len(np.unique(fold))}; give the folds "
             f"of a cross-validation"

@@ -55,6 +55,10 @@ class Imagery:
         Days that are looked at, both included.
     bands : tuple of str
         What a model must have.
+    season_end : date, optional
+        End of the season that is looked at; that of the country's reference, where it is left out.
+    processes : int
+        How many read at once: they share the requests that a service is asked.
     """
 
     source: Source
@@ -64,6 +68,8 @@ class Imagery:
     first: date
     last: date
     bands: tuple[str, ...]
+    season_end: date | None = None
+    processes: int = 1
 
     @property
     def cube(self) -> cubefiles.Cube:
@@ -88,8 +94,8 @@ class Imagery:
             decisive = [self.cube.mark]
         return archive.fingerprint(*decisive, self.first, self.last, self._asked)
 
-    def check(self, grid: GeoBox) -> None:
-        """Check, before any work, that there are images of a grid with all bands.
+    def check(self, grids: Sequence[GeoBox]) -> None:
+        """Check, before any work, that there are images with all bands of some of the grids, one is enough.
 
         Raises
         ------
@@ -111,7 +117,20 @@ class Imagery:
                     f"source.bands lacks {', '.join(lacking)}, which the model of {self.country.name} needs; "
                     f"add it"
                 )
-        self._cube(grid)
+        for number, grid in enumerate(grids, start=1):
+            try:
+                self._cube(grid)
+            except NoImage:
+                if number == len(grids):
+                    raise
+            else:
+                return
+
+    def truth(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+        """Tell where there is cropland, which the source knows where it is simulated."""
+        if not isinstance(self.source, Simulated):
+            return None
+        return simulated.truth(self.source, self.country, lon, lat, self.season_end)
 
     def of(self, grid: GeoBox, inside: NDArray[np.bool_]) -> Images | None:
         """Read the images of those pixels that lie `inside`, shape (row, column); None where there is none.
@@ -154,8 +173,14 @@ class Imagery:
     def _how(self) -> dict[str, object]:
         """Say how Dask computes: many requests of a service at once, else one thread a worker."""
         if isinstance(self.source, Fetched):
-            return {"scheduler": "threads", "num_workers": self.source.workers}
+            return {"scheduler": "threads", "num_workers": self._requests}
         return {"scheduler": "synchronous"}
+
+    @property
+    def _requests(self) -> int:
+        """How many requests of this process may be under way."""
+        assert isinstance(self.source, Fetched)
+        return max(1, self.source.workers // self.processes)
 
     def _cube(self, grid: GeoBox) -> xr.Dataset:
         days = self.first, self.last
@@ -164,7 +189,7 @@ class Imagery:
         if isinstance(self.source, Simulated):
             return simulated.cube(self.source, self.paths, self.country, grid, *days, self._asked)
         assert isinstance(self.source, Fetched)  # files have a cube
-        return _connected(self.source).cube(grid, *days, self._asked)
+        return _connected(self.source, self._requests).cube(grid, *days, self._asked)
 
 
 def opened(path: str) -> cubefiles.Cube:
@@ -183,10 +208,10 @@ def _opened(path: Path) -> cubefiles.Cube:
     return cubefiles.opened(path)
 
 
-def _connected(source: fetched.Source) -> Service:
+def _connected(source: fetched.Source, requests: int) -> Service:
     """Connect to a service, once a process."""
     key = repr(source)
     if key not in _CONNECTED:
-        attempts = Attempts(source.workers, source.tries, source.wait_seconds)
+        attempts = Attempts(requests, source.tries, source.wait_seconds)
         _CONNECTED[key] = fetched.connect(source, attempts)
     return _CONNECTED[key]

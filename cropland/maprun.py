@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cropland.config import Simulated
 from cropland.errors import CroplandError
 from cropland.quiet import quieten
-from cropland.sources import simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,10 +22,7 @@ if TYPE_CHECKING:
     from cropland.cubes import Imagery
     from cropland.extents import Extent, Tile
     from cropland.model import Fitted
-    from cropland.pixels import Images
 
-_AHEAD = 2
-"""Tiles a core that are sent before one is back: none waits for the next."""
 _HOPELESS = 10
 """Tiles that failed for good before any was finished: the rest is not tried."""
 NO_DATA = 255
@@ -55,6 +50,10 @@ class Work:
     extent: Extent
     reference_end: date | None
 
+    def among(self, processes: int) -> Work:
+        """Share what a service may be asked at once among so many processes."""
+        return replace(self, imagery=replace(self.imagery, processes=processes))
+
 
 def mapped(work: Work, tile: Tile) -> Arrays:
     """Map a tile.
@@ -78,14 +77,15 @@ def mapped(work: Work, tile: Tile) -> Arrays:
     if images is None:
         return made
     found = work.fitted.predict_images(images, reference_end=work.reference_end)
-    label = np.where(np.isnan(found.probability), NO_DATA, found.probability > 0.5)
+    label = np.where(np.isnan(found.probability), NO_DATA, found.probability > 0.5).astype(np.uint8)
     made["class"][inside] = label
     made["probability"][inside] = found.probability
     made["observations"][inside] = found.n_observations
     if "dissimilarity" in made:
         made["dissimilarity"][inside] = found.dissimilarity
-    if isinstance(work.imagery.source, Simulated):
-        made["truth"] = _against_truth(work.imagery, images, label)
+    truth = work.imagery.truth(images.lon, images.lat)
+    if truth is not None:
+        made["truth"] = _paired(truth, label)
     return made
 
 
@@ -100,14 +100,10 @@ def _empty(inside: NDArray[np.bool_], *, with_dissimilarity: bool) -> Arrays:
     return made
 
 
-def _against_truth(
-    imagery: Imagery, images: Images, label: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    assert isinstance(imagery.source, Simulated)
-    truth = simulated.truth(imagery.source, imagery.country, images.lon, images.lat)
+def _paired(truth: NDArray[np.bool_], label: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Count pixels by true and mapped class, shape (2, 2)."""
     known = label != NO_DATA
-    pairs = 2 * truth[known] + label[known].astype(np.int64)
-    return np.bincount(pairs, minlength=4).reshape(2, 2)
+    return np.bincount(2 * truth[known] + label[known], minlength=4).reshape(2, 2)
 
 
 @dataclass(frozen=True)
@@ -127,6 +123,9 @@ def run(
     """
     from distributed import as_completed
 
+    # No more than there are threads: a tile that only waits is not lost with the worker of another.
+    threads = max(1, sum(client.nthreads().values()))
+    work = work.among(threads)
     there = client.scatter(work, broadcast=True, hash=False)
     waiting = deque(tiles)
     attempts: Counter[str] = Counter()
@@ -142,10 +141,12 @@ def run(
             by_future[future] = tile
             under_way.add(future)
 
-    for _ in range(_AHEAD * max(1, sum(client.nthreads().values()))):
+    for _ in range(threads):
         send()
     for future in under_way:
-        tile, error = by_future.pop(future), future.exception()
+        tile, error = by_future.pop(future), _error(future)
+        if future.cancelled():  # what all tiles need was on the worker that is gone
+            there = client.scatter(work, broadcast=True, hash=False)
         if error is not None and attempts[tile.name] < tries:
             waiting.append(tile)
         elif error is not None:
@@ -158,6 +159,15 @@ def run(
         send()
     for tile in waiting:
         yield tile, Failure(tile, "not tried, since none of the first could be mapped")
+
+
+def _error(future: Future[Arrays]) -> BaseException | None:
+    if future.cancelled():
+        return RuntimeError(
+            "the worker was lost; too little memory for its tile? take a smaller chunk"
+        )
+    error: BaseException | None = future.exception()
+    return error
 
 
 def _in_words(error: BaseException) -> str:

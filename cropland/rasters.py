@@ -228,6 +228,15 @@ def read_reduced(path: Path, longest: int) -> tuple[np.ma.MaskedArray, GeoBox]:
     return values, GeoBox((height, width), corner, crs.to_wkt())
 
 
+def tags_of(path: Path) -> dict[str, str]:
+    """Read what a file says of itself; nothing, where it cannot be read."""
+    try:
+        with rasterio.open(path) as source:
+            return {str(key): str(value) for key, value in source.tags().items()}
+    except RasterioError:
+        return {}
+
+
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     """Say which file could not be written; not around the making of blocks, which may fail otherwise."""

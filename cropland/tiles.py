@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import uuid
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cropland.errors import DataError
+from cropland.writing import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,19 +53,7 @@ class Tiles:
         """
         content = io.BytesIO()
         np.savez_compressed(content, allow_pickle=False, **arrays)
-        path = self._path(tile)
-        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                partial.write_bytes(content.getvalue())
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
-        except OSError as error:
-            raise DataError(
-                f"cannot write {path}: {error}; free space, or set output to a folder that can be written"
-            ) from error
+        write_whole(self._path(tile), content.getvalue())
 
     def read(self, tile: Tile) -> dict[str, NDArray[Any]]:
         """Read a tile.

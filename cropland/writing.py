@@ -1,4 +1,4 @@
-"""Writing: files whole or not at all, tables as Markdown."""
+"""Writing: files whole or not at all, numbers as text, tables as Markdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file under another name and move it to its place: what is killed leaves no half of it.
 
     Raises
@@ -23,14 +23,15 @@ def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        try:
+            partial.write_bytes(content.encode() if isinstance(content, str) else content)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
-            f"cannot write {path}: {error}; set output to a file that can be written"
+            f"cannot write {path}: {error}; free space, or set output to where it can be written"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def count(number: int, noun: str, nouns: str | None = None) -> str:
@@ -40,6 +41,16 @@ def count(number: int, noun: str, nouns: str | None = None) -> str:
     ('1 part', '2 parts', '3 retries')
     """
     return f"{number} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def ha(value: float, like: float | None = None) -> str:
+    """Write hectares: whole ones, and of few some digits, or as many as those of another value.
+
+    >>> ha(12345.6), ha(3.14159), ha(0), ha(8.7, like=151)
+    ('12,346', '3.14', '0.00', '9')
+    """
+    size = abs(value if like is None else like)
+    return f"{value:,.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

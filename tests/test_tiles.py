@@ -57,7 +57,7 @@ def test_a_tile_has_the_same_bytes_every_time(tiles: list[Tile], tmp_path: Path)
 
 def test_what_cannot_be_kept_or_read_is_said(tiles: list[Tile], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot write .*set output to a folder"):
+    with pytest.raises(DataError, match="cannot write .*set output to where"):
         Tiles(tmp_path / "file").write(tiles[0], CONTENT)
     with pytest.raises(DataError, match="cannot be read .*give the same command again"):
         Tiles(tmp_path).read(tiles[0])

@@ -34,6 +34,7 @@ from cropland.sources.simulation.hashing import Draw, Float, Hash, hashed, unifo
 from cropland.sources.simulation.landscape import Landscape
 from cropland.sources.simulation.overpasses import Overpasses, overpasses, visible
 from cropland.sources.simulation.profile import Profile
+from cropland.sources.simulation.seasons import YEAR_DAYS
 from cropland.storing import Blocks
 
 if TYPE_CHECKING:
@@ -264,7 +265,13 @@ def _profile(source: Simulated, country: Country) -> Profile:
 
 
 def truth(
-    source: Simulated, country: Country, lon: NDArray[np.float64], lat: NDArray[np.float64]
+    source: Simulated,
+    country: Country,
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    season_end: date | None = None,
 ) -> NDArray[np.bool_]:
-    """Tell where the land is cropped in the reference season: what no real source knows."""
-    return Landscape.of(country, _profile(source, country), SEED).cropland(lon, lat)
+    """Tell where the land is cropped in the season that ends on a day, or in the reference season."""
+    last = country.reference.last
+    year = round(((season_end or last) - last).days / YEAR_DAYS)
+    return Landscape.of(country, _profile(source, country), SEED).cropland(lon, lat, year)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ from mlflow import MlflowClient
 from rio_cogeo.cogeo import cog_validate
 from standins.clusters import two_workers
 
-from cropland import clusters, commands, config, cubes, extents, mapping, maprun, rasters
+from cropland import clusters, commands, config, cubes, extents, mapping, mapplan, maprun, rasters
 from cropland.errors import ConfigError, DataError
 from cropland.extents import Extent
 from cropland.sources import simulated
@@ -227,6 +228,9 @@ def test_pixels_outside_of_a_geometry_are_no_data(
         (("source=files", f"box={BOX}"), "source=files maps a cube; give it: cube=PATH"),
         (("source=files", "cube=nowhere.zarr"), "nowhere.zarr"),
         ((f"box={BOX}", "resolution=0"), "resolution must be 1 to"),
+        (("source=files", "cube=c.zarr", "resolution=10"), "a cube has its own resolution"),
+        ((f"box={BOX}", "dask.scheduler=x:1", "dask.workers=2"), "dask.workers are those of this"),
+        (("box=[48.31,32.20,48.314,32.204]", "output=maps"), "holds another map"),
         ((f"box={BOX}", "chunk=1"), "chunk must be 16 to"),
         ((f"box={BOX}", "reference_end=soon"), "reference_end must be a date"),
     ],
@@ -235,7 +239,7 @@ def test_bad_input_is_answered_in_one_line(
     words: tuple[str, ...], said: str, home: Path, warm: Any
 ) -> None:
     country = () if any(word.startswith("country") for word in words) else ("country=iran",)
-    done = run(warm, home, "map", *country, *words, "output=bad")
+    done = run(warm, home, "map", *country, "output=bad", *words)
     assert done.returncode == 1
     answer = [line for line in done.stderr.splitlines() if line.startswith("cropland: ")]
     assert len(answer) == 1 and said in answer[0], done.stderr
@@ -308,7 +312,7 @@ def test_a_cube_on_disk_makes_the_same_map(work: maprun.Work, tmp_path: Path) ->
         last=imagery.last,
         bands=imagery.bands,
     )
-    from_disk.check(grid)
+    from_disk.check([grid])
     other = maprun.Work(work.fitted, from_disk, work.extent, None)
     for tile in work.extent.tiles(30):
         ours, theirs = maprun.mapped(other, tile), maprun.mapped(work, tile)
@@ -325,17 +329,48 @@ def test_a_cube_without_a_band_of_the_model_is_refused(work: maprun.Work, tmp_pa
     source = config.Files("files", "x", "Train.csv", "Test.csv")
     where = (source, imagery.paths, imagery.country, str(tmp_path / "cube.zarr"), *days)
     with pytest.raises(DataError, match=r"has no B4, B8; it has B2, B3"):
-        cubes.Imagery(*where, imagery.bands).check(grid)
+        cubes.Imagery(*where, imagery.bands).check([grid])
     days = date(2010, 1, 1), date(2010, 12, 31)
     elsewhere = cubes.Imagery(*where[:4], *days, ("B2",))
     with pytest.raises(DataError, match="has no image from 2010-01-01 to 2010-12-31, only of"):
-        elsewhere.check(grid)
+        elsewhere.check([grid])
 
 
-def flaky(work: dict[str, Any], tile: extents.Tile) -> dict[str, Any]:
-    """A tile that fails as often as it is told to."""
-    left = work["failures"].get(tile.name, 0)
-    work["failures"][tile.name] = left - 1
+def test_the_key_of_tiles_changes_with_all_that_decides_them(work: maprun.Work) -> None:
+    def key(version: str = "1", **changes: Any) -> str:
+        used = SimpleNamespace(name="cropland-iran", version=version, run_id="r")
+        champion = SimpleNamespace(version=used)
+        return mapplan._tiles_key(champion, replace(work, **changes))  # type: ignore[arg-type]
+
+    imagery, extent = work.imagery, work.extent
+    keys = [
+        key(),
+        key(version="2"),
+        key(extent=Extent(extent.grid[:, 1:])),
+        key(extent=Extent(extent.grid, extent.grid.extent)),
+        key(imagery=replace(imagery, last=date(2020, 6, 1))),
+        key(imagery=replace(imagery, bands=("B2",))),
+        key(imagery=replace(imagery, country=replace(imagery.country, name="iraq"))),
+        key(reference_end=date(2021, 6, 30)),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key(imagery=replace(imagery, processes=9)) == keys[0]
+
+
+@dataclass
+class Flaky:
+    """Work whose tiles fail as often as is told, in one thread."""
+
+    failures: dict[str, int]
+
+    def among(self, processes: int) -> Flaky:
+        assert processes == 1
+        return self
+
+
+def flaky(work: Flaky, tile: extents.Tile) -> dict[str, Any]:
+    left = work.failures.get(tile.name, 0)
+    work.failures[tile.name] = left - 1
     if left > 0:
         raise DataError("the service was away")
     return {"class": np.zeros(tile.grid.shape, np.uint8)}
@@ -346,7 +381,7 @@ def test_a_tile_that_fails_is_tried_again_after_the_others_and_told_in_the_end(
 ) -> None:
     monkeypatch.setattr(maprun, "mapped", flaky)
     tiles = Extent.of_box((48.3, 32.2, 48.304, 32.2037), 10).tiles(16)
-    told = {"failures": {tiles[0].name: 2, tiles[1].name: 9}}
+    told = Flaky({tiles[0].name: 2, tiles[1].name: 9})
     with (
         LocalCluster(1, processes=False, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster, set_as_default=False) as client,
@@ -366,7 +401,7 @@ def test_a_tile_that_fails_is_tried_again_after_the_others_and_told_in_the_end(
 def test_where_nothing_can_be_mapped_not_all_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maprun, "mapped", flaky)
     tiles = Extent.of_box((48.3, 32.2, 48.32, 32.21), 10).tiles(16)
-    told = {"failures": dict.fromkeys((tile.name for tile in tiles), 99)}
+    told = Flaky(dict.fromkeys((tile.name for tile in tiles), 99))
     with (
         LocalCluster(1, processes=False, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster, set_as_default=False) as client,
@@ -375,3 +410,24 @@ def test_where_nothing_can_be_mapped_not_all_is_tried(monkeypatch: pytest.Monkey
     assert [tile for tile, _ in found] and len(found) == len(tiles)
     tried = [each for _, each in found if "away" in each.reason]  # type: ignore[union-attr]
     assert len(tried) < len(tiles) / 2
+
+
+def lost_once(work: maprun.Work, tile: extents.Tile) -> dict[str, Any]:
+    """A tile whose worker dies, the first time."""
+    mark = Path(str(work.imagery.file)) / tile.name
+    if tile.row == tile.column == 0 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"class": np.zeros(tile.grid.shape, np.uint8)}
+
+
+def test_a_tile_whose_only_worker_is_killed_is_mapped_by_the_next(
+    work: maprun.Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maprun, "mapped", lost_once)
+    tiles = work.extent.tiles(30)
+    told = replace(work, imagery=replace(work.imagery, file=str(tmp_path)))
+    with clusters.opened(None, 1) as client:
+        found = list(maprun.run(client, told, tiles, 3))
+    assert len(found) == len(tiles) == 4
+    assert all(isinstance(result, dict) for _, result in found), found

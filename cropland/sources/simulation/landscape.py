@@ -156,10 +156,10 @@ class Landscape:
             pixel=pixel,
         )
 
-    def cropland(self, lon: ArrayLike, lat: ArrayLike) -> NDArray[np.bool_]:
-        """Return whether locations in degrees are cropped in the reference season-year."""
+    def cropland(self, lon: ArrayLike, lat: ArrayLike, year: int = 0) -> NDArray[np.bool_]:
+        """Return whether locations in degrees are cropped in a season-year, the reference one is 0."""
         cover = self.cover(lon, lat)
-        main, second = crops(self.profile, cover.own, 0)
+        main, second = crops(self.profile, cover.own, year)
         cropped: NDArray[np.bool_] = (main | second) & (cover.water < 0.5)
         return cropped
 
