@@ -294,3 +294,19 @@ def test_a_damaged_file_is_refused_or_read_as_it_was(tmp_path: Path) -> None:
         else:  # a flipped time stamp, say
             assert np.array_equal(found.points, line().points)
     assert refused > len(cut)
+
+
+def test_what_was_never_left_out_does_not_widen_the_area() -> None:
+    random = np.random.default_rng(3)
+    home = random.normal(size=(100, 3)).astype(np.float32)
+    elsewhere = (random.normal(size=(200, 3)) + 20).astype(np.float32)
+    fold = np.arange(100) % 5
+    x = np.concatenate([home, elsewhere])
+    made = Applicability.of(x, np.ones(3), np.concatenate([fold, np.full(200, -1)]))
+    between = np.full((1, 3), 10, np.float32)
+    assert not made.inside(between)[0]
+    assert made.inside(home).mean() > 0.9
+    alone = Applicability.of(home, np.ones(3), fold)
+    # In units of distance the threshold is that of the points at home, up to how features are scaled.
+    ours, theirs = (each.threshold * each.mean_distance / each.scale[0] for each in (made, alone))
+    assert ours == pytest.approx(theirs, rel=0.01)
