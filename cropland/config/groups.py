@@ -1,0 +1,256 @@
+"""The schema of the other groups of ``conf/``, and of a whole configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import StrictBool, StrictInt
+
+from cropland.config.model import Model
+from cropland.config.sources import Source
+from cropland.countries import Choice
+from cropland.schema import CLOSED, FilePath, Name, at_most, require
+
+Rule = Literal["one_standard_error", "best"]
+"""How one of several candidates is chosen, see `cropland.selection`."""
+MOST_KM = 20_038
+"""Half the equator."""
+
+
+@dataclass(frozen=True)
+class Bands:
+    """A named band set; the names are checked against Sentinel-2 and spyndex in `cropland.bands`."""
+
+    __pydantic_config__ = CLOSED
+
+    name: Name
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        require(len(self.names) > 0, "bands.names is empty; name at least one, e.g. [B4,B8]")
+        twice = sorted({n for n in self.names if self.names.count(n) > 1})
+        require(not twice, f"bands.names has {', '.join(twice)} more than once")
+
+
+@dataclass(frozen=True)
+class Series:
+    """How observations become a series: what is dropped and how far the grid's steps are apart."""
+
+    __pydantic_config__ = CLOSED
+
+    name: Name
+    clear: StrictBool
+    step_days: StrictInt
+
+    def __post_init__(self) -> None:
+        require(self.step_days >= 1, f"series.step_days must be 1 or more, got {self.step_days}")
+        at_most(366, series__step_days=self.step_days)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is made of an aligned series: each day of each band, statistics over time, or both."""
+
+    __pydantic_config__ = CLOSED
+
+    name: Name
+    flat: StrictBool
+    statistics: tuple[Literal["min", "max", "median", "std", "amplitude"], ...]
+
+    def __post_init__(self) -> None:
+        require(self.flat or len(self.statistics) > 0, "features: neither flat nor any statistics")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How a candidate is scored: ``kfold``, ``repeated``, spatial ``blocks`` or ``nested``.
+
+    With `inner` folds and the `candidates` to choose from (values by key of the configuration), the choice is
+    made anew inside each fold, by `rule`.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    name: Name
+    folds: StrictInt
+    repeats: StrictInt = 1
+    block_km: float | None = None
+    inner: StrictInt | None = None
+    rule: Rule = "one_standard_error"
+    candidates: dict[str, list[Any]] | None = None
+
+    def __post_init__(self) -> None:
+        require(self.folds >= 2, f"validation.folds must be 2 or more, got {self.folds}")
+        require(self.repeats >= 1, f"validation.repeats must be 1 or more, got {self.repeats}")
+        at_most(1_000, validation__repeats=self.repeats)
+        require(
+            self.block_km is None or self.block_km > 0,
+            f"validation.block_km must be above 0, got {self.block_km}",
+        )
+        at_most(MOST_KM, validation__block_km=self.block_km or 0)
+        require(
+            (self.inner is None) == (self.candidates is None),
+            "validation.inner and validation.candidates belong together, as in validation=nested",
+        )
+        require(
+            self.inner is None or self.inner >= 2,
+            f"validation.inner must be 2 or more folds, got {self.inner}",
+        )
+
+
+@dataclass(frozen=True)
+class Study:
+    """A sweep with a question, ending in the figure and table that answer it.
+
+    Attributes
+    ----------
+    title : str
+        The question.
+    figure : str
+        How the answer is drawn.
+    by : tuple of str
+        What tells the variants of a comparison apart.
+    baseline : str, optional
+        The variant that the others are compared with, its words joined by `` · ``.
+    window : str, optional
+        ``chosen``: each country at the window that ``study=time_range`` chose for it.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    name: Name
+    title: str
+    figure: Literal["time_range", "comparison", "past_only", "submission"]
+    by: tuple[str, ...] = ()
+    baseline: str | None = None
+    window: Literal["chosen"] | None = None
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """How the best candidate is chosen, and whether it may replace a champion that scores higher."""
+
+    __pydantic_config__ = CLOSED
+
+    rule: Rule
+    future: Literal["allow", "forbid"]
+    finalists: StrictInt
+    bootstraps: StrictInt
+    block_km: float
+    figures: StrictBool
+
+    def __post_init__(self) -> None:
+        require(
+            self.finalists >= 2,
+            f"promotion.finalists must be 2 or more, the best and the simplest, got {self.finalists}",
+        )
+        require(
+            self.bootstraps >= 100,
+            f"promotion.bootstraps must be 100 or more, got {self.bootstraps}",
+        )
+        require(self.block_km > 0, f"promotion.block_km must be above 0, got {self.block_km}")
+        at_most(MOST_KM, promotion__block_km=self.block_km)
+        at_most(1_000_000, promotion__bootstraps=self.bootstraps)
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The MLflow store, and the folder of its artifacts where no server decides on it.
+
+    Attributes
+    ----------
+    name : str
+        ``local`` or ``server``.
+    uri : str
+        Address of a server, or of a database: ``sqlite:///…``, ``postgresql+psycopg://…``.
+    artifacts : str, optional
+        Folder of the artifacts; needed with a database.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    name: Name
+    uri: str
+    artifacts: FilePath | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            self.uri.strip() != "", "tracking.uri is empty; give an address, or take tracking=local"
+        )
+        scheme = self.uri.partition("://")[0]
+        require(
+            scheme not in ("postgresql", "postgres", "postgresql+psycopg2"),
+            "tracking.uri: expected postgresql+psycopg://USER@HOST/DATABASE for PostgreSQL (psycopg is what "
+            f"cropland[server] installs), got {scheme}://…",
+        )
+        require(
+            self.artifacts is not None or not scheme.startswith(("sqlite", "postgresql")),
+            "tracking.uri names a database, which keeps no artifacts; give their folder too, as in "
+            "tracking.artifacts=mlruns/artifacts",
+        )
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Folders, relative to where the command is given."""
+
+    __pydantic_config__ = CLOSED
+
+    data: FilePath
+    archive: FilePath
+    runs: FilePath
+    downloads: FilePath = "data/downloads"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All of ``conf/train.yaml`` but the country: with one, it makes a candidate."""
+
+    __pydantic_config__ = CLOSED
+
+    span: StrictInt
+    period: StrictInt | str
+    bands: Bands
+    series: Series
+    features: Features
+    model: Model
+    training: Literal["own", "pooled", "others"]
+    validation: Validation
+    source: Source
+    tracking: Tracking
+    paths: Paths
+    seed: StrictInt
+    n_jobs: StrictInt
+    force: StrictBool
+    promotion: Promotion
+    promote: StrictBool = False
+    study: Study | None = None
+    output: FilePath | None = None
+    parent_run: str | None = None
+    hand_over: StrictBool = False
+
+    def __post_init__(self) -> None:
+        Choice(self.span, self.period)
+        for target in self.model.targets:
+            self.model.allowed_by(target)
+        require(
+            self.training == "own" or self.validation.candidates is None,
+            f"a nested validation learns from a country's own labels; leave out training={self.training}",
+        )
+        check_seed_and_cores(self.seed, self.n_jobs)
+
+
+def check_seed_and_cores(seed: int, n_jobs: int) -> None:
+    """Check what every command that fits models has.
+
+    Raises
+    ------
+    ConfigError
+        A seed or a number of cores that is none.
+    """
+    require(
+        n_jobs == -1 or n_jobs >= 1, f"n_jobs must be -1 (all cores) or 1 and more, got {n_jobs}"
+    )
+    at_most(1_024, n_jobs=n_jobs)
+    require(0 <= seed < 2**32, f"seed must be between 0 and 2**32 - 1, got {seed}")

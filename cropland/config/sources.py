@@ -1,0 +1,182 @@
+"""The schema of ``conf/source/``: where observations come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import StrictBool, StrictInt
+
+from cropland.schema import CLOSED, FilePath, at_most, require
+
+"""Half the equator."""
+MOST_MARGIN_DAYS = 36_525
+"""A century: all that any satellite has seen."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Exports in the layout of the original study, with their points files beside them."""
+
+    __pydantic_config__ = CLOSED
+
+    name: Literal["files"]
+    prefix: str
+    labelled: FilePath
+    unlabelled: FilePath
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """The simulated landscape; countries without a profile get the default one."""
+
+    __pydantic_config__ = CLOSED
+
+    name: Literal["simulated"]
+    margin_days: StrictInt
+    points: StrictInt
+    profiles: dict[str, dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        require(self.points >= 2, f"source.points must be 2 or more, got {self.points}")
+        require(self.margin_days >= 0, f"source.margin_days must be >= 0, got {self.margin_days}")
+        at_most(10_000_000, source__points=self.points)
+        at_most(3_660, source__margin_days=self.margin_days)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What sources have in common that ``scripts/download.py`` fetches.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Bands to fetch, ``SCL`` among them.
+    margin_days : int
+        Days before and after the reference season.
+    labelled, unlabelled : str
+        Points files in ``paths.data``; the second may be missing.
+    workers : int
+        Most requests under way.
+    tries : int
+        Attempts of a request before it is given up.
+    wait_seconds : float
+        The wait after a first failure; it doubles from there.
+    timeout_seconds : float
+        How long an answer may take.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    bands: tuple[str, ...]
+    margin_days: StrictInt
+    labelled: FilePath
+    unlabelled: FilePath
+    workers: StrictInt
+    tries: StrictInt
+    wait_seconds: float
+    timeout_seconds: float
+
+    def __post_init__(self) -> None:
+        require(
+            "SCL" in self.bands and len(set(self.bands)) == len(self.bands) > 1,
+            f"source.bands needs SCL and at least one band, each once, got {list(self.bands)}",
+        )
+        require(
+            0 <= self.margin_days <= MOST_MARGIN_DAYS,
+            f"source.margin_days must be between 0 and {MOST_MARGIN_DAYS}, got {self.margin_days}",
+        )
+        for name in ("workers", "tries", "timeout_seconds", "wait_seconds"):
+            require(
+                getattr(self, name) > 0, f"source.{name} must be above 0, got {getattr(self, name)}"
+            )
+        at_most(1_000, source__workers=self.workers, source__tries=self.tries)
+        at_most(3_600, source__wait_seconds=self.wait_seconds)
+        at_most(86_400, source__timeout_seconds=self.timeout_seconds)
+
+
+@dataclass(frozen=True)
+class EarthEngine(Fetched):
+    """Google Earth Engine; a Cloud project that is registered for it is needed to download.
+
+    Attributes
+    ----------
+    project : str, optional
+        The Cloud project that requests are counted for.
+    collection : str
+        Harmonised surface reflectance.
+    endpoint : str
+        Address of the service; credentials are sent to Google's hosts only.
+    points_per_request : int
+        Most points of a request, 25 by default.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    name: Literal["earthengine"]
+    project: str | None
+    collection: str
+    endpoint: str
+    points_per_request: StrictInt
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.points_per_request >= 1,
+            f"source.points_per_request must be 1 or more, got {self.points_per_request}",
+        )
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A STAC catalogue that has a name: its address, its collection, and whether its links want signing."""
+
+    __pydantic_config__ = CLOSED
+
+    url: str
+    collection: str
+    sign: StrictBool
+
+
+@dataclass(frozen=True)
+class Stac(Fetched):
+    """A SpatioTemporal Asset Catalog of Sentinel-2 L2A, open to all.
+
+    Attributes
+    ----------
+    catalog : str
+        A name in `catalogs`, the address of an API, or a folder of items.
+    collection : str, optional
+        In place of the catalogue's own; needed with an address.
+    leave_out : tuple of str
+        Items that are passed over, by id: such as cannot be read.
+    sign : bool, optional
+        Whether links are signed by Planetary Computer's service; as the catalogue needs, where left out.
+    catalogs : mapping of str to Catalog
+        Those that have a name.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    name: Literal["stac"]
+    catalog: str
+    collection: str | None
+    leave_out: tuple[str, ...]
+    sign: StrictBool | None
+    catalogs: dict[str, Catalog]
+
+    @property
+    def chosen(self) -> Catalog:
+        """The catalogue that is asked."""
+        known = self.catalogs.get(self.catalog)
+        address = known.url if known else self.catalog.rstrip("/")
+        if not address.startswith(("http://", "https://")):
+            address = str(Path(address).absolute())  # one folder, however it is written
+        collection = self.collection or (known.collection if known else "sentinel-2-l2a")
+        sign = self.sign if self.sign is not None else bool(known and known.sign)
+        return Catalog(address, collection, sign)
+
+
+Source = Files | Simulated | EarthEngine | Stac
+"""Where observations come from; told apart by their names."""
