@@ -70,15 +70,15 @@ class Assessment:
     counts : ndarray of int, shape (map class, reference class)
         Sample units.
     error_matrix : ndarray of float, shape (map class, reference class)
-        Estimated proportions of the whole area; their sum is 1.
+        Estimated proportions of the area that has a class in the map; their sum is 1.
     overall : Estimate
-        Proportion of the area that is mapped right.
+        Proportion of that area that is mapped right.
     users, producers : dict of Estimate by class
-        Proportion of what is mapped as the class that is of it, and of what is of the class that is
-        mapped as it. NaN where no unit was mapped as the class, or none is of it.
+        Proportion of what is mapped as the class that is of it, and of what is of the class, and mapped
+        at all, that is mapped as it. NaN where no unit was mapped as the class, or none is of it.
     area : dict of Estimate by class
-        Hectares that are of the class by the reference. Of a class that no unit shows it is 0 with a
-        standard error of 0, which only says that the sample does not hold it.
+        Hectares of all strata that are of the class by the reference. Of a class that no unit shows it is 0
+        with a standard error of 0, which only says that the sample does not hold it.
     """
 
     classes: tuple[Label, ...]
@@ -143,8 +143,13 @@ def assess_by_stratum(
     reference: ArrayLike,
     areas: Mapping[Label, float],
     classes: Sequence[Label],
+    *,
+    unmapped: Label | None = None,
 ) -> Assessment:
     """Assess a map by a sample whose strata may differ from the map's classes.
+
+    The area of a class needs no map: it is the mean of the reference over the strata, of all units.
+    Accuracies are ratios over the units that have a class in the map.
 
     Stehman 2014, doi:10.1080/01431161.2014.930207: means of indicators over strata, ratios of such means,
     and their variances. It is `assess_by_class` where the strata are the map's classes. No finite
@@ -159,6 +164,8 @@ def assess_by_stratum(
         Hectares of each stratum, whatever is mapped there.
     classes : sequence of str or int
         Of the map and of the reference.
+    unmapped : str or int, optional
+        What `map_class` says of a unit where the map has no class; without it each must have one.
 
     Raises
     ------
@@ -167,22 +174,25 @@ def assess_by_stratum(
         and fewer than two units.
     """
     classes, strata, weights = tuple(classes), tuple(areas), _weights(areas)
-    drawn_from, *codes = _codes(
-        stratum=(stratum, strata), map_class=(map_class, classes), reference=(reference, classes)
+    shown = classes if unmapped is None else (*classes, unmapped)
+    drawn_from, map_code, code = _codes(
+        stratum=(stratum, strata), map_class=(map_class, shown), reference=(reference, classes)
     )
     units = np.bincount(drawn_from, minlength=len(strata))
     _check_units(strata, weights, units)
     sample = _Stratified(drawn_from, units, weights)
-    mapped, present = (code[:, None] == np.arange(len(classes)) for code in codes)
+    mapped, present = (each[:, None] == np.arange(len(classes)) for each in (map_code, code))
+    has_class = map_code < len(classes)
     cells = (mapped[:, :, None] & present[:, None, :]).reshape(len(drawn_from), -1)
-    (overall,), (overall_se,) = sample.mean((codes[0] == codes[1])[:, None])
+    covered = has_class[:, None]
+    (overall,), (overall_se,) = sample.ratio((map_code == code)[:, None], covered)
     return Assessment(
         classes,
-        _counts(codes, len(classes)),
-        sample.mean(cells)[0].reshape(len(classes), -1),
+        _counts([map_code[has_class], code[has_class]], len(classes)),
+        sample.ratio(cells, covered)[0].reshape(len(classes), -1),
         Estimate(float(overall), float(overall_se)),
         _named(classes, *sample.ratio(mapped & present, mapped)),
-        _named(classes, *sample.ratio(mapped & present, present)),
+        _named(classes, *sample.ratio(mapped & present, present & covered)),
         _named(classes, *sample.mean(present), sum(areas.values())),
     )
 
@@ -275,7 +285,7 @@ def _check_units(
         if weight > 0 and count < 2:
             raise DataError(
                 f"expected at least 2 sample units in stratum {name!r}, so that its variance can be "
-                f"estimated, got {count}; label more there, or merge it with another stratum"
+                f"estimated, got {count}; label more of its units, or draw a sample with more of them"
             )
         if weight == 0 and count > 0:
             raise DataError(

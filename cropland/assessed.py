@@ -13,6 +13,7 @@ import numpy as np
 from cropland import area
 from cropland.errors import DataError
 from cropland.mapfolder import CLASSES, NO_DATA
+from cropland.writing import ha
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from cropland.mapfolder import Facts
     from cropland.mapsample import Design
 
+_UNMAPPED = "no data"
+_TOO_FAR, _ROUNDING = 6.0, 0.01
+"""Standard errors, and a share of the area, that a landscape's estimate is never away from its own truth."""
 _NAMES = {value: name for name, value in CLASSES.items()}
 
 
@@ -65,9 +69,8 @@ class Assessed:
 
     @property
     def used(self) -> NDArray[np.bool_]:
-        """Which units count, shape (unit,)."""
-        labelled = np.array([label is not None for label in self.labels.values()])
-        return np.asarray(labelled & (self.mapped != NO_DATA))
+        """Which units count, shape (unit,): all with a label, since what is there needs no map."""
+        return np.array([label is not None for label in self.labels.values()])
 
     @cached_property
     def found(self) -> Assessment:
@@ -76,21 +79,19 @@ class Assessed:
         Raises
         ------
         DataError
-            Too few units with a label in a stratum, or a map that is not the one of the sample.
+            Too few units with a label in a stratum, a map that was changed since they were drawn, or
+            another map that has no class at any of them.
         """
-        mapped = np.array([_NAMES.get(int(value), "no data") for value in self.mapped])
+        mapped = np.array([_NAMES.get(int(value), _UNMAPPED) for value in self.mapped])
         used = self.used
-        labels = [_NAMES[label] for label in self.labels.values() if label is not None]
-        told = np.array([label is not None for label in self.labels.values()])
-        reference = np.array(labels)[used[told]]
+        reference = [_NAMES[label] for label in self.labels.values() if label is not None]
         hectares: dict[area.Label, float] = {
             name: each.hectares for name, each in self.design.strata.items()
         }
         if self.by_stratum:
-            drawn_from = self.design.stratum[used]
-            return area.assess_by_stratum(
-                drawn_from, mapped[used], reference, hectares, tuple(CLASSES)
-            )
+            self._check_overlap()
+            sample = self.design.stratum[used], mapped[used], reference
+            return area.assess_by_stratum(*sample, hectares, tuple(CLASSES), unmapped=_UNMAPPED)
         if strange := int((mapped != self.design.stratum).sum()):
             raise DataError(
                 f"{strange} of {len(mapped)} units are mapped otherwise than when they were drawn, though it "
@@ -98,8 +99,16 @@ class Assessed:
             )
         return area.assess_by_class(mapped[used], reference, hectares)
 
+    def _check_overlap(self) -> None:
+        if len(self.unmapped) == self.used.sum():
+            raise DataError(
+                f"the map has a class at none of the {len(self.unmapped)} labelled units of the sample "
+                f"{self.design.mark}, which was drawn from another map; give the labels and the design of a "
+                f"sample of the same land"
+            )
+
     @property
-    def standing_for(self) -> float:
+    def unlabelled_hectares(self) -> float:
         """Hectares that the units which could not be told stand for."""
         unknown = np.array([label is None for label in self.labels.values()])
         return sum(
@@ -107,6 +116,26 @@ class Assessed:
             for name, each in self.design.strata.items()
             if each.units
         )
+
+    def check_truth(self) -> None:
+        """Refuse the labels of another landscape than that of the map.
+
+        Raises
+        ------
+        DataError
+            The map knows its true area, and the labels speak of another one.
+        """
+        found, true = self.found.area["cropland"], self.design.true_hectares
+        if true is None:
+            return
+        if abs(found.value - true["cropland"]) > _TOO_FAR * found.se + _ROUNDING * sum(
+            true.values()
+        ):
+            raise DataError(
+                f"the landscape says {ha(found.value)} ha of cropland, that of the map had "
+                f"{ha(true['cropland'])}: it is another one; give the country file and source.profiles that "
+                f"the map was made with"
+            )
 
     def areas(self) -> Iterator[tuple[str, Estimate, float, float | None]]:
         """Give each class with its estimated hectares, those counted, and the true ones where known."""
@@ -121,6 +150,20 @@ class Assessed:
             yield f"user's accuracy of {name}", self.found.users[name]
         for name in CLASSES:
             yield f"producer's accuracy of {name}", self.found.producers[name]
+
+    def params(self) -> dict[str, object]:
+        """Give what was assessed, and how, as its run keeps it."""
+        return {
+            "source": self.facts.tags["SOURCE"],
+            "model": self.facts.tags["MODEL"],
+            "window": self.facts.tags["WINDOW"],
+            "map": self.facts.key,
+            "sample": self.design.mark,
+            "sample_map": self.design.key,
+            "seed": self.design.seed,
+            "allocation": self.design.allocation,
+            "estimator": self.estimator,
+        }
 
     def metrics(self) -> dict[str, float]:
         """Give the numbers of it, as its run keeps them; what the sample says nothing of is left out."""

@@ -18,25 +18,24 @@ from rich.markup import escape
 from cropland import maplabels, mapsample, sampling, tracking, writeup
 from cropland.assessed import Assessed
 from cropland.config import Simulated
+from cropland.countries import iso_date
 from cropland.errors import ConfigError, DataError, some
 from cropland.mapfolder import CLASSES, NO_DATA, MapFolder
 from cropland.mapsample import DESIGN, SQUARES, TABLE
 from cropland.provenance import code_tags
 from cropland.writeup import PICTURE, REPORT
-from cropland.writing import write_whole
+from cropland.writing import ha, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cropland.commands import Assess
     from cropland.countries import Country
-    from cropland.mapsample import Design
+    from cropland.mapsample import Design, StratumCounts
 
 ASSESSMENT = "assessment"
 LANDSCAPE = "landscape"
 """The labels of a simulated map's sample that its landscape gives."""
-_TOO_FAR, _ROUNDING = 6.0, 0.01
-"""Standard errors, and a share of the area, that a landscape's estimate is never away from its own truth."""
 
 
 def run(command: Assess, countries: Sequence[Country]) -> None:
@@ -96,11 +95,12 @@ def _check_free(made: MapFolder, names: Iterable[str], *, force: bool) -> None:
 def _draw(command: Assess, made: MapFolder, screen: Console) -> None:
     """Draw a sample, and write it."""
     _check_free(made, (TABLE, SQUARES, DESIGN), force=command.force)
+    _check_strata(made)
     strata = mapsample.counted(made, [(value,) for value in CLASSES.values()])
-    if not strata.totals.sum():
-        raise DataError(f"{made.path} has no pixel with a class; map a window with observations")
-    size = command.size or sampling.sample_size(
-        strata.hectares / strata.hectares.sum(),
+    _check_counts(made, strata)
+    hectares = np.array([made.facts.hectares[name] for name in CLASSES])
+    size = command.sample_size or sampling.sample_size(
+        hectares / hectares.sum(),
         [getattr(command.users_accuracy, name) for name in CLASSES],
         command.standard_error,
     )
@@ -113,7 +113,7 @@ def _draw(command: Assess, made: MapFolder, screen: Console) -> None:
     for name, each in design.strata.items():
         screen.print(
             f"  {each.units} where the map says {name}: {each.pixels:,} pixels, "
-            f"{writeup.ha(each.hectares)} ha"
+            f"{ha(each.hectares)} ha"
         )
     screen.print(
         f"fill in Target: 1 cropland, 0 other, empty where it cannot be told; look at images, not at the "
@@ -121,6 +121,30 @@ def _draw(command: Assess, made: MapFolder, screen: Console) -> None:
     )
     labels = LANDSCAPE if made.facts.truth is not None else f"{folder}/{TABLE}"
     screen.print(f"next, hectares: python scripts/assess.py map={folder} labels={labels}")
+
+
+def _check_strata(made: MapFolder) -> None:
+    """Refuse a map of which no sample can be drawn, before its pixels are counted again."""
+    pixels = {name: made.facts.pixels[name] for name in CLASSES}
+    if not sum(pixels.values()):
+        raise DataError(f"{made.path} has no pixel with a class; map a window with observations")
+    for name, count in pixels.items():
+        if count == 1:
+            raise DataError(
+                f"expected no pixel of {name} or at least 2 in {made.path}, got 1, of which no interval "
+                f"follows; map more land (a larger box), or assess it by the sample of another map of the "
+                f"same land: labels=…/{TABLE}"
+            )
+
+
+def _check_counts(made: MapFolder, strata: StratumCounts) -> None:
+    """Refuse a layer of classes that is no more the one whose hectares were counted."""
+    for (name, value), count in zip(CLASSES.items(), strata.totals.tolist(), strict=True):
+        if count != made.facts.pixels[name]:
+            raise DataError(
+                f"expected {made.facts.pixels[name]:,} pixels of {name} (class {value}) in {made.path}, as "
+                f"when it was made, got {count:,}: its files were changed; map it again"
+            )
 
 
 def _choose(command: Assess, made: MapFolder, screen: Console) -> None:
@@ -133,7 +157,7 @@ def _choose(command: Assess, made: MapFolder, screen: Console) -> None:
         made,
         command.next,
         candidates=command.candidates,
-        metres=command.metres,
+        min_distance=command.min_distance,
         seed=command.seed,
     )
     write_whole(made.path / mapnext.POINTS, text)
@@ -152,17 +176,19 @@ def _estimate(command: Assess, made: MapFolder, country: Country | None, screen:
     rows, columns, inside = made.pixels(design.lon, design.lat)
     mapped = made.values("class", rows, columns).astype(np.int64)
     assessed = Assessed(made.facts, design, labels, np.where(inside, mapped, NO_DATA))
-    _check_landscape(command, assessed)  # what cannot be estimated is said before it is tracked
+    _ = assessed.found  # what cannot be estimated is said before it is tracked
+    if command.labels == LANDSCAPE:
+        assessed.check_truth()
     store = tracking.open_store(command.tracking, tracking.experiment_of(made.facts.tags["SOURCE"]))
     name = country.name if country else made.facts.tags["COUNTRY"]
     with store.candidate(f"assess {name}", {"kind": ASSESSMENT, **code_tags()}, None) as record:
-        record.params |= _params(command, assessed, name)
+        record.params |= {"country": name, "labels": command.labels, **assessed.params()}
         record.metrics |= assessed.metrics()
         texts, picture = writeup.texts(assessed), writeup.picture(assessed)
         record.note = texts[REPORT]
         record.files |= {**texts, PICTURE: picture}
         record.files |= {DESIGN: path.read_bytes(), "labels.csv": maplabels.text(labels)}
-        (made.path / PICTURE).write_bytes(picture)
+        write_whole(made.path / PICTURE, picture)
         for file, text in texts.items():
             write_whole(made.path / file, text)
     _show(assessed, made, screen)
@@ -208,42 +234,6 @@ def _labels(
             f"labels={LANDSCAPE} needs source=simulated and the file of {made.facts.tags['COUNTRY']} in "
             f"conf/country, which says where its landscape lies; put it there"
         )
-    truth = simulated.truth(command.source, country, design.lon, design.lat)
+    season = iso_date(made.facts.tags["SEASON_END"], "SEASON_END")
+    truth = simulated.truth(command.source, country, design.lon, design.lat, season)
     return dict(zip(design.units, truth.astype(int).tolist(), strict=True))
-
-
-def _check_landscape(command: Assess, assessed: Assessed) -> None:
-    """Refuse the labels of another landscape than that of the map.
-
-    Raises
-    ------
-    DataError
-        The map knows its true area, and the labels speak of another one.
-    """
-    found, true = assessed.found.area["cropland"], assessed.design.true_hectares
-    if command.labels != LANDSCAPE or true is None:
-        return
-    if abs(found.value - true["cropland"]) > _TOO_FAR * found.se + _ROUNDING * sum(true.values()):
-        raise DataError(
-            f"the landscape says {writeup.ha(found.value)} ha of cropland, that of the map had "
-            f"{writeup.ha(true['cropland'])}: it is another one; give the country file and "
-            f"source.profiles that the map was made with"
-        )
-
-
-def _params(command: Assess, assessed: Assessed, country: str) -> dict[str, object]:
-    """Give what was assessed, and how."""
-    design, tags = assessed.design, assessed.facts.tags
-    return {
-        "country": country,
-        "source": tags["SOURCE"],
-        "model": tags["MODEL"],
-        "window": tags["WINDOW"],
-        "map": assessed.facts.key,
-        "labels": command.labels,
-        "sample": design.mark,
-        "sample_map": design.key,
-        "seed": design.seed,
-        "allocation": design.allocation,
-        "estimator": assessed.estimator,
-    }

@@ -170,6 +170,10 @@ class Dask:
 
     def __post_init__(self) -> None:
         require(
+            self.scheduler is None or self.workers is None,
+            "dask.workers are those of this machine; a cluster at dask.scheduler has its own: leave one out",
+        )
+        require(
             self.workers is None or self.workers >= 1,
             f"dask.workers must be 1 or more, or null for one a core, got {self.workers}",
         )
@@ -189,7 +193,7 @@ class Map:
     box: tuple[float, float, float, float] | None
     geometry: FilePath | None
     cube: FilePath | None
-    resolution: StrictInt
+    resolution: StrictInt | None
     chunk: StrictInt
     tries: StrictInt
     exact: StrictBool
@@ -214,7 +218,11 @@ class Map:
             f"cube is for source=files; source={self.source.name} has its own images",
         )
         require(
-            1 <= self.resolution <= MOST_METRES,
+            self.cube is None or self.resolution is None,
+            "a cube has its own resolution; leave resolution out",
+        )
+        require(
+            self.resolution is None or 1 <= self.resolution <= MOST_METRES,
             f"resolution must be 1 to {MOST_METRES} metres a pixel, got {self.resolution}",
         )
         require(
@@ -254,13 +262,13 @@ class Assess:
     labels: FilePath | None
     design: FilePath | None
     next: StrictInt | None
-    size: StrictInt | None
+    sample_size: StrictInt | None
     users_accuracy: UsersAccuracy
     standard_error: float
     allocation: Literal["proportional", "equal"]
     minimum: StrictInt
     candidates: StrictInt
-    metres: StrictInt
+    min_distance: StrictInt
     seed: StrictInt
     force: StrictBool
 
@@ -273,7 +281,8 @@ class Assess:
             0 < self.standard_error < 1,
             f"standard_error must lie between 0 and 1, got {self.standard_error}; give one such as 0.01",
         )
-        for name, least in (("next", 1), ("size", 4), ("minimum", 2), ("metres", 0), ("seed", 0)):
+        floors = {"next": 1, "sample_size": 4, "minimum": 2, "min_distance": 0, "seed": 0}
+        for name, least in floors.items():
             value = getattr(self, name)
             require(value is None or value >= least, f"{name} must be {least} or more, got {value}")
         require(
@@ -307,8 +316,9 @@ class Assess:
             )
         spare = sorted(given & {"standard_error", "users_accuracy"})
         require(
-            not spare or self.size is None,
-            f"size says how many units are drawn, so {' and '.join(spare)} would not be used; leave one out",
+            not spare or self.sample_size is None,
+            f"sample_size says how many units are drawn, so {' and '.join(spare)} would not be used; leave "
+            f"one out",
         )
 
 
@@ -323,8 +333,8 @@ _TASKS_OF: dict[str, tuple[str, ...]] = {
     "tracking": ("estimate",),
     "next": ("choose",),
     "candidates": ("choose",),
-    "metres": ("choose",),
-    "size": ("draw",),
+    "min_distance": ("choose",),
+    "sample_size": ("draw",),
     "users_accuracy": ("draw",),
     "standard_error": ("draw",),
     "allocation": ("draw",),

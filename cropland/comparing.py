@@ -84,7 +84,8 @@ def _sampled(command: Compare, country: Country, raster: Raster, archive: Archiv
     """Give what a map says of the labelled points, a row a point."""
     labelled = features.labelled(archive.points)
     table = pd.DataFrame({name: labelled[name].to_numpy() for name in points.COLUMNS})
-    found = raster.at(table["Lon"].to_numpy(), table["Lat"].to_numpy())
+    places = table["Lon"].to_numpy(), table["Lat"].to_numpy()
+    found = raster.at(*places, command.landcover.missing)
     said = landcover.classified(found, command.landcover)
     if not found.inside.any():
         raise DataError(

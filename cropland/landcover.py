@@ -23,7 +23,7 @@ from cropland.errors import DataError, some
 from cropland.reading import is_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -95,8 +95,17 @@ class Raster:
                 _check(path, source, band)
         return cls(given, files, band or 1)
 
-    def at(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Sampled:
+    def at(
+        self, lon: NDArray[np.float64], lat: NDArray[np.float64], missing: Sequence[int]
+    ) -> Sampled:
         """Give the class at points in degrees (WGS 84).
+
+        Parameters
+        ----------
+        lon, lat : ndarray of float, shape (point,)
+            The points.
+        missing : sequence of int
+            Values that say nothing, beside what a file itself declares as no data: the next file is asked.
 
         Raises
         ------
@@ -112,6 +121,7 @@ class Raster:
                 here = _within(source, x, y)
                 inside[wanted[here]] = True
                 read, found = _values(path, source, self.band, x[here], y[here])
+                found &= ~np.isin(read, missing)
             classes[wanted[here][found]] = read[found]
             known[wanted[here][found]] = True
         return Sampled(classes, inside, known)
@@ -125,7 +135,7 @@ def classified(sampled: Sampled, landcover: LandCover) -> NDArray[np.int8]:
     DataError
         Classes that the product is not known to have.
     """
-    known = sampled.known & ~np.isin(sampled.classes, landcover.missing)
+    known = sampled.known
     cropland = known & np.isin(sampled.classes, landcover.cropland)
     other = known & np.isin(sampled.classes, landcover.other)
     values, counts = np.unique(sampled.classes[known & ~cropland & ~other], return_counts=True)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pyproj import Transformer
 from rasterio._err import CPLE_BaseError  # what a broken file ends in; no public name leads to it
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from cropland import extents, rasters, reading
+from cropland import rasters, reading
 from cropland.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ NO_DATA = int(rasters.CLASS.nodata)
 SIDE = 2048
 """Sides of the parts that a map is read in, in pixels; another one would draw other samples."""
 _DEGREES = "EPSG:4326"
-_TAGS = ("COUNTRY", "MODEL", "SOURCE", "WINDOW")
+_TAGS = ("COUNTRY", "MODEL", "SEASON_END", "SOURCE", "WINDOW")
 _REMEDY = "map it again: python scripts/map.py force=true with the words that made it"
 
 
@@ -50,6 +50,8 @@ class Facts:
         What its files say of themselves.
     hectares : dict of str to float
         Counted by class, and without any (``no data``).
+    pixels : dict of str to int
+        The same in pixels.
     truth : tuple of tuple of int, optional
         Pixels by true and mapped class, other before cropland, of a simulated landscape.
     outside_applicability : float, optional
@@ -59,6 +61,7 @@ class Facts:
     key: str
     tags: dict[str, str]
     hectares: dict[str, float]
+    pixels: dict[str, int]
     truth: tuple[tuple[int, int], tuple[int, int]] | None = None
     outside_applicability: float | None = None
 
@@ -125,11 +128,6 @@ class MapFolder:
             for window in windows:
                 yield source.read(1, window=window)
 
-    def hectares(self, window: Window) -> float:
-        """Give the area of a pixel in the middle of a part, on the ellipsoid."""
-        rows, columns = window.toslices()
-        return extents.hectares(self.grid[rows, columns])
-
     def values(
         self, name: str, rows: NDArray[np.int64], columns: NDArray[np.int64]
     ) -> NDArray[Any]:
@@ -194,19 +192,13 @@ def _read_facts(path: Path) -> Facts:
             f"expected {FACTS} in {path}, there is none: no map was finished there; name the folder of one, "
             f"or give the command of scripts/map.py again"
         )
-    try:
-        facts = _FACTS.validate_json(file.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its text"
-        raise DataError(
-            f"{file} is not what a map's should be, see {where}: {first['msg']}; {_REMEDY}"
-        ) from error
+    facts = reading.validated(file, _FACTS, _REMEDY)
     missing = [f"tags.{name}" for name in _TAGS if name not in facts.tags]
-    missing += [f"hectares.{name}" for name in (*CLASSES, "no data") if name not in facts.hectares]
+    for what, told in (("hectares", facts.hectares), ("pixels", facts.pixels)):
+        missing += [f"{what}.{name}" for name in (*CLASSES, "no data") if name not in told]
     if missing:
         raise DataError(
-            f"{file} is not what a map's should be: it lacks {', '.join(missing)}; {_REMEDY}"
+            f"{file} does not hold what it should: it lacks {', '.join(missing)}; {_REMEDY}"
         )
     return facts
 

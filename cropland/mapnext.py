@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cropland import mapsample, next_points
+from cropland import mapsample, next_points, reading
 from cropland.errors import DataError
 from cropland.mapfolder import CLASSES
 from cropland.rasters import APPLICABILITY, DISSIMILARITY, OBSERVATIONS, PROBABILITY, UNCERTAINTY
@@ -30,8 +30,8 @@ _POOL = 10
 """Candidates that are looked at for each that is chosen."""
 
 
-def chosen(made: MapFolder, count: int, *, candidates: int, metres: int, seed: int) -> str:
-    """Choose pixels to label next.
+def chosen(made: MapFolder, count: int, *, candidates: int, min_distance: int, seed: int) -> str:
+    """Choose pixels to label next, none of the sample in the map's folder: that one assesses.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def chosen(made: MapFolder, count: int, *, candidates: int, metres: int, seed: i
         How many.
     candidates : int
         Pixels drawn at random to choose from; all where the map has no more.
-    metres : int
-        Least distance between any two that are chosen.
+    min_distance : int
+        Metres between any two that are chosen, at least.
     seed : int
         Decides the candidates, and where the clustering begins.
 
@@ -54,32 +54,48 @@ def chosen(made: MapFolder, count: int, *, candidates: int, metres: int, seed: i
     Raises
     ------
     DataError
-        A layer that is missing, or too few pixels so far apart.
+        A layer that is missing, a sample's design that is none, or too few pixels so far apart.
     """
     strata = mapsample.counted(made, [tuple(CLASSES.values())])
     number = min(candidates, int(strata.totals[0]))
     rows, columns, _ = mapsample.drawn(made, strata, [number], seed)
+    sampled, sample = _sampled(made, rows, columns)
+    rows, columns = rows[~sampled], columns[~sampled]
     priority, x = _seen(made, rows, columns)
     side = abs(float(made.grid.resolution.x))
     place = np.asarray(side * np.stack([columns, rows], axis=1), np.float64)
-    apart = _apart(place, priority, metres, _POOL * count)
+    apart = _apart(place, priority, min_distance, _POOL * count)
     if len(apart) < count:
         raise DataError(
-            f"expected {count} pixels that are {metres} m apart among {number} of {made.path}, got "
-            f"{len(apart)}; ask for fewer, for more candidates, or for less metres"
+            f"expected {count} pixels that are {min_distance} m apart among {len(rows)} of {made.path}, got "
+            f"{len(apart)}; ask for fewer, for more candidates, or for a smaller min_distance"
         )
     x = np.concatenate([x, place], axis=1)
     best = apart[
         next_points.chosen(priority[apart], _scaled(x)[apart], count, seed=seed, pool=_POOL)
     ]
     lon, lat = made.lonlat(rows[best] + 0.5, columns[best] + 0.5)
-    mark = mapsample.mark_of("N", made.facts.key, seed, count, candidates, metres)
+    mark = mapsample.mark_of("N", made.facts.key, seed, count, candidates, min_distance, sample)
     digits = len(str(count))
     lines = [
         f"{mark}-{n:0{digits}d},{y:.7f},{x:.7f}"
         for n, (x, y) in enumerate(zip(lon, lat, strict=True), start=1)
     ]
     return "\n".join(["ID,Lat,Lon", *lines]) + "\n"
+
+
+def _sampled(
+    made: MapFolder, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], str | None]:
+    """Tell which pixels are units of the sample in the map's folder, and which sample that is."""
+    path = made.path / mapsample.DESIGN
+    if not reading.is_file(path):
+        return np.zeros(len(rows), np.bool_), None
+    design = mapsample.read(path)
+    row, column, inside = made.pixels(design.lon, design.lat)
+    units = np.ravel_multi_index((row[inside], column[inside]), made.grid.shape)
+    places = np.ravel_multi_index((rows, columns), made.grid.shape)
+    return np.isin(places, units), design.mark
 
 
 def _seen(
@@ -107,7 +123,7 @@ def _rank(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _apart(
-    place: NDArray[np.float64], priority: NDArray[np.float64], metres: int, most: int
+    place: NDArray[np.float64], priority: NDArray[np.float64], min_distance: int, most: int
 ) -> NDArray[np.int64]:
     """Take pixels in the order of their priority, each so far from all before it, until there are `most`."""
     from scipy.spatial import cKDTree
@@ -119,7 +135,8 @@ def _apart(
         if free[at]:
             taken.append(int(at))
             # Those at exactly the least distance are far enough.
-            free[tree.query_ball_point(place[at], np.nextafter(metres, 0) if metres else 0)] = False
+            near = np.nextafter(min_distance, 0) if min_distance else 0
+            free[tree.query_ball_point(place[at], near)] = False
         if len(taken) == most:
             break
     return np.array(taken)

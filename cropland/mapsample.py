@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from cropland import reading, sampling
 from cropland.errors import DataError
@@ -96,12 +96,11 @@ _DESIGN = TypeAdapter(Design)
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
-    """The strata of a map, each a set of classes: pixels (block, stratum) and hectares (stratum,)."""
+class StratumCounts:
+    """The strata of a map, each a set of classes, and their pixels, (block, stratum)."""
 
     classes: tuple[tuple[int, ...], ...]
     pixels: NDArray[np.int64]
-    hectares: NDArray[np.float64]
 
     @property
     def totals(self) -> NDArray[np.int64]:
@@ -109,7 +108,7 @@ class Counted:
         return np.asarray(self.pixels.sum(axis=0))
 
 
-def counted(made: MapFolder, classes: Sequence[Sequence[int]]) -> Counted:
+def counted(made: MapFolder, classes: Sequence[Sequence[int]]) -> StratumCounts:
     """Count the pixels of strata, a block in memory at a time.
 
     Parameters
@@ -119,17 +118,15 @@ def counted(made: MapFolder, classes: Sequence[Sequence[int]]) -> Counted:
     classes : sequence of sequence of int
         The classes of each stratum.
     """
-    windows = made.windows
     pixels = np.array(
-        [[np.isin(values, own).sum() for own in classes] for values in made.classes(windows)],
+        [[np.isin(values, own).sum() for own in classes] for values in made.classes(made.windows)],
         dtype=np.int64,
     )
-    area = np.array([made.hectares(window) for window in windows])
-    return Counted(tuple(map(tuple, classes)), pixels, area @ pixels)
+    return StratumCounts(tuple(map(tuple, classes)), pixels)
 
 
 def drawn(
-    made: MapFolder, strata: Counted, sizes: ArrayLike, seed: int
+    made: MapFolder, strata: StratumCounts, sizes: ArrayLike, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Draw pixels, and read again only the blocks that hold one.
 
@@ -155,16 +152,20 @@ def drawn(
 
 
 def design(
-    made: MapFolder, strata: Counted, sizes: NDArray[np.int64], *, seed: int, allocation: str
+    made: MapFolder, strata: StratumCounts, sizes: NDArray[np.int64], *, seed: int, allocation: str
 ) -> Design:
-    """Draw a sample whose strata are the map's classes, in the order of `cropland.mapfolder.CLASSES`."""
+    """Draw a sample whose strata are the map's classes, in the order of `cropland.mapfolder.CLASSES`.
+
+    Their hectares are those that were counted when the map was made: one map has one count.
+    """
     names = list(CLASSES)
+    hectares = [made.facts.hectares[name] for name in names]
     rows, columns, stratum = drawn(made, strata, sizes, seed)
     lon, lat = made.lonlat(rows + 0.5, columns + 0.5)
     mark = mark_of("S", made.facts.key, seed, sizes.tolist())
     digits = len(str(len(rows)))
     places = zip(lon.round(_DECIMALS).tolist(), lat.round(_DECIMALS).tolist(), stratum, strict=True)
-    numbers = zip(strata.totals.tolist(), strata.hectares.tolist(), sizes.tolist(), strict=True)
+    numbers = zip(strata.totals.tolist(), hectares, sizes.tolist(), strict=True)
     return Design(
         key=made.facts.key,
         tags=made.facts.tags,
@@ -231,19 +232,11 @@ def read(path: Path) -> Design:
             f"expected the design of the sample at {path}, there is none; name it, as in "
             f"design=maps/iran/{DESIGN}, or draw a sample: python scripts/assess.py map={path.parent}"
         )
-    try:
-        found = _DESIGN.validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its text"
-        raise DataError(
-            f"{path} is not the design of a sample, see {where}: {first['msg']}; give the {DESIGN} that was "
-            f"written with the sample"
-        ) from error
+    remedy = f"give the {DESIGN} that was written with the sample"
+    found = reading.validated(path, _DESIGN, remedy)
     units = Counter(found.stratum.tolist())
     if units != Counter({name: each.units for name, each in found.strata.items() if each.units}):
         raise DataError(
-            f"{path} is not the design of a sample: its strata and its units do not go together; give the "
-            f"{DESIGN} that was written with the sample"
+            f"{path} is not the design of a sample: its strata and its units do not go together; {remedy}"
         )
     return found

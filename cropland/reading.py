@@ -12,9 +12,10 @@ import io
 import stat
 import warnings
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
+from pydantic import ValidationError
 
 from cropland.errors import DataError, some
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
 
 MOST_COLUMNS = 1_000
 """Columns of an export: bands, indices and whatever else; each becomes an array of its own."""
@@ -65,6 +69,25 @@ def check_file(path: Path, remedy: str) -> None:
             stream.read(1)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}; {remedy}") from error
+
+
+def validated(path: Path, adapter: TypeAdapter[T], remedy: str) -> T:
+    """Read a JSON file of ours, and check that it holds what it should.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, is no JSON, or lacks something.
+    """
+    check_file(path, remedy)
+    try:
+        return adapter.validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "its text"
+        raise DataError(
+            f"{path} does not hold what it should, see {where}: {first['msg']}; {remedy}"
+        ) from error
 
 
 def rows_of(path: Path, remedy: str) -> Iterator[tuple[int, list[str]]]:

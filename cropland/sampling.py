@@ -167,7 +167,7 @@ def _check_divisible(pixels: NDArray[np.int64], lowest: NDArray[np.int64], size:
     if (single := pixels == 1).any():
         raise DataError(
             f"expected at least {_FEWEST} pixels in a stratum, got 1 in stratum "
-            f"{int(np.argmax(single))}; merge it with another one"
+            f"{int(np.argmax(single))}; leave it out, or count more of it"
         )
     if size > pixels.sum():
         raise DataError(

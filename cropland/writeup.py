@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cropland.errors import some
 from cropland.mapfolder import CLASSES
-from cropland.writing import markdown_table
+from cropland.writing import ha, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,10 @@ def picture(found: Assessed) -> bytes:
     tags = found.facts.tags
     made_up = " (made-up landscape)" if tags["SOURCE"] == "simulated" else ""
     return assessment(
-        [(name, _ends(each), counted, true) for name, each, counted, true in found.areas()],
+        [
+            (name, _ends(each), None if found.by_stratum else counted, true)
+            for name, each, counted, true in found.areas()
+        ],
         {name: _ends(each) for name, each in found.accuracies()},
         title=f"Cropland of {tags['COUNTRY']}{made_up}: area and accuracy",
         remark=f"{int(found.used.sum())} sample units; {tags['MODEL']}, {tags['WINDOW']}",
@@ -45,13 +48,18 @@ def _ends(estimate: Estimate) -> tuple[float, float, float]:
 
 
 def headline(found: Assessed) -> str:
-    """Say how much cropland there is, and what counting pixels makes of it."""
+    """Say how much cropland there is, and what counting pixels makes of it where that is of the same land."""
     _, estimate, counted, _ = next(found.areas())
+    said = (
+        f"cropland: {ha(estimate.value)} ± {ha(estimate.margin, estimate.value)} ha (95 %: "
+        f"{interval(estimate)})"
+    )
+    if found.by_stratum:
+        return f"{said} on the land of the map that the sample was drawn from"
     lies = "inside" if estimate.low <= counted <= estimate.high else "outside"
     return (
-        f"cropland: {ha(estimate.value)} ± {ha(estimate.margin, estimate.value)} ha (95 %: "
-        f"{interval(estimate)}); counting the map's pixels gives {ha(counted)} ha, which is biased "
-        f"and lies {lies} the interval"
+        f"{said}; counting the map's pixels gives {ha(counted)} ha, which is biased and lies {lies} the "
+        f"interval"
     )
 
 
@@ -70,7 +78,7 @@ def markdown(found: Assessed) -> str:
             [(name, share(each.value), interval(each, share)) for name, each in found.accuracies()],
         ),
         "## Error matrix",
-        "Proportions of the area, with the sample's units in brackets.",
+        "Proportions of the area that has a class in the map, with the sample's units in brackets.",
         _matrix(found),
         "## How to read it",
         "\n".join(f"- {note[0].upper()}{note[1:]}." for note in notes(found)),
@@ -128,13 +136,13 @@ def left_out(found: Assessed) -> Iterator[str]:
         yield (
             f"{len(found.unknown)} of {len(found.labels)} units could not be told and are left out "
             f"({some(found.unknown, show=_SHOWN)}): the others of their strata speak for them. They stand "
-            f"for {ha(found.standing_for)} ha; if what cannot be told is more often of one class, the "
+            f"for {ha(found.unlabelled_hectares)} ha; if what cannot be told is more often of one class, the "
             f"estimate is off by up to that, which the interval does not know"
         )
     if found.unmapped:
         yield (
-            f"{len(found.unmapped)} labelled units lie where this map has no class and are left out "
-            f"({some(found.unmapped, show=_SHOWN)}): the others of their strata speak for them"
+            f"{len(found.unmapped)} labelled units lie where this map has no class "
+            f"({some(found.unmapped, show=_SHOWN)}): they count for the area, and for no accuracy"
         )
 
 
@@ -143,8 +151,9 @@ def _limits(found: Assessed) -> Iterator[str]:
     if found.by_stratum:
         yield (
             f"the sample was drawn from another map ({found.design.tags.get('MODEL', 'unknown')}, key "
-            f"{found.design.key[:12]}): its strata are the classes of that map, and areas are of what that "
-            f"map covers"
+            f"{found.design.key[:12]}): its strata are the classes of that map, and the estimated area is "
+            f"of the land that it covers; this map's pixels may be of other land, so that their count is no "
+            f"comparison"
         )
     elif found.facts.hectares["no data"] > 0:
         yield (
@@ -163,16 +172,6 @@ def _limits(found: Assessed) -> Iterator[str]:
 def _labelled(found: Assessed) -> list[int]:
     drawn_from = found.design.stratum[found.used]
     return [int((drawn_from == name).sum()) for name in found.design.strata]
-
-
-def ha(value: float, like: float | None = None) -> str:
-    """Write hectares: whole ones, and of few some digits, or as many as those of another value.
-
-    >>> ha(12345.6), ha(3.14159), ha(0), ha(8.7, like=151)
-    ('12,346', '3.14', '0.00', '9')
-    """
-    size = abs(value if like is None else like)
-    return f"{value:,.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
 
 
 def share(value: float) -> str:

@@ -102,6 +102,25 @@ def test_both_estimators_agree_where_strata_are_map_classes() -> None:
     np.testing.assert_allclose(other.error_matrix, olofsson().error_matrix)
 
 
+def test_a_unit_where_the_map_has_no_class_counts_for_the_area_and_for_no_accuracy() -> None:
+    found = assess_by_stratum(
+        list("AAAABB"), list("cco-oo"), list("cooooo"), {"A": 20.0, "B": 5.0}, "co", unmapped="-"
+    )
+    assert found.area["c"].value == pytest.approx(20 / 4)
+    assert found.area["c"].se == pytest.approx(20 * np.sqrt(1 / 4 * 3 / 4 / 3))
+    # Of 25 ha, 20 x 3/4 + 5 have a class: in A one of the three is wrong, each stands for 5 ha.
+    assert found.overall.value == pytest.approx(15 / 20)
+    assert found.users["c"].value == pytest.approx(1 / 2)
+    assert found.producers["o"].value == pytest.approx(10 / 15)
+    assert found.counts.tolist() == [[1, 1], [0, 3]]
+    np.testing.assert_allclose(found.error_matrix, [[0.25, 0.25], [0, 0.5]])
+
+
+def test_a_class_of_no_map_is_refused_where_none_is_named() -> None:
+    with pytest.raises(DataError, match="each map_class .* one of 'c', 'o', got '-'"):
+        assess_by_stratum(list("AAA"), list("co-"), list("coo"), {"A": 1.0}, "co")
+
+
 def test_they_disagree_where_a_unit_was_remapped_after_it_was_drawn() -> None:
     by_stratum = numbers(stehman())
     by_class = numbers(assess_by_class(list(MAPPED), list(REFERENCE), REGIONS))
@@ -163,9 +182,7 @@ def test_a_mapped_class_that_is_never_there_has_no_producers_accuracy() -> None:
 def test_a_stratum_without_a_variance_is_named(drawn: int) -> None:
     mapped = ["crop"] * 3 + ["other"] * drawn
     areas = {"crop": 1.0, "other": 2.0}
-    expected = (
-        f"at least 2 sample units in stratum 'other'.*got {drawn}; label more there, or merge"
-    )
+    expected = f"at least 2 sample units in stratum 'other'.*got {drawn}; label more of its units"
     with pytest.raises(DataError, match=expected):
         assess_by_class(mapped, mapped, areas)
     with pytest.raises(DataError, match=expected):
@@ -266,6 +283,31 @@ def test_the_interval_covers_the_true_area_in_95_of_100_samples_and_a_pixel_coun
     assert 0.92 <= np.mean(abs(value - TRUE_HECTARES) < 1.96 * error) <= 0.98
     pixel_count = MAP.sum() / 100
     assert np.mean(abs(value - pixel_count) < 1.96 * error) < 0.02
+
+
+def test_the_area_is_right_of_land_that_the_map_does_not_reach_too() -> None:
+    # It reaches 40 % of other land and 90 % of cropland, so that where it reaches cropland is more frequent.
+    reached = np.random.default_rng(3).random(100_000) < np.array([0.4, 0.9])[TRUTH]
+    shown = np.where(reached, MAP, -1)
+    areas = dict(enumerate((np.bincount(REGION) / 100).tolist()))
+    found = []
+    for seed in range(300):
+        at = pixels(REGION, seed)
+        one = assess_by_stratum(REGION[at], shown[at], TRUTH[at], areas, (0, 1), unmapped=-1)
+        found.append(numbers(one))
+    right = np.bincount(TRUTH[reached & (shown == TRUTH)])
+    expected = [
+        np.mean(shown[reached] == TRUTH[reached]),
+        *(right / np.bincount(MAP[reached])),
+        *(right / np.bincount(TRUTH[reached])),
+        *(np.bincount(TRUTH) / 100),
+    ]
+    values, errors = np.moveaxis(np.array(found), 2, 0)
+    spread = values.std(axis=0, ddof=1)
+    assert (abs(values.mean(axis=0) - expected) < 3.5 * spread / np.sqrt(300)).all()
+    np.testing.assert_allclose(errors.mean(axis=0), spread, rtol=0.14)
+    covered = np.mean(abs(values - expected) < 1.96 * errors, axis=0)
+    assert ((covered >= 0.91) & (covered <= 0.98)).all()
 
 
 @pytest.mark.parametrize("by_stratum", [False, True])

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from standins import maps
 
-from cropland import area, config, mapnext, mapsample, points, writeup
+from cropland import area, assessing, config, mapnext, mapsample, points, writeup, writing
 from cropland.assessed import Assessed
 from cropland.commands import Assess, UsersAccuracy
 from cropland.errors import ConfigError, DataError
+from cropland.figures import assessment as drawing
 from cropland.mapfolder import NO_DATA, MapFolder
 
 DEFAULTS: dict[str, Any] = {
@@ -25,13 +26,13 @@ DEFAULTS: dict[str, Any] = {
     "labels": None,
     "design": None,
     "next": None,
-    "size": None,
+    "sample_size": None,
     "users_accuracy": UsersAccuracy(0.85, 0.95),
     "standard_error": 0.01,
     "allocation": "proportional",
     "minimum": 50,
     "candidates": 20_000,
-    "metres": 200,
+    "min_distance": 200,
     "seed": 2023,
     "force": False,
 }
@@ -46,8 +47,8 @@ def command(**changes: Any) -> Assess:
     [
         (
             {},
-            "metres=5",
-            "metres is given to choose what to label next, and this is to draw a sample",
+            "min_distance=5",
+            "min_distance is given to choose what to label next, and this is to draw a sample",
         ),
         ({}, "tracking.uri=x", "tracking is given to estimate from labels, and this is to draw"),
         (
@@ -56,11 +57,15 @@ def command(**changes: Any) -> Assess:
             "seed is given to draw a sample or choose what to label next",
         ),
         ({"labels": "x.csv"}, "+force=true", "force is given to"),
-        ({"next": 5}, "size=300", "size is given to draw a sample, and this is to choose"),
         (
-            {"size": 300},
+            {"next": 5},
+            "sample_size=300",
+            "sample_size is given to draw a sample, and this is to choose",
+        ),
+        (
+            {"sample_size": 300},
             "users_accuracy.cropland=0.7",
-            "size .* so users_accuracy would not be used",
+            "sample_size .* so users_accuracy would not be used",
         ),
     ],
 )
@@ -70,8 +75,10 @@ def test_what_would_not_be_used_is_refused(changes: dict[str, Any], word: str, s
 
 
 def test_what_is_used_is_taken() -> None:
-    command(size=300).check_given(["size=300", "allocation=equal", "minimum=20", "country=iran"])
-    command(next=9).check_given(["next=9", "metres=50", "seed=1", "source=stac"])
+    command(sample_size=300).check_given(
+        ["sample_size=300", "allocation=equal", "minimum=20", "country=iran"]
+    )
+    command(next=9).check_given(["next=9", "min_distance=50", "seed=1", "source=stac"])
     command(labels="x").check_given(
         ["labels=x", "design=y", "tracking=server", "hydra.verbose=true"]
     )
@@ -82,7 +89,7 @@ def test_what_is_used_is_taken() -> None:
     [
         ({"labels": "x.csv", "next": 4}, "labels and next are both given"),
         ({"next": 0}, "next must be 1 or more, got 0"),
-        ({"size": 3}, "size must be 4 or more, got 3"),
+        ({"sample_size": 3}, "sample_size must be 4 or more, got 3"),
         ({"standard_error": 0.0}, "standard_error must lie between 0 and 1, got 0.0"),
         ({"next": 9, "candidates": 8}, "candidates must be at least .* chosen of them, 9, got 8"),
     ],
@@ -137,7 +144,7 @@ def test_what_could_not_be_told_is_named_counted_and_left_out(made: MapFolder) -
     (note,) = writeup.left_out(found)
     assert note.startswith("3 of 80 units could not be told and are left out (S")
     assert all(name in note for name in list(found.labels)[:3])
-    assert found.standing_for == pytest.approx(3 / 40 * 7.8, rel=0.002)
+    assert found.unlabelled_hectares == pytest.approx(3 / 40 * 7.8, rel=0.002)
     assert not list(writeup.left_out(assessed(made)))
 
 
@@ -180,6 +187,84 @@ def test_units_where_another_map_has_no_class_are_named(made: MapFolder) -> None
     assert 20 < lost < 60
     assert found.found.counts.sum() == 80 - lost
     assert any(note.startswith(f"{lost} labelled units lie where") for note in writeup.notes(found))
+    assert found.metrics()["n_units"] == 80
+
+
+def test_the_area_does_not_depend_on_where_another_map_has_a_class(made: MapFolder) -> None:
+    gone = CLASSES.copy()
+    gone[:, 8:24] = NO_DATA  # where most of the sample's errors lie
+    whole = assessed(made).found
+    found = assessed(made, classes=gone)
+    found = replace(found, facts=replace(found.facts, key="another"))
+    assert found.unmapped
+    for name in ("cropland", "other"):
+        assert found.found.area[name].value == pytest.approx(whole.area[name].value)
+        assert found.found.area[name].se == pytest.approx(whole.area[name].se)
+    assert found.found.overall.value == 1
+
+
+def test_a_map_of_other_land_than_the_sample_is_refused(made: MapFolder) -> None:
+    found = assessed(made, classes=np.full_like(CLASSES, NO_DATA))
+    found = replace(found, facts=replace(found.facts, key="another"))
+    with pytest.raises(
+        DataError, match="has a class at none of the 80 labelled units of the sample S"
+    ):
+        _ = found.found
+
+
+def test_the_count_of_another_map_is_not_held_against_the_estimate(
+    made: MapFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(drawing, "assessment", lambda areas, *_, **__: drawn.extend(areas) or b"")
+    own = assessed(made)
+    other = replace(own, facts=replace(own.facts, key="another"))
+    assert "lies" in writeup.headline(own)
+    assert "lies" not in writeup.headline(other)
+    assert "count" not in writeup.headline(other)
+    writeup.picture(own)
+    writeup.picture(other)
+    assert [counted for _, _, counted, _ in drawn][2:] == [None, None]
+    assert drawn[0][2] == own.facts.hectares["cropland"]
+
+
+def draw(made: MapFolder) -> None:
+    assessing.run(command(map=str(made.path)), [maps.IRAN])
+
+
+@pytest.mark.parametrize(
+    ("cropland", "said"),
+    [
+        (1, "no pixel of cropland or at least 2 in .*, got 1, .*; map more land"),
+        (0, None),
+        (2, None),
+    ],
+)
+def test_a_class_of_one_pixel_is_said_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cropland: int, said: str | None
+) -> None:
+    classes = np.zeros((40, 40), int)
+    classes[3, :cropland] = 1
+    made = maps.write(tmp_path, classes)
+    before = sorted(tmp_path.iterdir())
+    if said is None:
+        draw(made)
+        assert len(list(tmp_path.iterdir())) == len(before) + 3
+        return
+    monkeypatch.setattr(MapFolder, "classes", lambda *_: pytest.fail("the map was read"))
+    with pytest.raises(DataError, match=said):
+        draw(made)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_no_sample_is_drawn_of_classes_that_were_changed_since_they_were_counted(
+    made: MapFolder,
+) -> None:
+    facts = (made.path / "map.json").read_text()
+    maps.write(made.path, TRUE, source="stac")
+    (made.path / "map.json").write_text(facts)
+    with pytest.raises(DataError, match=r"expected 780 pixels of cropland .*, got 640: .* changed"):
+        draw(made)
 
 
 def test_a_map_that_was_changed_since_is_not_assessed_as_the_same(made: MapFolder) -> None:
@@ -227,7 +312,7 @@ def test_a_stratum_of_few_units_is_warned_of(made: MapFolder) -> None:
 def test_hectares_are_written_as_exactly_as_they_are_known(
     value: float, like: float | None, said: str
 ) -> None:
-    assert writeup.ha(value, like) == said
+    assert writing.ha(value, like) == said
 
 
 # What to label next: the upper left quarter is uncertain, the lower right one unlike the training points
@@ -262,36 +347,52 @@ def test_what_is_uncertain_and_what_is_unlike_the_training_points_is_labelled_ne
     tmp_path: Path,
 ) -> None:
     made = layered(tmp_path)
-    text = mapnext.chosen(made, 30, candidates=5000, metres=50, seed=1)
+    text = mapnext.chosen(made, 30, candidates=5000, min_distance=50, seed=1)
     at = pixels(made, text, tmp_path)
     uncertain, unlike = (at < 100).all(axis=1), (at >= 100).all(axis=1)
     assert (uncertain | unlike).all()
     assert min(uncertain.sum(), unlike.sum()) >= 8
     away = np.hypot(*(at[:, None] - at[None]).transpose(2, 0, 1)) * 10
     assert away[np.triu_indices(30, 1)].min() >= 50
-    assert text == mapnext.chosen(made, 30, candidates=5000, metres=50, seed=1)
-    assert text != mapnext.chosen(made, 30, candidates=5000, metres=50, seed=2)
+    assert text == mapnext.chosen(made, 30, candidates=5000, min_distance=50, seed=1)
+    assert text != mapnext.chosen(made, 30, candidates=5000, min_distance=50, seed=2)
+
+
+def test_what_is_sampled_to_assess_is_not_labelled_to_teach(tmp_path: Path) -> None:
+    made = layered(tmp_path)
+    text = mapnext.chosen(made, 30, candidates=40_000, min_distance=50, seed=1)
+    first = pixels(made, text, tmp_path)
+    strata = mapsample.counted(made, [(1,), (0,)])
+    design = mapsample.design(made, strata, np.array([30, 0]), seed=1, allocation="equal")
+    lon, lat = made.lonlat(*(first.T + 0.5))
+    places = zip(design.units, lon.tolist(), lat.tolist(), strict=True)
+    design = replace(design, units={name: (x, y, "cropland") for name, x, y in places})
+    (tmp_path / "sample.json").write_text(mapsample.texts(made, design)["sample.json"])
+    again = mapnext.chosen(made, 30, candidates=40_000, min_distance=50, seed=1)
+    second = pixels(made, again, tmp_path)
+    assert not set(map(tuple, first)) & set(map(tuple, second))
+    assert again.splitlines()[1].split("-")[0] != text.splitlines()[1].split("-")[0]
 
 
 def test_what_is_unlike_but_inside_the_area_of_applicability_counts_for_nothing(
     tmp_path: Path,
 ) -> None:
     made = layered(tmp_path, applicability=np.ones((200, 200)))
-    at = pixels(made, mapnext.chosen(made, 20, candidates=5000, metres=0, seed=1), tmp_path)
+    at = pixels(made, mapnext.chosen(made, 20, candidates=5000, min_distance=0, seed=1), tmp_path)
     assert (at < 100).all()
 
 
 def test_a_map_without_an_area_of_applicability_has_its_uncertainty(tmp_path: Path) -> None:
     layers = {"probability": UNSURE, "uncertainty": UNSURE, "observations": UNSURE}
     made = maps.write(tmp_path, np.ones((200, 200), int), **layers)
-    at = pixels(made, mapnext.chosen(made, 20, candidates=5000, metres=0, seed=1), tmp_path)
+    at = pixels(made, mapnext.chosen(made, 20, candidates=5000, min_distance=0, seed=1), tmp_path)
     assert (at < 100).all()
 
 
 def test_more_points_than_have_room_are_refused(tmp_path: Path) -> None:
     made = layered(tmp_path)
     with pytest.raises(DataError, match=r"expected 30 pixels that are 900 m apart .*, got \d;"):
-        mapnext.chosen(made, 30, candidates=5000, metres=900, seed=1)
+        mapnext.chosen(made, 30, candidates=5000, min_distance=900, seed=1)
 
 
 def test_a_layer_of_another_map_is_refused(tmp_path: Path) -> None:
@@ -300,19 +401,19 @@ def test_a_layer_of_another_map_is_refused(tmp_path: Path) -> None:
     maps.write(tmp_path / "third", np.ones((200, 200), int), key="third", uncertainty=UNSURE)
     (tmp_path / "third" / "uncertainty.tif").replace(tmp_path / "uncertainty.tif")
     with pytest.raises(DataError, match=r"uncertainty.tif is a layer of another map \(key third\)"):
-        mapnext.chosen(made, 5, candidates=500, metres=0, seed=1)
-    mapnext.chosen(other, 5, candidates=500, metres=0, seed=1)
+        mapnext.chosen(made, 5, candidates=500, min_distance=0, seed=1)
+    mapnext.chosen(other, 5, candidates=500, min_distance=0, seed=1)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (None, "expected map.json in .*, there is none: no map was finished there"),
-        ("[", "map.json is not what a map's should be, see its text: Invalid JSON"),
+        ("[", "map.json does not hold what it should, see its text: Invalid JSON"),
         ('{"key": "a", "tags": {}}', "see hectares: Field required"),
         (
-            '{"key": "a", "tags": {}, "hectares": {"other": 1}}',
-            "lacks tags.COUNTRY, .*, hectares.crop",
+            '{"key": "a", "tags": {}, "hectares": {"other": 1}, "pixels": {"other": 1}}',
+            "lacks tags.COUNTRY, .*, hectares.crop.*, pixels.crop",
         ),
     ],
 )

@@ -51,7 +51,7 @@ def written(path: Path, values: Any = CLASSES, **changes: Any) -> Path:
 
 def at(raster: Raster, *places: tuple[float, float]) -> tuple[list[int], list[bool], list[bool]]:
     """Give classes, inside and known of places by longitude and latitude."""
-    found = raster.at(*np.array(places, np.float64).T)
+    found = raster.at(*np.array(places, np.float64).T, missing=())
     return found.classes.tolist(), found.inside.tolist(), found.known.tolist()
 
 
@@ -78,7 +78,7 @@ def test_the_order_of_points_is_kept_whatever_the_order_of_blocks(tmp_path: Path
     random = np.random.default_rng(2)
     row, column = random.integers(0, 64, (2, 300))
     lon, lat = 20 + (column + random.random(300)) / 100, 12 - (row + random.random(300)) / 100
-    found = Raster.of(str(path), None).at(lon, lat)
+    found = Raster.of(str(path), None).at(lon, lat, ())
     assert found.classes.tolist() == values[row, column].tolist()
 
 
@@ -123,6 +123,20 @@ def test_where_tiles_overlap_the_first_that_has_a_class_is_believed(tmp_path: Pa
     classes, inside, known = at(Raster.of(str(tmp_path), None), (20.5, 11.5), (22.5, 10.5))
     assert classes == [10, 7]  # no data in the first file
     assert all(inside) and all(known)
+
+
+def test_what_a_product_calls_missing_in_one_tile_is_looked_up_in_the_next(tmp_path: Path) -> None:
+    values = np.array([[0, 255, 255]], np.uint8)
+    written(
+        tmp_path / "a.tif", values, nodata=None
+    )  # outside of its zone 255, which it does not declare
+    written(tmp_path / "b.tif", np.array([[100, 100, 255]], np.uint8), nodata=None)
+    landcover = LandCover("worldcereal", (100,), (0,), (255,))
+    lon = np.array([20.5, 21.5, 22.5])
+    found = Raster.of(str(tmp_path), None).at(lon, np.full(3, 11.5), landcover.missing)
+    assert found.classes.tolist() == [0, 100, 0]
+    assert found.inside.all()
+    assert classified(found, landcover).tolist() == [OTHER, CROPLAND, NO_CLASS]
 
 
 def test_a_virtual_raster_is_a_map(tmp_path: Path) -> None:
@@ -179,14 +193,14 @@ def test_a_class_is_cropland_other_or_nothing(tmp_path: Path) -> None:
     values = np.array([[10, 40, 0, 30]], np.uint8)
     raster = Raster.of(str(written(tmp_path / "map.tif", values)), None)
     lon = np.array([20.5, 21.5, 22.5, 23.5, 40.0])
-    said = classified(raster.at(lon, np.full(5, 11.5)), WORLDCOVER)
+    said = classified(raster.at(lon, np.full(5, 11.5), WORLDCOVER.missing), WORLDCOVER)
     assert said.tolist() == [OTHER, CROPLAND, NO_CLASS, OTHER, NO_CLASS]
 
 
 def test_a_class_that_nobody_has_explained_is_refused_with_its_count(tmp_path: Path) -> None:
     values = np.array([[10, 90, 90, 11]], np.uint8)
     raster = Raster.of(str(written(tmp_path / "map.tif", values)), None)
-    found = raster.at(np.array([20.5, 21.5, 22.5, 23.5]), np.full(4, 11.5))
+    found = raster.at(np.array([20.5, 21.5, 22.5, 23.5]), np.full(4, 11.5), WORLDCOVER.missing)
     wanted = (
         "classes at labelled points are cropland: 11 (1 ×), 90 (2 ×); take the preset of the product, or put "
         "each into landcover.cropland=[40,…] or landcover.other=[10,30,…]"

@@ -138,7 +138,7 @@ def test_more_units_than_pixels_are_refused() -> None:
 
 
 def test_a_stratum_of_one_pixel_is_refused() -> None:
-    with pytest.raises(DataError, match="got 1 in stratum 1; merge it"):
+    with pytest.raises(DataError, match="got 1 in stratum 1; leave it out"):
         sampling.allocate([500, 1], 100)
 
 

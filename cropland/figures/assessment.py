@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cropland.figures.style import CROPLAND, OTHER, PALETTE, new, plain, png
+from cropland.writing import ha
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ _BAR: dict[str, Any] = {"capsize": 5, "elinewidth": 2, "capthick": 2, "zorder": 
 
 
 def assessment(
-    areas: Sequence[tuple[str, Interval, float, float | None]],
+    areas: Sequence[tuple[str, Interval, float | None, float | None]],
     accuracies: Mapping[str, Interval],
     *,
     title: str,
@@ -37,8 +38,8 @@ def assessment(
 
     Parameters
     ----------
-    areas : sequence of (str, Interval, float, float or None)
-        Class, estimated hectares, counted hectares, and the true ones where they are known.
+    areas : sequence of (str, Interval, float or None, float or None)
+        Class, estimated hectares, those counted on the same land, and the true ones where they are known.
     accuracies : mapping of str to Interval
         Shares by name; NaN where there is none.
     title, remark : str
@@ -68,8 +69,8 @@ def _draw_area(
     for row, (label, at) in enumerate(known.items(), start=1):
         panel.plot(at, row, linestyle="", zorder=3, **_LOOKS[label])
     words = [
-        f"{_hectares(value)} ± {_hectares(high - value, value)}",
-        *map(_hectares, known.values()),
+        f"{ha(value)} ± {ha(high - value, value)}",
+        *map(ha, known.values()),
     ]
     for row, said in enumerate(words):
         beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
@@ -82,12 +83,6 @@ def _draw_area(
     panel.set_title(name.capitalize(), loc="left", fontsize=10.5, fontweight="bold")
     plain(panel, grid="x")
     panel.tick_params(axis="y", length=0)
-
-
-def _hectares(value: float, like: float | None = None) -> str:
-    """Write hectares, as exactly as another value is written."""
-    size = abs(value if like is None else like)
-    return f"{value:,.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
 
 
 def _draw_accuracies(panel: Axes, accuracies: Mapping[str, Interval]) -> None:

@@ -63,6 +63,12 @@ def test_the_truth_is_drawn_where_it_is_known(monkeypatch: pytest.MonkeyPatch) -
     assert rows[0] == [*rows[1], "true"]
 
 
+def test_no_count_is_drawn_where_it_is_of_other_land() -> None:
+    upper, without = (seen(each, COUNTED)[:200] for each in (drawn(), drawn(counted=None)))
+    assert upper.any()
+    assert not without.any()
+
+
 def test_an_accuracy_that_no_unit_speaks_of_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = []
     monkeypatch.setattr(assessment, "png", lambda figure: figures.append(figure) or b"")

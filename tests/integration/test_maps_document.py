@@ -39,7 +39,7 @@ def test_the_example_leads_from_points_to_hectares(shell: Any) -> None:
         _, path, *words = shlex.split(command)
         script = Path(path).stem
         words = [word for word in words if not (script == "map" and word.startswith("box="))]
-        near = ("metres=10",) if any(word.startswith("next=") for word in words) else ()
+        near = ("min_distance=10",) if any(word.startswith("next=") for word in words) else ()
         done = shell.run(*words, *QUICK[script], *near, script=script)
         assert done.returncode == 0, (command, done.stderr)
         said[command] = done.stdout

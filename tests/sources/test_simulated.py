@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -177,3 +178,16 @@ def test_the_known_profiles_are_differences_from_the_default() -> None:
     for name, given in config["profiles"].items():
         same = {key for key, value in given.items() if getattr(Profile(), key) == value}
         assert not same, f"{name} repeats defaults"
+
+
+def test_the_truth_of_another_season_is_another() -> None:
+    text = (Path(__file__).parents[2] / "conf/source/simulated.yaml").read_text()
+    source = config.Simulated(**yaml.safe_load(text))
+    iran = Country("iran", "Iran", Box(32, 32.5, 48.1, 48.6), Reference("2019-07-01", "2020-06-30"))
+    lon, lat = np.random.default_rng(1).uniform([48.1, 32.0], [48.6, 32.5], (4000, 2)).T
+    own = simulated.truth(source, iran, lon, lat)
+    same, next_year = (
+        simulated.truth(source, iran, lon, lat, date(year, 6, 30)) for year in (2020, 2021)
+    )
+    np.testing.assert_array_equal(own, same)
+    assert 0.005 < (own != next_year).mean() < 0.3

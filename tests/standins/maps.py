@@ -66,6 +66,7 @@ def write(
         "MODEL": f"cropland-{source}-iran version 1",
         "COUNTRY": "Iran",
         "WINDOW": "2018-09-01 to 2020-06-30",
+        "SEASON_END": "2020-06-30",
         "SOURCE": source,
         "RESOLUTION": "10 m",
         "KEY": key,
