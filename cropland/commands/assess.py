@@ -1,0 +1,129 @@
+"""The schema of ``conf/assess.yaml``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import StrictBool, StrictInt
+
+from cropland.config import (
+    Source,
+    Tracking,
+)
+from cropland.schema import CLOSED, FilePath, require
+
+
+@dataclass(frozen=True)
+class UsersAccuracy:
+    """What is conjectured of a map: the share of what is mapped as each class that is of it."""
+
+    __pydantic_config__ = CLOSED
+
+    cropland: float
+    other: float
+
+    def __post_init__(self) -> None:
+        for name in ("cropland", "other"):
+            value = getattr(self, name)
+            require(
+                0 < value < 1,
+                f"users_accuracy.{name} must lie between 0 and 1, got {value}; conjecture one such as 0.9",
+            )
+
+
+@dataclass(frozen=True)
+class Assess:
+    """All of ``conf/assess.yaml`` but the country; the file says what each is."""
+
+    __pydantic_config__ = CLOSED
+
+    source: Source
+    tracking: Tracking
+    map: FilePath
+    labels: FilePath | None
+    design: FilePath | None
+    next: StrictInt | None
+    sample_size: StrictInt | None
+    users_accuracy: UsersAccuracy
+    standard_error: float
+    allocation: Literal["proportional", "equal"]
+    minimum: StrictInt
+    candidates: StrictInt
+    min_distance: StrictInt
+    seed: StrictInt
+    force: StrictBool
+
+    def __post_init__(self) -> None:
+        require(
+            self.labels is None or self.next is None,
+            "labels and next are both given; leave one of them out",
+        )
+        require(
+            0 < self.standard_error < 1,
+            f"standard_error must lie between 0 and 1, got {self.standard_error}; give one such as 0.01",
+        )
+        floors = {"next": 1, "sample_size": 4, "minimum": 2, "min_distance": 0, "seed": 0}
+        for name, least in floors.items():
+            value = getattr(self, name)
+            require(value is None or value >= least, f"{name} must be {least} or more, got {value}")
+        require(
+            self.candidates >= (self.next or 1),
+            f"candidates must be at least as many as are chosen of them, {self.next or 1}, got "
+            f"{self.candidates}",
+        )
+
+    @property
+    def task(self) -> Literal["draw", "estimate", "choose"]:
+        """What is to be done."""
+        if self.labels is not None:
+            return "estimate"
+        return "draw" if self.next is None else "choose"
+
+    def check_given(self, words: Iterable[str]) -> None:
+        """Refuse overrides that the task has no use for.
+
+        Raises
+        ------
+        ConfigError
+            It is given one.
+        """
+        given = {re.split("[.=@]", word.lstrip("+~"), maxsplit=1)[0] for word in words}
+        for key in sorted(given):
+            tasks = _TASKS_OF.get(key, (self.task,))
+            require(
+                self.task in tasks,
+                f"{key} is given to {' or '.join(_IN_WORDS[task] for task in tasks)}, and this is to "
+                f"{_IN_WORDS[self.task]}; leave it out",
+            )
+        spare = sorted(given & {"standard_error", "users_accuracy"})
+        require(
+            not spare or self.sample_size is None,
+            f"sample_size says how many units are drawn, so {' and '.join(spare)} would not be used; leave "
+            f"one out",
+        )
+
+
+_IN_WORDS = {
+    "draw": "draw a sample",
+    "estimate": "estimate from labels",
+    "choose": "choose what to label next",
+}
+_TASKS_OF: dict[str, tuple[str, ...]] = {
+    "labels": ("estimate",),
+    "design": ("estimate",),
+    "tracking": ("estimate",),
+    "next": ("choose",),
+    "candidates": ("choose",),
+    "min_distance": ("choose",),
+    "sample_size": ("draw",),
+    "users_accuracy": ("draw",),
+    "standard_error": ("draw",),
+    "allocation": ("draw",),
+    "minimum": ("draw",),
+    "seed": ("draw", "choose"),
+    "force": ("draw", "choose"),
+}
+"""Which of the tasks of `Assess` a key is for; of other keys it is all."""

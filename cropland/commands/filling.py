@@ -1,0 +1,97 @@
+"""Filling the schema of a command from what Hydra composes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args, get_type_hints
+
+from cropland import addresses
+from cropland.config import (
+    Configuration,
+    Model,
+    Source,
+)
+from cropland.errors import nearest
+from cropland.schema import filled, require
+
+_OF_MODEL = ("allow", "fast")
+"""Keys beside the group `model` that say which of its classes may be made."""
+
+
+def configuration(composed: Mapping[str, Any]) -> Configuration:
+    """Fill and check the schema of ``conf/train.yaml``.
+
+    Parameters
+    ----------
+    composed : mapping
+        Plain containers: the groups and values of ``conf/train.yaml`` without `country`.
+
+    Returns
+    -------
+    Configuration
+        The checked configuration.
+
+    Raises
+    ------
+    ConfigError
+        Unknown key, value of the wrong type, or a rule between values that does not hold.
+    """
+    made: Configuration = command(Configuration, composed)
+    return made
+
+
+def command(schema: type[Any], composed: Mapping[str, Any]) -> Any:
+    """Fill and check the schema of a command's configuration.
+
+    Keys that only ``conf/train.yaml`` has are passed over: ``conf/local.yaml`` serves all commands. No value
+    may hold a secret, see `cropland.addresses`.
+
+    Raises
+    ------
+    ConfigError
+        As `configuration` does.
+    """
+    addresses.check(dict(composed), "")
+    own, elsewhere = get_type_hints(schema), get_type_hints(Configuration)
+    passed_over = {*elsewhere, *_OF_MODEL} - set(own)
+    values = {key: value for key, value in composed.items() if key not in passed_over}
+    for key in ("model", "source"):
+        there = values.get(key, {})
+        require(isinstance(there, dict), f"{key} must be a group of keys, got {there!r}")
+    if "model" in own:
+        given = {key: composed[key] for key in _OF_MODEL if key in composed}
+        values["model"] = _model(values.get("model", {}), **given)
+    if isinstance(values.get("validation"), dict):
+        values["validation"] = _validation(values["validation"])
+    source = values.get("source", {}).get("name")
+    kinds = {get_args(get_type_hints(kind)["name"])[0]: kind for kind in get_args(Source)}
+    require(str(source) in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")
+    values["source"] = filled(kinds[source], values["source"], "source.")
+    return filled(schema, values)
+
+
+def _model(values: Mapping[str, Any], allow: object = (), *, fast: bool = True) -> Model:
+    """Part the house's own keys of a model file from the parameters of its class.
+
+    Without `fast`, scikit-learn's own classes take the place of those of scikit-learn-intelex.
+    """
+    own = {"name": "name", "scale": "scale", "_target_": "target"}
+    require(
+        isinstance(allow, (list, tuple)) and all(isinstance(each, str) for each in allow),
+        f"allow must be a list of names, as in allow=[lightgbm.LGBMClassifier], got {allow!r}",
+    )
+    given = {
+        **{name: values[key] for key, name in own.items() if key in values},
+        "parameters": {key: value for key, value in values.items() if key not in own},
+        "allow": allow,
+    }
+    made: Model = filled(Model, given, "model.")
+    return made if fast else made.plain
+
+
+def _validation(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what a nested validation does not vary."""
+    varied = values.get("candidates")
+    if not isinstance(varied, dict):
+        return dict(values)
+    return {**values, "candidates": {key: v for key, v in varied.items() if v is not None}}

@@ -1,0 +1,81 @@
+"""The schema of ``conf/compare.yaml`` and ``conf/landcover/``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BeforeValidator, StrictInt
+
+from cropland.config import (
+    Paths,
+    Source,
+    Tracking,
+)
+from cropland.schema import CLOSED, FilePath, Name, require
+
+
+@dataclass(frozen=True)
+class LandCover:
+    """What the classes of a land-cover product mean.
+
+    Attributes
+    ----------
+    name : str
+        What the product is called.
+    cropland, other : tuple of int
+        Classes that are cropland, and classes that are not; one that is in neither is refused where it is
+        met.
+    missing : tuple of int
+        Values that say nothing, beside what a file itself declares as no data.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    name: Name
+    cropland: tuple[StrictInt, ...]
+    other: tuple[StrictInt, ...]
+    missing: tuple[StrictInt, ...]
+
+    def __post_init__(self) -> None:
+        require(len(self.cropland) > 0, "landcover.cropland is empty; list its classes, as in [40]")
+        listed = [*self.cropland, *self.other, *self.missing]
+        twice = sorted({value for value in listed if listed.count(value) > 1})
+        require(
+            not twice,
+            f"landcover has {', '.join(map(str, twice))} twice; let each class stand once in one of "
+            f"landcover.cropland, landcover.other and landcover.missing",
+        )
+
+
+def _as_list(value: object) -> object:
+    """Take one path for a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Compare:
+    """All of ``conf/compare.yaml`` but the country; each of `raster` is a file, a folder or a pattern."""
+
+    __pydantic_config__ = CLOSED
+
+    landcover: LandCover
+    source: Source
+    tracking: Tracking
+    paths: Paths
+    raster: Annotated[tuple[FilePath, ...], BeforeValidator(_as_list)]
+    band: StrictInt | None
+    alias: str
+
+    def __post_init__(self) -> None:
+        require(
+            len(self.raster) > 0 and all(self.raster),
+            "raster is empty; name a file, a folder or a pattern",
+        )
+        require(
+            len(set(self.raster)) == len(self.raster), "raster names a map twice; leave one out"
+        )
+        require(
+            self.band is None or self.band >= 1,
+            f"band counts from 1, got {self.band}; see gdalinfo",
+        )

@@ -1,0 +1,99 @@
+"""The schema of ``conf/map.yaml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import StrictBool, StrictInt
+
+from cropland.config import (
+    Paths,
+    Source,
+    Tracking,
+)
+from cropland.countries import iso_date
+from cropland.schema import CLOSED, FilePath, require
+
+MOST_METRES = 10_000
+SMALLEST_TILE, LARGEST_TILE = 16, 4_000
+
+
+@dataclass(frozen=True)
+class Dask:
+    """Where a map is computed; see `cropland.clusters`.
+
+    Attributes
+    ----------
+    scheduler : str, optional
+        Address of a running cluster; a local one is started without it.
+    workers : int, optional
+        Processes of the local cluster; one a core without it.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    scheduler: str | None
+    workers: StrictInt | None
+
+    def __post_init__(self) -> None:
+        require(
+            self.scheduler is None or self.workers is None,
+            "dask.workers are those of this machine; a cluster at dask.scheduler has its own: leave one out",
+        )
+        require(
+            self.workers is None or self.workers >= 1,
+            f"dask.workers must be 1 or more, or null for one a core, got {self.workers}",
+        )
+
+
+@dataclass(frozen=True)
+class Map:
+    """All of ``conf/map.yaml`` but the country; the file says what each is."""
+
+    __pydantic_config__ = CLOSED
+
+    source: Source
+    tracking: Tracking
+    paths: Paths
+    dask: Dask
+    output: FilePath
+    box: tuple[float, float, float, float] | None
+    geometry: FilePath | None
+    cube: FilePath | None
+    resolution: StrictInt | None
+    chunk: StrictInt
+    tries: StrictInt
+    exact: StrictBool
+    force: StrictBool
+    reference_end: str | None
+    alias: str
+
+    def __post_init__(self) -> None:
+        if self.reference_end is not None:
+            iso_date(self.reference_end, "reference_end")
+        require(
+            self.box is None or self.geometry is None,
+            "box and geometry are both given; leave one of them out",
+        )
+        if self.source.name == "files":
+            require(
+                self.cube is not None,
+                "source=files maps a cube; give it: cube=PATH, a Zarr or NetCDF file or a folder of GeoTIFFs",
+            )
+        require(
+            self.cube is None or self.source.name == "files",
+            f"cube is for source=files; source={self.source.name} has its own images",
+        )
+        require(
+            self.cube is None or self.resolution is None,
+            "a cube has its own resolution; leave resolution out",
+        )
+        require(
+            self.resolution is None or 1 <= self.resolution <= MOST_METRES,
+            f"resolution must be 1 to {MOST_METRES} metres a pixel, got {self.resolution}",
+        )
+        require(
+            SMALLEST_TILE <= self.chunk <= LARGEST_TILE,
+            f"chunk must be {SMALLEST_TILE} to {LARGEST_TILE} pixels a side, got {self.chunk}",
+        )
+        require(self.tries >= 1, f"tries must be 1 or more, got {self.tries}")
