@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from odc.geo.geom import Geometry
 from pyproj import Proj, Transformer
 from rasterio.features import geometry_mask
-from shapely import make_valid
+from shapely import force_2d, make_valid, union_all
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
+    from shapely.geometry.base import BaseGeometry
 
 _DEGREES = "EPSG:4326"
-_MEANING_DEGREES = ("CRS84", "4326")
+_MEANING_DEGREES = re.compile(r"CRS84|\b4326\b")
+_WIDEST_DEGREES, _FARTHEST_DEGREES = 20, 84
 _STEP_METRES = 1000
 """Between two points of an edge that is brought to another projection: it bends by a centimetre."""
 _MOST_BYTES = 100_000_000
@@ -96,6 +99,7 @@ class Extent:
                 f"box must be [west, south, east, north] in degrees, west < east and south < north, got "
                 f"[{west}, {south}, {east}, {north}]"
             ) from error
+        _check_size(there)
         return cls(grid_of(there, metres))
 
     @classmethod
@@ -167,6 +171,18 @@ class Extent:
         return self.outline is None or bool(self.outline.intersects(part.extent))
 
 
+def _check_size(box: Box) -> None:
+    """Refuse what no UTM zone shows without tearing it."""
+    if (
+        box.east - box.west > _WIDEST_DEGREES
+        or max(abs(box.south), abs(box.north)) > _FARTHEST_DEGREES
+    ):
+        raise ConfigError(
+            f"an area may be {_WIDEST_DEGREES} degrees wide and reach to latitude ±{_FARTHEST_DEGREES}, as "
+            f"a UTM grid can show; this one is {box}: cut it in parts, at 180 degrees too"
+        )
+
+
 def degrees(grid: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give longitude and latitude of the centres of a grid's pixels, each of shape (row, column)."""
     x, y = np.meshgrid(grid.coords["x"].values, grid.coords["y"].values)
@@ -208,21 +224,20 @@ def _polygons(path: Path) -> Geometry:
     if path.stat().st_size > _MOST_BYTES:
         raise DataError(f"{path} has more than {_MOST_BYTES // 1_000_000} MB; simplify its outline")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"{path} is no GeoJSON ({error}); {_REMEDY}") from error
     _check_crs(found, path)
     try:
-        parts = [make_valid(shape(each)) for each in _geometries(found)]
+        parts = [shape(each) for each in _geometries(found)]
+        # KML and GPS bring heights, and drawing by hand edges that cross.
+        flat = [each for part in parts for each in _flat(make_valid(force_2d(part)))]
     except (ShapelyError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise DataError(f"{path} holds a geometry that is none ({error}); {_REMEDY}") from error
-    flat = [each for each in parts if each.area > 0]
     if not flat:
         kinds = ", ".join(sorted({each.geom_type for each in parts})) or "nothing"
         raise DataError(f"{path} holds no polygon with an area, but {kinds}; {_REMEDY}")
-    joined = flat[0]
-    for each in flat[1:]:
-        joined = joined.union(each)
+    joined = union_all(flat)
     west, south, east, north = joined.bounds
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
         raise DataError(
@@ -232,19 +247,31 @@ def _polygons(path: Path) -> Geometry:
     return Geometry(joined, _DEGREES)
 
 
+def _flat(geometry: BaseGeometry) -> Iterator[BaseGeometry]:
+    """Give the polygons of a geometry."""
+    if geometry.geom_type == "Polygon":
+        if geometry.area > 0:
+            yield geometry
+        return
+    for each in getattr(geometry, "geoms", ()):
+        yield from _flat(each)
+
+
 def _geometries(found: Any) -> list[dict[str, Any]]:
     kind = found.get("type") if isinstance(found, dict) else None
     if kind == "FeatureCollection":
-        return [each["geometry"] for each in found["features"] if each.get("geometry")]
+        return [each["geometry"] for each in found["features"] if each and each.get("geometry")]
     if kind == "Feature":
         return [found["geometry"]] if found.get("geometry") else []
+    if not isinstance(found, dict):
+        raise ValueError("it is no object")
     return [found]
 
 
 def _check_crs(found: Any, path: Path) -> None:
     """Refuse a CRS of old GeoJSON that is not longitude and latitude."""
     named = found.get("crs") if isinstance(found, dict) else None
-    if named is not None and not any(each in json.dumps(named) for each in _MEANING_DEGREES):
+    if named is not None and not _MEANING_DEGREES.search(json.dumps(named)):
         raise DataError(
             f"{path} is in {json.dumps(named)[:100]}, expected longitude and latitude (WGS 84); bring it "
             f"there (ogr2ogr -t_srs EPSG:4326)"

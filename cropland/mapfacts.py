@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from cropland.maplayers import CROPLAND, OTHER
 from cropland.maprun import NO_DATA
+from cropland.writing import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from cropland.maplayers import Counted
 
@@ -50,6 +53,17 @@ def facts_of(
     return facts
 
 
+def read(path: Path) -> Facts | None:
+    """Read the facts of a map; None where there is none, or only a part of one."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        _ = list(told(found)), found["key"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    facts: Facts = found
+    return facts
+
+
 def told(facts: Facts) -> Iterator[tuple[str, str]]:
     """Tell the facts of a map in words, a name and what it is."""
     tags, area = facts["tags"], facts["hectares"]
@@ -59,8 +73,14 @@ def told(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "cropland", f"{area['cropland']:,.0f} ha ({_COUNTING})"
     yield "other", f"{area['other']:,.0f} ha"
     if facts["pixels"]["no data"]:
-        yield "no data", f"{area['no data']:,.0f} ha without an observation in the window"
-    yield "observed on", f"{facts['mean_observations']:.0f} days of the window, on average"
+        yield (
+            "no data",
+            f"{area['no data']:,.0f} ha, not or not in all bands observed in the window",
+        )
+    yield (
+        "observed on",
+        f"{count(round(facts['mean_observations']), 'day')} of the window, on average",
+    )
     if "outside_applicability" in facts:
         share = facts["outside_applicability"]
         yield "unlike the training points", f"{share:.1%} of it, see layer applicability"

@@ -16,13 +16,13 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 
-from cropland import clusters, mapfacts, maplayers, maprun, predictions, signals, tracking
+from cropland import clusters, mapfacts, maplayers, maprun, predictions, rasters, signals, tracking
 from cropland.errors import ConfigError, DataError
 from cropland.mapfolder import FACTS
-from cropland.mapplan import planned
+from cropland.mapplan import PAGE, PICTURE, planned
 from cropland.meter import Meter
 from cropland.provenance import code_tags
-from cropland.writing import write_whole
+from cropland.writing import count, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from cropland.mapplan import Plan
     from cropland.tracking import Record, Store
 
-PICTURE, PAGE = "quicklook.png", "map.html"
 MAP = "map"
 _MODULES = ("cropland.maprun", "sklearn.ensemble", "odc.geo.xr")
 _NAMED = 5
@@ -51,13 +50,15 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
     plan = planned(command, countries, store)
-    if plan.is_there():
-        _say_done(plan, json.loads((plan.folder / FACTS).read_text(encoding="utf-8")), again=True)
+    before = plan.there()
+    if before is not None:
+        _say_done(plan, before, again=True)
         return
     for said in plan.champion.warnings:
         console.print(f"[yellow]warning[/] {escape(said)}")
     _prepare_cluster(command)
     tags = {"kind": MAP, **code_tags()}
+    store.close_orphans()
     with _alone(plan):
         with store.candidate(f"map {plan.country.name}", tags, None) as record:
             record.params |= _params(plan)
@@ -103,8 +104,9 @@ def _map_tiles(plan: Plan, console: Console) -> None:
     there = done = len(plan.tiles) - len(missing)
     kept = f", {there} of them from before" if there else ""
     console.print(
-        f"mapping {plan.work.extent.n_pixels:,} pixels of {plan.work.extent.grid.resolution.x:g} m in "
-        f"{len(plan.tiles)} tiles{kept}: {plan.country.title}, {plan.window}"
+        f"mapping a grid of {plan.work.extent.n_pixels:,} pixels of "
+        f"{plan.work.extent.grid.resolution.x:g} m in {count(len(plan.tiles), 'tile')}{kept}: "
+        f"{plan.country.title}, {plan.window}"
     )
     if not missing:
         return
@@ -114,14 +116,21 @@ def _map_tiles(plan: Plan, console: Console) -> None:
         clusters.opened(chosen.scheduler, workers) as client,
         Meter(console, "tiles", len(plan.tiles)) as meter,
     ):
-        for tile, found in maprun.run(client, plan.work, missing, plan.command.tries):
-            signals.heed()
-            if isinstance(found, maprun.Failure):
-                failed.append(found)
-                continue
-            plan.store.write(tile, found)
-            done += 1
-            meter.show(done, done - there)
+        try:
+            for tile, found in maprun.run(client, plan.work, missing, plan.command.tries):
+                signals.heed()
+                if isinstance(found, maprun.Failure):
+                    failed.append(found)
+                    continue
+                plan.store.write(tile, found)
+                done += 1
+                meter.show(done, done - there)
+        except (KeyboardInterrupt, SystemExit):
+            console.print(
+                f"stopped: {done} of {count(len(plan.tiles), 'tile')} are kept; give the same command again to "
+                f"go on"
+            )
+            raise
     if failed:
         raise DataError(_in_words(failed, plan, console))
 
@@ -134,7 +143,7 @@ def _in_words(failed: Sequence[maprun.Failure], plan: Plan, console: Console) ->
     more = f" and {len(failed) - _NAMED} more, see above" if len(failed) > _NAMED else ""
     return (
         f"{len(failed)} of {len(plan.tiles)} tiles could not be mapped in {plan.command.tries} attempts "
-        f"({told}{more}); the others are kept: give the same command again to go on"
+        f"({told}{more}); what is mapped is kept: mend this, and give the same command again to go on"
     )
 
 
@@ -142,7 +151,7 @@ def _put_together(plan: Plan, store: Store, record: Record, console: Console) ->
     """Write the layers of a map, its picture and page; fill its record; give its facts."""
     from cropland.figures import maps, pages
 
-    (plan.folder / FACTS).unlink(missing_ok=True)  # from here on it is another map's no more
+    _take_away(plan)
     with Meter(console, "layers", len(plan.layers)) as meter:
         counted = maplayers.write(
             plan.folder,
@@ -169,6 +178,14 @@ def _put_together(plan: Plan, store: Store, record: Record, console: Console) ->
     record.files |= {PICTURE: picture, PAGE: page, FACTS: text}
     record.metrics |= mapfacts.metrics(facts)
     return facts
+
+
+def _take_away(plan: Plan) -> None:
+    """Take away what a folder says of another map; a sample stays, which somebody may have labelled."""
+    ours = {layer.name for layer in plan.layers}
+    old = [f"{name}.tif" for name in rasters.LAYERS if name not in ours]
+    for name in (FACTS, *old, *(f"assessment.{kind}" for kind in ("md", "png", "json"))):
+        (plan.folder / name).unlink(missing_ok=True)
 
 
 def _tidy(folder: Path) -> None:
@@ -203,6 +220,11 @@ def _say_done(plan: Plan, facts: Facts, *, again: bool) -> None:
     screen.print(f"{escape(str(plan.folder))}{there}")
     for name, said in mapfacts.told(facts):
         screen.print(f"  {name}: {escape(said)}")
+    if not facts["pixels"]["cropland"] + facts["pixels"]["other"]:
+        screen.print(
+            "[yellow]warning[/] no pixel was observed in the window, so that none has a class: look at the "
+            "images, or choose another reference_end"
+        )
     screen.print(f"look: {escape(str(plan.folder / PAGE))}, {escape(str(plan.folder / PICTURE))}")
     screen.print(
         f"next, an area that can be defended: python scripts/assess.py map={escape(str(plan.folder))}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropland import archive, cubes, maplayers, maprun, model, rasters
+from cropland import archive, cubes, mapfacts, maplayers, maprun, model, rasters
 from cropland.champions import Champion, check_there, season_of
 from cropland.cubes import Imagery
 from cropland.errors import ConfigError, DataError, WindowError
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from cropland.tracking import Store
     from cropland.window import Window
 
+PICTURE, PAGE = "quicklook.png", "map.html"
 _LOOKED_AT = 20
 """Tiles of a large area that are asked whether there are images at all."""
 _PACKAGE = Path(__file__).parent
@@ -118,26 +118,31 @@ class Plan:
             told["NOTE"] = "a made-up landscape, which speaks of no real country"
         return told
 
-    def is_there(self) -> bool:
-        """Tell whether the same map has been made before, with all layers that are asked for.
+    def there(self) -> mapfacts.Facts | None:
+        """Give the facts of the same map, where it has been made before, whole and with all these layers.
 
         Raises
         ------
         DataError
             Another map is in its folder, and may not be replaced.
         """
-        before = _key_in(self.folder / FACTS)
-        if before is None or self.command.force:
-            return False
-        if before != self.key:
+        facts = mapfacts.read(self.folder / FACTS)
+        if facts is None or self.command.force:
+            return None
+        if facts["key"] != self.key:
             raise DataError(
                 f"{self.folder} holds another map (of another area, season, model or version of the code); "
                 f"give output=FOLDER for this one, or force=true to replace it"
             )
-        return all(
-            rasters.tags_of(self.folder / f"{layer.name}.tif").get("KEY") == self.key
-            for layer in self.layers
-        )
+        layers = (self.folder / f"{layer.name}.tif" for layer in self.layers)
+        whole = all(rasters.key_and_shape(path) == (self.key, self._shape) for path in layers)
+        shown = all((self.folder / name).is_file() for name in (PICTURE, PAGE))
+        return facts if whole and shown else None
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        height, width = self.work.extent.grid.shape
+        return height, width
 
 
 def planned(command: Map, countries: Sequence[Country], store: Store) -> Plan:
@@ -183,7 +188,8 @@ def _extent(command: Map, country: Country) -> Extent:
     metres = command.resolution or PIXEL_METRES
     asked: Extent | None = None
     if command.box is not None:
-        asked = Extent.of_box(command.box, metres)
+        west, south, east, north = command.box
+        asked = Extent.of_box((west, south, east, north), metres)
     elif command.geometry is not None:
         asked = Extent.of_file(Path(command.geometry), metres)
     if command.cube is not None:
@@ -210,7 +216,8 @@ def _check_inside(asked: Extent, country: Country) -> None:
         and there.north <= own.north + margin
     ):
         raise DataError(
-            f"the simulated {country.name} reaches over {own}, the area over {there}; choose one inside"
+            f"the simulated {country.name} reaches over {own}, the area over lat {there.south:.4f}…"
+            f"{there.north:.4f}, lon {there.west:.4f}…{there.east:.4f}; choose one inside"
         )
 
 
@@ -230,12 +237,3 @@ def _tiles_key(champion: Champion, work: maprun.Work) -> str:
         *(str(extent.grid), "" if extent.outline is None else extent.outline.wkt),
         *(model.code(), *code, [version(name) for name in _LIBRARIES]),
     )
-
-
-def _key_in(facts: Path) -> str | None:
-    """Read which map is in a folder, if a whole one is."""
-    try:
-        found = json.loads(facts.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return str(found["key"]) if isinstance(found, dict) and "key" in found else None

@@ -228,13 +228,15 @@ def read_reduced(path: Path, longest: int) -> tuple[np.ma.MaskedArray, GeoBox]:
     return values, GeoBox((height, width), corner, crs.to_wkt())
 
 
-def tags_of(path: Path) -> dict[str, str]:
-    """Read what a file says of itself; nothing, where it cannot be read."""
+def key_and_shape(path: Path) -> tuple[str, tuple[int, int]] | None:
+    """Give the tag ``KEY`` of a file and its size, where its last pixel can be read."""
     try:
         with rasterio.open(path) as source:
-            return {str(key): str(value) for key, value in source.tags().items()}
-    except RasterioError:
-        return {}
+            height, width = source.shape
+            source.read(1, window=Window(width - 1, height - 1, 1, 1))
+            return str(source.tags().get("KEY")), (height, width)
+    except (RasterioError, CPLE_BaseError):
+        return None
 
 
 @contextmanager

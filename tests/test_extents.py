@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,8 @@ def test_features_and_collections_are_read(wrapped: dict[str, Any], tmp_path: Pa
         ({"type": "Polygon", "coordinates": [[[1, 2]]]}, "holds a geometry that is none"),
         ({"type": "Circle"}, "holds a geometry that is none"),
         ([1, 2], "holds a geometry that is none"),
+        (polygon([SQUARE[0], [float("nan"), 32.2], *SQUARE[1:]]), "holds a geometry that is none"),
+        (polygon(SQUARE) | {"crs": "EPSG:14326"}, "expected longitude and latitude"),
         (polygon([[3e5, 4e6], [4e5, 4e6], [4e5, 5e6], [3e5, 4e6]]), "which are no degrees"),
         (
             polygon(SQUARE) | {"crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::32639"}}},
@@ -107,6 +110,35 @@ def test_what_is_no_area_is_refused(content: object, said: str, tmp_path: Path) 
 def test_a_box_that_is_none_is_refused(box: tuple[float, float, float, float]) -> None:
     with pytest.raises(ConfigError, match=r"box must be \[west, south, east, north\]"):
         Extent.of_box(box, 10)
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        polygon([[*corner, 12.5] for corner in SQUARE]),
+        polygon([*SQUARE[:2], [48.32, 32.205], [48.31, 32.2], *SQUARE[2:]]),
+        {
+            "type": "GeometryCollection",
+            "geometries": [polygon(SQUARE), {"type": "Point", "coordinates": [48.3, 32.2]}],
+        },
+    ],
+    ids=["heights", "spike", "collection"],
+)
+def test_only_the_flat_polygons_of_a_geometry_count(
+    geometry: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "area.geojson"
+    path.write_text("\ufeff" + json.dumps(geometry))
+    extent = Extent.of_file(path, 10)
+    assert extent.grid == Extent.of_file(written(tmp_path, polygon(SQUARE)), 10).grid
+    again = pickle.loads(pickle.dumps(extent))
+    assert again.grid == extent.grid and again.outline == extent.outline
+
+
+@pytest.mark.parametrize("box", [(-180, -90, 180, 90), (10, 80, 11, 85), (-179.9, 10, 179.9, 11)])
+def test_what_no_utm_grid_can_show_is_refused(box: tuple[float, float, float, float]) -> None:
+    with pytest.raises(ConfigError, match="cut it in parts, at 180 degrees too"):
+        Extent.of_box(box, 1000)
 
 
 def test_pixels_of_another_grid_are_those_that_an_extent_covers() -> None:

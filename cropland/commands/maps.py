@@ -57,7 +57,7 @@ class Map:
     paths: Paths
     dask: Dask
     output: FilePath
-    box: tuple[float, float, float, float] | None
+    box: tuple[float, ...] | None
     geometry: FilePath | None
     cube: FilePath | None
     resolution: StrictInt | None
@@ -71,6 +71,10 @@ class Map:
     def __post_init__(self) -> None:
         if self.reference_end is not None:
             iso_date(self.reference_end, "reference_end")
+        require(
+            self.box is None or len(self.box) == len(("west", "south", "east", "north")),
+            f"box needs four numbers, [west, south, east, north], got {list(self.box or ())}",
+        )
         require(
             self.box is None or self.geometry is None,
             "box and geometry are both given; leave one of them out",

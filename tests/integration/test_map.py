@@ -173,6 +173,29 @@ def test_the_same_map_is_not_made_twice(home: Path, made: Path, warm: Any) -> No
     assert (made / "class.tif").stat().st_mtime_ns == before
 
 
+def test_a_map_that_is_not_whole_is_made_again(home: Path, made: Path) -> None:
+    plan = SimpleNamespace(
+        command=SimpleNamespace(force=False, exact=True),
+        folder=home / "copy",
+        layers=list(rasters.LAYERS.values()),
+        key=json.loads((made / "map.json").read_text())["key"],
+        _shape=read(made / "class.tif").shape,
+    )
+    shutil.copytree(made, plan.folder)
+    there = mapplan.Plan.there
+    assert there(plan) is not None  # type: ignore[arg-type]
+    for name in ("map.json", "class.tif", "map.html"):
+        content = (plan.folder / name).read_bytes()
+        (plan.folder / name).unlink()
+        assert there(plan) is None, name  # type: ignore[arg-type]
+        if name != "map.html":
+            (plan.folder / name).write_bytes(content[: len(content) // 2])
+            assert there(plan) is None, name  # type: ignore[arg-type]
+        (plan.folder / name).write_bytes(content)
+    (plan.folder / "map.json").write_text(json.dumps({"key": plan.key}))
+    assert there(plan) is None  # type: ignore[arg-type]
+
+
 def test_a_map_that_is_killed_goes_on_to_the_same_bytes_as_a_cluster_makes(
     home: Path, made: Path, warm: Any
 ) -> None:
@@ -232,6 +255,7 @@ def test_pixels_outside_of_a_geometry_are_no_data(
         ((f"box={BOX}", "dask.scheduler=x:1", "dask.workers=2"), "dask.workers are those of this"),
         (("box=[48.31,32.20,48.314,32.204]", "output=maps"), "holds another map"),
         ((f"box={BOX}", "chunk=1"), "chunk must be 16 to"),
+        (("box=[48.3,32.2]",), "box needs four numbers, [west, south, east, north]"),
         ((f"box={BOX}", "reference_end=soon"), "reference_end must be a date"),
     ],
 )
