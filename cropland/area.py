@@ -116,7 +116,7 @@ def assess_by_class(
     codes = _codes(map_class=(map_class, classes), reference=(reference, classes))
     counts = _counts(codes, len(classes))
     units = counts.sum(axis=1)
-    _check_units(classes, weights, units)
+    _check_units(classes, weights, units, "where the map says")
     share = counts / np.maximum(units, 1)[:, None]
     variance = share * (1 - share) / np.maximum(units - 1, 1)[:, None]
     matrix, squared = weights[:, None] * share, weights**2  # eq. 4
@@ -179,7 +179,7 @@ def assess_by_stratum(
         stratum=(stratum, strata), map_class=(map_class, shown), reference=(reference, classes)
     )
     units = np.bincount(drawn_from, minlength=len(strata))
-    _check_units(strata, weights, units)
+    _check_units(strata, weights, units, "in stratum")
     sample = _Stratified(drawn_from, units, weights)
     mapped, present = (each[:, None] == np.arange(len(classes)) for each in (map_code, code))
     has_class = map_code < len(classes)
@@ -278,17 +278,17 @@ def _weights(areas: Mapping[Label, float]) -> NDArray[np.float64]:
 
 
 def _check_units(
-    strata: tuple[Label, ...], weights: NDArray[np.float64], units: NDArray[np.int64]
+    strata: tuple[Label, ...], weights: NDArray[np.float64], units: NDArray[np.int64], where: str
 ) -> None:
     """Check that each stratum with an area has a variance, and that no other one was drawn from."""
     for name, weight, count in zip(strata, weights, units, strict=True):
         if weight > 0 and count < 2:
             raise DataError(
-                f"expected at least 2 sample units in stratum {name!r}, so that its variance can be "
-                f"estimated, got {count}; label more of its units, or draw a sample with more of them"
+                f"expected at least 2 labelled units {where} {name}, without which no interval follows, got "
+                f"{count}; label more units {where} {name}, or draw a sample with more of them"
             )
         if weight == 0 and count > 0:
             raise DataError(
-                f"expected no sample units in stratum {name!r}, which has no area, got {count}; "
+                f"expected no sample units {where} {name}, which has no area, got {count}; "
                 "give the areas of the strata that the sample was drawn from"
             )

@@ -13,7 +13,7 @@ import numpy as np
 from cropland import area
 from cropland.errors import DataError
 from cropland.mapfolder import CLASSES, NO_DATA
-from cropland.writing import ha
+from cropland.writing import count, ha
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,18 +94,35 @@ class Assessed:
             return area.assess_by_stratum(*sample, hectares, tuple(CLASSES), unmapped=_UNMAPPED)
         if strange := int((mapped != self.design.stratum).sum()):
             raise DataError(
-                f"{strange} of {len(mapped)} units are mapped otherwise than when they were drawn, though it "
-                f"is the same map; its files were changed: map it again, and draw a new sample"
+                f"{strange} of {len(mapped)} units {'is' if strange == 1 else 'are'} mapped otherwise than "
+                f"when drawn, though it is the same map; its files were changed: map it again, and draw a "
+                f"new sample"
             )
         return area.assess_by_class(mapped[used], reference, hectares)
 
     def _check_overlap(self) -> None:
         if len(self.unmapped) == self.used.sum():
             raise DataError(
-                f"the map has a class at none of the {len(self.unmapped)} labelled units of the sample "
+                f"the map has no class at the {count(len(self.unmapped), 'labelled unit')} of the sample "
                 f"{self.design.mark}, which was drawn from another map; give the labels and the design of a "
                 f"sample of the same land"
             )
+
+    @property
+    def uniform(self) -> dict[str, str]:
+        """The class of all labels of a stratum, by the strata where they are of one and pixels are left.
+
+        Such a stratum adds nothing to a standard error, which is no proof that nothing else is there.
+        """
+        used = self.used
+        found = {}
+        for name, each in self.design.strata.items():
+            own = self.design.stratum == name
+            seen = {label for label, ours in zip(self.labels.values(), own, strict=True) if ours}
+            seen.discard(None)
+            if len(seen) == 1 and int((own & used).sum()) < each.pixels:
+                found[name] = next(_NAMES[label] for label in seen if label is not None)
+        return found
 
     @property
     def unlabelled_hectares(self) -> float:

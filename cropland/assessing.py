@@ -24,7 +24,7 @@ from cropland.mapfolder import CLASSES, NO_DATA, MapFolder
 from cropland.mapsample import DESIGN, SQUARES, TABLE
 from cropland.provenance import code_tags
 from cropland.writeup import PICTURE, REPORT
-from cropland.writing import ha, write_whole
+from cropland.writing import count, ha, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -109,7 +109,7 @@ def _draw(command: Assess, made: MapFolder, screen: Console) -> None:
     for name, text in mapsample.texts(made, design).items():
         write_whole(made.path / name, text)
     folder = escape(str(made.path))
-    screen.print(f"{folder}/{TABLE}: {size} units in random order")
+    screen.print(f"{folder}/{TABLE}: {count(size, 'unit')} in random order")
     for name, each in design.strata.items():
         screen.print(
             f"  {each.units} where the map says {name}: {each.pixels:,} pixels, "
@@ -162,7 +162,7 @@ def _choose(command: Assess, made: MapFolder, screen: Console) -> None:
     )
     write_whole(made.path / mapnext.POINTS, text)
     screen.print(
-        f"{escape(str(made.path / mapnext.POINTS))}: {command.next} points, the most worthwhile first; add "
+        f"{escape(str(made.path / mapnext.POINTS))}: {count(command.next, 'point')}, the most worthwhile first; add "
         f"Target (1 cropland, 0 other) and put them to the labelled points. They teach, they do not assess: "
         f"no area can be estimated from them"
     )
@@ -170,6 +170,7 @@ def _choose(command: Assess, made: MapFolder, screen: Console) -> None:
 
 def _estimate(command: Assess, made: MapFolder, country: Country | None, screen: Console) -> None:
     """Estimate from labels, track it, write it, and show it."""
+    _check_landscape(command, made)
     path = _design_path(command, made)
     design = mapsample.read(path)
     labels = _labels(command, made, country, design)
@@ -201,10 +202,20 @@ def _show(assessed: Assessed, made: MapFolder, screen: Console) -> None:
     for what, estimate in assessed.accuracies():
         ends = writeup.interval(estimate, writeup.share)
         screen.print(f"  {what}: {writeup.share(estimate.value)} (95 %: {ends})")
-    for note in writeup.left_out(assessed):
+    for note in (*writeup.left_out(assessed), *writeup.too_narrow(assessed)):
         screen.print(f"[yellow]note[/] {escape(note)}")
     look = " and ".join(escape(str(made.path / name)) for name in (REPORT, PICTURE))
     screen.print(f"look: {look}")
+
+
+def _check_landscape(command: Assess, made: MapFolder) -> None:
+    """Refuse to ask the land itself for its labels."""
+    source = made.facts.tags["SOURCE"]
+    if command.labels == LANDSCAPE and source != "simulated":
+        raise ConfigError(
+            f"labels={LANDSCAPE} is for simulated maps, {made.path} is of source={source}, which has "
+            f"no landscape: draw and label a sample, and give its file, as in labels={made.path / TABLE}"
+        )
 
 
 def _design_path(command: Assess, made: MapFolder) -> Path:
@@ -223,12 +234,6 @@ def _labels(
         return maplabels.read(Path(str(command.labels)), design)
     from cropland.sources import simulated
 
-    source = made.facts.tags["SOURCE"]
-    if source != "simulated":
-        raise ConfigError(
-            f"labels={LANDSCAPE} is for simulated maps, {made.path} is of source={source}: label its sample, "
-            f"and give the file, as in labels={made.path / TABLE}"
-        )
     if country is None or not isinstance(command.source, Simulated):
         raise ConfigError(
             f"labels={LANDSCAPE} needs source=simulated and the file of {made.facts.tags['COUNTRY']} in "

@@ -127,8 +127,8 @@ def _map_tiles(plan: Plan, console: Console) -> None:
                 meter.show(done, done - there)
         except (KeyboardInterrupt, SystemExit):
             console.print(
-                f"stopped: {done} of {count(len(plan.tiles), 'tile')} are kept; give the same command again to "
-                f"go on"
+                f"stopped: {done} of {count(len(plan.tiles), 'tile')} are kept; give the same command "
+                f"again to go on"
             )
             raise
     if failed:

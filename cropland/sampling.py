@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from cropland.errors import ConfigError, DataError
+from cropland.writing import count
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -144,8 +145,8 @@ def drawn(counts: ArrayLike, sizes: ArrayLike, seed: int) -> list[list[NDArray[n
     if (short := units > totals).any():
         stratum = int(np.argmax(short))
         raise DataError(
-            f"expected at least {units[stratum]} pixels in stratum {stratum} to draw as many units, got "
-            f"{totals[stratum]}; draw fewer"
+            f"expected at least {count(units[stratum], 'pixel')} in stratum {stratum + 1} of {len(units)} to "
+            f"draw as many units, got {totals[stratum]}; draw fewer"
         )
     randoms = np.random.default_rng(seed).spawn(len(units))
     by_stratum = [
@@ -166,16 +167,16 @@ def _check_divisible(pixels: NDArray[np.int64], lowest: NDArray[np.int64], size:
     """Check that a size lies between what the strata must get and what they can."""
     if (single := pixels == 1).any():
         raise DataError(
-            f"expected at least {_FEWEST} pixels in a stratum, got 1 in stratum "
-            f"{int(np.argmax(single))}; leave it out, or count more of it"
+            f"expected no pixel or at least {_FEWEST} in each stratum, got 1 in stratum "
+            f"{int(np.argmax(single)) + 1} of {len(pixels)}; map more land"
         )
     if size > pixels.sum():
         raise DataError(
-            f"expected at least {size} pixels to draw as many units, got {pixels.sum()}; draw fewer"
+            f"expected at least {count(size, 'pixel')} to draw as many units, got {pixels.sum()}; draw fewer"
         )
     if size < lowest.sum():
         raise ConfigError(
-            f"expected at least {lowest.sum()} units, the minima of {np.sum(pixels > 0)} strata together, "
+            f"expected at least {count(lowest.sum(), 'unit')}, the minima of {np.sum(pixels > 0)} strata together, "
             f"got {size}; draw more, which a smaller standard error asks for, or give a lower minimum"
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cropland.errors import some
 from cropland.mapfolder import CLASSES
-from cropland.writing import ha, markdown_table
+from cropland.writing import count, ha, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def picture(found: Assessed) -> bytes:
         ],
         {name: _ends(each) for name, each in found.accuracies()},
         title=f"Cropland of {tags['COUNTRY']}{made_up}: area and accuracy",
-        remark=f"{int(found.used.sum())} sample units; {tags['MODEL']}, {tags['WINDOW']}",
+        remark=f"{count(int(found.used.sum()), 'sample unit')}; {tags['MODEL']}, {tags['WINDOW']}",
     )
 
 
@@ -125,6 +125,7 @@ def notes(found: Assessed) -> Iterator[str]:
     )
     yield "intervals are of the sampling alone: labels count as right, which no labels wholly are"
     yield from left_out(found)
+    yield from too_narrow(found)
     yield from _limits(found)
     if found.facts.tags["SOURCE"] == "simulated":
         yield "this is a made-up landscape, which speaks of no real country"
@@ -133,16 +134,29 @@ def notes(found: Assessed) -> Iterator[str]:
 def left_out(found: Assessed) -> Iterator[str]:
     """Say which units do not count, and what that means."""
     if found.unknown:
+        are = "is" if len(found.unknown) == 1 else "are"
         yield (
-            f"{len(found.unknown)} of {len(found.labels)} units could not be told and are left out "
-            f"({some(found.unknown, show=_SHOWN)}): the others of their strata speak for them. They stand "
+            f"{len(found.unknown)} of {len(found.labels)} units could not be told and {are} left out "
+            f"({some(found.unknown, show=_SHOWN)}): the others of a stratum speak for those, which stand "
             f"for {ha(found.unlabelled_hectares)} ha; if what cannot be told is more often of one class, the "
             f"estimate is off by up to that, which the interval does not know"
         )
     if found.unmapped:
+        lie = "lies" if len(found.unmapped) == 1 else "lie"
         yield (
-            f"{len(found.unmapped)} labelled units lie where this map has no class "
-            f"({some(found.unmapped, show=_SHOWN)}): they count for the area, and for no accuracy"
+            f"{count(len(found.unmapped), 'labelled unit')} {lie} where this map has no class "
+            f"({some(found.unmapped, show=_SHOWN)}): used for the area, and for no accuracy"
+        )
+
+
+def too_narrow(found: Assessed) -> Iterator[str]:
+    """Say where all labels are alike, so that the interval holds nothing of what is there."""
+    of = "the map that the sample was drawn from" if found.by_stratum else "the map"
+    for name, seen in found.uniform.items():
+        what = "no error" if seen == name else "nothing but errors"
+        yield (
+            f"{what} was seen where {of} says {name}: its interval is too narrow; label more units there, "
+            f"of a larger sample (sample_size=…) where all are labelled"
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from standins import maps
 
 from cropland import area, assessing, config, mapnext, mapsample, points, writeup, writing
@@ -151,7 +152,10 @@ def test_what_could_not_be_told_is_named_counted_and_left_out(made: MapFolder) -
 def test_a_stratum_without_labels_is_refused_in_the_words_of_the_estimator(
     made: MapFolder,
 ) -> None:
-    with pytest.raises(DataError, match=r"at least 2 sample units in stratum .*, got [01]; label"):
+    with pytest.raises(
+        DataError,
+        match=r"at least 2 labelled units where the map says (cropland|other), .* label more units where",
+    ):
         _ = assessed(made, untold=79).found
 
 
@@ -206,9 +210,7 @@ def test_the_area_does_not_depend_on_where_another_map_has_a_class(made: MapFold
 def test_a_map_of_other_land_than_the_sample_is_refused(made: MapFolder) -> None:
     found = assessed(made, classes=np.full_like(CLASSES, NO_DATA))
     found = replace(found, facts=replace(found.facts, key="another"))
-    with pytest.raises(
-        DataError, match="has a class at none of the 80 labelled units of the sample S"
-    ):
+    with pytest.raises(DataError, match="has no class at the 80 labelled units of the sample S"):
         _ = found.found
 
 
@@ -268,7 +270,7 @@ def test_no_sample_is_drawn_of_classes_that_were_changed_since_they_were_counted
 
 
 def test_a_map_that_was_changed_since_is_not_assessed_as_the_same(made: MapFolder) -> None:
-    with pytest.raises(DataError, match=r"80 of 80 units are mapped otherwise than when they were"):
+    with pytest.raises(DataError, match=r"80 of 80 units are mapped otherwise than when drawn"):
         _ = assessed(made, classes=np.where(CLASSES == 1, 0, 1)).found
 
 
@@ -303,6 +305,67 @@ def test_a_stratum_of_few_units_is_warned_of(made: MapFolder) -> None:
     assert not any("fewer than 30" in note for note in writeup.notes(assessed(made)))
     few = " ".join(writeup.notes(assessed(made, untold=25)))
     assert "fewer than 30 labelled units were drawn where the map says" in few
+
+
+def relabelled(found: Assessed, **named: int) -> Assessed:
+    """The same sample with one label for all units of a stratum."""
+    told = zip(found.labels.items(), found.design.stratum, strict=True)
+    labels = {name: named.get(stratum, label) for (name, label), stratum in told}
+    return replace(found, labels=labels)
+
+
+def test_a_stratum_without_a_seen_error_is_named_since_its_interval_is_too_narrow(
+    made: MapFolder,
+) -> None:
+    found = assessed(made)  # errors where the map says cropland, none where it says other
+    (note,) = writeup.too_narrow(found)
+    assert note.startswith("no error was seen where the map says other: its interval is too narrow")
+    assert note in list(writeup.notes(found))
+    every = relabelled(found, cropland=1, other=0)
+    assert every.found.area["cropland"].se == 0
+    assert [note.split(":")[0] for note in writeup.too_narrow(every)] == [
+        "no error was seen where the map says cropland",
+        "no error was seen where the map says other",
+    ]
+    (note,) = writeup.too_narrow(relabelled(found, other=1))
+    assert note.startswith("nothing but errors was seen where the map says other")
+
+
+def test_a_stratum_of_which_every_pixel_is_labelled_has_no_interval_to_widen(
+    made: MapFolder,
+) -> None:
+    found = assessed(made)
+    other = replace(found.design.strata["other"], pixels=40)
+    strata = {**found.design.strata, "other": other}
+    whole = replace(found, design=replace(found.design, strata=strata))
+    assert not list(writeup.too_narrow(whole))
+
+
+def test_a_stratum_without_a_seen_error_is_told_on_the_screen(
+    made: MapFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assessing._show(made, assessed(made), Console(soft_wrap=True))
+    assert "note no error was seen where the map says other" in capsys.readouterr().out
+
+
+def test_one_unit_is_spoken_of_as_one(made: MapFolder) -> None:
+    (note,) = writeup.left_out(assessed(made, untold=1))
+    assert note.startswith("1 of 80 units could not be told and is left out")
+    found = assessed(made)
+    mapped = found.mapped.copy()
+    mapped[0] = NO_DATA
+    other = replace(found, mapped=mapped, facts=replace(found.facts, key="another"))
+    (note,) = writeup.left_out(other)
+    assert note.startswith("1 labelled unit lies where this map has no class")
+
+
+def test_only_a_simulated_map_is_asked_for_its_landscape_whether_or_not_there_is_a_sample(
+    tmp_path: Path,
+) -> None:
+    made = maps.write(tmp_path, CLASSES, source="files")
+    said = r"labels=landscape is for simulated maps, .* is of source=files, which has no landscape"
+    with pytest.raises(ConfigError, match=said):
+        assessing.run(command(map=str(made.path), labels="landscape"), [maps.IRAN])
 
 
 @pytest.mark.parametrize(

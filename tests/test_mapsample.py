@@ -204,6 +204,38 @@ def test_labels_that_are_none_are_refused(
         maplabels.read(path, design(made, (2, 2)))
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_what_a_spreadsheet_puts_between_cells_is_read(
+    made: MapFolder, tmp_path: Path, mark: str
+) -> None:
+    drawn = design(made, (2, 2))
+    path = filled(made, tmp_path, "1", "", "0", "1")
+    text = path.read_text().replace(",", mark).replace(".", ",")  # decimal commas
+    path.write_bytes(f"{text}{mark * 3}\n".replace("\n", "\r\n").encode("utf-8-sig"))
+    assert list(maplabels.read(path, drawn).items()) == list(
+        zip(drawn.units, [1, None, 0, 1], strict=True)
+    )
+    path.write_text(text.replace("Target", "Label"))
+    with pytest.raises(DataError, match="it has ID, Lon, Lat, Label: add Target"):
+        maplabels.read(path, drawn)
+    path.write_text(text.replace("Lat", "Target"))
+    with pytest.raises(DataError, match="the column Target more than once"):
+        maplabels.read(path, drawn)
+    path.write_text(text + mark.join("abcdefg") + "\n")
+    with pytest.raises(DataError, match="cannot be read as CSV: .* saved as CSV"):
+        maplabels.read(path, drawn)
+
+
+def test_rows_of_blank_cells_are_no_units(made: MapFolder, tmp_path: Path) -> None:
+    drawn = design(made, (2, 2))
+    path = filled(made, tmp_path, "1", "0", "0", "1")
+    path.write_text(path.read_text() + ",,,\n , ,,\n")
+    assert list(maplabels.read(path, drawn).values()) == [1, 0, 0, 1]
+    path.write_text(path.read_text() + ",,,1\n")
+    with pytest.raises(DataError, match="units that are not of the sample"):
+        maplabels.read(path, drawn)
+
+
 def test_a_table_that_nobody_has_filled_in_is_refused(made: MapFolder, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no label yet; write 1 for cropland and 0"):
         maplabels.read(filled(made, tmp_path, "", "", "", ""), design(made, (2, 2)))

@@ -138,7 +138,7 @@ def test_more_units_than_pixels_are_refused() -> None:
 
 
 def test_a_stratum_of_one_pixel_is_refused() -> None:
-    with pytest.raises(DataError, match="got 1 in stratum 1; leave it out"):
+    with pytest.raises(DataError, match="got 1 in stratum 2 of 2; map more land"):
         sampling.allocate([500, 1], 100)
 
 
@@ -192,8 +192,13 @@ def test_all_pixels_of_a_stratum_can_be_drawn() -> None:
 
 
 def test_more_units_than_a_stratum_has_pixels_are_refused() -> None:
-    with pytest.raises(DataError, match="at least 3 pixels in stratum 1 .* got 2; draw fewer"):
+    with pytest.raises(DataError, match="at least 3 pixels in stratum 2 of 2 .* got 2; draw"):
         sampling.drawn([[5, 1], [5, 1]], [2, 3], seed=1)
+
+
+def test_one_pixel_is_spoken_of_as_one() -> None:
+    with pytest.raises(DataError, match="at least 1 pixel in stratum 1 of 2 .* got 0"):
+        sampling.drawn([[0, 5]], [1, 2], seed=1)
 
 
 def test_a_map_of_billions_of_pixels_is_drawn_from_without_its_ranks_in_memory() -> None:
