@@ -25,12 +25,11 @@ from typing import TYPE_CHECKING, Any
 os.environ |= {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 import numpy as np
-import pandas as pd
 import yaml
 from omegaconf import OmegaConf
 
-from cropland import archive as archives
 from cropland import (
+    champions,
     config,
     countries,
     estimator,
@@ -38,9 +37,9 @@ from cropland import (
     inference,
     model,
     observations,
-    predicting,
     series,
 )
+from cropland import pixels as pixel_series
 from cropland.model import Fitted
 from cropland.recipe import Recipe
 from cropland.sources import archive_of, simulated
@@ -198,7 +197,7 @@ def points(archive: Archive, recipe: Recipe, folder: Path) -> None:
     tell(seconds, time.process_time() - began, len(unlabelled))
 
 
-def registered(made: Fitted, archive: Archive, folder: Path) -> predicting.Champion:
+def registered(made: Fitted, archive: Archive, folder: Path) -> champions.Champion:
     """Log a model and load it again, as the champion of a country is loaded."""
     import mlflow
 
@@ -214,7 +213,7 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> predicting.Champ
             input_example=example,
             description="",
         )
-        return predicting.Champion(None, mlflow.pyfunc.load_model(address), ())  # type: ignore[arg-type]
+        return champions.Champion(None, mlflow.pyfunc.load_model(address), ())  # type: ignore[arg-type]
 
 
 def pixels(country: Country, source: config.Simulated, made: Fitted) -> None:
@@ -231,36 +230,23 @@ def pixels(country: Country, source: config.Simulated, made: Fitted) -> None:
     chosen = np.linspace(0, cube.sizes["time"] - 1, IMAGES).round().astype(int)
     cube = cube.isel(time=np.unique(chosen)).load()
     n_pixels = cube.sizes["y"] * cube.sizes["x"]
+    values = {name: cube[name].to_numpy().reshape(-1, n_pixels) for name in BANDS}
     seconds = timed()
     began = time.process_time()
-    archive = of_cube(cube, n_pixels)
-    seconds["cube to archive"] = time.process_time() - began
-    made.predict_archive(archive)
+    seen = pixel_series.Images(
+        cube["time"].to_numpy(), values, np.zeros(n_pixels), np.zeros(n_pixels)
+    )
+    made.predict_images(seen)
     print(f"\n{n_pixels:,} pixels × {cube.sizes['time']} images × {len(BANDS)} bands")
     tell(seconds, time.process_time() - began, n_pixels)
-
-
-def of_cube(cube: Any, n_pixels: int) -> Archive:
-    """Put the pixels of a cube into an archive in memory, a point each."""
-    table = pd.DataFrame({"ID": np.arange(n_pixels).astype(str), "Lat": 0.0, "Lon": 0.0})
-    names = list(BANDS)
-    values = {name: cube[name].to_numpy().reshape(-1, n_pixels).T for name in names}
-    image_of_row = np.nonzero(values[names[0]] > 0)
-    times = cube["time"].to_numpy()[image_of_row[1]]
-    columns = {name: array[image_of_row] for name, array in values.items()}
-    made = archives.arranged(table.assign(Target=np.int8(-1)), image_of_row[0], times, columns)
-    kept = {"country": "iran", "source": "simulated", "fingerprint": "cube"}
-    return archives.Archive(made.assign_attrs(kept))
 
 
 def timed() -> dict[str, float]:
     """Have the stages of a prediction add up their time; give where they do."""
     seconds: dict[str, float] = defaultdict(float)
     for stage, owner, name in (
-        ("table of observations", predicting, "of_points"),
-        ("checks", model, "checked"),
-        ("table to archive", model, "_archive"),
         ("series", series, "aligned"),
+        ("series", pixel_series, "aligned"),
         ("features", features, "matrix"),
         ("probabilities", inference, "probability"),
     ):
