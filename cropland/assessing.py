@@ -128,8 +128,8 @@ def _check_strata(made: MapFolder) -> None:
     pixels = {name: made.facts.pixels[name] for name in CLASSES}
     if not sum(pixels.values()):
         raise DataError(f"{made.path} has no pixel with a class; map a window with observations")
-    for name, count in pixels.items():
-        if count == 1:
+    for name, number in pixels.items():
+        if number == 1:
             raise DataError(
                 f"expected no pixel of {name} or at least 2 in {made.path}, got 1, of which no interval "
                 f"follows; map more land (a larger box), or assess it by the sample of another map of the "
@@ -139,11 +139,11 @@ def _check_strata(made: MapFolder) -> None:
 
 def _check_counts(made: MapFolder, strata: StratumCounts) -> None:
     """Refuse a layer of classes that is no more the one whose hectares were counted."""
-    for (name, value), count in zip(CLASSES.items(), strata.totals.tolist(), strict=True):
-        if count != made.facts.pixels[name]:
+    for (name, value), number in zip(CLASSES.items(), strata.totals.tolist(), strict=True):
+        if number != made.facts.pixels[name]:
             raise DataError(
                 f"expected {made.facts.pixels[name]:,} pixels of {name} (class {value}) in {made.path}, as "
-                f"when it was made, got {count:,}: its files were changed; map it again"
+                f"when it was made, got {number:,}: its files were changed; map it again"
             )
 
 
@@ -162,9 +162,9 @@ def _choose(command: Assess, made: MapFolder, screen: Console) -> None:
     )
     write_whole(made.path / mapnext.POINTS, text)
     screen.print(
-        f"{escape(str(made.path / mapnext.POINTS))}: {count(command.next, 'point')}, the most worthwhile first; add "
-        f"Target (1 cropland, 0 other) and put them to the labelled points. They teach, they do not assess: "
-        f"no area can be estimated from them"
+        f"{escape(str(made.path / mapnext.POINTS))}: {count(command.next, 'point')}, the most worthwhile "
+        f"first; add Target (1 cropland, 0 other) and put them to the labelled points. They teach, they do "
+        f"not assess: no area can be estimated from them"
     )
 
 

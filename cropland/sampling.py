@@ -176,7 +176,7 @@ def _check_divisible(pixels: NDArray[np.int64], lowest: NDArray[np.int64], size:
         )
     if size < lowest.sum():
         raise ConfigError(
-            f"expected at least {count(lowest.sum(), 'unit')}, the minima of {np.sum(pixels > 0)} strata together, "
+            f"expected at least {lowest.sum()} units, the minima of {np.sum(pixels > 0)} strata together, "
             f"got {size}; draw more, which a smaller standard error asks for, or give a lower minimum"
         )
 

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 from standins import maps
 
 from cropland import area, assessing, config, mapnext, mapsample, points, writeup, writing
 from cropland.assessed import Assessed
-from cropland.commands import Assess, UsersAccuracy
+from cropland.commands.assess import Assess, UsersAccuracy
 from cropland.errors import ConfigError, DataError
 from cropland.figures import assessment as drawing
 from cropland.mapfolder import NO_DATA, MapFolder
@@ -339,13 +338,6 @@ def test_a_stratum_of_which_every_pixel_is_labelled_has_no_interval_to_widen(
     strata = {**found.design.strata, "other": other}
     whole = replace(found, design=replace(found.design, strata=strata))
     assert not list(writeup.too_narrow(whole))
-
-
-def test_a_stratum_without_a_seen_error_is_told_on_the_screen(
-    made: MapFolder, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assessing._show(made, assessed(made), Console(soft_wrap=True))
-    assert "note no error was seen where the map says other" in capsys.readouterr().out
 
 
 def test_one_unit_is_spoken_of_as_one(made: MapFolder) -> None:

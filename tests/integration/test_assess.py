@@ -139,9 +139,29 @@ def test_what_cannot_be_done_is_said_in_one_line(
 
 def test_no_landscape_answers_for_a_real_map(shell: Any, folder: Path) -> None:
     maps.write(folder, maps.mistaken(), source="stac")
+    expected = "labels=landscape is for simulated maps, maps/iran is of source=stac"
+    assert expected in refused(shell, "labels=landscape")
     assert assess(shell, "sample_size=200").returncode == 0
-    said = refused(shell, "labels=landscape")
-    assert "labels=landscape is for simulated maps, maps/iran is of source=stac" in said
+    assert expected in refused(shell, "labels=landscape")
+
+
+def test_a_sample_without_an_error_is_no_certainty_and_it_says_so(shell: Any, folder: Path) -> None:
+    maps.write(folder, maps.truth(), true=maps.truth())
+    assess(shell, "sample_size=200")
+    done = assess(shell, "labels=landscape")
+    assert done.returncode == 0, done.stderr
+    for text in (done.stdout, (folder / "assessment.md").read_text()):
+        for name in ("cropland", "other"):
+            assert f"o error was seen where the map says {name}: its interval is too" in text
+
+
+def test_labels_that_excel_saved_with_semicolons_are_read(shell: Any, folder: Path) -> None:
+    assess(shell, "sample_size=200")
+    text = (folder / "sample.csv").read_text().replace(",\n", ",1\n")
+    (shell.folder / "labels.csv").write_text(text.replace(",", ";").replace(".", ",") + ";;;\n")
+    done = assess(shell, "labels=labels.csv")
+    assert done.returncode == 0, done.stderr
+    assert "nothing but errors was seen where the map says other" in done.stdout
 
 
 def test_another_landscape_does_not_answer(shell: Any, folder: Path) -> None:
