@@ -197,10 +197,12 @@ def _say(command: Compare, done: Sequence[Compared], console: Console) -> None:
             f"here; promote again for a fair comparison"
         )
     for each in done:
-        if not (each.known["landcover"] == landcover.CROPLAND).any():
+        cropland = each.known["landcover"] == landcover.CROPLAND
+        if cropland.all() or not cropland.any():
+            extent = "every" if cropland.any() else "no"
             console.print(
-                f"[yellow]warning[/] {each.country}: {escape(each.name)} has no labelled point as cropland; "
-                f"is landcover={command.landcover.name} what this raster is?"
+                f"[yellow]warning[/] {each.country}: {escape(each.name)} has {extent} labelled point as "
+                f"cropland; is landcover={command.landcover.name} what this raster is?"
             )
         for ids, where in ((each.without_class, "without data in"), (each.outside, "outside of")):
             if len(ids):

@@ -184,8 +184,9 @@ def _opened(path: Path) -> Iterator[Any]:
             with rasterio.open(path, sharing=False) as source:
                 yield source
     except RasterioError as error:
+        cause = error.__cause__ or error  # GDAL's own word, which names the file
         raise DataError(
-            f"{path} cannot be read as a raster: {error}; fetch or write it anew"
+            f"{path} cannot be read as a raster: {cause}; fetch or write it anew"
         ) from error
 
 
@@ -208,7 +209,17 @@ def _check(path: Path, source: Any, band: int | None) -> None:
         )
     if band is not None and band > source.count:
         raise DataError(f"{path} has no band {band}, it has {source.count}; mend band")
+    if source.dtypes[(band or 1) - 1].startswith("complex"):
+        raise DataError(
+            f"{path} holds complex numbers, expected classes, which are whole numbers; {_remedy(source)}"
+        )
     _projection(source.crs.to_wkt())
+
+
+def _remedy(source: Any) -> str:
+    """Say what to do where a band holds no classes."""
+    several = "name the band of classes, as in band=1"
+    return several if source.count > 1 else "give a raster of classes"
 
 
 @cache
@@ -255,6 +266,6 @@ def _values(
     if unlike.any():
         raise DataError(
             f"{path} holds {some(np.unique(values[unlike]), show=3)} at the points, expected classes, which "
-            f"are whole numbers; name the band of classes, as in band=1"
+            f"are whole numbers; {_remedy(source)}"
         )
     return classes, known

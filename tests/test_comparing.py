@@ -113,6 +113,25 @@ def test_what_makes_a_comparison_doubtful_is_said(
     assert f"{len(outside)} labelled points outside of worldcover, left out: {first}, …" in said
 
 
+@pytest.mark.parametrize(("value", "extent"), [(40, "every"), (10, "no")])
+def test_a_map_of_one_kind_is_doubtful_whichever_it_is(
+    tmp_path: Path,
+    toyland: Country,
+    toy_archive: Archive,
+    capsys: pytest.CaptureFixture[str],
+    value: int,
+    extent: str,
+) -> None:
+    raster = flat(tmp_path / "map.tif", value)
+    table = comparing._sampled(command(), toyland, raster, toy_archive).assign(unit=range(60))
+    screen = Console(stderr=True, soft_wrap=True)
+    comparing._say(command(), [Compared("toyland", "worldcover", table, "none")], screen)
+    assert f"worldcover has {extent} labelled point as cropland; is" in capsys.readouterr().err
+    mixed = table.assign(landcover=np.arange(60) % 2)
+    comparing._say(command(), [Compared("toyland", "worldcover", mixed, "none")], screen)
+    assert "labelled point as cropland" not in capsys.readouterr().err
+
+
 def test_several_maps_of_a_product_are_told_apart() -> None:
     rasters = [Raster(name, (Path(name),), 1) for name in ("2020.tif", "2021.tif")]
     both = command("2020.tif", "2021.tif")

@@ -144,7 +144,7 @@ def test_a_virtual_raster_is_a_map(tmp_path: Path) -> None:
     rasterio.shutil.copy(path, tmp_path / "map.vrt", driver="VRT")
     assert at(Raster.of(str(tmp_path / "map.vrt"), None), (21.5, 11.5))[0] == [40]
     path.unlink()
-    with pytest.raises(DataError, match=r"map\.vrt cannot be read as a raster"):
+    with pytest.raises(DataError, match=r"map\.vrt cannot be read as a raster: .*map\.tif"):
         at(Raster.of(str(tmp_path / "map.vrt"), None), (21.5, 11.5))
 
 
@@ -161,8 +161,24 @@ def test_classes_may_be_floats_but_not_fractions(tmp_path: Path) -> None:
     values = np.array([[40.0, np.nan, 0.37]], np.float32)
     raster = Raster.of(str(written(tmp_path / "map.tif", values)), None)
     assert at(raster, (20.5, 11.5), (21.5, 11.5)) == ([40, 0], [True, True], [True, False])
-    with pytest.raises(DataError, match=r"holds 0\.37.* expected classes, which are whole numbers"):
+    said = r"holds 0\.37.* expected classes, which are whole numbers; give a raster of classes"
+    with pytest.raises(DataError, match=said):
         at(raster, (22.5, 11.5))
+
+
+def test_of_several_bands_that_of_classes_is_asked_for(tmp_path: Path) -> None:
+    values = np.full((2, 2, 3), 0.5, np.float32)
+    raster = Raster.of(str(written(tmp_path / "map.tif", values)), 2)
+    with pytest.raises(DataError, match="whole numbers; name the band of classes, as in band=1"):
+        at(raster, (20.5, 11.5))
+
+
+@pytest.mark.parametrize("kind", ["complex64", "complex_int16"])
+def test_complex_numbers_are_no_classes(tmp_path: Path, kind: str) -> None:
+    values = np.ones((1, 2, 3), np.complex64)
+    path = written(tmp_path / "map.tif", values, dtype=kind)
+    with pytest.raises(DataError, match="holds complex numbers, .*; give a raster of classes"):
+        Raster.of(str(path), None)
 
 
 def test_what_is_no_map_is_said_without_reading_it(tmp_path: Path) -> None:
@@ -185,7 +201,7 @@ def test_what_is_no_map_is_said_without_reading_it(tmp_path: Path) -> None:
 def test_an_unreadable_pixel_is_one_line(tmp_path: Path) -> None:
     path = written(tmp_path / "map.tif", np.zeros((512, 512), np.uint8), compress="deflate")
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(DataError, match="cannot be read as a raster"):
+    with pytest.raises(DataError, match=r"cannot be read as a raster: .*map\.tif, band 1"):
         at(Raster.of(str(path), None), (20.5, 11.5), (400, -499.5), (30, -499.5))
 
 

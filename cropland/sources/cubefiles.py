@@ -31,6 +31,7 @@ from rasterio.errors import RasterioError
 from cropland.errors import DataError
 from cropland.service import NoImage
 from cropland.sources.cubeformats import stores, timesteps
+from cropland.sources.cubeformats.gaps import lacking
 from cropland.sources.cubeformats.layers import alike, digital_numbers, mark_of, said
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Cube:
         NoImage
             There is none in these days.
         DataError
-            No such band or pixels, a file that is broken, or values that a band cannot have.
+            No such band or pixels, a file that is broken or incomplete, or values that a band cannot have.
         """
         self.require(bands)
         images = self._images(first, last)
@@ -166,7 +167,7 @@ class Cube:
     ) -> Mapping[str, NDArray[Any]]:
         rows, columns = self._window(grid)
         try:
-            return self.layers.read(bands, images, rows, columns)
+            stored = self.layers.read(bands, images, rows, columns)
         except _BROKEN as error:
             cause = (
                 error.__cause__ or error
@@ -175,6 +176,15 @@ class Cube:
                 f"the cube {self.path} cannot be read in rows {rows.start} to {rows.stop}, columns "
                 f"{columns.start} to {columns.stop} ({cause}); it is broken there: write it again"
             ) from error
+        gap = lacking(stored, self.block, (rows.start, columns.start))
+        if gap is not None:
+            band, rows, columns = gap
+            raise DataError(
+                f"the cube {self.path} has no data for {band} in rows {rows.start} to {rows.stop}, columns "
+                f"{columns.start} to {columns.stop}, where other bands have; a chunk of it is missing? write "
+                f"it again"
+            )
+        return stored
 
     def _images(self, first: date, last: date) -> slice:
         """Give the positions of the images of some days."""

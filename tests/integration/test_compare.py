@@ -118,12 +118,15 @@ BAD = [
     (["raster=toy.tif", "landcover.crops=[40]"], "unknown key 'landcover.crops'"),
     (["raster=toy.tif", "band=2"], "toy.tif has no band 2, it has 1"),
     (["raster=toy.tif", "landcover.other=[40]"], "landcover has 40 twice"),
+    (["raster=cut.tif"], r"cut.tif cannot be read as a raster: .*cut\.tif, band 1"),
 ]
 
 
 def test_what_cannot_be_compared_is_one_line(shell: Any) -> None:
     toy_map(shell.folder, shell.exports)
     (shell.folder / "text.tif").write_text("no raster")
+    whole = (shell.folder / "toy.tif").read_bytes()
+    (shell.folder / "cut.tif").write_bytes(whole[: len(whole) // 2])
     where = ["source=files", f"paths.data={shell.exports}", "country=toyland"]
     for words, message in BAD:
         product = [] if any("landcover=" in word for word in words) else ["landcover=worldcover"]

@@ -293,6 +293,35 @@ def test_values_that_a_band_cannot_have_are_refused(
         read(tmp_path / "cube", band)
 
 
+def test_reflectance_is_seen_where_one_pixel_is_bright(tmp_path: Path) -> None:
+    values = np.linspace(0, 0.4, 16, dtype=np.float32).reshape(4, 4)
+    values[2, 2] = 2.5
+    tiff(tmp_path / "20210401_B2.tif", [values])
+    with pytest.raises(DataError, match=r"from 0 to 2\.5 for B2; expected digital numbers"):
+        read(tmp_path, "B2")
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_reflectance_in_one_image_is_seen_beside_digital_numbers_in_another(
+    tmp_path: Path, kind: type
+) -> None:
+    tiff(tmp_path / "20210401_B2.tif", [np.full((2, 2), 1200, np.uint16)])
+    tiff(tmp_path / "20210402_B2.tif", [np.array([[0.1, 0.3], [0, np.nan]], kind)])
+    with pytest.raises(DataError, match=r"from 0 to 0\.3 for B2; expected digital numbers"):
+        read(tmp_path, "B2")
+
+
+def test_an_image_of_digital_numbers_with_fractions_may_be_dark_empty_or_negative(
+    tmp_path: Path,
+) -> None:
+    images = [[0.5, 3.5, 9], [0, np.nan, 0], [-400.5, -0.5, -90], [1, 2, 0]]
+    for day, image in enumerate(images, 1):
+        tiff(tmp_path / f"2021040{day}_B2.tif", [np.array([image])])
+    found = read(tmp_path, "B2")["B2"].to_numpy()[:, 0]
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, images)
+
+
 def test_reflectance_that_is_stored_as_digital_numbers_is_read_as_these(
     cube: xr.Dataset, tmp_path: Path
 ) -> None:
@@ -480,6 +509,24 @@ def test_the_first_file_on_another_grid_is_named(tmp_path: Path, profile: dict[s
     refused(tmp_path, "20210403_B02.tif is on another grid than 20210401_B02.tif")
 
 
+@pytest.mark.parametrize(
+    ("crs", "called"),
+    [
+        ("EPSG:32638", "in EPSG:32638 and"),
+        ("ESRI:54009", "in World_Mollweide and"),
+        (None, "no CRS"),
+    ],
+)
+def test_a_crs_is_called_by_its_code_or_name(tmp_path: Path, crs: str | None, called: str) -> None:
+    tiff(tmp_path / "20210401_B02.tif", [np.ones((2, 2), np.uint16)])
+    tiff(tmp_path / "20210402_B02.tif", [np.ones((2, 2), np.uint16)], crs=crs)
+    refused(tmp_path, called, "in EPSG:32639; warp it")
+
+
+def test_a_crs_in_degrees_is_called_by_its_code(cube: xr.Dataset, tmp_path: Path) -> None:
+    refused(zarr(changed(cube, "degrees"), tmp_path / "cube"), "(EPSG:4326); expected")
+
+
 def test_a_geotiff_that_names_no_band_is_said(tmp_path: Path) -> None:
     tiff(tmp_path / "20210401.tif", [np.ones((2, 2), np.uint16)])
     refused(tmp_path, "does not say which Sentinel-2 band it is")
@@ -531,6 +578,68 @@ def test_a_broken_chunk_is_said(cube: xr.Dataset, tmp_path: Path, version: int) 
     opened = cubefiles.opened(path)
     with pytest.raises(DataError, match="cannot be read in rows 1 to 3, columns 0 to 8"):
         opened.part(opened.grid[1:3, :], FIRST, LAST, ["B4"])
+
+
+def chunked(cube: xr.Dataset, path: Path, version: int = 2, **filled: Any) -> Path:
+    """Write chunks of 3 × 4 pixels and all images; none is empty unless filled so."""
+    values = {band: np.maximum(cube[band].to_numpy(), 1) for band in BANDS}
+    for band, (index, value) in filled.items():
+        values[band][:, *index] = value
+    made = cube.assign({band: (("time", "y", "x"), each) for band, each in values.items()})
+    for band in BANDS:
+        made[band].encoding["chunks"] = (4, 3, 4)
+    return zarr(made, path, version)
+
+
+SECOND = (slice(0, 3), slice(4, 8))
+"""The pixels of the chunk 0.0.1."""
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("band", BANDS)
+def test_a_chunk_of_one_band_that_is_missing_is_said(
+    cube: xr.Dataset, tmp_path: Path, version: int, band: str
+) -> None:
+    path = chunked(cube, tmp_path / "cube", version)
+    (path / band / ("0.0.1" if version == 2 else "c/0/0/1")).unlink()
+    opened = cubefiles.opened(path)
+    said = f"no data for {band} in rows 1 to 3, columns 4 to 7, where other bands have; a chunk of it is"
+    with pytest.raises(DataError, match=said):
+        opened.part(opened.grid[1:5, 2:7], FIRST, LAST, BANDS)
+    assert opened.part(opened.grid[:, :4], FIRST, LAST, BANDS)[band].to_numpy().all()
+
+
+def test_where_all_bands_are_empty_nothing_is_missing(cube: xr.Dataset, tmp_path: Path) -> None:
+    path = chunked(cube, tmp_path / "cube", **dict.fromkeys(BANDS, (SECOND, 0)))
+    assert not read(path)["B2"].to_numpy()[:, *SECOND].any()
+
+
+def test_where_only_scene_classes_are_left_all_is_masked_and_nothing_missing(
+    cube: xr.Dataset, tmp_path: Path
+) -> None:
+    path = chunked(cube, tmp_path / "cube", B2=(SECOND, 0), B4=(SECOND, 0))
+    assert read(path)["SCL"].to_numpy()[:, *SECOND].all()
+
+
+def test_pixels_too_dark_for_a_band_are_no_missing_chunk(cube: xr.Dataset, tmp_path: Path) -> None:
+    dark = slice(0, 3), slice(4, 7)
+    path = chunked(cube, tmp_path / "cube", B4=(dark, 0))
+    assert not read(path)["B4"].to_numpy()[:, *dark].any()
+
+
+def test_a_chunk_at_the_edge_of_the_swath_is_not_missing(cube: xr.Dataset, tmp_path: Path) -> None:
+    edge = slice(0, 3), slice(5, 8)
+    path = chunked(cube, tmp_path / "cube", B2=(edge, 0), B4=(SECOND, 0))
+    assert read(path)["B2"].to_numpy()[:, :3, 4].all()
+
+
+def test_a_band_of_nan_alone_is_missing_without_chunks_too(
+    cube: xr.Dataset, tmp_path: Path
+) -> None:
+    empty = cube.assign(B4=cube["B4"].astype(np.float32) * np.nan)
+    path = netcdf(empty, tmp_path / "cube")
+    with pytest.raises(DataError, match="no data for B4 in rows 0 to 6, columns 0 to 8"):
+        read(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no NetCDF", b"CDF\x01", b"\x89HDF\r\n\x1a\n cut off"])

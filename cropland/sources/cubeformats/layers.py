@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from odc.geo.crs import CRS
     from odc.geo.geobox import GeoBox
 
 _PADDED = re.compile(r"B0(?=\d$)")
@@ -24,8 +25,9 @@ _SQUARE = 1e-6
 """Relative: coordinates are floats, so that sides are never quite equal."""
 _DIGITAL_SCALE = 1 / 10_000
 """What makes reflectance of digital numbers."""
+_DIGITAL_NUMBERS = "digital numbers (reflectance × 10,000)"
 _REFLECTANCE = 2.0
-"""Fractions up to here are reflectances; as digital numbers they would all be of the darkest water."""
+"""Fractions about here are reflectances; as digital numbers they would all be of the darkest water."""
 
 
 class Layers(Protocol):
@@ -117,8 +119,8 @@ def checked(grid: GeoBox, where: Path) -> GeoBox:
         )
     if not grid.crs.projected or set(grid.crs.units) != {"metre"}:
         raise DataError(
-            f"{where} has its grid in {grid.crs.units[0]} ({grid.crs}); expected a projected grid in metres, "
-            f"such as UTM: {warp}"
+            f"{where} has its grid in {grid.crs.units[0]} ({_called(grid.crs)}); expected a projected grid "
+            f"in metres, such as UTM: {warp}"
         )
     across, skew, _, turn, down, _ = grid.transform[:6]
     if max(abs(skew), abs(turn)) > _SQUARE * abs(across):
@@ -149,8 +151,15 @@ def said(grid: GeoBox) -> str:
     transform = grid.transform
     return (
         f"{rows} × {columns} pixels of {transform.a:g} m from x {transform.c:.10g}, y {transform.f:.10g} in "
-        f"{grid.crs}"
+        f"{_called(grid.crs)}"
     )
+
+
+def _called(crs: CRS | None) -> str:
+    """Call a CRS by its EPSG code, else by its name: its own text may be a page of WKT."""
+    if crs is None:
+        return "no CRS"
+    return crs.proj.name if crs.epsg is None else f"EPSG:{crs.epsg}"
 
 
 def without(stored: NDArray[Any], no_data: float | None) -> NDArray[Any]:
@@ -176,6 +185,8 @@ def digital_numbers(band: str, stored: NDArray[Any], path: Path) -> NDArray[Any]
     _check_range(band, low, high, whole, path)
     if band == SCENE_CLASS:
         return filled.astype(np.uint8, copy=False)
+    if not whole:
+        _check_images(band, filled, path)
     if whole and low >= 0:
         return filled.astype(np.uint16, copy=False)
     return stored.astype(np.float32, copy=False)
@@ -187,14 +198,27 @@ def _check_range(band: str, low: float, high: float, whole: bool, path: Path) ->
         expected = f"scene classes from 0 to {max(SCENE_CLASSES)}"
         possible = whole and low >= 0 and high <= max(SCENE_CLASSES)
     else:
-        expected = "digital numbers (reflectance × 10,000)"
+        expected = _DIGITAL_NUMBERS
         possible = low >= values.LOWEST and high <= values.HIGHEST
-        possible &= whole or high > _REFLECTANCE
     if not possible:
-        raise DataError(
-            f"the cube {path} has values from {low:g} to {high:g} for {band}; expected {expected}: convert "
-            f"them and write it again"
-        )
+        raise _other_values(band, low, high, expected, path)
+
+
+def _check_images(band: str, filled: NDArray[Any], path: Path) -> None:
+    """Check that no image is of reflectance; each by itself, as one may be stored in another way."""
+    for image in filled:
+        there = image[image != NO_DATA]
+        # Half of them, as single pixels are brighter; sizes, as digital numbers of water may be negative.
+        if (there != np.floor(there)).any() and np.median(np.abs(there)) <= _REFLECTANCE:
+            low, high = float(image.min()), float(image.max())
+            raise _other_values(band, low, high, _DIGITAL_NUMBERS, path)
+
+
+def _other_values(band: str, low: float, high: float, expected: str, path: Path) -> DataError:
+    return DataError(
+        f"the cube {path} has values from {low:g} to {high:g} for {band}; expected {expected}: convert "
+        f"them and write it again"
+    )
 
 
 def mark_of(files: Iterable[Path], root: Path) -> str:
