@@ -154,9 +154,8 @@ def _places(dataset: xr.Dataset, path: Path) -> dict[str, tuple[str, int | None]
         for position, layer in enumerate(layers):
             band = band_of(layer)
             if band in places:
-                raise DataError(
-                    f"the cube {path} has {band} twice, in {places[band][0]} and {name}; keep one"
-                )
+                both = " and ".join(sorted((str(places[band][0]), str(name))))
+                raise DataError(f"the cube {path} has {band} twice, in {both}; keep one")
             if band is not None:
                 _check_stored(variable, f"{layer} of the cube {path}")
                 places[band] = (str(name), position if extra else None)
