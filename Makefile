@@ -20,7 +20,7 @@ train: $(STAMP)  ## Run the main job: a sweep over spans on the simulated landsc
 	$(BIN)/python scripts/train.py -m country=all 'span=range(24,97,24)'
 
 map: $(STAMP)  ## Map 10 x 10 km of the simulated Iran, by a champion of its own
-	$(BIN)/python scripts/train.py country=iran promote=true
+	$(BIN)/python scripts/train.py country=iran promote=true promotion.figures=false
 	$(BIN)/python scripts/map.py country=iran 'box=[48.300,32.200,48.403,32.288]'
 
 test: $(STAMP)  ## Run the tests

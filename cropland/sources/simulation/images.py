@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from cropland.sources.simulation.landscape import Cover, Landscape
 
-BLOCK_PIXELS = 500
+BLOCK_PIXELS = 250
 """Height and width of a block of a cube."""
 
 
@@ -226,7 +226,7 @@ def _block(
     return values.reshape(1, len(bands), *grid.shape)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _pixels(land: Landscape, grid: GeoBox) -> Places:
     """Look the pixels of a grid up, row by row; the images of a block come one after another."""
     x, y = np.meshgrid(grid.coords["x"].values, grid.coords["y"].values)

@@ -46,8 +46,8 @@ class Cycles:
     peak: Float
 
 
-_RECENT: deque[tuple[Parcels, tuple[int, Profile, int], Cycles]] = deque(maxlen=8)
-"""Of the pixels of a block and of those across their borders, some years each."""
+_RECENT: deque[tuple[Parcels, tuple[int, Profile, int], Cycles]] = deque(maxlen=96)
+"""Of the pixels of some blocks and of those across their borders, some years each."""
 
 
 def crops(profile: Profile, parcels: Parcels, year: int) -> NDArray[np.bool_]:
