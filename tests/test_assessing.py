@@ -67,6 +67,7 @@ def command(**changes: Any) -> Assess:
             "users_accuracy.cropland=0.7",
             "sample_size .* so users_accuracy would not be used",
         ),
+        ({"labels": "landscape"}, "source.points=7", "source.points decides nothing here"),
     ],
 )
 def test_what_would_not_be_used_is_refused(changes: dict[str, Any], word: str, said: str) -> None:
@@ -80,7 +81,7 @@ def test_what_is_used_is_taken() -> None:
     )
     command(next=9).check_given(["next=9", "min_distance=50", "seed=1", "source=stac"])
     command(labels="x").check_given(
-        ["labels=x", "design=y", "tracking=server", "hydra.verbose=true"]
+        ["labels=x", "design=y", "tracking=server", "source.profiles.iran.cloud=0.1"]
     )
 
 

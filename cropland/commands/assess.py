@@ -90,7 +90,13 @@ class Assess:
         ConfigError
             It is given one.
         """
-        given = {re.split("[.=@]", word.lstrip("+~"), maxsplit=1)[0] for word in words}
+        keys = [word.lstrip("+~").partition("=")[0] for word in words]
+        for key in keys:
+            require(
+                not key.startswith("source.") or key.startswith("source.profiles"),
+                f"{key} decides nothing here, where a map that is there is looked at; leave it out",
+            )
+        given = {re.split("[.@]", key, maxsplit=1)[0] for key in keys}
         for key in sorted(given):
             tasks = _TASKS_OF.get(key, (self.task,))
             require(
