@@ -16,16 +16,12 @@ import sys
 import traceback
 from typing import Any
 
+# Nothing that loads GDAL or PROJ: their state does not outlive a fork, and a child now and then dies of it.
 PRELOADED = (
     "cropland.sweep",
     "cropland.predicting",
     "cropland.promoting",
     "cropland.downloading",
-    "cropland.mapping",
-    "cropland.assessing",
-    "cropland.comparing",
-    "cropland.figures.maps",
-    "cropland.figures.pages",
     "cropland.composition",
     "cropland.model",
     "cropland.portrait",
