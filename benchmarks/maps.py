@@ -18,20 +18,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 from omegaconf import OmegaConf
 
 sys.path.insert(0, str(Path(__file__).parent))
-from study import archives, export  # the simulated Iran as exports of the original study
+from study import (
+    archives,
+    export,
+    peak_memory,
+)  # the simulated Iran as exports of the original study
 
 from cropland import config, countries
 from cropland.sources import simulated
@@ -92,24 +94,10 @@ def command(folder: Path, script: str, *words: str) -> tuple[float, float]:
     began = time.perf_counter()
     with log.open("w") as said:
         process = subprocess.Popen(run, cwd=folder, stdout=said, stderr=said, env=environment)
-        peak = watched(process)
+        peak = peak_memory(process)
     if process.returncode != 0:
         raise SystemExit(log.read_text())
     return time.perf_counter() - began, peak
-
-
-def watched(process: subprocess.Popen[bytes]) -> float:
-    """Wait for a process; give the most memory that it and all below it had, MB (shared pages once)."""
-    parent, peak = psutil.Process(process.pid), 0.0
-    done = threading.Event()
-    threading.Thread(target=lambda: (process.wait(), done.set()), daemon=True).start()
-    while not done.wait(2):  # looking costs the processes that are looked at
-        try:
-            family = [parent, *parent.children(recursive=True)]
-            peak = max(peak, sum(each.memory_full_info().pss for each in family) / 1e6)
-        except psutil.NoSuchProcess:
-            continue
-    return peak
 
 
 def plain(land: xr.Dataset, classifier: Any, days: np.ndarray) -> float:

@@ -124,14 +124,14 @@ def sweep(folder: Path, model: str) -> dict[str, float]:
     started = time.perf_counter()
     with log.open("w") as said:
         process = subprocess.Popen(command, cwd=store, stdout=said, stderr=said, env=environment)
-        peak = _peak_memory(process)
+        peak = peak_memory(process)
     if process.returncode != 0:
         raise SystemExit(log.read_text())
     stages: dict[str, float] = json.loads((store / "stages.json").read_text())
     return {"total": time.perf_counter() - started, "peak": peak, **stages, **_in_runs(store)}
 
 
-def _peak_memory(process: subprocess.Popen[bytes]) -> float:
+def peak_memory(process: subprocess.Popen[bytes]) -> float:
     """Watch a process and all below it; give the most memory that they had, MB (shared pages once)."""
     watched, peak = psutil.Process(process.pid), 0.0
     while process.poll() is None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cropland.archive import Archive
-    from cropland.commands import Map, Predict
+    from cropland.commands import Compare, Map, Predict
     from cropland.countries import Country
     from cropland.model import Fitted
     from cropland.tracking import Store
@@ -154,11 +154,7 @@ def check_there(command: Predict | Map, countries: Sequence[Country], store: Sto
     if not missing:
         return
     names = ", ".join(registry.model_name(command.source.name, name) for name in missing)
-    words = ["python", "scripts/promote.py", f"source={command.source.name}"]
-    if command.source.name != "simulated":
-        words.append(f"paths.data={command.paths.data}")
-    words += [f"country={missing[0]}"] if len(missing) == 1 else []
-    remedy = f"make one: {shlex.join(words)}"
+    remedy = f"make one: {promoting(command, missing[0] if len(missing) == 1 else None)}"
     if command.alias != registry.CHAMPION:
         remedy = f"alias={registry.CHAMPION} is the one in use"
     others = f"; or predict one that is there: country={there[0]}" if there else ""
@@ -166,3 +162,11 @@ def check_there(command: Predict | Map, countries: Sequence[Country], store: Sto
         f"no version of the model {names} has the alias {command.alias!r} in {command.tracking.uri}; "
         f"{remedy}{others}"
     )
+
+
+def promoting(command: Predict | Map | Compare, country: str | None) -> str:
+    """Give the command that makes a champion, of every country where none is named."""
+    words = ["python", "scripts/promote.py", f"source={command.source.name}"]
+    if command.source.name != "simulated":
+        words.append(f"paths.data={command.paths.data}")
+    return shlex.join([*words, *([f"country={country}"] if country else [])])

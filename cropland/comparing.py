@@ -7,7 +7,6 @@ run is begun.
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from rich.table import Table
 from cropland import candidate as candidates
 from cropland import features, landcover, points, predictions, registry, sources, tracking
 from cropland.agreement import HEAD
+from cropland.champions import promoting
 from cropland.compared import Compared, CrossValidated
 from cropland.errors import CroplandError, DataError, some
 from cropland.landcover import Raster
@@ -141,12 +141,7 @@ def _champion(
 
 def _none(command: Compare, country: Country, name: str) -> str:
     """Say that there is no such version, and what makes one."""
-    words = ["python", "scripts/promote.py", f"source={command.source.name}"]
-    if command.source.name != "simulated":
-        words.append(f"paths.data={command.paths.data}")
-    remedy = (
-        f"after scripts/train.py, this makes one: {shlex.join([*words, f'country={country.name}'])}"
-    )
+    remedy = f"after scripts/train.py, this makes one: {promoting(command, country.name)}"
     if command.alias != registry.CHAMPION:
         remedy = f"alias={registry.CHAMPION} is the one in use"
     return f"the map stands alone: no version of the model {name} has the alias {command.alias!r}; {remedy}"

@@ -18,7 +18,7 @@ from cropland.schema import CLOSED
 from cropland.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -88,8 +88,8 @@ class Recipe:
         archive.require(self.band_set.measured(archive.stored))
         names = series.needed(archive, self.band_set, clear=self.series.clear)
         if blocks.fit(archive, names, self._features_at_most):
-            return self._samples(archive, end)
-        parts = blocks.each(archive, names, lambda part: self._samples(part, end))
+            return self._samples(series.aligned, archive, end)
+        parts = blocks.each(archive, names, lambda part: self._samples(series.aligned, part, end))
         return Samples.together(parts, archive.dataset.sizes["point"])
 
     def samples_of_pixels(
@@ -97,15 +97,7 @@ class Recipe:
     ) -> Samples:
         """Make the features of pixels, as `samples` does of points that lie in their centres."""
         end = reference_end or iso_date(self.reference_end, "reference_end")
-        aligned = pixels.aligned(
-            images,
-            self.window(end),
-            self.band_set,
-            step_days=self.series.step_days,
-            clear=self.series.clear,
-            classes=self.classes,
-        )
-        return self._made(aligned, end)
+        return self._samples(pixels.aligned, images, end)
 
     @property
     def _features_at_most(self) -> int:
@@ -113,19 +105,18 @@ class Recipe:
         days = 1 + 7 * self.span // self.series.step_days if self.features.flat else 0
         return bands * (days + len(self.features.statistics)) + len(self.band_set.static)
 
-    def _samples(self, archive: Archive, end: date) -> Samples:
-        """Make the features of points whose observations may be in memory."""
-        aligned = series.aligned(
-            archive,
+    def _samples(
+        self, align: Callable[..., xr.Dataset], seen: Archive | pixels.Images, end: date
+    ) -> Samples:
+        """Make the features of points or pixels whose observations may be in memory."""
+        aligned = align(
+            seen,
             self.window(end),
             self.band_set,
             step_days=self.series.step_days,
             clear=self.series.clear,
             classes=self.classes,
         )
-        return self._made(aligned, end)
-
-    def _made(self, aligned: xr.Dataset, end: date) -> Samples:
         return Samples(
             matrix=features.matrix(aligned, self.band_set, self.features, reference_end=end),
             unobserved=features.unobserved(aligned),
