@@ -128,12 +128,13 @@ def group(name: str, choice: str) -> dict[str, Any]:
 
 def opened(points: int, folder: Path) -> tuple[Any, Country]:
     """Open the simulated archive of Iran with so many points, half of them labelled; make it first."""
-    from cropland import config, countries, sources
+    from cropland import config, countries
+    from cropland.sources import opening
 
     country = countries.country(group("country", "iran"))
     source = config.Simulated(**group("source", "simulated") | {"points": points // 2})
     paths = config.Paths(str(folder), str(folder), str(folder))
-    return sources.archive_of(source, paths, country), country
+    return opening.archive_of(source, paths, country), country
 
 
 def fill(points: int, folder: Path) -> dict[str, float]:
@@ -284,7 +285,9 @@ def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
 
 def asked_to_promote() -> tuple[Any, Country, Any, Any]:
     """Give what ``scripts/promote.py country=iran`` would promote with."""
-    from cropland import commands, config, countries, sources, tracking
+    from cropland import config, countries, tracking
+    from cropland.config import commands
+    from cropland.sources import opening
 
     country = countries.country(group("country", "iran"))
     source = config.Simulated(**group("source", "simulated"))
@@ -301,7 +304,7 @@ def asked_to_promote() -> tuple[Any, Country, Any, Any]:
         force=False,
     )
     store = tracking.open_store(local, tracking.SIMULATED)
-    return command, country, sources.archive_of(source, paths, country), store
+    return command, country, opening.archive_of(source, paths, country), store
 
 
 def ask(_: int, folder: Path) -> dict[str, float]:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from cropland import config, countries, estimator, features, series, sources, validation
+from cropland import config, countries, estimator, features, series, validation
 from cropland.bands import BandSet
 from cropland.figures import style
+from cropland.sources import opening
 from cropland.window import Window
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def model(name: str) -> config.Model:
 def samples(name: str, exports: Path, folder: str) -> xr.DataArray:
     """Make the features of a country's labelled points."""
     country = countries.country(read("country", name))
-    archive = sources.archive_of(SOURCE, config.Paths(str(exports), folder, folder), country)
+    archive = opening.archive_of(SOURCE, config.Paths(str(exports), folder, folder), country)
     bands = BandSet.of(read("bands", "visible_nir_ndvi")["names"])
     window = Window.of(country.reference, SPAN, 0)
     aligned = series.aligned(archive, window, bands, step_days=STEP, clear=False)

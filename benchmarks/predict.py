@@ -42,8 +42,9 @@ from cropland import (
 from cropland import pixels as pixel_series
 from cropland.model import Fitted
 from cropland.recipe import Recipe
-from cropland.sources import archive_of, simulated
+from cropland.sources import simulated
 from cropland.sources.grid import grid_of
+from cropland.sources.opening import archive_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

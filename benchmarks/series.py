@@ -16,8 +16,9 @@ import pandas as pd
 import yaml
 from omegaconf import OmegaConf
 
-from cropland import config, countries, series, sources
+from cropland import config, countries, series
 from cropland.bands import BandSet
+from cropland.sources import opening
 from cropland.window import Window
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def opened(folder: str) -> tuple[countries.Country, Archive]:
     simulated = config.Simulated(
         **yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text())
     )
-    return country, sources.archive_of(simulated, config.Paths(folder, folder, folder), country)
+    return country, opening.archive_of(simulated, config.Paths(folder, folder, folder), country)
 
 
 def with_pandas(archive: Archive, window: Window) -> np.ndarray:

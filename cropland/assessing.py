@@ -29,7 +29,7 @@ from cropland.writing import count, ha, write_whole
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cropland.commands import Assess
+    from cropland.config.commands import Assess
     from cropland.countries import Country
     from cropland.mapsample import Design, StratumCounts
 

@@ -11,8 +11,8 @@ from cropland.tracking import SIMULATED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cropland.commands import Promote
     from cropland.competition import Result
+    from cropland.config.commands import Promote
     from cropland.model import Fitted
     from cropland.selection import Comparison
     from cropland.validation import Scores

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cropland.archive import Archive
-    from cropland.commands import Compare, Map, Predict
+    from cropland.config.commands import Compare, Map, Predict
     from cropland.countries import Country
     from cropland.model import Fitted
     from cropland.tracking import Store

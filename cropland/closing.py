@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from rich.markup import escape
 
 from cropland import chosen, predictions, report, standings, studies, tracking
-from cropland.commands import WHERE, Promote
+from cropland.config.commands import WHERE, Promote
 from cropland.countries import Choice
 from cropland.errors import ConfigError, CroplandError, DataError
 

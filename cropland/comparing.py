@@ -17,13 +17,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from cropland import candidate as candidates
-from cropland import features, landcover, points, predictions, registry, sources, tracking
+from cropland import features, landcover, points, predictions, registry, tracking
 from cropland.agreement import HEAD
 from cropland.champions import promoting
 from cropland.compared import Compared, CrossValidated
 from cropland.errors import CroplandError, DataError, some
 from cropland.landcover import Raster
 from cropland.provenance import code_tags
+from cropland.sources import opening
 from cropland.tracking import ARCHIVE
 from cropland.validation import independent
 from cropland.writing import count
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cropland.archive import Archive
-    from cropland.commands import Compare
     from cropland.config import Validation
+    from cropland.config.commands import Compare
     from cropland.countries import Country
     from cropland.tracking import Store
 
@@ -69,7 +70,7 @@ def run(command: Compare, countries: Sequence[Country]) -> None:
 
 def _archive(command: Compare, country: Country, console: Console) -> Archive:
     """Open a country's archive, and see that there are points to compare at."""
-    archive = sources.archive_of(
+    archive = opening.archive_of(
         command.source,
         command.paths,
         country,

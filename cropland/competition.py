@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cropland.archive import Archive
-    from cropland.commands import Promote
     from cropland.config import Rule
+    from cropland.config.commands import Promote
     from cropland.countries import Country
     from cropland.selection import Estimate
     from cropland.tracking import Store

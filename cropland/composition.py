@@ -19,8 +19,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
-from cropland import commands, yamlfiles
-from cropland.commands import configuration
+from cropland import yamlfiles
+from cropland.config import commands
+from cropland.config.commands import configuration
 from cropland.countries import EVERY_COUNTRY, Choice, Country, choices, country
 from cropland.errors import ConfigError, nearest, no_value, one_line, unknown_key
 from cropland.schema import require

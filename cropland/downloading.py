@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from cropland.commands import Download
+    from cropland.config.commands import Download
     from cropland.countries import Country
     from cropland.fetching import Tally
     from cropland.plan import Plan

@@ -19,7 +19,7 @@ from cropland.writing import count
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cropland.commands import Download
+    from cropland.config.commands import Download
     from cropland.plan import Plan
     from cropland.sources import fetched
 

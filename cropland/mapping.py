@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from cropland.commands import Map
+    from cropland.config.commands import Map
     from cropland.countries import Country
     from cropland.mapfacts import Facts
     from cropland.mapplan import Plan

@@ -21,7 +21,7 @@ from cropland.tiles import Tiles
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cropland.commands import Map
+    from cropland.config.commands import Map
     from cropland.countries import Country
     from cropland.extents import Tile
     from cropland.rasters import Layer

@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 from joblib import effective_n_jobs
 
-from cropland import estimator, features, sources
+from cropland import estimator, features
+from cropland.sources import opening
 from cropland.validation import cross_validate
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Material:
         """
         chosen = candidate.configuration
         archive, *teachers = (
-            sources.archive_of(chosen.source, chosen.paths, country)
+            opening.archive_of(chosen.source, chosen.paths, country)
             for country in (candidate.country, *candidate.teachers)
         )
         made = cls(candidate.within(archive), archive, tuple(teachers))

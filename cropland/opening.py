@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from cropland import (
-    candidate,
-    chosen,
-    closing,
-    preflight,
-    provenance,
-    settled,
-    tracking,
-)
-from cropland.commands import WHERE
+from cropland import candidate, chosen, closing, preflight, provenance, settled, tracking
+from cropland.config.commands import WHERE
 from cropland.progress import Ledger, Watch
 from cropland.session import Session
 

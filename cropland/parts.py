@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from cropland import partfiles
 from cropland.errors import DataError
-from cropland.partfiles import Part as Part  # noqa: TC001  plan and fetched import it from here
+from cropland.partfiles import Part  # noqa: TC001  plan and fetched import it from here
 from cropland.reading import is_file
 
 if TYPE_CHECKING:

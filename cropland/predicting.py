@@ -17,16 +17,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from cropland import points, sources, tracking
+from cropland import points, tracking
 from cropland.champions import Champion, check_there
 from cropland.errors import DataError
 from cropland.provenance import code_tags
+from cropland.sources import opening
 from cropland.writing import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cropland.commands import Predict
+    from cropland.config.commands import Predict
     from cropland.countries import Country
 
 PREDICTION = "prediction"
@@ -98,7 +99,7 @@ def _check_output(path: Path) -> None:
 def _asked(command: Predict) -> pd.DataFrame | None:
     """Read the points to predict, where a file names them."""
     if command.points is None:
-        return sources.unlabelled(command.source, command.paths)
+        return opening.unlabelled(command.source, command.paths)
     return points.asked(Path(command.points))
 
 
@@ -114,9 +115,9 @@ def _predicted(
         own = points.inside(asked, country.box)
         if own.empty:
             return Predicted(pd.DataFrame(columns=["ID", *_PREDICTED, "Target"]), "no point")
-        archive = sources.archive_of_points(command.source, command.paths, country, own)
+        archive = opening.archive_of_points(command.source, command.paths, country, own)
     else:
-        archive = sources.archive_of(
+        archive = opening.archive_of(
             command.source,
             command.paths,
             country,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cropland import estimator, sources
+from cropland import estimator
 from cropland.errors import ConfigError, WindowError
+from cropland.sources import opening
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ def open_archives(
 ) -> dict[str, Archive]:
     """Open the archives of countries, by name, and say so where one must be made first."""
     return {
-        country.name: sources.archive_of(
+        country.name: opening.archive_of(
             chosen.source,
             chosen.paths,
             country,

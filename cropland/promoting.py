@@ -16,7 +16,7 @@ from cropland.errors import ConfigError, CroplandError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cropland.commands import Promote
+    from cropland.config.commands import Promote
     from cropland.countries import Country
     from cropland.promotion import Promoted
 

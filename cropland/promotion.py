@@ -14,16 +14,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 import pandas as pd
 
-from cropland import (
-    competition,
-    features,
-    model,
-    predictions,
-    registry,
-    selection,
-    signals,
-    sources,
-)
+from cropland import competition, features, model, predictions, registry, selection, signals
 from cropland.applicability import Applicability
 from cropland.card import Facts, card
 from cropland.config import Validation
@@ -32,6 +23,7 @@ from cropland.importance import impurity
 from cropland.observations import of_points
 from cropland.portrait import portrait
 from cropland.provenance import code_tags
+from cropland.sources import opening
 from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY, SIMULATED
 from cropland.validation import independent, together
 
@@ -41,8 +33,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from numpy.typing import NDArray
 
-    from cropland.commands import Promote
     from cropland.competition import Finalist, Result
+    from cropland.config.commands import Promote
     from cropland.countries import Country
     from cropland.estimator import Classifier
     from cropland.material import Material
@@ -104,7 +96,7 @@ def promote(
     DataError
         There is no candidate that may win.
     """
-    archive = sources.archive_of(
+    archive = opening.archive_of(
         command.source,
         command.paths,
         country,

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from rich.console import Console
 
-from cropland import observations, points, sources, submission, tracking
+from cropland import observations, points, submission, tracking
 from cropland.chosen import STUDY
 from cropland.config import Files
 from cropland.errors import ConfigError
 from cropland.figures.submission import predicted_points
 from cropland.provenance import code_tags
-from cropland.sources import files
+from cropland.sources import files, opening
 from cropland.submission import Season
 from cropland.window import Window
 from cropland.writing import markdown_table, write_whole
@@ -179,7 +179,7 @@ def _material(chosen: Configuration, countries: Sequence[Country]) -> Material:
             points.read(folder / chosen.source.labelled, labelled=True),
             points.read(folder / chosen.source.unlabelled, labelled=False),
         )
-    archives = [sources.archive_of(chosen.source, chosen.paths, country) for country in countries]
+    archives = [opening.archive_of(chosen.source, chosen.paths, country) for country in countries]
     table = pd.concat([archive.points.to_dataframe() for archive in archives], ignore_index=True)
     every = [observations.as_export(archive, names) for archive in archives]
     return Material(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cropland.archive import Archive
-    from cropland.commands import Promote
+    from cropland.config.commands import Promote
     from cropland.countries import Country
     from cropland.tracking import Store
 

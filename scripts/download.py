@@ -17,7 +17,7 @@ def download(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland import composition
-        from cropland.commands import WHERE, Download
+        from cropland.config.commands import WHERE, Download
 
         hydra_node = HydraConfig.get()
         command, countries = composition.command(Download, config, hydra_node)

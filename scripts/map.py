@@ -17,7 +17,7 @@ def map_cropland(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland import composition
-        from cropland.commands import Map
+        from cropland.config.commands import Map
 
         command, countries = composition.command(Map, config, HydraConfig.get())
 

@@ -17,7 +17,7 @@ def predict(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland import composition
-        from cropland.commands import Predict
+        from cropland.config.commands import Predict
 
         command, countries = composition.command(Predict, config, HydraConfig.get())
 

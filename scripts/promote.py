@@ -17,7 +17,7 @@ def promote(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland import composition
-        from cropland.commands import WHERE, Promote
+        from cropland.config.commands import WHERE, Promote
 
         hydra_node = HydraConfig.get()
         command, countries = composition.command(Promote, config, hydra_node)

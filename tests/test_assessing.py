@@ -14,7 +14,7 @@ from standins import maps
 
 from cropland import area, assessing, config, mapnext, mapsample, points, writeup, writing
 from cropland.assessed import Assessed
-from cropland.commands.assess import Assess, UsersAccuracy
+from cropland.config.commands.assess import Assess, UsersAccuracy
 from cropland.errors import ConfigError, DataError
 from cropland.figures import assessment as drawing
 from cropland.mapfolder import NO_DATA, MapFolder

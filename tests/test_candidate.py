@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from cropland import candidate, commands
+from cropland import candidate
 from cropland.archive import Archive
 from cropland.candidate import Candidate
 from cropland.composition import Job
-from cropland.config import Paths
+from cropland.config import Paths, commands
 from cropland.countries import Choice, Country, Reference
 from cropland.errors import DataError
 

@@ -14,8 +14,8 @@ from sklearn.naive_bayes import GaussianNB
 from cropland import config, features
 from cropland.candidate import Candidate
 from cropland.card import Facts, card, limits
-from cropland.commands import Promote
 from cropland.competition import Finalist, Result
+from cropland.config.commands import Promote
 from cropland.countries import Country
 from cropland.material import Material
 from cropland.model import Fitted

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cropland import chosen, commands, tracking
+from cropland import chosen, tracking
 from cropland.archive import Archive
-from cropland.config import Tracking
+from cropland.config import Tracking, commands
 from cropland.countries import Choice, Country
 from cropland.tracking import Store
 

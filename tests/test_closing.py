@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cropland.closing import _folds, _right
-from cropland.commands import configuration
 from cropland.config import Validation
+from cropland.config.commands import configuration
 from cropland.errors import DataError
 
 

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cropland import commands
-from cropland.commands import Predict, Promote
-from cropland.config import Files, Simulated
+from cropland.config import Files, Simulated, commands
+from cropland.config.commands import Predict, Promote
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parent.parent / "conf"

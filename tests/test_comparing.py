@@ -14,8 +14,8 @@ from rich.console import Console
 
 from cropland import comparing, config
 from cropland.archive import Archive
-from cropland.commands import Compare, LandCover
 from cropland.compared import Compared, CrossValidated
+from cropland.config.commands import Compare, LandCover
 from cropland.countries import Country
 from cropland.errors import ConfigError, DataError
 from cropland.landcover import Raster

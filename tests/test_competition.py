@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 from cropland import candidate as candidates
-from cropland import competition, config, experiment, predictions, sources, tracking
+from cropland import competition, config, experiment, predictions, tracking
 from cropland.candidate import Candidate
-from cropland.commands import Promote
+from cropland.config.commands import Promote
 from cropland.countries import Box, Country, Reference
 from cropland.errors import DataError
+from cropland.sources import opening
 from cropland.tracking import ARCHIVE, COMPARISON, IDENTITY, Store
 
 # Cropland greens around 19 July; the reference season ends soon after, the archive four months later.
@@ -37,7 +38,7 @@ class World:
 
     @property
     def archive(self) -> Any:
-        return sources.archive_of(self.common["source"], self.common["paths"], TOYLAND)
+        return opening.archive_of(self.common["source"], self.common["paths"], TOYLAND)
 
     def command(self, **changes: Any) -> Promote:
         """The command that promotes, with changes to it or to its group promotion."""

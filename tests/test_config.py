@@ -8,7 +8,8 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from cropland import commands, config, countries
+from cropland import config, countries
+from cropland.config import commands
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parent.parent / "conf"

@@ -16,7 +16,7 @@ import yaml
 from numpy.typing import NDArray
 
 from cropland import config, downloading
-from cropland.commands import Download
+from cropland.config.commands import Download
 from cropland.countries import Box, Country, Reference
 from cropland.errors import ConfigError, DataError
 from cropland.schema import filled

@@ -15,11 +15,11 @@ import pytest
 import yaml
 from rich.console import Console
 
-from cropland import candidate, commands, estimator, preflight
+from cropland import candidate, estimator, preflight
 from cropland.archive import Archive
 from cropland.candidate import Candidate
 from cropland.composition import Job
-from cropland.config import Model
+from cropland.config import Model, commands
 from cropland.countries import Country
 from cropland.errors import ConfigError
 

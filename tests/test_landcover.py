@@ -16,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine, from_origin
 from rasterio.warp import transform
 
-from cropland.commands import LandCover
+from cropland.config.commands import LandCover
 from cropland.errors import ConfigError, DataError
 from cropland.landcover import CROPLAND, NO_CLASS, OTHER, Raster, classified
 from cropland.schema import filled

@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from cropland import archive, commands, features, material, sources
+from cropland import archive, features, material
 from cropland.archive import Archive
 from cropland.candidate import Candidate
+from cropland.config import commands
 from cropland.countries import Box, Country, Reference
 from cropland.errors import WindowError
 from cropland.material import Material
+from cropland.sources import opening
 
 Made = Callable[..., Material]
 
@@ -74,7 +76,7 @@ def made(
 ) -> Made:
     """Gives the material of the toy country's candidate, with the other country as its teacher."""
     opened = {"toyland": toy_archive, "farland": far_archive}
-    monkeypatch.setattr(sources, "archive_of", lambda _, __, country: opened[country.name])
+    monkeypatch.setattr(opening, "archive_of", lambda _, __, country: opened[country.name])
 
     def make(training: str, **changes: Any) -> Material:
         values = composed(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cropland import config, predicting
-from cropland.commands import Predict
+from cropland.config.commands import Predict
 from cropland.errors import DataError
 from cropland.predicting import Predicted
 

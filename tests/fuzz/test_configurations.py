@@ -19,8 +19,9 @@ from hydra.types import RunMode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cropland import commands, composition, countries
+from cropland import composition, countries
 from cropland.composition import Job
+from cropland.config import commands
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parent.parent.parent / "conf"

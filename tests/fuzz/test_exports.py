@@ -18,12 +18,12 @@ from fuzz.claims import BRIEFLY, TEXTS, answered, check_line, damaged, quickly, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cropland import archive, sources, values
+from cropland import archive, values
 from cropland.bands import SCENE_CLASSES
 from cropland.config import Files, Paths
 from cropland.countries import Box, Country, Reference
 from cropland.errors import DataError
-from cropland.sources import files
+from cropland.sources import files, opening
 
 SOURCE = Files("files", "E", "Train.csv", "Test.csv")
 TOY = Country("toy", "Toy", Box(0, 2, 0, 2), Reference("2020-01-01", "2020-12-31"))
@@ -120,7 +120,7 @@ def test_a_column_whatever_its_name_stays_in_the_archive(folder: Path, names: li
         writer.writerow(["a", "2020-01-01", 100, *range(len(names))])
     before = tree(folder)
     with answered():
-        made = sources.archive_of(SOURCE, paths(folder), TOY)
+        made = opening.archive_of(SOURCE, paths(folder), TOY)
         check_contract(made.dataset)
         assert made.values("B4")[0] == 100
     assert tree(folder) == before
@@ -147,7 +147,7 @@ def test_a_column_whatever_its_name_stays_in_the_archive(folder: Path, names: li
 def test_a_column_that_an_archive_cannot_hold_is_left_aside(folder: Path, name: str) -> None:
     table = pd.DataFrame({"ID": ["a"], "Timestamp": ["2020-01-01"], "B4": [7], name: [1]})
     table.to_csv(folder / f"{NAME}.csv", index=False)
-    made = sources.archive_of(SOURCE, paths(folder), TOY)
+    made = opening.archive_of(SOURCE, paths(folder), TOY)
     assert made.stored == ("B4",)
     assert made.points["Target"].to_numpy().tolist() == [1, 0]
 
@@ -302,7 +302,7 @@ def test_what_is_no_file_ends_in_a_line(folder: Path, kind: str) -> None:
 
 def test_an_archive_is_made_where_it_belongs(folder: Path) -> None:
     put(folder, GOOD)
-    made = sources.archive_of(SOURCE, paths(folder), TOY)
+    made = opening.archive_of(SOURCE, paths(folder), TOY)
     assert isinstance(made, archive.Archive)
     below = {Path(name).parts[:2] for name in tree(folder.parent)} - {("data",), ("archive",)}
     assert below == {("data", "Train.csv"), ("data", f"{NAME}.csv"), ("archive", "files")}

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from cropland import composition
-from cropland.commands import Assess, Compare, Configuration, Download, Map, Predict, Promote
+from cropland.config.commands import Assess, Compare, Configuration, Download, Map, Predict, Promote
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))

@@ -26,7 +26,8 @@ from mlflow import MlflowClient
 from rio_cogeo.cogeo import cog_validate
 from standins.clusters import two_workers
 
-from cropland import clusters, commands, config, cubes, extents, mapping, mapplan, maprun, rasters
+from cropland import clusters, config, cubes, extents, mapping, mapplan, maprun, rasters
+from cropland.config import commands
 from cropland.errors import ConfigError, DataError
 from cropland.extents import Extent
 from cropland.sources import simulated

@@ -20,21 +20,12 @@ import pytest
 from mlflow import MlflowClient
 from skops.io import get_untrusted_types
 
-from cropland import (
-    closing,
-    config,
-    estimator,
-    model,
-    predicting,
-    promoting,
-    promotion,
-    registry,
-    sources,
-)
+from cropland import closing, config, estimator, model, predicting, promoting, promotion, registry
 from cropland.candidate import Candidate
-from cropland.commands import Predict, Promote
+from cropland.config.commands import Predict, Promote
 from cropland.countries import Box, Country, Reference
 from cropland.errors import ConfigError, CroplandError
+from cropland.sources import opening
 
 ROOT = Path(__file__).parent.parent.parent
 NAME = "cropland-toyland"
@@ -119,7 +110,7 @@ class Toy:
 
     @property
     def archive(self) -> Any:
-        return sources.archive_of(SOURCE, self.paths, TOYLAND)
+        return opening.archive_of(SOURCE, self.paths, TOYLAND)
 
     def promote(self, *countries: Country, **changes: Any) -> str:
         """Promote; give what is on screen."""

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from cropland import config, countries, estimator, features, series, sources, validation
+from cropland import config, countries, estimator, features, series, validation
 from cropland.bands import BandSet
+from cropland.sources import opening
 from cropland.window import Window
 
 CONF = Path(__file__).parent.parent.parent / "conf"
@@ -21,7 +22,7 @@ FLAT = config.Features("flat", True, ())
 def opened(name: str, challenge: Path, folder: Path) -> tuple[countries.Country, Any]:
     values = OmegaConf.to_container(OmegaConf.load(CONF / "country" / f"{name}.yaml"))
     country = countries.country(values)
-    return country, sources.archive_of(
+    return country, opening.archive_of(
         SOURCE, config.Paths(str(challenge), str(folder), "runs"), country
     )
 

@@ -12,14 +12,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from cropland import sources
 from cropland.chunks import Chunk, pack, places_of
 from cropland.config import EarthEngine, Files, Paths, Stac
 from cropland.countries import Box, Country, Reference
 from cropland.errors import DataError
 from cropland.schema import filled
 from cropland.service import Seen
-from cropland.sources import fetched
+from cropland.sources import fetched, opening
 
 ROOT = Path(__file__).parents[2]
 TOYLAND = Country(
@@ -42,7 +41,7 @@ def stac(**changes: Any) -> Stac:
 
 @pytest.fixture
 def paths(tmp_path: Path, exports: Path) -> Paths:
-    sources._OPEN.clear()
+    opening._OPEN.clear()
     return Paths(str(exports), str(tmp_path / "archive"), "runs", str(tmp_path / "downloads"))
 
 
@@ -83,9 +82,9 @@ def test_an_archive_of_parts_is_that_of_the_same_observations_in_files(
     keep(rows, toy_points[:50], paths, last=date(2020, 5, 20))
     keep(rows, toy_points[:50], paths, first=date(2020, 5, 21))
     keep(rows, toy_points[50:], paths)
-    ours = sources.archive_of(earthengine(), paths, TOYLAND)
+    ours = opening.archive_of(earthengine(), paths, TOYLAND)
     files = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
-    theirs = sources.archive_of(files, paths, TOYLAND)
+    theirs = opening.archive_of(files, paths, TOYLAND)
     of_2020 = theirs.times >= np.datetime64("2020-01-01")
     for name in ("ID", "Lat", "Lon", "Target"):
         np.testing.assert_array_equal(ours.points[name], theirs.points[name])
@@ -101,7 +100,7 @@ def test_an_archive_says_where_it_comes_from_and_names_its_granules(
     paths: Paths, toy_points: pd.DataFrame, rows: pd.DataFrame
 ) -> None:
     keep(rows, toy_points, paths)
-    archive = sources.archive_of(earthengine(), paths, TOYLAND)
+    archive = opening.archive_of(earthengine(), paths, TOYLAND)
     attributes = archive.dataset.attrs
     assert attributes["collection"] == "COPERNICUS/S2_SR_HARMONIZED"
     assert attributes["harmonisation"] == "of the collection"
@@ -114,10 +113,10 @@ def test_an_observation_that_was_fetched_twice_counts_once(
     paths: Paths, toy_points: pd.DataFrame, rows: pd.DataFrame
 ) -> None:
     keep(rows, toy_points, paths)
-    once = sources.archive_of(earthengine(), paths, TOYLAND)
+    once = opening.archive_of(earthengine(), paths, TOYLAND)
     keep(rows, toy_points[:5], paths, first=date(2020, 3, 1), last=date(2020, 6, 30))
-    sources._OPEN.clear()
-    twice = sources.archive_of(earthengine(), paths, TOYLAND)
+    opening._OPEN.clear()
+    twice = opening.archive_of(earthengine(), paths, TOYLAND)
     assert twice.fingerprint != once.fingerprint
     np.testing.assert_array_equal(twice.times, once.times)
 
@@ -127,7 +126,7 @@ def test_granules_of_one_moment_are_two_observations(
 ) -> None:
     again = rows[rows["ID"] == toy_points["ID"][0]].assign(granule="reprocessed")
     keep(pd.concat([rows, again]), toy_points, paths)
-    archive = sources.archive_of(earthengine(), paths, TOYLAND)
+    archive = opening.archive_of(earthengine(), paths, TOYLAND)
     assert len(archive.times) == len(rows) + len(again)
 
 
@@ -136,7 +135,7 @@ def test_points_at_one_place_share_what_was_fetched(
 ) -> None:
     keep(rows, toy_points, paths)
     twins = pd.concat([toy_points[:1], toy_points[:1].assign(ID="twin")], ignore_index=True)
-    archive = sources.archive_of_points(earthengine(), paths, TOYLAND, twins)
+    archive = opening.archive_of_points(earthengine(), paths, TOYLAND, twins)
     sizes = archive.dataset["row_size"].to_numpy()
     assert sizes[0] == sizes[1] == (rows["ID"] == toy_points["ID"][0]).sum()
 
@@ -154,13 +153,13 @@ def test_a_download_that_is_not_complete_is_no_archive(
         r"source=earthengine country=toyland source.project=NAME paths.data=.* source.margin_days=0 .with"
     )
     with pytest.raises(DataError, match=said):
-        sources.archive_of(earthengine(), paths, TOYLAND)
+        opening.archive_of(earthengine(), paths, TOYLAND)
 
 
 def test_without_any_download_the_command_is_told(paths: Paths) -> None:
     said = "python scripts/download.py source=stac country=toyland source.catalog=earth_search"
     with pytest.raises(DataError, match=said):
-        sources.archive_of(stac(), paths, TOYLAND)
+        opening.archive_of(stac(), paths, TOYLAND)
 
 
 def test_sources_and_settings_that_differ_do_not_mix(
@@ -177,16 +176,16 @@ def test_sources_and_settings_that_differ_do_not_mix(
     assert len(folders) == len(others)
     for other in others:
         with pytest.raises(DataError, match="nothing was downloaded"):
-            sources.archive_of(other, paths, TOYLAND)
+            opening.archive_of(other, paths, TOYLAND)
 
 
 def test_folders_that_differ_are_not_taken_for_each_other(
     paths: Paths, toy_points: pd.DataFrame, rows: pd.DataFrame
 ) -> None:
     keep(rows, toy_points, paths)
-    sources.archive_of(earthengine(), paths, TOYLAND)
+    opening.archive_of(earthengine(), paths, TOYLAND)
     with pytest.raises(DataError, match="nothing was downloaded"):
-        sources.archive_of(earthengine(), replace(paths, downloads="elsewhere"), TOYLAND)
+        opening.archive_of(earthengine(), replace(paths, downloads="elsewhere"), TOYLAND)
 
 
 def test_a_folder_is_one_catalogue_however_it_is_written(
@@ -224,9 +223,9 @@ def test_days_outside_what_is_wanted_are_left_out(
 ) -> None:
     named = toy_rows.assign(granule=toy_rows["time"].dt.strftime("%Y%m%dT%H%M%S"))
     keep(named, toy_points, paths, first=date(2019, 7, 1))
-    archive = sources.archive_of(earthengine(), paths, TOYLAND)
+    archive = opening.archive_of(earthengine(), paths, TOYLAND)
     assert archive.times.min() >= np.datetime64("2020-01-01")
-    longer = sources.archive_of(
+    longer = opening.archive_of(
         earthengine(margin_days=0),
         paths,
         replace(TOYLAND, reference=Reference("2019-07-01", "2020-12-31")),

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cropland import sources
 from cropland.config import Files, Paths
 from cropland.countries import Country
 from cropland.errors import DataError
-from cropland.sources import files
+from cropland.sources import files, opening
 
 SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
 NAME = "COPERNICUS_S2_SR_HARMONIZED_Toyland_2019-01-01_2020-12-31.csv"
@@ -28,7 +27,7 @@ def export(exports: Path) -> pd.DataFrame:
 def test_exports_become_the_archive_that_the_rows_make(
     exports: Path, toyland: Country, toy_rows: pd.DataFrame
 ) -> None:
-    opened = sources.archive_of(SOURCE, paths(exports), toyland)
+    opened = opening.archive_of(SOURCE, paths(exports), toyland)
     assert opened.stored == ("B2", "B3", "B4", "B8", "SCL")
     assert opened.dataset.sizes == {"point": 80, "observation": len(toy_rows)}
     assert (opened.first.isoformat(), opened.last.isoformat()) == ("2019-01-01", "2020-12-31")
@@ -38,7 +37,7 @@ def test_exports_become_the_archive_that_the_rows_make(
 
 def test_nothing_is_written_beside_the_exports(exports: Path, toyland: Country) -> None:
     before = sorted(exports.iterdir())
-    sources.archive_of(SOURCE, paths(exports), toyland)
+    opening.archive_of(SOURCE, paths(exports), toyland)
     assert sorted(exports.iterdir()) == before
 
 
@@ -77,7 +76,7 @@ def test_extra_columns_are_kept_and_a_given_index_is_used(
     exports: Path, export: pd.DataFrame, toyland: Country
 ) -> None:
     export.assign(NDVI=0.25, cloudiness=7, granule="T39SUR").to_csv(exports / NAME, index=False)
-    opened = sources.archive_of(SOURCE, paths(exports), toyland)
+    opened = opening.archive_of(SOURCE, paths(exports), toyland)
     assert {"NDVI", "cloudiness"} <= set(opened.stored)
     assert (opened.values("NDVI") == 0.25).all()
     assert (opened.dataset["granule"] == "T39SUR").all()
@@ -95,15 +94,15 @@ def test_points_outside_the_box_are_not_the_countrys(exports: Path, toyland: Cou
 def test_a_changed_export_is_read_again_and_an_unchanged_one_is_not(
     exports: Path, export: pd.DataFrame, toyland: Country, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "_OPEN", {})
-    first = sources.archive_of(SOURCE, paths(exports), toyland)
-    monkeypatch.setattr(sources, "_OPEN", {})
+    monkeypatch.setattr(opening, "_OPEN", {})
+    first = opening.archive_of(SOURCE, paths(exports), toyland)
+    monkeypatch.setattr(opening, "_OPEN", {})
     (exports / NAME).touch()
-    assert sources.archive_of(SOURCE, paths(exports), toyland).fingerprint == first.fingerprint
-    monkeypatch.setattr(sources, "_OPEN", {})
+    assert opening.archive_of(SOURCE, paths(exports), toyland).fingerprint == first.fingerprint
+    monkeypatch.setattr(opening, "_OPEN", {})
     export["B8"] += 1
     export.to_csv(exports / NAME, index=False)
-    again = sources.archive_of(SOURCE, paths(exports), toyland)
+    again = opening.archive_of(SOURCE, paths(exports), toyland)
     assert again.fingerprint != first.fingerprint
     np.testing.assert_array_equal(again.values("B8"), first.values("B8") + 1)
 

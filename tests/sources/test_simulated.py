@@ -12,11 +12,11 @@ import pytest
 import xarray as xr
 import yaml
 
-from cropland import config, meter, sources
+from cropland import config, meter
 from cropland.archive import Archive
 from cropland.countries import Box, Choice, Country, Reference
 from cropland.errors import DataError
-from cropland.sources import simulated
+from cropland.sources import opening, simulated
 from cropland.sources.simulated import observations, observe
 from cropland.sources.simulation.landscape import Landscape
 from cropland.sources.simulation.overpasses import overpasses
@@ -138,7 +138,7 @@ def test_many_points_are_drawn_where_there_are_enough(monkeypatch: pytest.Monkey
 def made(tmp_path: Path) -> Archive:
     """The archive of 30 labelled points and 30 others."""
     source = config.Simulated("simulated", margin_days=0, points=30, profiles={})
-    return sources.archive_of(source, config.Paths("data", str(tmp_path), "runs"), HERE)
+    return opening.archive_of(source, config.Paths("data", str(tmp_path), "runs"), HERE)
 
 
 def test_an_archive_filled_in_blocks_is_that_of_all_points(
@@ -160,7 +160,7 @@ def test_who_waits_for_an_archive_sees_how_far_it_is(
     monkeypatch.setattr(meter, "_LINE_SECONDS", -1.0)
     made(tmp_path / "at once")
     assert not capsys.readouterr().err
-    monkeypatch.setattr(sources, "_SILENT_SECONDS", -1.0)
+    monkeypatch.setattr(opening, "_SILENT_SECONDS", -1.0)
     made(tmp_path / "slowly")
     assert "40/60 points" in capsys.readouterr().err
 

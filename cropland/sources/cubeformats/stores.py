@@ -11,13 +11,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from cropland.errors import DataError, some
-from cropland.sources.cubeformats.layers import (
-    band_of,
-    check_plain,
-    checked,
-    in_order,
-    without,
-)
+from cropland.sources.cubeformats.layers import band_of, check_plain, checked, in_order, without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

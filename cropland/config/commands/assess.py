@@ -9,10 +9,7 @@ from typing import Literal
 
 from pydantic import StrictBool, StrictInt
 
-from cropland.config import (
-    Source,
-    Tracking,
-)
+from cropland.config import Source, Tracking
 from cropland.schema import CLOSED, FilePath, require
 
 

@@ -7,11 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, StrictInt
 
-from cropland.config import (
-    Paths,
-    Source,
-    Tracking,
-)
+from cropland.config import Paths, Source, Tracking
 from cropland.schema import CLOSED, FilePath, Name, require
 
 

@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
 from cropland import addresses
-from cropland.config import (
-    Configuration,
-    Model,
-    Source,
-)
+from cropland.config import Configuration, Model, Source
 from cropland.errors import nearest
 from cropland.schema import filled, require
 

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import StrictBool, StrictInt
 
-from cropland.config import (
-    Paths,
-    Source,
-    Tracking,
-)
+from cropland.config import Paths, Source, Tracking
 from cropland.countries import iso_date
 from cropland.schema import CLOSED, FilePath, require
 
