@@ -27,9 +27,9 @@ test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
 soak: $(STAMP)  ## Kill a sweep of 1,000 jobs at random, on both databases (SOAK_JOBS=…, SOAK_SEED=…)
-	SOAK_JOBS=$(SOAK_JOBS) SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest tests/integration/test_soak.py
+	SOAK_JOBS=$(SOAK_JOBS) SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest tests/commands/test_soak.py
 	SOAK_JOBS=$(SOAK_JOBS) SOAK_SEED=$(SOAK_SEED) SOAK_DATABASE=postgresql \
-		$(BIN)/python -m pytest tests/integration/test_soak.py
+		$(BIN)/python -m pytest tests/commands/test_soak.py
 
 check: $(STAMP)  ## Check format, rules, types and layers
 	$(BIN)/ruff format --check .

@@ -28,14 +28,14 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
-from cropland.figures import style
+from cropland.support import figure_style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from matplotlib.axes import Axes
 
-    from cropland.countries import Country
+    from cropland.config.countries import Country
 
 ROOT = Path(__file__).parent.parent
 TABLE, FIGURE = ROOT / "docs" / "cost_curves.csv", ROOT / "docs" / "cost_curves.png"
@@ -128,7 +128,8 @@ def group(name: str, choice: str) -> dict[str, Any]:
 
 def opened(points: int, folder: Path) -> tuple[Any, Country]:
     """Open the simulated archive of Iran with so many points, half of them labelled; make it first."""
-    from cropland import config, countries
+    from cropland import config
+    from cropland.config import countries
     from cropland.sources import opening
 
     country = countries.country(group("country", "iran"))
@@ -147,7 +148,7 @@ def fill(points: int, folder: Path) -> dict[str, float]:
 def read(points: int, folder: Path) -> dict[str, float]:
     """Make the features of several windows of an archive that is there."""
     from cropland.config import Features, Series
-    from cropland.recipe import Recipe
+    from cropland.features.recipe import Recipe
 
     archive, country = opened(points, folder)
     seconds = []
@@ -249,14 +250,15 @@ def copy_rows(
 def promote(_: int, folder: Path) -> dict[str, float]:
     """Choose among all candidates of a store; stages are timed by wrapping what they call."""
     os.chdir(folder)
-    from cropland import competition, selection, standings
+    from cropland.learning import choice as selection
+    from cropland.models import competition, contenders
 
     seconds: dict[str, float] = defaultdict(float)
     stages = {
-        "search": (standings, "comparable"),
-        "tabulate": (standings, "tabulated"),
-        "read predictions": (standings, "out_of_fold"),
-        "score on common points": (standings, "on_common_points"),
+        "search": (contenders, "comparable"),
+        "tabulate": (contenders, "tabulated"),
+        "read predictions": (contenders, "out_of_fold"),
+        "score on common points": (contenders, "on_common_points"),
         "finalists again": (competition, "_again"),
         "verdicts": (competition, "_give_verdicts"),
         "BBC-CV": (selection, "bbc_cv"),
@@ -285,9 +287,10 @@ def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
 
 def asked_to_promote() -> tuple[Any, Country, Any, Any]:
     """Give what ``scripts/promote.py country=iran`` would promote with."""
-    from cropland import config, countries, tracking
-    from cropland.config import commands
+    from cropland import config
+    from cropland.config import commands, countries
     from cropland.sources import opening
+    from cropland.tracking import store as tracking
 
     country = countries.country(group("country", "iran"))
     source = config.Simulated(**group("source", "simulated"))
@@ -355,7 +358,7 @@ def draw(table: pd.DataFrame) -> None:
     # How much a promotion takes has another axis.
     table = table[(table["curve"] != "memory") | (table["line"] != "promotion")]
     curves = [name for name in PANELS if (table["curve"] == name).any()]
-    drawing = style.new(4.2 * 3, 4.1 * -(-len(curves) // 3))
+    drawing = figure_style.new(4.2 * 3, 4.1 * -(-len(curves) // 3))
     said = f"{os.cpu_count()} cores; in brackets: slope between the last two sizes"
     drawing.suptitle(said, x=0.01, ha="left", fontsize=9, color="0.3")
     panels = drawing.subplots(-(-len(curves) // 3), 3, squeeze=False).ravel()
@@ -367,7 +370,7 @@ def draw(table: pd.DataFrame) -> None:
         panel.set_ylabel(y)
     for panel in panels[len(curves) :]:
         panel.set_visible(False)
-    FIGURE.write_bytes(style.png(drawing))
+    FIGURE.write_bytes(figure_style.png(drawing))
 
 
 def draw_lines(panel: Axes, table: pd.DataFrame) -> None:
@@ -378,13 +381,13 @@ def draw_lines(panel: Axes, table: pd.DataFrame) -> None:
     for number, line in enumerate(order):
         own = table[table["line"] == line].sort_values("count")
         label = f"{line} ({slope(own):.2f})" if len(own) > 1 else line
-        colour = style.PALETTE[number % len(style.PALETTE)]
-        marker = style.MARKERS[number % len(style.MARKERS)]
+        colour = figure_style.PALETTE[number % len(figure_style.PALETTE)]
+        marker = figure_style.MARKERS[number % len(figure_style.MARKERS)]
         panel.plot(own["count"], own["value"], color=colour, marker=marker, ms=4, label=label)
     top = table[table["line"] == order[0]].sort_values("count")
     x = np.array([top["count"].min(), top["count"].max()])
     panel.plot(x, top["value"].iloc[-1] * x / x[-1], color="0.6", ls="--", lw=1, label="slope 1")
-    style.plain(panel, grid="both")
+    figure_style.plain(panel, grid="both")
     panel.legend(
         loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=2, fontsize=8, frameon=False
     )

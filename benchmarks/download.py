@@ -43,8 +43,8 @@ def points(count: int, folder: Path) -> None:
 
 def plan_seconds() -> tuple[int, float]:
     """Plan a download of many points; give the number of requests and how long it took."""
-    from cropland import chunks
-    from cropland.service import Shape
+    from cropland.sources.download import chunks
+    from cropland.sources.service import Shape
 
     random = np.random.default_rng(0)
     places = chunks.pack(random.uniform(30, 40, MANY), random.uniform(30, 40, MANY))

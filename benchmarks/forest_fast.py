@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from cropland import config, countries, estimator, features, series, validation
-from cropland.bands import BandSet
-from cropland.figures import style
+from cropland import config
+from cropland.config import countries
+from cropland.features import matrix as features
+from cropland.features import series
+from cropland.features.window import Window
+from cropland.learning import classifiers, cross_validation
+from cropland.observations.bands import BandSet
 from cropland.sources import opening
-from cropland.window import Window
+from cropland.support import figure_style
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -88,14 +92,14 @@ def samples(name: str, exports: Path, folder: str) -> xr.DataArray:
 def scored(matrix: xr.DataArray) -> dict[str, Scored]:
     """Score both forests, in turn, so that both see the same load of the machine."""
     x, y = matrix.to_numpy(), matrix["Target"].to_numpy()
-    folds = list(validation.splits(y, np.arange(len(y)), FOLDS, seed=2023))
+    folds = list(cross_validation.splits(y, np.arange(len(y)), FOLDS, seed=2023))
     labels = {name: np.zeros((SEEDS, len(y)), bool) for name in ("forest", "forest_fast")}
     seconds = dict.fromkeys(labels, 0.0)
     for seed in range(SEEDS):
         for name, found in labels.items():
             started = time.perf_counter()
             for train, test in folds:
-                made = estimator.build(model(name), seed)
+                made = classifiers.build(model(name), seed)
                 found[seed, test] = made.fit(x[train], y[train]).predict_proba(x[test])[:, 1] > 0.5
             seconds[name] += time.perf_counter() - started
     return {name: Scored(found, y == 1, seconds[name]) for name, found in labels.items()}
@@ -128,10 +132,10 @@ def compared(plain: Scored, fast: Scored) -> tuple[float, float]:
 
 def drawn(found: dict[str, dict[str, Scored]]) -> bytes:
     """Draw the accuracy of each seed, a panel a country."""
-    figure = style.new(8.4, 3.0)
+    figure = figure_style.new(8.4, 3.0)
     panels = figure.subplots(1, len(found), squeeze=False)[0]
     for panel, (name, both) in zip(panels, found.items(), strict=True):
-        for place, (kind, colour) in enumerate(zip(both, style.PALETTE, strict=False)):
+        for place, (kind, colour) in enumerate(zip(both, figure_style.PALETTE, strict=False)):
             dots(panel, place, both[kind].accuracy, colour)
         difference, error = compared(both["forest"], both["forest_fast"])
         panel.set_title(
@@ -143,7 +147,7 @@ def drawn(found: dict[str, dict[str, Scored]]) -> bytes:
         panel.set_xticks([0, 1], ["plain", "fast"])
         panel.tick_params(labelsize=8)
         panel.set_xlim(-0.6, 1.6)
-        style.plain(panel)
+        figure_style.plain(panel)
     panels[0].set_ylabel("accuracy")
     times = np.mean(
         [both["forest"].seconds / both["forest_fast"].seconds for both in found.values()]
@@ -153,7 +157,7 @@ def drawn(found: dict[str, dict[str, Scored]]) -> bytes:
         f"the fast one takes 1/{times:.0f} of the time",
         size=8,
     )
-    return style.png(figure)
+    return figure_style.png(figure)
 
 
 def dots(panel: Axes, place: int, values: NDArray[np.float64], colour: str) -> None:

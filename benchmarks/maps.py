@@ -35,8 +35,9 @@ from study import (
     peak_memory,
 )  # the simulated Iran as exports of the original study
 
-from cropland import config, countries
-from cropland.sources import simulated
+from cropland import config
+from cropland.config import countries
+from cropland.sources.simulation import source as simulated
 
 ROOT = Path(__file__).parent.parent
 BANDS = ("B2", "B3", "B4", "B8")
@@ -165,7 +166,7 @@ def of_champion(folder: Path, land: xr.Dataset, last: Any) -> float:
     """Give the pixels a second of the plain loop with the champion's own forest."""
     import mlflow
 
-    from cropland.model import mlflow_at
+    from cropland.models.fitted import mlflow_at
 
     with mlflow_at(f"sqlite:///{folder}/mlruns/mlflow.db"):
         loaded = mlflow.pyfunc.load_model("models:/cropland-iran@champion")

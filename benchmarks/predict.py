@@ -28,31 +28,27 @@ import numpy as np
 import yaml
 from omegaconf import OmegaConf
 
-from cropland import (
-    champions,
-    config,
-    countries,
-    estimator,
-    features,
-    inference,
-    model,
-    observations,
-    series,
-)
-from cropland import pixels as pixel_series
-from cropland.model import Fitted
-from cropland.recipe import Recipe
-from cropland.sources import simulated
+from cropland import config
+from cropland.config import countries
+from cropland.features import matrix as features
+from cropland.features import pixel_series, series
+from cropland.features.recipe import Recipe
+from cropland.learning import classifiers, probability
+from cropland.models import champion as champions
+from cropland.models import fitted as model
+from cropland.models.fitted import Fitted
+from cropland.observations import long_table
 from cropland.sources.grid import grid_of
 from cropland.sources.opening import archive_of
+from cropland.sources.simulation import source as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from cropland.archive import Archive
-    from cropland.countries import Country
+    from cropland.config.countries import Country
+    from cropland.observations.archive import Archive
 
 ROOT = Path(__file__).parent.parent
 BANDS = ("B2", "B3", "B4", "B8")
@@ -96,7 +92,7 @@ def fitted(archive: Archive, recipe: Recipe, name: str) -> Fitted:
     own = [values.pop(key) for key in ("name", "_target_", "scale")]
     matrix = recipe.samples(archive).matrix
     known = np.flatnonzero(matrix["Target"].to_numpy() >= 0)[:LABELLED]
-    made = estimator.build(config.Model(*own, values), 2023)
+    made = classifiers.build(config.Model(*own, values), 2023)
     return Fitted(
         recipe=recipe,
         classifier=made.fit(matrix.to_numpy()[known], matrix["Target"].to_numpy()[known]),
@@ -119,7 +115,7 @@ def forests(archive: Archive, recipe: Recipe, n_rows: int) -> None:
         print(f"\n{name}: {len(classifier.estimators_)} trees, {nodes:,} nodes; {len(x):,} rows")
         ways: dict[str, Callable[[], NDArray[Any]]] = {
             "scikit-learn": lambda asked=classifier: asked.predict_proba(x)[:, 1],
-            "Cropland": partial(inference.probability, classifier, x),
+            "Cropland": partial(probability.probability, classifier, x),
         }
         if find_spec("skl2onnx") and find_spec("onnxruntime"):
             ways["ONNX Runtime"] = partial(by_onnx, converted(classifier), x)
@@ -205,7 +201,7 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> champions.Champi
     uri = f"sqlite:///{folder}/mlflow.db"
     client = mlflow.MlflowClient(uri)
     run = client.create_run(client.create_experiment("predict", f"{folder}/artifacts"))
-    example = observations.of_points(archive, np.arange(3), made.columns)
+    example = long_table.of_points(archive, np.arange(3), made.columns)
     with model.mlflow_at(uri):
         address = model.log(
             made,
@@ -249,7 +245,7 @@ def timed() -> dict[str, float]:
         ("series", series, "aligned"),
         ("series", pixel_series, "aligned"),
         ("features", features, "matrix"),
-        ("probabilities", inference, "probability"),
+        ("probabilities", probability, "probability"),
     ):
         original = getattr(owner, name)
         original = getattr(original, "original", original)

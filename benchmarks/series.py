@@ -16,15 +16,17 @@ import pandas as pd
 import yaml
 from omegaconf import OmegaConf
 
-from cropland import config, countries, series
-from cropland.bands import BandSet
+from cropland import config
+from cropland.config import countries
+from cropland.features import series
+from cropland.features.window import Window
+from cropland.observations.bands import BandSet
 from cropland.sources import opening
-from cropland.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cropland.archive import Archive
+    from cropland.observations.archive import Archive
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("B2", "B3", "B4", "B8")

@@ -31,9 +31,9 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cropland.archive import Archive
-    from cropland.countries import Country
-    from cropland.window import Window
+    from cropland.config.countries import Country
+    from cropland.features.window import Window
+    from cropland.observations.archive import Archive
 
 ROOT = Path(__file__).parent.parent
 BANDS = ["B2", "B3", "B4", "B8"]
@@ -48,7 +48,8 @@ def archives(folder: Path) -> dict[str, tuple[Country, Archive]]:
     from hydra import compose, initialize_config_dir
     from rich.console import Console
 
-    from cropland import composition, preflight
+    from cropland.config import composition
+    from cropland.training import preflight
 
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         composed = compose(
@@ -99,7 +100,7 @@ def reference(path: Path, window: Window) -> float:
 def windows_of(country: Country, archive: Archive) -> list[Window]:
     """Give the windows of the study that are inside an archive."""
     from cropland.errors import WindowError
-    from cropland.window import Window
+    from cropland.features.window import Window
 
     found = []
     for span in SPANS:
@@ -182,15 +183,17 @@ def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
 
 def with_stages(path: Path, words: list[str]) -> None:
     """Be ``scripts/train.py``, and write down what this process spends on Hydra and on tracking."""
-    from cropland import composition, sweep, templates, tracking
+    from cropland.commands import train
+    from cropland.config import composition, job_templates
+    from cropland.tracking import store as tracking
 
     seconds: dict[str, float] = defaultdict(float)
     timed(composition, "jobs", "Hydra", seconds)
     timed(tracking.Store, "keep", "tracking", seconds)
-    timed(sweep, "begin", "begin", seconds)
-    timed(sweep, "end", "end", seconds)
+    timed(train, "begin", "begin", seconds)
+    timed(train, "end", "end", seconds)
     sys.argv = ["train.py", *words]
-    composed = templates.Templates.composed
+    composed = job_templates.Templates.composed
 
     def launching(self: Any, overrides: Any) -> Any:
         if not any("parent_run" in word for word in overrides):
@@ -201,7 +204,7 @@ def with_stages(path: Path, words: list[str]) -> None:
         finally:
             seconds["Hydra"] += time.thread_time() - started
 
-    templates.Templates.composed = launching  # type: ignore[method-assign]
+    job_templates.Templates.composed = launching  # type: ignore[method-assign]
     runpy.run_path(str(ROOT / "scripts" / "train.py"), run_name="__main__")
     path.write_text(json.dumps(seconds))
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import HydraException
 from yaml import YAMLError
 
-from cropland import addresses, signals, yamlfiles
-from cropland.composition import in_words
+from cropland.config import secrets, yaml_checks
+from cropland.config.composition import in_words
 from cropland.errors import ConfigError, CroplandError
-from cropland.quiet import quieten
+from cropland.support import signals
+from cropland.support.warning_filter import quieten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,22 +71,22 @@ def _composing(main: Callable[[], Any]) -> None:
         A word of the command that holds a secret; a file of the configuration that would explode, or is no
         YAML; an override that is no value.
     """
-    addresses.check_words(sys.argv)  # which runs remember, and Hydra's errors repeat
-    folders = [_CONF, *map(Path, yamlfiles.given(sys.argv[1:]))]
-    yamlfiles.check_aliases(folders)  # beforehand: Hydra would fill them in, and might never end
+    secrets.check_words(sys.argv)  # which runs remember, and Hydra's errors repeat
+    folders = [_CONF, *map(Path, yaml_checks.given(sys.argv[1:]))]
+    yaml_checks.check_aliases(folders)  # beforehand: Hydra would fill them in, and might never end
     try:
         main()
     except HydraException:
         raise
     except (OSError, ValueError, RecursionError, YAMLError) as error:
-        if not yamlfiles.is_of_libraries(error):
+        if not yaml_checks.is_of_libraries(error):
             raise
-        yamlfiles.check_all(folders)  # says which file it was
+        yaml_checks.check_all(folders)  # says which file it was
         raise ConfigError(f"the configuration cannot be read: {error}") from error
 
 
 def _abandon(reason: str) -> None:
     """Close a sweep that is open; without one, nothing has been imported that would know of it."""
-    sweep = sys.modules.get("cropland.sweep")
+    sweep = sys.modules.get("cropland.commands.train")
     if sweep is not None:
         sweep.abandon(reason)

@@ -16,14 +16,14 @@ def assess(config: DictConfig) -> None:
     with answering():
         from hydra.core.hydra_config import HydraConfig
 
-        from cropland import composition
+        from cropland.config import composition
         from cropland.config.commands import Assess
 
         hydra_node = HydraConfig.get()
         command, countries = composition.command(Assess, config, hydra_node)
         command.check_given(hydra_node.overrides.task)
 
-        from cropland import assessing
+        from cropland.commands import assess as assessing
 
         assessing.run(command, countries)
 

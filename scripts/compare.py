@@ -16,12 +16,12 @@ def compare(config: DictConfig) -> None:
     with answering():
         from hydra.core.hydra_config import HydraConfig
 
-        from cropland import composition
+        from cropland.config import composition
         from cropland.config.commands import Compare
 
         command, countries = composition.command(Compare, config, HydraConfig.get())
 
-        from cropland import comparing
+        from cropland.commands import compare as comparing
 
         comparing.run(command, countries)
 

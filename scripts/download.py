@@ -16,14 +16,14 @@ def download(config: DictConfig) -> None:
     with answering():
         from hydra.core.hydra_config import HydraConfig
 
-        from cropland import composition
+        from cropland.config import composition
         from cropland.config.commands import WHERE, Download
 
         hydra_node = HydraConfig.get()
         command, countries = composition.command(Download, config, hydra_node)
         where = [word for word in hydra_node.overrides.task if word.startswith(WHERE)]
 
-        from cropland import downloading
+        from cropland.commands import download as downloading
 
         downloading.run(command, countries, where)
 

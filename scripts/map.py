@@ -16,14 +16,14 @@ def map_cropland(config: DictConfig) -> None:
     with answering():
         from hydra.core.hydra_config import HydraConfig
 
-        from cropland import composition
+        from cropland.config import composition
         from cropland.config.commands import Map
 
         command, countries = composition.command(Map, config, HydraConfig.get())
 
-        from cropland import mapping
+        from cropland.commands import map
 
-        mapping.run(command, countries)
+        map.run(command, countries)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ def predict(config: DictConfig) -> None:
     with answering():
         from hydra.core.hydra_config import HydraConfig
 
-        from cropland import composition
+        from cropland.config import composition
         from cropland.config.commands import Predict
 
         command, countries = composition.command(Predict, config, HydraConfig.get())
 
-        from cropland import predicting
+        from cropland.commands import predict as predicting
 
         predicting.run(command, countries)
 

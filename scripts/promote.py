@@ -16,14 +16,14 @@ def promote(config: DictConfig) -> None:
     with answering():
         from hydra.core.hydra_config import HydraConfig
 
-        from cropland import composition
+        from cropland.config import composition
         from cropland.config.commands import WHERE, Promote
 
         hydra_node = HydraConfig.get()
         command, countries = composition.command(Promote, config, hydra_node)
         where = [word for word in hydra_node.overrides.task if word.startswith(WHERE)]
 
-        from cropland import promoting
+        from cropland.commands import promote as promoting
 
         promoting.run(command, countries, where)
 

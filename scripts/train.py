@@ -14,7 +14,7 @@ from cropland import cli
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from cropland.experiment import Scored
+    from cropland.training.scoring import Scored
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
@@ -22,7 +22,8 @@ def train(config: DictConfig) -> list[Scored]:
     """Run one job, a configuration for one or more countries; give what is not tracked yet."""
     from hydra.core.hydra_config import HydraConfig
 
-    from cropland import composition, sweep
+    from cropland.commands import train as sweep
+    from cropland.config import composition
 
     hydra_node = HydraConfig.get()
     job = composition.job(config, hydra_node)

@@ -24,10 +24,10 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from cropland import archive
-from cropland.countries import Box, Country, Reference
+from cropland.config.countries import Box, Country, Reference
+from cropland.observations import archive
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 CHALLENGE = ROOT.parent / "shared" / "data" / "challenge"
 BANDS = ("B2", "B3", "B4", "B8")
 GROUPS = {
@@ -145,7 +145,7 @@ def exports(tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame) ->
 
 
 class Warm:
-    """A Python in which everything is imported, see ``tests/warm.py``; it starts with the first command."""
+    """A Python in which everything is imported (``standins/warm.py``); it starts with the first command."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -155,7 +155,7 @@ class Warm:
     ) -> tuple[int, str, str]:
         """Run a command, waiting so long at most; give its exit code and what it said."""
         if self._process is None:
-            warm = [sys.executable, str(ROOT / "tests" / "warm.py")]
+            warm = [sys.executable, str(ROOT / "tests" / "standins" / "warm.py")]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
             self._process = subprocess.Popen(warm, text=True, cwd=ROOT, **pipes)  # type: ignore[call-overload]
         process = self._process

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 from hydra.errors import HydraException
 
-from cropland import cli, signals
+from cropland import cli
 from cropland.errors import ConfigError
+from cropland.support import signals
 
 
 @pytest.fixture(autouse=True)

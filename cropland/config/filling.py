@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
-from cropland import addresses
-from cropland.config import Configuration, Model, Source
+from cropland.config import Configuration, Model, Source, secrets
+from cropland.config.schema import filled, require
 from cropland.errors import nearest
-from cropland.schema import filled, require
 
 _OF_MODEL = ("allow", "fast")
 """Keys beside the group `model` that say which of its classes may be made."""
@@ -40,14 +39,14 @@ def command(schema: type[Any], composed: Mapping[str, Any]) -> Any:
     """Fill and check the schema of a command's configuration.
 
     Keys that only ``conf/train.yaml`` has are passed over: ``conf/local.yaml`` serves all commands. No value
-    may hold a secret, see `cropland.addresses`.
+    may hold a secret, see `cropland.config.secrets`.
 
     Raises
     ------
     ConfigError
         As `configuration` does.
     """
-    addresses.check(dict(composed), "")
+    secrets.check(dict(composed), "")
     own, elsewhere = get_type_hints(schema), get_type_hints(Configuration)
     passed_over = {*elsewhere, *_OF_MODEL} - set(own)
     values = {key: value for key, value in composed.items() if key not in passed_over}

@@ -7,20 +7,20 @@ from typing import Any, Literal
 
 from pydantic import StrictBool, StrictInt
 
+from cropland.config.countries import Choice
 from cropland.config.model import Model
+from cropland.config.schema import CLOSED, FilePath, Name, at_most, require
 from cropland.config.sources import Source
-from cropland.countries import Choice
-from cropland.schema import CLOSED, FilePath, Name, at_most, require
 
 Rule = Literal["one_standard_error", "best"]
-"""How one of several candidates is chosen, see `cropland.selection`."""
+"""How one of several candidates is chosen, see `cropland.learning.choice`."""
 MOST_KM = 20_038
 """Half the equator."""
 
 
 @dataclass(frozen=True)
 class Bands:
-    """A named band set; the names are checked against Sentinel-2 and spyndex in `cropland.bands`."""
+    """A named band set; the names are checked against Sentinel-2 and spyndex in `observations.bands`."""
 
     __pydantic_config__ = CLOSED
 

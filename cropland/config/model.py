@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import StrictBool
 
-from cropland.schema import CLOSED, Name, require
+from cropland.config.schema import CLOSED, Name, require
 
 FAST = ("sklearnex.ensemble.RandomForestClassifier", "sklearnex.ensemble.ExtraTreesClassifier")
 """Classes of scikit-learn-intelex that stand in for scikit-learn's of the same names."""
@@ -75,7 +75,7 @@ class Model:
         Raises
         ------
         ConfigError
-            It is neither scikit-learn's nor allowed; `cropland.estimator` looks further once it is imported.
+            It is neither scikit-learn's nor allowed; `learning.classifiers` looks further, once imported.
         """
         if target in (*FAST, *self.allow):
             return target

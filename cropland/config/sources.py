@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import StrictBool, StrictInt
 
-from cropland.schema import CLOSED, FilePath, at_most, require
+from cropland.config.schema import CLOSED, FilePath, at_most, require
 
 """Half the equator."""
 MOST_MARGIN_DAYS = 36_525

@@ -7,7 +7,7 @@ import math
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import box as outline_of
 
-from cropland.countries import Box
+from cropland.config.countries import Box
 
 PIXEL_METRES = 10
 _ALIGNED_METRES = 20

@@ -3,8 +3,8 @@
 Each module here is a source and has four functions:
 
 - ``inputs``, all that decides an archive's content;
-- ``fill``, which makes it: the ragged dataset of `cropland.archive` with the days that it covers, whole or in
-  blocks of points;
+- ``fill``, which makes it: the ragged dataset of `observations.archive` with the days that it covers,
+  whole or in blocks of points;
 - ``observations_of``, which makes the same of points that are given;
 - ``unlabelled``, the file of points to predict, where there is one.
 """
@@ -16,20 +16,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cropland import (
-    archive,
-    bands,
-    chunks,
-    partfiles,
-    parts,
-    points,
-    reading,
-    rows,
-    storing,
-    values,
-)
-from cropland.sources import fetched, files, simulated
-from cropland.storing import Blocks
+from cropland.observations import archive, archive_writing, bands, points
+from cropland.observations import band_values as values
+from cropland.observations.archive_writing import Blocks
+from cropland.sources import exports
+from cropland.sources.download import chunks, part_file, parts, rows
+from cropland.sources.download import source as fetched
+from cropland.sources.simulation import source as simulated
+from cropland.support import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,15 +32,15 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from cropland.archive import Archive
     from cropland.config import Paths, Source
-    from cropland.countries import Country
+    from cropland.config.countries import Country
+    from cropland.observations.archive import Archive
 
-_FILLERS = {"files": files, "simulated": simulated, "earthengine": fetched, "stac": fetched}
+_FILLERS = {"files": exports, "simulated": simulated, "earthengine": fetched, "stac": fetched}
 _CODE = {
-    fetched: (archive, storing, bands, points, chunks, rows, partfiles, parts, fetched),
-    files: (archive, storing, bands, points, reading, values, files),
-    simulated: (archive, storing, bands, points, simulated),
+    fetched: (archive, archive_writing, bands, points, chunks, rows, part_file, parts, fetched),
+    exports: (archive, archive_writing, bands, points, reading, values, exports),
+    simulated: (archive, archive_writing, bands, points, simulated),
 }
 """What decides, beside its inputs, what a source makes of them."""
 _OPEN: dict[str, Archive] = {}
@@ -95,7 +89,7 @@ def archive_of_points(
     Parameters
     ----------
     table : DataFrame
-        As `cropland.points` gives it, all within the country's box.
+        As `cropland.observations.points` gives it, all within the country's box.
 
     Raises
     ------
@@ -127,7 +121,7 @@ def _shown(blocks: Blocks) -> Blocks:
     """Show how many points have come, from the block on at which it has taken some time."""
     from rich.console import Console
 
-    from cropland.meter import Meter
+    from cropland.support.progress import Meter
 
     def counted() -> Iterator[xr.Dataset]:
         began, done, before = time.monotonic(), 0, 0

@@ -18,7 +18,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from cropland.templates import Templates
+from cropland.config.job_templates import Templates
 
 _TARGET = "hydra_plugins.cropland_dask.launcher.DaskLauncher"
 
@@ -89,10 +89,10 @@ class DaskLauncher(Launcher):
         chosen = {str(key): value for key, value in config.items() if key != "_target_"}
         launcher = cls(**chosen)
         if launcher._is_cluster_for(jobs):
-            from cropland import clusters  # heavy imports
+            from cropland.support import dask_cluster  # heavy imports
 
             with _answering():
-                clusters.prepare(launcher.scheduler, modules)
+                dask_cluster.prepare(launcher.scheduler, modules)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -134,7 +134,7 @@ class DaskLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> list[JobReturn]:
         """Run jobs on a cluster; only as many are composed at once as it can take."""
-        from cropland import clusters  # heavy imports
+        from cropland.support import dask_cluster  # heavy imports
         from hydra_plugins.cropland_dask import _cluster
 
         ended: list[JobReturn | None] = [None] * len(job_overrides)
@@ -148,7 +148,7 @@ class DaskLauncher(Launcher):
                 )
                 yield number, sent[number]
 
-        with _answering(), clusters.opened(self.scheduler, self.workers) as client:
+        with _answering(), dask_cluster.opened(self.scheduler, self.workers) as client:
             for number, result in _cluster.results(client, self.task_function, jobs()):
                 config = sent.pop(number)
                 result.overrides = list(job_overrides[number])

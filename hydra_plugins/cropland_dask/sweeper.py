@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 
-from cropland.templates import Templates
+from cropland.config.job_templates import Templates
 
 
 @dataclass

@@ -22,10 +22,9 @@ from omegaconf import OmegaConf
 from pyproj import Transformer
 from shapely import Polygon
 
-from cropland import countries
-from cropland.countries import Country
+from cropland.config import countries
+from cropland.config.countries import Country
 from cropland.sources.grid import utm_zone
-from cropland.sources.simulated import SEED
 from cropland.sources.simulation.images import Places, chosen, in_sight, shown
 from cropland.sources.simulation.landscape import METRES_PER_DEGREE, Landscape
 from cropland.sources.simulation.overpasses import (
@@ -40,6 +39,7 @@ from cropland.sources.simulation.overpasses import (
     visible,
 )
 from cropland.sources.simulation.profile import Profile
+from cropland.sources.simulation.source import SEED
 
 CONF = Path(__file__).parents[2] / "conf"
 PIXEL_METRES = dict.fromkeys(("B2", "B3", "B4", "B8"), 10) | dict.fromkeys(

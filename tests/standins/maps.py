@@ -11,13 +11,13 @@ import yaml
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
-from cropland import rasters
 from cropland.config import Simulated
-from cropland.countries import Box, Country, Reference
-from cropland.extents import Extent, degrees, hectares
-from cropland.mapfolder import MapFolder
-from cropland.schema import filled
-from cropland.sources import simulated
+from cropland.config.countries import Box, Country, Reference
+from cropland.config.schema import filled
+from cropland.maps import layers as rasters
+from cropland.maps.extent import Extent, degrees, hectares
+from cropland.maps.finished_map import MapFolder
+from cropland.sources.simulation import source as simulated
 
 IRAN = Country(
     name="iran",

@@ -35,7 +35,7 @@ from pyproj import Transformer
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # to start as a program
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cropland.countries import Box, country
+from cropland.config.countries import Box, country
 from cropland.sources.simulation.profile import Profile
 from standins.granules import BANDS, PIXEL_METRES, Granule, Granules
 

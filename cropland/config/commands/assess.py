@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import StrictBool, StrictInt
 
 from cropland.config import Source, Tracking
-from cropland.schema import CLOSED, FilePath, require
+from cropland.config.schema import CLOSED, FilePath, require
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, StrictInt
 
 from cropland.config import Paths, Source, Tracking
-from cropland.schema import CLOSED, FilePath, Name, require
+from cropland.config.schema import CLOSED, FilePath, Name, require
 
 
 @dataclass(frozen=True)

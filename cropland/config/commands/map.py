@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pydantic import StrictBool, StrictInt
 
 from cropland.config import Paths, Source, Tracking
-from cropland.countries import iso_date
-from cropland.schema import CLOSED, FilePath, require
+from cropland.config.countries import iso_date
+from cropland.config.schema import CLOSED, FilePath, require
 
 MOST_METRES = 10_000
 SMALLEST_TILE, LARGEST_TILE = 16, 4_000
@@ -16,7 +16,7 @@ SMALLEST_TILE, LARGEST_TILE = 16, 4_000
 
 @dataclass(frozen=True)
 class Dask:
-    """Where a map is computed; see `cropland.clusters`.
+    """Where a map is computed; see `cropland.support.dask_cluster`.
 
     Attributes
     ----------

@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import StrictBool, StrictInt
 
 from cropland.config import Paths, Promotion, Source, Tracking, Validation, check_seed_and_cores
-from cropland.countries import iso_date
-from cropland.schema import CLOSED, FilePath
+from cropland.config.countries import iso_date
+from cropland.config.schema import CLOSED, FilePath
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import ee
 from google.auth.credentials import AnonymousCredentials
 
 from cropland.errors import ConfigError, DataError
-from cropland.sources.attempts import Attempts
 from cropland.sources.earthengine.refusals import NO_PROJECT, heeding
 from cropland.sources.earthengine.transport import CONNECT_SECONDS, Transport
+from cropland.sources.retries import Attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,10 @@ import xarray as xr
 from dask.base import tokenize
 from odc.geo.xr import xr_coords
 
-from cropland.bands import NO_DATA
 from cropland.errors import DataError
-from cropland.sources.attempts import TooLarge
+from cropland.observations.bands import NO_DATA
 from cropland.sources.earthengine import graphs
+from cropland.sources.retries import TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

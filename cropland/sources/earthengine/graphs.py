@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import ee
 import numpy as np
 
-from cropland.bands import NO_DATA, SCENE_CLASS
 from cropland.errors import DataError
-from cropland.service import Seen
+from cropland.observations.bands import NO_DATA, SCENE_CLASS
+from cropland.sources.service import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

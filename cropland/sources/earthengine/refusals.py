@@ -21,7 +21,7 @@ from googleapiclient.errors import Error as ClientError
 from googleapiclient.errors import HttpError, InvalidJsonError, UnknownApiNameOrVersion
 
 from cropland.errors import ConfigError, DataError
-from cropland.sources.attempts import TooLarge, Transient
+from cropland.sources.retries import TooLarge, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

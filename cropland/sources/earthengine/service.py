@@ -15,13 +15,13 @@ import ee
 import numpy as np
 
 from cropland.errors import CroplandError, DataError
-from cropland.service import NO_IMAGE, Finding, NoImage, Seen
-from cropland.sources.attempts import GivenUp, TooLarge
 from cropland.sources.earthengine import graphs
 from cropland.sources.earthengine.connection import CLIENT, RESTRICTED, Connection
 from cropland.sources.earthengine.cubes import Tiles, cube_of
 from cropland.sources.earthengine.refusals import StalePage
 from cropland.sources.grid import box_of
+from cropland.sources.retries import GivenUp, TooLarge
+from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from cropland.config import EarthEngine
-    from cropland.sources.attempts import Attempts
+    from cropland.sources.retries import Attempts
 
 PAGE_ROWS = 5000
 """The most that a page may have."""
@@ -69,7 +69,7 @@ class EarthEngineService:
     def points(
         self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
     ) -> Seen:
-        """Observe places, see `cropland.service.Service`."""
+        """Observe places, see `cropland.sources.service.Service`."""
         places = np.round(lonlat, 7).tolist()
         images = self._images(ee.Geometry.MultiPoint(places), first, last)
         what = f"reading {len(places)} places from {first} to {last}"
@@ -80,7 +80,7 @@ class EarthEngineService:
         return graphs.rows_as_seen(rows, bands, unseen, self._connection.news())
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
-        """Give the images of a grid, lazily, see `cropland.service.Service`.
+        """Give the images of a grid, lazily, see `cropland.sources.service.Service`.
 
         A granule's tile is one request, made for all bands when any of them is computed; compute what
         belongs together at once.

@@ -1,6 +1,6 @@
 """What overpasses show of the landscape: at places that are given, or of every pixel of a box.
 
-The cube keeps the contract of `cropland.service.Service.cube`. A block of it is evaluated when it is
+The cube keeps the contract of `cropland.sources.service.Service.cube`. A block of it is evaluated when it is
 read, for all its bands at once.
 """
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cropland.bands import NO_DATA, SCENE_CLASS
 from cropland.errors import DataError
-from cropland.service import NoImage
+from cropland.observations.bands import NO_DATA, SCENE_CLASS
+from cropland.sources.service import NoImage
 from cropland.sources.simulation.atmosphere import digital_numbers, seen_through, sky
 from cropland.sources.simulation.hashing import Float, hashed
 from cropland.sources.simulation.overpasses import (
@@ -111,7 +111,7 @@ def in_sight(passes: Overpasses, x: Float, y: Float) -> NDArray[np.bool_]:
 def cube(
     land: Landscape, grid: GeoBox, first: date, last: date, bands: Sequence[str]
 ) -> xr.Dataset:
-    """Give the images of a grid, lazily, as `cropland.service.Service.cube` says.
+    """Give the images of a grid, lazily, as `cropland.sources.service.Service.cube` says.
 
     Raises
     ------

@@ -29,7 +29,7 @@ from cropland.sources.simulation.spectra import ENDMEMBERS, Endmember
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from cropland.countries import Country
+    from cropland.config.countries import Country
     from cropland.sources.simulation.profile import Profile
 
 METRES_PER_DEGREE = 111_195.0

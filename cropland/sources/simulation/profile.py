@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cropland.schema import CLOSED, require
+from cropland.config.schema import CLOSED, require
 
 
 @dataclass(frozen=True)

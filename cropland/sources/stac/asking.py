@@ -10,12 +10,12 @@ from pystac_client.stac_api_io import StacApiIO
 from urllib3.exceptions import NewConnectionError
 
 from cropland.errors import DataError
-from cropland.sources.attempts import Transient
+from cropland.sources.retries import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cropland.sources.attempts import Attempts
+    from cropland.sources.retries import Attempts
 
 BUSY = (429, 503)
 MISSING = (404, 410)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cropland.bands import SCENE_CLASS
+from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.stac.harmonisation import VISIBLE, claims_offset
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pystac import Item
 
     from cropland.config import Catalog
-    from cropland.sources.attempts import Attempts
+    from cropland.sources.retries import Attempts
     from cropland.sources.stac.boxes import Bounds
 
 T = TypeVar("T")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cropland.sources.attempts import Attempts
+    from cropland.sources.retries import Attempts
 
 T = TypeVar("T")
 SAMPLE_PIXELS = 512

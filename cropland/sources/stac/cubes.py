@@ -13,7 +13,7 @@ from odc.loader import RioDriver
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
-from cropland.bands import SCENE_CLASS
+from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.grid import box_of
 from cropland.sources.stac.assets import href_of, suspects_of
 from cropland.sources.stac.boxes import flat
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
-    from cropland.countries import Box
+    from cropland.config.countries import Box
     from cropland.sources.stac.cogs import Cogs, Offsets
 
 CHUNK_PIXELS = 1024

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cropland.bands import SCENE_CLASS
 from cropland.errors import DataError
-from cropland.sources.attempts import GivenUp
+from cropland.observations.bands import SCENE_CLASS
+from cropland.sources.retries import GivenUp
 from cropland.sources.stac.assets import href_of, suspects_of
 from cropland.sources.stac.boxes import inside
 from cropland.sources.stac.catalogs import moment

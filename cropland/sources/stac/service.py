@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from cropland.errors import ConfigError, DataError
-from cropland.meter import in_words
-from cropland.service import NO_IMAGE, Finding, NoImage, Seen
 from cropland.sources.grid import box_of
+from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen
 from cropland.sources.stac.harmonisation import claims_offset
+from cropland.support.progress import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from pystac import Item
 
-    from cropland.chunks import Chunk
     from cropland.config import Stac
-    from cropland.sources.attempts import Attempts
+    from cropland.sources.download.chunks import Chunk
+    from cropland.sources.retries import Attempts
     from cropland.sources.stac.catalogs import Catalogue
 
 _DAYS_PER_GRANULE = 2.5
@@ -46,7 +46,7 @@ _TELLING = 3
 
 
 class StacService:
-    """A catalogue of Sentinel-2 L2A; the interface is `cropland.service.Service`.
+    """A catalogue of Sentinel-2 L2A; the interface is `cropland.sources.service.Service`.
 
     Nothing is asked before the first method is called; `connect` asks at once.
     """

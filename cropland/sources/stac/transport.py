@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from cropland.errors import DataError
-from cropland.sources.attempts import Attempts, Transient
+from cropland.sources.retries import Attempts, Transient
 from cropland.sources.stac.asking import MISSING, REFUSED, shown, trouble
 
 if TYPE_CHECKING:

@@ -1,0 +1,234 @@
+"""Comparison of land-cover maps with the champion of each country: the command and its story.
+
+Rasters → the class of each at the labelled points → cropland or not → agreement with the labels, beside the
+champion's out-of-fold predictions of the same points. Whatever can be wrong with a raster is said before a
+run is begun.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cropland.errors import CroplandError, DataError, some
+from cropland.features import matrix
+from cropland.learning.cross_validation import independent
+from cropland.maps.landcover import raster as landcover
+from cropland.maps.landcover.agreement import HEAD
+from cropland.maps.landcover.comparison import Compared, CrossValidated
+from cropland.maps.landcover.raster import Raster
+from cropland.models import registry
+from cropland.models.champion import promoting
+from cropland.observations import points
+from cropland.sources import opening
+from cropland.support.writing import count
+from cropland.tracking import store as tracking
+from cropland.tracking.provenance import code_tags
+from cropland.tracking.store import ARCHIVE
+from cropland.training import candidate as candidates
+from cropland.training import out_of_fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cropland.config import Validation
+    from cropland.config.commands import Compare
+    from cropland.config.countries import Country
+    from cropland.observations.archive import Archive
+    from cropland.tracking.store import Store
+
+COMPARE = "compare"
+_NAMED = 5
+
+
+def run(command: Compare, countries: Sequence[Country]) -> None:
+    """Score each raster in each country, track it, and show how it stands.
+
+    Raises
+    ------
+    CroplandError
+        A raster that cannot be read, or has classes of which nothing is known, or no labelled point in it.
+    """
+    rasters = [Raster.of(given, command.band) for given in command.raster]
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    tables = []
+    for country in countries:
+        archive = _archive(command, country, console)
+        tables += [(country, each, _sampled(command, country, each, archive)) for each in rasters]
+    store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
+    done = []
+    for country, raster, table in tables:
+        archive = _archive(command, country, console)
+        champion, units = _champion(command, country, archive, store)
+        table["unit"] = units
+        done.append(Compared(country.name, _name(command, raster), table, champion))
+        _track(command, done[-1], raster, archive, store)
+    _say(command, done, console)
+    _show(command, done)
+
+
+def _archive(command: Compare, country: Country, console: Console) -> Archive:
+    """Open a country's archive, and see that there are points to compare at."""
+    archive = opening.archive_of(
+        command.source,
+        command.paths,
+        country,
+        before_filling=lambda: console.print(f"making the archive of {country.name} …"),
+    )
+    targets = matrix.labelled(archive.points)["Target"].to_numpy()
+    points.check_labels(targets, country, folds=1)
+    return archive
+
+
+def _sampled(command: Compare, country: Country, raster: Raster, archive: Archive) -> pd.DataFrame:
+    """Give what a map says of the labelled points, a row a point."""
+    labelled = matrix.labelled(archive.points)
+    table = pd.DataFrame({name: labelled[name].to_numpy() for name in points.COLUMNS})
+    places = table["Lon"].to_numpy(), table["Lat"].to_numpy()
+    found = raster.at(*places, command.landcover.missing)
+    said = landcover.classified(found, command.landcover)
+    if not found.inside.any():
+        raise DataError(
+            f"none of the {len(table)} labelled points of {country.name} ({country.box}) is inside of "
+            f"{raster.given}; give a raster that covers them, or name the country that it covers"
+        )
+    if (said == landcover.NO_CLASS).all():
+        raise DataError(
+            f"{raster.given} has no data at any of the {int(found.inside.sum())} labelled points of "
+            f"{country.name} that are inside of it; give one that has, or see landcover.missing"
+        )
+    classes = pd.Series(found.classes, dtype="Int64").where(said != landcover.NO_CLASS)
+    table["class"] = classes
+    return table.assign(landcover=said, inside=found.inside)
+
+
+def _champion(
+    command: Compare, country: Country, archive: Archive, store: Store
+) -> tuple[CrossValidated | str, np.ndarray]:
+    """Find what a country's champion said out of fold, or say why there is none to compare with.
+
+    Gives the spatial block of each labelled point too, or its own number where none were left out.
+    """
+    from mlflow.exceptions import MlflowException
+
+    labelled = matrix.labelled(archive.points)
+    alone = np.arange(labelled.sizes["point"])
+    name = registry.model_name(command.source.name, country.name)
+    version = registry.version_of(store.client, name, command.alias)
+    if version is None:
+        return _none(command, country, name), alone
+    try:
+        run = store.client.get_run(str(version.run_id))
+        right = out_of_fold.right(store.read(run, out_of_fold.FILE))
+        scored: Validation = candidates.from_yaml(
+            store.read(run, "config.yaml")
+        ).configuration.validation
+    except MlflowException:
+        return f"the run that made version {version.version} of {name} is gone", alone
+    except CroplandError as error:
+        return f"version {version.version} of {name}: {error}", alone
+    if not right.index.isin(labelled["ID"].to_numpy()).any():
+        return f"version {version.version} of {name} was scored on none of these points", alone
+    champion = CrossValidated(
+        version=str(version.version),
+        right=right,
+        validation=scored.name,
+        in_blocks=scored.block_km is not None,
+        same_data=version.tags.get(ARCHIVE) == archive.fingerprint,
+    )
+    return champion, independent(labelled, scored)
+
+
+def _none(command: Compare, country: Country, name: str) -> str:
+    """Say that there is no such version, and what makes one."""
+    remedy = f"after scripts/train.py, this makes one: {promoting(command, country.name)}"
+    if command.alias != registry.CHAMPION:
+        remedy = f"alias={registry.CHAMPION} is the one in use"
+    return f"the map stands alone: no version of the model {name} has the alias {command.alias!r}; {remedy}"
+
+
+def _name(command: Compare, raster: Raster) -> str:
+    """Call a map by its product; of several, by what the user called it too."""
+    own = command.landcover.name
+    return own if len(command.raster) == 1 else f"{own} ({raster.given})"
+
+
+def _track(
+    command: Compare, compared: Compared, raster: Raster, archive: Archive, store: Store
+) -> None:
+    """Keep a comparison as a run."""
+    title = f"compare {compared.country} {compared.name}"
+    with store.candidate(title, {"kind": COMPARE, **code_tags()}, None) as record:
+        record.params |= {
+            "country": compared.country,
+            "source": command.source.name,
+            "landcover": command.landcover.name,
+            "cropland": command.landcover.cropland,
+            "raster": raster.given,
+            "band": raster.band,
+            "archive": archive.fingerprint,
+            "model": "none",
+        }
+        if isinstance(compared.champion, CrossValidated):
+            model = registry.model_name(command.source.name, compared.country)
+            record.params["model"] = f"{model}/{compared.champion.version}"
+        record.metrics |= compared.metrics()
+        record.note = compared.as_markdown()
+        record.files |= {
+            "comparison.md": record.note,
+            "comparison.csv": compared.table().to_csv(index=False),
+            "points.csv": compared.points.drop(columns="unit").to_csv(index=False),
+        }
+
+
+def _say(command: Compare, done: Sequence[Compared], console: Console) -> None:
+    """Say why a map stands alone, and name the points that it says nothing of."""
+    alone = {each.country: each.champion for each in done if isinstance(each.champion, str)}
+    for country, reason in alone.items():
+        console.print(f"[yellow]note[/] {country}: {escape(reason)}")
+    for country in {each.country: None for each in done if each.is_outdated}:
+        console.print(
+            f"[yellow]note[/] {country}: the champion was scored on other observations or labels than those "
+            f"here; promote again for a fair comparison"
+        )
+    for each in done:
+        cropland = each.known["landcover"] == landcover.CROPLAND
+        if cropland.all() or not cropland.any():
+            extent = "every" if cropland.any() else "no"
+            console.print(
+                f"[yellow]warning[/] {each.country}: {escape(each.name)} has {extent} labelled point as "
+                f"cropland; is landcover={command.landcover.name} what this raster is?"
+            )
+        for ids, where in ((each.without_class, "without data in"), (each.outside, "outside of")):
+            if len(ids):
+                console.print(
+                    f"[yellow]note[/] {each.country}: {count(len(ids), 'labelled point')} {where} "
+                    f"{escape(each.name)}, left out: {escape(some(ids, show=_NAMED))}"
+                )
+
+
+def _show(command: Compare, done: Sequence[Compared]) -> None:
+    """Print the scores and what they say."""
+    # Piped output has no width of its own; the table needs about this much.
+    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+    table = Table(title="Agreement with the labelled points", title_justify="left")
+    for name in ("country", "", *HEAD):
+        table.add_column(name, justify="right" if name in HEAD else "left")
+    for each in done:
+        for what, agreement in each.rows:
+            table.add_row(each.country, escape(what), *agreement.cells())
+    screen.print(table)
+    for each in done:
+        screen.print(escape(each.conclusion()), soft_wrap=True)
+    screen.print(
+        "labelled points are no random sample: this says nothing of the area as a whole, see docs/maps.md",
+        soft_wrap=True,
+    )
+    if command.source.name == "simulated":
+        screen.print("source=simulated: a made-up landscape, these scores speak of no real country")

@@ -1,0 +1,218 @@
+"""The command that downloads: plan, fetch, tell.
+
+Points → their places → what of them is missing → chunks → parts on disk. Nothing is asked of a service before
+the plan is on screen, and nothing at all where nothing is missing.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+from cropland.config import Fetched
+from cropland.errors import ConfigError, DataError, nearest
+from cropland.observations import points
+from cropland.observations.bands import SCENE_CLASS, STANDARD_NAMES
+from cropland.sources.download import fetching, memory, summary
+from cropland.sources.download import source as fetched
+from cropland.sources.download.plan import plan_of
+from cropland.sources.retries import Attempts
+from cropland.support.progress import Meter, in_words
+from cropland.support.writing import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from cropland.config.commands import Download
+    from cropland.config.countries import Country
+    from cropland.sources.download.fetching import Tally
+    from cropland.sources.download.plan import Plan
+    from cropland.sources.service import Service
+
+_MONTH_DAYS = 30
+
+
+def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -> None:
+    """Download what is missing of some countries and show what there is then.
+
+    `words` are the overrides that say where the command works; the next command is told them too.
+
+    Raises
+    ------
+    CroplandError
+        No points, a service that refuses, or chunks that could not be fetched.
+    """
+    source = _fetched(command)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if command.doctor:
+        _examine(source, command, countries, console)
+        return
+    tables = _tables(source, command, countries, console)
+    plans = _planned(source, command, tables, console)
+    for plan in plans:
+        console.print(summary.planned(source, plan))
+    if command.dry_run:
+        return
+    if any(plan.chunks for plan in plans):
+        with ExitStack() as stack:
+            for plan in plans:
+                stack.enter_context(plan.parts.locked())
+                plan.parts.discard(plan.damaged)
+            # What another download has fetched meanwhile is not asked for again.
+            _fetch_all(source, _planned(source, command, tables), console)
+    else:
+        summary.show(plans)
+    summary.say_next(command, plans, words)
+
+
+def _planned(
+    source: fetched.Source,
+    command: Download,
+    tables: Sequence[tuple[Country, pd.DataFrame]],
+    console: Console | None = None,
+) -> list[Plan]:
+    """Plan what is to be fetched of each country; with a console, damaged parts are named on it."""
+    plans = []
+    for country, table in tables:
+        parts = fetched.parts_of(source, command.paths, country)
+        # Reading all of it once is enough: without a console it has just been done.
+        damaged = parts.damaged() if console is not None else []
+        if damaged and console is not None:
+            console.print(
+                f"[yellow]note[/] {count(len(damaged), 'damaged part')} in {escape(str(parts.folder))}, "
+                f"to be fetched anew"
+            )
+        plans.append(plan_of(source, country, table, parts, damaged))
+    return plans
+
+
+def _fetched(command: Download) -> fetched.Source:
+    """Check that the source is one that is fetched."""
+    source = command.source
+    if not isinstance(source, Fetched):
+        raise ConfigError(
+            f"source={source.name} has nothing to download; take source=earthengine or source=stac"
+        )
+    known = (*STANDARD_NAMES, SCENE_CLASS)
+    for band in source.bands:
+        if band not in known:
+            raise ConfigError(
+                f"source.bands has {band!r}, which is no band of Sentinel-2; {nearest(band, known)}"
+            )
+    return source
+
+
+def _tables(
+    source: fetched.Source, command: Download, countries: Sequence[Country], console: Console
+) -> list[tuple[Country, pd.DataFrame]]:
+    """Read the points of each country that has any."""
+    if command.points is None:
+        everywhere = points.of_folder(Path(command.paths.data), source.labelled, source.unlabelled)
+        where = command.paths.data
+    else:
+        everywhere = points.asked(Path(command.points))
+        where = command.points
+    tables = [(country, points.inside(everywhere, country.box)) for country in countries]
+    inside = {identifier for _, table in tables for identifier in table["ID"]}
+    outside = [identifier for identifier in everywhere["ID"] if identifier not in inside]
+    asked = command.points is not None  # of points files that serve many countries most are outside
+    without = [country.name for country, table in tables if table.empty]
+    if len(without) == len(tables):
+        boxes = "; ".join(f"{country.name}: {country.box}" for country in countries)
+        raise DataError(
+            f"no point of {where} lies in the box of a country ({boxes}); check the points, or the box in "
+            f"conf/country"
+        )
+    if without:
+        console.print(f"[yellow]note[/] no points of {', '.join(without)} in {escape(where)}")
+    if asked and outside:
+        names = ", ".join(country.name for country, _ in tables)
+        console.print(
+            f"[yellow]note[/] {len(outside)} of {len(everywhere)} points lie outside the box of {names}: "
+            f"{escape(summary.listed(outside))}"
+        )
+    return [(country, table) for country, table in tables if not table.empty]
+
+
+def _fetch_all(source: fetched.Source, plans: Sequence[Plan], console: Console) -> None:
+    """Fetch what the plans lack, country by country, and tell."""
+    attempts = Attempts(source.workers, source.tries, source.wait_seconds)
+    memory.spare()
+    service = fetched.connect(source, attempts)
+    began = time.monotonic()
+    failures: list[str] = []
+    try:
+        for plan in plans:
+            if plan.chunks:
+                failures += _fetch(source, service, plan, attempts, console)
+    except (KeyboardInterrupt, SystemExit):
+        console.print("stopped; what was fetched is kept, the same command goes on from there")
+        raise
+    finally:
+        if any(True for plan in plans for _ in plan.parts):
+            summary.show(plans)
+            seconds = in_words(time.monotonic() - began)
+            screen = Console(highlight=False, soft_wrap=True)
+            screen.print(
+                f"{count(attempts.answers, 'request')} answered, "
+                f"{count(attempts.retries, 'retry', 'retries')}, {seconds}"
+            )
+    if failures:
+        raise DataError(
+            f"{len(failures)} of {sum(len(plan.chunks) for plan in plans)} chunks could not be fetched, the "
+            f"first: {failures[0]}"
+        )
+
+
+def _fetch(
+    source: fetched.Source, service: Service, plan: Plan, attempts: Attempts, console: Console
+) -> list[str]:
+    """Fetch what one country lacks; give what went wrong with some chunks."""
+    said: set[str] = set()
+    with Meter(console, f"chunks of {plan.country.name}", len(plan.chunks)) as meter:
+
+        def show(tally: Tally) -> None:
+            done = tally.chunks + len(tally.failures)
+            failed = f", {len(tally.failures)} failed" if tally.failures else ""
+            retries = count(attempts.retries, "retry", "retries")
+            meter.show(done, done, f"{tally.observations} observations, {retries}{failed}")
+            for note in tally.notes:
+                if note not in said:
+                    said.add(note)
+                    console.print(f"[yellow]note[/] {escape(note)}")
+
+        tally = fetching.fetch(plan.chunks, service, plan.parts, source.bands, attempts, show)
+    return tally.failures
+
+
+def _examine(
+    source: fetched.Source, command: Download, countries: Sequence[Country], console: Console
+) -> None:
+    """Check step by step what stands between the user and data.
+
+    Raises
+    ------
+    DataError
+        Something does.
+    """
+    country, table = _tables(source, command, countries, console)[0]
+    first = country.reference.first
+    month = (first, first + timedelta(days=_MONTH_DAYS - 1))
+    lon, lat = table[["Lon", "Lat"]].iloc[0]
+    attempts = Attempts(source.workers, tries=2, first_seconds=source.wait_seconds)
+    screen = Console(highlight=False, soft_wrap=True)
+    for finding in fetched.examine(source, attempts, lon, lat, month):
+        mark = "[green]well[/]" if finding.well else "[red]ill [/]"
+        screen.print(f"{mark} {finding.step}: {escape(finding.said)}")
+        if not finding.well:
+            raise DataError(
+                f"source={source.name} cannot be used yet: {finding.step}, {finding.said}"
+            )

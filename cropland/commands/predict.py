@@ -1,0 +1,205 @@
+"""Predictions of points by the champion of each country: the command and its story.
+
+Points → their observations (from the archive, or made for the points of a file) → the registered model →
+a CSV of ``ID,Target`` in the order of the points, tracked with the versions and data that made it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+
+from cropland.errors import DataError
+from cropland.models.champion import Champion, check_there
+from cropland.observations import points
+from cropland.sources import opening
+from cropland.support.writing import write_whole
+from cropland.tracking import store as tracking
+from cropland.tracking.provenance import code_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cropland.config.commands import Predict
+    from cropland.config.countries import Country
+
+PREDICTION = "prediction"
+_NAMED = 5
+_PREDICTED = {"probability": "float64", "label": "Int64", "n_observations": "int64"}
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """The predictions of one country: a row a point, and the fingerprint of the data behind them."""
+
+    table: pd.DataFrame
+    fingerprint: str
+
+
+def run(command: Predict, countries: Sequence[Country]) -> None:
+    """Predict, write the file, and track both.
+
+    Raises
+    ------
+    CroplandError
+        No champion, no observations, points that cannot be read, or a file that cannot be written.
+    """
+    _check_output(Path(command.output))
+    store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    asked = _asked(command)
+    check_there(command, countries, store)
+    champions = {country.name: Champion.of(command, country, store) for country in countries}
+    for champion in champions.values():
+        for said in champion.warnings:
+            console.print(f"[yellow]warning[/] {escape(said)}")
+    names = "all" if len(countries) > 1 else countries[0].name
+    with store.candidate(f"predict {names}", {"kind": PREDICTION, **code_tags()}, None) as record:
+        found = {
+            country.name: _predicted(command, country, champions[country.name], asked, console)
+            for country in track(
+                countries,
+                "predicting",
+                console=console,
+                transient=True,
+                disable=not console.is_terminal,
+            )
+        }
+        table = _together(found, asked, every=command.points is not None or len(countries) > 1)
+        text = _csv(table, command)
+        # Tracked before it is written: a full disk does not lose it.
+        record.files[Path(command.output).name] = text
+        record.params |= _params(command, champions, found)
+        record.metrics["n_points"] = float(len(table))
+        record.metrics["n_missing"] = float(table["probability"].isna().sum())
+        record.metrics["n_cropland"] = float((table["Target"] == 1).sum())
+        write_whole(Path(command.output), text)
+    _say_missing(command, table, 0 if asked is None else len(asked) - len(table), console)
+    _show(command, table, champions)
+
+
+def _check_output(path: Path) -> None:
+    """Refuse, before any work, a file that cannot be written."""
+    if path.is_dir():
+        raise DataError(f"output {path} is a folder; set output to a file, as in output=points.csv")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise DataError(
+            f"cannot write {path}: {folder} is no folder that you may write to; set output"
+        )
+
+
+def _asked(command: Predict) -> pd.DataFrame | None:
+    """Read the points to predict, where a file names them."""
+    if command.points is None:
+        return opening.unlabelled(command.source, command.paths)
+    return points.asked(Path(command.points))
+
+
+def _predicted(
+    command: Predict,
+    country: Country,
+    champion: Champion,
+    asked: pd.DataFrame | None,
+    console: Console,
+) -> Predicted:
+    """Predict the points of one country."""
+    if command.points is not None and asked is not None:
+        own = points.inside(asked, country.box)
+        if own.empty:
+            return Predicted(pd.DataFrame(columns=["ID", *_PREDICTED, "Target"]), "no point")
+        archive = opening.archive_of_points(command.source, command.paths, country, own)
+    else:
+        archive = opening.archive_of(
+            command.source,
+            command.paths,
+            country,
+            before_filling=lambda: console.print(f"making the archive of {country.name} …"),
+        )
+    unlabelled = np.flatnonzero(archive.points["Target"].to_numpy() < 0)
+    table = champion.predict(archive, unlabelled, command.reference_end)
+    table["Target"] = table["label"]
+    if command.missing == "majority":
+        table["Target"] = table["Target"].fillna(int(champion.fitted.facts["majority"]))
+    return Predicted(table, archive.fingerprint)
+
+
+def _together(
+    found: Mapping[str, Predicted], asked: pd.DataFrame | None, *, every: bool
+) -> pd.DataFrame:
+    """Put the predictions of countries in the order that was asked for.
+
+    With `every`, points outside every box stay, without a prediction. Where boxes overlap, a country that
+    has seen the point comes before one that has not.
+    """
+    tables = [each.table for each in found.values() if len(each.table)]
+    empty = pd.DataFrame(columns=["ID", *_PREDICTED, "Target"])
+    table = pd.concat(tables or [empty], ignore_index=True)
+    seen = table["probability"].notna().to_numpy()
+    table = table.iloc[np.argsort(~seen, kind="stable")].drop_duplicates("ID").sort_index()
+    if asked is not None:
+        ids = asked["ID"] if every else asked.loc[asked["ID"].isin(table["ID"]), "ID"]
+        table = table.set_index("ID").reindex(ids).rename_axis("ID").reset_index()
+    return table.astype(_PREDICTED | {"n_observations": "Int64", "Target": "Int64"})
+
+
+def _csv(table: pd.DataFrame, command: Predict) -> str:
+    columns = ["ID", "Target", *(["probability"] if command.probabilities else [])]
+    return table[columns].to_csv(index=False, float_format="%.6f")
+
+
+def _params(
+    command: Predict, champions: Mapping[str, Champion], found: Mapping[str, Predicted]
+) -> dict[str, object]:
+    """Give what made the predictions: settings, versions, data."""
+    params: dict[str, object] = {
+        "source": command.source.name,
+        "points": command.points or "unlabelled",
+        "missing": command.missing,
+        "reference_end": command.reference_end or "of the labels",
+    }
+    for name, champion in champions.items():
+        params[f"model.{name}"] = f"{champion.version.name}/{champion.version.version}"
+        params[f"archive.{name}"] = found[name].fingerprint
+    return params
+
+
+def _say_missing(command: Predict, table: pd.DataFrame, outside: int, console: Console) -> None:
+    """Name the points without a prediction; say how many were not of the countries that were asked for."""
+    unseen = table["probability"].isna()
+    elsewhere = unseen & table["n_observations"].isna()
+    became = "an empty Target" if command.missing == "empty" else "the commoner class"
+    for which, where, got in (
+        (unseen & ~elsewhere, "without observations in the window", became),
+        (elsewhere, "outside every country's box", "an empty Target"),
+    ):
+        ids = table.loc[which, "ID"]
+        if len(ids):
+            names = ", ".join(ids[:_NAMED]) + (", …" if len(ids) > _NAMED else "")
+            console.print(f"[yellow]note[/] {len(ids)} points {where} got {got}: {escape(names)}")
+    if outside:
+        console.print(
+            f"[yellow]note[/] {outside} points of other places are left out; country=all has all"
+        )
+
+
+def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champion]) -> None:
+    """Say what was written, and by which models."""
+    screen = Console(highlight=False, soft_wrap=True)
+    cropland, known = int((table["Target"] == 1).sum()), int(table["Target"].notna().sum())
+    models = ", ".join(f"{c.version.name} version {c.version.version}" for c in champions.values())
+    screen.print(
+        f"{escape(command.output)}: {len(table)} points, {cropland} of {known} cropland, by {models}"
+    )
+    if command.source.name == "simulated":
+        screen.print(
+            "source=simulated: a made-up landscape, these predictions speak of no real country"
+        )

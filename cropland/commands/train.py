@@ -1,0 +1,224 @@
+"""Sweeps: the Hydra callback that surrounds jobs with a parent run, checks, progress and a report.
+
+In the process that the user started, `SweepCallback` checks every job before the first one starts, makes
+the archives and the parent run, watches the ledger, and closes with a table. In whatever process a job
+runs, `run_job` runs its candidates and writes their outcomes to the ledger.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, open_dict
+
+from cropland.config import composition
+from cropland.errors import ConfigError, answering
+from cropland.observations.bands import BandSet
+from cropland.support import signals
+from cropland.support.warning_filter import quieten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cropland.config.composition import Job
+    from cropland.training.scoring import Scored
+    from cropland.training.session import Session
+
+_PARENT_SECONDS = 0.3
+
+
+def run_job(job: Job, run_folder: str) -> list[Scored]:
+    """Run the candidates of a job, one country after the other.
+
+    Returns
+    -------
+    list of Scored
+        What the process that launched the job is to keep, where it said so; what has been run is kept here
+        otherwise, at once.
+    """
+    if _is_reproduction(job):
+        from cropland.reproduction import study as reproduction
+
+        with answering():
+            reproduction.run(job)
+        return []
+
+    from cropland.training import candidate, resume, scoring
+    from cropland.training.ledger import Ledger
+
+    quieten()
+    folder = Path(run_folder)
+    waiting = [each for each in candidate.of_job(job) if each.mark not in resume.read(folder)]
+    if job.configuration.hand_over and not _sessions:
+        return [scoring.run(each) for each in waiting]
+    if not _sessions:
+        _leave_with_parent()
+    from cropland.training import sweep
+
+    store, parent = sweep.store_of(job.configuration), job.configuration.parent_run
+    for each in waiting:
+        signals.heed()
+        with answering():
+            Ledger(folder).append(scoring.run(each).kept(store, parent))
+    return []
+
+
+class SweepCallback(Callback):
+    """Hydra's hooks. It has no state of its own: launchers send callbacks to their workers."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Begin a run of one job."""
+        with answering():
+            job = composition.job(config, config.hydra)
+            if _is_reproduction(job):
+                return
+            begun = begin([job], Path(config.hydra.run.dir), list(config.hydra.overrides.task))
+            with open_dict(config):
+                config.update(begun)
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Begin a sweep."""
+        with answering():
+            composition.prefer_given(config)
+            jobs = composition.jobs(config)
+            if any(map(_is_reproduction, jobs)):
+                raise ConfigError("study=submission is one run, not a sweep; leave out -m")
+            launcher = Plugins.instance().class_name_to_class[config.hydra.launcher._target_]
+            if hasattr(launcher, "prepare"):
+                launcher.prepare(config.hydra.launcher, len(jobs), _for_workers(jobs))
+            words = config.hydra.overrides.task
+            begun = begin(jobs, Path(config.hydra.sweep.dir), list(words))
+            begun["hand_over"] = getattr(launcher, "returns_here", False)
+            words.extend(composition.as_words(begun))
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        """Keep what a job hands over; a job that was lost is a failure of its candidates."""
+        if not _sessions or not config.get("hand_over"):
+            return
+        with answering():
+            session = _sessions[-1]
+            if job_return.status == JobStatus.FAILED:
+                lost = _lost(config, session, job_return._return_value)
+                job_return.status, job_return.return_value = JobStatus.COMPLETED, lost
+            for scored in job_return.return_value:
+                session.ledger.append(scored.kept(session.store, session.parent_run))
+            job_return.return_value = None
+
+    def on_run_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
+        """End a run."""
+        with answering():
+            end()
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
+        """End a sweep."""
+        with answering():
+            end()
+
+
+_sessions: list[Session] = []
+
+
+def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, Any]:
+    """Open a sweep, see `cropland.training.sweep.opened`; give what each of its jobs must be told.
+
+    Raises
+    ------
+    CroplandError
+        Whatever can be known to be wrong before any work.
+    """
+    for job in jobs:
+        for each in (job.configuration, *job.alternatives):
+            BandSet.of(each.bands.names)
+    with _quick_imports():
+        from cropland.training import sweep
+
+        session, told = sweep.opened(jobs, folder, words)
+    _sessions.append(session)
+    return told
+
+
+def end() -> None:
+    """Close the parent run with its report and promote; leave with exit code 1 where something failed."""
+    from cropland.training import sweep_end
+
+    if not _sessions:
+        return
+    session = _sessions[-1]
+    all_well = sweep_end.close(session)
+    _sessions.pop()
+    promoted = not session.configuration.promote or sweep_end.promote(session)
+    if not all_well:
+        raise SystemExit(
+            "cropland: some candidates failed, see above; their runs hold the tracebacks"
+        )
+    if not promoted:
+        raise SystemExit("cropland: not every country has been promoted, see above")
+
+
+def abandon(reason: str) -> None:
+    """Close what is open when a sweep ends before its end."""
+    while _sessions:
+        from cropland.training import sweep_end
+
+        sweep_end.abandon(_sessions.pop(), reason)
+
+
+def _for_workers(jobs: Sequence[Job]) -> list[str]:
+    """Name modules that take seconds to import and that every job needs; one may be missing."""
+    modules = ["cropland.training.scoring", "sklearn.ensemble", "sklearn.model_selection"]
+    fast = any(job.configuration.model.fast for job in jobs)
+    return [*modules, "sklearnex.ensemble"] if fast else modules
+
+
+def _lost(config: DictConfig, session: Session, error: Exception) -> list[Scored]:
+    """Say of the candidates of a job that they were lost with what ran it."""
+    from cropland.training import candidate, resume, scoring
+
+    known = resume.read(session.ledger.path.parent)
+    job = composition.job(config, config.hydra)
+    waiting = [each for each in candidate.of_job(job) if each.mark not in known]
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return [scoring.failed(each, reason) for each in waiting]
+
+
+def _is_reproduction(job: Job) -> bool:
+    """Tell the one study that is no sweep."""
+    study = job.configuration.study
+    return study is not None and study.figure == "submission"
+
+
+@cache
+def _leave_with_parent() -> None:
+    """Let a worker end when the process that started it has been killed.
+
+    It would go on otherwise, and the same sweep started again would run its candidate twice.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _quick_imports() -> Iterator[None]:
+    """Keep the garbage collector out of heavy imports, and what they made out of its way."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()

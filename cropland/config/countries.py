@@ -1,0 +1,148 @@
+"""Countries: the schema of ``conf/country/`` and of windows as they are asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from pydantic import StrictInt
+
+from cropland.config.schema import CLOSED, filled, require
+from cropland.errors import ConfigError
+
+EVERY_COUNTRY = "all"
+FIRST_YEAR, LAST_YEAR = 1970, 2100
+"""No satellite saw anything before."""
+LONGEST_SEASON_DAYS = 3_660
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
+_DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)
+"""What Windows takes for a device, whatever the ending."""
+_TITLE = re.compile(r"[^\W_][^]\[/\\<>{}|*`$\"]{0,79}")
+
+
+def iso_date(text: str, name: str) -> date:
+    """Read a date written as ``YYYY-MM-DD``; `name` says in the error where it stood."""
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError):  # a request can bring anything
+        raise ConfigError(f"{name} must be a date like 2020-06-30, got {text!r}") from None
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of longitude and latitude, degrees, edges included."""
+
+    __pydantic_config__ = CLOSED
+
+    south: float
+    north: float
+    west: float
+    east: float
+
+    def __post_init__(self) -> None:
+        require(
+            -90 <= self.south < self.north <= 90 and -180 <= self.west < self.east <= 180,
+            "a country's box needs -90 <= south < north <= 90 and -180 <= west < east <= 180, got "
+            f"south {self.south}, north {self.north}, west {self.west}, east {self.east}",
+        )
+
+    def __str__(self) -> str:
+        return f"lat {self.south}…{self.north}, lon {self.west}…{self.east}"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The season that a country's labels speak of: ISO dates, both included."""
+
+    __pydantic_config__ = CLOSED
+
+    start: str
+    end: str
+
+    def __post_init__(self) -> None:
+        require(
+            self.first <= self.last,
+            f"a country's reference must not end ({self.end}) before it starts ({self.start})",
+        )
+        require(
+            self.first.year >= FIRST_YEAR and self.last.year <= LAST_YEAR,
+            f"a country's reference must lie between {FIRST_YEAR} and {LAST_YEAR}, got {self.start} … "
+            f"{self.end}",
+        )
+        require(
+            (self.last - self.first).days <= LONGEST_SEASON_DAYS,
+            f"a country's reference must be a season of at most {LONGEST_SEASON_DAYS} days, got {self.start} "
+            f"… {self.end}",
+        )
+
+    @property
+    def first(self) -> date:
+        """First day."""
+        return iso_date(self.start, "reference.start")
+
+    @property
+    def last(self) -> date:
+        """Last day."""
+        return iso_date(self.end, "reference.end")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A window as it is asked for: span in weeks, period in months or as the date of its end."""
+
+    __pydantic_config__ = CLOSED
+
+    span: StrictInt
+    period: StrictInt | str
+
+    def __post_init__(self) -> None:
+        require(self.span >= 1, f"span must be a whole number of weeks, 1 or more, got {self.span}")
+        if isinstance(self.period, str):
+            iso_date(self.period, "period, where it is not a whole number of months,")
+
+
+@dataclass(frozen=True)
+class Country:
+    """An area with its own box, reference season and model; `chosen` is a window known to be good."""
+
+    __pydantic_config__ = CLOSED
+
+    name: str
+    title: str
+    box: Box
+    reference: Reference
+    chosen: Choice | None = None
+
+    def __post_init__(self) -> None:
+        # Names become file, experiment and model names, on every system and in every markup.
+        require(
+            _NAME.fullmatch(self.name) is not None
+            and _DEVICES.fullmatch(self.name) is None
+            and self.name.lower() != EVERY_COUNTRY,
+            "a country's name must be letters, digits and underscores (a to z, a letter first, at most 50) "
+            f"and not {EVERY_COUNTRY!r} nor a device such as 'con', got {self.name!r}",
+        )
+        require(
+            _TITLE.fullmatch(self.title) is not None and self.title.isprintable(),
+            "a country's title must be one line of at most 80 signs, a letter or digit first, and none of "
+            f'[]/\\<>{{}}|*`$" in it, got {self.title!r}',
+        )
+
+    @property
+    def land(self) -> Country:
+        """The country without what has been found out about it: what data and scores depend on."""
+        return replace(self, chosen=None)
+
+
+def choices(values: Mapping[str, Any]) -> dict[str, Choice]:
+    """Fill and check windows of single countries, by the country's name."""
+    return {name: filled(Choice, value, f"windows.{name}.") for name, value in values.items()}
+
+
+def country(values: Mapping[str, Any]) -> Country:
+    """Fill and check the schema of one file of ``conf/country/``."""
+    made: Country = filled(Country, values, "country.")
+    return made

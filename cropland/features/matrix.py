@@ -1,0 +1,106 @@
+"""Features: the named ``(sample, feature)`` matrix made of a series.
+
+Contract: a float32 DataArray without NaN, dims ``sample`` and ``feature``, with coordinates ``ID``,
+``Lat``, ``Lon``, ``Target`` (sample) and ``feature``. Three kinds of features, in this order:
+
+- the flat series: ``B4_d-335`` is B4 on season day -335, the days from the end of the reference season, so
+  that the same feature means the same time of the season in every country and every year. Days come one
+  after the other, all bands of the first day, then of the next;
+- statistics over time: ``NDVI_min``, all bands of the first statistic, then of the next;
+- static columns (``Lon``, ``Lat``), once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from cropland.observations.points import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from numpy.typing import NDArray
+
+    from cropland.config import Features
+    from cropland.observations.bands import BandSet
+
+Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
+
+STATISTICS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    "min": lambda values: values.min(axis=1),
+    "max": lambda values: values.max(axis=1),
+    "median": lambda values: np.median(values, axis=1),
+    "std": lambda values: values.std(axis=1),
+    "amplitude": lambda values: np.ptp(values, axis=1),
+}
+"""Statistics over time, of values with shape (point, time, band)."""
+
+
+def matrix(
+    series: xr.Dataset, band_set: BandSet, kind: Features, *, reference_end: date
+) -> xr.DataArray:
+    """Make features of a series, one row a point.
+
+    Parameters
+    ----------
+    series : xarray.Dataset
+        As `cropland.features.series.aligned` gives it.
+    band_set : BandSet
+        Its static columns are appended.
+    kind : Features
+        The flat series, statistics over time, or both.
+    reference_end : date
+        Last day of the reference season: the season day 0.
+
+    Returns
+    -------
+    xarray.DataArray
+        The contract above. Points without an observation in the window are left out, see `unobserved`.
+    """
+    observed = series.isel(point=np.flatnonzero(~_is_unobserved(series)))
+    values = observed["values"].transpose("point", "time", "band").to_numpy()
+    measured = [str(band) for band in series["band"].to_numpy()]
+    names: list[str] = []
+    columns: list[NDArray[np.float32]] = []
+    if kind.flat:
+        days = _season_days(series, reference_end)
+        names += [f"{band}_d{day:+d}" for day in days for band in measured]
+        columns.append(values.reshape(len(values), len(names)))
+    if measured:
+        for statistic in kind.statistics:
+            names += [f"{band}_{statistic}" for band in measured]
+            columns.append(STATISTICS[statistic](values))
+    columns += [observed[name].to_numpy()[:, None] for name in band_set.static]
+    return xr.DataArray(
+        np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind"),
+        dims=("sample", "feature"),
+        coords={
+            **{name: ("sample", observed[name].to_numpy()) for name in COLUMNS},
+            "feature": np.array([*names, *band_set.static], dtype=str),
+        },
+    )
+
+
+def unobserved(series: xr.Dataset) -> list[str]:
+    """Give the IDs of the points that have no observation, or lack a band wholly, in the window."""
+    return [str(point) for point in series["ID"].to_numpy()[_is_unobserved(series)]]
+
+
+def labelled(table: Labelled) -> Labelled:
+    """Choose the samples of a matrix, or the points of a dataset, that have a label."""
+    targets = table["Target"]
+    return table.isel({targets.dims[0]: np.flatnonzero(targets.to_numpy() >= 0)})
+
+
+def _is_unobserved(series: xr.Dataset) -> np.ndarray:
+    missing = series["values"].isnull().any(("time", "band")).to_numpy()
+    return np.asarray(missing | (series["n_observations"].to_numpy() == 0))
+
+
+def _season_days(series: xr.Dataset, reference_end: date) -> list[int]:
+    days = series["time"].to_numpy() - np.datetime64(reference_end)
+    return [int(day) for day in days // np.timedelta64(1, "D")]

@@ -1,0 +1,174 @@
+"""Recipes: all that turns raw observations into features, the same for training, points, REST and maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from cropland.config import Features, Series
+from cropland.config.countries import iso_date
+from cropland.config.schema import CLOSED
+from cropland.features import matrix as features
+from cropland.features import pixel_series, series
+from cropland.features.window import Window
+from cropland.observations import point_blocks
+from cropland.observations.bands import SCENE_CLASS, BandSet
+from cropland.observations.points import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+    from cropland.observations.archive import Archive
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is made of observations, told by days from the end of a reference season.
+
+    Attributes
+    ----------
+    reference_end : str
+        Last day of the reference season, ISO date: season day 0.
+    span : int
+        Length of the window, weeks.
+    end_offset_days : int
+        Last day of the window, counted from the end of the reference season.
+    bands : tuple of str
+        Bands, indices, ``SCL`` and static columns.
+    series : Series
+        How observations are aligned.
+    features : Features
+        What is made of the aligned series.
+    classes : tuple of int
+        Scene classes that get a column where ``SCL`` is a band.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    reference_end: str
+    span: int
+    end_offset_days: int
+    bands: tuple[str, ...]
+    series: Series
+    features: Features
+    classes: tuple[int, ...] = ()
+
+    @property
+    def band_set(self) -> BandSet:
+        """Its band set."""
+        return BandSet.of(self.bands)
+
+    def window(self, reference_end: date | None = None) -> Window:
+        """Give the window in its own season, or in one that ends on another day."""
+        end = reference_end or iso_date(self.reference_end, "reference_end")
+        last = end + timedelta(days=self.end_offset_days)
+        first = last - timedelta(days=7 * self.span)
+        return Window(first, last, uses_future=self.end_offset_days > 0)
+
+    def samples(self, archive: Archive, reference_end: date | None = None) -> Samples:
+        """Make the features of an archive's points.
+
+        Parameters
+        ----------
+        archive : Archive
+            Where their observations are.
+        reference_end : date, optional
+            End of the season to look at; the recipe's own, where it is left out.
+
+        Raises
+        ------
+        DataError
+            The archive lacks a band.
+        """
+        end = reference_end or iso_date(self.reference_end, "reference_end")
+        archive.require(self.band_set.measured(archive.stored))
+        names = series.needed(archive, self.band_set, clear=self.series.clear)
+        if point_blocks.fit(archive, names, self._features_at_most):
+            return self._samples(series.aligned, archive, end)
+        parts = point_blocks.each(
+            archive, names, lambda part: self._samples(series.aligned, part, end)
+        )
+        return Samples.together(parts, archive.dataset.sizes["point"])
+
+    def samples_of_pixels(
+        self, images: pixel_series.Images, reference_end: date | None = None
+    ) -> Samples:
+        """Make the features of pixels, as `samples` does of points that lie in their centres."""
+        end = reference_end or iso_date(self.reference_end, "reference_end")
+        return self._samples(pixel_series.aligned, images, end)
+
+    @property
+    def _features_at_most(self) -> int:
+        bands = len(self.band_set.dynamic) + len(self.classes)
+        days = 1 + 7 * self.span // self.series.step_days if self.features.flat else 0
+        return bands * (days + len(self.features.statistics)) + len(self.band_set.static)
+
+    def _samples(
+        self, align: Callable[..., xr.Dataset], seen: Archive | pixel_series.Images, end: date
+    ) -> Samples:
+        """Make the features of points or pixels whose observations may be in memory."""
+        aligned = align(
+            seen,
+            self.window(end),
+            self.band_set,
+            step_days=self.series.step_days,
+            clear=self.series.clear,
+            classes=self.classes,
+        )
+        return Samples(
+            matrix=features.matrix(aligned, self.band_set, self.features, reference_end=end),
+            unobserved=features.unobserved(aligned),
+            n_observations=aligned["n_observations"].to_numpy(),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Features of points.
+
+    Attributes
+    ----------
+    matrix : xarray.DataArray
+        See `cropland.features.matrix`; without the points that have no observation.
+    unobserved : list of str
+        IDs of those.
+    n_observations : ndarray of int, shape (point,)
+        Days of the window on which each point of the archive was observed.
+    """
+
+    matrix: xr.DataArray
+    unobserved: list[str]
+    n_observations: NDArray[np.int32]
+
+    @classmethod
+    def together(cls, parts: Iterable[tuple[slice, Samples]], n_points: int) -> Samples:
+        """Put the samples of blocks of points together, in a matrix that is made but once: it is large."""
+        matrix: NDArray[np.float32] | None = None
+        coordinates: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
+        unobserved: list[str] = []
+        counts = np.empty(n_points, np.int32)
+        row = 0
+        for block, part in parts:
+            names = part.matrix["feature"].to_numpy()
+            matrix = np.empty((n_points, len(names)), np.float32) if matrix is None else matrix
+            matrix[row : row + part.matrix.sizes["sample"]] = part.matrix
+            row += part.matrix.sizes["sample"]
+            for name, found in coordinates.items():
+                found.append(part.matrix[name].to_numpy())
+            unobserved += part.unobserved
+            counts[block] = part.n_observations
+        assert matrix is not None  # an archive has points
+        along = {name: ("sample", np.concatenate(found)) for name, found in coordinates.items()}
+        made = xr.DataArray(matrix[:row], {**along, "feature": names}, ("sample", "feature"))
+        return cls(made, unobserved, counts)
+
+
+def classes_of(archive: Archive, band_set: BandSet) -> tuple[int, ...]:
+    """Give the scene classes of an archive, where a band set asks for them."""
+    return archive.scene_classes if SCENE_CLASS in band_set.dynamic else ()

@@ -1,1 +1,0 @@
-"""Figures: each function draws one, from plain numbers, and gives its bytes."""

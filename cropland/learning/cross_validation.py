@@ -1,0 +1,252 @@
+"""Validation: splitters, and cross-validation that ends in `Scores`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
+
+from cropland.errors import DataError
+from cropland.learning import probability as inference
+from cropland.learning.choice import standard_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from cropland.config import Validation
+    from cropland.learning.classifiers import Classifier
+
+    Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+KILOMETRES_PER_DEGREE = 111.195
+"""Of a great circle, mean Earth radius 6371.0 km."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What cross-validation says of a candidate.
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of out-of-fold predictions that are right.
+    accuracy_se : float
+        Its standard error, over points, or over spatial blocks where these were left out whole.
+    accuracy_cropland, accuracy_other : float
+        Share of each class's points that are right (recall).
+    f1, roc_auc, brier : float
+        Of the class cropland, from out-of-fold predictions; the mean over repeats.
+    accuracy_fold : tuple of float
+        Accuracy of each fold, in their order.
+    fit_seconds : float
+        Time to fit and predict one fold, the mean.
+    out_of_fold : xarray.Dataset
+        ``probability`` of cropland, ``label`` and ``fold`` by (sample, repeat), with the samples'
+        ``ID`` and ``Target``.
+    """
+
+    accuracy: float
+    accuracy_se: float
+    accuracy_cropland: float
+    accuracy_other: float
+    f1: float
+    roc_auc: float
+    brier: float
+    accuracy_fold: tuple[float, ...]
+    fit_seconds: float
+    out_of_fold: xr.Dataset
+
+
+def cross_validate(
+    classifier: Classifier,
+    features: xr.DataArray,
+    validation: Validation,
+    *,
+    seed: int,
+    n_jobs: int = 1,
+    taught: xr.DataArray | None = None,
+    alone: bool = False,
+) -> Scores:
+    """Score a classifier by cross-validation.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Unfitted; each fold fits a clone of its own.
+    features : xarray.DataArray
+        Labelled samples, as `cropland.features.matrix.labelled` gives them.
+    validation : Validation
+        How they are split.
+    seed : int
+        Decides the folds.
+    n_jobs : int
+        Folds fitted at once, in threads; the numbers do not depend on it.
+    taught : xarray.DataArray, optional
+        Labelled samples of elsewhere with the same features, which every fold learns from too.
+    alone : bool
+        Learn from `taught` only: nothing is left out then, and one fit predicts every sample.
+
+    Raises
+    ------
+    DataError
+        Fewer spatial blocks than folds, or a fold that leaves one class only.
+    """
+    x, y = features.to_numpy(), features["Target"].to_numpy()
+    groups = independent(features, validation)
+    everything = np.arange(len(y))
+    folds = (
+        [(everything[:0], everything)] * validation.repeats
+        if alone
+        else list(splits(y, groups, validation, seed))
+    )
+    fitted = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(fit_fold)(clone(classifier), x, y, train, test, taught) for train, test in folds
+    )
+    predicted = [probability for probability, _ in fitted]
+    out_of_fold = gathered(features, folds, predicted, validation.repeats)
+    return summarise(out_of_fold, groups, fit_seconds=float(np.mean([took for _, took in fitted])))
+
+
+def gathered(
+    features: xr.DataArray,
+    folds: Sequence[Fold],
+    predicted: Sequence[NDArray[np.float64]],
+    repeats: int,
+) -> xr.Dataset:
+    """Put the predictions of all folds together, as `Scores.out_of_fold` holds them."""
+    probability = np.empty((features.sizes["sample"], repeats), dtype=np.float64)
+    fold = np.empty(probability.shape, dtype=np.int16)
+    for number, ((_, test), found) in enumerate(zip(folds, predicted, strict=True)):
+        repeat = number * repeats // len(folds)
+        probability[test, repeat], fold[test, repeat] = found, number
+    by = ("sample", "repeat")
+    return xr.Dataset(
+        {
+            "probability": (by, probability),
+            "label": (by, (probability > 0.5).astype(np.int8)),
+            "fold": (by, fold),
+        },
+        coords={name: ("sample", features[name].to_numpy()) for name in ("ID", "Target")},
+    )
+
+
+def summarise(out_of_fold: xr.Dataset, groups: NDArray[np.int64], *, fit_seconds: float) -> Scores:
+    """Turn out-of-fold predictions into scores; `groups` are the units that are independent."""
+    y = out_of_fold["Target"].to_numpy()
+    labels = out_of_fold["label"].to_numpy().T == 1
+    probabilities = out_of_fold["probability"].to_numpy().T
+    fold = out_of_fold["fold"].to_numpy().T
+    cropland = y == 1
+    right = labels == cropland
+    # Counted here: scikit-learn's functions look at their input for milliseconds each, at every candidate.
+    found = (labels & cropland).sum(axis=1)
+    return Scores(
+        accuracy=float(right.mean()),
+        accuracy_se=standard_error(right.mean(axis=0), groups),
+        accuracy_cropland=float(right[:, cropland].mean()),
+        accuracy_other=float(right[:, ~cropland].mean()),
+        f1=float(np.mean(2 * found / (labels.sum(axis=1) + cropland.sum()))),
+        roc_auc=float(np.mean([roc_auc_score(y, p) for p in probabilities])),
+        brier=float(np.square(probabilities - y).mean()),
+        accuracy_fold=tuple(float(right[fold == number].mean()) for number in np.unique(fold)),
+        fit_seconds=fit_seconds,
+        out_of_fold=out_of_fold,
+    )
+
+
+def independent(features: xr.Dataset | xr.DataArray, validation: Validation) -> NDArray[np.int64]:
+    """Give the number of the unit that each sample belongs to: itself, or its spatial block."""
+    if validation.block_km is None:
+        return np.arange(len(features["Target"]))
+    return blocks(features, validation.block_km)
+
+
+def splits(
+    y: NDArray[np.int8], groups: NDArray[np.int64], validation: Validation, seed: int
+) -> Iterator[Fold]:
+    """Give the (train, test) positions of every fold, repeat after repeat.
+
+    Folds are shuffled and stratified; with spatial blocks, whole groups are left out.
+    """
+    if validation.block_km is None:
+        splitter = RepeatedStratifiedKFold(
+            n_splits=validation.folds, n_repeats=validation.repeats, random_state=seed
+        )
+        yield from splitter.split(y, y)
+        return
+    for repeat in range(validation.repeats):
+        grouped = StratifiedGroupKFold(validation.folds, shuffle=True, random_state=seed + repeat)
+        for train, test in grouped.split(y, y, groups):
+            if len(np.unique(y[train])) < 2 or not len(test):
+                raise DataError(
+                    f"a fold of blocks of {validation.block_km} km leaves one class only; "
+                    f"take a smaller validation.block_km or fewer folds"
+                )
+            yield train, test
+
+
+def blocks(features: xr.Dataset | xr.DataArray, block_km: float) -> NDArray[np.int64]:
+    """Give the number of each sample's spatial block: squares of `block_km`, counted from the south-west.
+
+    Kilometres are measured on a sphere, longitude at the mean latitude of the samples.
+    """
+    lat, lon = features["Lat"].to_numpy(), features["Lon"].to_numpy()
+    north = (lat - lat.min()) * KILOMETRES_PER_DEGREE
+    east = (lon - lon.min()) * KILOMETRES_PER_DEGREE * np.cos(np.radians(lat.mean()))
+    cells = np.stack([north // block_km, east // block_km], axis=1)
+    return np.unique(cells, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+
+
+def check(points: xr.Dataset, validation: Validation, country: str) -> None:
+    """Check that points fall into at least as many spatial blocks as there are folds.
+
+    Raises
+    ------
+    DataError
+        They do not.
+    """
+    if validation.block_km is None:
+        return
+    count = len(np.unique(blocks(points, validation.block_km)))
+    if count < validation.folds:
+        raise DataError(
+            f"the points of {country} fall into {count} blocks of {validation.block_km} km, fewer than "
+            f"the {validation.folds} folds; take a smaller validation.block_km"
+        )
+
+
+def fit_fold(
+    classifier: Classifier,
+    x: NDArray[np.float32],
+    y: NDArray[np.int8],
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    taught: xr.DataArray | None,
+) -> tuple[NDArray[np.float64], float]:
+    """Fit one fold; give the probability of cropland for what was left out, and the seconds it took."""
+    started = time.perf_counter()
+    classifier.fit(*together(x[train], y[train], taught))
+    return cropland_probability(classifier, x[test]), time.perf_counter() - started
+
+
+def together(
+    x: NDArray[np.float32], y: NDArray[np.int8], taught: xr.DataArray | None
+) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Put samples and their labels together with what was taught elsewhere, if anything was."""
+    if taught is None:
+        return x, y
+    return np.concatenate([x, taught.to_numpy()]), np.concatenate([y, taught["Target"].to_numpy()])
+
+
+def cropland_probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give the probability of cropland of samples by a fitted classifier."""
+    return inference.probability(classifier, x)

@@ -1,0 +1,214 @@
+"""Nesting: cross-validation of a whole choice among alternatives, not of one of them.
+
+The best of many cross-validated scores is too good, for it was chosen for being high. Here the choice is
+made anew inside each outer fold, by an inner cross-validation of its training part alone, and scored on
+the part that no choice has seen (Varma & Simon 2006, doi:10.1186/1471-2105-7-91; Cawley & Talbot 2010,
+JMLR 11, 2079-2107).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import clone
+
+from cropland.errors import DataError
+from cropland.learning import choice
+from cropland.learning.cross_validation import (
+    Scores,
+    cropland_probability,
+    cross_validate,
+    gathered,
+    independent,
+    splits,
+    summarise,
+)
+from cropland.support import signals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from cropland.config import Rule, Validation
+    from cropland.learning.classifiers import Classifier
+
+
+@dataclass(frozen=True, eq=False)
+class Alternative:
+    """One of the candidates that are chosen from.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in `Nested.chosen`.
+    classifier : Classifier
+        Unfitted; every fit is of a clone.
+    features : xarray.DataArray
+        Labelled samples, the contract of `cropland.features.matrix`.
+    span : int
+        Length of its window, weeks: of two with as many features the shorter is the simpler.
+    """
+
+    name: str
+    classifier: Classifier
+    features: xr.DataArray
+    span: int
+
+
+@dataclass(frozen=True, eq=False)
+class Nested:
+    """What nested cross-validation says of a choice.
+
+    Attributes
+    ----------
+    scores : Scores
+        Of the alternatives chosen, on the outer test parts. ``fit_seconds`` is the time of an outer fold, its
+        choice included.
+    chosen : tuple of str
+        Name of the alternative chosen in each outer fold, in their order.
+    left_out : tuple of str
+        IDs of samples that not all alternatives have; they take no part.
+    """
+
+    scores: Scores
+    chosen: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def nested(
+    alternatives: Sequence[Alternative],
+    validation: Validation,
+    *,
+    inner: Validation,
+    rule: Rule,
+    seed: int,
+    n_jobs: int = 1,
+) -> Nested:
+    """Score the choice among alternatives by nested cross-validation.
+
+    Parameters
+    ----------
+    alternatives : sequence of Alternative
+        What is chosen from; at least one.
+    validation : Validation
+        The outer folds.
+    inner : Validation
+        How the training part of each outer fold is split again.
+    rule : Rule
+        How the inner scores decide, see `cropland.learning.choice.choose_each`.
+    seed : int
+        Decides the outer folds, and with their number the inner ones: the same for all alternatives.
+    n_jobs : int
+        Fits at once, in threads; the numbers do not depend on it.
+
+    Raises
+    ------
+    DataError
+        Too few samples of a class, or too few spatial blocks, for the outer or the inner folds.
+    """
+    common, left_out = _in_common(alternatives)
+    samples = common[0].features
+    y, groups = samples["Target"].to_numpy(), independent(samples, validation)
+    _check(y, validation.folds, "validation.folds")
+    folds = list(splits(y, groups, validation, seed))
+    for train, _ in folds:
+        _check(y[train], inner.folds, "validation.inner")
+
+    chosen, predicted = [], []
+    started = time.perf_counter()
+    for number, (train, test) in enumerate(folds):
+        signals.heed()
+        best = _chosen(common, train, inner, rule, _inner_seed(seed, number), n_jobs)
+        chosen.append(best.name)
+        predicted.append(_refitted(best, train, test))
+    took = (time.perf_counter() - started) / len(folds)
+
+    out_of_fold = gathered(samples, folds, predicted, validation.repeats)
+    return Nested(summarise(out_of_fold, groups, fit_seconds=took), tuple(chosen), left_out)
+
+
+def _in_common(
+    alternatives: Sequence[Alternative],
+) -> tuple[list[Alternative], tuple[str, ...]]:
+    """Keep the samples that all alternatives have, in the first one's order; name the others."""
+    positions = [
+        {str(name): row for row, name in enumerate(each.features["ID"].to_numpy())}
+        for each in alternatives
+    ]
+    shared = set.intersection(*map(set, positions))
+    kept = [name for name in positions[0] if name in shared]
+    common = [
+        _only(each, [rows[name] for name in kept])
+        for each, rows in zip(alternatives, positions, strict=True)
+    ]
+    return common, tuple(sorted(set.union(*map(set, positions)) - shared))
+
+
+def _only(alternative: Alternative, rows: list[int]) -> Alternative:
+    """Keep some rows of an alternative, in their order; all of them need no copy."""
+    if rows == list(range(alternative.features.sizes["sample"])):
+        return alternative
+    return replace(alternative, features=alternative.features.isel(sample=rows))
+
+
+def _check(y: NDArray[np.int8], folds: int, key: str) -> None:
+    """Check that each class has a sample for each fold."""
+    least = int(np.bincount(y, minlength=2).min())
+    if least < folds:
+        raise DataError(
+            f"expected {folds} or more points of each class for nested validation, as many as {key} says, "
+            f"got {least} that all alternatives have; add points or set {key}={max(2, least)}"
+        )
+
+
+def _inner_seed(seed: int, number: int) -> int:
+    """Give the seed of an outer fold's inner folds; it leaves room for one of each repeat above it."""
+    return int(np.random.default_rng([seed, number]).integers(2**31))
+
+
+def _chosen(
+    alternatives: Sequence[Alternative],
+    train: NDArray[np.int64],
+    inner: Validation,
+    rule: Rule,
+    seed: int,
+    n_jobs: int,
+) -> Alternative:
+    """Choose by cross-validation of the training part of an outer fold."""
+    # Few alternatives would leave cores idle: then it is the folds of each that are fitted at once.
+    many = len(alternatives) >= inner.folds * inner.repeats
+    across, within = (n_jobs, 1) if many else (1, n_jobs)
+    scores = Parallel(n_jobs=across, prefer="threads")(
+        delayed(_inner_score)(each, train, inner, seed, within) for each in alternatives
+    )
+    accuracy, standard_error = zip(*scores, strict=True)
+    rank = choice.simplicity(
+        [each.features.sizes["feature"] for each in alternatives],
+        [each.span for each in alternatives],
+    )
+    return alternatives[choice.choose(accuracy, standard_error, rank, rule)]
+
+
+def _inner_score(
+    alternative: Alternative, train: NDArray[np.int64], inner: Validation, seed: int, n_jobs: int
+) -> tuple[float, float]:
+    """Give accuracy and standard error of an alternative within the training part."""
+    known = alternative.features.isel(sample=train)
+    scores = cross_validate(alternative.classifier, known, inner, seed=seed, n_jobs=n_jobs)
+    return scores.accuracy, scores.accuracy_se
+
+
+def _refitted(
+    alternative: Alternative, train: NDArray[np.int64], test: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Fit the chosen alternative on the whole training part and predict what was left out."""
+    x, y = alternative.features.to_numpy(), alternative.features["Target"].to_numpy()
+    classifier = clone(alternative.classifier)
+    classifier.fit(x[train], y[train])
+    return cropland_probability(classifier, x[test])

@@ -1,0 +1,170 @@
+"""The layers of a map, put together from its tiles, and what is counted on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cropland.maps import layers as rasters
+from cropland.maps.compute import NO_DATA
+from cropland.maps.extent import hectares
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from cropland.maps.compute import Arrays
+    from cropland.maps.extent import Extent, Tile
+    from cropland.maps.layers import Layer
+    from cropland.maps.tile_store import Tiles
+
+CROPLAND, OTHER = 1, 0
+_MOST_DAYS = 65_534
+
+
+@dataclass
+class Counted:
+    """What the pixels of a map add up to.
+
+    Attributes
+    ----------
+    pixels : dict of int to int
+        By class; `NO_DATA` of those inside the outline that are not known.
+    hectares : dict of int to float
+        The same in hectares on the ellipsoid. Counting pixels is biased by whatever the map gets wrong.
+    dissimilar : int
+        Pixels outside the area of applicability, of those that are known.
+    observations : int
+        Days on which pixels were observed, added up.
+    truth : ndarray of int, shape (2, 2), optional
+        Pixels by true and mapped class, of a simulated landscape.
+    """
+
+    pixels: dict[int, int] = field(
+        default_factory=lambda: dict.fromkeys((OTHER, CROPLAND, NO_DATA), 0)
+    )
+    hectares: dict[int, float] = field(
+        default_factory=lambda: dict.fromkeys((OTHER, CROPLAND, NO_DATA), 0.0)
+    )
+    dissimilar: int = 0
+    observations: int = 0
+    truth: NDArray[np.int64] | None = None
+
+    @property
+    def known(self) -> int:
+        """Pixels with a class."""
+        return self.pixels[OTHER] + self.pixels[CROPLAND]
+
+    def add(self, tile: Tile, arrays: Arrays, threshold: float | None) -> None:
+        """Count a tile; `threshold` is the largest dissimilarity inside the area of applicability."""
+        inside = arrays["observations"] >= 0
+        label, area = arrays["class"][inside], hectares(tile.grid)
+        for value in self.pixels:
+            count = int((label == value).sum())
+            self.pixels[value] += count
+            self.hectares[value] += count * area
+        self.observations += int(arrays["observations"][inside].sum(dtype=np.int64))
+        if threshold is not None:
+            self.dissimilar += int((arrays["dissimilarity"] > threshold).sum())
+        if "truth" in arrays:
+            before = np.zeros((2, 2), np.int64) if self.truth is None else self.truth
+            self.truth = before + arrays["truth"]
+
+
+def layers_of(*, exact: bool, applicability: bool) -> list[Layer]:
+    """Give the layers of a map."""
+    chosen = [rasters.CLASS, rasters.PROBABILITY, rasters.UNCERTAINTY, rasters.OBSERVATIONS]
+    chosen += [rasters.DISSIMILARITY, rasters.APPLICABILITY] if applicability else []
+    return [*chosen, rasters.PROBABILITY_EXACT] if exact else chosen
+
+
+def write(
+    folder: Path,
+    layers: Sequence[Layer],
+    extent: Extent,
+    tiles: Sequence[Tile],
+    store: Tiles,
+    *,
+    threshold: float | None,
+    tags: Mapping[str, str],
+    say: Callable[[int], None],
+) -> Counted:
+    """Write layers as Cloud-Optimised GeoTIFFs, tile by tile.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to.
+    layers : sequence of Layer
+        Which.
+    extent : Extent
+        What is mapped.
+    tiles : sequence of Tile
+        All of it.
+    store : Tiles
+        Where they are.
+    threshold : float, optional
+        The largest dissimilarity inside the area of applicability.
+    tags : mapping of str to str
+        What the files say of themselves.
+    say : callable
+        Told how many layers are done.
+
+    Raises
+    ------
+    DataError
+        A tile is broken, or a file cannot be written.
+    """
+    counted = Counted()
+    for tile in tiles:
+        counted.add(tile, store.read(tile), threshold)
+    for number, layer in enumerate(layers):
+        say(number)
+        blocks = (
+            (tile.row, tile.column, _VALUES[layer.name](store.read(tile), threshold))
+            for tile in tiles
+        )
+        rasters.write(folder / f"{layer.name}.tif", layer, extent.grid, blocks, tags)
+    return counted
+
+
+def entropy(probability: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Give the binary entropy of probabilities, bits: 1 at a half, 0 at both ends."""
+    p = np.asarray(probability, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bits = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    return np.where((p == 0) | (p == 1), 0.0, bits)
+
+
+def _percent(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    known = ~np.isnan(values)
+    whole = np.full(values.shape, NO_DATA, np.uint8)
+    whole[known] = np.rint(100 * values[known])
+    return whole
+
+
+def _observations(arrays: Arrays, _: float | None) -> NDArray[np.uint16]:
+    days = arrays["observations"]
+    capped = np.minimum(days, _MOST_DAYS)
+    return np.where(days < 0, int(rasters.OBSERVATIONS.nodata), capped).astype(np.uint16)
+
+
+def _applicability(arrays: Arrays, threshold: float | None) -> NDArray[np.uint8]:
+    assert threshold is not None  # there is no such layer without one
+    unlike = arrays["dissimilarity"]
+    return np.where(np.isnan(unlike), NO_DATA, unlike <= threshold).astype(np.uint8)
+
+
+_VALUES: dict[str, Callable[[Arrays, float | None], NDArray[Any]]] = {
+    "class": lambda arrays, _: arrays["class"],
+    "probability": lambda arrays, _: _percent(arrays["probability"]),
+    "probability_exact": lambda arrays, _: arrays["probability"],
+    "observations": _observations,
+    "uncertainty": lambda arrays, _: _percent(entropy(arrays["probability"])),
+    "dissimilarity": lambda arrays, _: arrays["dissimilarity"],
+    "applicability": _applicability,
+}

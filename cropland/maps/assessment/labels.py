@@ -1,0 +1,98 @@
+"""Labels of a map's sample: the table that people have filled in, checked against the sample's design."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from cropland.errors import DataError, some
+from cropland.support import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from cropland.maps.assessment.sample import Design
+
+_REMEDY = "give the sample.csv that scripts/assess.py wrote, its Target filled in, saved as CSV"
+_MARKS = ";\t"
+"""What spreadsheets put between cells where a comma is the decimal mark."""
+
+
+def read(path: Path, design: Design) -> dict[str, int | None]:
+    """Read the labels of a sample's units: 1 cropland, 0 other, None where it could not be told.
+
+    Units that are not in the file could not be told either. Cells may be apart by commas, semicolons or tabs.
+
+    Raises
+    ------
+    DataError
+        No such file, none that is a table with ``ID`` and ``Target``, an ID that is there twice or not of
+        the sample, another label, or none at all.
+    """
+    if not reading.is_file(path):
+        raise DataError(f"expected labels at {path}, there is no such file; {_REMEDY}")
+    cells = _cells(path)
+    strange = [name for name, _ in cells if name not in design.units]
+    if strange:
+        raise DataError(
+            f"{path} has units that are not of the sample {design.mark}: {some(strange)}; give the labels "
+            f"of this sample, or the design of theirs (design=…)"
+        )
+    twice = [name for name, number in Counter(name for name, _ in cells).items() if number > 1]
+    if twice:
+        raise DataError(f"{path} has units more than once: {some(twice)}; keep one row of each")
+    labels = dict.fromkeys(design.units) | {name: _label(path, name, text) for name, text in cells}
+    if all(label is None for label in labels.values()):
+        raise DataError(
+            f"{path} has no label yet; write 1 for cropland and 0 for anything else into Target"
+        )
+    return labels
+
+
+def _cells(path: Path) -> list[tuple[str, str]]:
+    """Read the ID and the label of each row that is not blank, as text."""
+    header, rows = _table(path)
+    missing = [name for name in ("ID", "Target") if name not in header]
+    if missing:
+        raise DataError(
+            f"{path} needs the columns ID and Target; it has {some(header) or 'none'}: add "
+            f"{', '.join(missing)}"
+        )
+    reading.check_columns([name for name in header if name in ("ID", "Target")], path)
+    at, label = header.index("ID"), header.index("Target")
+    return [(cells[at].strip(), cells[label].strip()) for cells in rows if "".join(cells).strip()]
+
+
+def _table(path: Path) -> tuple[list[str], Iterable[list[str]]]:
+    """Read the header and the rows, their cells apart by commas, semicolons or tabs."""
+    lines = reading.rows_of(path, _REMEDY)
+    header = next(lines, (1, []))[1]
+    mark = next((mark for mark in _MARKS if len(header) == 1 and mark in header[0]), ",")
+    rows: Iterable[list[str]] = (cells for _, cells in lines)
+    if mark != ",":  # not by `rows_of`, to which decimal commas are cells
+        header = header[0].split(mark)
+        rows = reading.read_csv(path, _REMEDY, sep=mark, dtype=str, na_filter=False).values.tolist()
+    return [name.strip() for name in header], rows
+
+
+def _label(path: Path, name: str, text: str) -> int | None:
+    known = {
+        "": None,
+        "1": 1,
+        "0": 0,
+        "1.0": 1,
+        "0.0": 0,
+    }  # what was once a number in a spreadsheet
+    if text not in known:
+        raise DataError(
+            f"{path} has a label other than 1 and 0 at {name}: {text!r}; write 1 for cropland, 0 for "
+            f"anything else, and nothing where it cannot be told"
+        )
+    return known[text]
+
+
+def text(labels: Mapping[str, int | None]) -> str:
+    """Write labels as `read` reads them."""
+    lines = (f"{name},{'' if label is None else label}" for name, label in labels.items())
+    return "\n".join(["ID,Target", *lines]) + "\n"

@@ -1,0 +1,230 @@
+"""What a sample says of a map: accuracy and hectares with their intervals."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cropland.errors import DataError
+from cropland.maps.assessment import area
+from cropland.maps.finished_map import CLASSES, NO_DATA
+from cropland.support.writing import count, ha
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from cropland.maps.assessment.area import Assessment, Estimate
+    from cropland.maps.assessment.sample import Design
+    from cropland.maps.finished_map import Facts
+
+_UNMAPPED = "no data"
+_TOO_FAR, _ROUNDING = 6.0, 0.01
+"""Standard errors, and a share of the area, that a landscape's estimate is never away from its own truth."""
+_NAMES = {value: name for name, value in CLASSES.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Assessed:
+    """A map, a labelled sample, and what follows.
+
+    Attributes
+    ----------
+    facts : Facts
+        Of the map.
+    design : Design
+        Of the sample.
+    labels : dict of str to int
+        By unit, None where it could not be told.
+    mapped : ndarray of int, shape (unit,)
+        The class that this map shows at each unit; no data where it shows none.
+    """
+
+    facts: Facts
+    design: Design
+    labels: dict[str, int | None]
+    mapped: NDArray[np.int64]
+
+    @property
+    def by_stratum(self) -> bool:
+        """Whether the sample was drawn from another map, so that its strata are not the classes of this."""
+        return self.design.key != self.facts.key
+
+    @property
+    def unknown(self) -> list[str]:
+        """Units whose class could not be told."""
+        return [name for name, label in self.labels.items() if label is None]
+
+    @property
+    def unmapped(self) -> list[str]:
+        """Labelled units where this map shows no class."""
+        told = zip(self.labels.items(), self.mapped, strict=True)
+        return [name for (name, label), value in told if label is not None and value == NO_DATA]
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """Which units count, shape (unit,): all with a label, since what is there needs no map."""
+        return np.array([label is not None for label in self.labels.values()])
+
+    @cached_property
+    def found(self) -> Assessment:
+        """Accuracies and areas.
+
+        Raises
+        ------
+        DataError
+            Too few units with a label in a stratum, a map that was changed since they were drawn, or
+            another map that has no class at any of them.
+        """
+        mapped = np.array([_NAMES.get(int(value), _UNMAPPED) for value in self.mapped])
+        used = self.used
+        reference = [_NAMES[label] for label in self.labels.values() if label is not None]
+        hectares: dict[area.Label, float] = {
+            name: each.hectares for name, each in self.design.strata.items()
+        }
+        if self.by_stratum:
+            self._check_overlap()
+            sample = self.design.stratum[used], mapped[used], reference
+            return area.assess_by_stratum(*sample, hectares, tuple(CLASSES), unmapped=_UNMAPPED)
+        if strange := int((mapped != self.design.stratum).sum()):
+            raise DataError(
+                f"{strange} of {len(mapped)} units {'is' if strange == 1 else 'are'} mapped otherwise than "
+                f"when drawn, though it is the same map; its files were changed: map it again, and draw a "
+                f"new sample"
+            )
+        return area.assess_by_class(mapped[used], reference, hectares)
+
+    def _check_overlap(self) -> None:
+        if len(self.unmapped) == self.used.sum():
+            raise DataError(
+                f"the map has no class at the {count(len(self.unmapped), 'labelled unit')} of the sample "
+                f"{self.design.mark}, which was drawn from another map; give the labels and the design of a "
+                f"sample of the same land"
+            )
+
+    @property
+    def uniform(self) -> dict[str, str]:
+        """The class of all labels of a stratum, by the strata where they are of one and pixels are left.
+
+        Such a stratum adds nothing to a standard error, which is no proof that nothing else is there.
+        """
+        used = self.used
+        found = {}
+        for name, each in self.design.strata.items():
+            own = self.design.stratum == name
+            seen = {label for label, ours in zip(self.labels.values(), own, strict=True) if ours}
+            seen.discard(None)
+            if len(seen) == 1 and int((own & used).sum()) < each.pixels:
+                found[name] = next(_NAMES[label] for label in seen if label is not None)
+        return found
+
+    @property
+    def unlabelled_hectares(self) -> float:
+        """Hectares that the units which could not be told stand for."""
+        unknown = np.array([label is None for label in self.labels.values()])
+        return sum(
+            each.hectares * float(unknown[self.design.stratum == name].mean())
+            for name, each in self.design.strata.items()
+            if each.units
+        )
+
+    def check_truth(self) -> None:
+        """Refuse the labels of another landscape than that of the map.
+
+        Raises
+        ------
+        DataError
+            The map knows its true area, and the labels speak of another one.
+        """
+        found, true = self.found.area["cropland"], self.design.true_hectares
+        if true is None:
+            return
+        if abs(found.value - true["cropland"]) > _TOO_FAR * found.se + _ROUNDING * sum(
+            true.values()
+        ):
+            raise DataError(
+                f"the landscape says {ha(found.value)} ha of cropland, that of the map had "
+                f"{ha(true['cropland'])}: it is another one; give the country file and source.profiles that "
+                f"the map was made with"
+            )
+
+    def areas(self) -> Iterator[tuple[str, Estimate, float, float | None]]:
+        """Give each class with its estimated hectares, those counted, and the true ones where known."""
+        true = self.design.true_hectares or {}
+        for name in CLASSES:
+            yield name, self.found.area[name], self.facts.hectares[name], true.get(name)
+
+    def accuracies(self) -> Iterator[tuple[str, Estimate]]:
+        """Give each accuracy by its name."""
+        yield "overall accuracy", self.found.overall
+        for name in CLASSES:
+            yield f"user's accuracy of {name}", self.found.users[name]
+        for name in CLASSES:
+            yield f"producer's accuracy of {name}", self.found.producers[name]
+
+    def params(self) -> dict[str, object]:
+        """Give what was assessed, and how, as its run keeps it."""
+        return {
+            "source": self.facts.tags["SOURCE"],
+            "model": self.facts.tags["MODEL"],
+            "window": self.facts.tags["WINDOW"],
+            "map": self.facts.key,
+            "sample": self.design.mark,
+            "sample_map": self.design.key,
+            "seed": self.design.seed,
+            "allocation": self.design.allocation,
+            "estimator": self.estimator,
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Give the numbers of it, as its run keeps them; what the sample says nothing of is left out."""
+        found = {
+            "n_units": float(self.used.sum()),
+            "n_unknown": float(len(self.unknown)),
+            "n_unmapped": float(len(self.unmapped)),
+        }
+        for name, estimate, counted, true in self.areas():
+            found |= _numbers(f"hectares_{name}", estimate)
+            found[f"hectares_{name}_counted"] = counted
+            if true is not None:
+                found[f"hectares_{name}_true"] = true
+        for name, estimate in self.accuracies():
+            found |= _numbers(
+                name.replace("'s", "s").replace(" of ", "_").replace(" ", "_"), estimate
+            )
+        return {name: value for name, value in found.items() if not math.isnan(value)}
+
+    def as_json(self) -> str:
+        """Write it for programs."""
+        told: dict[str, Any] = {
+            "key": self.facts.key,
+            "tags": self.facts.tags,
+            "sample": self.design.mark,
+            "sample_drawn_from": self.design.key,
+            "estimator": self.estimator,
+            "classes": list(self.found.classes),
+            "error_matrix": self.found.error_matrix.tolist(),
+            "counts": self.found.counts.tolist(),
+            "unknown": self.unknown,
+            "unmapped": self.unmapped,
+            "estimates": self.metrics(),
+        }
+        return json.dumps(told, indent=2) + "\n"
+
+    @property
+    def estimator(self) -> str:
+        """Whose formulas were used."""
+        if self.by_stratum:
+            return "Stehman 2014, doi:10.1080/01431161.2014.930207"
+        return "Olofsson et al. 2014, doi:10.1016/j.rse.2014.02.015"
+
+
+def _numbers(name: str, estimate: Estimate) -> dict[str, float]:
+    ends = {"": estimate.value, "_se": estimate.se, "_low": estimate.low, "_high": estimate.high}
+    return {f"{name}{end}": value for end, value in ends.items()}

@@ -1,0 +1,179 @@
+"""Running a map: its tiles on a Dask cluster, each tried again where it fails, kept as it is finished."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter, deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cropland.errors import CroplandError
+from cropland.support.warning_filter import quieten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from distributed import Client, Future
+    from numpy.typing import NDArray
+
+    from cropland.maps.extent import Extent, Tile
+    from cropland.maps.imagery import Imagery
+    from cropland.models.fitted import Fitted
+
+_HOPELESS = 10
+"""Tiles that failed for good before any was finished: the rest is not tried."""
+NO_DATA = 255
+Arrays = dict[str, "NDArray[Any]"]
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What workers must know to map any tile.
+
+    Attributes
+    ----------
+    fitted : Fitted
+        The model.
+    imagery : Imagery
+        Where images come from.
+    extent : Extent
+        What is mapped.
+    reference_end : date, optional
+        End of the season to map; the model's own, where it is left out.
+    """
+
+    fitted: Fitted
+    imagery: Imagery
+    extent: Extent
+    reference_end: date | None
+
+    def among(self, processes: int) -> Work:
+        """Share what a service may be asked at once among so many processes."""
+        return replace(self, imagery=replace(self.imagery, processes=processes))
+
+
+def mapped(work: Work, tile: Tile) -> Arrays:
+    """Map a tile.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (row, column)
+        ``class`` uint8, `NO_DATA` where it is not known; ``probability`` float32, NaN there;
+        ``observations`` int32, -1 outside the outline; ``dissimilarity`` float32 where the model knows it.
+        Of a simulated source also ``truth`` (2, 2), pixels by true and mapped class.
+
+    Raises
+    ------
+    DataError
+        The images cannot be read.
+    """
+    quieten()
+    inside = work.extent.mask(tile)
+    images = work.imagery.of(tile.grid, inside)
+    made = _empty(inside, with_dissimilarity=work.fitted.applicability is not None)
+    if images is None:
+        return made
+    found = work.fitted.predict_images(images, reference_end=work.reference_end)
+    label = np.where(np.isnan(found.probability), NO_DATA, found.probability > 0.5).astype(np.uint8)
+    made["class"][inside] = label
+    made["probability"][inside] = found.probability
+    made["observations"][inside] = found.n_observations
+    if "dissimilarity" in made:
+        made["dissimilarity"][inside] = found.dissimilarity
+    truth = work.imagery.truth(images.lon, images.lat)
+    if truth is not None:
+        made["truth"] = _paired(truth, label)
+    return made
+
+
+def _empty(inside: NDArray[np.bool_], *, with_dissimilarity: bool) -> Arrays:
+    made: Arrays = {
+        "class": np.full(inside.shape, NO_DATA, np.uint8),
+        "probability": np.full(inside.shape, np.nan, np.float32),
+        "observations": np.where(inside, 0, -1).astype(np.int32),
+    }
+    if with_dissimilarity:
+        made["dissimilarity"] = np.full(inside.shape, np.nan, np.float32)
+    return made
+
+
+def _paired(truth: NDArray[np.bool_], label: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Count pixels by true and mapped class, shape (2, 2)."""
+    known = label != NO_DATA
+    return np.bincount(2 * truth[known] + label[known], minlength=4).reshape(2, 2)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A tile that failed at every attempt, and why."""
+
+    tile: Tile
+    reason: str
+
+
+def run(
+    client: Client, work: Work, tiles: Sequence[Tile], tries: int
+) -> Iterator[tuple[Tile, Arrays | Failure]]:
+    """Map tiles on a cluster; give each as it is finished, or has failed `tries` times.
+
+    What has failed is sent again after all others, so that a service that was away has time to come back.
+    """
+    from distributed import as_completed
+
+    # No more than there are threads: a tile that only waits is not lost with the worker of another.
+    threads = max(1, sum(client.nthreads().values()))
+    work = work.among(threads)
+    there = client.scatter(work, broadcast=True, hash=False)
+    waiting = deque(tiles)
+    attempts: Counter[str] = Counter()
+    by_future: dict[Future[Arrays], Tile] = {}
+    under_way = as_completed(loop=client.loop)
+    finished = failed = 0
+
+    def send() -> None:
+        if waiting and not (failed >= _HOPELESS and not finished):
+            tile = waiting.popleft()
+            attempts[tile.name] += 1
+            future = client.submit(mapped, there, tile, pure=False)
+            by_future[future] = tile
+            under_way.add(future)
+
+    for _ in range(threads):
+        send()
+    for future in under_way:
+        tile, error = by_future.pop(future), _error(future)
+        if future.cancelled():  # what all tiles need was on the worker that is gone
+            there = client.scatter(work, broadcast=True, hash=False)
+        if error is not None and attempts[tile.name] < tries:
+            waiting.append(tile)
+        elif error is not None:
+            failed += 1
+            yield tile, Failure(tile, _in_words(error))
+        else:
+            finished += 1
+            yield tile, future.result()
+        future.release()
+        send()
+    for tile in waiting:
+        yield tile, Failure(tile, "not tried, since none of the first could be mapped")
+
+
+def _error(future: Future[Arrays]) -> BaseException | None:
+    if future.cancelled():
+        return RuntimeError(
+            "the worker was lost; too little memory for its tile? take a smaller chunk"
+        )
+    error: BaseException | None = future.exception()
+    return error
+
+
+def _in_words(error: BaseException) -> str:
+    """Say why a tile failed: what was expected to go wrong in its own words, else where it happened."""
+    if isinstance(error, CroplandError):
+        return str(error)
+    where = traceback.extract_tb(error.__traceback__)
+    place = f" ({where[-1].name}, line {where[-1].lineno})" if where else ""
+    return " ".join(f"{type(error).__name__}: {error}{place}".split())

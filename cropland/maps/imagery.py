@@ -1,0 +1,219 @@
+"""Cubes: the images of a grid, of whatever source, in memory.
+
+The cube of ``source=files`` is a file or folder of the user's; the other sources make theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cropland.config import Fetched, Simulated
+from cropland.errors import ConfigError, DataError
+from cropland.features.pixel_series import Images
+from cropland.maps.extent import degrees
+from cropland.observations import archive
+from cropland.observations.bands import SCENE_CLASS
+from cropland.sources.cubes import cube as cubefiles
+from cropland.sources.download import source as fetched
+from cropland.sources.retries import Attempts
+from cropland.sources.service import NoImage
+from cropland.sources.simulation import source as simulated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    import xarray as xr
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
+
+    from cropland.config import Paths, Source
+    from cropland.config.countries import Country
+    from cropland.sources.service import Service
+
+_CONNECTED: dict[str, Service] = {}
+
+
+@dataclass(frozen=True)
+class Imagery:
+    """Where the images of a map come from: plain values, which workers are sent.
+
+    Attributes
+    ----------
+    source : Source
+        What makes cubes.
+    paths : Paths
+        Its folders.
+    country : Country
+        Whose land it is, where the source is simulated.
+    file : str, optional
+        The cube, where the source is files.
+    first, last : date
+        Days that are looked at, both included.
+    bands : tuple of str
+        What a model must have.
+    season_end : date, optional
+        End of the season that is looked at; that of the country's reference, where it is left out.
+    processes : int
+        How many read at once: they share the requests that a service is asked.
+    """
+
+    source: Source
+    paths: Paths
+    country: Country
+    file: str | None
+    first: date
+    last: date
+    bands: tuple[str, ...]
+    season_end: date | None = None
+    processes: int = 1
+
+    @property
+    def cube(self) -> cubefiles.Cube:
+        """The cube that is on disk.
+
+        Raises
+        ------
+        DataError
+            It cannot be read.
+        """
+        return opened(str(self.file))
+
+    @property
+    def mark(self) -> str:
+        """Hash of what decides the images."""
+        decisive: Sequence[object]
+        if isinstance(self.source, Fetched):
+            decisive = sorted(fetched.provenance(self.source).items())
+        elif isinstance(self.source, Simulated):
+            decisive = simulated.inputs(self.source, self.paths, self.country)
+        else:
+            decisive = [self.cube.mark]
+        return archive.fingerprint(*decisive, self.first, self.last, self._asked)
+
+    def check(self, grids: Sequence[GeoBox]) -> None:
+        """Check, before any work, that there are images with all bands of some of the grids, one is enough.
+
+        Raises
+        ------
+        CroplandError
+            There are none, or the source cannot be reached.
+        """
+        if self.file is not None:
+            self.cube.require(self._asked)
+            if not self.cube.days(self.first, self.last):
+                raise DataError(
+                    f"{self.file} has no image from {self.first} to {self.last}, only of {self.cube.first} … "
+                    f"{self.cube.last}; give a cube of these days, or another reference_end"
+                )
+            return
+        if isinstance(self.source, Fetched):
+            lacking = [name for name in self.bands if name not in self.source.bands]
+            if lacking:
+                raise ConfigError(
+                    f"source.bands lacks {', '.join(lacking)}, which the model of {self.country.name} needs; "
+                    f"add it"
+                )
+        for number, grid in enumerate(grids, start=1):
+            try:
+                self._cube(grid)
+            except NoImage:
+                if number == len(grids):
+                    raise
+            else:
+                return
+
+    def truth(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+        """Tell where there is cropland, which the source knows where it is simulated."""
+        if not isinstance(self.source, Simulated):
+            return None
+        return simulated.truth(self.source, self.country, lon, lat, self.season_end)
+
+    def of(self, grid: GeoBox, inside: NDArray[np.bool_]) -> Images | None:
+        """Read the images of those pixels that lie `inside`, shape (row, column); None where there is none.
+
+        Raises
+        ------
+        DataError
+            Something cannot be read.
+        """
+        try:
+            loaded = self._cube(grid).compute(**self._how)
+        except NoImage:
+            return None
+        lon, lat = degrees(grid)
+        everything = bool(inside.all())
+        return Images(
+            loaded["time"].to_numpy(),
+            {
+                name: np.ascontiguousarray(
+                    loaded[name].to_numpy().reshape(len(loaded["time"]), -1)
+                    if everything
+                    else loaded[name].to_numpy()[:, inside]
+                )
+                for name in self._asked
+            },
+            lat[inside],
+            lon[inside],
+        )
+
+    @property
+    def _asked(self) -> tuple[str, ...]:
+        """What is read: ``SCL`` too where there is one, since it says which image saw a pixel."""
+        if self.file is not None:
+            there = SCENE_CLASS in self.cube.bands
+        else:
+            there = not isinstance(self.source, Fetched) or SCENE_CLASS in self.source.bands
+        return tuple(dict.fromkeys((*self.bands, SCENE_CLASS))) if there else self.bands
+
+    @property
+    def _how(self) -> dict[str, object]:
+        """Say how Dask computes: many requests of a service at once, else one thread a worker."""
+        if isinstance(self.source, Fetched):
+            return {"scheduler": "threads", "num_workers": self._requests}
+        return {"scheduler": "synchronous"}
+
+    @property
+    def _requests(self) -> int:
+        """How many requests of this process may be under way."""
+        assert isinstance(self.source, Fetched)
+        return max(1, self.source.workers // self.processes)
+
+    def _cube(self, grid: GeoBox) -> xr.Dataset:
+        days = self.first, self.last
+        if self.file is not None:
+            return self.cube.part(grid, *days, self._asked)
+        if isinstance(self.source, Simulated):
+            return simulated.cube(self.source, self.paths, self.country, grid, *days, self._asked)
+        assert isinstance(self.source, Fetched)  # files have a cube
+        return _connected(self.source, self._requests).cube(grid, *days, self._asked)
+
+
+def opened(path: str) -> cubefiles.Cube:
+    """Open a cube on disk, once a process.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+    """
+    return _opened(Path(path).resolve())
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path) -> cubefiles.Cube:
+    return cubefiles.opened(path)
+
+
+def _connected(source: fetched.Source, requests: int) -> Service:
+    """Connect to a service, once a process."""
+    key = repr(source)
+    if key not in _CONNECTED:
+        attempts = Attempts(requests, source.tries, source.wait_seconds)
+        _CONNECTED[key] = fetched.connect(source, attempts)
+    return _CONNECTED[key]

@@ -1,0 +1,127 @@
+"""Agreement with labels: accuracy, recalls and F1 with 95 % intervals.
+
+Points count as independent: where they stand close together, the intervals are too narrow. Arrays in, numbers
+out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cropland.learning.choice import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+HEAD = ("points", "accuracy (95 %)", "cropland", "other", "F1")
+"""Of `Agreement.cells`; between accuracy and F1 stand the recalls."""
+BOOTSTRAPS = 2_000
+_SEED = 2023
+_Z_95 = 1.959963984540054
+"""The 97.5th percentile of the normal distribution."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well what is said of points agrees with their labels.
+
+    Attributes
+    ----------
+    n_points : int
+        How many there are.
+    accuracy : Estimate
+        Share of them that is right.
+    accuracy_cropland, accuracy_other : Estimate
+        Share of each class's points that is right (recall).
+    f1 : Estimate
+        Of the class cropland.
+
+    Notes
+    -----
+    Where there are no points to say it of, values are NaN.
+    """
+
+    n_points: int
+    accuracy: Estimate
+    accuracy_cropland: Estimate
+    accuracy_other: Estimate
+    f1: Estimate
+
+    @classmethod
+    def of(cls, right: NDArray[np.float64], cropland: NDArray[np.bool_]) -> Agreement:
+        """Count what is right.
+
+        Parameters
+        ----------
+        right : ndarray of float, shape (point,)
+            In what share of the repeats each point was right: 0 or 1 where there are no repeats.
+        cropland : ndarray of bool, shape (point,)
+            Whether each point is labelled as cropland.
+        """
+        return cls(
+            len(right),
+            wilson(float(right.sum()), len(right)),
+            wilson(float(right[cropland].sum()), int(cropland.sum())),
+            wilson(float(right[~cropland].sum()), int((~cropland).sum())),
+            _f1_with_interval(right, cropland),
+        )
+
+    def scores(self) -> Iterator[tuple[str, Estimate]]:
+        """Give each score by its name."""
+        for name in ("accuracy", "accuracy_cropland", "accuracy_other", "f1"):
+            yield name, getattr(self, name)
+
+    def cells(self) -> tuple[str, ...]:
+        """Write the scores for a table, as `HEAD` has them; a dash where there is none."""
+        return (str(self.n_points), *(_with_interval(estimate) for _, estimate in self.scores()))
+
+
+def wilson(successes: float, trials: int) -> Estimate:
+    """Estimate a share with its 95 % interval by Wilson's score.
+
+    Wilson 1927, doi:10.1080/01621459.1927.10502953. Unlike the normal interval it stays within 0 and 1, and
+    says something of a share of 0 or 1. `successes` may be a fraction, as the mean over repeats is.
+    """
+    if not trials:
+        return Estimate(np.nan, np.nan, np.nan)
+    share, weight = successes / trials, _Z_95**2 / trials
+    centre = (share + weight / 2) / (1 + weight)
+    half = np.sqrt(weight * (share * (1 - share) + weight / 4)) / (1 + weight)
+    # Rounding may neither leave 0 … 1 nor put a share of 0 or 1 outside of its own interval.
+    low, high = max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    return Estimate(share, min(share, low), max(share, high))
+
+
+def _f1_with_interval(right: NDArray[np.float64], cropland: NDArray[np.bool_]) -> Estimate:
+    """Estimate F1 with the 2.5th and 97.5th percentiles of bootstraps of the points.
+
+    Points of the same label that were right alike are drawn by their number: few kinds, whatever the points.
+    """
+    kinds, counts = np.unique(np.stack([right, cropland], axis=1), axis=0, return_counts=True)
+    value = float(_f1(kinds, counts[None])[0])
+    if np.isnan(value):
+        return Estimate(value, value, value)
+    random = np.random.default_rng(_SEED)
+    drawn = random.multinomial(len(right), counts / len(right), size=BOOTSTRAPS)
+    low, high = np.nanpercentile(_f1(kinds, drawn), [2.5, 97.5])
+    return Estimate(value, float(low), float(high))
+
+
+def _f1(kinds: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give F1 of each row of counts of kinds; NaN where neither label nor map knows cropland."""
+    right, cropland = kinds.T
+    hits = counts @ (right * cropland)
+    misses, alarms = counts @ ((1 - right) * cropland), counts @ ((1 - right) * (1 - cropland))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(2 * hits / (2 * hits + misses + alarms), dtype=np.float64)
+
+
+def _with_interval(estimate: Estimate) -> str:
+    if np.isnan(estimate.value):
+        return "–"
+    return f"{estimate.value:.3f} ({estimate.low:.3f}…{estimate.high:.3f})"

@@ -1,0 +1,238 @@
+"""A land-cover map on labelled points, beside the out-of-fold predictions of a country's champion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cropland.learning import choice
+from cropland.maps.landcover.agreement import BOOTSTRAPS, HEAD, Agreement
+from cropland.maps.landcover.raster import CROPLAND, NO_CLASS
+from cropland.support.writing import markdown_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cropland.learning.choice import Comparison, Estimate
+
+_Z_95 = 1.96
+_SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidated:
+    """What is known of a country's champion at its labelled points.
+
+    Attributes
+    ----------
+    version : str
+        Which version of the registered model.
+    right : Series of float
+        In what share of the repeats each point was right out of fold; the index is its ID.
+    validation : str
+        How it was scored.
+    in_blocks, same_data : bool
+        Whether whole spatial blocks were left out, and whether observations and labels were those of now.
+    """
+
+    version: str
+    right: pd.Series[float]
+    validation: str
+    in_blocks: bool
+    same_data: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A map on the labelled points of a country.
+
+    Attributes
+    ----------
+    country, name : str
+        The country, and what the map is called.
+    points : DataFrame
+        A row a labelled point: ``ID, Lat, Lon, Target``; ``class`` of the map (missing without one),
+        ``landcover`` as `raster.classified` gives it, whether it is ``inside`` the map; ``unit``,
+        the number of the spatial block that it belongs to, or its own.
+    champion : CrossValidated or str
+        The champion, or why there is none to compare with.
+    """
+
+    country: str
+    name: str
+    points: pd.DataFrame
+    champion: CrossValidated | str
+
+    @cached_property
+    def known(self) -> pd.DataFrame:
+        """The points that the map classifies, with whether it is ``right``."""
+        known = self.points[self.points["landcover"] != NO_CLASS]
+        return known.assign(right=(known["landcover"] == known["Target"]).astype(np.float64))
+
+    @cached_property
+    def both(self) -> pd.DataFrame:
+        """The points that map and champion classify, with the champion's share of ``repeats`` right."""
+        theirs = pd.Series(dtype=float) if isinstance(self.champion, str) else self.champion.right
+        return self.known.assign(repeats=self.known["ID"].map(theirs)).dropna(subset="repeats")
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """The map against the champion, where there are points that both classify."""
+        if self.both.empty:
+            return None
+        first, second = (self.both[name].to_numpy(np.float64) for name in ("right", "repeats"))
+        return choice.compare(first, second, self.both["unit"].to_numpy(np.int64))
+
+    @cached_property
+    def rows(self) -> list[tuple[str, Agreement]]:
+        """Who was scored on what: the map on all its points; then both on the points that both classify."""
+        rows = [(self.name, _agreement(self.known, "right"))]
+        if isinstance(self.champion, CrossValidated) and not self.both.empty:
+            if len(self.both) < len(self.known):
+                rows.append((f"{self.name}, where both are", _agreement(self.both, "right")))
+            champion = f"champion (version {self.champion.version}, out of fold)"
+            rows.append((champion, _agreement(self.both, "repeats")))
+        return rows
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the champion was scored on other data than those here."""
+        return isinstance(self.champion, CrossValidated) and not self.champion.same_data
+
+    @property
+    def outside(self) -> pd.Series[str]:
+        """The IDs of the points outside of the map."""
+        return self.points.loc[~self.points["inside"], "ID"]
+
+    @property
+    def without_class(self) -> pd.Series[str]:
+        """The IDs of the points inside of it where it has no data."""
+        return self.points.loc[self.points["inside"] & (self.points["landcover"] == NO_CLASS), "ID"]
+
+    def metrics(self) -> dict[str, float]:
+        """Give the scores as a run keeps them; what there are no points for is left out."""
+        found = _metrics(self.rows[0][1], "") | {
+            "n_points": float(len(self.known)),
+            "n_without_class": float(len(self.without_class)),
+            "n_outside": float(len(self.outside)),
+            "n_both": float(len(self.both)),
+        }
+        if self.comparison is not None:
+            found |= _metrics(self.rows[-1][1], "champion_")
+            found |= {
+                "difference": self.comparison.difference,
+                "difference_se": self.comparison.standard_error,
+                "p_value": self.comparison.p_value,
+            }
+        return {name: value for name, value in found.items() if not np.isnan(value)}
+
+    def conclusion(self) -> str:
+        """Say in one sentence how the map and the champion stand."""
+        if self.comparison is None:
+            alone = self.rows[0][1]
+            return (
+                f"{self.name} is right on {_percent(alone.accuracy)} of {alone.n_points} labelled points of "
+                f"{self.country}"
+            )
+        (_, ours), (champion, theirs) = self.rows[-2:]
+        found = self.comparison
+        return (
+            f"on {ours.n_points} labelled points of {self.country}, {self.name} is right on "
+            f"{_percent(ours.accuracy)}, the {champion} on {_percent(theirs.accuracy)}; difference "
+            f"{100 * found.difference:+.1f} ± {100 * _margin(found):.1f} percentage points (95 %), McNemar's "
+            f"p = {found.p_value:.2g}: {self._verdict()}"
+        )
+
+    def _verdict(self) -> str:
+        found = self.comparison
+        # McNemar's test counts single points; the margin knows of blocks too.
+        if found is None or not (
+            found.p_value < _SIGNIFICANT and abs(found.difference) > _margin(found)
+        ):
+            return "these points do not tell them apart"
+        return f"{self.name if found.difference > 0 else 'the champion'} is nearer to these labels"
+
+    def table(self) -> pd.DataFrame:
+        """Give the scores of every row with their intervals, for a file."""
+        rows = [
+            {"what": what, "n_points": agreement.n_points, **_metrics(agreement, "")}
+            for what, agreement in self.rows
+        ]
+        return pd.DataFrame(rows)
+
+    def classes(self) -> pd.DataFrame:
+        """Count the labels at each class of the map."""
+        counts = pd.crosstab([self.known["class"], self.known["landcover"]], self.known["Target"])
+        return counts.reindex(columns=[1, 0], fill_value=0).reset_index()
+
+    def as_markdown(self) -> str:
+        """Write it all up."""
+        scores = [(what, *agreement.cells()) for what, agreement in self.rows]
+        classes = [
+            (str(value), "cropland" if meant == CROPLAND else "other", str(cropland), str(other))
+            for value, meant, cropland, other in self.classes().itertuples(index=False)
+        ]
+        sentence = self.conclusion()
+        head = ("class", "counts as", "labelled cropland", "labelled other")
+        parts = [
+            f"# {self.name} on the labelled points of {self.country}",
+            f"{sentence[0].upper()}{sentence[1:]}.",
+            markdown_table(("", *HEAD), scores),
+            "## Classes at the points",
+            markdown_table(head, classes),
+            "## How to read it",
+            "\n".join(f"- {note[0].upper()}{note[1:]}." for note in self.notes()),
+        ]
+        return "\n\n".join(parts) + "\n"
+
+    def notes(self) -> Iterator[str]:
+        """Give what must be known to read the scores."""
+        yield (
+            "labelled points are no random sample of the area: this says how good a map is at them, not what "
+            "share of the area it has right, nor how much cropland there is; see docs/maps.md for that"
+        )
+        yield (
+            f"of {len(self.points)} labelled points, {len(self.without_class)} are where the map has no data "
+            f"and {len(self.outside)} outside of it; they count for nothing"
+        )
+        yield (
+            "`cropland` and `other` are the shares of each class's points that are right (recall); intervals "
+            f"are Wilson's, of F1 the percentiles of {BOOTSTRAPS} bootstraps of the points, which count as "
+            "independent"
+        )
+        if isinstance(self.champion, str):
+            yield self.champion
+            return
+        yield (
+            f"the champion's predictions are out of fold (validation={self.champion.validation}): none was "
+            "made by a model that had learnt from the point. It was chosen as the best of several, which "
+            "flatters it a little; its card has the corrected score"
+        )
+        if self.champion.in_blocks:
+            yield "the ± is over spatial blocks; McNemar's test counts single points and is too sure"
+        if self.is_outdated:
+            yield "the champion was scored on other observations or labels than those here"
+
+
+def _agreement(points: pd.DataFrame, right: str) -> Agreement:
+    return Agreement.of(points[right].to_numpy(np.float64), points["Target"].to_numpy() == 1)
+
+
+def _margin(comparison: Comparison) -> float:
+    return _Z_95 * comparison.standard_error
+
+
+def _metrics(agreement: Agreement, prefix: str) -> dict[str, float]:
+    return {
+        f"{prefix}{name}{end}": value
+        for name, estimate in agreement.scores()
+        for end, value in (("", estimate.value), ("_low", estimate.low), ("_high", estimate.high))
+    }
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{100 * estimate.value:.1f} % ({100 * estimate.low:.1f}…{100 * estimate.high:.1f})"

@@ -1,0 +1,271 @@
+"""Land cover: the class that a raster has at points, and whether that class is cropland.
+
+A map is a file or many tiles, of any CRS. Only the blocks that points fall in are read, never all of it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import rasterio
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from cropland.errors import DataError, some
+from cropland.support.reading import is_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from cropland.config.commands import LandCover
+
+OTHER, CROPLAND, NO_CLASS = 0, 1, -1
+"""What a map says of a point; the last where it says nothing."""
+_SUFFIXES = (".tif", ".tiff", ".vrt")
+_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE", "GDAL_CACHEMAX": 256}
+"""Folders of thousands of tiles are not listed for each; a cache of 256 MB, not of a share of the memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """What a map has at some points.
+
+    Attributes
+    ----------
+    classes : ndarray of int64, shape (point,)
+        The class of the pixel that each point falls in; 0 where there is none.
+    inside : ndarray of bool, shape (point,)
+        Whether the point lies in any file of the map.
+    known : ndarray of bool, shape (point,)
+        Whether there is a class, and not no data.
+    """
+
+    classes: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A map whose files can be read.
+
+    Attributes
+    ----------
+    given : str
+        How the user named it.
+    files : tuple of Path
+        Its files, by name; where they overlap, the first that has a class at a point is believed.
+    band : int
+        Which band holds the classes, from 1.
+    """
+
+    given: str
+    files: tuple[Path, ...]
+    band: int
+
+    @classmethod
+    def of(cls, given: str, band: int | None) -> Raster:
+        """Find the files of a map and look at each without reading a pixel.
+
+        Parameters
+        ----------
+        given : str
+            A file, a folder of tiles, or a pattern with ``*``, ``?`` or ``**``.
+        band : int, optional
+            Which band; needed where files have several.
+
+        Raises
+        ------
+        DataError
+            There is no such file, or one that is no raster, has no CRS, or has other bands.
+        """
+        files = _files(given)
+        for path in files:
+            with _opened(path) as source:
+                _check(path, source, band)
+        return cls(given, files, band or 1)
+
+    def at(
+        self, lon: NDArray[np.float64], lat: NDArray[np.float64], missing: Sequence[int]
+    ) -> Sampled:
+        """Give the class at points in degrees (WGS 84).
+
+        Parameters
+        ----------
+        lon, lat : ndarray of float, shape (point,)
+            The points.
+        missing : sequence of int
+            Values that say nothing, beside what a file itself declares as no data: the next file is asked.
+
+        Raises
+        ------
+        DataError
+            A file that cannot be read, or whose values are no whole numbers.
+        """
+        classes = np.zeros(len(lon), np.int64)
+        inside, known = np.zeros(len(lon), bool), np.zeros(len(lon), bool)
+        for path in self.files:
+            wanted = np.flatnonzero(~known)
+            with _opened(path) as source:
+                x, y = _projection(source.crs.to_wkt()).transform(lon[wanted], lat[wanted])
+                here = _within(source, x, y)
+                inside[wanted[here]] = True
+                read, found = _values(path, source, self.band, x[here], y[here])
+                found &= ~np.isin(read, missing)
+            classes[wanted[here][found]] = read[found]
+            known[wanted[here][found]] = True
+        return Sampled(classes, inside, known)
+
+
+def classified(sampled: Sampled, landcover: LandCover) -> NDArray[np.int8]:
+    """Say of each point whether its class is cropland: `CROPLAND`, `OTHER`, or `NO_CLASS` without one.
+
+    Raises
+    ------
+    DataError
+        Classes that the product is not known to have.
+    """
+    known = sampled.known
+    cropland = known & np.isin(sampled.classes, landcover.cropland)
+    other = known & np.isin(sampled.classes, landcover.other)
+    values, counts = np.unique(sampled.classes[known & ~cropland & ~other], return_counts=True)
+    if len(values):
+        found = some(f"{value} ({count} ×)" for value, count in zip(values, counts, strict=True))
+        lists = (landcover.cropland, landcover.other)
+        cropland_so_far, other_so_far = (",".join([*map(str, each), "…"]) for each in lists)
+        raise DataError(
+            f"landcover={landcover.name} does not say whether these classes at labelled points are cropland: "
+            f"{found}; take the preset of the product, or put each into landcover.cropland="
+            f"[{cropland_so_far}] or landcover.other=[{other_so_far}]"
+        )
+    said: NDArray[np.int8] = np.select([cropland, other], [CROPLAND, OTHER], NO_CLASS).astype(
+        np.int8
+    )
+    return said
+
+
+def _files(given: str) -> tuple[Path, ...]:
+    path = Path(given)
+    if is_file(path):
+        return (path,)
+    if path.is_dir():
+        names = [each for each in path.iterdir() if each.suffix.lower() in _SUFFIXES]
+        hint = f"there is none ({', '.join(_SUFFIXES)}) in this folder"
+    else:
+        names = [Path(name) for name in glob(given, recursive=True)]  # noqa: PTH207 - takes absolute ones
+        hint = "there is none"
+    files = tuple(sorted(each for each in names if is_file(each)))
+    if not files:
+        raise DataError(
+            f"expected a land-cover raster at {given}, {hint}; set raster to a file, a folder of tiles or a "
+            f"pattern in quotes, as in 'raster=tiles/*_Map.tif'"
+        )
+    return files
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a raster; what goes wrong while it is open becomes one line."""
+    try:
+        with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", NotGeoreferencedWarning
+            )  # which `_check` says in our words
+            with rasterio.open(path, sharing=False) as source:
+                yield source
+    except RasterioError as error:
+        cause = error.__cause__ or error  # GDAL's own word, which names the file
+        raise DataError(
+            f"{path} cannot be read as a raster: {cause}; fetch or write it anew"
+        ) from error
+
+
+def _check(path: Path, source: Any, band: int | None) -> None:
+    """Refuse a raster that lies nowhere on Earth, or of which it is not clear where its classes are."""
+    transform = source.transform
+    if source.crs is None or transform.is_degenerate or transform == rasterio.Affine.identity():
+        lacks = "coordinate reference system" if source.crs is None else "place on the Earth"
+        raise DataError(
+            f"{path} has no {lacks}, so no point can be found in it; give it one, as in gdal_edit.py -a_srs "
+            f"EPSG:4326 -a_ullr WEST NORTH EAST SOUTH"
+        )
+    if band is None and source.count > 1:
+        names = some(
+            f"{number} {name or ''}".strip()
+            for number, name in enumerate(source.descriptions, start=1)
+        )
+        raise DataError(
+            f"{path} has {source.count} bands ({names}); say which one holds the classes, as in band=1"
+        )
+    if band is not None and band > source.count:
+        raise DataError(f"{path} has no band {band}, it has {source.count}; mend band")
+    if source.dtypes[(band or 1) - 1].startswith("complex"):
+        raise DataError(
+            f"{path} holds complex numbers, expected classes, which are whole numbers; {_remedy(source)}"
+        )
+    _projection(source.crs.to_wkt())
+
+
+def _remedy(source: Any) -> str:
+    """Say what to do where a band holds no classes."""
+    several = "name the band of classes, as in band=1"
+    return several if source.count > 1 else "give a raster of classes"
+
+
+@cache
+def _projection(crs: str) -> Transformer:
+    try:
+        return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    except ProjError as error:
+        raise DataError(
+            f"longitude and latitude cannot be turned into the CRS of the raster, {crs[:100]}: {error}; "
+            f"write it anew in another one"
+        ) from error
+
+
+def _pixels(
+    source: Any, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give row and column of coordinates, as fractions; not finite where the CRS has no place for them."""
+    inverse = ~source.transform
+    with np.errstate(invalid="ignore"):
+        column = inverse.a * x + inverse.b * y + inverse.c
+        row = inverse.d * x + inverse.e * y + inverse.f
+    return row, column
+
+
+def _within(source: Any, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Give which coordinates lie in a raster, in the order of its blocks: each is read once."""
+    row, column = _pixels(source, x, y)
+    inside = (row >= 0) & (row < source.height) & (column >= 0) & (column < source.width)
+    here = np.flatnonzero(inside)
+    height, width = source.block_shapes[0]
+    return here[np.lexsort((column[here] // width, row[here] // height))]
+
+
+def _values(
+    path: Path, source: Any, band: int, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Read the pixels that coordinates fall in, and say where there are data."""
+    read = list(source.sample(zip(x, y, strict=True), indexes=band, masked=True))
+    values = np.array([pixel.data[0] for pixel in read], dtype=np.float64)
+    masked = np.array([np.ma.getmaskarray(pixel)[0] for pixel in read], dtype=bool)
+    known = ~masked & np.isfinite(values)
+    classes = np.rint(np.where(known, values, 0)).astype(np.int64)
+    unlike = known & (classes != values)
+    if unlike.any():
+        raise DataError(
+            f"{path} holds {some(np.unique(values[unlike]), show=3)} at the points, expected classes, which "
+            f"are whole numbers; {_remedy(source)}"
+        )
+    return classes, known

@@ -1,0 +1,176 @@
+"""Pictures of a map's layers: reduced, as 8-bit codes that have both a value and a colour."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pyproj import Geod
+
+from cropland.errors import DataError, nearest
+from cropland.maps.layers import LAYERS, read_reduced
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+    from odc.geo.geobox import GeoBox
+
+    from cropland.maps.layers import Layer
+
+NO_DATA = 255
+_LAST = 254
+_MOST = 99.5
+"""Percentile that a scale without an end is drawn to: one strange pixel would make all others alike."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A layer as it is drawn.
+
+    Attributes
+    ----------
+    layer : Layer
+        What it shows.
+    codes : ndarray of uint8, shape (row, column)
+        A code a pixel; 255 is no data.
+    step : float
+        A code's value is the layer's lower limit and so many steps.
+    top : int
+        The code at the end of the scale.
+    open_ended : bool
+        Whether the top code stands for larger values too.
+    grid : GeoBox
+        Of the codes.
+    """
+
+    layer: Layer
+    codes: NDArray[np.uint8]
+    step: float
+    top: int
+    open_ended: bool
+    grid: GeoBox
+
+    @property
+    def low(self) -> float:
+        """The value of code 0."""
+        return self.layer.limits[0] if self.layer.limits else 0.0
+
+    @property
+    def high(self) -> float:
+        """The value of the top code."""
+        return self.low + self.top * self.step
+
+    @property
+    def colours(self) -> NDArray[np.uint8]:
+        """Red, green, blue and opacity of each code, shape (256, 4); codes of no value are transparent."""
+        table = np.zeros((256, 4), dtype=np.uint8)
+        for code, colour in (self.layer.colours or self._ramp()).items():
+            table[code] = colour
+        table[NO_DATA, 3] = 0
+        return table
+
+    def _ramp(self) -> dict[int, NDArray[np.uint8]]:
+        from matplotlib import colormaps
+
+        colours = colormaps[self.layer.ramp](np.linspace(0, 1, self.top + 1), bytes=True)
+        return dict(enumerate(colours))
+
+    @property
+    def label(self) -> str:
+        """The description, with the unit where there is one."""
+        return self.layer.description + (f" ({self.layer.unit})" if self.layer.unit else "")
+
+
+def pictures(layers: Mapping[str, Path], longest: int) -> list[Picture]:
+    """Read layers to be drawn.
+
+    Parameters
+    ----------
+    layers : mapping of str to Path
+        Files by the name of their layer (`cropland.maps.layers.LAYERS`), on one grid.
+    longest : int
+        The most rows or columns of a picture.
+
+    Raises
+    ------
+    DataError
+        A name that is no layer's, a file that cannot be read, or files on several grids.
+    """
+    for name in layers:
+        if name not in LAYERS:
+            raise DataError(f"expected layers of a map, got {name!r}; {nearest(name, LAYERS)}")
+    drawn = [_picture(LAYERS[name], path, longest) for name, path in layers.items()]
+    for picture in drawn[1:]:
+        if picture.grid != drawn[0].grid:
+            raise DataError(
+                f"expected layers of one map, but {layers[picture.layer.name]} is on another grid than "
+                f"{layers[drawn[0].layer.name]}; draw layers that were written together"
+            )
+    return drawn
+
+
+def lonlat(grid: GeoBox, columns: ArrayLike, rows: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+    """Give longitudes and latitudes, in degrees, of places in a grid; its first corner is (0, 0)."""
+    a, b, left, d, e, top = tuple(grid.affine)[:6]
+    column, row = np.asarray(columns, float), np.asarray(rows, float)
+    x, y = left + a * column + b * row, top + d * column + e * row
+    assert grid.crs is not None  # or it could not have been read
+    lon, lat = grid.crs.transformer_to_crs("EPSG:4326")(x, y)
+    return np.asarray(lon), np.asarray(lat)
+
+
+def metres(grid: GeoBox) -> tuple[float, float]:
+    """Give the ground that a pixel in the middle covers, across and down."""
+    height, width = grid.shape
+    column, row = width / 2, height / 2
+    lon, lat = lonlat(grid, [column, column + 1, column], [row, row, row + 1])
+    ellipsoid = Geod(ellps="WGS84")
+    across, down = (ellipsoid.inv(lon[0], lat[0], lon[n], lat[n])[2] for n in (1, 2))
+    return float(across), float(down)
+
+
+def north(grid: GeoBox) -> tuple[float, float]:
+    """Give the direction of north in the middle of a grid: to the right and up, of length 1."""
+    height, width = grid.shape
+    lon, lat = lonlat(grid, [width / 2, width / 2], [height / 2 + 0.5, height / 2 - 0.5])
+    # Up on the grid points so far east and north; north lies as far on the other side of up.
+    east, ahead = (lon[1] - lon[0]) * math.cos(math.radians(lat[0])), lat[1] - lat[0]
+    length = math.hypot(east, ahead)
+    return float(-east / length), float(ahead / length)
+
+
+def round_length(longest: float) -> float:
+    """Give the longest round length that is no longer.
+
+    >>> round_length(7300.0), round_length(49.0), round_length(1.0)
+    (5000.0, 20.0, 1.0)
+    """
+    power = 10.0 ** math.floor(math.log10(longest))
+    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= longest)
+
+
+def _picture(layer: Layer, path: Path, longest: int) -> Picture:
+    values, grid = read_reduced(path, longest)
+    known = values.compressed()
+    step, top, open_ended = 1.0, 1, False
+    if layer.limits is not None:
+        low, high = layer.limits
+        top = int(high - low) if layer.dtype == "uint8" else _LAST
+        step = (high - low) / top
+    elif not layer.classes and known.size:
+        largest = float(known.max())
+        if np.issubdtype(known.dtype, np.integer):
+            step = float(max(1, math.ceil(largest / _LAST)))
+            top = max(1, math.ceil(largest / step))
+        else:
+            shown = float(np.percentile(known, _MOST)) or largest or 1.0
+            step, top, open_ended = shown / _LAST, _LAST, largest > shown
+    origin = layer.limits[0] if layer.limits else 0.0
+    codes: np.ma.MaskedArray = np.ma.masked_array(
+        np.rint((values.data.astype(np.float64) - origin) / step).clip(0, _LAST), values.mask
+    )
+    return Picture(layer, codes.filled(NO_DATA).astype(np.uint8), step, top, open_ended, grid)

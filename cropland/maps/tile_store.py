@@ -1,0 +1,85 @@
+"""Tiles of a map on disk, each whole or not there: what is killed goes on with those that are missing."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cropland.errors import DataError
+from cropland.support.writing import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from cropland.maps.extent import Tile
+
+_BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """The finished tiles of one map.
+
+    Attributes
+    ----------
+    folder : Path
+        Where they lie; its name holds what decides their content.
+    """
+
+    folder: Path
+
+    def missing(self, tiles: Sequence[Tile]) -> list[Tile]:
+        """Give the tiles that are not there or cannot be read, which are taken away."""
+        there = {path.name for path in self.folder.glob("*.npz")}
+        return [
+            tile for tile in tiles if f"{tile.name}.npz" not in there or not self._is_whole(tile)
+        ]
+
+    def write(self, tile: Tile, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep a tile.
+
+        Raises
+        ------
+        DataError
+            It cannot be written.
+        """
+        content = io.BytesIO()
+        np.savez_compressed(content, allow_pickle=False, **arrays)
+        write_whole(self._path(tile), content.getvalue())
+
+    def read(self, tile: Tile) -> dict[str, NDArray[Any]]:
+        """Read a tile.
+
+        Raises
+        ------
+        DataError
+            It is not there any more, or broken.
+        """
+        try:
+            with np.load(self._path(tile), allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except _BROKEN as error:
+            raise DataError(
+                f"tile {self._path(tile)} cannot be read ({error}); give the same command again"
+            ) from error
+
+    def _is_whole(self, tile: Tile) -> bool:
+        try:
+            with zipfile.ZipFile(self._path(tile)) as stored:
+                if stored.testzip() is None:
+                    return True
+        except _BROKEN:
+            pass
+        self._path(tile).unlink(missing_ok=True)
+        return False
+
+    def _path(self, tile: Tile) -> Path:
+        return self.folder / f"{tile.name}.npz"

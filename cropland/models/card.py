@@ -1,0 +1,186 @@
+"""Model cards: what a person must know before they trust a model (after Mitchell et al. 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cropland.observations.bands import STATIC
+from cropland.tracking.store import SIMULATED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cropland.config.commands import Promote
+    from cropland.learning.choice import Comparison
+    from cropland.learning.cross_validation import Scores
+    from cropland.models.competition import Result
+    from cropland.models.fitted import Fitted
+
+RULES = {
+    "one_standard_error": "the simplest within one standard error of the best (fewest features, then "
+    "shortest span)",
+    "best": "the most accurate",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What a card is written of.
+
+    Attributes
+    ----------
+    name : str
+        Name of the registered model.
+    fitted : Fitted
+        The model.
+    result : Result
+        How it was chosen.
+    in_blocks : Scores or str
+        Its scores where whole spatial blocks are left out, or why there are none.
+    n_labels : tuple of int
+        Cropland and other points that it learnt from.
+    against : Comparison or str, optional
+        How it compares with the champion before, or why it cannot be compared; None without one.
+    """
+
+    name: str
+    fitted: Fitted
+    result: Result
+    in_blocks: Scores | str
+    n_labels: tuple[int, int]
+    against: Comparison | str | None
+
+
+def card(facts: Facts, command: Promote) -> str:
+    """Write the card of a model, in Markdown."""
+    parts = [
+        _head(facts),
+        "## Scores\n" + "\n".join(_scores(facts, command)),
+        "## How it was chosen\n" + _choice(facts, command),
+        "## Data and window\n" + "\n".join(_data(facts)),
+        "## Limits\n" + "\n".join(f"- {limit}" for limit in limits(facts)),
+        "## Use\n" + _use(facts),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def limits(facts: Facts) -> Iterator[str]:
+    """Give what a user must beware of, the gravest first."""
+    recipe = facts.fitted.recipe
+    if facts.name.startswith(SIMULATED):
+        yield "**Simulated landscape**: it speaks of no real country."
+    static = [name for name in recipe.bands if name in STATIC]
+    if static:
+        yield (
+            f"**It looks at {' and '.join(static)}**: it has learnt where the labelled points are, and will "
+            f"do worse between and beyond them than random folds say."
+        )
+    if recipe.end_offset_days > 0:
+        yield (
+            f"Its window ends {recipe.end_offset_days} days after the reference season: it cannot be applied "
+            f"before that."
+        )
+    yield "Random folds are optimistic about places far from any label; blocks are nearer to the truth there."
+    box = facts.result.winner.material.candidate.country.box
+    yield f"It knows the land within {box}. Elsewhere, or in another year, check it on labels of there first."
+    cropland, other = facts.n_labels
+    yield (
+        f"{cropland / (cropland + other):.0%} of its labels are cropland: where the share is another, so "
+        f"are the shares of its errors."
+    )
+    yield "A point that was not observed in the window gets no label."
+
+
+def _head(facts: Facts) -> str:
+    candidate = facts.result.winner.material.candidate
+    warning = (
+        "\n\n> Learnt on the **simulated** landscape; it speaks of no real country."
+        if facts.name.startswith(SIMULATED)
+        else ""
+    )
+    return (
+        f"# {facts.name}\n\nTells whether a point in {candidate.country.title} is cropland, from its raw "
+        f"Sentinel-2 observations. Candidate `{candidate.name}`.{warning}"
+    )
+
+
+def _scores(facts: Facts, command: Promote) -> Iterator[str]:
+    scores, estimate = facts.result.winner.scores, facts.result.estimate
+    yield "| accuracy | value | |"
+    yield "|---|---|---|"
+    random = f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}"
+    times = f", {command.validation.repeats} times" if command.validation.repeats > 1 else ""
+    yield (
+        f"| cross-validated | {random} | {command.validation.name}, {command.validation.folds} "
+        f"folds{times} |"
+    )
+    yield (
+        f"| corrected for the choice | **{estimate.value:.3f}** | 95 %: {estimate.low:.3f} … "
+        f"{estimate.high:.3f} (BBC-CV, {facts.result.compared} candidates) |"
+    )
+    blocks, km = facts.in_blocks, command.promotion.block_km
+    if isinstance(blocks, str):
+        yield f"| spatial blocks left out | – | {blocks} |"
+    else:
+        yield (
+            f"| spatial blocks left out | {blocks.accuracy:.3f} ± {blocks.accuracy_se:.3f} | blocks of "
+            f"{km:g} km |"
+        )
+    yield ""
+    yield (
+        f"Of the cropland points {scores.accuracy_cropland:.3f} are found, of the others "
+        f"{scores.accuracy_other:.3f}; F1 {scores.f1:.3f}, ROC AUC {scores.roc_auc:.3f}, Brier score "
+        f"{scores.brier:.3f}."
+    )
+
+
+def _choice(facts: Facts, command: Promote) -> str:
+    result = facts.result
+    best = result.table[result.table["eligible"]].iloc[0]
+    text = (
+        f"Rule `{command.promotion.rule}`: {RULES[command.promotion.rule]}. Chosen from {result.compared} "
+        f"candidates; the most accurate was `{best['name']}` with {best['accuracy']:.3f} ± "
+        f"{best['accuracy_se']:.3f}. Why each other lost is in `candidates.csv`."
+    )
+    if result.winner.fast:
+        text += " Chosen with the fast forest; scored again and fitted with scikit-learn's."
+    if facts.against is None:
+        return f"{text} There was no champion before."
+    if isinstance(facts.against, str):
+        return f"{text} The champion before could not be compared: {facts.against}."
+    versus = facts.against
+    return (
+        f"{text} Against the champion before, on the same points: {versus.difference:+.4f} ± "
+        f"{versus.standard_error:.4f}; {versus.only_first} points only this one has right, "
+        f"{versus.only_second} only the other (McNemar's exact test, p = {versus.p_value:.3g})."
+    )
+
+
+def _data(facts: Facts) -> Iterator[str]:
+    material, recipe = facts.result.winner.material, facts.fitted.recipe
+    archive, chosen = material.archive, material.candidate.configuration
+    cropland, other = facts.n_labels
+    yield f"- Labels: {cropland} cropland and {other} other points of the season to {recipe.reference_end}"
+    if material.teachers:
+        yield f"- among them those of {', '.join(teacher.country for teacher in material.teachers)}"
+    yield (
+        f"- Observations: source `{archive.source}`, {archive.first} … {archive.last}, archive fingerprint "
+        f"`{archive.fingerprint}`"
+    )
+    yield f"- Window: {recipe.window()} ({recipe.span} weeks), a value every {chosen.series.step_days} days"
+    yield (
+        f"- Bands: {', '.join(recipe.bands)}; series `{chosen.series.name}`, features "
+        f"`{chosen.features.name}`: {len(facts.fitted.feature_names)} features"
+    )
+    settings = ", ".join(f"{key}={value}" for key, value in chosen.model.parameters.items())
+    yield f"- Estimator: `{chosen.model.target}` ({settings or 'its defaults'}), seed {chosen.seed}"
+
+
+def _use(facts: Facts) -> str:
+    columns = ", ".join(facts.fitted.columns)
+    return (
+        f"A table of raw observations, one row each: `{columns}`. Back come `ID, probability, label, "
+        f"n_observations`. `reference_end` (a date) applies it to another season.\n\n"
+        f"```python\nmlflow.pyfunc.load_model('models:/{facts.name}@champion').predict(observations)\n```"
+    )

@@ -1,0 +1,172 @@
+"""Champions: the registered models of countries, loaded."""
+
+from __future__ import annotations
+
+import shlex
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cropland.config.countries import iso_date
+from cropland.errors import ConfigError, DataError, WindowError
+from cropland.models import registry
+from cropland.models.fitted import mlflow_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    import numpy as np
+    import pandas as pd
+    from mlflow.entities.model_registry import ModelVersion
+    from numpy.typing import NDArray
+
+    from cropland.config.commands import Compare, Map, Predict
+    from cropland.config.countries import Country
+    from cropland.features.window import Window
+    from cropland.models.fitted import Fitted
+    from cropland.observations.archive import Archive
+    from cropland.tracking.store import Store
+
+_TYPES = {"probability": "float64", "label": "Int64", "n_observations": "int64"}
+
+
+@dataclass(frozen=True, eq=False)
+class Champion:
+    """The model of a country, loaded from the registry.
+
+    Attributes
+    ----------
+    version : ModelVersion
+        Which one it is.
+    model : mlflow.pyfunc.PyFuncModel
+        From raw observations to ``ID, probability, label, n_observations``.
+    warnings : tuple of str
+        What was said when it was loaded, such as that it was made by other code.
+    """
+
+    version: ModelVersion
+    model: Any
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, command: Predict | Map, country: Country, store: Store) -> Champion:
+        """Load a country's model.
+
+        Raises
+        ------
+        DataError
+            There is none.
+        """
+        name = registry.model_name(command.source.name, country.name)
+        version = registry.version_of(store.client, name, command.alias)
+        if version is None:
+            raise DataError(f"{name} has no version with the alias {command.alias!r} any more")
+        import mlflow
+        from mlflow.exceptions import MlflowException
+
+        with mlflow_at(command.tracking.uri), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                model = mlflow.pyfunc.load_model(f"models:/{name}/{version.version}")
+            except (MlflowException, OSError) as error:
+                raise DataError(
+                    f"version {version.version} of {name} cannot be loaded: {error}; delete it in the UI "
+                    f"and promote again"
+                ) from error
+        said = tuple(str(each.message) for each in caught if each.category is UserWarning)
+        return cls(version, model, said)
+
+    @property
+    def fitted(self) -> Fitted:
+        """The house's own model behind MLflow's face."""
+        fitted: Fitted = self.model.unwrap_python_model().fitted
+        return fitted
+
+    def predict(
+        self, archive: Archive, at: NDArray[np.int64], reference_end: str | None
+    ) -> pd.DataFrame:
+        """Predict points of an archive.
+
+        Parameters
+        ----------
+        archive : Archive
+            Where their observations are.
+        at : ndarray of int
+            Positions of the points.
+        reference_end : str, optional
+            End of another season to predict, ISO date.
+
+        Returns
+        -------
+        DataFrame
+            ``ID, probability, label, n_observations`` in the order of `at`; a point without observations in
+            the window has neither probability nor label.
+
+        Raises
+        ------
+        CroplandError
+            The archive lacks a column that the model needs, or does not cover its window.
+        """
+        archive.require(self.fitted.measured)
+        window = self.window(reference_end)
+        if not archive.first <= window.first <= window.last <= archive.last:
+            raise WindowError(
+                f"the model of {self.fitted.country} looks at {window} where reference_end="
+                f"{reference_end or 'null'}, its observations are of {archive.first} … {archive.last}; "
+                f"choose another reference_end"
+            )
+        # The model's own way from an archive: MLflow's face to it looks at every cell of a table first.
+        predicted: pd.DataFrame = self.fitted.predict_archive(
+            archive, reference_end=season_of(reference_end)
+        )
+        return predicted.iloc[at].reset_index(drop=True).astype(_TYPES)
+
+    def window(self, reference_end: str | None) -> Window:
+        """Give the window that it looks at, in its own season or in one that ends on another day.
+
+        Raises
+        ------
+        ConfigError
+            The window leaves the calendar.
+        """
+        try:
+            return self.fitted.recipe.window(season_of(reference_end))
+        except OverflowError as error:
+            raise ConfigError(
+                f"reference_end={reference_end} leaves the calendar; choose another"
+            ) from error
+
+
+def season_of(reference_end: str | None) -> date | None:
+    """Read the end of a season, where one is given."""
+    return iso_date(reference_end, "reference_end") if reference_end else None
+
+
+def check_there(command: Predict | Map, countries: Sequence[Country], store: Store) -> None:
+    """Check, before any work, that each country has a model, and say what would help where one has none."""
+    there: list[str] = []
+    missing: list[str] = []
+    for country in countries:
+        name = registry.model_name(command.source.name, country.name)
+        found = registry.version_of(store.client, name, command.alias)
+        (missing if found is None else there).append(country.name)
+    if not missing:
+        return
+    names = ", ".join(registry.model_name(command.source.name, name) for name in missing)
+    remedy = f"make one: {promoting(command, missing[0] if len(missing) == 1 else None)}"
+    if command.alias != registry.CHAMPION:
+        remedy = f"alias={registry.CHAMPION} is the one in use"
+    others = f"; or predict one that is there: country={there[0]}" if there else ""
+    raise DataError(
+        f"no version of the model {names} has the alias {command.alias!r} in {command.tracking.uri}; "
+        f"{remedy}{others}"
+    )
+
+
+def promoting(command: Predict | Map | Compare, country: str | None) -> str:
+    """Give the command that makes a champion, of every country where none is named."""
+    words = ["python", "scripts/promote.py", f"source={command.source.name}"]
+    if command.source.name != "simulated":
+        words.append(f"paths.data={command.paths.data}")
+    return shlex.join([*words, *([f"country={country}"] if country else [])])

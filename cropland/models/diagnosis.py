@@ -1,0 +1,177 @@
+"""Diagnosis: what more labels would give, how the classes differ over the year, where a model errs."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import clone
+
+from cropland.errors import ConfigError, DataError, nearest
+from cropland.features.matrix import labelled
+from cropland.learning.choice import standard_error
+from cropland.learning.cross_validation import fit_fold, independent, splits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from cropland.config import Validation
+    from cropland.learning.classifiers import Classifier
+
+CLASSES = {1: "cropland", 0: "other"}
+QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+FEWEST_LABELS = 20
+"""Where a learning curve starts."""
+_FIRST = 3
+
+
+def learning_curve(
+    classifier: Classifier,
+    features: xr.DataArray,
+    validation: Validation,
+    *,
+    seed: int,
+    n_jobs: int = 1,
+    sizes: Sequence[int] | None = None,
+    taught: xr.DataArray | None = None,
+) -> pd.DataFrame:
+    """Score a classifier that is given fewer labels, on the same left-out samples.
+
+    Parameters
+    ----------
+    classifier, features, validation, n_jobs, taught
+        As of `cross_validation.cross_validate`; what was `taught` elsewhere is always there.
+    seed : int
+        Decides the folds, and which labels come first. Subsets are stratified and nested.
+    sizes : sequence of int, optional
+        Numbers of labels; about doubling from 20 to all, where they are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``n_labels``, ``accuracy`` and ``accuracy_se`` (over points, or spatial blocks), the fewest labels
+        first. With all labels of the training folds these are the cross-validated ones.
+
+    Raises
+    ------
+    ConfigError
+        A size below 6 or above the number of labels in a training fold.
+    """
+    x, y = features.to_numpy(), features["Target"].to_numpy()
+    units = independent(features, validation)
+    folds = list(splits(y, units, validation, seed))
+    orders = [
+        _nested(y[train], np.random.default_rng([seed, number]))
+        for number, (train, _) in enumerate(folds)
+    ]
+    chosen = _checked(sizes, max(len(train) for train, _ in folds))
+    # Rows keep their order, so that with all of them the fit is that of cross-validation.
+    tasks = [
+        (size, train[np.sort(order[:size])], test)
+        for size, ((train, test), order) in product(chosen, zip(folds, orders, strict=True))
+    ]
+    said = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(fit_fold)(clone(classifier), x, y, train, test, taught) for _, train, test in tasks
+    )
+    right = {size: np.zeros(len(y)) for size in chosen}
+    for (size, _, test), (probability, _) in zip(tasks, said, strict=True):
+        right[size][test] += ((probability > 0.5) == y[test]) / validation.repeats
+    return pd.DataFrame(
+        [(size, each.mean(), standard_error(each, units)) for size, each in right.items()],
+        columns=["n_labels", "accuracy", "accuracy_se"],
+    )
+
+
+def profiles(series: xr.Dataset, band: str) -> pd.DataFrame:
+    """Summarise a band over the year: median and quantiles of the labelled points of each class.
+
+    Parameters
+    ----------
+    series : xarray.Dataset
+        As `cropland.features.series.aligned` gives it.
+    band : str
+        One of its bands.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each class and date: ``class``, ``time``, ``n`` (points), ``q05``, ``q25``, ``median``,
+        ``q75``, ``q95``.
+
+    Raises
+    ------
+    DataError
+        No such band, or no labelled point that was observed.
+    """
+    bands = [str(name) for name in series["band"].to_numpy()]
+    if band not in bands:
+        raise DataError(f"the series has no band {band!r}; {nearest(band, bands)}")
+    points = labelled(series)
+    values = points["values"].sel(band=band).transpose("point", "time").to_numpy()
+    seen, target = ~np.isnan(values).any(axis=1), points["Target"].to_numpy()
+    if not seen.any():
+        raise DataError(
+            f"no labelled point has a value of {band}; choose a window with observations"
+        )
+    tables = []
+    for label, name in CLASSES.items():
+        own = values[seen & (target == label)].astype(np.float64)
+        if len(own):
+            quantiles = np.quantile(own, list(QUANTILES.values()), axis=0)
+            columns = {"class": name, "time": series["time"].to_numpy(), "n": len(own)}
+            tables.append(pd.DataFrame(columns | dict(zip(QUANTILES, quantiles, strict=True))))
+    return pd.concat(tables, ignore_index=True)
+
+
+def confusion(out_of_fold: xr.Dataset) -> pd.DataFrame:
+    """Count truth against prediction, over samples and repeats.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows ``cropland`` and ``other``, the truth; columns ``predicted cropland`` and ``predicted other``.
+    """
+    truth, label = out_of_fold["Target"].to_numpy()[:, None], out_of_fold["label"].to_numpy()
+    counts = [
+        [int(((truth == true) & (label == said)).sum()) for said in CLASSES] for true in CLASSES
+    ]
+    return pd.DataFrame(
+        counts,
+        index=pd.Index(CLASSES.values(), name="truth"),
+        columns=[f"predicted {name}" for name in CLASSES.values()],
+    )
+
+
+def _checked(sizes: Sequence[int] | None, most: int) -> list[int]:
+    """Choose sizes that about double up to `most`, or check those that were asked for."""
+    if sizes is None:
+        steps = max(0, round(np.log2(most / FEWEST_LABELS)))
+        return [round(size) for size in most / 2.0 ** np.arange(steps, -1, -1)] if steps else [most]
+    fewest = 2 * _FIRST
+    wrong = [size for size in sizes if not fewest <= size <= most]
+    if wrong or not sizes:
+        raise ConfigError(
+            f"sizes of a learning curve must be between {fewest} and the {most} labels of a training fold, "
+            f"got {wrong[0] if wrong else 'none'}"
+        )
+    return sorted(set(sizes))
+
+
+def _nested(y: NDArray[np.int8], random: Generator) -> NDArray[np.int64]:
+    """Order samples so that the first n are a stratified choice of them, for every n.
+
+    The first three of each class lead, for classifiers that split what they are given once more.
+    """
+    order = random.permutation(len(y))
+    share = np.zeros(len(y))
+    for label in np.unique(y):
+        own = order[y[order] == label]
+        share[own[_FIRST:]] = (np.arange(_FIRST, len(own)) + 0.5) / len(own)
+    return order[np.argsort(share[order], kind="stable")]

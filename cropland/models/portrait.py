@@ -1,0 +1,116 @@
+"""The portrait of a model: figures and tables that let a person judge it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from cropland.features import series
+from cropland.models import diagnosis, importance
+from cropland.models import portrait_figures as drawn
+from cropland.models.points_map import points_map
+from cropland.observations.bands import BandSet
+
+if TYPE_CHECKING:
+    from cropland.config import Validation
+    from cropland.learning.cross_validation import Scores
+    from cropland.models.fitted import Fitted
+    from cropland.training.candidate_data import Material
+
+_GREENNESS = "NDVI"
+
+
+def portrait(
+    material: Material, scores: Scores, fitted: Fitted, validation: Validation, *, simulated: bool
+) -> dict[str, str | bytes]:
+    """Draw a model from all sides.
+
+    Parameters
+    ----------
+    material : Material
+        The candidate that it was made of.
+    scores : Scores
+        Its scores, with the out-of-fold predictions.
+    fitted : Fitted
+        The model, for the unlabelled points of the map.
+    validation : Validation
+        The folds for importance and learning curve.
+    simulated : bool
+        Whether the figures must say that they speak of no real country.
+
+    Returns
+    -------
+    dict of str to str or bytes
+        Files by name: profiles of both classes, confusion, importance, learning curve, map of points.
+    """
+    candidate = material.candidate
+    title, seed = candidate.name, candidate.configuration.seed
+    labelled, taught = material.labelled, material.taught
+    measured = importance.measure(
+        material.classifier(),
+        labelled,
+        validation,
+        reference_end=candidate.country.reference.last,
+        seed=seed,
+        n_jobs=material.cores,
+        taught=taught,
+    )
+    curve = diagnosis.learning_curve(
+        material.classifier(),
+        labelled,
+        validation,
+        seed=seed,
+        n_jobs=material.cores,
+        taught=taught,
+    )
+    counts = diagnosis.confusion(scores.out_of_fold)
+    points = points_map(
+        points_table(material, scores, fitted),
+        title=f"{title}, simulated landscape" if simulated else title,
+        box=candidate.country.box,
+    )
+    files: dict[str, str | bytes] = {
+        "confusion_matrix.png": drawn.confusion_figure(counts, title=title, simulated=simulated),
+        "importance.png": drawn.importance_figure(measured, title=title, simulated=simulated),
+        "importance.csv": measured.to_dataframe().to_csv(),
+        "learning_curve.png": drawn.learning_curve_figure(curve, title=title, simulated=simulated),
+        "learning_curve.csv": curve.to_csv(index=False),
+        "points.html": points,
+    }
+    greenness = BandSet.of([_GREENNESS])
+    if set(greenness.measured(material.archive.stored)) <= set(material.archive.stored):
+        profiles = _profiles(material, greenness)
+        files["ndvi_profiles.png"] = drawn.profile_figure(
+            profiles, _GREENNESS, title=title, simulated=simulated
+        )
+    return files
+
+
+def points_table(material: Material, scores: Scores, fitted: Fitted) -> pd.DataFrame:
+    """Tabulate all points: labelled ones with their out-of-fold prediction, others with the model's own."""
+    archived = material.archive.points
+    table = archived.to_dataframe().reset_index(drop=True)[["ID", "Lat", "Lon", "Target"]]
+    table["Target"] = table["Target"].where(table["Target"] >= 0)
+    out_of_fold = scores.out_of_fold
+    left_out = pd.Series(
+        out_of_fold["probability"].mean("repeat").to_numpy(), index=out_of_fold["ID"].to_numpy()
+    )
+    own = fitted.predict_archive(material.archive).set_index("ID")["probability"]
+    probability = table["ID"].map(left_out).where(table["Target"].notna(), table["ID"].map(own))
+    return table.assign(
+        probability=probability,
+        label=(probability > 0.5).astype(float).where(probability.notna()),
+    )
+
+
+def _profiles(material: Material, greenness: BandSet) -> pd.DataFrame:
+    chosen = material.candidate.configuration.series
+    aligned = series.aligned(
+        material.archive,
+        material.candidate.window,
+        greenness,
+        step_days=chosen.step_days,
+        clear=chosen.clear,
+    )
+    return diagnosis.profiles(aligned, _GREENNESS)

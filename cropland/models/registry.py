@@ -1,0 +1,83 @@
+"""The model registry: versions of a country's model, and which of them is the champion.
+
+A version is made whole by one call, with its card and tags, and only then named by an alias: whatever is
+killed in between, ``champion`` names a version that is complete. A repeated promotion finds the version that
+was made and goes on from there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cropland.models.fitted import mlflow_at
+from cropland.tracking.store import IDENTITY, SIMULATED, experiment_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION, PREVIOUS = "champion", "previous"
+LONGEST = 5000
+"""Characters that MLflow's registry keeps of a description."""
+_REST = "…\n\nThe whole card is `card.md` among the artifacts of the run."
+
+
+def model_name(source: str, country: str) -> str:
+    """Name the model of a country: real and simulated never mix."""
+    return f"{experiment_of(source)}-{country}"
+
+
+def version_of(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+    """Give the version that an alias names, if there is one."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(name, alias)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None  # no such model, or no such alias
+        raise
+
+
+def made_before(client: MlflowClient, name: str, identity: str) -> ModelVersion | None:
+    """Give the newest version that was made of a candidate, if there is one."""
+    found = client.search_model_versions(f"name = '{name}' and tags.{IDENTITY} = '{identity}'")
+    return max(found, key=lambda version: int(version.version), default=None)
+
+
+def register(
+    client: MlflowClient, name: str, model_uri: str, run_id: str, card: str, tags: dict[str, str]
+) -> ModelVersion:
+    """Make a version of a logged model, with its card and tags."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name, description=_described(name))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    with mlflow_at(client.tracking_uri):
+        return client.create_model_version(
+            name,
+            model_uri,
+            run_id,
+            tags=tags,
+            description=card if len(card) <= LONGEST else f"{card[: LONGEST - len(_REST)]}{_REST}",
+            model_id=model_uri.rpartition("/")[2],
+        )
+
+
+def crown(client: MlflowClient, version: ModelVersion) -> None:
+    """Make a version the champion, and the champion until now the previous one."""
+    before = version_of(client, version.name, CHAMPION)
+    if before is not None and before.version == version.version:
+        return
+    if before is not None:
+        client.set_registered_model_alias(version.name, PREVIOUS, before.version)
+    client.set_registered_model_alias(version.name, CHAMPION, version.version)
+
+
+def _described(name: str) -> str:
+    if name.startswith(SIMULATED):
+        return "Learnt on the **simulated** landscape: speaks of no real country."
+    return "Cropland or not, from raw Sentinel-2 observations. The alias `champion` names the version in use."

@@ -1,0 +1,314 @@
+"""The archive: all observations of a country's points from one source, stored once, opened lazily.
+
+Contract, a CF discrete sampling geometry (``featureType = timeSeries``, contiguous ragged array,
+CF conventions 1.11, section 9.3.3) in Zarr:
+
+- dims ``point`` and ``observation``; the observations of a point stand together, in the order of the
+  points, sorted by time;
+- ``ID`` (point, str, unique), ``Lat`` and ``Lon`` (point, float64 degrees), ``Target`` (point, int8:
+  1 cropland, 0 not, -1 unlabelled), ``row_size`` (point, int32): how many observations a point has;
+- ``time`` (observation, datetime64[s], UTC);
+- ``granule`` (observation, int32), where the source names images: which of ``granule_id`` (image, str);
+- Sentinel-2 bands (observation): digital numbers, reflectance × 10,000, 0 = no data; uint16, or float32
+  where a source gives fractions (NaN is no data too); ``SCL`` uint8; anything else as the source had it;
+- attributes ``source``, ``country``, ``fingerprint``, ``time_coverage_start`` and
+  ``time_coverage_end`` (dates, both included), and what the source says of its provenance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from cropland.errors import DataError
+from cropland.observations import archive_writing, bands
+from cropland.observations.points import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from cropland.observations.archive_writing import Blocks
+
+_NOT_BANDS = frozenset((*COLUMNS, "row_size", "time", "granule"))
+_ROWS_AT_ONCE = 10_000_000
+"""Scene classes looked through at once: 10 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """An open archive; what is read or computed once stays in memory for the next window.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        The contract above, lazy.
+    """
+
+    dataset: xr.Dataset
+    _values: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    selections: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    """What `cropland.features.series` has chosen of it, by window: it is forgotten with the archive."""
+
+    @property
+    def country(self) -> str:
+        """Name of the country."""
+        return str(self.dataset.attrs["country"])
+
+    @property
+    def source(self) -> str:
+        """Name of the source that filled it."""
+        return str(self.dataset.attrs["source"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides its content."""
+        return str(self.dataset.attrs["fingerprint"])
+
+    @property
+    def first(self) -> date:
+        """First day that it covers."""
+        return date.fromisoformat(self.dataset.attrs["time_coverage_start"])
+
+    @property
+    def last(self) -> date:
+        """Last day that it covers."""
+        return date.fromisoformat(self.dataset.attrs["time_coverage_end"])
+
+    @cached_property
+    def stored(self) -> tuple[str, ...]:
+        """Names of the bands and other columns that it holds."""
+        return tuple(
+            str(name)
+            for name, variable in self.dataset.data_vars.items()
+            if name not in _NOT_BANDS and variable.dims == ("observation",)
+        )
+
+    @cached_property
+    def points(self) -> xr.Dataset:
+        """``ID``, ``Lat``, ``Lon`` and ``Target`` of every point, in memory."""
+        return self.dataset[list(COLUMNS)].load()
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """Row at which each point's observations start, and the total: shape ``(point + 1,)``."""
+        return np.concatenate([[0], np.cumsum(self.dataset["row_size"].to_numpy(), dtype=np.int64)])
+
+    @cached_property
+    def times(self) -> NDArray[np.datetime64]:
+        """Moment of each observation, shape ``(observation,)``."""
+        return self.dataset["time"].to_numpy()
+
+    @cached_property
+    def days(self) -> NDArray[np.int32]:
+        """Day of each observation since 1970-01-01, shape ``(observation,)``."""
+        return self.times.astype("datetime64[D]").astype(np.int32)
+
+    def require(self, names: Iterable[str]) -> None:
+        """Check that bands are stored.
+
+        Raises
+        ------
+        DataError
+            Names the bands that are missing and lists those that are there.
+        """
+        missing = [name for name in names if name not in self.stored]
+        if missing:
+            raise DataError(
+                f"the archive of {self.country} ({self.source}) has no {', '.join(missing)}; "
+                f"it has {', '.join(self.stored)}: choose other bands, or fetch these"
+            )
+
+    @cached_property
+    def scene_classes(self) -> tuple[int, ...]:
+        """Scene classes that occur anywhere, ascending; a `DataError` where they are not stored."""
+        self.require([bands.SCENE_CLASS])
+        found: set[int] = set()
+        for start in range(0, self.dataset.sizes["observation"], _ROWS_AT_ONCE):
+            rows = self.dataset[bands.SCENE_CLASS][start : start + _ROWS_AT_ONCE]
+            found |= set(np.unique(rows.to_numpy()).tolist())
+        return tuple(sorted(map(int, found)))
+
+    @property
+    def in_memory(self) -> frozenset[str]:
+        """Names of the bands and indices that `values` has in memory."""
+        return frozenset(self._values)
+
+    def part(self, first: int, end: int) -> Archive:
+        """Give the points from `first` to before `end` as an archive of its own, lazy as this one is.
+
+        Its rows are one slice of each column, since the observations of a point stand together.
+        """
+        rows = slice(int(self.offsets[first]), int(self.offsets[end]))
+        return Archive(self.dataset.isel(point=slice(first, end), observation=rows))
+
+    def values(self, name: str) -> NDArray[np.float32]:
+        """Give a band, an index or ``SCL`` for every observation.
+
+        Returns
+        -------
+        ndarray of float32, shape (observation,)
+            Digital numbers or index values; NaN where there is no data. ``SCL`` keeps its class 0.
+        """
+        if name not in self._values:
+            self._values[name] = (
+                self._stored_values(name) if name in self.stored else self._index(name)
+            )
+        return self._values[name]
+
+    def raw(self, name: str) -> NDArray[Any]:
+        """Read a column for every observation as it is stored, shape ``(observation,)``."""
+        values: NDArray[Any] = self.dataset[name].to_numpy()
+        return values
+
+    def _stored_values(self, name: str) -> NDArray[np.float32]:
+        values = self.raw(name)
+        as_float = values.astype(np.float32)
+        if name in bands.STANDARD_NAMES:
+            as_float[values == bands.NO_DATA] = np.nan
+        return as_float
+
+    def _index(self, name: str) -> NDArray[np.float32]:
+        parts = bands.BandSet((name,), ()).measured(self.stored)
+        self.require(parts)
+        return bands.index(name, {part: self.values(part) for part in parts})
+
+
+def ragged(points: pd.DataFrame, observations: pd.DataFrame) -> xr.Dataset:
+    """Put a long table into the ragged layout.
+
+    Parameters
+    ----------
+    points : DataFrame
+        As `cropland.observations.points` gives it.
+    observations : DataFrame
+        Columns ``ID``, ``time`` (datetime64) and one for each band; any order of rows. Rows of the
+        same point and time keep their order.
+
+    Returns
+    -------
+    xarray.Dataset
+        The contract above, without its attributes.
+    """
+    position = dict(zip(points["ID"], range(len(points)), strict=True))
+    columns = {
+        str(name): _packed(str(name), observations[name].to_numpy())
+        for name in observations.columns
+        if name not in ("ID", "time")
+    }
+    where = observations["ID"].map(position).to_numpy()
+    return arranged(points, where, observations["time"].to_numpy(), columns)
+
+
+def arranged(
+    points: pd.DataFrame,
+    where: NDArray[np.integer[Any]],
+    time: NDArray[np.datetime64],
+    columns: Mapping[str, NDArray[Any]],
+) -> xr.Dataset:
+    """Put observations into the ragged layout.
+
+    Parameters
+    ----------
+    points : DataFrame
+        As `cropland.observations.points` gives it.
+    where : ndarray of int, shape (row,)
+        Position of each row's point.
+    time : ndarray of datetime64, shape (row,)
+        Its moment.
+    columns : mapping of str to ndarray of shape (row,)
+        Bands and others, as they are to be stored.
+
+    Returns
+    -------
+    xarray.Dataset
+        The contract above, without its attributes.
+    """
+    order = np.lexsort((time, where))
+    return xr.Dataset(
+        {
+            "ID": ("point", points["ID"].to_numpy(dtype=str)),
+            "Lat": ("point", points["Lat"].to_numpy(), {"units": "degrees_north"}),
+            "Lon": ("point", points["Lon"].to_numpy(), {"units": "degrees_east"}),
+            "Target": ("point", points["Target"].to_numpy()),
+            "row_size": ("point", np.bincount(where, minlength=len(points)).astype(np.int32)),
+            "time": ("observation", time.astype("datetime64[s]")[order]),
+            **{name: ("observation", values[order]) for name, values in columns.items()},
+        }
+    )
+
+
+def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) -> None:
+    """Check a dataset against the contract and store it, whole or not at all.
+
+    Two processes that write the same archive at once do no harm: the first one's stays.
+
+    Raises
+    ------
+    DataError
+        It breaks the contract, or cannot be written.
+    """
+    blocks = [dataset] if isinstance(dataset, xr.Dataset) else dataset.datasets
+    try:
+        with archive_writing.whole(path) as folder:
+            archive_writing.store(blocks, folder, attributes)
+    except OSError as error:
+        if not path.exists():
+            raise DataError(
+                f"cannot write the archive {path}: {error}; free space, or set "
+                "paths.archive to a folder that can be written"
+            ) from error
+
+
+def read(path: Path) -> Archive:
+    """Open an archive lazily.
+
+    Raises
+    ------
+    DataError
+        It cannot be read; the message says to delete it, since it is made again from its source.
+    """
+    try:
+        dataset = xr.open_zarr(path, chunks=None, consolidated=True)
+        _ = [dataset.attrs[name] for name in ("country", "source", "fingerprint")]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"the archive {path} cannot be read ({error}); delete it, it is made again from its source"
+        ) from error
+    return Archive(dataset)
+
+
+def fingerprint(*parts: object) -> str:
+    """Hash anything: bytes as they are, files by content, the rest by its ``repr``."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, Path):
+            with part.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, hashlib.blake2b).digest())
+        else:
+            content = part if isinstance(part, bytes) else repr(part).encode()
+            digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()
+
+
+def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Choose the stored type: digital numbers uint16, ``SCL`` uint8, other numbers float32."""
+    if not np.issubdtype(values.dtype, np.number):
+        return np.asarray(values.astype(str))
+    if name == bands.SCENE_CLASS:
+        return np.asarray(np.nan_to_num(values, nan=bands.NO_DATA).astype(np.uint8))
+    if name in bands.STANDARD_NAMES:
+        filled = np.nan_to_num(values, nan=bands.NO_DATA)
+        whole = (filled >= 0) & (filled <= np.iinfo(np.uint16).max) & (filled == np.floor(filled))
+        if whole.all():
+            return np.asarray(filled.astype(np.uint16))
+    return np.asarray(values.astype(np.float32))

@@ -1,0 +1,105 @@
+"""How an archive is written: block after block of its points, as one Zarr folder, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from cropland.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+CONVENTIONS = {"Conventions": "CF-1.11", "featureType": "timeSeries"}
+_ENCODING = {"time": {"units": "seconds since 1970-01-01", "dtype": "int64"}}
+_FORMAT: dict[str, Any] = {"zarr_format": 2, "consolidated": True}
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """An archive's dataset in blocks of points, where it is too large to be in memory at once.
+
+    Attributes
+    ----------
+    n_points : int
+        How many points the blocks have together.
+    datasets : iterable of xarray.Dataset
+        Block after block, by the contract of `observations.archive`. All have the same variables and types;
+        what has neither points nor observations, and the attributes, are taken of the first.
+    """
+
+    n_points: int
+    datasets: Iterable[xr.Dataset]
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a folder to write to; it gets its name at the end, unless somebody else was faster."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        yield partial
+        if not path.exists():
+            partial.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def store(blocks: Iterable[xr.Dataset], folder: Path, attributes: Mapping[str, Any]) -> None:
+    """Write blocks to a new folder, each before the next one is asked for.
+
+    Raises
+    ------
+    DataError
+        They break the contract of `cropland.observations.archive`.
+    """
+    points: list[xr.Dataset] = []
+    for number, block in enumerate(blocks):
+        _check(block)
+        points.append(_of_dim(block, "point"))
+        if number == 0:
+            _marked(block, attributes).to_zarr(folder, encoding=_ENCODING, **_FORMAT)
+        else:
+            rows = _marked(_of_dim(block, "observation"), attributes)
+            rows.to_zarr(folder, append_dim="observation", **_FORMAT)
+    _check_unique(np.concatenate([some["ID"].to_numpy() for some in points]))
+    if len(points) > 1:  # they are small: once, at the end
+        others = _marked(xr.concat(points[1:], "point"), attributes)
+        others.to_zarr(folder, append_dim="point", **_FORMAT)
+
+
+def _marked(dataset: xr.Dataset, attributes: Mapping[str, Any]) -> xr.Dataset:
+    """Add the attributes that CF wants."""
+    marked = dataset.assign_attrs(CONVENTIONS | dict(attributes))
+    if "ID" in marked:
+        marked["ID"].attrs["cf_role"] = "timeseries_id"
+        marked["row_size"].attrs["sample_dimension"] = "observation"
+    return marked
+
+
+def _of_dim(dataset: xr.Dataset, dim: str) -> xr.Dataset:
+    return dataset[[name for name, each in dataset.data_vars.items() if each.dims == (dim,)]]
+
+
+def _check_unique(ids: NDArray[np.str_]) -> None:
+    if len(np.unique(ids)) != len(ids):
+        raise DataError("an archive's IDs must be unique")
+
+
+def _check(dataset: xr.Dataset) -> None:
+    sizes = dataset["row_size"].to_numpy()
+    times = dataset["time"].to_numpy()
+    if sizes.sum() != len(times):
+        raise DataError(f"an archive's row sizes sum to {sizes.sum()}, it has {len(times)} rows")
+    starts = np.zeros(len(times) + 1, dtype=bool)
+    starts[np.concatenate([[0], np.cumsum(sizes)])] = True
+    if not ((np.diff(times) >= np.timedelta64(0)) | starts[1:-1]).all():
+        raise DataError("an archive's observations must be sorted by time within each point")

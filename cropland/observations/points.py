@@ -1,0 +1,173 @@
+"""Points files: read, validated, and parted by country.
+
+Contract of the table that every function here returns: one row a point, columns ``ID`` (str, unique),
+``Lat`` and ``Lon`` (float64, degrees, WGS 84), ``Target`` (int8: 1 cropland, 0 not, -1 unlabelled).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cropland.errors import DataError, some
+from cropland.support.reading import LONGEST_ID, check_columns, is_file, no_id, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from cropland.config.countries import Box, Country
+
+UNLABELLED = -1
+COLUMNS = ("ID", "Lat", "Lon", "Target")
+_RELABEL = "write 1 for cropland and 0 for anything else"
+_REMEDY = "save it as UTF-8 CSV"
+
+
+def read(path: Path, *, labelled: bool) -> pd.DataFrame:
+    """Read and validate a points file.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV with columns ``ID, Lat, Lon`` and, where `labelled`, ``Target``; others are left aside. IDs are
+        kept as they are written.
+    labelled : bool
+        Whether the file must bring labels; without, every ``Target`` is -1.
+
+    Raises
+    ------
+    DataError
+        No such file, none that is a table, a missing column, an ID that is empty, there twice, very long or
+        has control characters, coordinates that are not numbers or out of range, labels other than 0 and 1.
+    """
+    if not is_file(path):
+        raise DataError(
+            f"expected a points file at {path}, there is none; set paths.data to its folder"
+        )
+    table = _table(path, COLUMNS if labelled else COLUMNS[:3])
+    if not labelled:
+        table["Target"] = UNLABELLED
+    return _validated(table, path, labels=(0, 1) if labelled else (UNLABELLED,))
+
+
+def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
+    """Read some columns of a CSV file as text; the index is the line of each row."""
+    rows = rows_of(path, _REMEDY)
+    header = next(rows, (1, []))[1]
+    if not header:
+        raise DataError(f"{path} cannot be read as CSV: it is empty; {_REMEDY}")
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise DataError(
+            f"{path} needs the columns {', '.join(wanted)}; it has {some(header)}: add {', '.join(missing)}"
+        )
+    check_columns([name for name in header if name in wanted], path)
+    at = [header.index(name) for name in wanted]
+    found = [(line, [cells[position] for position in at]) for line, cells in rows]
+    lines = pd.Index([line for line, _ in found], dtype=np.int64)
+    return pd.DataFrame([cells for _, cells in found], lines, list(wanted), dtype="str")
+
+
+def asked(path: Path) -> pd.DataFrame:
+    """Read the points of a file that a command was given.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or no point in it; and as `read` does.
+    """
+    if not is_file(path):
+        raise DataError(
+            f"expected a points file at {path}, there is none; set points to a CSV file"
+        )
+    table = read(path, labelled=False)
+    if table.empty:
+        raise DataError(f"{path} has no points; add a line of ID,Lat,Lon for each")
+    return table
+
+
+def of_folder(folder: Path, labelled: str, unlabelled: str) -> pd.DataFrame:
+    """Read the points files of a folder: the labelled one, and the unlabelled one where there is one."""
+    tables = [(folder / labelled, read(folder / labelled, labelled=True))]
+    if os.path.lexists(folder / unlabelled):  # a pipe of that name is answered, not passed over
+        tables.append((folder / unlabelled, read(folder / unlabelled, labelled=False)))
+    return together(tables)
+
+
+def together(tables: Iterable[tuple[Path, pd.DataFrame]]) -> pd.DataFrame:
+    """Put points files in one table; an ID may stand in one file only."""
+    named = list(tables)
+    table = pd.concat([t.assign(file=path.name) for path, t in named], ignore_index=True)
+    twice = table[table["ID"].duplicated(keep=False)]
+    if len(twice):
+        first = twice.iloc[0]["ID"]
+        files = " and ".join(twice.loc[twice["ID"] == first, "file"])
+        raise DataError(f"ID {first} is in {files}; keep each point in one file")
+    return table.drop(columns="file")
+
+
+def inside(table: pd.DataFrame, box: Box) -> pd.DataFrame:
+    """Choose the points within a box, edges included, in their order."""
+    lat, lon = table["Lat"], table["Lon"]
+    chosen = lat.between(box.south, box.north) & lon.between(box.west, box.east)
+    return table[chosen].reset_index(drop=True)
+
+
+def check_labels(targets: np.ndarray, country: Country, folds: int) -> None:
+    """Check that a country's labels can be learnt and validated.
+
+    Raises
+    ------
+    DataError
+        No labelled point, one class only, or a class with fewer points than folds.
+    """
+    counts = [int((targets == label).sum()) for label in (0, 1)]
+    if not sum(counts):
+        raise DataError(
+            f"expected labelled points in the box of {country.name} ({country.box}), found none; "
+            f"check conf/country/{country.name}.yaml and the points file"
+        )
+    if not all(counts):
+        raise DataError(
+            f"{country.name} has labels of one class only ({max(counts)} × {int(counts[1] > 0)}); "
+            f"add points of the other class"
+        )
+    if min(counts) < folds:
+        raise DataError(
+            f"{country.name} has {counts[1]} cropland and {counts[0]} other points, fewer than the "
+            f"{folds} folds of a class; add points or set validation.folds={max(2, min(counts))}"
+        )
+
+
+def _validated(table: pd.DataFrame, path: Path, labels: tuple[int, ...]) -> pd.DataFrame:
+    ids = table["ID"]
+    _refuse(ids, ids.str.strip() == "", path, "an empty ID", "give each point its own ID")
+    remedy = f"use at most {LONGEST_ID} signs, and none of control"
+    _refuse(ids, pd.Series(no_id(ids), ids.index), path, "an ID that is none", remedy)
+    _refuse(ids, ids.duplicated(), path, "a duplicate ID", "keep each ID once")
+    for name, limit in (("Lat", 90), ("Lon", 180)):
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        what, remedy = f"a {name} outside -{limit}…{limit}", "write decimal degrees (WGS 84)"
+        _refuse(table[name], ~numbers.between(-limit, limit), path, what, remedy)
+        table[name] = numbers.astype(np.float64)
+    targets = pd.to_numeric(table["Target"], errors="coerce")
+    _refuse(table["Target"], ~targets.isin(labels), path, "a label other than 0 or 1", _RELABEL)
+    table["Target"] = targets.astype(np.int8)
+    return table[list(COLUMNS)].reset_index(drop=True)
+
+
+def _refuse(
+    column: pd.Series[Any], bad: pd.Series[bool], path: Path, what: str, remedy: str
+) -> None:
+    """Raise a `DataError` that shows the first bad value, if there is one, with its line."""
+    if not bad.any():
+        return
+    row = int(np.flatnonzero(bad.to_numpy())[0])
+    others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
+    raise DataError(
+        f"{path} has {what}: {str(column.iloc[row])!r} in line {column.index[row]}{others}; {remedy}"
+    )

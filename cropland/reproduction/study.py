@@ -1,0 +1,221 @@
+"""The study ``submission``: the original solution run on exports, its predictions written and tracked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.console import Console
+
+from cropland.config import Files
+from cropland.errors import ConfigError
+from cropland.features.window import Window
+from cropland.observations import long_table, points
+from cropland.reproduction import recipe
+from cropland.reproduction.figure import predicted_points
+from cropland.reproduction.recipe import Season
+from cropland.sources import exports as files
+from cropland.sources import opening
+from cropland.support.writing import markdown_table, write_whole
+from cropland.tracking import store as tracking
+from cropland.tracking.provenance import code_tags
+from cropland.training.chosen_windows import STUDY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cropland.config import Configuration
+    from cropland.config.composition import Job
+    from cropland.config.countries import Country
+    from cropland.tracking.store import Record
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What the original program reads.
+
+    Attributes
+    ----------
+    exports : mapping of str to DataFrame
+        Rows of each country's export, in file order, by the country's name.
+    labelled, unlabelled : DataFrame
+        Points files; the second in the order of the predictions.
+    """
+
+    exports: Mapping[str, pd.DataFrame]
+    labelled: pd.DataFrame
+    unlabelled: pd.DataFrame
+
+
+def run(job: Job) -> None:
+    """Predict every unlabelled point as the original solution does.
+
+    Raises
+    ------
+    CroplandError
+        Settings that are not the original's, exports or points that are not what they should be, an output
+        that cannot be written.
+    """
+    chosen = job.configuration
+    trees = _check(job)
+    countries = [
+        country for name in job.windows for country in job.countries if country.name == name
+    ]
+    seasons = [_season(country, job) for country in countries]
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    store = tracking.open_store(chosen.tracking, tracking.experiment_of(chosen.source.name))
+    with store.candidate("submission", {STUDY: "submission", **code_tags()}, None) as record:
+        began = time.perf_counter()
+        console.print("reading the observations")
+        material = _material(chosen, countries)
+        predicted = recipe.predictions(
+            material.exports,
+            seasons,
+            material.labelled,
+            material.unlabelled,
+            columns=_columns(chosen),
+            seed=chosen.seed,
+            trees=trees,
+            n_jobs=chosen.n_jobs,
+            progress=lambda country: console.print(f"{country}: predicted"),
+        )
+        record.metrics["seconds"] = time.perf_counter() - began
+        record.metrics["n_points"] = float(len(predicted))
+        summary = _summary(material, predicted, countries, seasons)
+        _record(record, job, summary, _placed(material, predicted), countries)
+        text = predicted.to_csv(index=False)
+        record.files[Path(str(chosen.output)).name] = text
+        write_whole(Path(str(chosen.output)), text)
+    screen = Console(highlight=False, soft_wrap=True)
+    screen.print(summary.to_string(index=False))
+    screen.print(
+        f"{chosen.output}: {len(predicted)} points in {record.metrics['seconds']:.1f} s; in MLflow: "
+        f"experiment {store.experiment}, run 'submission'"
+    )
+
+
+def _check(job: Job) -> int:
+    """Refuse what the original has one of; give the number of trees."""
+    chosen = job.configuration
+    parameters = chosen.model.parameters
+    alike = (
+        chosen.model.target.endswith(".RandomForestClassifier")
+        and set(parameters) == {"n_estimators", "max_depth"}
+        and parameters["max_depth"] == recipe.DEPTH
+        and (chosen.series.name, chosen.features.name) == ("raw", "flat")
+        and chosen.training == "own"
+        and not (chosen.promote or chosen.validation.candidates)
+    )
+    if not alike:
+        raise ConfigError(
+            "study=submission is the original to the letter: leave model, series, features, training, "
+            "promote and a nested validation out"
+        )
+    if not _columns(chosen):
+        raise ConfigError(
+            f"study=submission looks at {', '.join(recipe.COLUMNS)}; bands has none of them"
+        )
+    if chosen.output is None:
+        raise ConfigError("study=submission needs a file for its predictions; give output=FILE")
+    if not any(country.name in job.windows for country in job.countries):
+        raise ConfigError(
+            f"study=submission has windows of {', '.join(job.windows)} only; choose among these, or add "
+            f"+windows.COUNTRY={{span:96,period:DATE}}"
+        )
+    return int(parameters["n_estimators"])
+
+
+def _columns(chosen: Configuration) -> list[str]:
+    """Give the original's columns, in its order, as far as the band set has them."""
+    return [name for name in recipe.COLUMNS if name in chosen.bands.names]
+
+
+def _record(
+    record: Record,
+    job: Job,
+    summary: pd.DataFrame,
+    placed: pd.DataFrame,
+    countries: Sequence[Country],
+) -> None:
+    """Put table, figure and note into the run."""
+    chosen = job.configuration
+    title = chosen.study.title if chosen.study else ""
+    remark = ""
+    if chosen.source.name == "simulated":
+        remark = "simulated landscape: speaks of no real country"
+    table = markdown_table(list(summary.columns), summary.astype(str).to_numpy().tolist())
+    record.note = "\n\n".join(
+        part
+        for part in (
+            f"**{title}** The submitted solution of the original study, to the letter.",
+            table,
+            remark,
+        )
+        if part
+    )
+    record.params |= {"source": chosen.source.name, "seed": chosen.seed, "output": chosen.output}
+    record.params |= dict(zip("window." + summary["country"], summary["window"], strict=True))
+    record.files["study.csv"] = summary.to_csv(index=False)
+    record.files["study.png"] = predicted_points(placed, countries, title, remark)
+
+
+def _season(country: Country, job: Job) -> Season:
+    own = job.configured(country.name)
+    window = Window.of(country.reference, own.span, own.period)
+    return Season(country.name, window.first.isoformat(), window.last.isoformat())
+
+
+def _material(chosen: Configuration, countries: Sequence[Country]) -> Material:
+    """Read exports, or write the archives of another source as exports are written."""
+    names = _columns(chosen)
+    if isinstance(chosen.source, Files):
+        folder = Path(chosen.paths.data)
+        found = {
+            country.name: [each.path for each in files.exports(chosen.source, folder, country)]
+            for country in countries
+        }
+        return Material(
+            recipe.read_exports(found, columns=names),
+            points.read(folder / chosen.source.labelled, labelled=True),
+            points.read(folder / chosen.source.unlabelled, labelled=False),
+        )
+    archives = [opening.archive_of(chosen.source, chosen.paths, country) for country in countries]
+    table = pd.concat([archive.points.to_dataframe() for archive in archives], ignore_index=True)
+    every = [long_table.as_export(archive, names) for archive in archives]
+    return Material(
+        {country.name: rows for country, rows in zip(countries, every, strict=True)},
+        table[table["Target"] >= 0],
+        table[table["Target"] < 0],
+    )
+
+
+def _placed(material: Material, predicted: pd.DataFrame) -> pd.DataFrame:
+    """Give predicted points their places."""
+    return predicted.merge(material.unlabelled[["ID", "Lat", "Lon"]], on="ID", how="left")
+
+
+def _summary(
+    material: Material,
+    predicted: pd.DataFrame,
+    countries: Sequence[Country],
+    seasons: Sequence[Season],
+) -> pd.DataFrame:
+    """Tabulate, for each country, what went in and what came out."""
+    placed = _placed(material, predicted)
+    rows = []
+    for country, season in zip(countries, seasons, strict=True):
+        own = points.inside(placed, country.box)
+        rows.append(
+            {
+                "country": country.name,
+                "window": f"{season.start} … {season.end}",
+                "labelled": len(points.inside(material.labelled, country.box)),
+                "predicted": int(own["Target"].notna().sum()),
+                "cropland": int((own["Target"] == 1).sum()),
+                "without rows": int(own["Target"].isna().sum()),
+            }
+        )
+    return pd.DataFrame(rows)

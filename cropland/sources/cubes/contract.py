@@ -1,0 +1,231 @@
+"""What every format of image cubes gives, and what is asked of its bands, grid and files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from cropland.errors import DataError
+from cropland.observations import band_values
+from cropland.observations.bands import NO_DATA, SCENE_CLASS, SCENE_CLASSES, STANDARD_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from odc.geo.crs import CRS
+    from odc.geo.geobox import GeoBox
+
+_PADDED = re.compile(r"B0(?=\d$)")
+_SQUARE = 1e-6
+"""Relative: coordinates are floats, so that sides are never quite equal."""
+_DIGITAL_SCALE = 1 / 10_000
+"""What makes reflectance of digital numbers."""
+_DIGITAL_NUMBERS = "digital numbers (reflectance × 10,000)"
+_REFLECTANCE = 2.0
+"""Fractions about here are reflectances; as digital numbers they would all be of the darkest water."""
+
+
+class Layers(Protocol):
+    """The values of a cube, wherever they are; it can be pickled."""
+
+    @property
+    def grid(self) -> GeoBox:
+        """Pixels, north up."""
+        ...
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Rows and columns that are stored together."""
+        ...
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands, in the order of `cropland.observations.bands.STANDARD_NAMES`, ``SCL`` last."""
+        ...
+
+    @property
+    def times(self) -> NDArray[np.datetime64]:
+        """Moment of each image, shape ``(image,)``, datetime64[s], ascending."""
+        ...
+
+    @property
+    def granules(self) -> NDArray[np.str_]:
+        """Name of each image, shape ``(image,)``."""
+        ...
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that change when the cube does."""
+        ...
+
+    def read(
+        self, bands: Sequence[str], images: slice, rows: slice, columns: slice
+    ) -> Mapping[str, NDArray[Any]]:
+        """Read a part by band, shape ``(image, y, x)``, as stored but that no data is 0 (or NaN).
+
+        Slices lie within the cube. Any error of a library may come out.
+        """
+        ...
+
+
+def band_of(name: str) -> str | None:
+    """Give the band that a name means, None where it is no Sentinel-2 band.
+
+    >>> band_of("B02"), band_of("b8a"), band_of("B10")
+    ('B2', 'B8A', None)
+    """
+    plain = _PADDED.sub("B", name.strip().upper())
+    return plain if plain in STANDARD_NAMES or plain == SCENE_CLASS else None
+
+
+def in_order(bands: Iterable[str]) -> tuple[str, ...]:
+    """Put bands into the order of `cropland.observations.bands.STANDARD_NAMES`, ``SCL`` last."""
+    return tuple(sorted(bands, key=[*STANDARD_NAMES, SCENE_CLASS].index))
+
+
+def check_plain(where: str, scale: float, offset: float) -> None:
+    """Check that what is stored are the digital numbers themselves.
+
+    Raises
+    ------
+    DataError
+        They are scaled in another way than from digital numbers to reflectance.
+    """
+    scaled = np.isclose([scale, scale], [1, _DIGITAL_SCALE], rtol=1e-6).any()
+    if not scaled or offset != 0:
+        raise DataError(
+            f"{where} is stored with the scale {scale:g} and the offset {offset:g}; expected digital numbers "
+            f"as they are (reflectance × 10,000, harmonised): apply both and write it again"
+        )
+
+
+def checked(grid: GeoBox, where: Path) -> GeoBox:
+    """Check that a grid is one of square metres, north up.
+
+    Raises
+    ------
+    DataError
+        It has no CRS or one in degrees or feet, or its pixels are rotated, mirrored or not square.
+    """
+    warp = "warp it to its UTM zone, as with gdalwarp -t_srs EPSG:32639 or rio warp --dst-crs"
+    if grid.crs is None:
+        raise DataError(
+            f"{where} has no CRS; write it, as with ds.odc.assign_crs('EPSG:32639') or rio edit-info --crs"
+        )
+    if not grid.crs.projected or set(grid.crs.units) != {"metre"}:
+        raise DataError(
+            f"{where} has its grid in {grid.crs.units[0]} ({_called(grid.crs)}); expected a projected grid "
+            f"in metres, such as UTM: {warp}"
+        )
+    across, skew, _, turn, down, _ = grid.transform[:6]
+    if max(abs(skew), abs(turn)) > _SQUARE * abs(across):
+        raise DataError(f"{where} has a rotated grid; expected rows from west to east: {warp}")
+    if across <= 0 or down >= 0:
+        raise DataError(
+            f"{where} has a mirrored grid; expected north up, east to the right: {warp}"
+        )
+    if abs(across + down) > _SQUARE * across:
+        raise DataError(
+            f"{where} has pixels of {across:g} × {-down:g} m; expected square ones: warp it with "
+            f"gdalwarp -tr {across:g} {across:g}"
+        )
+    return grid
+
+
+def alike(grid: GeoBox, first: GeoBox) -> bool:
+    """Tell whether two grids are the same, to a millionth of a pixel."""
+    if grid.shape != first.shape or grid.crs != first.crs:
+        return False
+    apart = np.subtract(grid.transform[:6], first.transform[:6])
+    return bool(np.abs(apart).max() <= _SQUARE * abs(first.transform[0]))
+
+
+def said(grid: GeoBox) -> str:
+    """Say what a grid is, in a few words."""
+    rows, columns = grid.shape
+    transform = grid.transform
+    return (
+        f"{rows} × {columns} pixels of {transform.a:g} m from x {transform.c:.10g}, y {transform.f:.10g} in "
+        f"{_called(grid.crs)}"
+    )
+
+
+def _called(crs: CRS | None) -> str:
+    """Call a CRS by its EPSG code, else by its name: its own text may be a page of WKT."""
+    if crs is None:
+        return "no CRS"
+    return crs.proj.name if crs.epsg is None else f"EPSG:{crs.epsg}"
+
+
+def without(stored: NDArray[Any], no_data: float | None) -> NDArray[Any]:
+    """Give values with 0 where there is no data."""
+    if no_data is None or no_data == 0 or np.isnan(no_data):  # NaN is seen later, in any cube
+        return stored
+    missing = stored == no_data
+    return np.where(missing, stored.dtype.type(0), stored) if missing.any() else stored
+
+
+def digital_numbers(band: str, stored: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Choose the type as `observations.archive` does: uint16, ``SCL`` uint8, float32 for what is neither.
+
+    Raises
+    ------
+    DataError
+        A band cannot have such values.
+    """
+    lacking = np.isnan(stored) if stored.dtype.kind == "f" else None
+    filled = stored if lacking is None else np.where(lacking, stored.dtype.type(NO_DATA), stored)
+    low, high = (float(end) for end in (filled.min(initial=0), filled.max(initial=0)))
+    whole = lacking is None or bool((filled == np.floor(filled)).all())
+    _check_range(band, low, high, whole, path)
+    if band == SCENE_CLASS:
+        return filled.astype(np.uint8, copy=False)
+    if not whole:
+        _check_images(band, filled, path)
+    if whole and low >= 0:
+        return filled.astype(np.uint16, copy=False)
+    return stored.astype(np.float32, copy=False)
+
+
+def _check_range(band: str, low: float, high: float, whole: bool, path: Path) -> None:
+    """Check the lowest and the highest value of a band."""
+    if band == SCENE_CLASS:
+        expected = f"scene classes from 0 to {max(SCENE_CLASSES)}"
+        possible = whole and low >= 0 and high <= max(SCENE_CLASSES)
+    else:
+        expected = _DIGITAL_NUMBERS
+        possible = low >= band_values.LOWEST and high <= band_values.HIGHEST
+    if not possible:
+        raise _other_values(band, low, high, expected, path)
+
+
+def _check_images(band: str, filled: NDArray[Any], path: Path) -> None:
+    """Check that no image is of reflectance; each by itself, as one may be stored in another way."""
+    for image in filled:
+        there = image[image != NO_DATA]
+        # Half of them, as single pixels are brighter; sizes, as digital numbers of water may be negative.
+        if (there != np.floor(there)).any() and np.median(np.abs(there)) <= _REFLECTANCE:
+            low, high = float(image.min()), float(image.max())
+            raise _other_values(band, low, high, _DIGITAL_NUMBERS, path)
+
+
+def _other_values(band: str, low: float, high: float, expected: str, path: Path) -> DataError:
+    return DataError(
+        f"the cube {path} has values from {low:g} to {high:g} for {band}; expected {expected}: convert "
+        f"them and write it again"
+    )
+
+
+def mark_of(files: Iterable[Path], root: Path) -> str:
+    """Hash names, sizes and times of change of files, wherever their folder is."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in sorted(files):
+        status = file.stat()
+        name = "" if file == root else file.relative_to(root).as_posix()
+        digest.update(repr((name, status.st_size, status.st_mtime_ns)).encode())
+    return digest.hexdigest()

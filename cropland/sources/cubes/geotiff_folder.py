@@ -1,0 +1,231 @@
+"""Cubes as a folder of GeoTIFFs: a file an image with band descriptions, or a file a band of an image."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio.errors import RasterioIOError
+from rasterio.windows import Window
+
+from cropland.errors import DataError
+from cropland.sources.cubes.contract import (
+    alike,
+    band_of,
+    check_plain,
+    checked,
+    in_order,
+    said,
+    without,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SUFFIXES = (".tif", ".tiff")
+_BAND = re.compile(r"(?:^|[_. -])(B\d{1,2}A?|SCL)(?:[_-]\d\dm)?(?=[_. -]|$)", re.IGNORECASE)
+"""A band in a file's name, with the resolution that ESA adds to it."""
+_DATE = re.compile(
+    r"(?<!\d)(\d{4})(-?)(\d\d)\2(\d\d)(?:T(\d\d)[:-]?(\d\d)[:-]?(\d\d))?(?!\d)", re.IGNORECASE
+)
+_PROCESSED = re.compile(r"(\d{8}T\d{6}_N\d{4}_R\d{3}_T\w{5})_\d{8}T\d{6}")
+"""ESA's name of a product: sensed, baseline, orbit, tile, and when it was processed."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A band of a file: its number, from 1, type and the value that is no data."""
+
+    path: Path
+    number: int
+    dtype: np.dtype[Any]
+    no_data: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class TimeSteps:
+    """The files of a folder, image by image; see `cropland.sources.cubes.contract.Layers`.
+
+    Attributes
+    ----------
+    images : tuple of mapping of str to Layer
+        For each image, its layer by band.
+    """
+
+    images: tuple[Mapping[str, Layer], ...]
+    grid: GeoBox
+    block: tuple[int, int]
+    times: NDArray[np.datetime64]
+    granules: NDArray[np.str_]
+    files: tuple[Path, ...]
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands that every image has."""
+        return in_order(self.images[0])
+
+    def read(
+        self, bands: Sequence[str], images: slice, rows: slice, columns: slice
+    ) -> dict[str, NDArray[Any]]:
+        """Read a part, each file once."""
+        chosen = self.images[images]
+        window = Window.from_slices(rows, columns)
+        shape = (len(chosen), rows.stop - rows.start, columns.stop - columns.start)
+        values = {
+            band: np.empty(shape, np.result_type(*{layers[band].dtype for layers in chosen}))
+            for band in bands
+        }
+        for image, layers in enumerate(chosen):
+            for path in dict.fromkeys(layers[band].path for band in bands):
+                inside = [band for band in bands if layers[band].path == path]
+                with rasterio.open(path) as source:
+                    stored = source.read([layers[band].number for band in inside], window=window)
+                for band, layer in zip(inside, stored, strict=True):
+                    values[band][image] = without(layer, layers[band].no_data)
+        return values
+
+
+def files_of(folder: Path) -> tuple[Path, ...]:
+    """Find the GeoTIFFs of a folder, by name."""
+    return tuple(
+        sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        )
+    )
+
+
+def opened(folder: Path, files: tuple[Path, ...]) -> TimeSteps:
+    """Open the headers of all files.
+
+    Raises
+    ------
+    DataError
+        A file is broken, on another grid, or named by no time; an image lacks a band that others have.
+    """
+    when = {path: moment(path) for path in files}  # before any file is opened
+    grid, block, _ = first = _header(files[0])
+    checked(grid, files[0])
+    images: dict[str, dict[str, Layer]] = {}
+    times: dict[str, datetime] = {}
+    for path in files:
+        here, _, layers = first if path == files[0] else _header(path)
+        if not alike(here, grid):
+            raise DataError(
+                f"{path} is on another grid than {files[0].name}: {said(here)} and not {said(grid)}; warp "
+                f"it to the same one, as with gdalwarp -t_srs, -te and -tr"
+            )
+        image = _image(path)
+        times.setdefault(image, when[path])
+        _add(images.setdefault(image, {}), layers)
+    _check_complete(images, folder)
+    names = sorted(images, key=times.__getitem__)  # stable: those of one time by name
+    moments = np.array([times[name] for name in names], "datetime64[s]")
+    in_time = tuple(images[name] for name in names)
+    return TimeSteps(in_time, grid, block, moments, np.array(names), files)
+
+
+def moment(path: Path) -> datetime:
+    """Read the time of an image off the name of its file; a day alone is its midnight.
+
+    Raises
+    ------
+    DataError
+        There is none, or there are two days.
+    """
+    named = _PROCESSED.sub(r"\1", path.stem)
+    times = [time for match in _DATE.finditer(named) if (time := _time(match))]
+    if not times:
+        raise DataError(
+            f"{path} has no time in its name; expected one like 20210401, 2021-04-01 or 20210401T070619"
+        )
+    other = [time for time in times if time.date() != times[0].date()]
+    if other:
+        raise DataError(
+            f"{path} has two dates in its name, {times[0].date()} and {other[0].date()}; leave that of "
+            f"the overpass"
+        )
+    return next((time for time in times if time.time() != datetime.min.time()), times[0])
+
+
+def _time(match: re.Match[str]) -> datetime | None:
+    """Make a time of digits, None where they are none, as those of an orbit or a tile."""
+    year, month, day, hour, minute, second = (
+        int(part or 0) for part in match.group(1, 3, 4, 5, 6, 7)
+    )
+    try:
+        return datetime(year, month, day, hour, minute, second)
+    except ValueError:
+        return None
+
+
+def _header(path: Path) -> tuple[GeoBox, tuple[int, int], dict[str, Layer]]:
+    """Read the grid, the sides of a block and the bands of a file."""
+    try:
+        with rasterio.open(path) as source:
+            height, width = source.block_shapes[0]
+            return GeoBox.from_rio(source), (int(height), int(width)), _layers(source, path)
+    except RasterioIOError as error:
+        raise DataError(
+            f"{path} cannot be read ({error}); expected a GeoTIFF: write it again, or take it out"
+        ) from error
+
+
+def _image(path: Path) -> str:
+    """Name the image that a file is of: its name without the band."""
+    return _BAND.sub("", path.stem).strip("_. -")
+
+
+def _layers(source: rasterio.DatasetReader, path: Path) -> dict[str, Layer]:
+    """Tell which bands a file has, by its descriptions, else by its name."""
+    described = [band_of(text or "") for text in source.descriptions]
+    named = [band for match in _BAND.finditer(path.stem) if (band := band_of(match[1]))]
+    if not any(described) and source.count == 1 and len(named) == 1:
+        described = [named[0]]
+    if source.count == 1 and len(named) == 1 and described != named:
+        raise DataError(
+            f"{path} is {described[0]} by its description and {named[0]} by its name; mend one of them"
+        )
+    if not any(described):
+        raise DataError(
+            f"{path} does not say which Sentinel-2 band it is: expected descriptions of its {source.count} "
+            f"bands (B2 or B02, SCL), or one band and its name in that of the file, as in …_B04.tif"
+        )
+    layers: dict[str, Layer] = {}
+    for at, band in enumerate(described):
+        if band is None:
+            continue
+        check_plain(f"{band} of {path}", source.scales[at], source.offsets[at])
+        layer = Layer(path, at + 1, np.dtype(source.dtypes[at]), source.nodatavals[at])
+        _add(layers, {band: layer})
+    return layers
+
+
+def _add(image: dict[str, Layer], layers: Mapping[str, Layer]) -> None:
+    """Add layers to an image."""
+    for band, layer in layers.items():
+        if band in image:
+            raise DataError(
+                f"{layer.path} gives {band} of an image that has it from {image[band].path.name}; keep one"
+            )
+        image[band] = layer
+
+
+def _check_complete(images: Mapping[str, Mapping[str, Layer]], folder: Path) -> None:
+    every = {band for layers in images.values() for band in layers}
+    for name, layers in images.items():
+        lacking = in_order(every - set(layers))
+        if lacking:
+            raise DataError(
+                f"the image {name} in {folder} has no {', '.join(lacking)}, which others have; add it, or "
+                f"take the image out"
+            )

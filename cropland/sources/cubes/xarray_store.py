@@ -1,0 +1,238 @@
+"""Cubes in Zarr (version 2 or 3) and NetCDF, read without Dask: one process reads one part at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import odc.geo.xr  # noqa: F401  (gives datasets their .odc)
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from cropland.errors import DataError, some
+from cropland.sources.cubes.contract import band_of, check_plain, checked, in_order, without
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_METADATA = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray")
+_BROKEN = (OSError, ValueError, KeyError, TypeError, IndexError, ImportError)
+"""What xarray and the libraries behind it raise of what they cannot open."""
+_EVEN = 0.01
+_DIMS = ("time", "y", "x")
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """An open store; see `cropland.sources.cubes.contract.Layers`.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        Lazy, north up, values as stored.
+    places : mapping of str to (str, int or None)
+        By band: its variable, and its position along ``band`` where there is such a dimension.
+    order : ndarray of int, shape (image,)
+        Positions of the images in the store, ascending by time.
+    """
+
+    dataset: xr.Dataset
+    places: Mapping[str, tuple[str, int | None]]
+    order: NDArray[np.intp]
+    grid: GeoBox
+    times: NDArray[np.datetime64]
+    granules: NDArray[np.str_]
+    files: tuple[Path, ...]
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands that it holds."""
+        return in_order(self.places)
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Rows and columns of a chunk; 1 where a variable has none."""
+        variable = self.dataset[next(iter(self.places.values()))[0]].variable
+        lengths = variable.encoding.get("chunks") or variable.encoding.get("chunksizes")
+        sides = dict(zip(variable.dims, lengths or [1] * variable.ndim, strict=True))
+        return int(sides["y"]), int(sides["x"])
+
+    def read(
+        self, bands: Sequence[str], images: slice, rows: slice, columns: slice
+    ) -> dict[str, NDArray[Any]]:
+        """Read a part, each variable once: a chunk may hold several bands."""
+        where, back = _steps(self.order[images])
+        values: dict[str, NDArray[Any]] = {}
+        for name in {self.places[band][0] for band in bands}:
+            layers = {band: self.places[band][1] for band in bands if self.places[band][0] == name}
+            part = self.dataset[name].variable.isel(time=where, y=rows, x=columns)
+            if None not in layers.values():
+                part = part.isel(band=list(layers.values()))
+            stored = part.load().transpose("band", *_DIMS, missing_dims="ignore").to_numpy()
+            stacked = stored.reshape(-1, *stored.shape[-3:])
+            for band, layer in zip(layers, stacked, strict=True):
+                values[band] = without(layer if back is None else layer[back], _no_data(part))
+        return values
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell whether a folder is a Zarr store."""
+    return any((path / name).is_file() for name in _METADATA)
+
+
+def opened(path: Path) -> Store:
+    """Open a Zarr folder or a NetCDF file.
+
+    Raises
+    ------
+    DataError
+        It is broken, or lacks times, a grid or bands.
+    """
+    dataset = _dataset(path)
+    _check_dims(dataset, path)
+    rows = dataset["y"].to_numpy()
+    if len(rows) > 1 and rows[0] < rows[-1]:
+        dataset = dataset.isel(y=slice(None, None, -1))
+    places = _places(dataset, path)
+    times = _times(dataset, path)
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
+    named = "granule" in dataset.coords and dataset["granule"].dims == ("time",)
+    return Store(
+        dataset=dataset[list({name for name, _ in places.values()})],
+        places=places,
+        order=order,
+        grid=_grid(dataset, path),
+        times=ordered,
+        granules=dataset["granule"].to_numpy().astype(str)[order] if named else ordered.astype(str),
+        files=_files(path),
+    )
+
+
+def _dataset(path: Path) -> xr.Dataset:
+    """Open lazily, values as stored: decoded, no data would make floats of all digital numbers."""
+    # Metadata that are gathered may be older than the arrays, and on disk gain some milliseconds.
+    how: dict[str, Any] = {"engine": "zarr", "consolidated": False} if path.is_dir() else {}
+    try:
+        return xr.open_dataset(path, chunks=None, mask_and_scale=False, decode_coords="all", **how)
+    except _BROKEN as error:
+        raise DataError(
+            f"the cube {path} cannot be read ({error}); expected a Zarr group or a NetCDF file that xarray "
+            f"can open: write it again"
+        ) from error
+
+
+def _check_dims(dataset: xr.Dataset, path: Path) -> None:
+    missing = [name for name in _DIMS if name not in dataset.dims or name not in dataset.coords]
+    if missing:
+        raise DataError(
+            f"the cube {path} needs dimensions time, y and x with coordinates; it has no "
+            f"{' and no '.join(missing)} among {some(dataset.dims)}: rename them and write it again"
+        )
+
+
+def _places(dataset: xr.Dataset, path: Path) -> dict[str, tuple[str, int | None]]:
+    """Find the variable of each band, and its position in it."""
+    places: dict[str, tuple[str, int | None]] = {}
+    names: list[str] = []
+    for name, variable in dataset.data_vars.items():
+        extra = [dim for dim in variable.dims if dim not in _DIMS]
+        if variable.ndim - len(extra) < len(_DIMS) or extra not in ([], ["band"]):
+            continue
+        layers = [str(label) for label in _labels(variable)] if extra else [str(name)]
+        names += layers
+        for position, layer in enumerate(layers):
+            band = band_of(layer)
+            if band in places:
+                both = " and ".join(sorted((str(places[band][0]), str(name))))
+                raise DataError(f"the cube {path} has {band} twice, in {both}; keep one")
+            if band is not None:
+                _check_stored(variable, f"{layer} of the cube {path}")
+                places[band] = (str(name), position if extra else None)
+    if not places:
+        raise DataError(
+            f"the cube {path} has no Sentinel-2 band: expected variables, or a coordinate band, named B1 to "
+            f"B12, B8A and SCL; it has {some(names) or 'none over time, y and x'}"
+        )
+    return places
+
+
+def _labels(variable: xr.DataArray) -> NDArray[Any]:
+    """Give the names along ``band``; without a coordinate xarray gives numbers, which name no band."""
+    labels: NDArray[Any] = variable["band"].to_numpy()
+    return labels
+
+
+def _check_stored(variable: xr.DataArray, where: str) -> None:
+    if variable.dtype.kind not in "iuf" or "_Unsigned" in variable.attrs:
+        kind = "signed for unsigned" if variable.dtype.kind in "iu" else str(variable.dtype)
+        raise DataError(f"{where} is stored as {kind}; expected numbers: write it as uint16")
+    scale, offset = (
+        float(variable.attrs.get(name, plain))
+        for name, plain in (("scale_factor", 1), ("add_offset", 0))
+    )
+    check_plain(where, scale, offset)
+
+
+def _times(dataset: xr.Dataset, path: Path) -> NDArray[np.datetime64]:
+    times = dataset["time"].to_numpy()
+    if not np.issubdtype(times.dtype, np.datetime64) or np.isnat(times).any():
+        shown = some(times, 2)
+        raise DataError(
+            f"the cube {path} has times that are no dates ({times.dtype}: {shown}); expected datetime64, as "
+            f"pandas.to_datetime gives it"
+        )
+    return times.astype("datetime64[s]")
+
+
+def _grid(dataset: xr.Dataset, path: Path) -> GeoBox:
+    even = all(
+        _is_even(dataset[name].to_numpy()) for name in ("y", "x")
+    )  # odc looks at the ends only
+    grid = dataset.odc.geobox if even else None
+    if not isinstance(grid, GeoBox):
+        raise DataError(
+            f"the cube {path} has no regular grid: expected y and x evenly spaced, and at least two of each"
+        )
+    return checked(grid, path)
+
+
+def _is_even(coordinates: NDArray[Any]) -> bool:
+    """Tell whether coordinates are evenly spaced, to a hundredth of a pixel."""
+    if coordinates.dtype.kind not in "iuf":
+        return False
+    steps = np.diff(coordinates.astype(np.float64))
+    return bool(np.allclose(steps, steps.mean(), rtol=_EVEN, atol=0)) if len(steps) else True
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    """Name what changes with the store: the file, or the metadata of the group and its arrays."""
+    if not path.is_dir():
+        return (path,)
+    found = (folder / name for folder in (path, *path.iterdir()) for name in _METADATA)
+    return tuple(file for file in found if file.is_file())
+
+
+def _no_data(variable: xr.Variable) -> float | None:
+    value = variable.attrs.get("_FillValue", variable.attrs.get("missing_value"))
+    return None if value is None else float(value)
+
+
+def _steps(
+    order: NDArray[np.intp],
+) -> tuple[slice | NDArray[np.intp], NDArray[np.intp] | None]:
+    """Give what to read of time, and where each image is in that; None = as it stands.
+
+    Slices are read several times as fast as positions, and positions must ascend.
+    """
+    if (np.diff(order) == 1).all():
+        return slice(int(order[0]), int(order[-1]) + 1), None
+    ascending = np.sort(order)
+    back = np.searchsorted(ascending, order)
+    if ascending[-1] - ascending[0] == len(order) - 1:
+        return slice(int(ascending[0]), int(ascending[-1]) + 1), back
+    return ascending, back

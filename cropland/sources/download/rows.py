@@ -1,0 +1,140 @@
+"""Observations of places by granules, many at once: put together from parts, given to points.
+
+An observation is known by its place, its moment and its granule: one that stands in several parts counts
+once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cropland.errors import DataError
+from cropland.observations.bands import SCENE_CLASS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from cropland.sources.download.chunks import Days
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Observations: arrays of shape ``(row,)``.
+
+    Attributes
+    ----------
+    places : ndarray of int64
+        Where, packed (`cropland.sources.download.chunks`).
+    time : ndarray of datetime64[s]
+        When, UTC.
+    granule : ndarray of int32
+        In which image: positions in `granules`.
+    granules : ndarray of str, shape (image,)
+        Names of images.
+    values : mapping of str to ndarray
+        By band: digital numbers or scene classes, 0 = no data.
+    """
+
+    places: NDArray[np.int64]
+    time: NDArray[np.datetime64]
+    granule: NDArray[np.int32]
+    granules: NDArray[np.str_]
+    values: Mapping[str, NDArray[Any]]
+
+    def within(self, places: NDArray[np.int64], days: Days) -> Rows:
+        """Choose those of some places and days, both days included."""
+        first, last = (np.datetime64(day, "D") for day in days)
+        day = self.time.astype("datetime64[D]")
+        return self.take(np.isin(self.places, places) & (first <= day) & (day <= last))
+
+    def take(self, which: NDArray[Any]) -> Rows:
+        """Choose rows by position or by mask."""
+        values = {name: each[which] for name, each in self.values.items()}
+        return Rows(
+            self.places[which], self.time[which], self.granule[which], self.granules, values
+        )
+
+
+def together(parts: Iterable[Rows], bands: Sequence[str]) -> Rows:
+    """Put rows together, sorted by place, time and name of the granule, each observation once.
+
+    Parameters
+    ----------
+    parts : iterable of Rows
+        Any number of them.
+    bands : sequence of str
+        Bands to keep.
+
+    Raises
+    ------
+    DataError
+        One of them lacks a band.
+    """
+    listed = [_nothing(bands), *parts]
+    lacking = [band for band in bands if any(band not in each.values for each in listed)]
+    if lacking:
+        raise DataError(
+            f"a part of what was downloaded lacks {', '.join(lacking)}, though its folder is that of "
+            f"{', '.join(bands)}; delete the folder, and download again"
+        )
+    granules = np.unique(np.concatenate([each.granules for each in listed]))
+    numbers = [np.searchsorted(granules, each.granules).astype(np.int32) for each in listed]
+    made = Rows(
+        places=np.concatenate([each.places for each in listed]),
+        time=np.concatenate([each.time for each in listed]),
+        granule=np.concatenate(
+            [number[each.granule] for number, each in zip(numbers, listed, strict=True)]
+        ),
+        granules=granules,
+        values={band: np.concatenate([each.values[band] for each in listed]) for band in bands},
+    )
+    order = np.lexsort((made.granule, made.time, made.places))
+    key = np.stack([made.places, made.time.astype(np.int64), made.granule])[:, order]
+    first = np.r_[True, (np.diff(key) != 0).any(axis=0)][: len(order)]
+    return made.take(order[first])
+
+
+def of_places(
+    rows: Rows, places: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.datetime64], dict[str, NDArray[Any]]]:
+    """Give each of some places its rows; a place that stands there twice gets them twice.
+
+    Parameters
+    ----------
+    rows : Rows
+        Sorted by place, as `together` gives them.
+    places : ndarray of int64, shape (point,)
+        The place of each point.
+
+    Returns
+    -------
+    where : ndarray of int64, shape (row,)
+        Position of each row's point.
+    time : ndarray of datetime64, shape (row,)
+        Its moment.
+    columns : dict of str to ndarray of shape (row,)
+        Its bands, and ``granule``.
+    """
+    begin = np.searchsorted(rows.places, places, side="left")
+    size = np.searchsorted(rows.places, places, side="right") - begin
+    where = np.repeat(np.arange(len(places)), size)
+    within = np.arange(len(where)) - np.repeat(np.cumsum(size) - size, size)
+    chosen = rows.take(np.repeat(begin, size) + within)
+    return where, chosen.time, {**chosen.values, "granule": chosen.granule}
+
+
+def _nothing(bands: Sequence[str]) -> Rows:
+    """Give rows without any, so that types hold where there are none."""
+    types = {band: np.uint8 if band == SCENE_CLASS else np.uint16 for band in bands}
+    return Rows(
+        places=np.empty(0, np.int64),
+        time=np.empty(0, "datetime64[s]"),
+        granule=np.empty(0, np.int32),
+        granules=np.empty(0, "U1"),
+        values={band: np.empty(0, kind) for band, kind in types.items()},
+    )

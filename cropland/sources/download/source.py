@@ -1,0 +1,241 @@
+"""What ``scripts/download.py`` fetched from a service, read into an archive.
+
+The parts of a country lie in a folder that is named by what decides their content: service, collection or
+catalogue, bands, and for STAC the rule of harmonisation. So an archive of one source is never extended by
+another.
+"""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cropland.config import EarthEngine, Stac
+from cropland.errors import DataError
+from cropland.observations import archive, points
+from cropland.sources.download import chunks, rows
+from cropland.sources.download.parts import Parts
+from cropland.sources.service import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from cropland.config import Paths
+    from cropland.config.countries import Country
+    from cropland.sources.download.chunks import Days
+    from cropland.sources.download.part_file import Part
+    from cropland.sources.retries import Attempts
+    from cropland.sources.service import Finding, Service
+
+Source = EarthEngine | Stac
+PUBLISHED_AFTER_DAYS = 5
+"""How long after an overpass its image can be expected: L2A usually comes within a day or two."""
+
+
+def connect(source: Source, attempts: Attempts) -> Service:
+    """Connect to the service of a source.
+
+    Raises
+    ------
+    CroplandError
+        It cannot be reached, or does not let us in.
+    """
+    connected: Service = _service(source).connect(source, attempts)
+    return connected
+
+
+def examine(
+    source: Source, attempts: Attempts, lon: float, lat: float, days: Days
+) -> Iterator[Finding]:
+    """Check step by step what stands between a user and the data of a service."""
+    findings: Iterator[Finding] = _service(source)(source, attempts).examine(lon, lat, *days)
+    return findings
+
+
+def _service(source: Source) -> Any:
+    """Give the class that speaks with a source's service; heavy libraries wait until here."""
+    if isinstance(source, EarthEngine):
+        from cropland.sources.earthengine.service import EarthEngineService
+
+        return EarthEngineService
+    from cropland.sources.stac.service import StacService
+
+    return StacService
+
+
+def shape_of(source: Source) -> Shape:
+    """Say how chunks are cut for a source: a few points × a year, or all points of a tile × a month.
+
+    Earth Engine bills and bounds a request by points × images; from a catalogue each image must be opened,
+    for one point or for thousands.
+    """
+    if isinstance(source, EarthEngine):
+        return Shape(points=source.points_per_request, cell_degrees=1.0, months=12)
+    return Shape(points=5_000, cell_degrees=1.0, months=1)
+
+
+def provenance(source: Source) -> dict[str, str]:
+    """Give what decides the content of what is fetched, as an archive's attributes keep it."""
+    told = {"source": source.name, "bands": " ".join(sorted(source.bands))}
+    if isinstance(source, EarthEngine):
+        return told | {"collection": source.collection, "harmonisation": "of the collection"}
+    from cropland.sources.stac.harmonisation import RULE
+
+    chosen = source.chosen
+    return told | {
+        "catalog": chosen.url,
+        "collection": chosen.collection,
+        "harmonisation": RULE,
+    }
+
+
+def parts_of(source: Source, paths: Paths, country: Country) -> Parts:
+    """Give the parts of a country, in their folder."""
+    mark = archive.fingerprint(sorted(provenance(source).items()))
+    return Parts(Path(paths.downloads) / source.name / f"{country.name}-{mark[:8]}")
+
+
+def days_of(source: Source, country: Country) -> Days:
+    """Give the days that are wanted of a country: its reference season and the margin around it."""
+    margin = timedelta(days=source.margin_days)
+    return country.reference.first - margin, country.reference.last + margin
+
+
+def published(source: Source, country: Country) -> Days:
+    """Give the days that are wanted and whose images can be expected to be there.
+
+    What is asked for too early would be taken for empty ever after.
+
+    Raises
+    ------
+    DataError
+        All of them are still to come.
+    """
+    first, last = days_of(source, country)
+    newest = today() - timedelta(days=PUBLISHED_AFTER_DAYS)
+    if newest < first:
+        raise DataError(
+            f"images of {country.name} are wanted of {first} … {last}, the newest are of {newest}; wait, or "
+            f"change the reference in conf/country/{country.name}.yaml"
+        )
+    return first, min(last, newest)
+
+
+def today() -> date:
+    """Give the day it is in Greenwich."""
+    return datetime.now(UTC).date()
+
+
+def points_of(source: Source, paths: Paths, country: Country) -> pd.DataFrame:
+    """Read the points of a country from the points files."""
+    everywhere = points.of_folder(Path(paths.data), source.labelled, source.unlabelled)
+    return points.inside(everywhere, country.box)
+
+
+def inputs(source: Source, paths: Paths, country: Country) -> list[object]:
+    """Give all that decides the archive: points, days, and the parts that hold them, by their checksums."""
+    table = points_of(source, paths, country)
+    used, days = _used(source, paths, country, table)
+    return [table.to_csv(index=False), days, *(part.path.name for part in used)]
+
+
+def fill(source: Source, paths: Paths, country: Country) -> xr.Dataset:
+    """Read what was fetched of a country's points into the ragged layout of `observations.archive`."""
+    return observations_of(source, paths, country, points_of(source, paths, country))
+
+
+def unlabelled(source: Source, paths: Paths) -> pd.DataFrame:
+    """Read the unlabelled points of every country, in the order of their file."""
+    return points.read(Path(paths.data) / source.unlabelled, labelled=False)
+
+
+def observations_of(
+    source: Source, paths: Paths, country: Country, table: pd.DataFrame
+) -> xr.Dataset:
+    """Read what was fetched of some points.
+
+    Raises
+    ------
+    DataError
+        Not all of it was; the message gives the command that fetches it.
+    """
+    used, days = _used(source, paths, country, table)
+    parts, places = parts_of(source, paths, country), chunks.places_of(table)
+    seen = rows.together((parts.rows(part).within(places, days) for part in used), source.bands)
+    made = archive.arranged(table, *rows.of_places(seen, places))
+    first, last = days
+    return made.assign(granule_id=("image", seen.granules)).assign_attrs(
+        time_coverage_start=first.isoformat(),
+        time_coverage_end=last.isoformat(),
+        client=sorted({part.client for part in used}),
+        **{key: value for key, value in provenance(source).items() if key != "source"},
+    )
+
+
+def _used(
+    source: Source, paths: Paths, country: Country, table: pd.DataFrame
+) -> tuple[list[Part], Days]:
+    """Choose the parts that hold some points in the days that are wanted, and give these days.
+
+    Of a season that is still going on they end where the last download ended.
+
+    Raises
+    ------
+    DataError
+        Something was not fetched yet.
+    """
+    first, last = days_of(source, country)
+    places = chunks.places_of(table)
+    used = [
+        part
+        for part in parts_of(source, paths, country)
+        if part.days[0] <= last and first <= part.days[1] and np.isin(part.places, places).any()
+    ]
+    if used and last > today() - timedelta(days=PUBLISHED_AFTER_DAYS):
+        last = min(last, max(part.days[1] for part in used))
+    there = ((part.places, part.days) for part in used)
+    lacking = list(chunks.missing(places, (first, last), there))
+    if lacking:
+        wanted = len(np.unique(places))
+        anything = next(iter(parts_of(source, paths, country)), None) is not None
+        raise DataError(_incomplete(source, paths, country, wanted, lacking, anything))
+    return used, (first, last)
+
+
+def _incomplete(
+    source: Source,
+    paths: Paths,
+    country: Country,
+    wanted: int,
+    lacking: Sequence[tuple[NDArray[np.int64], Days]],
+    any_there: bool,
+) -> str:
+    """Say what was not fetched, and the command that fetches it."""
+    first, last = days_of(source, country)
+    words = ["python", "scripts/download.py", f"source={source.name}", f"country={country.name}"]
+    words += ["source.project=NAME"] if isinstance(source, EarthEngine) else []
+    words += [f"source.catalog={source.catalog}"] if isinstance(source, Stac) else []
+    words += [f"paths.data={paths.data}"] if paths.data != "data" else []
+    words.append(f"source.margin_days={source.margin_days}")
+    command = f"{shlex.join(words)} (with this command's bands and points, where it was given any)"
+    if not any_there:
+        return (
+            f"no archive of {country.name}: of source={source.name} nothing was downloaded of "
+            f"{first} … {last}; fetch it: {command}, or try source=simulated, which needs no data"
+        )
+    places = np.unique(np.concatenate([some for some, _ in lacking]))
+    since = min(days[0] for _, days in lacking)
+    until = max(days[1] for _, days in lacking)
+    return (
+        f"the download of {country.name} is not complete: {len(places)} of {wanted} places lack days within "
+        f"{since} … {until}, where source.margin_days={source.margin_days} wants {first} … {last}; "
+        f"fetch the rest: {command}, or give the source.margin_days and points that were downloaded"
+    )

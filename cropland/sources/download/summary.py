@@ -1,0 +1,111 @@
+"""What a download finds and leaves, told: its plan, the table of observations, the next command."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cropland.config import EarthEngine, Fetched
+from cropland.observations.bands import SCENE_CLASS
+from cropland.support.progress import in_words
+from cropland.support.writing import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cropland.config.commands import Download
+    from cropland.sources.download import source as fetched
+    from cropland.sources.download.plan import Plan
+
+_NAMED = 5
+_DECIDE = (
+    "paths.",
+    *(f"source.{key}=" for key in ("bands", "margin_days", "catalog", "collection")),
+    "source.catalogs.",
+    *(f"source.{key}=" for key in ("labelled", "unlabelled")),
+)
+"""Overrides that the next command must be given too."""
+_SECONDS_PER_REQUEST = 5.0
+"""What an answer of Earth Engine is expected to take: an estimate, nothing here was measured there."""
+
+
+_DEFAULT_BANDS = ("B2", "B3", "B4", "B8")
+"""What conf/train.yaml looks at."""
+
+
+def planned(source: fetched.Source, plan: Plan) -> str:
+    """Say what a plan comes to."""
+    first, last = plan.days
+    head = f"{plan.country.name}: {len(plan.table)} points, {first} … {last}: "
+    if not plan.chunks:
+        return head + "all there, nothing to fetch"
+    number = len(plan.chunks)
+    if isinstance(source, EarthEngine):
+        seconds = -(-number // source.workers) * _SECONDS_PER_REQUEST
+        return head + (
+            f"{count(number, 'request')}, {min(source.workers, number)} at a time, about "
+            f"{in_words(seconds)} if one takes {_SECONDS_PER_REQUEST:.0f} s (an estimate)"
+        )
+    from cropland.sources.stac.service import cost
+
+    return head + cost(plan.chunks, len(source.bands))
+
+
+def show(plans: Sequence[Plan]) -> None:
+    """Print what there is of each country now."""
+    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
+    table = Table(title="Observations of each country", title_justify="left")
+    table.add_column("country")
+    for name in ("points", "observations", "per point: min", "median", "max", "without any"):
+        table.add_column(name, justify="right")
+    for plan in plans:
+        counts = plan.counts
+        table.add_row(
+            plan.country.name,
+            str(len(counts)),
+            str(counts.sum()),
+            str(counts.min()),
+            f"{np.median(counts):g}",
+            str(counts.max()),
+            str((counts == 0).sum()),
+        )
+    screen.print(table)
+    for plan in plans:
+        for reason, ids in plan.without_any().items():
+            screen.print(
+                f"[yellow]note[/] {plan.country.name}: {count(len(ids), 'point')} without any observation "
+                f"({escape(reason)}): {escape(listed(ids))}",
+                soft_wrap=True,
+            )
+        for edge in plan.unseen_edges():
+            screen.print(f"[yellow]note[/] {plan.country.name}: {edge}", soft_wrap=True)
+
+
+def listed(ids: Sequence[str]) -> str:
+    """Name the first of some points."""
+    return ", ".join(ids[:_NAMED]) + (", …" if len(ids) > _NAMED else "")
+
+
+def say_next(command: Download, plans: Sequence[Plan], words: Sequence[str]) -> None:
+    """Say which command comes next: to train, or to predict the points of a file."""
+    source, names = command.source, [plan.country.name for plan in plans]
+    where = [f"source={source.name}", *(word for word in words if word.startswith(_DECIDE))]
+    if command.points is not None:
+        country = names[0] if len(names) == 1 else "all"
+        following = shlex.join(
+            ["scripts/predict.py", f"country={country}", f"points={command.points}", *where]
+        )
+    else:
+        several = ["-m"] if len(names) > 1 else []
+        chosen = ["scripts/train.py", *several, f"country={','.join(names)}", *where]
+        if isinstance(source, Fetched) and not set(_DEFAULT_BANDS) <= set(source.bands):
+            measured = [band for band in source.bands if band != SCENE_CLASS]
+            chosen.append(f"bands.names=[{','.join(measured)}]")
+        following = shlex.join(chosen)
+    Console(highlight=False, soft_wrap=True).print(f"next: python {following}", markup=False)

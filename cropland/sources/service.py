@@ -1,0 +1,151 @@
+"""What a service of satellite images is asked, and what it answers: the interface of Earth Engine and STAC.
+
+Contract, the same for every service: bands bear the mission's names (`observations.bands`), digital numbers
+are harmonised (reflectance × 10,000 on the scale from before processing baseline 04.00), uint16, 0 = no data;
+``SCL`` is uint8. A value is that of the native pixel (10 or 20 m) that a place falls in. Nothing is
+aggregated: each granule that saw a place gives a row, named by the granule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from cropland.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+    from typing import Any
+
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
+
+
+class NoImage(DataError):
+    """Nothing was taken of a place in some days."""
+
+
+NO_IMAGE = "no image in these dates"
+"""Why a place has no row; the other reason is that it is outside the swath of all images."""
+
+
+def telling(*reasons: str) -> str:
+    """Choose the reason that tells most why a place was not seen: that images came by, if any did."""
+    return next((reason for reason in reasons if reason != NO_IMAGE), NO_IMAGE)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large a piece of work a service takes at once.
+
+    Attributes
+    ----------
+    points : int
+        Most places of a chunk.
+    cell_degrees : float
+        A chunk's places lie in one cell of such a grid.
+    months : int
+        About how many months a chunk may cover: pieces of equal length, for 12 at most 366 days.
+    """
+
+    points: int
+    cell_degrees: float
+    months: int
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was observed at some places in some days: arrays of shape ``(row,)``.
+
+    Attributes
+    ----------
+    place : ndarray of int32
+        Position of each row's place among those that were asked for.
+    time : ndarray of datetime64[s]
+        Moment of the overpass, UTC.
+    granule : ndarray of str
+        Name of the image, as its service has it.
+    values : mapping of str to ndarray
+        By band: uint16 digital numbers, ``SCL`` uint8; 0 = no data.
+    unseen : mapping of int to str
+        Why a place has no row, by its position.
+    notes : tuple of str
+        What a user should know about these rows, such as a granule that lacks a band.
+    """
+
+    place: NDArray[np.int32]
+    time: NDArray[np.datetime64]
+    granule: NDArray[np.str_]
+    values: Mapping[str, NDArray[Any]]
+    unseen: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One step of an examination: what was looked at, whether it is well, and what was seen or is to do."""
+
+    step: str
+    well: bool
+    said: str
+
+
+class Service(Protocol):
+    """A service, connected; its methods may be called from several threads."""
+
+    @property
+    def client(self) -> str:
+        """Name and version of the library that speaks with it."""
+        ...
+
+    def points(
+        self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
+    ) -> Seen:
+        """Observe places.
+
+        Parameters
+        ----------
+        lonlat : ndarray of float64, shape (place, 2)
+            Longitude and latitude, degrees (WGS 84).
+        first, last : date
+            Days, both included, in UTC.
+        bands : sequence of str
+            Bands to read, ``SCL`` among them.
+
+        Raises
+        ------
+        TooLarge
+            The service wants less at once.
+        DataError
+            It refuses, or goes on failing.
+        """
+        ...
+
+    def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
+        """Give the images of a grid, lazily; each pixel is the native one that its centre falls in.
+
+        Returns
+        -------
+        xarray.Dataset
+            A variable a band, dims ``(time, y, x)``, dask arrays on the grid; coordinates ``time``
+            (datetime64[s]), ``granule`` (time, str), ``y``, ``x`` and ``spatial_ref``. Each granule has a
+            time step of its own, in the order of time and name.
+
+        Raises
+        ------
+        NoImage
+            No image of the grid in these days.
+        DataError
+            The service refuses.
+        """
+        ...
+
+    def examine(self, lon: float, lat: float, first: date, last: date) -> Iterator[Finding]:
+        """Check step by step what stands between a user and data, up to one place × one month."""
+        ...

@@ -1,0 +1,175 @@
+"""What a sweep ends with: the closing table on screen, the note and the figure of its parent run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.table import Table
+
+from cropland.support import figure_style
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from rich.console import JustifyMethod
+
+    from cropland.training.candidate import Outcome
+
+VARIED = ("window_end", "span", "bands", "series", "features", "model", "training", "validation")
+LABELS = {"window_end": "end of the window", "span": "span (weeks)", "bands": "band set"}
+_MOST_LINES = 20
+"""More of them would leave a figure of nothing but its legend."""
+_COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
+    ("country", "left"),
+    ("accuracy", "right"),
+    ("± s.e.", "right"),
+    ("span", "right"),
+    ("window end", "left"),
+    ("bands", "left"),
+    ("model", "left"),
+    ("features", "left"),
+    ("of", "right"),
+)
+
+
+def tabulated(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Tabulate the outcomes that have a score, in their order."""
+    table = pd.DataFrame([vars(outcome) for outcome in outcomes])
+    if table.empty:
+        return table
+    return table[table["status"].isin(("finished", "already there"))].reset_index(drop=True)
+
+
+def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Tabulate the outcomes that have a score, best first; of ties the one with fewest features."""
+    table = tabulated(outcomes)
+    if table.empty:
+        return table
+    return table.sort_values(["accuracy", "n_features", "span"], ascending=[False, True, True])
+
+
+def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Choose the best candidate of each country, with ``tried``, how many it was chosen from."""
+    table = scored(outcomes)
+    if table.empty:
+        return table
+    tried = table.groupby("country")["accuracy"].size().rename("tried")
+    return table.drop_duplicates("country").join(tried, on="country").sort_values("country")
+
+
+def closing_table(outcomes: Sequence[Outcome]) -> Table:
+    """Draw the best candidate of each country for the screen."""
+    table = Table(title="Best candidate of each country", title_justify="left")
+    for name, justify in _COLUMNS:
+        table.add_column(name, justify=justify)
+    for row in best(outcomes).to_dict("records"):
+        table.add_row(
+            row["country"],
+            f"{row['accuracy']:.3f}",
+            f"{row['accuracy_se']:.3f}",
+            f"{row['span']} w" if row["span"] else "–",
+            f"{row['window_end']}{_period(row['period'])}" or "–",
+            row["bands"],
+            row["model"],
+            str(row["n_features"]),
+            str(row["tried"]),
+        )
+    return table
+
+
+def note(outcomes: Sequence[Outcome]) -> str:
+    """Write the description of a parent run, in Markdown."""
+    lines = [
+        "| country | accuracy ± s.e. | span | window end | bands | model | tried |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.country} | {row.accuracy:.3f} ± {row.accuracy_se:.3f} | {row.span} weeks "
+        f"| {row.window_end} | {row.bands} | {row.model} | {row.tried} |"
+        for row in best(outcomes).itertuples()
+    ]
+    said = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."
+    return "\n".join([*lines, "", said])
+
+
+def counted(outcomes: Sequence[Outcome]) -> str:
+    """Say how many candidates became what, the most frequent first."""
+    counts = Counter(outcome.status for outcome in outcomes)
+    return ", ".join(f"{count} {status}" for status, count in counts.most_common())
+
+
+def figure(outcomes: Sequence[Outcome]) -> bytes | None:
+    """Draw accuracy against what was varied, a panel a country.
+
+    Returns
+    -------
+    bytes or None
+        A PNG; None where nothing was varied. The first two of `VARIED` that were make the axis and the
+        lines, the best `_MOST_LINES` of them; over any others the best is drawn.
+    """
+    table = scored(outcomes)
+    varied = [name for name in VARIED if not table.empty and _varies(table, name)]
+    if not varied:
+        return None
+    x, by, others = varied[0], (varied[1] if len(varied) > 1 else None), varied[2:]
+    lines: list[object] = list(table[by].unique()) if by else []  # best first
+    if by:
+        table = table[table[by].isin(lines[:_MOST_LINES])]
+    countries = sorted(table["country"].unique())
+    drawing = figure_style.new(3.6 * len(countries) + 0.8, 3.6)
+    panels = drawing.subplots(1, len(countries), sharey=True, squeeze=False)[0]
+    for panel, name in zip(panels, countries, strict=True):
+        _draw(panel, table[table["country"] == name], x, by)
+        panel.set_title(name.capitalize(), loc="left")
+        panel.set_xlabel(LABELS.get(x, x))
+    panels[0].set_ylabel("accuracy, cross-validated")
+    if by:
+        title = "; best over ".join(LABELS.get(name, name) for name in (by, *others))
+        if len(lines) > _MOST_LINES:
+            title = f"{title}; the {_MOST_LINES} best of {len(lines)}"
+        drawing.legend(
+            *panels[0].get_legend_handles_labels(),
+            title=title,
+            loc="outside lower center",
+            ncols=5,
+            frameon=False,
+        )
+    return figure_style.png(drawing)
+
+
+def _varies(table: pd.DataFrame, name: str) -> bool:
+    """Tell whether some country has more than one value of a column."""
+    return bool((table.groupby("country")[name].nunique() > 1).any())
+
+
+def _draw(panel: Axes, table: pd.DataFrame, x: str, by: str | None) -> None:
+    """Draw one country: a line for each value of `by`, with a bar of one standard error."""
+    groups = table.groupby(by) if by else [("", table)]
+    for number, (value, lines) in enumerate(groups):
+        line = lines.drop_duplicates(x).sort_values(x)  # best first, so the best of each x stays
+        at = pd.to_datetime(line[x]) if x == "window_end" else line[x]
+        panel.errorbar(
+            at,
+            line["accuracy"],
+            yerr=line["accuracy_se"],
+            label=str(value),
+            color=figure_style.PALETTE[number % len(figure_style.PALETTE)],
+            marker=figure_style.MARKERS[number % len(figure_style.MARKERS)],
+            markersize=4,
+            linewidth=1.4,
+            elinewidth=0.8,
+            capsize=2,
+        )
+    figure_style.plain(panel)
+    if x in ("bands", "model", "window_end"):
+        panel.tick_params(axis="x", labelrotation=35)
+    if x == "span":
+        panel.set_xticks(sorted(table["span"].unique()))
+
+
+def _period(period: str) -> str:
+    """Say a period in months, where it is none of a date that stands there already."""
+    return f" ({int(period):+d} months)" if period.lstrip("+-").isdigit() else ""

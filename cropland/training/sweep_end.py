@@ -1,0 +1,212 @@
+"""How a sweep closes: report and study into the parent run, the best on screen, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, get_type_hints
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from rich.markup import escape
+
+from cropland.config.commands import WHERE, Promote
+from cropland.config.countries import Choice
+from cropland.errors import ConfigError, CroplandError, DataError
+from cropland.models import contenders
+from cropland.tracking import store
+from cropland.training import chosen_windows as chosen
+from cropland.training import out_of_fold, report, studies
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from cropland.config import Configuration
+    from cropland.training.candidate import Candidate, Outcome
+    from cropland.training.session import Session
+    from cropland.training.studies import Conclusion
+
+_PIPED = 150
+
+
+def close(session: Session) -> bool:
+    """Close the parent run of a sweep with its report and say on screen what came out.
+
+    Returns
+    -------
+    bool
+        Whether no candidate failed.
+    """
+    session.watching.close()
+    # A worker of a killed sweep may have outlived the start of this one for a moment.
+    session.store.close_orphans()
+    # A server that was killed may have made a run and not said so: it was asked again, and made another.
+    session.store.close_children(session.parent_run, "nobody knew of it when its sweep ended")
+    outcomes = session.outcomes()
+    failed = any(outcome.status == "failed" for outcome in outcomes)
+    note, files = report.note(outcomes), {}
+    conclusion = _conclusion(session, outcomes)
+    if conclusion:
+        note, files = conclusion.note, dict(conclusion.files)
+        _remember(session, conclusion)
+    else:
+        picture = report.figure(outcomes)
+        files = {"accuracy.png": picture} if picture else {}
+    files["outcomes.csv"] = report.scored(outcomes).to_csv(index=False).encode()
+    for file, content in files.items():
+        (session.ledger.path.parent / file).write_bytes(content)
+    status = "FAILED" if failed else "FINISHED"
+    session.store.report(session.parent_run, note, files, status=status)
+    session.store.tidy()
+    _on_screen(session, outcomes, conclusion)
+    return not failed
+
+
+def abandon(session: Session, reason: str) -> None:
+    """Close a sweep that ends before its end: the parent run and what runs below it."""
+    session.watching.close()
+    finished = sum(outcome.status == "finished" for outcome in session.ledger.read())
+    try:
+        store.check_answers(session.store.client.tracking_uri)
+        session.store.close_children(session.parent_run, reason)
+        session.store.close(session.parent_run, reason)
+    except (MlflowException, CroplandError) as error:
+        first = str(error).splitlines()[0]
+        session.console.print(f"its run stays open until the next start: {first}", markup=False)
+    session.console.print(
+        f"{reason}; {finished} candidates finished in this run are kept. Give the same command again "
+        f"to go on."
+    )
+
+
+def _conclusion(session: Session, outcomes: Sequence[Outcome]) -> Conclusion | None:
+    """Let the study conclude, where the sweep is one and has a score."""
+    study = session.configuration.study
+    table = report.tabulated(outcomes)
+    if study is None or table.empty:
+        return None
+    return studies.conclude(
+        study,
+        table,
+        references={each.country.name: each.country.reference.last for each in session.candidates},
+        simulated=session.store.experiment == store.SIMULATED,
+        right=lambda run_id: _right(session, run_id),
+    )
+
+
+def _right(session: Session, run_id: str) -> pd.Series[float]:
+    try:
+        run = session.store.client.get_run(run_id)
+        return out_of_fold.right(session.store.read(run, out_of_fold.FILE))
+    except DataError as error:  # one that was scored before, and has lost its predictions since
+        session.console.print(f"[yellow]note[/] no paired difference: {escape(str(error))}")
+        return pd.Series(dtype=float)
+
+
+def _remember(session: Session, conclusion: Conclusion) -> None:
+    """Keep the windows that a study has chosen, for the studies to come."""
+    windows = {
+        name: Choice(span, int(period) if period.lstrip("+-").isdigit() else period)
+        for name, (span, period) in conclusion.chosen.items()
+    }
+    for key, value in chosen.tags(windows, session.archives).items():
+        session.store.client.set_tag(session.parent_run, key, value)
+
+
+def _on_screen(
+    session: Session, outcomes: Sequence[Outcome], conclusion: Conclusion | None
+) -> None:
+    """Print the best of each country, where to look, and what to do next."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    # Piped output has no width of its own; a study's table needs about this much.
+    screen = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED)
+    best = report.best(outcomes)
+    if conclusion:
+        screen.print(Markdown(conclusion.note))
+    elif len(best):
+        screen.print(report.closing_table(outcomes))
+    screen.print(f"candidates: {report.counted(outcomes)}")
+    if session.store.experiment == store.SIMULATED:
+        screen.print(
+            "source=simulated: a made-up landscape, these numbers speak of no real country"
+        )
+    link = store.link(session.configuration.tracking, session.store.experiment_id)
+    screen.print(f"files: {session.ledger.path.parent}", soft_wrap=True)
+    screen.print(
+        f"in MLflow: experiment {session.store.experiment}, run {session.name!r}; look: make ui, then "
+        f"{link}",
+        soft_wrap=True,
+    )
+    nested = session.configuration.validation.candidates is not None
+    if len(best) and not session.configuration.promote and not nested:
+        _say_what_next(session, screen)
+
+
+def _say_what_next(session: Session, screen: Console) -> None:
+    """Suggest the next command: promotion after a sweep, places not seen after one configuration."""
+    if len(session.candidates) > len({each.country.name for each in session.candidates}):
+        kept = [word for word in session.words if word.startswith((*WHERE, "country="))]
+        words = [word for word in kept if not ("country=" in word and "," in word)]
+        words += _folds(session.configuration)
+        reason, script = "register the best of each country:", "promote"
+    else:
+        words = [word for word in session.words if not word.startswith("validation")]
+        words.append("validation=blocks")
+        reason, script = "does it hold in places it has not seen?", "train"
+    screen.print(
+        f"next, {reason} python scripts/{script}.py {shlex.join(words)}".rstrip(), soft_wrap=True
+    )
+
+
+def _folds(chosen: Configuration) -> list[str]:
+    """Give the words that make promotion look for this sweep's candidates, where it would not by itself."""
+    params: dict[str, object] = {"validation": chosen.validation.name, "seed": chosen.seed}
+    params |= {f"validation.{key}": value for key, value in asdict(chosen.validation).items()}
+    words = contenders.words_of(params)
+    return [] if words == ["validation=kfold", "validation.folds=5", "seed=2023"] else words
+
+
+def promotion_of(candidates: Sequence[Candidate]) -> Promote:
+    """Make of a sweep the command that promotes the best of its candidates.
+
+    Raises
+    ------
+    ConfigError
+        The sweep is nested, or its candidates differ in what must be equal to compare them.
+    """
+    common = candidates[0].configuration
+    if common.validation.candidates:
+        raise ConfigError(
+            "promote=true and validation=nested do not go together: a nested validation scores the choice, "
+            "not a candidate; sweep by validation=kfold and promote that"
+        )
+    for name in ("validation", "seed"):
+        found = {repr(getattr(each.configuration, name)) for each in candidates}
+        if len(found) > 1:
+            raise ConfigError(
+                f"promote=true needs one {name}, the sweep has {len(found)}; leave it out, and give "
+                f"scripts/promote.py the one to compare by"
+            )
+    own = {name: getattr(common, name) for name in get_type_hints(Promote)}
+    return Promote(**own | {"force": False})  # of a sweep, force says to score candidates again
+
+
+def promote(session: Session) -> bool:
+    """Promote the best candidate of each country of a sweep; say whether that went well."""
+    from rich.markup import escape
+
+    from cropland.commands import promote as promoting
+
+    countries = {each.country.name: each.country for each in session.candidates}
+    try:
+        where = [word for word in session.words if word.startswith(WHERE)]
+        promoting.run(promotion_of(session.candidates), list(countries.values()), where)
+    except CroplandError as error:
+        session.console.print(f"[red]not promoted[/] {escape(str(error))}")
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""Every command of the documents is one that the configuration takes, and every link leads somewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+
+from cropland.config import composition
+from cropland.config.commands import Assess, Compare, Configuration, Download, Map, Predict, Promote
+
+ROOT = Path(__file__).parents[2]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+BLOCKS = [
+    block
+    for path in DOCS
+    for block in re.findall(r"```bash\n(.*?)```", path.read_text(), re.DOTALL)
+]
+COMMANDS = sorted(
+    {line.partition(" #")[0].strip() for line in "\n".join(BLOCKS).splitlines() if line.strip()}
+)
+SCHEMAS = {
+    "train": Configuration,
+    "download": Download,
+    "promote": Promote,
+    "predict": Predict,
+    "map": Map,
+    "assess": Assess,
+    "compare": Compare,
+}
+
+
+def test_the_documents_have_commands() -> None:
+    assert len(COMMANDS) >= 8
+    assert all(command.startswith(("make ", "python scripts/")) for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python")])
+def test_a_command_fills_the_schema(command: str) -> None:
+    _, path, *words = shlex.split(command)
+    name = Path(path).stem
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        if name == "train":
+            # Outside of a multirun Hydra's own composition knows no sweeps.
+            single = [word for word in words if not re.search(r"=(range|[^{\[]*,)", word)]
+            composed = compose(name, [*single, "hydra.mode=MULTIRUN"], return_hydra_config=True)
+            composed.hydra.overrides.task = words
+            composition.prefer_given(composed)
+            assert composition.jobs(composed)
+        else:
+            composed = compose(name, words, return_hydra_config=True)
+            HydraConfig.instance().set_config(composed)
+            composition.command(SCHEMAS[name], composed, composed.hydra)
+
+
+def texts_of_the_code() -> str:
+    """All texts in the code, pieces of one text joined, what is filled in left out."""
+    found = []
+    for path in (ROOT / "cropland").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = (getattr(part, "value", "") for part in node.values)
+                found.append("".join(part if isinstance(part, str) else "{}" for part in parts))
+    return "\n".join(found)
+
+
+def test_the_messages_that_the_documents_explain_are_said() -> None:
+    table = re.search(r"\| message \|.*?\n\n", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)
+    assert table is not None
+    rows = [row for row in table[0].splitlines() if row.startswith("| `")]
+    texts = texts_of_the_code()
+    assert len(rows) >= 8
+    for row in rows:
+        for message in re.findall(r"`([^`]+)`", row.split("|")[1]):
+            assert message in texts, message
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(((?!http)[^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), target

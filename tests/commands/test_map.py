@@ -1,0 +1,464 @@
+"""Maps by command: what pixels say, what is left when a map is killed, and what is answered to bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from distributed import Client, LocalCluster
+from mlflow import MlflowClient
+from rio_cogeo.cogeo import cog_validate
+from standins.clusters import two_workers
+
+from cropland import config
+from cropland.commands import map as mapping
+from cropland.config import commands
+from cropland.errors import ConfigError, DataError
+from cropland.maps import compute, layers
+from cropland.maps import extent as extents
+from cropland.maps import imagery as cubes
+from cropland.maps import plan as mapplan
+from cropland.maps.extent import Extent
+from cropland.sources.simulation import source as simulated
+from cropland.support import dask_cluster
+
+ROOT = Path(__file__).parents[2]
+BOX = "[48.300,32.200,48.304,32.2037]"
+SMALL = ("country=iran", f"box={BOX}", "chunk=16")
+QUICK = (
+    *("country=iran", "span=12", "source.points=100", "model.n_estimators=10", "n_jobs=1"),
+    *("validation.folds=2", "promote=true", "promotion.figures=false", "promotion.bootstraps=100"),
+)
+
+
+def run(warm: Any, folder: Path, script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(ROOT / "scripts" / f"{script}.py"), *words]
+    environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
+    said = warm.run(command, folder, environment | {"COLUMNS": "200"})
+    return subprocess.CompletedProcess(command, *said)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The layers of a map."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.tif"))}
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster that is running."""
+    with two_workers(tmp_path_factory.mktemp("cluster")) as address:
+        yield f"dask.scheduler={address}"
+
+
+@pytest.fixture(scope="module")
+def home(
+    tmp_path_factory: pytest.TempPathFactory, empty_store: Path, warm: Any, scheduler: str
+) -> Path:
+    """A folder with a champion of the simulated Iran and a map, made by a cluster that was running."""
+    folder = tmp_path_factory.mktemp("map")
+    (folder / "mlruns").mkdir()
+    shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
+    done = run(warm, folder, "train", *QUICK)
+    assert done.returncode == 0, done.stderr
+    done = run(warm, folder, "map", *SMALL, "exact=true", scheduler)
+    assert done.returncode == 0, done.stderr
+    assert "of all pixels are right" in done.stdout
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(home: Path) -> Path:
+    """The folder of the map."""
+    return home / "maps" / "iran"
+
+
+def read(path: Path) -> np.ndarray:
+    with rasterio.open(path) as source:
+        values: np.ndarray = source.read(1)
+        return values
+
+
+def test_pixels_have_what_predict_says_of_points_in_their_centres(
+    home: Path, made: Path, warm: Any
+) -> None:
+    with rasterio.open(made / "class.tif") as source:
+        height, width = source.shape
+    grid = Extent.of_box((48.3, 32.2, 48.304, 32.2037), 10).grid
+    assert grid.shape == (height, width)
+    lon, lat = extents.degrees(grid)
+    chosen = np.random.default_rng(5).choice(height * width, 1000, replace=False)
+    table = pd.DataFrame({"ID": [f"p{n}" for n in chosen]})
+    table["Lon"], table["Lat"] = lon.ravel()[chosen], lat.ravel()[chosen]
+    table.to_csv(home / "centres.csv", index=False)
+    words = ("country=iran", "source.points=100", "points=centres.csv", "probabilities=true")
+    done = run(warm, home, "predict", *words, "output=centres_predicted.csv")
+    assert done.returncode == 0, done.stderr
+    predicted = pd.read_csv(home / "centres_predicted.csv")
+    assert predicted["ID"].tolist() == table["ID"].tolist()
+    exact = read(made / "probability_exact.tif").ravel()[chosen]
+    assert len(np.unique(exact)) > 10
+    np.testing.assert_array_equal(read(made / "class.tif").ravel()[chosen], predicted["Target"])
+    np.testing.assert_allclose(exact, predicted["probability"], rtol=0, atol=1e-6)
+
+
+def test_layers_agree_with_each_other(made: Path) -> None:
+    exact = read(made / "probability_exact.tif").astype(float)
+    percent = read(made / "probability.tif")
+    assert np.abs(percent - 100 * exact).max() <= 0.5
+    np.testing.assert_array_equal(read(made / "class.tif"), exact > 0.5)
+    bits = -np.where(
+        (exact > 0) & (exact < 1),
+        exact * np.log2(exact.clip(1e-9)) + (1 - exact) * np.log2((1 - exact).clip(1e-9)),
+        0,
+    )
+    assert np.abs(read(made / "uncertainty.tif") - 100 * bits).max() <= 0.501
+    unlike = read(made / "dissimilarity.tif")
+    with rasterio.open(made / "applicability.tif") as source:
+        threshold = float(source.tags()["APPLICABILITY_THRESHOLD"])
+        np.testing.assert_array_equal(source.read(1), unlike <= threshold)
+    assert read(made / "observations.tif").min() > 5
+
+
+def test_layers_are_cloud_optimised_and_say_what_made_them(made: Path) -> None:
+    found = files(made)
+    assert found.keys() == {f"{name}.tif" for name in layers.LAYERS}
+    for name in found:
+        valid, errors, warnings = cog_validate(made / name, strict=True)
+        assert valid, (name, errors, warnings)
+        with rasterio.open(made / name) as source:
+            tags = source.tags()
+            assert source.crs.to_epsg() == 32639
+            assert tags["MODEL"] == "cropland-simulated-iran version 1"
+            assert re.fullmatch(r"2020-04-0\d to 2020-06-30", tags["WINDOW"])
+            assert "made-up landscape" in tags["NOTE"]
+
+
+def test_a_map_is_tracked_beside_its_model(home: Path, made: Path) -> None:
+    client = MlflowClient(f"sqlite:///{home}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("cropland-simulated")
+    (mapped,) = client.search_runs(
+        [experiment.experiment_id], "tags.kind = 'map' and params.n_tiles = '9'", max_results=1
+    )
+    assert mapped.info.status == "FINISHED"
+    assert mapped.data.params["model"] == "cropland-simulated-iran/1"
+    names = {item.path for item in client.list_artifacts(mapped.info.run_id)}
+    assert names == {"quicklook.png", "map.html", "map.json"}
+    facts = json.loads((made / "map.json").read_text())
+    label = read(made / "class.tif")
+    assert facts["pixels"] == {
+        "cropland": int((label == 1).sum()),
+        "other": int((label == 0).sum()),
+        "no data": 0,
+    }
+    assert mapped.data.metrics["hectares_cropland_counted"] == facts["hectares"]["cropland"]
+    # A pixel of 10 m has a hundredth of a hectare, but for the scale of its UTM zone.
+    assert facts["hectares"]["cropland"] == pytest.approx((label == 1).sum() / 100, rel=2e-3)
+    assert sum(map(sum, facts["truth"])) == label.size
+
+
+def test_the_same_map_is_not_made_twice(home: Path, made: Path, warm: Any) -> None:
+    before = (made / "class.tif").stat().st_mtime_ns
+    done = run(warm, home, "map", *SMALL, "exact=true", "chunk=40")
+    assert done.returncode == 0
+    assert "is there already; force=true maps it again" in done.stdout
+    assert (made / "class.tif").stat().st_mtime_ns == before
+
+
+def test_a_map_that_is_not_whole_is_made_again(home: Path, made: Path) -> None:
+    plan = SimpleNamespace(
+        command=SimpleNamespace(force=False, exact=True),
+        folder=home / "copy",
+        layers=list(layers.LAYERS.values()),
+        key=json.loads((made / "map.json").read_text())["key"],
+        _shape=read(made / "class.tif").shape,
+    )
+    shutil.copytree(made, plan.folder)
+    there = mapplan.Plan.there
+    assert there(plan) is not None  # type: ignore[arg-type]
+    for name in ("map.json", "class.tif", "map.html"):
+        content = (plan.folder / name).read_bytes()
+        (plan.folder / name).unlink()
+        assert there(plan) is None, name  # type: ignore[arg-type]
+        if name != "map.html":
+            (plan.folder / name).write_bytes(content[: len(content) // 2])
+            assert there(plan) is None, name  # type: ignore[arg-type]
+        (plan.folder / name).write_bytes(content)
+    (plan.folder / "map.json").write_text(json.dumps({"key": plan.key}))
+    assert there(plan) is None  # type: ignore[arg-type]
+
+
+def test_a_map_that_is_killed_goes_on_to_the_same_bytes_as_a_cluster_makes(
+    home: Path, made: Path, warm: Any
+) -> None:
+    output = home / "killed"
+    command = [sys.executable, str(ROOT / "scripts" / "map.py"), *SMALL, f"output={output}"]
+    command += ["exact=true", "dask.workers=1"]
+    environment = os.environ | {"MLFLOW_TRACKING_URI": ""}
+    process = subprocess.Popen(
+        command, cwd=home, env=environment, stderr=subprocess.PIPE, start_new_session=True
+    )
+    until = time.monotonic() + 90
+    while len(list(output.rglob("r*.npz"))) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    kept = len(list(output.rglob("r*.npz")))
+    assert 2 <= kept < 9
+    assert not list(output.rglob("*.tif"))
+    done = run(warm, home, "map", *command[2:])
+    assert done.returncode == 0, done.stderr
+    assert f"in 9 tiles, {kept} of them from before" in done.stderr
+    assert files(output / "iran") == files(made)
+    assert not list(output.rglob("r*.npz"))
+
+
+def test_pixels_outside_of_a_geometry_are_no_data(
+    home: Path, made: Path, warm: Any, scheduler: str
+) -> None:
+    ring = [[48.3, 32.2], [48.304, 32.2], [48.3, 32.2037], [48.3, 32.2]]
+    area = {"type": "Polygon", "coordinates": [ring]}
+    (home / "area.geojson").write_text(json.dumps(area))
+    words = ("country=iran", "geometry=area.geojson", "output=triangle", scheduler)
+    done = run(warm, home, "map", *words)
+    assert done.returncode == 0, done.stderr
+    found, everywhere = read(home / "triangle/iran/class.tif"), read(made / "class.tif")
+    inside = found != 255
+    assert 0.4 < inside.mean() < 0.55
+    np.testing.assert_array_equal(found[inside], everywhere[: len(found), : len(found.T)][inside])
+    assert (read(home / "triangle/iran/observations.tif")[~inside] == 65535).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "what is to be mapped? give box="),
+        (("box=[10,10,11,11]",), "the simulated iran reaches over lat 32.0"),
+        (("box=[48.4,32.2,48.3,32.3]",), "box must be [west, south, east, north]"),
+        ((f"box={BOX}", "geometry=area.geojson"), "box and geometry are both given"),
+        (("geometry=nowhere.geojson",), "nowhere.geojson"),
+        (("box=[33.20,14.20,33.21,14.21]", "country=sudan"), "make one: python scripts/promote.py"),
+        ((f"box={BOX}", "country=all"), "a map is of one country; name it"),
+        ((f"box={BOX}", "cube=cube.zarr"), "is for source=files"),
+        (("source=files", f"box={BOX}"), "source=files maps a cube; give it: cube=PATH"),
+        (("source=files", "cube=nowhere.zarr"), "nowhere.zarr"),
+        ((f"box={BOX}", "resolution=0"), "resolution must be 1 to"),
+        (("source=files", "cube=c.zarr", "resolution=10"), "a cube has its own resolution"),
+        ((f"box={BOX}", "dask.scheduler=x:1", "dask.workers=2"), "dask.workers are those of this"),
+        (("box=[48.31,32.20,48.314,32.204]", "output=maps"), "holds another map"),
+        ((f"box={BOX}", "chunk=1"), "chunk must be 16 to"),
+        (("box=[48.3,32.2]",), "box needs four numbers, [west, south, east, north]"),
+        ((f"box={BOX}", "reference_end=soon"), "reference_end must be a date"),
+    ],
+)
+def test_bad_input_is_answered_in_one_line(
+    words: tuple[str, ...], said: str, home: Path, warm: Any
+) -> None:
+    country = () if any(word.startswith("country") for word in words) else ("country=iran",)
+    done = run(warm, home, "map", *country, "output=bad", *words)
+    assert done.returncode == 1
+    answer = [line for line in done.stderr.splitlines() if line.startswith("cropland: ")]
+    assert len(answer) == 1 and said in answer[0], done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# In this process
+
+
+def test_a_cluster_that_does_not_answer_is_said_before_any_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask_cluster, "SECONDS_TO_ANSWER", 0.2)
+    asked = SimpleNamespace(dask=commands.Dask("tcp://127.0.0.1:9", None))
+    with pytest.raises(ConfigError, match="dask.scheduler: no Dask scheduler answers at tcp://127"):
+        mapping._prepare_cluster(asked)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def work(home: Path) -> compute.Work:
+    """What the workers of the map were told."""
+    import mlflow
+
+    from cropland.models.fitted import mlflow_at
+
+    with mlflow_at(f"sqlite:///{home}/mlruns/mlflow.db"):
+        loaded = mlflow.pyfunc.load_model("models:/cropland-simulated-iran@champion")
+    fitted = loaded.unwrap_python_model().fitted
+    window = fitted.recipe.window()
+    imagery = cubes.Imagery(
+        source=simulated_source(),
+        paths=config.Paths("", "", ""),
+        country=iran(),
+        file=None,
+        first=window.first,
+        last=window.last,
+        bands=fitted.measured,
+    )
+    return compute.Work(fitted, imagery, Extent.of_box((48.3, 32.2, 48.304, 32.2037), 10), None)
+
+
+def simulated_source() -> config.Simulated:
+    import yaml
+
+    text = (ROOT / "conf/source/simulated.yaml").read_text()
+    return config.Simulated(**yaml.safe_load(text) | {"points": 100})
+
+
+def iran() -> Any:
+    from omegaconf import OmegaConf
+
+    from cropland.config import countries
+
+    values = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/country/iran.yaml"))
+    return countries.country(values)  # type: ignore[arg-type]
+
+
+def test_a_cube_on_disk_makes_the_same_map(work: compute.Work, tmp_path: Path) -> None:
+    imagery, grid = work.imagery, work.extent.grid
+    days = imagery.first, imagery.last
+    names = (*imagery.bands, "SCL")
+    cube = simulated.cube(imagery.source, imagery.paths, imagery.country, grid, *days, names)  # type: ignore[arg-type]
+    cube.compute(scheduler="synchronous").to_zarr(tmp_path / "cube.zarr", consolidated=False)
+    from_disk = cubes.Imagery(
+        source=config.Files("files", "x", "Train.csv", "Test.csv"),
+        paths=imagery.paths,
+        country=imagery.country,
+        file=str(tmp_path / "cube.zarr"),
+        first=imagery.first,
+        last=imagery.last,
+        bands=imagery.bands,
+    )
+    from_disk.check([grid])
+    other = compute.Work(work.fitted, from_disk, work.extent, None)
+    for tile in work.extent.tiles(30):
+        ours, theirs = compute.mapped(other, tile), compute.mapped(work, tile)
+        assert ours.keys() == theirs.keys() - {"truth"}
+        for name, values in ours.items():
+            np.testing.assert_array_equal(values, theirs[name])
+
+
+def test_a_cube_without_a_band_of_the_model_is_refused(work: compute.Work, tmp_path: Path) -> None:
+    imagery, grid = work.imagery, work.extent.grid
+    days = imagery.first, imagery.last
+    cube = simulated.cube(imagery.source, imagery.paths, imagery.country, grid, *days, ["B2", "B3"])  # type: ignore[arg-type]
+    cube.isel(time=[0, 1]).compute(scheduler="synchronous").to_zarr(tmp_path / "cube.zarr")
+    source = config.Files("files", "x", "Train.csv", "Test.csv")
+    where = (source, imagery.paths, imagery.country, str(tmp_path / "cube.zarr"), *days)
+    with pytest.raises(DataError, match=r"has no B4, B8; it has B2, B3"):
+        cubes.Imagery(*where, imagery.bands).check([grid])
+    days = date(2010, 1, 1), date(2010, 12, 31)
+    elsewhere = cubes.Imagery(*where[:4], *days, ("B2",))
+    with pytest.raises(DataError, match="has no image from 2010-01-01 to 2010-12-31, only of"):
+        elsewhere.check([grid])
+
+
+def test_the_key_of_tiles_changes_with_all_that_decides_them(work: compute.Work) -> None:
+    def key(version: str = "1", **changes: Any) -> str:
+        used = SimpleNamespace(name="cropland-iran", version=version, run_id="r")
+        champion = SimpleNamespace(version=used)
+        return mapplan._tiles_key(champion, replace(work, **changes))  # type: ignore[arg-type]
+
+    imagery, extent = work.imagery, work.extent
+    keys = [
+        key(),
+        key(version="2"),
+        key(extent=Extent(extent.grid[:, 1:])),
+        key(extent=Extent(extent.grid, extent.grid.extent)),
+        key(imagery=replace(imagery, last=date(2020, 6, 1))),
+        key(imagery=replace(imagery, bands=("B2",))),
+        key(imagery=replace(imagery, country=replace(imagery.country, name="iraq"))),
+        key(reference_end=date(2021, 6, 30)),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key(imagery=replace(imagery, processes=9)) == keys[0]
+
+
+@dataclass
+class Flaky:
+    """Work whose tiles fail as often as is told, in one thread."""
+
+    failures: dict[str, int]
+
+    def among(self, processes: int) -> Flaky:
+        assert processes == 1
+        return self
+
+
+def flaky(work: Flaky, tile: extents.Tile) -> dict[str, Any]:
+    left = work.failures.get(tile.name, 0)
+    work.failures[tile.name] = left - 1
+    if left > 0:
+        raise DataError("the service was away")
+    return {"class": np.zeros(tile.grid.shape, np.uint8)}
+
+
+def test_a_tile_that_fails_is_tried_again_after_the_others_and_told_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compute, "mapped", flaky)
+    tiles = Extent.of_box((48.3, 32.2, 48.304, 32.2037), 10).tiles(16)
+    told = Flaky({tiles[0].name: 2, tiles[1].name: 9})
+    with (
+        LocalCluster(1, processes=False, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        found = list(compute.run(client, told, tiles, 3))  # type: ignore[arg-type]
+    assert len(found) == len(tiles)
+    failed = [result for _, result in found if isinstance(result, compute.Failure)]
+    assert [(each.tile.name, each.reason) for each in failed] == [
+        (tiles[1].name, "the service was away")
+    ]
+    assert found[0][0] == tiles[2]  # the first two wait for their turn
+    assert {tile.name for tile, result in found if isinstance(result, dict)} == {
+        tile.name for tile in tiles if tile != tiles[1]
+    }
+
+
+def test_where_nothing_can_be_mapped_not_all_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "mapped", flaky)
+    tiles = Extent.of_box((48.3, 32.2, 48.32, 32.21), 10).tiles(16)
+    told = Flaky(dict.fromkeys((tile.name for tile in tiles), 99))
+    with (
+        LocalCluster(1, processes=False, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        found = list(compute.run(client, told, tiles, 1))  # type: ignore[arg-type]
+    assert [tile for tile, _ in found] and len(found) == len(tiles)
+    tried = [each for _, each in found if "away" in each.reason]  # type: ignore[union-attr]
+    assert len(tried) < len(tiles) / 2
+
+
+def lost_once(work: compute.Work, tile: extents.Tile) -> dict[str, Any]:
+    """A tile whose worker dies, the first time."""
+    mark = Path(str(work.imagery.file)) / tile.name
+    if tile.row == tile.column == 0 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"class": np.zeros(tile.grid.shape, np.uint8)}
+
+
+def test_a_tile_whose_only_worker_is_killed_is_mapped_by_the_next(
+    work: compute.Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compute, "mapped", lost_once)
+    tiles = work.extent.tiles(30)
+    told = replace(work, imagery=replace(work.imagery, file=str(tmp_path)))
+    with dask_cluster.opened(None, 1) as client:
+        found = list(compute.run(client, told, tiles, 3))
+    assert len(found) == len(tiles) == 4
+    assert all(isinstance(result, dict) for _, result in found), found

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cropland.config import Files, Simulated, commands
+from cropland.config.commands import Predict, Promote
+from cropland.errors import ConfigError
+
+CONF = Path(__file__).parents[2] / "conf"
+GROUPS = ("validation", "source", "tracking", "promotion", "paths")
+
+
+def read(group: str, name: str) -> Any:
+    return yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
+
+
+def of_command(name: str, **changes: Any) -> dict[str, Any]:
+    """What Hydra would compose of a command's file, without the country."""
+    values = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    entries = [entry for entry in values.pop("defaults") if isinstance(entry, dict)]
+    chosen = {str(key): value for entry in entries for key, value in entry.items()}
+    groups = {key: read(key, name) for key, name in chosen.items() if key in GROUPS}
+    return {**values, **groups, **changes}
+
+
+def test_the_files_of_conf_fill_the_schema_of_each_command() -> None:
+    promote: Promote = commands.command(Promote, of_command("promote"))
+    assert (promote.validation.name, promote.promotion.rule) == ("kfold", "one_standard_error")
+    predict: Predict = commands.command(Predict, of_command("predict"))
+    assert (predict.alias, predict.missing, predict.points) == ("champion", "empty", None)
+    assert isinstance(predict.source, Simulated)
+    files = commands.command(Predict, of_command("predict", source=read("source", "files")))
+    assert isinstance(files.source, Files)
+
+
+def test_what_only_training_has_is_passed_over_but_a_slip_is_not() -> None:
+    # conf/local.yaml serves all commands: a user's own span must not stop predictions.
+    mine = commands.command(Predict, of_command("predict", span=12, bands=read("bands", "ndvi")))
+    assert mine == commands.command(Predict, of_command("predict"))
+    with pytest.raises(ConfigError, match="unknown key 'alais'; did you mean 'alias'"):
+        commands.command(Predict, of_command("predict", alais="champion"))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("predict", {"reference_end": "2021"}, "reference_end must be a date like 2020-06-30"),
+        ("predict", {"missing": "guess"}, "missing: "),
+        ("predict", {"probabilities": 1}, "probabilities must be true or false, got 1"),
+        ("predict", {"source": {"name": "gee"}}, "unknown source.name 'gee'"),
+        ("promote", {"seed": "x"}, "seed must be a whole number, got 'x'"),
+        ("promote", {"promotion": {"rule": "best"}}, "promotion.future has no value"),
+    ],
+)
+def test_a_bad_value_is_one_line(name: str, change: dict[str, Any], message: str) -> None:
+    schema = {"predict": Predict, "promote": Promote}[name]
+    with pytest.raises(ConfigError) as caught:
+        commands.command(schema, of_command(name, **change))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

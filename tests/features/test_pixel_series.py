@@ -1,0 +1,141 @@
+"""Series of pixels are those of points that lie in their centres, to the same bits."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cropland.config import Features, Series
+from cropland.features import pixel_series
+from cropland.features.pixel_series import Images
+from cropland.features.recipe import Recipe
+from cropland.observations import archive
+
+START = np.datetime64("2020-03-01T07:00:00")
+STATISTICS = ("min", "max", "median", "std", "amplitude")
+
+
+def images(
+    seed: int, n_images: int, n_pixels: int, gaps: float, *, with_scl: bool = True
+) -> Images:
+    """Images of some days, several on one day now and then; a share of their values is missing."""
+    random = np.random.default_rng(seed)
+    days = np.sort(random.integers(0, 60, n_images)).astype("timedelta64[D]")
+    shape = (n_images, n_pixels)
+    values: dict[str, Any] = {
+        band: random.integers(1, 9000, shape).astype(np.uint16) for band in ("B4", "B8")
+    }
+    unseen = random.random(shape) < gaps / 2
+    for band in values.values():
+        band[(random.random(shape) < gaps) | unseen] = 0
+    if with_scl:
+        values["SCL"] = np.where(unseen, 0, random.integers(1, 12, shape)).astype(np.uint8)
+    lat, lon = random.uniform(-80, 80, n_pixels), random.uniform(-180, 180, n_pixels)
+    return Images(START + days, values, lat, lon)
+
+
+def as_points(seen: Images) -> archive.Archive:
+    """The same observations as an archive of points, a row where an image saw one."""
+    where, image = np.nonzero(seen.present.T)
+    points = pd.DataFrame(
+        {
+            "ID": np.arange(len(seen.lat)).astype(str),
+            "Lat": seen.lat,
+            "Lon": seen.lon,
+            "Target": np.int8(-1),
+        }
+    )
+    columns = {name: values.T[where, image] for name, values in seen.values.items()}
+    dataset = archive.arranged(points, where, seen.times[image], columns)
+    return archive.Archive(dataset.assign_attrs(country="x", source="x", fingerprint="x"))
+
+
+def recipe(*bands: str, clear: bool, step_days: int = 5) -> Recipe:
+    return Recipe(
+        reference_end="2020-04-20",
+        span=6,
+        end_offset_days=0,
+        bands=bands,
+        series=Series("any", clear=clear, step_days=step_days),
+        features=Features("any", flat=True, statistics=STATISTICS),
+        classes=(4, 8) if "SCL" in bands else (),
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n_images=st.integers(1, 25),
+    n_pixels=st.integers(1, 12),
+    gaps=st.sampled_from([0.0, 0.1, 0.7]),
+    bands=st.sampled_from([("B4",), ("B8", "NDVI"), ("SCL", "B4", "Lon", "Lat")]),
+    clear=st.booleans(),
+    step_days=st.integers(1, 9),
+)
+def test_features_of_pixels_are_those_of_points(
+    seed: int,
+    n_images: int,
+    n_pixels: int,
+    gaps: float,
+    bands: tuple[str, ...],
+    clear: bool,
+    step_days: int,
+) -> None:
+    seen = images(seed, n_images, n_pixels, gaps)
+    asked = recipe(*bands, clear=clear, step_days=step_days)
+    ours, theirs = asked.samples_of_pixels(seen), asked.samples(as_points(seen))
+    assert ours.unobserved == theirs.unobserved
+    np.testing.assert_array_equal(ours.n_observations, theirs.n_observations)
+    assert ours.matrix.identical(theirs.matrix)
+
+
+def test_without_scene_classes_an_image_saw_what_any_of_its_bands_has() -> None:
+    seen = images(1, 12, 30, 0.5, with_scl=False)
+    expected = (seen.values["B4"] > 0) | (seen.values["B8"] > 0)
+    np.testing.assert_array_equal(seen.present, expected)
+    asked = recipe("B4", "B8", clear=False)
+    assert asked.samples_of_pixels(seen).matrix.identical(asked.samples(as_points(seen)).matrix)
+
+
+def test_of_fractions_what_is_not_a_number_is_no_data() -> None:
+    values = np.array([[np.nan, 1500.5], [0.0, 1700.5]], np.float32)
+    seen = Images(START + np.array([0, 5], "timedelta64[D]"), {"B4": values}, *np.zeros((2, 2)))
+    assert seen.present.tolist() == [[False, True], [False, True]]
+
+
+def test_a_part_of_images_has_some_of_their_pixels() -> None:
+    seen = images(3, 9, 20, 0.2)
+    asked = recipe("B4", "Lat", clear=True)
+    whole, part = asked.samples_of_pixels(seen), asked.samples_of_pixels(seen.part(slice(5, 9)))
+    kept = np.isin(whole.matrix["ID"], ["5", "6", "7", "8"])
+    np.testing.assert_array_equal(part.matrix.to_numpy(), whole.matrix.to_numpy()[kept])
+
+
+def test_pixels_that_the_same_images_saw_share_their_brackets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[pixel_series._Brackets] = []
+    original = pixel_series._Brackets.of.__func__  # type: ignore[attr-defined]
+
+    def of(kind: Any, *given: Any) -> pixel_series._Brackets:
+        made.append(original(kind, *given))
+        return made[-1]
+
+    monkeypatch.setattr(pixel_series._Brackets, "of", classmethod(of))
+    recipe("B4", "B8", clear=False).samples_of_pixels(images(1, 10, 500, 0.0))
+    assert [each.before.ndim for each in made] == [1]
+
+
+def test_days_outside_of_the_window_do_not_count() -> None:
+    seen = images(5, 20, 6, 0.0)
+    late = recipe("B4", clear=False)
+    before = late.samples_of_pixels(seen, date(2020, 4, 5)).n_observations
+    days = np.unique(seen.times.astype("datetime64[D]"))
+    inside = (days >= np.datetime64("2020-02-23")) & (days <= np.datetime64("2020-04-05"))
+    assert before.tolist() == [inside.sum()] * 6

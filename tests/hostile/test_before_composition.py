@@ -1,0 +1,75 @@
+"""Files and words that Hydra itself would fall over, answered in one line by every command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hostile.claims import check_line
+
+COUNTRY = (
+    "name: kenya\ntitle: Kenya\nbox: {south: 1, north: 2, west: 36, east: 37}\n"
+    "reference: {start: 2020-01-01, end: 2020-12-31}\n"
+)
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 9)
+)
+
+
+def line(done: Any) -> str:
+    assert done.returncode == 1 and done.stdout == ""
+    said, *others = done.stderr.splitlines()
+    assert not others and said.startswith("cropland: ")
+    check_line(said)
+    return str(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "country/kenya.yaml",
+            COUNTRY + BOMB,
+            "kenya.yaml cannot be read as YAML: more than 10000",
+        ),
+        ("local.yaml", BOMB, "local.yaml cannot be read as YAML: more than 10000"),
+        ("country/kenya.yaml", "a: !!python/object/apply:os.system [touch run]", "the tag"),
+        (
+            "country/kenya.yaml",
+            COUNTRY.encode("utf-16"),
+            "kenya.yaml cannot be read as YAML: 'utf-8'",
+        ),
+        (
+            "country/kenya.yaml",
+            COUNTRY + 'x: "',
+            "kenya.yaml cannot be read as YAML: while scanning",
+        ),
+        ("country/kenya.yaml", COUNTRY + "name: x\n", "found duplicate key"),
+        ("country/kenya.yaml", "x: " + "[" * 3_000, "kenya.yaml cannot be read as YAML"),
+        ("country/kenya.yaml", COUNTRY + "---\n" + COUNTRY, "expected a single document"),
+    ],
+    ids=["bomb", "local bomb", "tag", "utf-16", "unclosed", "twice", "deep", "two documents"],
+)
+@pytest.mark.parametrize("script", ["train", "download"])
+def test_a_file_of_the_configuration_that_is_none(
+    shell: Any, script: str, name: str, content: str | bytes, said: str
+) -> None:
+    shell.words()
+    path = shell.folder / "conf" / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert said in line(shell.run("country=kenya", script=script))
+    assert not (shell.folder / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "country=null",
+        "source=5",
+        "=5",
+        "span=" + "9" * 5_000,
+        "+x=" + "{a:" * 300 + "1" + "}" * 300,
+    ],
+)
+def test_a_word_that_is_none(shell: Any, word: str) -> None:
+    assert "the configuration cannot be read" in line(shell.run(word))

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cropland.errors import DataError
+from cropland.learning import choice
+
+SE = "one_standard_error"
+EQUAL = np.zeros(2, dtype=np.int64)
+
+
+def coin_flips(count: int, candidates: int, chance: float | np.ndarray, seed: int) -> np.ndarray:
+    """Candidates that are right by chance, each sample on its own."""
+    return (np.random.default_rng(seed).random((count, candidates)) < chance).astype(float)
+
+
+@st.composite
+def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of scores on 20 samples, so that there are many ties, and ranks of the candidates."""
+    candidates, rows = draw(st.integers(1, 8)), draw(st.integers(1, 4))
+    shape = st.lists(st.integers(0, 20), min_size=candidates * rows, max_size=candidates * rows)
+    ranks = st.lists(st.integers(0, 3), min_size=candidates, max_size=candidates)
+    accuracy = np.array(draw(shape)).reshape(rows, candidates) / 20
+    return accuracy, np.array(draw(shape)).reshape(rows, candidates) / 200, np.array(draw(ranks))
+
+
+def test_simple_is_few_features_then_a_short_span() -> None:
+    ranks = choice.simplicity([30, 30, 20, 30], [4, 2, 96, 4])
+    assert list(ranks) == [2, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "rank", "best", "one_standard_error"),
+    [
+        ([0.90, 0.90], [1, 0], 1, 1),  # equals: the simpler
+        ([0.90, 0.89], [1, 0], 0, 1),  # within one standard error: the simpler
+        ([0.90, 0.88], [1, 0], 0, 1),  # just at one standard error
+        ([0.90, 0.87], [1, 0], 0, 0),  # beyond
+        ([0.90, 0.89], [0, 1], 0, 0),  # the best is the simpler
+        ([0.88, 0.89, 0.90], [0, 0, 1], 2, 1),  # of equally simple ones the more accurate
+        ([0.89, 0.89, 0.90], [0, 0, 1], 2, 0),  # then the first
+        ([0.90, 0.90], [0, 0], 0, 0),
+    ],
+)
+def test_a_choice(
+    accuracy: list[float], rank: list[int], best: int, one_standard_error: int
+) -> None:
+    errors = [0.02] * len(rank)
+    assert choice.choose(accuracy, errors, rank, "best") == best
+    assert choice.choose(accuracy, errors, rank, SE) == one_standard_error
+
+
+def test_it_is_the_standard_error_of_the_best_that_counts() -> None:
+    assert choice.choose([0.90, 0.85], [0.06, 0.0], [1, 0], SE) == 1
+    assert choice.choose([0.90, 0.85], [0.01, 0.9], [1, 0], SE) == 0
+
+
+def test_a_best_without_a_standard_error_yields_to_equals_only() -> None:
+    assert choice.choose([0.9, 0.89], [np.nan, np.nan], [1, 0], SE) == 0
+    assert choice.choose([0.9, 0.9], [np.nan, np.nan], [1, 0], SE) == 1
+
+
+def test_sums_of_floats_in_another_order_are_still_equal() -> None:
+    high, low = 0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1
+    assert high > low
+    assert choice.choose([high, low], [0, 0], [1, 0], "best") == 1
+    assert choice.choose([low, high], [0, 0], [0, 0], "best") == 0
+
+
+@given(scored())
+def test_what_is_chosen_is_within_one_standard_error_and_nothing_simpler_is(
+    given_scores: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    accuracies, errors, rank = given_scores
+    for accuracy, error in zip(accuracies, errors, strict=True):
+        best = choice.choose(accuracy, error, rank, "best")
+        chosen = choice.choose(accuracy, error, rank, SE)
+        assert accuracy[best] == accuracy.max()
+        eligible = accuracy >= accuracy[best] - error[best] - 1e-9
+        assert eligible[chosen]
+        assert rank[chosen] == rank[eligible].min()
+        assert accuracy[chosen] == accuracy[eligible & (rank == rank[chosen])].max()
+
+
+@given(scored(), st.sampled_from([SE, "best"]))
+def test_rows_are_chosen_from_as_each_alone(
+    given_scores: tuple[np.ndarray, np.ndarray, np.ndarray], rule: choice.Rule
+) -> None:
+    accuracy, error, rank = given_scores
+    together = choice.choose_each(accuracy, error, rank, rule)
+    alone = [choice.choose(a, e, rank, rule) for a, e in zip(accuracy, error, strict=True)]
+    assert list(together) == alone
+
+
+def test_a_standard_error_by_hand() -> None:
+    right = np.array([1.0, 0, 1, 1, 0, 1, 1, 1])
+    assert choice.standard_error(right) == pytest.approx(right.std(ddof=1) / np.sqrt(8))
+    # Sums of deviations from 1/2 are +1/2 and -1/2: sqrt(2/1 × (1/4 + 1/4)) / 4.
+    right, groups = np.array([1.0, 0, 1, 0]), np.array([7, 7, 7, 3])
+    assert choice.standard_error(right, groups) == pytest.approx(0.25)
+    assert np.isnan(choice.standard_error(right, np.zeros(4, dtype=int)))
+    assert choice.standard_error(np.ones(4), groups) == 0
+
+
+@pytest.mark.parametrize("groups", [None, np.repeat(np.arange(10), 6)])
+def test_standard_errors_of_many_are_those_of_each(groups: np.ndarray | None) -> None:
+    right = coin_flips(60, 7, np.linspace(0.3, 0.9, 7), 3)
+    found = choice.standard_errors(right, groups)
+    alone = [choice.standard_error(column, groups) for column in right.T]
+    np.testing.assert_allclose(found, alone, rtol=1e-12)
+
+
+def test_of_many_candidates_that_know_nothing_the_corrected_score_is_a_half() -> None:
+    naive, corrected = [], []
+    for seed in range(8):
+        right = coin_flips(300, 200, 0.5, seed)
+        found = choice.bbc_cv(right, np.zeros(200, dtype=int), "best", bootstraps=300)
+        naive.append(right.mean(axis=0).max())
+        corrected.append(found.value)
+        assert found.low < 0.5 < found.high
+    assert np.mean(naive) > 0.57
+    # What is drawn and what is left out are independent coin flips; the mean of 8 has an error of 0.005.
+    assert abs(np.mean(corrected) - 0.5) < 0.02
+
+
+def test_a_candidate_that_was_not_chosen_from_others_keeps_its_accuracy() -> None:
+    right = coin_flips(300, 1, 0.8, 4)
+    for rule in (SE, "best"):
+        found = choice.bbc_cv(right, np.zeros(1, dtype=int), rule)
+        assert found.value == pytest.approx(right.mean(), abs=0.004)
+        assert found.low < right.mean() < found.high
+
+
+def test_a_candidate_that_is_truly_better_keeps_its_accuracy() -> None:
+    right = coin_flips(400, 50, np.array([0.9] + [0.6] * 49), 5)
+    found = choice.bbc_cv(right, np.arange(50), "best")
+    assert found.value == pytest.approx(right[:, 0].mean(), abs=0.004)
+
+
+def test_errors_in_clusters_widen_the_interval() -> None:
+    groups = np.repeat(np.arange(30), 10)
+    right = np.repeat(coin_flips(30, 5, 0.8, 6), 10, axis=0)
+    single = choice.bbc_cv(right, np.arange(5), SE)
+    grouped = choice.bbc_cv(right, np.arange(5), SE, groups=groups)
+    assert grouped.high - grouped.low > 2 * (single.high - single.low)
+
+
+@pytest.mark.parametrize("rule", [SE, "best"])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_correction_is_that_of_a_plain_loop(rule: choice.Rule, grouped: bool) -> None:
+    random = np.random.default_rng(8)
+    right = random.integers(0, 4, (40, 12)) / 3
+    rank = random.integers(0, 4, 12)
+    groups = random.integers(0, 9, 40) if grouped else np.arange(40)
+    units = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    all_units = choice._Units.of(right, groups)
+    draws = choice._bootstraps(all_units, 60, 3)
+    scores = []
+    for drawn in np.concatenate(list(draws)).astype(int):
+        # A unit that is drawn twice counts as two.
+        copies = [rows for rows, count in zip(units, drawn, strict=True) for _ in range(count)]
+        bag = right[np.concatenate(copies)]
+        of = np.repeat(np.arange(len(copies)), [len(rows) for rows in copies])
+        errors = [choice.standard_error(column, of) for column in bag.T]
+        np.testing.assert_allclose(all_units.scores(drawn[None].astype(float))[1][0], errors)
+        chosen = choice.choose(bag.mean(axis=0), errors, rank, rule)
+        out = np.concatenate([rows for rows, n in zip(units, drawn, strict=True) if not n])
+        scores.append(right[out, chosen].mean())
+    found = choice.bbc_cv(
+        right, rank, rule, groups=groups if grouped else None, bootstraps=60, seed=3
+    )
+    expected = [np.mean(scores), *np.percentile(scores, [2.5, 97.5])]
+    assert [found.value, found.low, found.high] == pytest.approx(expected)
+
+
+def test_a_correction_depends_on_its_seed_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    right, rank = coin_flips(60, 20, 0.7, 9), np.arange(20)
+    found = choice.bbc_cv(right, rank, SE, bootstraps=100)
+    other = choice.bbc_cv(right, rank, SE, bootstraps=100, seed=1)
+    assert found != other
+    monkeypatch.setattr(choice, "_BLOCK", 140)  # 7 bootstraps at once
+    in_blocks = choice.bbc_cv(right, rank, SE, bootstraps=100)
+    assert in_blocks.value == pytest.approx(found.value)
+
+
+def test_bootstraps_of_two_groups_leave_one_of_them_out() -> None:
+    right = np.array([[1.0], [1.0], [0.0]])
+    found = choice.bbc_cv(right, EQUAL[:1], SE, groups=np.array([5, 5, 2]), bootstraps=400)
+    assert found.value == pytest.approx(0.5, abs=0.1)
+    assert (found.low, found.high) == (0, 1)
+
+
+def test_one_group_cannot_be_corrected() -> None:
+    with pytest.raises(DataError, match="at least 2 independent groups .* got 1"):
+        choice.bbc_cv(np.ones((3, 2)), EQUAL, SE, groups=np.zeros(3, dtype=int))
+
+
+def test_mcnemar_by_hand() -> None:
+    # One sample only the first has right, nine only the second: 2 × (1 + 10) / 2**10.
+    first, second = (
+        np.repeat([1.0, 0, 1, 0], [1, 9, 50, 5]),
+        np.repeat([0, 1.0, 1, 0], [1, 9, 50, 5]),
+    )
+    found = choice.compare(first, second)
+    assert (found.only_first, found.only_second) == (1, 9)
+    assert found.p_value == pytest.approx(0.021484375)
+    assert found.difference == pytest.approx(-8 / 65)
+    assert found.standard_error == pytest.approx((first - second).std(ddof=1) / np.sqrt(65))
+    swapped = choice.compare(second, first)
+    assert swapped.p_value == pytest.approx(found.p_value)
+    assert swapped.difference == -found.difference
+
+
+def test_what_is_the_same_does_not_differ() -> None:
+    right = coin_flips(30, 1, 0.7, 2)[:, 0]
+    assert choice.compare(right, right) == choice.Comparison(0, 0, 0, 0, 1)
+
+
+def test_a_sample_counts_by_most_of_its_repeats() -> None:
+    first, second = np.array([0.75, 0.5, 0.5, 1.0, 0.25]), np.array([0.25, 0, 1, 0.75, 0.75])
+    found = choice.compare(first, second)
+    assert (found.only_first, found.only_second) == (1, 1)
+    assert found.difference == pytest.approx((0.5 + 0.5 - 0.5 + 0.25 - 0.5) / 5)
+
+
+def test_a_difference_in_clusters_is_less_sure() -> None:
+    first, second = (np.repeat(coin_flips(20, 1, 0.7, seed)[:, 0], 10) for seed in (1, 2))
+    groups = np.repeat(np.arange(20), 10)
+    alone, together = (choice.compare(first, second, of) for of in (None, groups))
+    assert together.difference == alone.difference
+    assert together.standard_error > 2 * alone.standard_error

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from odc.geo.geobox import GeoBox
+from pyproj import Geod
+
+from cropland.errors import ConfigError, DataError
+from cropland.maps import extent as extents
+from cropland.maps.extent import Extent
+
+SQUARE = [[48.30, 32.20], [48.31, 32.20], [48.31, 32.21], [48.30, 32.21], [48.30, 32.20]]
+TRIANGLE = [[48.30, 32.20], [48.31, 32.20], [48.30, 32.21], [48.30, 32.20]]
+BOX = (48.30, 32.20, 48.31, 32.21)
+
+
+def polygon(*rings: list[list[float]]) -> dict[str, Any]:
+    return {"type": "Polygon", "coordinates": list(rings)}
+
+
+def written(folder: Path, content: object) -> Path:
+    path = folder / "area.geojson"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_tiles_cover_a_grid_once() -> None:
+    extent = Extent.of_box(BOX, 10)
+    covered = np.zeros(extent.grid.shape, int)
+    for tile in extent.tiles(30):
+        height, width = tile.grid.shape
+        covered[tile.row : tile.row + height, tile.column : tile.column + width] += 1
+        assert tile.grid == extent.grid[tile.row : tile.row + height, tile.column :][:, :width]
+        assert extent.mask(tile).all()
+    assert (covered == 1).all()
+
+
+def test_pixels_are_inside_an_outline_where_their_centres_are(tmp_path: Path) -> None:
+    extent = Extent.of_file(written(tmp_path, polygon(TRIANGLE)), 20)
+    inside = np.zeros(extent.grid.shape, bool)
+    for tile in extent.tiles(16):
+        height, width = tile.grid.shape
+        inside[tile.row : tile.row + height, tile.column : tile.column + width] = extent.mask(tile)
+    lon, lat = extents.degrees(extent.grid)
+    # A triangle's slanted edge is straight in degrees, and almost so on the grid.
+    clearly = np.abs((lon - 48.30) + (lat - 32.20) - 0.01) > 2e-5
+    expected = (lon > 48.30) & (lat > 32.20) & ((lon - 48.30) + (lat - 32.20) < 0.01)
+    assert (inside == expected)[clearly].all()
+
+
+def test_tiles_without_a_pixel_inside_are_left_out(tmp_path: Path) -> None:
+    extent = Extent.of_file(written(tmp_path, polygon(TRIANGLE)), 10)
+    everywhere = Extent(extent.grid)
+    assert 0.5 < len(extent.tiles(10)) / len(everywhere.tiles(10)) < 0.65
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"type": "Feature", "properties": {}, "geometry": polygon(SQUARE)},
+        {
+            "type": "FeatureCollection",
+            "features": [
+                {"type": "Feature", "properties": {}, "geometry": polygon(TRIANGLE)},
+                {"type": "Feature", "properties": {}, "geometry": polygon(SQUARE)},
+                {"type": "Feature", "properties": {}, "geometry": None},
+            ],
+        },
+        {"type": "MultiPolygon", "coordinates": [[SQUARE], [TRIANGLE]]},
+    ],
+)
+def test_features_and_collections_are_read(wrapped: dict[str, Any], tmp_path: Path) -> None:
+    extent = Extent.of_file(written(tmp_path, wrapped), 10)
+    assert extent.grid == Extent.of_file(written(tmp_path, polygon(SQUARE)), 10).grid
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is no GeoJSON"),
+        (
+            {"type": "FeatureCollection", "features": []},
+            "holds no polygon with an area, but nothing",
+        ),
+        ({"type": "Point", "coordinates": [48.3, 32.2]}, "no polygon with an area, but Point"),
+        ({"type": "Polygon", "coordinates": [[[1, 2]]]}, "holds a geometry that is none"),
+        ({"type": "Circle"}, "holds a geometry that is none"),
+        ([1, 2], "holds a geometry that is none"),
+        (polygon([SQUARE[0], [float("nan"), 32.2], *SQUARE[1:]]), "holds a geometry that is none"),
+        (polygon(SQUARE) | {"crs": "EPSG:14326"}, "expected longitude and latitude"),
+        (polygon([[3e5, 4e6], [4e5, 4e6], [4e5, 5e6], [3e5, 4e6]]), "which are no degrees"),
+        (
+            polygon(SQUARE) | {"crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::32639"}}},
+            "expected longitude and latitude",
+        ),
+    ],
+)
+def test_what_is_no_area_is_refused(content: object, said: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=said) as caught:
+        Extent.of_file(written(tmp_path, content), 10)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("box", [(48.4, 32.2, 48.3, 32.3), (48.3, 32.3, 48.4, 32.2), (0, 0, 0, 1)])
+def test_a_box_that_is_none_is_refused(box: tuple[float, float, float, float]) -> None:
+    with pytest.raises(ConfigError, match=r"box must be \[west, south, east, north\]"):
+        Extent.of_box(box, 10)
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        polygon([[*corner, 12.5] for corner in SQUARE]),
+        polygon([*SQUARE[:2], [48.32, 32.205], [48.31, 32.2], *SQUARE[2:]]),
+        {
+            "type": "GeometryCollection",
+            "geometries": [polygon(SQUARE), {"type": "Point", "coordinates": [48.3, 32.2]}],
+        },
+    ],
+    ids=["heights", "spike", "collection"],
+)
+def test_only_the_flat_polygons_of_a_geometry_count(
+    geometry: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "area.geojson"
+    path.write_text("\ufeff" + json.dumps(geometry))
+    extent = Extent.of_file(path, 10)
+    assert extent.grid == Extent.of_file(written(tmp_path, polygon(SQUARE)), 10).grid
+    again = pickle.loads(pickle.dumps(extent))
+    assert again.grid == extent.grid and again.outline == extent.outline
+
+
+@pytest.mark.parametrize("box", [(-180, -90, 180, 90), (10, 80, 11, 85), (-179.9, 10, 179.9, 11)])
+def test_what_no_utm_grid_can_show_is_refused(box: tuple[float, float, float, float]) -> None:
+    with pytest.raises(ConfigError, match="cut it in parts, at 180 degrees too"):
+        Extent.of_box(box, 1000)
+
+
+def test_pixels_of_another_grid_are_those_that_an_extent_covers() -> None:
+    whole = Extent.of_box((48.29, 32.19, 48.32, 32.22), 30).grid
+    part = Extent.of_box(BOX, 10).within(whole)
+    lon, lat = extents.degrees(part.grid)
+    assert 48.2995 < lon.min() < 48.3005 and 32.2095 < lat.max() < 32.2105
+    assert part.grid.resolution == whole.resolution
+    with pytest.raises(DataError, match="lies outside the cube, which covers lat"):
+        Extent.of_box((10, 10, 10.1, 10.1), 10).within(whole)
+
+
+@pytest.mark.parametrize("place", [(48.3, 32.2), (45.02, 32.2), (51.0, -60.0)])
+def test_areas_are_those_of_the_ellipsoid(place: tuple[float, float]) -> None:
+    lon, lat = place
+    grid = Extent.of_box((lon, lat, lon + 0.01, lat + 0.01), 10).grid
+    edges = grid.extent.to_crs("EPSG:4326", resolution=10)
+    geodesic, _ = Geod(ellps="WGS84").geometry_area_perimeter(edges.geom)
+    found = extents.hectares(grid) * np.prod(grid.shape)
+    assert found == pytest.approx(abs(geodesic) / 1e4, rel=1e-5)
+
+
+def test_coordinates_of_pixels_are_those_of_their_centres() -> None:
+    grid = GeoBox.from_bbox((300_000, 3_500_000, 300_020, 3_500_010), "EPSG:32639", resolution=10)
+    lon, lat = extents.degrees(grid)
+    assert lon.shape == lat.shape == (1, 2)
+    assert lon[0, 0] < lon[0, 1]

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib import image
+from matplotlib.figure import Figure
+from odc.geo.geobox import GeoBox
+
+from cropland.errors import DataError
+from cropland.maps import layers as rasters
+from cropland.maps import quicklook as maps
+from cropland.maps.page import page
+from cropland.maps.pictures import lonlat, metres, north, pictures
+from cropland.maps.quicklook import quicklook
+from cropland.support import figure_style
+
+HEIGHT, WIDTH = 60, 90
+
+
+def grid(height: int, width: int, crs: str = "EPSG:32639", step: float = 10) -> GeoBox:
+    left, top = (48.2, 32.6) if crs == "EPSG:4326" else (700_000, 3_600_000)
+    edges = (left, top - step * height, left + step * width, top)
+    return GeoBox.from_bbox(edges, crs, resolution=step, tight=True)
+
+
+def landscape(height: int, width: int) -> dict[str, np.ndarray]:
+    """Parcels right of a river, in a round area; what is outside of it has no data."""
+    rows, columns = np.mgrid[:height, :width]
+    parcels = np.random.default_rng(3).random((height // 9 + 1, width // 9 + 1))
+    probability = np.kron(parcels, np.ones((9, 9)))[:height, :width]
+    probability[columns < width / 3] = 0.0
+    outside = np.hypot(rows / height - 0.5, columns / width - 0.5) > 0.5
+    drawn = {
+        "class": probability > 0.5,
+        "probability": np.rint(100 * probability),
+        "uncertainty": np.rint(100 - 200 * abs(probability - 0.5)),
+        "observations": columns // 3,
+        "applicability": rows > height / 4,
+        "dissimilarity": probability / 3,
+        "probability_exact": probability,
+    }
+    typed = {name: values.astype(rasters.LAYERS[name].dtype) for name, values in drawn.items()}
+    for name, values in typed.items():
+        values[outside] = rasters.LAYERS[name].nodata
+    return typed
+
+
+def written(folder: Path, box: GeoBox, layers: dict[str, np.ndarray]) -> dict[str, Path]:
+    paths = {name: folder / f"{name}.tif" for name in layers}
+    for name, path in paths.items():
+        rasters.write(path, rasters.LAYERS[name], box, [(0, 0, layers[name])], {})
+    return paths
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> dict[str, Path]:
+    return written(tmp_path, grid(HEIGHT, WIDTH), landscape(HEIGHT, WIDTH))
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """Collects the figures, to ask them what they show."""
+    collected: list[Figure] = []
+
+    def kept(figure: Figure) -> bytes:
+        figure.draw_without_rendering()
+        collected.append(figure)
+        return b""
+
+    monkeypatch.setattr(figure_style, "png", kept)
+    return collected
+
+
+def words(figure: Figure) -> set[str]:
+    from matplotlib.text import Text
+
+    return {text.get_text() for text in figure.findobj(Text) if text.get_text()}
+
+
+@pytest.mark.parametrize(
+    "shape", [(40, 120), (120, 40), (12, 16), (200, 15)], ids=["wide", "tall", "tiny", "a strip"]
+)
+def test_a_map_of_any_shape_is_drawn_inside_of_its_sheet(
+    tmp_path: Path, drawn: list[Figure], shape: tuple[int, int]
+) -> None:
+    quicklook(
+        written(tmp_path, grid(*shape), landscape(*shape)),
+        title="Cropland of Toyland, with a title that goes on for longer than a small sheet is wide "
+        * 2,
+        subtitle=("model 3", "July 2021 to June 2022"),
+        note="simulated",
+    )
+    [figure] = drawn
+    inner, sheet = figure.get_tightbbox(), figure.get_size_inches()
+    assert inner.x0 >= 0 and inner.y0 >= 0
+    assert inner.x1 <= sheet[0] and inner.y1 <= sheet[1]
+    panels = {panel.get_title(loc="left"): panel.get_position() for panel in figure.axes}
+    others = [panels[name.capitalize()] for name in maps.BESIDE]
+    beside = all(place.x0 > panels["Class"].x1 for place in others)
+    above = all(place.y1 < panels["Class"].y0 for place in others)
+    assert (beside, above) == ((False, True) if shape == (40, 120) else (True, False))
+
+
+def test_a_map_says_what_its_colours_mean_where_it_lies_and_how_large_it_is(
+    layers: dict[str, Path], drawn: list[Figure]
+) -> None:
+    quicklook(layers, title="Toyland", subtitle=["model 3", "2022"], note="simulated")
+    told = words(drawn[0])
+    assert told >= {"Toyland", "model 3", "2022", "simulated"}
+    assert told >= {"cropland", "other", "no data", "inside", "outside", "N", "200 m"}
+    assert told >= {"probability of cropland (%)", "observations in the window (days)"}
+    assert any(re.fullmatch(r"53\.\d+°E", word) for word in told)
+    assert any(re.fullmatch(r"32\.\d+°N", word) for word in told)
+
+
+def test_a_mark_stands_where_the_degree_is(layers: dict[str, Path], drawn: list[Figure]) -> None:
+    quicklook(layers, title="Toyland")
+    [panel] = [axes for axes in drawn[0].axes if axes.get_title(loc="left") == "Class"]
+    for column, label in zip(panel.get_xticks(), panel.get_xticklabels(), strict=True):
+        longitude, _ = lonlat(grid(HEIGHT, WIDTH), column, HEIGHT)
+        assert float(label.get_text().removesuffix("°E")) == pytest.approx(longitude, abs=1e-6)
+
+
+def test_colours_and_no_data_are_where_they_belong(layers: dict[str, Path]) -> None:
+    pixels = image.imread(io.BytesIO(quicklook({"class": layers["class"]}, title="Toyland")))
+    red, green, blue = (np.rint(255 * pixels[..., n]) for n in range(3))
+    shares = {}
+    for name, (r, g, b) in {"cropland": (0, 158, 115), "other": (230, 159, 0)}.items():
+        shares[name] = int(((red == r) & (green == g) & (blue == b)).sum())
+    classes = landscape(HEIGHT, WIDTH)["class"]
+    expected = (classes == 1).sum() / (classes == 0).sum()
+    assert shares["cropland"] / shares["other"] == pytest.approx(expected, rel=0.05)
+
+
+def test_layers_that_are_not_there_are_not_drawn(
+    layers: dict[str, Path], drawn: list[Figure]
+) -> None:
+    quicklook({name: layers[name] for name in ("probability", "class")}, title="Toyland")
+    titles = [panel.get_title(loc="left") for panel in drawn[0].axes]
+    assert [title for title in titles if title] == ["Class", "Probability"]
+
+
+def test_a_quicklook_needs_the_class(layers: dict[str, Path]) -> None:
+    with pytest.raises(DataError, match="expected a layer named class"):
+        quicklook({"probability": layers["probability"]}, title="Toyland")
+
+
+def test_an_unknown_layer_and_one_of_another_grid_are_told(
+    tmp_path: Path, layers: dict[str, Path]
+) -> None:
+    with pytest.raises(DataError, match="did you mean 'probability'"):
+        pictures({"probabilty": layers["class"]}, 100)
+    other = written(tmp_path / "other", grid(50, 50), landscape(50, 50))
+    with pytest.raises(DataError, match="on another grid"):
+        pictures({"class": layers["class"], "probability": other["probability"]}, 100)
+
+
+def test_the_ground_is_measured_in_metres_whatever_the_crs() -> None:
+    assert metres(grid(HEIGHT, WIDTH)) == pytest.approx((10, 10), rel=0.0005)
+    across, down = metres(grid(HEIGHT, WIDTH, "EPSG:4326", 0.001))
+    assert down == pytest.approx(110.9, rel=0.001)
+    assert across / down == pytest.approx(np.cos(np.radians(32.57)), rel=0.01)
+
+
+def test_north_turns_with_the_meridians_of_a_zone() -> None:
+    # East of a zone's central meridian the grid's up points east of north: sin(latitude) degrees a degree.
+    right, up = north(grid(HEIGHT, WIDTH))
+    [lon], [lat] = lonlat(grid(HEIGHT, WIDTH), [WIDTH / 2], [HEIGHT / 2])
+    convergence = (lon - 51) * np.sin(np.radians(lat))
+    assert np.degrees(np.arctan2(right, up)) == pytest.approx(-convergence, abs=0.02)
+    assert north(grid(HEIGHT, WIDTH, "EPSG:4326", 0.001)) == pytest.approx((0, 1))
+
+
+def embedded(text: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def codes_of(layer: dict[str, Any], shape: list[int]) -> np.ndarray:
+    inflated = zlib.decompress(base64.b64decode(layer["codes"]))
+    return np.frombuffer(inflated, np.uint8).reshape(shape)
+
+
+def test_a_page_holds_the_values_of_its_layers(layers: dict[str, Path]) -> None:
+    data = embedded(page(layers, title="Toyland", facts={}))
+    assert [layer["name"] for layer in data["layers"]] == list(layers)
+    for layer in data["layers"]:
+        expected = landscape(HEIGHT, WIDTH)[layer["name"]].astype(float)
+        expected[expected == rasters.LAYERS[layer["name"]].nodata] = np.nan
+        codes = codes_of(layer, data["shape"])
+        values = np.where(codes == 255, np.nan, layer["low"] + codes * layer["step"])
+        values[codes == layer["top"]] = np.fmin(values, expected)[codes == layer["top"]]
+        tolerance = 0 if layer["step"] == 1 else layer["step"] / 2 * 1.001
+        np.testing.assert_allclose(values, expected, rtol=0, atol=tolerance + 0.001)
+        assert (codes == 255).any()
+
+
+def test_a_scale_without_an_end_is_not_stretched_by_one_strange_pixel(tmp_path: Path) -> None:
+    values = {"dissimilarity": np.full((100, 100), 0.5, np.float32)}
+    values["dissimilarity"][3, 3] = 900
+    data = embedded(page(written(tmp_path, grid(100, 100), values), title="", facts={}))
+    [layer] = data["layers"]
+    assert layer["open_ended"]
+    assert layer["low"] + layer["top"] * layer["step"] == pytest.approx(0.5)
+    assert codes_of(layer, data["shape"])[3, 3] == layer["top"]
+
+
+def test_more_days_than_codes_are_told_in_steps(tmp_path: Path) -> None:
+    values = {"observations": np.arange(400, dtype=np.uint16).reshape(20, 20)}
+    data = embedded(page(written(tmp_path, grid(20, 20), values), title="", facts={}))
+    [layer] = data["layers"]
+    assert layer["step"] == 2
+    found = codes_of(layer, data["shape"]) * 2.0
+    assert np.abs(found - values["observations"]).max() <= 1
+
+
+@pytest.mark.parametrize("values", [np.nan, 0.0], ids=["no data", "zero"])
+def test_a_layer_without_a_single_difference_is_shown(tmp_path: Path, values: float) -> None:
+    same = {"class": np.full((20, 20), 255, np.uint8)}
+    same["dissimilarity"] = np.full((20, 20), values, np.float32)
+    paths = written(tmp_path, grid(20, 20), same)
+    assert len(embedded(page(paths, title="", facts={}))["layers"]) == 2
+    assert quicklook(paths, title="").startswith(b"\x89PNG")
+
+
+def test_a_large_map_is_reduced_for_its_page(tmp_path: Path) -> None:
+    values = {"class": np.zeros((1600, 40), np.uint8)}
+    text = page(written(tmp_path, grid(1600, 40), values), title="", facts={})
+    assert embedded(text)["shape"] == [800, 20]
+    assert "<dt>Shown at</dt><dd>20 m a pixel</dd>" in text
+
+
+def test_places_between_those_that_a_page_knows_are_off_by_less_than_a_pixel(
+    tmp_path: Path,
+) -> None:
+    box = grid(1500, 1500, step=200)  # 300 km
+    paths = written(tmp_path, box, {"class": np.zeros(box.shape, np.uint8)})
+    lattice = np.array(embedded(page(paths, title="", facts={}))["lonlat"])
+    known = len(lattice) - 1
+    step = 1500 / known
+    middle = lattice[:2, :2].mean(
+        axis=(0, 1)
+    )  # the corner that is farthest from the central meridian
+    lon, lat = lonlat(box, step / 2, step / 2)
+    off = np.hypot((middle[0] - lon) * np.cos(np.radians(lat)), middle[1] - lat) * 111_200
+    assert off < 200
+
+
+def test_a_page_asks_no_network_for_anything(layers: dict[str, Path]) -> None:
+    text = page(layers, title="Toyland", facts={"model": "3"}, note="simulated")
+    assert not re.search(
+        r"https?:|//[a-z]+\.|\bsrc=|\bhref=|url\(|@import|<link|<img|fetch\(", text
+    )
+    assert "default-src 'none'" in text
+
+
+def test_a_page_lets_its_own_script_run_and_no_other(layers: dict[str, Path]) -> None:
+    text = page(layers, title="Toyland", facts={})
+    [script] = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{hashed}'" in text
+
+
+def test_words_from_outside_stay_words(layers: dict[str, Path]) -> None:
+    strange = "</title></script><script>alert('{{data}}')</script>&amp;\"{{facts}}"
+    text = page(layers, title=strange, facts={strange: strange}, note=strange)
+    assert strange not in text
+    assert text.count(html.escape(strange)) == 5  # title twice, note, fact and its name
+    plain = page(layers, title="", facts={"": ""}, note=" ")
+    assert text.count("<script") == plain.count("<script") == 2
+    assert embedded(text) == embedded(plain)
+
+
+def test_a_page_without_a_layer_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected layers to show"):
+        page({}, title="Toyland", facts={})

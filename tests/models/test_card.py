@@ -1,0 +1,176 @@
+"""What a card says, of a model that was chosen by nobody: its facts are written here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.naive_bayes import GaussianNB
+
+from cropland import config
+from cropland.config.commands import Promote
+from cropland.config.countries import Country
+from cropland.features import matrix
+from cropland.learning.choice import Comparison, Estimate
+from cropland.models.card import Facts, card, limits
+from cropland.models.competition import Finalist, Result
+from cropland.models.fitted import Fitted
+from cropland.models.portrait import points_table, portrait
+from cropland.models.promotion import fit
+from cropland.training.candidate import Candidate
+from cropland.training.candidate_data import Material
+
+KFOLD = config.Validation("kfold", 3)
+SOURCE = config.Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
+FLAT = config.Features("flat", flat=True, statistics=())
+STATISTICS = config.Features("statistics", flat=False, statistics=("max",))
+
+
+@pytest.fixture
+def where(exports: Path, tmp_path: Path) -> dict[str, Any]:
+    return {
+        "source": SOURCE,
+        "paths": config.Paths(str(exports), str(tmp_path / "archive"), "runs"),
+        "tracking": config.Tracking("local", "sqlite:///mlflow.db", "artifacts"),
+        "promotion": config.Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False),
+        "seed": 2023,
+        "n_jobs": 1,
+        "force": False,
+    }
+
+
+def material(
+    toyland: Country, where: dict[str, Any], *bands: str, period: int = 0, **changes: Any
+) -> Material:
+    chosen = {
+        "bands": config.Bands("some", bands or ("NDVI",)),
+        "series": config.Series("raw", clear=False, step_days=5),
+        "features": FLAT,
+        "model": config.Model("nb", "sklearn.naive_bayes.GaussianNB", scale=False, parameters={}),
+        "training": "own",
+        "validation": KFOLD,
+    }
+    made = config.Configuration(span=24, period=period, **chosen | where | changes)
+    return Material.of(Candidate(made, toyland))
+
+
+def facts(of: Material, name: str = "cropland-toyland", **changes: Any) -> Facts:
+    scores = of.scores()
+    table = pd.DataFrame(
+        {"name": ["the best", "barred"], "accuracy": [0.9, 0.99], "accuracy_se": 0.01}
+    ).assign(eligible=[True, False])
+    fitted, counts = fit(of, {}, scores)
+    finalist = Finalist(None, of, scores)  # type: ignore[arg-type]
+    result = Result(finalist, Estimate(0.87, 0.81, 0.93), table)
+    return replace(Facts(name, fitted, result, scores, counts, None), **changes)
+
+
+def command(where: dict[str, Any], validation: config.Validation = KFOLD) -> Promote:
+    return Promote(**where | {"validation": validation})
+
+
+def test_a_card_tells_scores_data_and_choice(toyland: Country, where: dict[str, Any]) -> None:
+    made = facts(material(toyland, where))
+    text = card(made, command(where))
+    scores = made.result.winner.scores
+    for line in (
+        "# cropland-toyland",
+        f"| cross-validated | {scores.accuracy:.3f} ± {scores.accuracy_se:.3f} | kfold, 3 folds |",
+        "| corrected for the choice | **0.870** | 95 %: 0.810 … 0.930 (BBC-CV, 1 candidates) |",
+        "the most accurate was `the best` with 0.900 ± 0.010",
+        "There was no champion before.",
+        "- Labels: 30 cropland and 30 other points of the season to 2020-12-31",
+        "- Window: 2020-07-16 … 2020-12-31 (24 weeks), a value every 5 days",
+        "- Bands: NDVI; series `raw`, features `flat`: 34 features",
+        "- 50% of its labels are cropland",
+        "`ID, Timestamp, B4, B8`",
+    ):
+        assert line in text
+    assert "simulated" not in text
+
+
+def test_a_card_says_how_it_compares_with_the_champion_or_why_not(
+    toyland: Country, where: dict[str, Any]
+) -> None:
+    made = facts(material(toyland, where), in_blocks="one block only")
+    against = Comparison(0.0123, 0.004, 9, 1, 0.021)
+    text = card(replace(made, against=against), command(where))
+    assert (
+        "+0.0123 ± 0.0040; 9 points only this one has right, 1 only the other (McNemar's exact test, "
+        "p = 0.021)"
+    ) in text
+    text = card(replace(made, against="its run is gone"), command(where))
+    assert "The champion before could not be compared: its run is gone." in text
+    assert "| spatial blocks left out | – | one block only |" in text
+    repeated = card(made, command(where, config.Validation("repeated", 5, repeats=4)))
+    assert "| repeated, 5 folds, 4 times |" in repeated
+
+
+def test_the_gravest_limits_come_first(toyland: Country, where: dict[str, Any]) -> None:
+    made = facts(material(toyland, where, "NDVI", "Lon"), name="cropland-simulated-toyland")
+    first, second, *_ = limits(made)
+    assert first == "**Simulated landscape**: it speaks of no real country."
+    assert second.startswith("**It looks at Lon**")
+    assert "> Learnt on the **simulated** landscape" in card(made, command(where))
+
+
+def test_a_window_in_the_future_is_a_limit(toyland: Country, where: dict[str, Any]) -> None:
+    early = replace(toyland, reference=replace(toyland.reference, end="2020-08-31"))
+    made = facts(material(early, where, period=2))
+    assert "Its window ends 61 days after the reference season" in next(limits(made))
+
+
+def test_a_model_learns_from_every_labelled_point(toyland: Country, where: dict[str, Any]) -> None:
+    of = material(toyland, where)
+    fitted, counts = fit(of, {"accuracy": 0.5}, of.scores())
+    assert counts == (30, 30)
+    assert fitted.facts["accuracy"] == 0.5
+    assert fitted.facts["archive"] == of.archive.fingerprint
+    labelled = matrix.labelled(of.samples.matrix)
+    own = GaussianNB().fit(labelled.to_numpy(), labelled["Target"].to_numpy())
+    expected = own.predict_proba(of.samples.matrix.to_numpy())[:, 1]
+    found = fitted.predict_archive(of.archive)["probability"]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_the_map_shows_what_was_predicted_out_of_fold_where_there_is_a_label(
+    toyland: Country, where: dict[str, Any]
+) -> None:
+    of = material(toyland, where)
+    scores = of.scores()
+    fitted: Fitted = fit(of, {}, scores)[0]
+    table = points_table(of, scores, fitted).set_index("ID")
+    assert len(table) == 80
+    assert table["Target"].isna().sum() == 20
+    left_out = scores.out_of_fold.isel(repeat=0)
+    shown = table.loc[left_out["ID"].to_numpy(), "probability"]
+    np.testing.assert_allclose(shown, left_out["probability"])
+    own = fitted.predict_archive(of.archive).set_index("ID")["probability"]
+    unknown = table.index[table["Target"].isna()]
+    np.testing.assert_allclose(table.loc[unknown, "probability"], own[unknown])
+
+
+@pytest.mark.parametrize(
+    ("bands", "kind"),
+    [(("NDVI",), FLAT), (("Lon", "Lat"), FLAT), (("SCL",), STATISTICS)],
+    ids=["flat", "static only", "statistics of classes"],
+)
+def test_a_portrait_has_all_its_files(
+    toyland: Country, where: dict[str, Any], bands: tuple[str, ...], kind: config.Features
+) -> None:
+    of = material(toyland, where, *bands, features=kind)
+    scores = of.scores()
+    files = portrait(of, scores, fit(of, {}, scores)[0], KFOLD, simulated=False)
+    figures = {name for name in files if name.endswith(".png")}
+    assert figures == {
+        "confusion_matrix.png",
+        "importance.png",
+        "learning_curve.png",
+        "ndvi_profiles.png",
+    }
+    assert set(files) - figures == {"importance.csv", "learning_curve.csv", "points.html"}
+    assert all(bytes(files[name]).startswith(b"\x89PNG") for name in figures)  # type: ignore[arg-type]

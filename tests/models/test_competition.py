@@ -1,0 +1,317 @@
+"""Candidates of a small country compete: nearest-mean models of toy points, scored and tracked for real."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from cropland import config
+from cropland.config.commands import Promote
+from cropland.config.countries import Box, Country, Reference
+from cropland.errors import DataError
+from cropland.models import competition
+from cropland.sources import opening
+from cropland.tracking import store as tracking
+from cropland.tracking.store import ARCHIVE, COMPARISON, IDENTITY, Store
+from cropland.training import candidate as candidates
+from cropland.training import out_of_fold, scoring
+from cropland.training.candidate import Candidate
+
+# Cropland greens around 19 July; the reference season ends soon after, the archive four months later.
+TOYLAND = Country(
+    "toyland", "Toyland", Box(10.0, 10.4, 20.0, 20.4), Reference("2019-09-01", "2020-08-31")
+)
+KFOLD = config.Validation("kfold", 3)
+PROMOTION = config.Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False)
+GROUPS = ("rule", "future", "finalists", "block_km")
+
+
+@dataclass(frozen=True)
+class World:
+    """A toy country with its archive and an empty store."""
+
+    store: Store
+    common: dict[str, Any]
+
+    @property
+    def archive(self) -> Any:
+        return opening.archive_of(self.common["source"], self.common["paths"], TOYLAND)
+
+    def command(self, **changes: Any) -> Promote:
+        """The command that promotes, with changes to it or to its group promotion."""
+        rules = {name: changes.pop(name) for name in GROUPS if name in changes}
+        given = {"validation": KFOLD, "seed": 2023, "n_jobs": 1, "force": False} | self.common
+        return Promote(**given | {"promotion": replace(PROMOTION, **rules)} | changes)
+
+    def candidate(self, span: int, period: int = 0, *bands: str, **changes: Any) -> Candidate:
+        names = bands or ("NDVI",)
+        chosen = {
+            "bands": config.Bands("_".join(names).lower(), names),
+            "series": config.Series("raw", clear=False, step_days=5),
+            "features": config.Features("flat", flat=True, statistics=()),
+            "model": config.Model(
+                "nb", "sklearn.naive_bayes.GaussianNB", scale=False, parameters={}
+            ),
+            "training": "own",
+            "validation": KFOLD,
+            "seed": 2023,
+            "n_jobs": 1,
+            "force": False,
+            "promotion": PROMOTION,
+        }
+        made = config.Configuration(span=span, period=period, **chosen | self.common | changes)
+        return Candidate(made, TOYLAND)
+
+    def score(self, *all_of_them: Candidate) -> list[str]:
+        """Score candidates as a sweep does; give their runs."""
+        outcomes = [scoring.run(each).kept(self.store, None) for each in all_of_them]
+        assert [outcome.status for outcome in outcomes] == ["finished"] * len(outcomes)
+        return [outcome.run_id for outcome in outcomes]
+
+    def pretend(self, name: str, *, accuracy: float = 0.99, **params: Any) -> str:
+        """Track a candidate that was never scored: its scores and params are what is said here."""
+        like = self.candidate(params.pop("span", 12))
+        tags = {
+            IDENTITY: name,
+            COMPARISON: candidates.comparison(self.archive, TOYLAND, KFOLD, 2023),
+            ARCHIVE: self.archive.fingerprint,
+            "uses_future": "false",
+        } | params.pop("tags", {})
+        with self.store.candidate(name, tags, None) as record:
+            record.params |= like.params() | {"n_features": 17, "n_samples": 60} | params
+            record.metrics |= {"accuracy": accuracy, "accuracy_se": 0.01}
+        return record.run_id
+
+    def compete(self, **changes: Any) -> competition.Result:
+        command = self.command(**changes)
+        return competition.compete(command, TOYLAND, self.archive, self.store, lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def toy_exports(
+    toy_points: pd.DataFrame, toy_rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The toy observations as exports, an archive of them, and a store without runs."""
+    folder = tmp_path_factory.mktemp("toy")
+    known = toy_points["Target"] >= 0
+    toy_points[known].to_csv(folder / "Train.csv", index=False)
+    toy_points[~known].drop(columns="Target").to_csv(folder / "Test.csv", index=False)
+    rows = toy_rows.rename(columns={"time": "Timestamp"})
+    rows.to_csv(folder / "S2_Toyland_2019-01-01_2020-12-31.csv", index=False)
+    local = config.Tracking("local", f"sqlite:///{folder}/empty.db", str(folder / "artifacts"))
+    tracking.open_store(local, "cropland")
+    return folder
+
+
+@pytest.fixture
+def world(toy_exports: Path, tmp_path: Path) -> World:
+    """The toy country with a store of its own."""
+    shutil.copy(toy_exports / "empty.db", tmp_path / "mlflow.db")
+    uri, artifacts = f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts")
+    local = config.Tracking("local", uri, artifacts)
+    common = {
+        "source": config.Files("files", "S2", "Train.csv", "Test.csv"),
+        "paths": config.Paths(str(toy_exports), str(toy_exports / "archive"), "runs"),
+        "tracking": local,
+    }
+    return World(tracking.open_store(local, "cropland"), common)
+
+
+def verdicts(result: competition.Result) -> dict[str, str]:
+    return dict(zip(result.table["name"], result.table["verdict"], strict=True))
+
+
+def test_the_planted_window_wins_and_each_loser_knows_why(world: World) -> None:
+    season, long, spring, bare = (
+        world.candidate(14),
+        world.candidate(48),
+        world.candidate(14, -4),
+        world.candidate(14, 0, "B3"),
+    )
+    world.score(long, spring, bare, season)
+    result = world.compete()
+    assert result.winner.material.candidate.name == season.name
+    assert result.compared == 4
+    found = verdicts(result)
+    assert found[season.name] == "winner"
+    assert found[long.name] == "has 68 features over 48 weeks where the winner does with 20 over 14"
+    limit = result.winner.scores.accuracy - result.winner.scores.accuracy_se
+    assert found[spring.name] == f"is more than one standard error below the best ({limit:.4f})"
+    assert found[bare.name].startswith("is more than one standard error below")
+
+
+def test_the_score_of_a_finalist_is_the_one_that_was_tracked(world: World) -> None:
+    world.score(world.candidate(14), world.candidate(24, 0, "B2"), world.candidate(24))
+    table = world.compete(rule="best").table
+    assert table["accuracy_again"].tolist() == pytest.approx(table["accuracy"].tolist(), abs=1e-6)
+
+
+def test_of_two_within_one_standard_error_the_simpler_wins_unless_the_best_is_asked_for(
+    world: World,
+) -> None:
+    short, long = world.candidate(14, 0, "B2"), world.candidate(24, 0, "B2")
+    world.score(short, long)
+    result = world.compete()
+    scores = result.table.set_index("name")["accuracy"]
+    assert 0 < scores[long.name] - scores[short.name] < 0.04  # else it is no such pair
+    assert result.winner.material.candidate.name == short.name
+    best = world.compete(rule="best")
+    assert best.winner.material.candidate.name == long.name
+    gap = scores[long.name] - scores[short.name]
+    assert verdicts(best)[short.name] == f"is {gap:.4f} less accurate than the winner"
+
+
+def test_of_equals_the_shorter_span_wins(world: World) -> None:
+    statistics = config.Features("statistics", flat=False, statistics=("max",))
+    short, long = world.candidate(16, features=statistics), world.candidate(24, features=statistics)
+    world.score(long, short)
+    result = world.compete(rule="best")
+    assert result.table["accuracy"].nunique() == 1
+    assert result.winner.material.candidate.name == short.name
+    assert verdicts(result)[long.name] == (
+        "has 1 features over 24 weeks where the winner does with 1 over 16"
+    )
+
+
+def test_without_the_future_the_best_of_the_past_wins(world: World) -> None:
+    past, future = world.candidate(48), world.candidate(16, 1)
+    world.score(past, future)
+    assert world.compete().winner.material.candidate.name == future.name
+    result = world.compete(future="forbid")
+    assert result.winner.material.candidate.name == past.name
+    assert result.compared == 1
+    assert verdicts(result)[future.name] == (
+        "has a window that ends after the reference season (future=forbid)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pretended", "reason"),
+    [
+        ({"training": "others"}, "learns from other countries only"),
+        ({"n_samples": 58}, "was scored on 58 of 60 points only"),
+        ({}, "run 'best' has lost its predictions.csv"),
+    ],
+)
+def test_what_may_not_win_is_barred_with_its_reason(
+    world: World, pretended: dict[str, Any], reason: str
+) -> None:
+    modest = world.candidate(14)
+    world.score(modest)
+    world.pretend("best", accuracy=1.0, **pretended)
+    result = world.compete()
+    assert result.winner.material.candidate.name == modest.name
+    assert result.compared == 1
+    assert verdicts(result)["best"].startswith(reason)
+
+
+def test_points_that_only_the_future_knows_do_not_bar_the_past(world: World) -> None:
+    modest = world.candidate(12)
+    world.score(modest)
+    world.pretend("future", n_samples=90, tags={"uses_future": "true"})
+    assert world.compete(future="forbid").winner.material.candidate.name == modest.name
+
+
+def test_nothing_that_may_win_is_one_line(world: World) -> None:
+    world.pretend("teacher", training="others")
+    with pytest.raises(DataError, match=r"none of 1 candidates of toyland .* other countries only"):
+        world.compete()
+
+
+def test_a_finalist_without_its_configuration_is_named(world: World) -> None:
+    (run_id,) = world.score(world.candidate(12))
+    folder = Path(world.store.client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
+    (folder / "config.yaml").unlink()
+    with pytest.raises(DataError, match=r"run 'toyland 12w .* has lost its config\.yaml"):
+        world.compete()
+
+
+def test_what_was_run_again_counts_once(world: World) -> None:
+    (first,) = world.score(world.candidate(12))
+    (second,) = world.score(world.candidate(12, force=True))
+    result = world.compete()
+    assert first != second
+    assert result.table.index.tolist() == [second]
+
+
+def other_seed(world: World) -> None:
+    world.score(world.candidate(12, seed=7))
+
+
+def other_folds(world: World) -> None:
+    world.score(world.candidate(12, validation=config.Validation("repeated", 2, repeats=2)))
+
+
+def in_blocks(world: World) -> None:
+    world.score(world.candidate(12, validation=config.Validation("blocks", 2, block_km=12.0)))
+
+
+def other_data(world: World) -> None:
+    world.pretend("old", tags={COMPARISON: "old", ARCHIVE: "old"})
+
+
+def other_code(world: World) -> None:
+    world.pretend("old", tags={COMPARISON: "old"})
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        (lambda _: None, "there are none at all; run scripts/train.py with the same words"),
+        (other_seed, "there are some by validation=kfold validation.folds=3 seed=7; give"),
+        (
+            other_folds,
+            "some by validation=repeated validation.folds=2 validation.repeats=2 seed=2023;",
+        ),
+        (in_blocks, "by validation=blocks validation.folds=2 validation.block_km=12.0 seed=2023;"),
+        (other_data, "there are 1 on other observations; run"),
+        (other_code, "those that are there were scored by another version of the code; run"),
+    ],
+)
+def test_candidates_that_cannot_be_compared_are_told_of(
+    world: World, there: Callable[[World], None], found: str
+) -> None:
+    there(world)
+    with pytest.raises(DataError) as caught:
+        world.compete()
+    start = "no finished candidate of toyland by validation=kfold validation.folds=3 seed=2023"
+    assert str(caught.value).startswith(start)
+    assert found in str(caught.value)
+
+
+def test_the_score_is_corrected_by_what_all_candidates_had_right(world: World) -> None:
+    runs = world.score(world.candidate(14), world.candidate(16, -3), world.candidate(24))
+    result = world.compete()
+    read = [world.store.read(world.store.client.get_run(run), out_of_fold.FILE) for run in runs]
+    assert {len(out_of_fold.right(text)) for text in read} == {60}
+    estimate = result.estimate
+    assert estimate.low <= estimate.value <= estimate.high
+    assert abs(estimate.value - result.winner.scores.accuracy) < 0.05
+
+
+def test_where_blocks_were_left_out_blocks_are_drawn_for_the_correction(world: World) -> None:
+    blocks = config.Validation("blocks", 2, block_km=12.0)
+    world.score(*(world.candidate(span, 0, "B3", validation=blocks) for span in (14, 24)))
+    wide = world.compete(validation=blocks).estimate
+    assert wide.low < wide.value <= wide.high
+
+
+@pytest.mark.parametrize(("finalists", "scored"), [(2, 2), (3, 3)])
+def test_at_least_the_best_and_the_simplest_are_scored_again(
+    world: World, finalists: int, scored: int
+) -> None:
+    world.score(*(world.candidate(span) for span in (14, 16, 24, 36)))
+    result = world.compete(finalists=finalists)
+    again = result.table["accuracy_again"].notna()
+    assert again.sum() == scored
+    assert result.winner.material.candidate.configuration.span == min(
+        int(span)
+        for span, accuracy in zip(result.table["span"], result.table["accuracy"], strict=True)
+        if accuracy >= result.table["accuracy"].max() - result.table["accuracy_se"].iloc[0]
+    )

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from matplotlib import image
+from matplotlib.figure import Figure
+from sklearn.tree import DecisionTreeClassifier
+
+from cropland.config import Validation
+from cropland.config.countries import Box
+from cropland.models import diagnosis, importance
+from cropland.models import portrait_figures as figures
+from cropland.models.points_map import points_map
+
+BOX = Box(south=10.0, north=10.4, west=20.0, east=20.4)
+CURVE = pd.DataFrame(
+    {"n_labels": [20, 40, 80], "accuracy": [0.8, 0.85, 0.9], "accuracy_se": [0.02, 0.02, 0.01]}
+)
+
+
+def measured(names: list[str]) -> xr.Dataset:
+    target = (np.arange(40) % 2).astype(np.int8)
+    values = np.random.default_rng(1).normal(size=(40, len(names))).astype(np.float32)
+    values[:, 0] += 3 * target
+    features = xr.DataArray(
+        values,
+        dims=("sample", "feature"),
+        coords={"Target": ("sample", target), "feature": names},
+    )
+    return importance.measure(
+        DecisionTreeClassifier(random_state=1),
+        features,
+        Validation("kfold", 2),
+        reference_end=date(2020, 6, 30),
+        seed=1,
+    )
+
+
+def profiles(band: str, dates: list[str]) -> pd.DataFrame:
+    values = np.random.default_rng(1).random((20, len(dates), 1)).astype(np.float32)
+    series = xr.Dataset(
+        {"values": (("point", "time", "band"), values)},
+        coords={
+            "Target": ("point", np.arange(20) % 2),
+            "time": np.array(dates, dtype="datetime64[s]"),
+            "band": [band],
+        },
+    )
+    return diagnosis.profiles(series, band)
+
+
+def confusion(rows: list[list[int]]) -> pd.DataFrame:
+    names = ["cropland", "other"]
+    return pd.DataFrame(
+        rows, index=pd.Index(names, name="truth"), columns=[f"predicted {name}" for name in names]
+    )
+
+
+def is_drawn(picture: bytes) -> bool:
+    """Whether it is a PNG with something on it, of a size that can be read."""
+    pixels = image.imread(io.BytesIO(picture))
+    return min(pixels.shape[:2]) > 300 and np.ptp(pixels[..., :3]) > 0.5
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """Collects the figures, to ask them what they show."""
+    collected: list[Figure] = []
+
+    def kept(figure: Figure) -> bytes:
+        figure.draw_without_rendering()
+        collected.append(figure)
+        return b""
+
+    monkeypatch.setattr(figures, "png", kept)
+    return collected
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["B4_d-20"],
+        [f"{band}_d{day}" for band in ("B4", "NDVI", "SCL_4") for day in range(-330, 0, 30)],
+        ["NDVI_min", "NDVI_max", "B4_min"],
+        ["Lon", "Lat"],
+    ],
+    ids=["one band and date", "a year", "statistics only", "static only"],
+)
+def test_importance_is_drawn_of_any_features(names: list[str]) -> None:
+    found = measured(names)
+    assert is_drawn(figures.importance_figure(found, title="Toyland", simulated=False))
+
+
+def test_a_profile_is_drawn_of_any_dates() -> None:
+    for dates in (["2020-01-01"], ["2020-01-01", "2020-01-06"], ["2019-03-01", "2020-06-30"]):
+        given = profiles("NDVI", dates)
+        assert is_drawn(figures.profile_figure(given, "NDVI", title="Toyland", simulated=False))
+
+
+def test_a_learning_curve_and_a_confusion_matrix_are_drawn() -> None:
+    assert is_drawn(figures.learning_curve_figure(CURVE, title="Toyland", simulated=False))
+    assert is_drawn(figures.learning_curve_figure(CURVE[:1], title="Toyland", simulated=False))
+    for rows in ([[192, 8], [10, 190]], [[0, 0], [3, 12_345]]):
+        assert is_drawn(figures.confusion_figure(confusion(rows), title="Toyland", simulated=True))
+
+
+@pytest.mark.parametrize(
+    ("title", "simulated", "expected"),
+    [
+        ("Toyland", False, "Toyland"),
+        ("Toyland", True, "Toyland\nsimulated landscape"),
+        ("Toyland\nforest", False, "Toyland\nforest"),
+        ("Toyland\nforest", True, "Toyland\nforest · simulated landscape"),
+    ],
+)
+def test_titles_say_what_is_simulated(
+    drawn: list[Figure], title: str, simulated: bool, expected: str
+) -> None:
+    figures.learning_curve_figure(CURVE, title=title, simulated=simulated)
+    assert drawn[0].get_suptitle() == expected
+
+
+def test_every_figure_says_that_it_is_simulated(drawn: list[Figure]) -> None:
+    chosen = {"title": "Toyland", "simulated": True}
+    figures.importance_figure(measured(["B4_d-20"]), **chosen)
+    figures.confusion_figure(confusion([[1, 2], [3, 4]]), **chosen)
+    figures.profile_figure(profiles("B4", ["2020-01-01"]), "B4", **chosen)
+    expected = "Toyland\nsimulated landscape"
+    assert [figure.get_suptitle() for figure in drawn] == [expected] * 3
+
+
+def test_a_profile_names_unit_classes_and_numbers_of_points(drawn: list[Figure]) -> None:
+    units = {
+        "B4": "B4, reflectance × 10,000",
+        "NDVI": "NDVI",
+        "SCL_4": "share of SCL_4 (vegetation)",
+    }
+    for band in units:
+        given = profiles(band, ["2020-01-01", "2020-03-01"])
+        figures.profile_figure(given, band, title="Toyland", simulated=False)
+    assert [figure.axes[0].get_ylabel() for figure in drawn] == list(units.values())
+    legend = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    assert {"cropland, median of 10 points", "other, median of 10 points"} <= set(legend)
+
+
+def test_a_confusion_matrix_shows_counts_and_shares_of_the_row(drawn: list[Figure]) -> None:
+    figures.confusion_figure(confusion([[192, 8], [100, 300]]), title="Toyland", simulated=False)
+    texts = [text.get_text() for text in drawn[0].axes[0].texts]
+    assert texts == ["192\n96.0%", "8\n4.0%", "100\n25.0%", "300\n75.0%"]
+
+
+def test_names_of_two_years_of_months_and_statistics_do_not_overlap(drawn: list[Figure]) -> None:
+    names = [f"B4_d{day}" for day in range(-690, 0, 30)] + ["B4_median", "B4_amplitude", "Lon"]
+    figures.importance_figure(measured(names), title="Toyland", simulated=False)
+    labels = drawn[0].axes[0].get_xticklabels()
+    assert [label.get_text() for label in labels[:3]] == ["Aug\n2018", "Sep", "Oct"]
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def points() -> pd.DataFrame:
+    """Right, wrong, unpredicted and unlabelled points; one of the wrong ones with a bad name."""
+    rows = [
+        ("right1", 1, 1, 0.9),
+        ("right0", 0, 0, 0.2),
+        ("missed", 1, 0, 0.4),
+        ("<script>alert('x')</script>", 0, 1, 0.8),
+        ("unseen", 1, np.nan, np.nan),
+        ("unlabelled", np.nan, np.nan, np.nan),
+        ("guessed", np.nan, 1, 0.7),
+    ]
+    table = pd.DataFrame(rows, columns=["ID", "Target", "label", "probability"])
+    return table.assign(Lat=np.linspace(10.1, 10.3, 7), Lon=np.linspace(20.3, 20.1, 7))
+
+
+def layers(page: str) -> dict[str, list[dict[str, Any]]]:
+    """The features of each layer of a page, by the first word of its name in the legend."""
+    names = re.findall(r'/span\\u003e (\w+)[^"]*" ?: ?(geo_json_\w+)', page)
+    given = dict(re.findall(r"(geo_json_\w+)_add\((\{.*\})\);", page))
+    return {name: json.loads(given[variable])["features"] for name, variable in names}
+
+
+def test_each_point_stands_once_in_its_layer() -> None:
+    found = layers(points_map(points(), title="Toyland", box=BOX).decode())
+    ids = {name: [each["properties"]["ID"] for each in rows] for name, rows in found.items()}
+    assert ids == {
+        "cropland": ["right1", "unseen"],
+        "other": ["right0"],
+        "misclassified": ["missed", "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;"],
+        "unlabelled": ["unlabelled", "guessed"],
+    }
+    missed = found["misclassified"][0]
+    told = {"truth": "cropland", "prediction": "other", "probability": "0.40"}
+    assert told.items() <= missed["properties"].items()
+    assert missed["geometry"]["coordinates"] == pytest.approx([20.3 - 0.2 / 3, 10.1 + 0.2 / 3])
+    assert missed["properties"]["style"]["fillColor"] == figures.COLOURS["cropland"]
+
+
+def test_neither_names_nor_titles_become_code() -> None:
+    page = points_map(points(), title="<b>Toy</b> {{ 6 * 7 }}{% if %}").decode()
+    assert "<script>alert" not in page and "<b>Toy" not in page
+    assert page.count("&lt;b&gt;Toy&lt;/b&gt; {{ 6 * 7 }}{% if %}") == 2
+
+
+def test_without_a_network_the_page_still_draws_every_point() -> None:
+    page = points_map(points(), title="Toyland", box=BOX).decode()
+    drawing = page[page.index('<div id="plain">') : page.index("</svg>")]
+    assert "Leaflet could not be loaded" in drawing
+    assert drawing.count("<circle") == 7 and drawing.count('type="checkbox"') == 4
+    # Of what folium links only Leaflet, so that nothing else need be there.
+    links = re.findall(r'(?:src|href)="(https?://[^"]+)"', page)
+    assert [link.rsplit("/", 1)[1] for link in links] == ["leaflet.js", "leaflet.css"]

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cropland.config import Files, Paths
+from cropland.config.countries import Country
+from cropland.errors import DataError
+from cropland.sources import exports as files
+from cropland.sources import opening
+
+SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
+NAME = "COPERNICUS_S2_SR_HARMONIZED_Toyland_2019-01-01_2020-12-31.csv"
+
+
+def paths(folder: Path) -> Paths:
+    return Paths(str(folder), str(folder.parent / "archive"), "runs")
+
+
+@pytest.fixture
+def export(exports: Path) -> pd.DataFrame:
+    return pd.read_csv(exports / NAME)
+
+
+def test_exports_become_the_archive_that_the_rows_make(
+    exports: Path, toyland: Country, toy_rows: pd.DataFrame
+) -> None:
+    opened = opening.archive_of(SOURCE, paths(exports), toyland)
+    assert opened.stored == ("B2", "B3", "B4", "B8", "SCL")
+    assert opened.dataset.sizes == {"point": 80, "observation": len(toy_rows)}
+    assert (opened.first.isoformat(), opened.last.isoformat()) == ("2019-01-01", "2020-12-31")
+    first = toy_rows[toy_rows["ID"] == "P000"]
+    np.testing.assert_array_equal(opened.values("B8")[: len(first)], first["B8"])
+
+
+def test_nothing_is_written_beside_the_exports(exports: Path, toyland: Country) -> None:
+    before = sorted(exports.iterdir())
+    opening.archive_of(SOURCE, paths(exports), toyland)
+    assert sorted(exports.iterdir()) == before
+
+
+@pytest.mark.parametrize("form", ["shuffled", "gzip", "parquet", "dates", "zulu", "two files"])
+def test_the_same_rows_in_another_form_make_the_same_archive(
+    exports: Path, export: pd.DataFrame, toyland: Country, form: str
+) -> None:
+    expected = files.fill(SOURCE, paths(exports), toyland)
+    (exports / NAME).unlink()
+    if form == "shuffled":
+        # Columns in any order, rows of the points in any order.
+        export[list(export.columns[::-1])].iloc[::-1].to_csv(exports / NAME, index=False)
+    elif form == "gzip":
+        export.to_csv(exports / f"{NAME}.gz", index=False)
+    elif form == "parquet":
+        export["Timestamp"] = pd.to_datetime(export["Timestamp"])
+        export.to_parquet(exports / NAME.replace(".csv", ".parquet"))
+    elif form == "zulu":
+        export["Timestamp"] = export["Timestamp"].str.replace(" ", "T") + "Z"
+        export.to_csv(exports / NAME, index=False)
+    elif form == "dates":
+        export["Timestamp"] = export["Timestamp"].str[:10]
+        export.to_csv(exports / NAME, index=False)
+        expected["time"] = expected["time"].astype("datetime64[D]").astype("datetime64[s]")
+    else:
+        early = export["Timestamp"] < "2020-01-01"
+        export[early].to_csv(exports / NAME.replace("2020-12-31", "2019-12-31"), index=False)
+        export[~early].to_csv(exports / NAME.replace("2019-01-01", "2020-01-01"), index=False)
+    found = files.fill(SOURCE, paths(exports), toyland)
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=str(name))
+    assert found.attrs["time_coverage_end"] == "2020-12-31"
+
+
+def test_extra_columns_are_kept_and_a_given_index_is_used(
+    exports: Path, export: pd.DataFrame, toyland: Country
+) -> None:
+    export.assign(NDVI=0.25, cloudiness=7, granule="T39SUR").to_csv(exports / NAME, index=False)
+    opened = opening.archive_of(SOURCE, paths(exports), toyland)
+    assert {"NDVI", "cloudiness"} <= set(opened.stored)
+    assert (opened.values("NDVI") == 0.25).all()
+    assert (opened.dataset["granule"] == "T39SUR").all()
+
+
+def test_points_outside_the_box_are_not_the_countrys(exports: Path, toyland: Country) -> None:
+    table = pd.read_csv(exports / "Train.csv")
+    table.loc[0, "Lat"] = -30.0
+    table.to_csv(exports / "Train.csv", index=False)
+    dataset = files.fill(SOURCE, paths(exports), toyland)
+    assert dataset.sizes["point"] == 79
+    assert table["ID"][0] not in dataset["ID"].to_numpy()
+
+
+def test_a_changed_export_is_read_again_and_an_unchanged_one_is_not(
+    exports: Path, export: pd.DataFrame, toyland: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_OPEN", {})
+    first = opening.archive_of(SOURCE, paths(exports), toyland)
+    monkeypatch.setattr(opening, "_OPEN", {})
+    (exports / NAME).touch()
+    assert opening.archive_of(SOURCE, paths(exports), toyland).fingerprint == first.fingerprint
+    monkeypatch.setattr(opening, "_OPEN", {})
+    export["B8"] += 1
+    export.to_csv(exports / NAME, index=False)
+    again = opening.archive_of(SOURCE, paths(exports), toyland)
+    assert again.fingerprint != first.fingerprint
+    np.testing.assert_array_equal(again.values("B8"), first.values("B8") + 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("Timestamp", "soon", "unreadable dates: Timestamp 'soon' in line 5 and 0 more"),
+        ("Timestamp", "1571234567000", "unreadable dates"),
+        ("Timestamp", "1900-01-01", "1 rows outside the dates of its name, the first 1900-01-01"),
+        ("Timestamp", "2100-01-01 00:00:00", "outside the dates of its name"),
+        ("B4", "cloudy", "'cloudy' for B4 in line 5; expected a number or nothing"),
+        ("B4", "inf", "'inf' for B4"),
+    ],
+)
+def test_a_bad_cell_is_answered_with_its_line(
+    exports: Path, export: pd.DataFrame, toyland: Country, column: str, value: str, message: str
+) -> None:
+    export[column] = export[column].astype(object)
+    export.loc[3, column] = value
+    export.to_csv(exports / NAME, index=False)
+    with pytest.raises(DataError, match=message):
+        files.fill(SOURCE, paths(exports), toyland)
+
+
+def test_an_export_without_its_columns_is_answered(
+    exports: Path, export: pd.DataFrame, toyland: Country
+) -> None:
+    export.drop(columns=["ID"]).to_csv(exports / NAME, index=False)
+    with pytest.raises(DataError, match="needs the columns ID, Timestamp and bands.* add ID"):
+        files.fill(SOURCE, paths(exports), toyland)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8bnot gzip", b"ID,Timestamp\n\xff\xfe,\x00\n"])
+def test_an_export_that_is_no_table_is_answered(
+    exports: Path, toyland: Country, content: bytes
+) -> None:
+    (exports / NAME).write_bytes(content)
+    with pytest.raises(DataError):
+        files.fill(SOURCE, paths(exports), toyland)
+
+
+def test_no_export_says_how_to_get_on(exports: Path, toyland: Country) -> None:
+    (exports / NAME).unlink()
+    with pytest.raises(DataError, match=r"no archive of toyland: .* source=simulated"):
+        files.fill(SOURCE, paths(exports), toyland)
+
+
+def test_an_export_in_two_formats_is_refused(
+    exports: Path, export: pd.DataFrame, toyland: Country
+) -> None:
+    export.to_csv(exports / f"{NAME}.gz", index=False)
+    with pytest.raises(DataError, match="has both .* keep one"):
+        files.fill(SOURCE, paths(exports), toyland)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    INTERNAL_ERROR,
+    PERMISSION_DENIED,
+    RESOURCE_DOES_NOT_EXIST,
+    TEMPORARILY_UNAVAILABLE,
+    UNAUTHENTICATED,
+)
+
+from cropland.errors import TrackingError
+from cropland.tracking import patience
+
+URI = "http://host:5000"
+
+
+class Client:
+    """Fails as often as it is told to, then answers."""
+
+    tracking_uri = URI
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+
+    def get_run(self, run_id: str) -> str:
+        if self.errors:
+            raise self.errors.pop(0)
+        return run_id
+
+
+def patient(*errors: Exception) -> Any:
+    return patience.Patient(Client(*errors))  # type: ignore[arg-type]
+
+
+def test_a_locked_database_is_asked_again() -> None:
+    locked = MlflowException("database is locked", TEMPORARILY_UNAVAILABLE)
+    assert patient(locked, locked, locked).get_run("one") == "one"
+    assert patient().tracking_uri == URI
+
+
+def test_what_is_not_there_is_said_as_mlflow_does() -> None:
+    with pytest.raises(MlflowException, match="no such run"):
+        patient(MlflowException("no such run", RESOURCE_DOES_NOT_EXIST)).get_run("one")
+
+
+def test_a_server_that_is_gone_is_said_in_one_line_with_what_to_do() -> None:
+    long = (
+        "API request to http://host:5000/api failed with exception HTTPConnectionPool(host='host'): Max "
+        "retries exceeded (Caused by NewConnectionError('<x>: Failed: [Errno 111] Connection refused'))"
+    )
+    with pytest.raises(TrackingError) as said:
+        patient(MlflowException(long, INTERNAL_ERROR)).get_run("one")
+    assert str(said.value) == (
+        "the tracking store http://host:5000 cannot be used ([Errno 111] Connection refused); mend it, or "
+        "start it again, and give the same command again: what it has taken is kept"
+    )
+    with pytest.raises(TrackingError, match="No space left"):
+        patient(OSError(28, "No space left on device")).get_run("one")
+
+
+def test_who_is_not_let_in_learns_which_variables_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("USERNAME", "PASSWORD", "TOKEN"):
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
+    with pytest.raises(TrackingError, match="asks who you are; set MLFLOW_TRACKING_USERNAME and"):
+        patient(MlflowException("no", UNAUTHENTICATED)).get_run("one")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-secret")
+    with pytest.raises(TrackingError, match="does not accept MLFLOW_TRACKING_TOKEN") as said:
+        patient(MlflowException("no", UNAUTHENTICATED)).get_run("one")
+    assert "a-secret" not in str(said.value)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    with pytest.raises(TrackingError, match="does not allow ada to do this"):
+        patient(MlflowException("no", PERMISSION_DENIED)).get_run("one")
+
+
+def test_what_the_user_has_set_of_mlflow_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
+    patience.prefer()
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "60"

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cropland.config import Paths, commands
+from cropland.config.composition import Job
+from cropland.config.countries import Choice, Country, Reference
+from cropland.errors import DataError
+from cropland.observations.archive import Archive
+from cropland.training import candidate
+from cropland.training.candidate import Candidate
+
+Made = Callable[..., Candidate]
+
+
+@pytest.fixture
+def made(composed: Callable[..., dict[str, Any]], toyland: Country) -> Made:
+    """Gives the toy country's candidate with some keys of the configuration changed."""
+    return lambda **changes: Candidate(commands.configuration(composed(**changes)), toyland)
+
+
+@pytest.fixture
+def farland(toyland: Country) -> Country:
+    return replace(toyland, name="farland", reference=Reference("2019-07-01", "2020-06-30"))
+
+
+def marked(opened: Archive, fingerprint: str) -> Archive:
+    return Archive(opened.dataset.assign_attrs(fingerprint=fingerprint))
+
+
+CHOICE = {"name": "nested", "folds": 3, "inner": 2, "candidates": {"span": [4, 8]}}
+
+
+def nested(made: Made) -> Candidate:
+    """A candidate that chooses among two spans."""
+    alternatives = tuple(made(span=span).configuration for span in (4, 8))
+    return replace(made(validation=CHOICE), alternatives=alternatives)
+
+
+def test_its_name_says_what_differs_from_the_defaults(made: Made) -> None:
+    assert made().name == "toyland 48w +0m visible_nir_ndvi forest"
+    assert made(period="2020-06-30", span=4).name == "toyland 4w 2020-06-30 visible_nir_ndvi forest"
+    other = made(training="pooled", features__name="statistics", validation__name="blocks")
+    assert other.name == "toyland 48w +0m visible_nir_ndvi forest statistics blocks pooled"
+    assert nested(made).name == "toyland 2 alternatives nested"
+
+
+def test_its_outcome_has_its_key(made: Made) -> None:
+    one, two = made(training="pooled"), made(training="others")
+    assert one.key == one.outcome("finished", accuracy=0.9).key
+    assert one.key != two.key
+    assert made(features__name="statistics").key != made().key
+    assert made(period=2).outcome("finished").uses_future
+    assert not made(period=0).outcome("finished").uses_future
+
+
+def test_what_it_wrote_makes_it_again(made: Made, farland: Country) -> None:
+    chosen = replace(farland, chosen=Choice(96, "2020-03-31"))
+    whole = replace(nested(made), teachers=(chosen,))
+    assert candidate.from_yaml(whole.as_yaml()) == whole
+    here = Paths("elsewhere", "archive", "runs")
+    again = candidate.from_yaml(whole.as_yaml(), paths=here, n_jobs=1)
+    assert again.configuration == replace(whole.configuration, paths=here, n_jobs=1)
+    assert again.country == whole.country
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"training": "pooled"},
+        {"training": "others"},
+        {"seed": 7},
+        {"features__statistics": ["min"]},
+        {"features__flat": False, "features__statistics": ["min"]},
+        {"model__max_depth": 3},
+        {"validation__folds": 4},
+        {"series__clear": True},
+    ],
+)
+def test_what_decides_scores_decides_its_identity(
+    made: Made, toy_archive: Archive, change: dict[str, Any]
+) -> None:
+    assert made(**change).identity(toy_archive) != made().identity(toy_archive)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_jobs": 1},
+        {"force": True},
+        {"promote": True},
+        {"output": "x.csv"},
+        {"paths__data": "elsewhere"},
+        {"promotion__rule": "best"},
+        {"parent_run": "abc"},
+        {"study": {"name": "s", "title": "S?", "figure": "comparison"}},
+    ],
+)
+def test_what_decides_nothing_does_not(
+    made: Made, toy_archive: Archive, change: dict[str, Any]
+) -> None:
+    assert made(**change).identity(toy_archive) == made().identity(toy_archive)
+
+
+def test_its_own_and_its_teachers_data_decide_its_identity(
+    made: Made, toy_archive: Archive, farland: Country
+) -> None:
+    pooled = replace(made(training="pooled"), teachers=(farland,))
+    alone = pooled.identity(toy_archive, [marked(toy_archive, "f01")])
+    assert alone == pooled.identity(toy_archive, [marked(toy_archive, "f01")])
+    assert alone != pooled.identity(toy_archive, [marked(toy_archive, "f02")])
+    assert alone != pooled.identity(marked(toy_archive, "f02"), [marked(toy_archive, "f01")])
+    # The season of a teacher's labels says which of its observations are looked at.
+    later = replace(farland, reference=Reference("2019-08-01", "2020-07-31"))
+    moved = replace(pooled, teachers=(later,))
+    assert alone != moved.identity(toy_archive, [marked(toy_archive, "f01")])
+    # A window that someone found good decides nothing.
+    advised = replace(pooled, teachers=(replace(farland, chosen=Choice(96, 0)),))
+    assert alone == advised.identity(toy_archive, [marked(toy_archive, "f01")])
+
+
+def test_params_of_a_choice_are_what_it_is_made_from(made: Made) -> None:
+    params = nested(made).params()
+    assert params["span"] == "4,8"
+    assert (params["validation.folds"], params["validation.inner"]) == (3, 2)
+    assert (params["period"], params["training"], params["features"]) == (0, "own", "flat")
+    assert "validation.candidates" not in params
+
+
+def test_windows_of_single_countries_reach_candidates(
+    made: Made, toyland: Country, farland: Country
+) -> None:
+    job = Job(
+        configuration=made(training="pooled").configuration,
+        countries=(toyland, farland),
+        every_country=(toyland, farland),
+        windows={"farland": Choice(4, "2020-03-31")},
+    )
+    first, second = candidate.of_job(job)
+    assert (first.configuration.span, first.configuration.period) == (48, 0)
+    assert (second.configuration.span, second.configuration.period) == (4, "2020-03-31")
+    assert second.window.last.isoformat() == "2020-03-31"
+    assert first.teachers == (farland,)
+    assert second.teachers == (toyland,)
+
+
+def test_a_window_of_a_country_reaches_alternatives_that_do_not_vary_it(
+    made: Made, toyland: Country
+) -> None:
+    chooser = nested(made)
+    job = Job(
+        configuration=chooser.configuration,
+        countries=(toyland,),
+        windows={"toyland": Choice(20, -2)},
+        alternatives=chooser.alternatives,
+    )
+    (found,) = candidate.of_job(job)
+    windows = [(each.configuration.span, each.configuration.period) for each in found.choices]
+    assert windows == [(4, -2), (8, -2)]
+
+
+def test_every_alternative_is_checked(made: Made, toy_archive: Archive) -> None:
+    nested(made).check(toy_archive)
+    lacking = made(bands__names=["B11"]).configuration
+    with pytest.raises(DataError, match="has no B11"):
+        replace(nested(made), alternatives=(made().configuration, lacking)).check(toy_archive)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import doctest
+import io
+import json
+import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from cropland.training import ledger as progress
+from cropland.training.candidate import Outcome
+from cropland.training.ledger import Ledger, Watch
+
+
+def outcome(span: int = 12, status: Any = "finished", **found: Any) -> Outcome:
+    return Outcome(
+        country="iran",
+        span=span,
+        period="0",
+        bands="ndvi",
+        series="raw",
+        features="flat",
+        model="forest",
+        training="own",
+        validation="kfold",
+        window_end="2020-06-30",
+        uses_future=False,
+        status=status,
+        **found,
+    )
+
+
+def test_the_examples_of_the_docstrings_hold() -> None:
+    assert doctest.testmod(progress).failed == 0
+
+
+def test_a_ledger_gives_back_what_was_written(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "run")
+    assert ledger.read() == []
+    written = [outcome(4, accuracy=0.5, message="a\nb"), outcome(8, "failed")]
+    for each in written:
+        ledger.append(each)
+    first, second = ledger.read()
+    assert first == Outcome(**json.loads(json.dumps(vars(written[0])))) or math.isnan(
+        first.accuracy_se
+    )
+    assert (first.accuracy, first.message, second.status) == (0.5, "a\nb", "failed")
+
+
+def test_lines_of_many_writers_stay_whole(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda span: Ledger(tmp_path).append(outcome(span)), range(200)))
+    assert sorted(each.span for each in Ledger(tmp_path).read()) == list(range(200))
+
+
+def test_a_line_that_is_half_written_is_left_for_later(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.append(outcome())
+    with ledger.path.open("a") as stream:
+        stream.write('{"country": "ir')
+    assert len(ledger.read()) == 1
+
+
+def test_what_is_skipped_or_failed_is_named_and_a_note_is_said_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    said = io.StringIO()
+    with Watch(ledger, 4, Console(file=said, width=200, force_terminal=False)):
+        ledger.append(outcome(4, message="1 points have no observation"))
+        ledger.append(outcome(8, message="1 points have no observation"))
+        ledger.append(outcome(12, "outside", message="window [x] is outside"))
+        ledger.append(outcome(16, "failed", message="ValueError: no"))
+    text = said.getvalue()
+    assert text.count("no observation") == 1
+    assert "skipped iran span=12 period=0 bands=ndvi: window [x] is outside" in text
+    assert "failed iran span=16 period=0 bands=ndvi: ValueError: no" in text

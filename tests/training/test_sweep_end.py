@@ -1,0 +1,48 @@
+"""What a sweep says last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cropland.config import Validation
+from cropland.config.commands import configuration
+from cropland.errors import DataError
+from cropland.training.sweep_end import _folds, _right
+
+
+@pytest.mark.parametrize(
+    ("validation", "seed", "words"),
+    [
+        (Validation("kfold", 5), 2023, []),
+        (Validation("kfold", 2), 2023, ["validation=kfold", "validation.folds=2", "seed=2023"]),
+        (Validation("kfold", 5), 7, ["validation=kfold", "validation.folds=5", "seed=7"]),
+        (
+            Validation("blocks", 5, block_km=2.5),
+            2023,
+            ["validation=blocks", "validation.folds=5", "validation.block_km=2.5", "seed=2023"],
+        ),
+    ],
+)
+def test_the_next_command_names_the_folds_that_were_scored_by(
+    composed: Any, validation: Validation, seed: int, words: list[str]
+) -> None:
+    chosen = replace(configuration(composed()), validation=validation, seed=seed)
+    assert _folds(chosen) == words
+
+
+def test_a_run_that_has_lost_its_predictions_costs_its_paired_difference_only() -> None:
+    said: list[str] = []
+
+    class Lost:
+        client = SimpleNamespace(get_run=lambda run_id: run_id)
+
+        def read(self, run: str, name: str) -> str:
+            raise DataError(f"run {run} has lost its {name}")
+
+    session: Any = SimpleNamespace(store=Lost(), console=SimpleNamespace(print=said.append))
+    assert _right(session, "r1").empty
+    assert said == ["[yellow]note[/] no paired difference: run r1 has lost its predictions.csv"]
