@@ -128,13 +128,14 @@ def group(name: str, choice: str) -> dict[str, Any]:
 
 def opened(points: int, folder: Path) -> tuple[Any, Country]:
     """Open the simulated archive of Iran with so many points, half of them labelled; make it first."""
-    from cropland import config
     from cropland.config import countries
+    from cropland.config.groups import Paths
+    from cropland.config.sources import Simulated
     from cropland.sources import opening
 
     country = countries.country(group("country", "iran"))
-    source = config.Simulated(**group("source", "simulated") | {"points": points // 2})
-    paths = config.Paths(str(folder), str(folder), str(folder))
+    source = Simulated(**group("source", "simulated") | {"points": points // 2})
+    paths = Paths(str(folder), str(folder), str(folder))
     return opening.archive_of(source, paths, country), country
 
 
@@ -147,7 +148,7 @@ def fill(points: int, folder: Path) -> dict[str, float]:
 
 def read(points: int, folder: Path) -> dict[str, float]:
     """Make the features of several windows of an archive that is there."""
-    from cropland.config import Features, Series
+    from cropland.config.groups import Features, Series
     from cropland.features.recipe import Recipe
 
     archive, country = opened(points, folder)
@@ -287,21 +288,24 @@ def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
 
 def asked_to_promote() -> tuple[Any, Country, Any, Any]:
     """Give what ``scripts/promote.py country=iran`` would promote with."""
-    from cropland import config
-    from cropland.config import commands, countries
+    from cropland.config.commands.promote import Promote
+
+    from cropland.config import countries
+    from cropland.config.groups import Paths, Promotion, Tracking, Validation
+    from cropland.config.sources import Simulated
     from cropland.sources import opening
     from cropland.tracking import store as tracking
 
     country = countries.country(group("country", "iran"))
-    source = config.Simulated(**group("source", "simulated"))
-    paths = config.Paths(**group("paths", "default"))
-    local = config.Tracking(**group("tracking", "local"))
-    command = commands.Promote(
+    source = Simulated(**group("source", "simulated"))
+    paths = Paths(**group("paths", "default"))
+    local = Tracking(**group("tracking", "local"))
+    command = Promote(
         source=source,
         paths=paths,
         tracking=local,
-        validation=config.Validation(**group("validation", "kfold")),
-        promotion=config.Promotion(**group("promotion", "default")),
+        validation=Validation(**group("validation", "kfold")),
+        promotion=Promotion(**group("promotion", "default")),
         seed=2023,
         n_jobs=-1,
         force=False,

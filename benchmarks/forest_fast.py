@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from cropland import config
 from cropland.config import countries
+from cropland.config.groups import Features, Paths, Validation
+from cropland.config.model import Model
+from cropland.config.sources import Files
 from cropland.features import matrix as features
 from cropland.features import series
 from cropland.features.window import Window
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 EXPORTS = ROOT.parent / "shared" / "data" / "challenge"
 FIGURE = ROOT / "docs" / "forest_fast.png"
-SOURCE = config.Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
-FOLDS = config.Validation("kfold", 5)
+SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
+FOLDS = Validation("kfold", 5)
 COUNTRIES = ("afghanistan", "iran", "sudan")
 SEEDS, SPAN, STEP = 20, 48, 5
 
@@ -70,21 +72,21 @@ def read(group: str, name: str) -> Any:
     return OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / group / f"{name}.yaml"))
 
 
-def model(name: str) -> config.Model:
+def model(name: str) -> Model:
     """Give a model of ``conf/model``."""
     values = read("model", name)
     own = {key: values.pop(key) for key in ("name", "_target_", "scale")}
-    return config.Model(own["name"], own["_target_"], own["scale"], values)
+    return Model(own["name"], own["_target_"], own["scale"], values)
 
 
 def samples(name: str, exports: Path, folder: str) -> xr.DataArray:
     """Make the features of a country's labelled points."""
     country = countries.country(read("country", name))
-    archive = opening.archive_of(SOURCE, config.Paths(str(exports), folder, folder), country)
+    archive = opening.archive_of(SOURCE, Paths(str(exports), folder, folder), country)
     bands = BandSet.of(read("bands", "visible_nir_ndvi")["names"])
     window = Window.of(country.reference, SPAN, 0)
     aligned = series.aligned(archive, window, bands, step_days=STEP, clear=False)
-    flat = config.Features("flat", flat=True, statistics=())
+    flat = Features("flat", flat=True, statistics=())
     end = country.reference.last
     return features.labelled(features.matrix(aligned, bands, flat, reference_end=end))
 

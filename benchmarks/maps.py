@@ -35,8 +35,9 @@ from study import (
     peak_memory,
 )  # the simulated Iran as exports of the original study
 
-from cropland import config
 from cropland.config import countries
+from cropland.config.groups import Paths
+from cropland.config.sources import Simulated
 from cropland.sources.simulation import source as simulated
 
 ROOT = Path(__file__).parent.parent
@@ -54,7 +55,7 @@ def group(name: str, choice: str) -> dict[str, Any]:
 def block() -> xr.Dataset:
     """Simulate a year of a block of land, 73 images of it."""
     country = countries.country(group("country", "iran"))
-    source = config.Simulated(**group("source", "simulated"))
+    source = Simulated(**group("source", "simulated"))
     grid = GeoBox.from_bbox(
         (245_000, 3_565_000, 245_000 + 10 * BLOCK, 3_565_000 + 10 * BLOCK),
         "EPSG:32639",
@@ -62,7 +63,7 @@ def block() -> xr.Dataset:
     )
     season = country.reference
     cube = simulated.cube(
-        source, config.Paths("", "", ""), country, grid, season.first, season.last, BANDS
+        source, Paths("", "", ""), country, grid, season.first, season.last, BANDS
     )
     chosen = np.linspace(0, cube.sizes["time"] - 1, IMAGES).round().astype(int)
     return cube.isel(time=chosen).compute(scheduler="synchronous")
@@ -166,7 +167,7 @@ def of_champion(folder: Path, land: xr.Dataset, last: Any) -> float:
     """Give the pixels a second of the plain loop with the champion's own forest."""
     import mlflow
 
-    from cropland.models.fitted import mlflow_at
+    from cropland.tracking.mlflow_session import mlflow_at
 
     with mlflow_at(f"sqlite:///{folder}/mlruns/mlflow.db"):
         loaded = mlflow.pyfunc.load_model("models:/cropland-iran@champion")

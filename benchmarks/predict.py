@@ -28,8 +28,10 @@ import numpy as np
 import yaml
 from omegaconf import OmegaConf
 
-from cropland import config
 from cropland.config import countries
+from cropland.config.groups import Features, Paths, Series
+from cropland.config.model import Model
+from cropland.config.sources import Simulated
 from cropland.features import matrix as features
 from cropland.features import pixel_series, series
 from cropland.features.recipe import Recipe
@@ -41,6 +43,7 @@ from cropland.observations import long_table
 from cropland.sources.grid import grid_of
 from cropland.sources.opening import archive_of
 from cropland.sources.simulation import source as simulated
+from cropland.tracking.mlflow_session import mlflow_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,12 +69,12 @@ def group(name: str, choice: str) -> dict[str, Any]:
     return {str(key): value for key, value in found.items()}
 
 
-def opened(folder: Path) -> tuple[Archive, Country, config.Simulated]:
+def opened(folder: Path) -> tuple[Archive, Country, Simulated]:
     """Make the simulated archive of Iran: so many points with a label, as many without."""
     country = countries.country(group("country", "iran"))
     text = (ROOT / "conf/source/simulated.yaml").read_text()
-    source = config.Simulated(**yaml.safe_load(text) | {"points": POINTS})
-    return archive_of(source, config.Paths(*[str(folder)] * 3), country), country, source
+    source = Simulated(**yaml.safe_load(text) | {"points": POINTS})
+    return archive_of(source, Paths(*[str(folder)] * 3), country), country, source
 
 
 def recipe_of(country: Country) -> Recipe:
@@ -81,8 +84,8 @@ def recipe_of(country: Country) -> Recipe:
         span=48,
         end_offset_days=0,
         bands=(*BANDS, "NDVI"),
-        series=config.Series("raw", clear=False, step_days=5),
-        features=config.Features("flat", flat=True, statistics=()),
+        series=Series("raw", clear=False, step_days=5),
+        features=Features("flat", flat=True, statistics=()),
     )
 
 
@@ -92,7 +95,7 @@ def fitted(archive: Archive, recipe: Recipe, name: str) -> Fitted:
     own = [values.pop(key) for key in ("name", "_target_", "scale")]
     matrix = recipe.samples(archive).matrix
     known = np.flatnonzero(matrix["Target"].to_numpy() >= 0)[:LABELLED]
-    made = classifiers.build(config.Model(*own, values), 2023)
+    made = classifiers.build(Model(*own, values), 2023)
     return Fitted(
         recipe=recipe,
         classifier=made.fit(matrix.to_numpy()[known], matrix["Target"].to_numpy()[known]),
@@ -202,7 +205,7 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> champions.Champi
     client = mlflow.MlflowClient(uri)
     run = client.create_run(client.create_experiment("predict", f"{folder}/artifacts"))
     example = long_table.of_points(archive, np.arange(3), made.columns)
-    with model.mlflow_at(uri):
+    with mlflow_at(uri):
         address = model.log(
             made,
             run_id=run.info.run_id,
@@ -213,7 +216,7 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> champions.Champi
         return champions.Champion(None, mlflow.pyfunc.load_model(address), ())  # type: ignore[arg-type]
 
 
-def pixels(country: Country, source: config.Simulated, made: Fitted) -> None:
+def pixels(country: Country, source: Simulated, made: Fitted) -> None:
     """Time what becomes of a cube in memory: series, features, probabilities."""
     window, box = made.recipe.window(), country.box
     there = countries.Box(
@@ -222,7 +225,7 @@ def pixels(country: Country, source: config.Simulated, made: Fitted) -> None:
         box.west + 0.2,
         box.west + 0.2 + SIDE * PIXEL_DEGREES,
     )
-    paths = config.Paths("", "", "")
+    paths = Paths("", "", "")
     cube = simulated.cube(source, paths, country, grid_of(there), window.first, window.last, BANDS)
     chosen = np.linspace(0, cube.sizes["time"] - 1, IMAGES).round().astype(int)
     cube = cube.isel(time=np.unique(chosen)).load()

@@ -16,8 +16,9 @@ import pandas as pd
 import yaml
 from omegaconf import OmegaConf
 
-from cropland import config
 from cropland.config import countries
+from cropland.config.groups import Paths
+from cropland.config.sources import Simulated
 from cropland.features import series
 from cropland.features.window import Window
 from cropland.observations.bands import BandSet
@@ -38,10 +39,8 @@ def opened(folder: str) -> tuple[countries.Country, Archive]:
     """Open the simulated archive of Iran."""
     values = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/country/iran.yaml"))
     country = countries.country(values)
-    simulated = config.Simulated(
-        **yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text())
-    )
-    return country, opening.archive_of(simulated, config.Paths(folder, folder, folder), country)
+    simulated = Simulated(**yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text()))
+    return country, opening.archive_of(simulated, Paths(folder, folder, folder), country)
 
 
 def with_pandas(archive: Archive, window: Window) -> np.ndarray:

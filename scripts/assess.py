@@ -17,7 +17,7 @@ def assess(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland.config import composition
-        from cropland.config.commands import Assess
+        from cropland.config.commands.assess import Assess
 
         hydra_node = HydraConfig.get()
         command, countries = composition.command(Assess, config, hydra_node)

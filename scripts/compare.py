@@ -17,7 +17,7 @@ def compare(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland.config import composition
-        from cropland.config.commands import Compare
+        from cropland.config.commands.compare import Compare
 
         command, countries = composition.command(Compare, config, HydraConfig.get())
 

@@ -17,7 +17,7 @@ def map_cropland(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland.config import composition
-        from cropland.config.commands import Map
+        from cropland.config.commands.map import Map
 
         command, countries = composition.command(Map, config, HydraConfig.get())
 

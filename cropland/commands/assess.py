@@ -15,8 +15,8 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from cropland.config import Simulated
 from cropland.config.countries import iso_date
+from cropland.config.sources import Simulated
 from cropland.errors import ConfigError, DataError, some
 from cropland.maps.assessment import labels as maplabels
 from cropland.maps.assessment import report, sample, sampling
@@ -31,7 +31,7 @@ from cropland.tracking.provenance import code_tags
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cropland.config.commands import Assess
+    from cropland.config.commands.assess import Assess
     from cropland.config.countries import Country
     from cropland.maps.assessment.sample import Design, StratumCounts
 

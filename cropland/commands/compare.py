@@ -37,9 +37,9 @@ from cropland.training import out_of_fold
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cropland.config import Validation
-    from cropland.config.commands import Compare
+    from cropland.config.commands.compare import Compare
     from cropland.config.countries import Country
+    from cropland.config.groups import Validation
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from cropland.config import Fetched
+from cropland.config.sources import Fetched
 from cropland.errors import ConfigError, DataError, nearest
 from cropland.observations import points
 from cropland.observations.bands import SCENE_CLASS, STANDARD_NAMES
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from cropland.config.commands import Download
+    from cropland.config.commands.download import Download
     from cropland.config.countries import Country
     from cropland.sources.download.fetching import Tally
     from cropland.sources.download.plan import Plan

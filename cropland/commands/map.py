@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from cropland.config.commands import Map
+    from cropland.config.commands.map import Map
     from cropland.config.countries import Country
     from cropland.maps.facts import Facts
     from cropland.maps.plan import Plan

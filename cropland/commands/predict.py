@@ -28,7 +28,7 @@ from cropland.tracking.provenance import code_tags
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cropland.config.commands import Predict
+    from cropland.config.commands.predict import Predict
     from cropland.config.countries import Country
 
 PREDICTION = "prediction"

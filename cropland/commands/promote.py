@@ -18,7 +18,7 @@ from cropland.tracking import store as tracking
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cropland.config.commands import Promote
+    from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
     from cropland.models.promotion import Promoted
 

@@ -22,7 +22,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
 from cropland.config import composition
-from cropland.errors import ConfigError, answering
+from cropland.errors import ConfigError, CroplandError, answering
 from cropland.observations.bands import BandSet
 from cropland.support import signals
 from cropland.support.warning_filter import quieten
@@ -156,7 +156,7 @@ def end() -> None:
     session = _sessions[-1]
     all_well = sweep_end.close(session)
     _sessions.pop()
-    promoted = not session.configuration.promote or sweep_end.promote(session)
+    promoted = not session.configuration.promote or _promote(session)
     if not all_well:
         raise SystemExit(
             "cropland: some candidates failed, see above; their runs hold the tracebacks"
@@ -171,6 +171,28 @@ def abandon(reason: str) -> None:
         from cropland.training import sweep_end
 
         sweep_end.abandon(_sessions.pop(), reason)
+
+
+def _promote(session: Session) -> bool:
+    """Promote the best candidate of each country of a sweep; say whether that went well."""
+    from rich.markup import escape
+
+    from cropland.commands import promote
+    from cropland.config.commands import WHERE
+    from cropland.config.commands.promote import Promote
+
+    countries = {each.country.name: each.country for each in session.candidates}
+    try:
+        where = [word for word in session.words if word.startswith(WHERE)]
+        promote.run(
+            Promote.of([each.configuration for each in session.candidates]),
+            list(countries.values()),
+            where,
+        )
+    except CroplandError as error:
+        session.console.print(f"[red]not promoted[/] {escape(str(error))}")
+        return False
+    return True
 
 
 def _for_workers(jobs: Sequence[Job]) -> list[str]:

@@ -19,9 +19,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
-from cropland.config import commands, yaml_checks
-from cropland.config.commands import configuration
+from cropland.config import filling, yaml_checks
 from cropland.config.countries import EVERY_COUNTRY, Choice, Country, choices, country
+from cropland.config.filling import configuration
 from cropland.config.job_templates import Templates
 from cropland.config.schema import require
 from cropland.errors import ConfigError, nearest, no_value, one_line, unknown_key
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from hydra.core.override_parser.types import Override
 
-    from cropland.config import Configuration
+    from cropland.config.groups import Configuration
 
 
 MOST_JOBS = 100_000
@@ -116,7 +116,7 @@ def command(
     """
     values = _of_countries(composed)
     countries = _countries(values.pop("country"), _folders(hydra))
-    return commands.command(schema, values), countries
+    return filling.command(schema, values), countries
 
 
 def prefer_given(composed: DictConfig) -> None:

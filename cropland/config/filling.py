@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
-from cropland.config import Configuration, Model, Source, secrets
+from cropland.config import secrets
+from cropland.config.groups import Configuration
+from cropland.config.model import Model
 from cropland.config.schema import filled, require
+from cropland.config.sources import Source
 from cropland.errors import nearest
 
 _OF_MODEL = ("allow", "fast")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cropland.config import Features
+    from cropland.config.groups import Features
     from cropland.observations.bands import BandSet
 
 Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from cropland.config import Features, Series
 from cropland.config.countries import iso_date
+from cropland.config.groups import Features, Series
 from cropland.config.schema import CLOSED
 from cropland.features import matrix as features
 from cropland.features import pixel_series, series

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from cropland.config import Rule
+    from cropland.config.groups import Rule
 
 TOLERANCE = 1e-9
 """Accuracies nearer than this are equal: they are ratios of counts, found by sums of floats."""

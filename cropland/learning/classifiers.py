@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from cropland.config import FAST
+from cropland.config.model import FAST
 from cropland.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cropland.config import Model
+    from cropland.config.model import Model
 
 _FAST = "scikit-learn-intelex"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cropland.config import Validation
+    from cropland.config.groups import Validation
     from cropland.learning.classifiers import Classifier
 
     Fold = tuple[NDArray[np.int64], NDArray[np.int64]]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from cropland.config import Rule, Validation
+    from cropland.config.groups import Rule, Validation
     from cropland.learning.classifiers import Classifier
 
 

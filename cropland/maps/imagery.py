@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cropland.config import Fetched, Simulated
+from cropland.config.sources import Fetched, Simulated
 from cropland.errors import ConfigError, DataError
 from cropland.features.pixel_series import Images
 from cropland.maps.extent import degrees
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
-    from cropland.config import Paths, Source
     from cropland.config.countries import Country
+    from cropland.config.groups import Paths
+    from cropland.config.sources import Source
     from cropland.sources.service import Service
 
 _CONNECTED: dict[str, Service] = {}

@@ -26,7 +26,7 @@ from cropland.sources.service import NoImage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cropland.config.commands import Map
+    from cropland.config.commands.map import Map
     from cropland.config.countries import Country
     from cropland.features.window import Window
     from cropland.maps.extent import Tile

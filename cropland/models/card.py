@@ -11,7 +11,7 @@ from cropland.tracking.store import SIMULATED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cropland.config.commands import Promote
+    from cropland.config.commands.promote import Promote
     from cropland.learning.choice import Comparison
     from cropland.learning.cross_validation import Scores
     from cropland.models.competition import Result

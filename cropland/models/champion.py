@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cropland.config.countries import iso_date
 from cropland.errors import ConfigError, DataError, WindowError
 from cropland.models import registry
-from cropland.models.fitted import mlflow_at
+from cropland.tracking.mlflow_session import mlflow_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from numpy.typing import NDArray
 
-    from cropland.config.commands import Compare, Map, Predict
+    from cropland.config.commands.compare import Compare
+    from cropland.config.commands.map import Map
+    from cropland.config.commands.predict import Predict
     from cropland.config.countries import Country
     from cropland.features.window import Window
     from cropland.models.fitted import Fitted

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from numpy.typing import NDArray
 
-    from cropland.config import Rule
-    from cropland.config.commands import Promote
+    from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
+    from cropland.config.groups import Rule
     from cropland.learning.choice import Estimate
     from cropland.learning.cross_validation import Scores
     from cropland.observations.archive import Archive

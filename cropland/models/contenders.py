@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from numpy.typing import NDArray
 
-    from cropland.config.commands import Promote
+    from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
@@ -53,11 +53,11 @@ def _none(command: Promote, country: Country, archive: Archive, store: Store) ->
     """Say that there is no candidate, and what there is in its place."""
     asked: dict[str, object] = {"validation": command.validation.name, "seed": command.seed}
     asked |= {f"validation.{key}": value for key, value in asdict(command.validation).items()}
-    words = " ".join(words_of(asked))
+    words = " ".join(candidates.words_of(asked))
     condition = f"params.country = '{country.name}' and attributes.status = 'FINISHED'"
     there = [run for run in store.search(condition) if COMPARISON in run.data.tags]
     here = [run for run in there if run.data.tags.get(ARCHIVE) == archive.fingerprint]
-    others = {" ".join(words_of(run.data.params)) for run in here}
+    others = {" ".join(candidates.words_of(run.data.params)) for run in here}
     train = "run scripts/train.py with the same words"
     if words in others:
         found = f"those that are there were scored by another version of the code; {train} again"
@@ -68,16 +68,6 @@ def _none(command: Promote, country: Country, archive: Archive, store: Store) ->
     else:
         found = f"there are none at all; {train}"
     return f"no finished candidate of {country.name} by {words} on this archive: {found}"
-
-
-def words_of(params: Mapping[str, object]) -> list[str]:
-    """Write what decides a candidate's folds as words for the command line; `params` as a run has them."""
-    keys = ("validation", "validation.folds", "validation.repeats", "validation.block_km", "seed")
-    return [
-        f"{key}={params[key]}"
-        for key in keys
-        if params.get(key) is not None and (key, str(params[key])) != ("validation.repeats", "1")
-    ]
 
 
 def tabulated(runs: dict[str, Run], command: Promote) -> pd.DataFrame:

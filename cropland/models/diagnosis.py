@@ -14,6 +14,7 @@ from cropland.errors import ConfigError, DataError, nearest
 from cropland.features.matrix import labelled
 from cropland.learning.choice import standard_error
 from cropland.learning.cross_validation import fit_fold, independent, splits
+from cropland.training.out_of_fold import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +23,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from cropland.config import Validation
+    from cropland.config.groups import Validation
     from cropland.learning.classifiers import Classifier
 
-CLASSES = {1: "cropland", 0: "other"}
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 FEWEST_LABELS = 20
 """Where a learning curve starts."""
@@ -128,25 +128,6 @@ def profiles(series: xr.Dataset, band: str) -> pd.DataFrame:
             columns = {"class": name, "time": series["time"].to_numpy(), "n": len(own)}
             tables.append(pd.DataFrame(columns | dict(zip(QUANTILES, quantiles, strict=True))))
     return pd.concat(tables, ignore_index=True)
-
-
-def confusion(out_of_fold: xr.Dataset) -> pd.DataFrame:
-    """Count truth against prediction, over samples and repeats.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows ``cropland`` and ``other``, the truth; columns ``predicted cropland`` and ``predicted other``.
-    """
-    truth, label = out_of_fold["Target"].to_numpy()[:, None], out_of_fold["label"].to_numpy()
-    counts = [
-        [int(((truth == true) & (label == said)).sum()) for said in CLASSES] for true in CLASSES
-    ]
-    return pd.DataFrame(
-        counts,
-        index=pd.Index(CLASSES.values(), name="truth"),
-        columns=[f"predicted {name}" for name in CLASSES.values()],
-    )
 
 
 def _checked(sizes: Sequence[int] | None, most: int) -> list[int]:

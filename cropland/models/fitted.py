@@ -14,11 +14,9 @@ that runs code when it is read.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import warnings
 import zipfile
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -43,9 +41,10 @@ from cropland.observations import band_values as values
 from cropland.observations import bands, point_blocks
 from cropland.observations.points import UNLABELLED
 from cropland.support import reading
+from cropland.tracking.mlflow_session import mlflow_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from mlflow.models import ModelSignature
@@ -335,25 +334,6 @@ def log(
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
         )
     return str(made.model_uri)
-
-
-@contextmanager
-def mlflow_at(uri: str) -> Iterator[None]:
-    """Point MLflow's fluent half at a store, and put it back, with Python's path, afterwards.
-
-    Logging and registering need it: there MLflow looks into its own store, whatever client asks.
-    """
-    import mlflow
-
-    there_is = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
-    before = mlflow.get_tracking_uri() if there_is else None
-    path = sys.path  # loading a model puts its folder of code in front
-    mlflow.set_tracking_uri(uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None unsets it
-        sys.path = path
 
 
 def signature(fitted: Fitted) -> ModelSignature:

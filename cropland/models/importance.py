@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from cropland.config import Validation
+    from cropland.config.groups import Validation
     from cropland.learning.classifiers import Classifier
 
 _ALL = ""

@@ -11,9 +11,10 @@ from cropland.models import diagnosis, importance
 from cropland.models import portrait_figures as drawn
 from cropland.models.points_map import points_map
 from cropland.observations.bands import BandSet
+from cropland.training.out_of_fold import confusion
 
 if TYPE_CHECKING:
-    from cropland.config import Validation
+    from cropland.config.groups import Validation
     from cropland.learning.cross_validation import Scores
     from cropland.models.fitted import Fitted
     from cropland.training.candidate_data import Material
@@ -64,7 +65,7 @@ def portrait(
         n_jobs=material.cores,
         taught=taught,
     )
-    counts = diagnosis.confusion(scores.out_of_fold)
+    counts = confusion(scores.out_of_fold)
     points = points_map(
         points_table(material, scores, fitted),
         title=f"{title}, simulated landscape" if simulated else title,

@@ -68,7 +68,7 @@ def confusion_figure(counts: pd.DataFrame, *, title: str, simulated: bool) -> by
     Parameters
     ----------
     counts : pandas.DataFrame
-        As `cropland.models.diagnosis.confusion` gives it.
+        As `cropland.training.out_of_fold.confusion` gives it.
     title, simulated
         As of `profile_figure`.
     """

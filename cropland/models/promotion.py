@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 import pandas as pd
 
-from cropland.config import Validation
+from cropland.config.groups import Validation
 from cropland.errors import CroplandError, DataError
 from cropland.features import matrix as features
 from cropland.learning import choice
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from numpy.typing import NDArray
 
-    from cropland.config.commands import Promote
+    from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
     from cropland.learning.choice import Comparison
     from cropland.learning.classifiers import Classifier

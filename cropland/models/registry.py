@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cropland.models.fitted import mlflow_at
+from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.store import IDENTITY, SIMULATED, experiment_of
 
 if TYPE_CHECKING:

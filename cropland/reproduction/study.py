@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from rich.console import Console
 
-from cropland.config import Files
+from cropland.config.sources import Files
 from cropland.errors import ConfigError
 from cropland.features.window import Window
 from cropland.observations import long_table, points
@@ -27,9 +27,9 @@ from cropland.training.chosen_windows import STUDY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cropland.config import Configuration
     from cropland.config.composition import Job
     from cropland.config.countries import Country
+    from cropland.config.groups import Configuration
     from cropland.tracking.store import Record
 
 

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from cropland.config import Files, Paths
     from cropland.config.countries import Country
+    from cropland.config.groups import Paths
+    from cropland.config.sources import Files
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _REMEDY = "export it again"

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from cropland.config import Paths, Source
     from cropland.config.countries import Country
+    from cropland.config.groups import Paths
+    from cropland.config.sources import Source
     from cropland.observations.archive import Archive
 
 _FILLERS = {"files": exports, "simulated": simulated, "earthengine": fetched, "stac": fetched}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-    from cropland.config import Tracking
+    from cropland.config.groups import Tracking
 
 IDENTITY = "identity"
 COMPARISON = "comparison"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from cropland.config import Configuration, countries
+from cropland.config import countries
+from cropland.config.groups import Configuration
 from cropland.config.schema import filled
 from cropland.errors import WindowError
 from cropland.features import matrix as features
@@ -29,9 +30,9 @@ from cropland.observations import bands, point_blocks, points
 from cropland.observations.bands import BandSet
 
 if TYPE_CHECKING:
-    from cropland.config import Validation
     from cropland.config.composition import Job
     from cropland.config.countries import Country
+    from cropland.config.groups import Validation
     from cropland.observations.archive import Archive
 
 Status = Literal["finished", "already there", "outside", "failed"]
@@ -376,3 +377,13 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}".removesuffix("._target_"), value
+
+
+def words_of(params: Mapping[str, object]) -> list[str]:
+    """Write what decides a candidate's folds as words for the command line; `params` as a run has them."""
+    keys = ("validation", "validation.folds", "validation.repeats", "validation.block_km", "seed")
+    return [
+        f"{key}={params[key]}"
+        for key in keys
+        if params.get(key) is not None and (key, str(params[key])) != ("validation.repeats", "1")
+    ]

@@ -16,7 +16,7 @@ from cropland.learning.cross_validation import cross_validate
 from cropland.sources import opening
 
 if TYPE_CHECKING:
-    from cropland.config import Validation
+    from cropland.config.groups import Validation
     from cropland.features.recipe import Recipe, Samples
     from cropland.learning.classifiers import Classifier
     from cropland.learning.cross_validation import Scores

@@ -13,8 +13,8 @@ from cropland.features.window import Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cropland.config import Configuration
     from cropland.config.countries import Country
+    from cropland.config.groups import Configuration
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FILE = "predictions.csv"
+CLASSES = {1: "cropland", 0: "other"}
 
 
 def as_csv(out_of_fold: xr.Dataset) -> str:
@@ -55,5 +56,23 @@ def recalls(text: str) -> dict[str, float]:
     """Read from such a CSV what share of each class was found, the mean over repeats."""
     table = pd.read_csv(io.StringIO(text), usecols=["Target", "label"])
     found = (table["label"] == table["Target"]).groupby(table["Target"]).mean()
-    names = {1: "cropland", 0: "other"}
-    return {name: float(found[label]) for label, name in names.items() if label in found.index}
+    return {name: float(found[label]) for label, name in CLASSES.items() if label in found.index}
+
+
+def confusion(out_of_fold: xr.Dataset) -> pd.DataFrame:
+    """Count truth against prediction, over samples and repeats.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows ``cropland`` and ``other``, the truth; columns ``predicted cropland`` and ``predicted other``.
+    """
+    truth, label = out_of_fold["Target"].to_numpy()[:, None], out_of_fold["label"].to_numpy()
+    counts = [
+        [int(((truth == true) & (label == said)).sum()) for said in CLASSES] for true in CLASSES
+    ]
+    return pd.DataFrame(
+        counts,
+        index=pd.Index(CLASSES.values(), name="truth"),
+        columns=[f"predicted {name}" for name in CLASSES.values()],
+    )

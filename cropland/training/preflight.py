@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from cropland.config import Configuration
     from cropland.config.composition import Job
     from cropland.config.countries import Country
+    from cropland.config.groups import Configuration
     from cropland.observations.archive import Archive
     from cropland.training.candidate import Candidate
 

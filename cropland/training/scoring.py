@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 from cropland.errors import CroplandError
 from cropland.learning import nested
-from cropland.models.diagnosis import confusion
 from cropland.observations import points
 from cropland.support import signals
 from cropland.tracking.store import ARCHIVE, COMPARISON, IDENTITY, Done, Record
 from cropland.training import out_of_fold
 from cropland.training.candidate import comparison
 from cropland.training.candidate_data import Material
+from cropland.training.out_of_fold import confusion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from cropland.config import Configuration
+    from cropland.config.groups import Configuration
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
     from cropland.training.candidate import Candidate, Outcome

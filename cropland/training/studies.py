@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
-    from cropland.config import Rule, Study
+    from cropland.config.groups import Rule, Study
 
     Right = Callable[[str], pd.Series]
     Row = Mapping[str, Any]

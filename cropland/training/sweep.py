@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from cropland.config.commands import WHERE
+from cropland.config.commands.promote import Promote
 from cropland.tracking import provenance
 from cropland.tracking import store as tracking
-from cropland.training import candidate, chosen_windows, preflight, resume, sweep_end
+from cropland.training import candidate, chosen_windows, preflight, resume
 from cropland.training.ledger import Ledger, Watch
 from cropland.training.session import Session
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from cropland.config import Configuration
     from cropland.config.composition import Job
     from cropland.config.countries import Choice, Country
+    from cropland.config.groups import Configuration
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
 
@@ -75,7 +76,7 @@ def opened(
         told["windows"] = {name: asdict(each) for name, each in windows.items()}
     candidates = [each for job in jobs for each in candidate.of_job(job)]
     if common.promote:
-        sweep_end.promotion_of(candidates)
+        Promote.of([job.configuration for job in jobs])
     preflight.check(candidates, archives)
     closed = store.close_orphans()
     if closed:

@@ -5,27 +5,27 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, get_type_hints
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from rich.markup import escape
 
-from cropland.config.commands import WHERE, Promote
+from cropland.config.commands import WHERE
 from cropland.config.countries import Choice
-from cropland.errors import ConfigError, CroplandError, DataError
-from cropland.models import contenders
+from cropland.errors import CroplandError, DataError
 from cropland.tracking import store
 from cropland.training import chosen_windows as chosen
 from cropland.training import out_of_fold, report, studies
+from cropland.training.candidate import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from cropland.config import Configuration
-    from cropland.training.candidate import Candidate, Outcome
+    from cropland.config.groups import Configuration
+    from cropland.training.candidate import Outcome
     from cropland.training.session import Session
     from cropland.training.studies import Conclusion
 
@@ -167,46 +167,5 @@ def _folds(chosen: Configuration) -> list[str]:
     """Give the words that make promotion look for this sweep's candidates, where it would not by itself."""
     params: dict[str, object] = {"validation": chosen.validation.name, "seed": chosen.seed}
     params |= {f"validation.{key}": value for key, value in asdict(chosen.validation).items()}
-    words = contenders.words_of(params)
+    words = words_of(params)
     return [] if words == ["validation=kfold", "validation.folds=5", "seed=2023"] else words
-
-
-def promotion_of(candidates: Sequence[Candidate]) -> Promote:
-    """Make of a sweep the command that promotes the best of its candidates.
-
-    Raises
-    ------
-    ConfigError
-        The sweep is nested, or its candidates differ in what must be equal to compare them.
-    """
-    common = candidates[0].configuration
-    if common.validation.candidates:
-        raise ConfigError(
-            "promote=true and validation=nested do not go together: a nested validation scores the choice, "
-            "not a candidate; sweep by validation=kfold and promote that"
-        )
-    for name in ("validation", "seed"):
-        found = {repr(getattr(each.configuration, name)) for each in candidates}
-        if len(found) > 1:
-            raise ConfigError(
-                f"promote=true needs one {name}, the sweep has {len(found)}; leave it out, and give "
-                f"scripts/promote.py the one to compare by"
-            )
-    own = {name: getattr(common, name) for name in get_type_hints(Promote)}
-    return Promote(**own | {"force": False})  # of a sweep, force says to score candidates again
-
-
-def promote(session: Session) -> bool:
-    """Promote the best candidate of each country of a sweep; say whether that went well."""
-    from rich.markup import escape
-
-    from cropland.commands import promote as promoting
-
-    countries = {each.country.name: each.country for each in session.candidates}
-    try:
-        where = [word for word in session.words if word.startswith(WHERE)]
-        promoting.run(promotion_of(session.candidates), list(countries.values()), where)
-    except CroplandError as error:
-        session.console.print(f"[red]not promoted[/] {escape(str(error))}")
-        return False
-    return True

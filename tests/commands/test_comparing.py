@@ -12,10 +12,11 @@ import rasterio
 from rasterio.transform import from_origin
 from rich.console import Console
 
-from cropland import config
 from cropland.commands import compare
-from cropland.config.commands import Compare, LandCover
+from cropland.config.commands.compare import Compare, LandCover
 from cropland.config.countries import Country
+from cropland.config.groups import Paths, Tracking
+from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError
 from cropland.maps.landcover.comparison import Compared, CrossValidated
 from cropland.maps.landcover.raster import Raster
@@ -25,9 +26,9 @@ from cropland.observations.archive import Archive
 def command(*rasters: str, alias: str = "champion", band: int | None = None) -> Compare:
     return Compare(
         landcover=LandCover("worldcover", (40,), (10,), (0,)),
-        source=config.Files("files", "S2", "Train.csv", "Test.csv"),
-        tracking=config.Tracking("local", "sqlite:///mlflow.db", "artifacts"),
-        paths=config.Paths("my data", "archive", "runs"),
+        source=Files("files", "S2", "Train.csv", "Test.csv"),
+        tracking=Tracking("local", "sqlite:///mlflow.db", "artifacts"),
+        paths=Paths("my data", "archive", "runs"),
         raster=rasters or ("map.tif",),
         band=band,
         alias=alias,

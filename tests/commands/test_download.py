@@ -24,9 +24,10 @@ from standins.earthengine import EarthEngineStandin, Hang, Refusal, Reset, Trunc
 from standins.granules import Granules
 from standins.stac import COLLECTION, StacStandin
 
-from cropland.config import EarthEngine, Files, Paths, Stac
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.groups import Paths
 from cropland.config.schema import filled
+from cropland.config.sources import EarthEngine, Files, Stac
 from cropland.maps.extent import degrees
 from cropland.observations import points
 from cropland.observations.archive import Archive

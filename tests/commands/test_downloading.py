@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from cropland.config.commands.download import Download
 from numpy.typing import NDArray
 
-from cropland import config
 from cropland.commands import download
-from cropland.config.commands import Download
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.groups import Paths
 from cropland.config.schema import filled
+from cropland.config.sources import EarthEngine, Simulated
 from cropland.errors import ConfigError, DataError
 from cropland.sources.download import source as fetched
 from cropland.sources.retries import Attempts
@@ -72,8 +73,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Monthly:
 def command(folder: Path, exports: Path, **changes: Any) -> Download:
     values = yaml.safe_load((ROOT / "conf/source/earthengine.yaml").read_text())
     own = {key: changes.pop(key) for key in list(changes) if key in values}
-    source = filled(config.EarthEngine, values | {"margin_days": 0} | own)
-    paths = config.Paths(str(exports), str(folder / "archive"), "runs", str(folder / "down"))
+    source = filled(EarthEngine, values | {"margin_days": 0} | own)
+    paths = Paths(str(exports), str(folder / "archive"), "runs", str(folder / "down"))
     plain = {"source": source, "paths": paths, "points": None, "dry_run": False, "doctor": False}
     return Download(**plain | changes)
 
@@ -254,7 +255,7 @@ def test_countries_without_points_are_named(
 
 def test_a_simulation_has_nothing_to_download(tmp_path: Path, exports: Path) -> None:
     values = yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text())
-    simulated = command(tmp_path, exports, source=filled(config.Simulated, values))
+    simulated = command(tmp_path, exports, source=filled(Simulated, values))
     with pytest.raises(
         ConfigError, match=r"source=simulated has nothing to download; take source="
     ):

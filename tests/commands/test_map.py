@@ -26,9 +26,10 @@ from mlflow import MlflowClient
 from rio_cogeo.cogeo import cog_validate
 from standins.clusters import two_workers
 
-from cropland import config
 from cropland.commands import map as mapping
-from cropland.config import commands
+from cropland.config.commands.map import Dask
+from cropland.config.groups import Paths
+from cropland.config.sources import Files, Simulated
 from cropland.errors import ConfigError, DataError
 from cropland.maps import compute, layers
 from cropland.maps import extent as extents
@@ -284,7 +285,7 @@ def test_a_cluster_that_does_not_answer_is_said_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dask_cluster, "SECONDS_TO_ANSWER", 0.2)
-    asked = SimpleNamespace(dask=commands.Dask("tcp://127.0.0.1:9", None))
+    asked = SimpleNamespace(dask=Dask("tcp://127.0.0.1:9", None))
     with pytest.raises(ConfigError, match="dask.scheduler: no Dask scheduler answers at tcp://127"):
         mapping._prepare_cluster(asked)  # type: ignore[arg-type]
 
@@ -294,7 +295,7 @@ def work(home: Path) -> compute.Work:
     """What the workers of the map were told."""
     import mlflow
 
-    from cropland.models.fitted import mlflow_at
+    from cropland.tracking.mlflow_session import mlflow_at
 
     with mlflow_at(f"sqlite:///{home}/mlruns/mlflow.db"):
         loaded = mlflow.pyfunc.load_model("models:/cropland-simulated-iran@champion")
@@ -302,7 +303,7 @@ def work(home: Path) -> compute.Work:
     window = fitted.recipe.window()
     imagery = cubes.Imagery(
         source=simulated_source(),
-        paths=config.Paths("", "", ""),
+        paths=Paths("", "", ""),
         country=iran(),
         file=None,
         first=window.first,
@@ -312,11 +313,11 @@ def work(home: Path) -> compute.Work:
     return compute.Work(fitted, imagery, Extent.of_box((48.3, 32.2, 48.304, 32.2037), 10), None)
 
 
-def simulated_source() -> config.Simulated:
+def simulated_source() -> Simulated:
     import yaml
 
     text = (ROOT / "conf/source/simulated.yaml").read_text()
-    return config.Simulated(**yaml.safe_load(text) | {"points": 100})
+    return Simulated(**yaml.safe_load(text) | {"points": 100})
 
 
 def iran() -> Any:
@@ -335,7 +336,7 @@ def test_a_cube_on_disk_makes_the_same_map(work: compute.Work, tmp_path: Path) -
     cube = simulated.cube(imagery.source, imagery.paths, imagery.country, grid, *days, names)  # type: ignore[arg-type]
     cube.compute(scheduler="synchronous").to_zarr(tmp_path / "cube.zarr", consolidated=False)
     from_disk = cubes.Imagery(
-        source=config.Files("files", "x", "Train.csv", "Test.csv"),
+        source=Files("files", "x", "Train.csv", "Test.csv"),
         paths=imagery.paths,
         country=imagery.country,
         file=str(tmp_path / "cube.zarr"),
@@ -357,7 +358,7 @@ def test_a_cube_without_a_band_of_the_model_is_refused(work: compute.Work, tmp_p
     days = imagery.first, imagery.last
     cube = simulated.cube(imagery.source, imagery.paths, imagery.country, grid, *days, ["B2", "B3"])  # type: ignore[arg-type]
     cube.isel(time=[0, 1]).compute(scheduler="synchronous").to_zarr(tmp_path / "cube.zarr")
-    source = config.Files("files", "x", "Train.csv", "Test.csv")
+    source = Files("files", "x", "Train.csv", "Test.csv")
     where = (source, imagery.paths, imagery.country, str(tmp_path / "cube.zarr"), *days)
     with pytest.raises(DataError, match=r"has no B4, B8; it has B2, B3"):
         cubes.Imagery(*where, imagery.bands).check([grid])

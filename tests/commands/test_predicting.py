@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from cropland.config.commands.predict import Predict
 
-from cropland import config
 from cropland.commands import predict
 from cropland.commands.predict import Predicted
-from cropland.config.commands import Predict
+from cropland.config.groups import Paths, Tracking
+from cropland.config.sources import Simulated
 from cropland.errors import DataError
 
-SIMULATED = config.Simulated("simulated", 30, 100, {})
+SIMULATED = Simulated("simulated", 30, 100, {})
 
 
 def command(output: str = "p.csv", *, probabilities: bool = False) -> Predict:
     return Predict(
         source=SIMULATED,
-        tracking=config.Tracking("local", "sqlite:///mlflow.db", "artifacts"),
-        paths=config.Paths("data", "archive", "runs"),
+        tracking=Tracking("local", "sqlite:///mlflow.db", "artifacts"),
+        paths=Paths("data", "archive", "runs"),
         output=output,
         points=None,
         probabilities=probabilities,

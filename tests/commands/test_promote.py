@@ -20,17 +20,19 @@ import pytest
 from mlflow import MlflowClient
 from skops.io import get_untrusted_types
 
-from cropland import config
 from cropland.commands import predict as predicting
 from cropland.commands import promote as promoting
-from cropland.config.commands import Predict, Promote
+from cropland.config.commands.predict import Predict
+from cropland.config.commands.promote import Promote
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.groups import Paths, Promotion, Tracking, Validation
+from cropland.config.sources import Files
 from cropland.errors import ConfigError, CroplandError
 from cropland.learning import classifiers
 from cropland.models import fitted as model
 from cropland.models import promotion, registry
 from cropland.sources import opening
-from cropland.training import sweep_end
+from cropland.tracking.mlflow_session import mlflow_at
 from cropland.training.candidate import Candidate
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +41,7 @@ QUICK = ("n_jobs=1", "validation.folds=3", "promotion.figures=false", "promotion
 TOYLAND = Country(
     "toyland", "Toyland", Box(10.0, 10.4, 20.0, 20.4), Reference("2020-01-01", "2020-12-31")
 )
-SOURCE = config.Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
+SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
 
 
 def shell(folder: Path, script: str, *words: str) -> list[str]:
@@ -107,12 +109,12 @@ class Toy:
     """The sweep's candidates in a store of their own, promoted and predicted in this process."""
 
     folder: Path
-    tracking: config.Tracking
+    tracking: Tracking
     screen: Callable[[], str]
 
     @property
-    def paths(self) -> config.Paths:
-        return config.Paths(str(self.folder / "exports"), str(self.folder / "data/archive"), "runs")
+    def paths(self) -> Paths:
+        return Paths(str(self.folder / "exports"), str(self.folder / "data/archive"), "runs")
 
     @property
     def archive(self) -> Any:
@@ -120,10 +122,10 @@ class Toy:
 
     def promote(self, *countries: Country, **changes: Any) -> str:
         """Promote; give what is on screen."""
-        rules = config.Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False)
+        rules = Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False)
         groups = {name: changes.pop(name) for name in ("rule", "figures") if name in changes}
         given = {
-            "validation": config.Validation("kfold", 3),
+            "validation": Validation("kfold", 3),
             "source": SOURCE,
             "tracking": self.tracking,
             "paths": self.paths,
@@ -174,7 +176,7 @@ class Toy:
 
     def loads(self, alias: str = "champion") -> bool:
         """Load a version and let it predict."""
-        with model.mlflow_at(self.tracking.uri):
+        with mlflow_at(self.tracking.uri):
             loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@{alias}")
         fitted = loaded.unwrap_python_model().fitted
         return bool(fitted.predict_archive(self.archive)["label"].notna().all())
@@ -183,7 +185,7 @@ class Toy:
 @pytest.fixture
 def toy(swept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Toy:
     shutil.copy(swept / "scored.db", tmp_path / "mlflow.db")
-    local = config.Tracking("local", f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts"))
+    local = Tracking("local", f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts"))
 
     def screen() -> str:
         said = capsys.readouterr()
@@ -300,7 +302,7 @@ def test_a_sweep_promotes_although_a_candidate_failed(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ({"validation": config.Validation("blocks", 3, block_km=5.0)}, "needs one validation,"),
+        ({"validation": Validation("blocks", 3, block_km=5.0)}, "needs one validation,"),
         ({"seed": 1}, "promote=true needs one seed, the sweep has 2"),
     ],
 )
@@ -312,9 +314,9 @@ def test_a_sweep_of_several_comparisons_cannot_promote(
 
     made = candidate.from_yaml(config_file.read_text())
     other = Candidate(replace(made.configuration, **words), made.country)
-    assert sweep_end.promotion_of([made, made]).force is False
+    assert Promote.of([made.configuration] * 2).force is False
     with pytest.raises(ConfigError, match=expected):
-        sweep_end.promotion_of([made, other])
+        Promote.of([made.configuration, other.configuration])
 
 
 def test_a_nested_sweep_cannot_promote_and_says_so_before_any_work(warm: Any, swept: Path) -> None:
@@ -471,7 +473,7 @@ def test_a_first_promotion_that_is_stopped_leaves_no_champion(
 
 KILL = """
 import os, runpy, signal, sys
-from cropland import registry
+from cropland.models import registry
 registry.register = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 sys.argv = {words!r}
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -506,7 +508,7 @@ def test_predictions_are_those_of_the_fitted_model(promoted: Toy, tmp_path: Path
     asked = pd.read_csv(promoted.folder / "exports" / "Test.csv")
     assert found["ID"].tolist() == asked["ID"].tolist()
     assert found["Target"].tolist() == [0, 1] * 10
-    with model.mlflow_at(promoted.tracking.uri):
+    with mlflow_at(promoted.tracking.uri):
         loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
     own = loaded.unwrap_python_model().fitted.predict_archive(promoted.archive).set_index("ID")
     expected = own.loc[asked["ID"], "probability"].to_numpy()

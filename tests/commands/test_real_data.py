@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from cropland import config
 from cropland.config import countries
+from cropland.config.groups import Features, Paths, Validation
+from cropland.config.model import Model
+from cropland.config.sources import Files
 from cropland.features import matrix as features
 from cropland.features import series
 from cropland.features.window import Window
@@ -19,16 +21,14 @@ from cropland.observations.bands import BandSet
 from cropland.sources import opening
 
 CONF = Path(__file__).parents[2] / "conf"
-SOURCE = config.Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
-FLAT = config.Features("flat", True, ())
+SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
+FLAT = Features("flat", True, ())
 
 
 def opened(name: str, challenge: Path, folder: Path) -> tuple[countries.Country, Any]:
     values = OmegaConf.to_container(OmegaConf.load(CONF / "country" / f"{name}.yaml"))
     country = countries.country(values)
-    return country, opening.archive_of(
-        SOURCE, config.Paths(str(challenge), str(folder), "runs"), country
-    )
+    return country, opening.archive_of(SOURCE, Paths(str(challenge), str(folder), "runs"), country)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_year_of_real_series_is_as_accurate_as_it_was_measured_elsewhere(
         features.matrix(aligned, band_set, FLAT, reference_end=country.reference.last)
     )
     assert matrix.sizes["sample"] == 400
-    forest = config.Model(
+    forest = Model(
         "forest",
         "sklearn.ensemble.RandomForestClassifier",
         False,
@@ -57,7 +57,7 @@ def test_a_year_of_real_series_is_as_accurate_as_it_was_measured_elsewhere(
         cross_validation.cross_validate(
             classifiers.build(forest, seed),
             matrix,
-            config.Validation("kfold", 5),
+            Validation("kfold", 5),
             seed=seed,
             n_jobs=2,
         ).accuracy

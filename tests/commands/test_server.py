@@ -164,8 +164,8 @@ def sqlite_runs(path: Path) -> list[tuple[str, str, int, int]]:
 
 LOAD = """
 import os, sys, time
-from cropland import tracking
-from cropland.config import Tracking
+from cropland.tracking import store as tracking
+from cropland.config.groups import Tracking
 
 number, uri, artifacts = sys.argv[1:]
 where = Tracking("server", uri, artifacts or None)

@@ -22,7 +22,7 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.ensemble import RandomForestClassifier
 
-from cropland.config import Features, Series
+from cropland.config.groups import Features, Series
 from cropland.features.recipe import Recipe
 from cropland.models import fitted as model
 from cropland.models.fitted import Fitted

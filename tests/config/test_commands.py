@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import yaml
+from cropland.config.commands.predict import Predict
+from cropland.config.commands.promote import Promote
 
-from cropland.config import Files, Simulated, commands
-from cropland.config.commands import Predict, Promote
+from cropland.config import filling
+from cropland.config.sources import Files, Simulated
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -28,21 +30,21 @@ def of_command(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_the_files_of_conf_fill_the_schema_of_each_command() -> None:
-    promote: Promote = commands.command(Promote, of_command("promote"))
+    promote: Promote = filling.command(Promote, of_command("promote"))
     assert (promote.validation.name, promote.promotion.rule) == ("kfold", "one_standard_error")
-    predict: Predict = commands.command(Predict, of_command("predict"))
+    predict: Predict = filling.command(Predict, of_command("predict"))
     assert (predict.alias, predict.missing, predict.points) == ("champion", "empty", None)
     assert isinstance(predict.source, Simulated)
-    files = commands.command(Predict, of_command("predict", source=read("source", "files")))
+    files = filling.command(Predict, of_command("predict", source=read("source", "files")))
     assert isinstance(files.source, Files)
 
 
 def test_what_only_training_has_is_passed_over_but_a_slip_is_not() -> None:
     # conf/local.yaml serves all commands: a user's own span must not stop predictions.
-    mine = commands.command(Predict, of_command("predict", span=12, bands=read("bands", "ndvi")))
-    assert mine == commands.command(Predict, of_command("predict"))
+    mine = filling.command(Predict, of_command("predict", span=12, bands=read("bands", "ndvi")))
+    assert mine == filling.command(Predict, of_command("predict"))
     with pytest.raises(ConfigError, match="unknown key 'alais'; did you mean 'alias'"):
-        commands.command(Predict, of_command("predict", alais="champion"))
+        filling.command(Predict, of_command("predict", alais="champion"))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,6 @@ def test_what_only_training_has_is_passed_over_but_a_slip_is_not() -> None:
 def test_a_bad_value_is_one_line(name: str, change: dict[str, Any], message: str) -> None:
     schema = {"predict": Predict, "promote": Promote}[name]
     with pytest.raises(ConfigError) as caught:
-        commands.command(schema, of_command(name, **change))
+        filling.command(schema, of_command(name, **change))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

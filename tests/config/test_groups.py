@@ -8,8 +8,8 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from cropland import config
-from cropland.config import commands, countries
+from cropland.config import countries, filling
+from cropland.config.sources import Simulated
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -17,17 +17,17 @@ Composed = Callable[..., dict[str, Any]]
 
 
 def test_the_files_of_conf_fill_the_schema(composed: Composed) -> None:
-    filled = commands.configuration(composed())
+    filled = filling.configuration(composed())
     assert filled.model.target == "sklearn.ensemble.RandomForestClassifier"
     assert filled.model.parameters == {"n_estimators": 100, "max_depth": 10}
-    assert isinstance(filled.source, config.Simulated)
+    assert isinstance(filled.source, Simulated)
     for file in (CONF / "country").glob("*.yaml"):
         if file.stem != countries.EVERY_COUNTRY:
             values = OmegaConf.to_container(OmegaConf.load(file))
             assert countries.country(values).name == file.stem
     for file in (CONF / "features").glob("*.yaml"):
         values = composed(features=yaml.safe_load(file.read_text()))
-        assert commands.configuration(values).features.name == file.stem
+        assert filling.configuration(values).features.name == file.stem
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_bad_value_is_one_line_that_says_what_was_expected(
     composed: Composed, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        commands.configuration(composed(**changes))
+        filling.configuration(composed(**changes))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cropland.config import Features
+from cropland.config.groups import Features
 from cropland.features import matrix as features
 from cropland.features import series
 from cropland.features.window import Window

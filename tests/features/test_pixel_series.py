@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cropland.config import Features, Series
+from cropland.config.groups import Features, Series
 from cropland.features import pixel_series
 from cropland.features.pixel_series import Images
 from cropland.features.recipe import Recipe

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from cropland.config import Features, Series
+from cropland.config.groups import Features, Series
 from cropland.config.schema import filled
 from cropland.errors import ConfigError
 from cropland.features import matrix, series

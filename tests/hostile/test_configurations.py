@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cropland.config import commands, composition, countries
+from cropland.config import composition, countries, filling
 from cropland.config.composition import Job
 from cropland.errors import ConfigError
 
@@ -194,7 +194,7 @@ def test_whatever_a_group_says(
     composed: Callable[..., dict[str, Any]], key: str, value: Any
 ) -> None:
     with answered():
-        made = commands.configuration(put(composed(), key, value))
+        made = filling.configuration(put(composed(), key, value))
         for path in (made.paths.data, made.paths.archive, made.paths.runs, made.output or ""):
             assert path.isprintable() and len(path) <= 1_000
 
@@ -226,7 +226,7 @@ def test_whatever_a_group_says(
 def test_a_value_out_of_reason_is_said(
     composed: Callable[..., dict[str, Any]], key: str, value: Any, said: str
 ) -> None:
-    assert said in refused(lambda: commands.configuration(put(composed(), key, value)))
+    assert said in refused(lambda: filling.configuration(put(composed(), key, value)))
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from hostile.claims import BRIEFLY, TEXTS, answered, check_line, damaged, quickl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cropland.config import Files, Paths
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.groups import Paths
+from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.observations import archive, band_values
 from cropland.observations.bands import SCENE_CLASSES

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
-from cropland.config import Features, Series
+from cropland.config.groups import Features, Series
 from cropland.features.recipe import Recipe
 from cropland.models import fitted
 from cropland.models.fitted import Fitted

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cropland.config import FAST, Model
+from cropland.config.model import FAST, Model
 from cropland.errors import ConfigError
 from cropland.learning import classifiers
 

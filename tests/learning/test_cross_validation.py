@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from cropland.config import Validation
+from cropland.config.groups import Validation
 from cropland.errors import DataError
 from cropland.learning import choice, cross_validation
 

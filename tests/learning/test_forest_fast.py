@@ -15,9 +15,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from cropland.config import Model, commands
+from cropland.config import filling
 from cropland.config.composition import Job
 from cropland.config.countries import Country
+from cropland.config.model import Model
 from cropland.errors import ConfigError
 from cropland.learning import classifiers
 from cropland.observations.archive import Archive
@@ -143,14 +144,14 @@ def test_the_twin_of_a_nested_forest_leaves_out_what_only_the_fast_one_takes() -
 
 @pytest.fixture
 def fast(composed: Callable[..., dict[str, Any]], toyland: Country) -> Candidate:
-    return Candidate(commands.configuration(composed(model=of_conf("forest_fast"))), toyland)
+    return Candidate(filling.configuration(composed(model=of_conf("forest_fast"))), toyland)
 
 
 def test_a_sweep_that_is_told_so_takes_the_plain_one(
     composed: Callable[..., dict[str, Any]],
 ) -> None:
     told = composed(model=of_conf("forest_fast"), fast=False)
-    assert commands.configuration(told) == commands.configuration(composed())
+    assert filling.configuration(told) == filling.configuration(composed())
 
 
 def test_its_identity_holds_the_version_of_what_computes_it(
@@ -171,7 +172,7 @@ def test_what_is_allowed_does_not_decide_an_identity(
     composed: Callable[..., dict[str, Any]], toyland: Country, toy_archive: Archive
 ) -> None:
     made, allowing = (
-        Candidate(commands.configuration(composed(allow=allow)), toyland)
+        Candidate(filling.configuration(composed(allow=allow)), toyland)
         for allow in ([], ["lightgbm."])
     )
     assert allowing.configuration.model.allow == ("lightgbm.",)
@@ -184,7 +185,7 @@ def test_what_is_allowed_is_a_list_of_names(
     composed: Callable[..., dict[str, Any]], allow: object
 ) -> None:
     with pytest.raises(ConfigError, match=r"allow must be a list of names, as in allow=\["):
-        commands.configuration(composed(allow=allow))
+        filling.configuration(composed(allow=allow))
 
 
 def settled(

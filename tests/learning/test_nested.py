@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from sklearn.naive_bayes import GaussianNB
 
-from cropland.config import Validation
+from cropland.config.groups import Validation
 from cropland.errors import DataError
 from cropland.learning import cross_validation
 from cropland.learning import nested as nesting

@@ -9,11 +9,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cropland.config.commands.promote import Promote
 from sklearn.naive_bayes import GaussianNB
 
-from cropland import config
-from cropland.config.commands import Promote
 from cropland.config.countries import Country
+from cropland.config.groups import (
+    Bands,
+    Configuration,
+    Features,
+    Paths,
+    Promotion,
+    Series,
+    Tracking,
+    Validation,
+)
+from cropland.config.model import Model
+from cropland.config.sources import Files
 from cropland.features import matrix
 from cropland.learning.choice import Comparison, Estimate
 from cropland.models.card import Facts, card, limits
@@ -24,19 +35,19 @@ from cropland.models.promotion import fit
 from cropland.training.candidate import Candidate
 from cropland.training.candidate_data import Material
 
-KFOLD = config.Validation("kfold", 3)
-SOURCE = config.Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
-FLAT = config.Features("flat", flat=True, statistics=())
-STATISTICS = config.Features("statistics", flat=False, statistics=("max",))
+KFOLD = Validation("kfold", 3)
+SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
+FLAT = Features("flat", flat=True, statistics=())
+STATISTICS = Features("statistics", flat=False, statistics=("max",))
 
 
 @pytest.fixture
 def where(exports: Path, tmp_path: Path) -> dict[str, Any]:
     return {
         "source": SOURCE,
-        "paths": config.Paths(str(exports), str(tmp_path / "archive"), "runs"),
-        "tracking": config.Tracking("local", "sqlite:///mlflow.db", "artifacts"),
-        "promotion": config.Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False),
+        "paths": Paths(str(exports), str(tmp_path / "archive"), "runs"),
+        "tracking": Tracking("local", "sqlite:///mlflow.db", "artifacts"),
+        "promotion": Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False),
         "seed": 2023,
         "n_jobs": 1,
         "force": False,
@@ -47,14 +58,14 @@ def material(
     toyland: Country, where: dict[str, Any], *bands: str, period: int = 0, **changes: Any
 ) -> Material:
     chosen = {
-        "bands": config.Bands("some", bands or ("NDVI",)),
-        "series": config.Series("raw", clear=False, step_days=5),
+        "bands": Bands("some", bands or ("NDVI",)),
+        "series": Series("raw", clear=False, step_days=5),
         "features": FLAT,
-        "model": config.Model("nb", "sklearn.naive_bayes.GaussianNB", scale=False, parameters={}),
+        "model": Model("nb", "sklearn.naive_bayes.GaussianNB", scale=False, parameters={}),
         "training": "own",
         "validation": KFOLD,
     }
-    made = config.Configuration(span=24, period=period, **chosen | where | changes)
+    made = Configuration(span=24, period=period, **chosen | where | changes)
     return Material.of(Candidate(made, toyland))
 
 
@@ -69,7 +80,7 @@ def facts(of: Material, name: str = "cropland-toyland", **changes: Any) -> Facts
     return replace(Facts(name, fitted, result, scores, counts, None), **changes)
 
 
-def command(where: dict[str, Any], validation: config.Validation = KFOLD) -> Promote:
+def command(where: dict[str, Any], validation: Validation = KFOLD) -> Promote:
     return Promote(**where | {"validation": validation})
 
 
@@ -106,7 +117,7 @@ def test_a_card_says_how_it_compares_with_the_champion_or_why_not(
     text = card(replace(made, against="its run is gone"), command(where))
     assert "The champion before could not be compared: its run is gone." in text
     assert "| spatial blocks left out | – | one block only |" in text
-    repeated = card(made, command(where, config.Validation("repeated", 5, repeats=4)))
+    repeated = card(made, command(where, Validation("repeated", 5, repeats=4)))
     assert "| repeated, 5 folds, 4 times |" in repeated
 
 
@@ -160,7 +171,7 @@ def test_the_map_shows_what_was_predicted_out_of_fold_where_there_is_a_label(
     ids=["flat", "static only", "statistics of classes"],
 )
 def test_a_portrait_has_all_its_files(
-    toyland: Country, where: dict[str, Any], bands: tuple[str, ...], kind: config.Features
+    toyland: Country, where: dict[str, Any], bands: tuple[str, ...], kind: Features
 ) -> None:
     of = material(toyland, where, *bands, features=kind)
     scores = of.scores()

@@ -10,10 +10,21 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from cropland.config.commands.promote import Promote
 
-from cropland import config
-from cropland.config.commands import Promote
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.groups import (
+    Bands,
+    Configuration,
+    Features,
+    Paths,
+    Promotion,
+    Series,
+    Tracking,
+    Validation,
+)
+from cropland.config.model import Model
+from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.models import competition
 from cropland.sources import opening
@@ -27,8 +38,8 @@ from cropland.training.candidate import Candidate
 TOYLAND = Country(
     "toyland", "Toyland", Box(10.0, 10.4, 20.0, 20.4), Reference("2019-09-01", "2020-08-31")
 )
-KFOLD = config.Validation("kfold", 3)
-PROMOTION = config.Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False)
+KFOLD = Validation("kfold", 3)
+PROMOTION = Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False)
 GROUPS = ("rule", "future", "finalists", "block_km")
 
 
@@ -52,12 +63,10 @@ class World:
     def candidate(self, span: int, period: int = 0, *bands: str, **changes: Any) -> Candidate:
         names = bands or ("NDVI",)
         chosen = {
-            "bands": config.Bands("_".join(names).lower(), names),
-            "series": config.Series("raw", clear=False, step_days=5),
-            "features": config.Features("flat", flat=True, statistics=()),
-            "model": config.Model(
-                "nb", "sklearn.naive_bayes.GaussianNB", scale=False, parameters={}
-            ),
+            "bands": Bands("_".join(names).lower(), names),
+            "series": Series("raw", clear=False, step_days=5),
+            "features": Features("flat", flat=True, statistics=()),
+            "model": Model("nb", "sklearn.naive_bayes.GaussianNB", scale=False, parameters={}),
             "training": "own",
             "validation": KFOLD,
             "seed": 2023,
@@ -65,7 +74,7 @@ class World:
             "force": False,
             "promotion": PROMOTION,
         }
-        made = config.Configuration(span=span, period=period, **chosen | self.common | changes)
+        made = Configuration(span=span, period=period, **chosen | self.common | changes)
         return Candidate(made, TOYLAND)
 
     def score(self, *all_of_them: Candidate) -> list[str]:
@@ -104,7 +113,7 @@ def toy_exports(
     toy_points[~known].drop(columns="Target").to_csv(folder / "Test.csv", index=False)
     rows = toy_rows.rename(columns={"time": "Timestamp"})
     rows.to_csv(folder / "S2_Toyland_2019-01-01_2020-12-31.csv", index=False)
-    local = config.Tracking("local", f"sqlite:///{folder}/empty.db", str(folder / "artifacts"))
+    local = Tracking("local", f"sqlite:///{folder}/empty.db", str(folder / "artifacts"))
     tracking.open_store(local, "cropland")
     return folder
 
@@ -114,10 +123,10 @@ def world(toy_exports: Path, tmp_path: Path) -> World:
     """The toy country with a store of its own."""
     shutil.copy(toy_exports / "empty.db", tmp_path / "mlflow.db")
     uri, artifacts = f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts")
-    local = config.Tracking("local", uri, artifacts)
+    local = Tracking("local", uri, artifacts)
     common = {
-        "source": config.Files("files", "S2", "Train.csv", "Test.csv"),
-        "paths": config.Paths(str(toy_exports), str(toy_exports / "archive"), "runs"),
+        "source": Files("files", "S2", "Train.csv", "Test.csv"),
+        "paths": Paths(str(toy_exports), str(toy_exports / "archive"), "runs"),
         "tracking": local,
     }
     return World(tracking.open_store(local, "cropland"), common)
@@ -168,7 +177,7 @@ def test_of_two_within_one_standard_error_the_simpler_wins_unless_the_best_is_as
 
 
 def test_of_equals_the_shorter_span_wins(world: World) -> None:
-    statistics = config.Features("statistics", flat=False, statistics=("max",))
+    statistics = Features("statistics", flat=False, statistics=("max",))
     short, long = world.candidate(16, features=statistics), world.candidate(24, features=statistics)
     world.score(long, short)
     result = world.compete(rule="best")
@@ -245,11 +254,11 @@ def other_seed(world: World) -> None:
 
 
 def other_folds(world: World) -> None:
-    world.score(world.candidate(12, validation=config.Validation("repeated", 2, repeats=2)))
+    world.score(world.candidate(12, validation=Validation("repeated", 2, repeats=2)))
 
 
 def in_blocks(world: World) -> None:
-    world.score(world.candidate(12, validation=config.Validation("blocks", 2, block_km=12.0)))
+    world.score(world.candidate(12, validation=Validation("blocks", 2, block_km=12.0)))
 
 
 def other_data(world: World) -> None:
@@ -296,7 +305,7 @@ def test_the_score_is_corrected_by_what_all_candidates_had_right(world: World) -
 
 
 def test_where_blocks_were_left_out_blocks_are_drawn_for_the_correction(world: World) -> None:
-    blocks = config.Validation("blocks", 2, block_km=12.0)
+    blocks = Validation("blocks", 2, block_km=12.0)
     world.score(*(world.candidate(span, 0, "B3", validation=blocks) for span in (14, 24)))
     wide = world.compete(validation=blocks).estimate
     assert wide.low < wide.value <= wide.high

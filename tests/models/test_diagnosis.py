@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from cropland.config import Validation
+from cropland.config.groups import Validation
 from cropland.errors import ConfigError, DataError
 from cropland.learning import cross_validation
 from cropland.models import diagnosis, importance
@@ -198,15 +198,3 @@ def test_a_profile_of_nothing_is_refused() -> None:
         diagnosis.profiles(aligned(), "B5")
     with pytest.raises(DataError, match="no labelled point has a value of B4"):
         diagnosis.profiles(aligned().isel(point=[6, 7]), "B4")
-
-
-def test_a_confusion_matrix_counts_samples_and_repeats() -> None:
-    out_of_fold = xr.Dataset(
-        {"label": (("sample", "repeat"), np.array([[1, 1], [1, 0], [0, 0], [1, 0], [0, 0]]))},
-        coords={"Target": ("sample", np.array([1, 1, 0, 0, 0]))},
-    )
-    found = diagnosis.confusion(out_of_fold)
-    assert found.loc["cropland"].tolist() == [3, 1]
-    assert found.loc["other"].tolist() == [1, 5]
-    header = "truth,predicted cropland,predicted other"
-    assert found.to_csv().splitlines() == [header, "cropland,3,1", "other,1,5"]

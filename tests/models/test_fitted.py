@@ -23,13 +23,15 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from cropland.config import Features, Model, Series
+from cropland.config.groups import Features, Series
+from cropland.config.model import Model
 from cropland.errors import DataError
 from cropland.features.recipe import Recipe, classes_of
 from cropland.learning import classifiers
 from cropland.models import fitted as model
 from cropland.models.fitted import Fitted
 from cropland.observations import archive
+from cropland.tracking.mlflow_session import mlflow_at
 
 MODELS = Path(__file__).parents[2] / "conf" / "model"
 FLAT = Features("flat", True, ())
@@ -368,7 +370,7 @@ def logged(
         description="**Toyland**",
     )
     client.create_registered_model("cropland-toyland")
-    with model.mlflow_at(uri):
+    with mlflow_at(uri):
         made = client.create_model_version(
             "cropland-toyland", source, run.info.run_id, model_id=source.rpartition("/")[2]
         )

@@ -15,8 +15,8 @@ from matplotlib import image
 from matplotlib.figure import Figure
 from sklearn.tree import DecisionTreeClassifier
 
-from cropland.config import Validation
 from cropland.config.countries import Box
+from cropland.config.groups import Validation
 from cropland.models import diagnosis, importance
 from cropland.models import portrait_figures as figures
 from cropland.models.points_map import points_map

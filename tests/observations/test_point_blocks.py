@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from cropland.config import Features, Series
+from cropland.config.groups import Features, Series
 from cropland.errors import DataError
 from cropland.features import series
 from cropland.features.recipe import Recipe

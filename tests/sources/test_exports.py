@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cropland.config import Files, Paths
 from cropland.config.countries import Country
+from cropland.config.groups import Paths
+from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.sources import exports as files
 from cropland.sources import opening

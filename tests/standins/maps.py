@@ -11,9 +11,9 @@ import yaml
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
-from cropland.config import Simulated
 from cropland.config.countries import Box, Country, Reference
 from cropland.config.schema import filled
+from cropland.config.sources import Simulated
 from cropland.maps import layers as rasters
 from cropland.maps.extent import Extent, degrees, hectares
 from cropland.maps.finished_map import MapFolder

@@ -11,8 +11,9 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from cropland import config
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.groups import Paths
+from cropland.config.sources import Files
 from cropland.sources import exports
 from cropland.sources.simulation import source as simulated
 from cropland.sources.simulation.landscape import Landscape
@@ -170,8 +171,8 @@ def test_an_export_holds_the_same_observations(
     granules: Granules, table: pd.DataFrame, tmp_path: Path
 ) -> None:
     granules.export(table, tmp_path)
-    source = config.Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
-    dataset = exports.fill(source, config.Paths(str(tmp_path), "archive", "runs"), HERE)
+    source = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
+    dataset = exports.fill(source, Paths(str(tmp_path), "archive", "runs"), HERE)
     rows = granules.observations(table)
     names = np.repeat(dataset["ID"].values, dataset["row_size"].values)
     order = np.argsort(names, kind="stable")

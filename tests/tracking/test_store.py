@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cropland.config import Tracking
+from cropland.config.groups import Tracking
 from cropland.errors import TrackingError
 from cropland.tracking import store as tracking
 from cropland.tracking.store import Done, Record, Store
@@ -144,8 +144,8 @@ def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
 
 MAKE = """
 import os, sys
-from cropland import tracking
-from cropland.config import Tracking
+from cropland.tracking import store as tracking
+from cropland.config.groups import Tracking
 
 where = Tracking("local", "sqlite:///new/mlflow.db", "artifacts")
 for process in range(3):

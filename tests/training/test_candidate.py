@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from cropland.config import Paths, commands
+from cropland.config import filling
 from cropland.config.composition import Job
 from cropland.config.countries import Choice, Country, Reference
+from cropland.config.groups import Paths
 from cropland.errors import DataError
 from cropland.observations.archive import Archive
 from cropland.training import candidate
@@ -20,7 +21,7 @@ Made = Callable[..., Candidate]
 @pytest.fixture
 def made(composed: Callable[..., dict[str, Any]], toyland: Country) -> Made:
     """Gives the toy country's candidate with some keys of the configuration changed."""
-    return lambda **changes: Candidate(commands.configuration(composed(**changes)), toyland)
+    return lambda **changes: Candidate(filling.configuration(composed(**changes)), toyland)
 
 
 @pytest.fixture

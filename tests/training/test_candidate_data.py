@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from cropland.config import commands
+from cropland.config import filling
 from cropland.config.countries import Box, Country, Reference
 from cropland.errors import WindowError
 from cropland.features import matrix
@@ -90,7 +90,7 @@ def made(
             **changes,
         )
         teachers = () if training == "own" else (farland,)
-        return Material.of(Candidate(commands.configuration(values), toyland, teachers))
+        return Material.of(Candidate(filling.configuration(values), toyland, teachers))
 
     return make
 

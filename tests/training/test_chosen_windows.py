@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from cropland.config import Tracking, commands
+from cropland.config import filling
 from cropland.config.countries import Choice, Country
+from cropland.config.groups import Tracking
 from cropland.observations.archive import Archive
 from cropland.tracking import store as tracking
 from cropland.tracking.store import Store
@@ -46,7 +47,7 @@ def found(
             {"toyland": archive},
             {"toyland": country},
             store,
-            commands.configuration(composed()),
+            filling.configuration(composed()),
             said.append,
         )
         (line,) = said

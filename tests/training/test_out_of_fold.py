@@ -38,3 +38,15 @@ def test_a_line_is_a_sample_in_a_repeat() -> None:
     assert len(table) == 4 * 2
     line = table.set_index(["ID", "repeat"]).loc[("c", 1)]
     assert line.to_dict() == {"Target": 1, "fold": 3, "probability": 0.75, "label": 1}
+
+
+def test_a_confusion_matrix_counts_samples_and_repeats() -> None:
+    out_of_fold = xr.Dataset(
+        {"label": (("sample", "repeat"), np.array([[1, 1], [1, 0], [0, 0], [1, 0], [0, 0]]))},
+        coords={"Target": ("sample", np.array([1, 1, 0, 0, 0]))},
+    )
+    found = predictions.confusion(out_of_fold)
+    assert found.loc["cropland"].tolist() == [3, 1]
+    assert found.loc["other"].tolist() == [1, 5]
+    header = "truth,predicted cropland,predicted other"
+    assert found.to_csv().splitlines() == [header, "cropland,3,1", "other,1,5"]

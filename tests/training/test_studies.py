@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
-from cropland.config import Study
+from cropland.config.groups import Study
 from cropland.errors import ConfigError, DataError
 from cropland.training import studies
 from cropland.training.studies import Conclusion

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cropland.config import Validation
-from cropland.config.commands import configuration
+from cropland.config.filling import configuration
+from cropland.config.groups import Validation
 from cropland.errors import DataError
 from cropland.training.sweep_end import _folds, _right
 

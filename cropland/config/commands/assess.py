@@ -9,8 +9,9 @@ from typing import Literal
 
 from pydantic import StrictBool, StrictInt
 
-from cropland.config import Source, Tracking
+from cropland.config.groups import Tracking
 from cropland.config.schema import CLOSED, FilePath, require
+from cropland.config.sources import Source
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, StrictInt
 
-from cropland.config import Paths, Source, Tracking
+from cropland.config.groups import Paths, Tracking
 from cropland.config.schema import CLOSED, FilePath, Name, require
+from cropland.config.sources import Source
 
 
 @dataclass(frozen=True)

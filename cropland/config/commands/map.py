@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from pydantic import StrictBool, StrictInt
 
-from cropland.config import Paths, Source, Tracking
 from cropland.config.countries import iso_date
+from cropland.config.groups import Paths, Tracking
 from cropland.config.schema import CLOSED, FilePath, require
+from cropland.config.sources import Source
 
 MOST_METRES = 10_000
 SMALLEST_TILE, LARGEST_TILE = 16, 4_000

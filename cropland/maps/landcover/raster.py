@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cropland.config.commands import LandCover
+    from cropland.config.commands.compare import LandCover
 
 OTHER, CROPLAND, NO_CLASS = 0, 1, -1
 """What a map says of a point; the last where it says nothing."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cropland.config import EarthEngine, Stac
+from cropland.config.sources import EarthEngine, Stac
 from cropland.errors import DataError
 from cropland.observations import archive, points
 from cropland.sources.download import chunks, rows
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from cropland.config import Paths
     from cropland.config.countries import Country
+    from cropland.config.groups import Paths
     from cropland.sources.download.chunks import Days
     from cropland.sources.download.part_file import Part
     from cropland.sources.retries import Attempts

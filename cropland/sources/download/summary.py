@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cropland.config import EarthEngine, Fetched
+from cropland.config.sources import EarthEngine, Fetched
 from cropland.observations.bands import SCENE_CLASS
 from cropland.support.progress import in_words
 from cropland.support.writing import count
@@ -19,10 +19,17 @@ from cropland.support.writing import count
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cropland.config.commands import Download
+    from cropland.config.commands.download import Download
     from cropland.sources.download import source as fetched
+    from cropland.sources.download.chunks import Chunk
     from cropland.sources.download.plan import Plan
 
+_DAYS_PER_GRANULE = 2.5
+_BLOCK_MEGABYTES, _COG_MEGABYTES = 1.5, 120.0
+_BLOCK_DEGREES = 0.05
+"""About the side of a block of 512 pixels of 10 m: places in one are read at once."""
+_MEGABYTES_PER_SECOND = 10.0
+_MANY_GIGABYTES = 50
 _NAMED = 5
 _DECIDE = (
     "paths.",
@@ -52,7 +59,6 @@ def planned(source: fetched.Source, plan: Plan) -> str:
             f"{count(number, 'request')}, {min(source.workers, number)} at a time, about "
             f"{in_words(seconds)} if one takes {_SECONDS_PER_REQUEST:.0f} s (an estimate)"
         )
-    from cropland.sources.stac.service import cost
 
     return head + cost(plan.chunks, len(source.bands))
 
@@ -109,3 +115,30 @@ def say_next(command: Download, plans: Sequence[Plan], words: Sequence[str]) -> 
             chosen.append(f"bands.names=[{','.join(measured)}]")
         following = shlex.join(chosen)
     Console(highlight=False, soft_wrap=True).print(f"next: python {following}", markup=False)
+
+
+def cost(chunks: Sequence[Chunk], bands: int) -> str:
+    """Say what it takes to observe chunks of places, before anything is fetched: an estimate.
+
+    Parameters
+    ----------
+    chunks : sequence of Chunk
+        Places × days.
+    bands : int
+        How many bands are read.
+    """
+    opens = gigabytes = 0.0
+    for chunk in chunks:
+        cogs = bands * max(1.0, ((chunk.last - chunk.first).days + 1) / _DAYS_PER_GRANULE)
+        opens += cogs
+        blocks = len(np.unique(np.floor(chunk.lonlat / _BLOCK_DEGREES), axis=0))
+        gigabytes += cogs * min(blocks * _BLOCK_MEGABYTES, _COG_MEGABYTES) / 1000
+    seconds = 1000 * gigabytes / _MEGABYTES_PER_SECOND
+    said = (
+        f"{len(chunks)} chunks, about {opens:,.0f} COGs to open and {gigabytes:,.1f} GB to read, "
+        f"{in_words(seconds)} at {_MEGABYTES_PER_SECOND:.0f} MB/s (an estimate: an image each "
+        f"{_DAYS_PER_GRANULE} days, {_BLOCK_MEGABYTES} MB a band and block of 5 km)"
+    )
+    if gigabytes > _MANY_GIGABYTES:
+        said += "; for so many scattered points source=earthengine is faster"
+    return said

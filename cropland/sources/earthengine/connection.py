@@ -22,7 +22,7 @@ from cropland.sources.retries import Attempts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cropland.config import EarthEngine
+    from cropland.config.sources import EarthEngine
 
 T = TypeVar("T")
 

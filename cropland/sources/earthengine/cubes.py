@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
-    from cropland.config import EarthEngine
+    from cropland.config.sources import EarthEngine
     from cropland.sources.earthengine.connection import Connection
 
 TILE_PIXELS = 1000

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
-    from cropland.config import EarthEngine
+    from cropland.config.sources import EarthEngine
     from cropland.sources.retries import Attempts
 
 PAGE_ROWS = 5000

@@ -45,8 +45,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
-    from cropland.config import Paths, Simulated
     from cropland.config.countries import Country
+    from cropland.config.groups import Paths
+    from cropland.config.sources import Simulated
 
 BLOCK = 1000
 """Points simulated at once: arrays that the C library keeps and gives again, as it does not with 100."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pystac import Item
 
-    from cropland.config import Catalog
+    from cropland.config.sources import Catalog
     from cropland.sources.retries import Attempts
     from cropland.sources.stac.boxes import Bounds
 

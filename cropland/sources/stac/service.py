@@ -19,7 +19,6 @@ from cropland.errors import ConfigError, DataError
 from cropland.sources.grid import box_of
 from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen
 from cropland.sources.stac.harmonisation import claims_offset
-from cropland.support.progress import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,17 +29,10 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from pystac import Item
 
-    from cropland.config import Stac
-    from cropland.sources.download.chunks import Chunk
+    from cropland.config.sources import Stac
     from cropland.sources.retries import Attempts
     from cropland.sources.stac.catalogs import Catalogue
 
-_DAYS_PER_GRANULE = 2.5
-_BLOCK_MEGABYTES, _COG_MEGABYTES = 1.5, 120.0
-_BLOCK_DEGREES = 0.05
-"""About the side of a block of 512 pixels of 10 m: places in one are read at once."""
-_MEGABYTES_PER_SECOND = 10.0
-_MANY_GIGABYTES = 50
 _TELLING = 3
 """Images without a band, and none with it, from which on the catalogue is taken to lack it."""
 
@@ -204,30 +196,3 @@ class StacService:
         if not len(seen):
             raise DataError(f"{said}; ask for other days or places")
         return said
-
-
-def cost(chunks: Sequence[Chunk], bands: int) -> str:
-    """Say what it takes to observe chunks of places, before anything is fetched: an estimate.
-
-    Parameters
-    ----------
-    chunks : sequence of Chunk
-        Places × days.
-    bands : int
-        How many bands are read.
-    """
-    opens = gigabytes = 0.0
-    for chunk in chunks:
-        cogs = bands * max(1.0, ((chunk.last - chunk.first).days + 1) / _DAYS_PER_GRANULE)
-        opens += cogs
-        blocks = len(np.unique(np.floor(chunk.lonlat / _BLOCK_DEGREES), axis=0))
-        gigabytes += cogs * min(blocks * _BLOCK_MEGABYTES, _COG_MEGABYTES) / 1000
-    seconds = 1000 * gigabytes / _MEGABYTES_PER_SECOND
-    said = (
-        f"{len(chunks)} chunks, about {opens:,.0f} COGs to open and {gigabytes:,.1f} GB to read, "
-        f"{in_words(seconds)} at {_MEGABYTES_PER_SECOND:.0f} MB/s (an estimate: an image each "
-        f"{_DAYS_PER_GRANULE} days, {_BLOCK_MEGABYTES} MB a band and block of 5 km)"
-    )
-    if gigabytes > _MANY_GIGABYTES:
-        said += "; for so many scattered points source=earthengine is faster"
-    return said

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from standins import maps
 
-from cropland import config
 from cropland.commands import assess
 from cropland.config.commands.assess import Assess, UsersAccuracy
+from cropland.config.groups import Tracking
+from cropland.config.sources import Simulated
 from cropland.errors import ConfigError, DataError
 from cropland.maps.assessment import area, next_units, report, sample
 from cropland.maps.assessment import figure as drawing
@@ -24,8 +25,8 @@ from cropland.observations import points
 from cropland.support import writing
 
 DEFAULTS: dict[str, Any] = {
-    "source": config.Simulated("simulated", 30, 100, {}),
-    "tracking": config.Tracking("local", "sqlite:///mlflow.db", "artifacts"),
+    "source": Simulated("simulated", 30, 100, {}),
+    "tracking": Tracking("local", "sqlite:///mlflow.db", "artifacts"),
     "map": "maps/iran",
     "labels": None,
     "design": None,

@@ -16,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine, from_origin
 from rasterio.warp import transform
 
-from cropland.config.commands import LandCover
+from cropland.config.commands.compare import LandCover
 from cropland.config.schema import filled
 from cropland.errors import ConfigError, DataError
 from cropland.maps.landcover.raster import CROPLAND, NO_CLASS, OTHER, Raster, classified

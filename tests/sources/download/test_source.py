@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from cropland.config import EarthEngine, Files, Paths, Stac
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.groups import Paths
 from cropland.config.schema import filled
+from cropland.config.sources import EarthEngine, Files, Stac
 from cropland.errors import DataError
 from cropland.sources import opening
 from cropland.sources.download import source as fetched

@@ -35,8 +35,8 @@ from standins.earthengine import (
 )
 from standins.granules import Granules
 
-from cropland.config import EarthEngine
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.sources import EarthEngine
 from cropland.errors import ConfigError, CroplandError, DataError
 from cropland.sources.earthengine import cubes, graphs
 from cropland.sources.earthengine import service as earthengine

@@ -10,8 +10,9 @@ import pytest
 import xarray as xr
 from pyproj import Transformer
 
-from cropland import config
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.groups import Paths
+from cropland.config.sources import Simulated
 from cropland.errors import DataError
 from cropland.sources.grid import grid_of
 from cropland.sources.simulation import images, source
@@ -22,8 +23,8 @@ from cropland.sources.simulation.source import observe
 
 HERE = Country("here", "Here", Box(32.0, 32.5, 48.1, 48.6), Reference("2019-07-01", "2020-06-30"))
 SMALL = Box(32.2, 32.205, 48.3, 48.308)
-SOURCE = config.Simulated("simulated", margin_days=30, points=20, profiles={})
-PATHS = config.Paths("data", "archive", "runs")
+SOURCE = Simulated("simulated", margin_days=30, points=20, profiles={})
+PATHS = Paths("data", "archive", "runs")
 BANDS = ("B3", "B8A", "SCL")
 FIRST, LAST = date(2020, 3, 1), date(2020, 4, 15)
 

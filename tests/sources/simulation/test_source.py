@@ -12,8 +12,9 @@ import pytest
 import xarray as xr
 import yaml
 
-from cropland import config
 from cropland.config.countries import Box, Choice, Country, Reference
+from cropland.config.groups import Paths
+from cropland.config.sources import Simulated
 from cropland.errors import DataError
 from cropland.observations.archive import Archive
 from cropland.sources import opening
@@ -37,8 +38,8 @@ def seen() -> xr.Dataset:
 
 
 def test_what_was_chosen_in_a_country_does_not_change_its_land() -> None:
-    source = config.Simulated("simulated", margin_days=30, points=20, profiles={})
-    paths = config.Paths("data", "archive", "runs")
+    source = Simulated("simulated", margin_days=30, points=20, profiles={})
+    paths = Paths("data", "archive", "runs")
     plain = simulated.inputs(source, paths, HERE)
     found = replace(HERE, chosen=Choice(48, 2))
     assert simulated.inputs(source, paths, found) == plain
@@ -139,8 +140,8 @@ def test_many_points_are_drawn_where_there_are_enough(monkeypatch: pytest.Monkey
 
 def made(tmp_path: Path) -> Archive:
     """The archive of 30 labelled points and 30 others."""
-    source = config.Simulated("simulated", margin_days=0, points=30, profiles={})
-    return opening.archive_of(source, config.Paths("data", str(tmp_path), "runs"), HERE)
+    source = Simulated("simulated", margin_days=0, points=30, profiles={})
+    return opening.archive_of(source, Paths("data", str(tmp_path), "runs"), HERE)
 
 
 def test_an_archive_filled_in_blocks_is_that_of_all_points(
@@ -184,7 +185,7 @@ def test_the_known_profiles_are_differences_from_the_default() -> None:
 
 def test_the_truth_of_another_season_is_another() -> None:
     text = (Path(__file__).parents[3] / "conf/source/simulated.yaml").read_text()
-    source = config.Simulated(**yaml.safe_load(text))
+    source = Simulated(**yaml.safe_load(text))
     iran = Country("iran", "Iran", Box(32, 32.5, 48.1, 48.6), Reference("2019-07-01", "2020-06-30"))
     lon, lat = np.random.default_rng(1).uniform([48.1, 32.0], [48.6, 32.5], (4000, 2)).T
     own = simulated.truth(source, iran, lon, lat)

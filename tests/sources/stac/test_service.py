@@ -23,10 +23,9 @@ from standins.granules import Granules
 from standins.stac import COLLECTION, Catalogue, Fault, StacStandin
 from urllib3 import HTTPResponse
 
-from cropland.config import Catalog, Stac
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.sources import Catalog, Stac
 from cropland.errors import ConfigError, DataError
-from cropland.sources.download.chunks import Chunk, pack
 from cropland.sources.grid import grid_of
 from cropland.sources.retries import Attempts, GivenUp, Stopped
 from cropland.sources.service import Seen
@@ -36,7 +35,7 @@ from cropland.sources.stac.assets import asset_of
 from cropland.sources.stac.boxes import around, inside, overlap
 from cropland.sources.stac.cogs import Cogs
 from cropland.sources.stac.ranges import RangedFile
-from cropland.sources.stac.service import StacService, cost
+from cropland.sources.stac.service import StacService
 from cropland.sources.stac.transport import Span, Transport
 
 FIRST, LAST = date(2022, 1, 6), date(2022, 2, 14)
@@ -768,17 +767,3 @@ def test_a_band_that_no_image_has_is_refused(
         lonlat = table[["Lon", "Lat"]].to_numpy()
         with pytest.raises(ConfigError, match=r"none of \d+ images of .* has B4; leave it out of"):
             service.points(lonlat, FIRST, LAST, BANDS)
-
-
-def test_the_cost_is_told_and_many_points_are_sent_elsewhere() -> None:
-    places = pack(np.linspace(48.1, 48.6, 500), np.full(500, 32.2))
-    near = [Chunk(places[:9], date(2020, 1, 1), date(2020, 1, 25))]
-    few = [Chunk(places[[0, 499]], date(2020, 1, 1), date(2020, 1, 25))]
-    assert "about 110 COGs to open and 0.2 GB to read, 16 s at 10 MB/s" in cost(near, 11)
-    assert "about 110 COGs to open and 0.3 GB to read" in cost(few, 11)
-    assert "source=earthengine" not in cost(few, 11)
-    random = np.random.default_rng(0)
-    scattered = pack(random.uniform(48.1, 48.6, 500), random.uniform(32.0, 32.5, 500))
-    assert "source=earthengine is faster" in cost(
-        [Chunk(scattered, date(2020, 1, 1), date(2020, 12, 31))], 11
-    )

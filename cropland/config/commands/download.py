@@ -1,0 +1,24 @@
+"""The schema of ``conf/download.yaml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import StrictBool
+
+from cropland.config.groups import Paths
+from cropland.config.schema import CLOSED, FilePath
+from cropland.config.sources import Source
+
+
+@dataclass(frozen=True)
+class Download:
+    """All of ``conf/download.yaml`` but the country."""
+
+    __pydantic_config__ = CLOSED
+
+    source: Source
+    paths: Paths
+    points: FilePath | None
+    dry_run: StrictBool
+    doctor: StrictBool

@@ -1,0 +1,64 @@
+"""The schema of ``conf/promote.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from pydantic import StrictBool, StrictInt
+
+from cropland.config.groups import (
+    Configuration,
+    Paths,
+    Promotion,
+    Tracking,
+    Validation,
+    check_seed_and_cores,
+)
+from cropland.config.schema import CLOSED
+from cropland.config.sources import Source
+from cropland.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Promote:
+    """All of ``conf/promote.yaml`` but the country."""
+
+    __pydantic_config__ = CLOSED
+
+    validation: Validation
+    source: Source
+    tracking: Tracking
+    paths: Paths
+    promotion: Promotion
+    seed: StrictInt
+    n_jobs: StrictInt
+    force: StrictBool
+
+    def __post_init__(self) -> None:
+        check_seed_and_cores(self.seed, self.n_jobs)
+
+    @classmethod
+    def of(cls, configurations: Sequence[Configuration]) -> Promote:
+        """Return the command that promotes the best of a sweep's configurations.
+
+        Raises
+        ------
+        ConfigError
+            The sweep is nested, or its configurations differ in what must be equal to compare them.
+        """
+        common = configurations[0]
+        if common.validation.candidates:
+            raise ConfigError(
+                "promote=true and validation=nested do not go together: a nested validation scores the "
+                "choice, not a candidate; sweep by validation=kfold and promote that"
+            )
+        for name in ("validation", "seed"):
+            found = {repr(getattr(each, name)) for each in configurations}
+            if len(found) > 1:
+                raise ConfigError(
+                    f"promote=true needs one {name}, the sweep has {len(found)}; leave it out, and give "
+                    f"scripts/promote.py the one to compare by"
+                )
+        own = {field.name: getattr(common, field.name) for field in fields(cls)}
+        return cls(**own | {"force": False})  # of a sweep, force says to score candidates again
