@@ -21,6 +21,7 @@ import tempfile
 import time
 import uuid
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,6 @@ from omegaconf import OmegaConf
 from cropland.support import figure_style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from matplotlib.axes import Axes
 
     from cropland.config.countries import Country
@@ -288,9 +287,8 @@ def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
 
 def asked_to_promote() -> tuple[Any, Country, Any, Any]:
     """Give what ``scripts/promote.py country=iran`` would promote with."""
-    from cropland.config.commands.promote import Promote
-
     from cropland.config import countries
+    from cropland.config.commands.promote import Promote
     from cropland.config.groups import Paths, Promotion, Tracking, Validation
     from cropland.config.sources import Simulated
     from cropland.sources import opening

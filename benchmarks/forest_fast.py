@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from cropland.config import countries
@@ -32,7 +33,6 @@ from cropland.support import figure_style
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
 ROOT = Path(__file__).parent.parent
 EXPORTS = ROOT.parent / "shared" / "data" / "challenge"

@@ -17,10 +17,13 @@ import tempfile
 import time
 import tracemalloc
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 os.environ |= {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
@@ -46,10 +49,6 @@ from cropland.sources.simulation import source as simulated
 from cropland.tracking.mlflow_session import mlflow_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
     from cropland.config.countries import Country
     from cropland.observations.archive import Archive
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,6 @@ from cropland.observations.bands import BandSet
 from cropland.sources import opening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cropland.observations.archive import Archive
 
 ROOT = Path(__file__).parent.parent

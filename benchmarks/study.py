@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,6 @@ import pandas as pd
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cropland.config.countries import Country
     from cropland.features.window import Window
     from cropland.observations.archive import Archive

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.errors import HydraException
 from yaml import YAMLError
@@ -16,9 +17,6 @@ from cropland.config.composition import in_words
 from cropland.errors import ConfigError, CroplandError
 from cropland.support import signals
 from cropland.support.warning_filter import quieten
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 INTERRUPTED = 130
 _CONF = Path(__file__).parent.parent / "conf"

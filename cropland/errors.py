@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import difflib
 import traceback
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 
 LONGEST_MESSAGE = 2_000
 

@@ -14,11 +14,11 @@ from cropland.errors import answering
 def download(config: DictConfig) -> None:
     """Fetch what is missing, one country after the other."""
     with answering():
-        from cropland.config.commands.download import Download
         from hydra.core.hydra_config import HydraConfig
 
         from cropland.config import composition
         from cropland.config.commands import WHERE
+        from cropland.config.commands.download import Download
 
         hydra_node = HydraConfig.get()
         command, countries = composition.command(Download, config, hydra_node)

@@ -14,10 +14,10 @@ from cropland.errors import answering
 def predict(config: DictConfig) -> None:
     """Predict, one country after the other, and write one file."""
     with answering():
-        from cropland.config.commands.predict import Predict
         from hydra.core.hydra_config import HydraConfig
 
         from cropland.config import composition
+        from cropland.config.commands.predict import Predict
 
         command, countries = composition.command(Predict, config, HydraConfig.get())
 

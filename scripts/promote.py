@@ -14,11 +14,11 @@ from cropland.errors import answering
 def promote(config: DictConfig) -> None:
     """Promote, one country after the other."""
     with answering():
-        from cropland.config.commands.promote import Promote
         from hydra.core.hydra_config import HydraConfig
 
         from cropland.config import composition
         from cropland.config.commands import WHERE
+        from cropland.config.commands.promote import Promote
 
         hydra_node = HydraConfig.get()
         command, countries = composition.command(Promote, config, hydra_node)

@@ -8,6 +8,7 @@ what to label next, to teach the model.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,6 @@ from cropland.tracking import store as tracking
 from cropland.tracking.provenance import code_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from cropland.config.commands.assess import Assess
     from cropland.config.countries import Country
     from cropland.maps.assessment.sample import Design, StratumCounts

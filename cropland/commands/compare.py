@@ -8,6 +8,7 @@ run is begun.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,8 +36,6 @@ from cropland.training import candidate as candidates
 from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cropland.config.commands.compare import Compare
     from cropland.config.countries import Country
     from cropland.config.groups import Validation

@@ -7,6 +7,7 @@ the plan is on screen, and nothing at all where nothing is missing.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -27,8 +28,6 @@ from cropland.support.progress import Meter, in_words
 from cropland.support.writing import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
     from cropland.config.commands.download import Download

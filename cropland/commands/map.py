@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -29,9 +31,6 @@ from cropland.tracking.provenance import code_tags
 from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     from cropland.config.commands.map import Map
     from cropland.config.countries import Country
     from cropland.maps.facts import Facts

@@ -7,6 +7,7 @@ a CSV of ``ID,Target`` in the order of the points, tracked with the versions and
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +27,6 @@ from cropland.tracking import store as tracking
 from cropland.tracking.provenance import code_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from cropland.config.commands.predict import Predict
     from cropland.config.countries import Country
 

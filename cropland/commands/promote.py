@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -16,8 +17,6 @@ from cropland.support import signals
 from cropland.tracking import store as tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
     from cropland.models.promotion import Promoted

@@ -11,6 +11,7 @@ import gc
 import os
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -28,8 +29,6 @@ from cropland.support import signals
 from cropland.support.warning_filter import quieten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from cropland.config.composition import Job
     from cropland.training.scoring import Scored
     from cropland.training.session import Session

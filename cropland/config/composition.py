@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -27,8 +28,6 @@ from cropland.config.schema import require
 from cropland.errors import ConfigError, nearest, no_value, one_line, unknown_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
     from hydra.core.override_parser.types import Override
 
     from cropland.config.groups import Configuration

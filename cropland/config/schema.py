@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from cropland.errors import ConfigError, no_value, unknown_key
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 CLOSED = ConfigDict(extra="forbid")
 _LONGEST_PATH, _LONGEST_PART = 1_000, 200

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from cropland.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _ADDRESS = re.compile(r"([A-Za-z][\w+.-]*)://([^\s'\"]*)")
 _PORT = re.compile(r"\d+(/|$)")

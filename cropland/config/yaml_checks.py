@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import itertools
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import yaml
 from yaml import events
 
 from cropland.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 MOST_NODES = 10_000
 """Values of a file, those that aliases repeat counted each time."""

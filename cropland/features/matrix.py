@@ -12,19 +12,17 @@ Contract: a float32 DataArray without NaN, dims ``sample`` and ``feature``, with
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from cropland.observations.points import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import date
-
-    from numpy.typing import NDArray
-
     from cropland.config.groups import Features
     from cropland.observations.bands import BandSet
 

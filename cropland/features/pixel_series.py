@@ -6,12 +6,14 @@ which images saw a pixel differs. Where pixels were seen by the same images, one
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from cropland.features.series import grid_of
 from cropland.observations.bands import (
@@ -25,10 +27,6 @@ from cropland.observations.bands import (
 from cropland.observations.points import UNLABELLED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
     from cropland.features.window import Window
 
 

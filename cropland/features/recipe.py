@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from cropland.config.countries import iso_date
 from cropland.config.groups import Features, Series
@@ -20,10 +22,6 @@ from cropland.observations.bands import SCENE_CLASS, BandSet
 from cropland.observations.points import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from numpy.typing import NDArray
-
     from cropland.observations.archive import Archive
 
 

@@ -15,21 +15,19 @@ original study). A band's missing values are passed over, as if that band had no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from cropland.observations import point_blocks
 from cropland.observations.bands import SCENE_CLASS, UNCLEAR_CLASSES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
     from cropland.features.window import Window
     from cropland.observations.archive import Archive
     from cropland.observations.bands import BandSet

@@ -5,18 +5,16 @@ Arrays in, numbers out: nothing here knows how candidates were tracked or what t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from cropland.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import ArrayLike, NDArray
-
     from cropland.config.groups import Rule
 
 TOLERANCE = 1e-9

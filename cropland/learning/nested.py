@@ -9,11 +9,13 @@ JMLR 11, 2079-2107).
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from cropland.errors import DataError
@@ -30,10 +32,7 @@ from cropland.learning.cross_validation import (
 from cropland.support import signals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import xarray as xr
-    from numpy.typing import NDArray
 
     from cropland.config.groups import Rule, Validation
     from cropland.learning.classifiers import Classifier

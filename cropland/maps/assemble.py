@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.maps import layers as rasters
 from cropland.maps.compute import NO_DATA
 from cropland.maps.extent import hectares
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
     from cropland.maps.compute import Arrays
     from cropland.maps.extent import Extent, Tile
     from cropland.maps.layers import Layer

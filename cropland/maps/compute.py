@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import CroplandError
 from cropland.support.warning_filter import quieten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import date
-
     from distributed import Client, Future
-    from numpy.typing import NDArray
 
     from cropland.maps.extent import Extent, Tile
     from cropland.maps.imagery import Imagery

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cropland.maps.assemble import CROPLAND, OTHER
@@ -10,9 +12,6 @@ from cropland.maps.compute import NO_DATA
 from cropland.support.writing import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
     from cropland.maps.assemble import Counted
 
 Facts = dict[str, Any]

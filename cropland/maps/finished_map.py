@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
+from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 from pydantic import TypeAdapter
 from pyproj import Transformer
@@ -21,11 +24,7 @@ from cropland.maps import layers
 from cropland.support import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
     from affine import Affine
-    from numpy.typing import ArrayLike, NDArray
     from rasterio.io import DatasetReader
 
 FACTS = "map.json"

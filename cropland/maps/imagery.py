@@ -5,12 +5,15 @@ The cube of ``source=files`` is a file or folder of the user's; the other source
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.config.sources import Fetched, Simulated
 from cropland.errors import ConfigError, DataError
@@ -25,11 +28,7 @@ from cropland.sources.service import NoImage
 from cropland.sources.simulation import source as simulated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
-
     import xarray as xr
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from cropland.config.countries import Country

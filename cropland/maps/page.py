@@ -8,8 +8,10 @@ import json
 import math
 import re
 import zlib
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +20,6 @@ from cropland.errors import DataError
 from cropland.maps.pictures import lonlat, metres, pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from odc.geo.geobox import GeoBox
 
     from cropland.maps.pictures import Picture

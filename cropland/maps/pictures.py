@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pyproj import Geod
 
 from cropland.errors import DataError, nearest
 from cropland.maps.layers import LAYERS, read_reduced
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from numpy.typing import ArrayLike, NDArray
     from odc.geo.geobox import GeoBox
 
     from cropland.maps.layers import Layer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,8 +25,6 @@ from cropland.sources.grid import PIXEL_METRES, box_of
 from cropland.sources.service import NoImage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cropland.config.commands.map import Map
     from cropland.config.countries import Country
     from cropland.features.window import Window

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.maps.pictures import Picture, lonlat, metres, north, pictures, round_length
 from cropland.support import figure_style
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 BESIDE = ("probability", "uncertainty", "observations", "applicability")
 """The layers beside the class, those that are there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,6 @@ from cropland.observations.bands import STATIC
 from cropland.tracking.store import SIMULATED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cropland.config.commands.promote import Promote
     from cropland.learning.choice import Comparison
     from cropland.learning.cross_validation import Scores

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from cropland.config.countries import iso_date
@@ -13,9 +15,6 @@ from cropland.models import registry
 from cropland.tracking.mlflow_session import mlflow_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
-
     import numpy as np
     import pandas as pd
     from mlflow.entities.model_registry import ModelVersion

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -15,8 +16,6 @@ from cropland.training import candidate as candidates
 from cropland.training import out_of_fold as predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from mlflow.entities import Run
     from numpy.typing import NDArray

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from cropland.errors import ConfigError, DataError, nearest
@@ -17,11 +19,8 @@ from cropland.learning.cross_validation import fit_fold, independent, splits
 from cropland.training.out_of_fold import CLASSES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import xarray as xr
     from numpy.random import Generator
-    from numpy.typing import NDArray
 
     from cropland.config.groups import Validation
     from cropland.learning.classifiers import Classifier

@@ -17,7 +17,9 @@ import os
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import yaml
+from numpy.typing import NDArray
 
 from cropland.config import yaml_checks
 from cropland.config.schema import CLOSED, filled
@@ -44,11 +47,7 @@ from cropland.support import reading
 from cropland.tracking.mlflow_session import mlflow_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import date
-
     from mlflow.models import ModelSignature
-    from numpy.typing import NDArray
 
     from cropland.features.pixel_series import Images
     from cropland.learning.classifiers import Classifier

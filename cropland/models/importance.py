@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from cropland.learning.choice import standard_error
@@ -17,11 +19,7 @@ from cropland.learning.cross_validation import cropland_probability, independent
 from cropland.observations.bands import STATIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import date
-
     from numpy.random import Generator
-    from numpy.typing import NDArray
 
     from cropland.config.groups import Validation
     from cropland.learning.classifiers import Classifier

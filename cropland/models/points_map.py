@@ -7,6 +7,7 @@ instead, with the same layers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,8 +16,6 @@ import numpy as np
 from cropland.support.figure_style import CROPLAND, OTHER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import folium
     import pandas as pd
 

@@ -7,12 +7,14 @@ finds what an interrupted one has left.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cropland.config.groups import Validation
 from cropland.errors import CroplandError, DataError
@@ -33,10 +35,7 @@ from cropland.tracking.store import ARCHIVE, COMPARISON, IDENTITY, SIMULATED
 from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mlflow.entities.model_registry import ModelVersion
-    from numpy.typing import NDArray
 
     from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country

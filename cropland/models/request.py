@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.observations import band_values, bands
 from cropland.support import reading
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 PIXEL_DEGREES = 1e-4
 """Of 10 m: rows of one place may differ by the rounding of an export, not by more."""

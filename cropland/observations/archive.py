@@ -18,6 +18,7 @@ CF conventions 1.11, section 9.3.3) in Zarr:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -26,16 +27,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.observations import archive_writing, bands
 from cropland.observations.points import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
-
     import pandas as pd
-    from numpy.typing import NDArray
 
     from cropland.observations.archive_writing import Blocks
 

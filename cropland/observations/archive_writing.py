@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 CONVENTIONS = {"Conventions": "CF-1.11", "featureType": "timeSeries"}
 _ENCODING = {"time": {"units": "seconds since 1970-01-01", "dtype": "int64"}}

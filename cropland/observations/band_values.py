@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cropland.observations import bands
 from cropland.support import reading
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LOWEST, HIGHEST = -1_000, 65_535
 """Digital numbers: uint16, and what is left where the offset of 1,000 (since January 2022) was taken off."""

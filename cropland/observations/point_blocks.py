@@ -6,14 +6,13 @@ are bit by bit those of the whole archive.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from cropland.support import signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from cropland.observations.archive import Archive
 
 T = TypeVar("T")

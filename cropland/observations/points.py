@@ -7,6 +7,8 @@ Contract of the table that every function here returns: one row a point, columns
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +18,6 @@ from cropland.errors import DataError, some
 from cropland.support.reading import LONGEST_ID, check_columns, is_file, no_id, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
     from cropland.config.countries import Box, Country
 
 UNLABELLED = -1

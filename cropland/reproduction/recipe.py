@@ -17,22 +17,19 @@ what is better there (last days included, a grid for each country) would change 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cropland.config.countries import iso_date
 from cropland.errors import ConfigError, DataError
 from cropland.support import reading
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
 
 COLUMNS = ("B2", "B3", "B4", "B8", "Lon", "Lat", "NDVI", "SCL")
 SCENE_CLASS = "SCL"

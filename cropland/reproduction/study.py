@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +26,6 @@ from cropland.tracking.provenance import code_tags
 from cropland.training.chosen_windows import STUDY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from cropland.config.composition import Job
     from cropland.config.countries import Country
     from cropland.config.groups import Configuration

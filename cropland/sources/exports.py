@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cropland.errors import DataError, some
 from cropland.observations import archive, band_values, bands, points
@@ -25,7 +26,6 @@ from cropland.support import reading
 
 if TYPE_CHECKING:
     import xarray as xr
-    from numpy.typing import NDArray
 
     from cropland.config.countries import Country
     from cropland.config.groups import Paths

@@ -12,6 +12,7 @@ Each module here is a source and has four functions:
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,6 @@ from cropland.sources.simulation import source as simulated
 from cropland.support import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import pandas as pd
     import xarray as xr
     from numpy.typing import NDArray

@@ -8,16 +8,14 @@ aggregated: each granule that saw a place gives a row, named by the granule.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cropland.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date
-    from typing import Any
-
     import numpy as np
     import xarray as xr
     from numpy.typing import NDArray

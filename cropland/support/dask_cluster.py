@@ -6,15 +6,12 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import forkserver, get_context
-from typing import TYPE_CHECKING
 
 import dask
 from distributed import Client, LocalCluster
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 SECONDS_TO_ANSWER = 10
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

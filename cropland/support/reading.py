@@ -12,7 +12,9 @@ import io
 import stat
 import warnings
 import zlib
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import pandas as pd
 from pydantic import ValidationError
@@ -20,10 +22,6 @@ from pydantic import ValidationError
 from cropland.errors import DataError, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-    from typing import BinaryIO
-
     import numpy as np
     from numpy.typing import NDArray
     from pydantic import TypeAdapter

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cropland.errors import TrackingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mlflow import MlflowClient
 
 T = TypeVar("T")

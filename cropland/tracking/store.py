@@ -11,6 +11,7 @@ import time
 import traceback
 import urllib.error
 import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,8 +23,6 @@ from cropland.tracking import patience
 from cropland.tracking.provenance import code_tags, is_alive, process_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from mlflow import MlflowClient
     from mlflow.entities import Run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from cropland.errors import WindowError
 from cropland.features.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from cropland.config.countries import Country
     from cropland.config.groups import Configuration
     from cropland.observations.archive import Archive

@@ -7,6 +7,8 @@ import os
 import threading
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -15,9 +17,6 @@ from cropland.support.progress import Meter
 from cropland.training.candidate import Outcome
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
-
     from rich.console import Console
 
 LEDGER = "outcomes.jsonl"

@@ -6,7 +6,9 @@ there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.errors import WindowError
@@ -14,9 +16,6 @@ from cropland.support.writing import write_whole
 from cropland.training import scoring
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
     from cropland.training.candidate import Candidate, Outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -19,8 +20,6 @@ from cropland.training.candidate_data import Material
 from cropland.training.out_of_fold import confusion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from mlflow.entities import Run
 
     from cropland.learning.cross_validation import Scores

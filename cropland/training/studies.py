@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,6 @@ from cropland.training import study_figures as drawings
 from cropland.training.study_figures import titled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import date
-
     from cropland.config.groups import Rule, Study
 
     Right = Callable[[str], pd.Series]

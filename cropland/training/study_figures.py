@@ -6,6 +6,8 @@ Accuracies are shares of points; bars and bands are one standard error to each s
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,9 +16,6 @@ import pandas as pd
 from cropland.support.figure_style import MARKERS, PALETTE, new, plain, png
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -19,9 +21,6 @@ from cropland.training.ledger import Ledger, Watch
 from cropland.training.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
     from cropland.config.composition import Job
     from cropland.config.countries import Choice, Country
     from cropland.config.groups import Configuration

@@ -8,16 +8,16 @@ import shlex
 from pathlib import Path
 
 import pytest
-from cropland.config.commands.download import Download
-from cropland.config.commands.predict import Predict
-from cropland.config.commands.promote import Promote
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from cropland.config import composition
 from cropland.config.commands.assess import Assess
 from cropland.config.commands.compare import Compare
+from cropland.config.commands.download import Download
 from cropland.config.commands.map import Map
+from cropland.config.commands.predict import Predict
+from cropland.config.commands.promote import Promote
 from cropland.config.groups import Configuration
 
 ROOT = Path(__file__).parents[2]

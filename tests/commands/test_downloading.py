@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from cropland.config.commands.download import Download
 from numpy.typing import NDArray
 
 from cropland.commands import download
+from cropland.config.commands.download import Download
 from cropland.config.countries import Box, Country, Reference
 from cropland.config.groups import Paths
 from cropland.config.schema import filled

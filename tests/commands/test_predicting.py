@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cropland.config.commands.predict import Predict
 
 from cropland.commands import predict
 from cropland.commands.predict import Predicted
+from cropland.config.commands.predict import Predict
 from cropland.config.groups import Paths, Tracking
 from cropland.config.sources import Simulated
 from cropland.errors import DataError

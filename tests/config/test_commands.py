@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import yaml
-from cropland.config.commands.predict import Predict
-from cropland.config.commands.promote import Promote
 
 from cropland.config import filling
+from cropland.config.commands.predict import Predict
+from cropland.config.commands.promote import Promote
 from cropland.config.sources import Files, Simulated
 from cropland.errors import ConfigError
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cropland.config.commands.promote import Promote
 from sklearn.naive_bayes import GaussianNB
 
+from cropland.config.commands.promote import Promote
 from cropland.config.countries import Country
 from cropland.config.groups import (
     Bands,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from cropland.config.commands.promote import Promote
 
+from cropland.config.commands.promote import Promote
 from cropland.config.countries import Box, Country, Reference
 from cropland.config.groups import (
     Bands,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.errors import DataError, some
 from cropland.support import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
     from cropland.maps.assessment.sample import Design
 
 _REMEDY = "give the sample.csv that scripts/assess.py wrote, its Target filled in, saved as CSV"

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.maps.assessment import next_points
@@ -29,8 +30,6 @@ from cropland.maps.layers import (
 from cropland.support import reading
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cropland.maps.finished_map import MapFolder
 
 POINTS = "next_points.csv"

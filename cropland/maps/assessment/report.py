@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from cropland.errors import some
@@ -10,8 +11,6 @@ from cropland.maps.finished_map import CLASSES
 from cropland.support.writing import count, ha, markdown_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from cropland.maps.assessment.area import Estimate
     from cropland.maps.assessment.result import Assessed
 

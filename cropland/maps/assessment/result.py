@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.maps.assessment import area
@@ -16,10 +18,6 @@ from cropland.maps.finished_map import CLASSES, NO_DATA
 from cropland.support.writing import count, ha
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
     from cropland.maps.assessment.area import Assessment, Estimate
     from cropland.maps.assessment.sample import Design
     from cropland.maps.finished_map import Facts

@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
 
 from cropland.errors import DataError
@@ -21,11 +24,6 @@ from cropland.maps.finished_map import CLASSES
 from cropland.support import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from numpy.typing import ArrayLike, NDArray
-
     from cropland.maps.finished_map import MapFolder
 
 DESIGN, TABLE, SQUARES = "sample.json", "sample.csv", "sample.geojson"

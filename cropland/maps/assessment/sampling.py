@@ -7,15 +7,13 @@ so that a map of billions of pixels is never in memory.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from cropland.errors import ConfigError, DataError
 from cropland.support.writing import count
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
 
 Allocation: TypeAlias = Literal["proportional", "equal"]
 

@@ -6,17 +6,13 @@ out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.learning.choice import Estimate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
 HEAD = ("points", "accuracy (95 %)", "cropland", "other", "F1")
 """Of `Agreement.cells`; between accuracy and F1 stand the recalls."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,8 +16,6 @@ from cropland.maps.landcover.raster import CROPLAND, NO_CLASS
 from cropland.support.writing import markdown_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cropland.learning.choice import Comparison, Estimate
 
 _Z_95 = 1.96

@@ -6,6 +6,7 @@ A map is a file or many tiles, of any CRS. Only the blocks that points fall in a
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -23,10 +25,6 @@ from cropland.errors import DataError, some
 from cropland.support.reading import is_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
-
     from cropland.config.commands.compare import LandCover
 
 OTHER, CROPLAND, NO_CLASS = 0, 1, -1

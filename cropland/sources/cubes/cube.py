@@ -19,12 +19,16 @@ LZ4). Chunks of a whole image are read several times over, once for each tile, a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from odc.geo.xr import xr_coords
 from rasterio.errors import RasterioError
 
@@ -35,11 +39,6 @@ from cropland.sources.cubes.gaps import lacking
 from cropland.sources.service import NoImage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
-    from pathlib import Path
-
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from cropland.sources.cubes.contract import Layers

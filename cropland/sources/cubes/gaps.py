@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.observations.bands import NO_DATA, SCENE_CLASS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
 
 _COVERED = 0.5
 """Share of a chunk that other bands must cover: at the edge of a swath some bands end before others."""

@@ -11,22 +11,19 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.sources.retries import GivenUp, Stopped, TooLarge
 from cropland.sources.service import Seen, telling
 from cropland.support import signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import date
-
-    from numpy.typing import NDArray
-
     from cropland.sources.download.chunks import Chunk
     from cropland.sources.download.parts import Parts
     from cropland.sources.retries import Attempts

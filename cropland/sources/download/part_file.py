@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
 from cropland.errors import DataError
@@ -17,11 +20,6 @@ from cropland.sources.download.chunks import Days, pack
 from cropland.sources.download.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
     from cropland.sources.download.chunks import Chunk
     from cropland.sources.service import Seen
 

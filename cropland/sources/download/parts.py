@@ -12,23 +12,21 @@ import hashlib
 import os
 import re
 import uuid
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.sources.download import part_file
 from cropland.support.reading import is_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
     from cropland.sources.download.chunks import Chunk, Days
     from cropland.sources.download.part_file import Part
     from cropland.sources.download.rows import Rows

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.sources.download import chunks
 from cropland.sources.download import source as fetched
 from cropland.sources.service import telling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     import pandas as pd
-    from numpy.typing import NDArray
 
     from cropland.config.countries import Country
     from cropland.sources.download.chunks import Chunk, Days

@@ -8,11 +8,13 @@ another.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.config.sources import EarthEngine, Stac
 from cropland.errors import DataError
@@ -22,11 +24,8 @@ from cropland.sources.download.parts import Parts
 from cropland.sources.service import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     import pandas as pd
     import xarray as xr
-    from numpy.typing import NDArray
 
     from cropland.config.countries import Country
     from cropland.config.groups import Paths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,6 @@ from cropland.support.progress import in_words
 from cropland.support.writing import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cropland.config.commands.download import Download
     from cropland.sources.download import source as fetched
     from cropland.sources.download.chunks import Chunk

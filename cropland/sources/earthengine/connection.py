@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import warnings
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,8 +21,6 @@ from cropland.sources.earthengine.transport import CONNECT_SECONDS, Transport
 from cropland.sources.retries import Attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cropland.config.sources import EarthEngine
 
 T = TypeVar("T")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import ee
 import numpy as np
 import xarray as xr
 from dask.base import tokenize
+from numpy.typing import NDArray
 from odc.geo.xr import xr_coords
 
 from cropland.errors import DataError
@@ -18,9 +20,6 @@ from cropland.sources.earthengine import graphs
 from cropland.sources.retries import TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from cropland.config.sources import EarthEngine

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ee
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.observations.bands import NO_DATA, SCENE_CLASS
 from cropland.sources.service import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
 Row = dict[str, Any]

@@ -10,8 +10,9 @@ import json
 import re
 import socket
 import ssl
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import requests
 import urllib3
@@ -22,9 +23,6 @@ from googleapiclient.errors import HttpError, InvalidJsonError, UnknownApiNameOr
 
 from cropland.errors import ConfigError, DataError
 from cropland.sources.retries import TooLarge, Transient
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _BUSY = re.compile(
     r"too many requests|quota exceeded|exceeded.{0,40}quota|rate or concurrency limit|rate limit|"

@@ -7,12 +7,14 @@ bands of all images. Cubes come by ``computePixels``, all bands of a tile at onc
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import ee
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import CroplandError, DataError
 from cropland.sources.earthengine import graphs
@@ -24,11 +26,7 @@ from cropland.sources.retries import GivenUp, TooLarge
 from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import date
-
     import xarray as xr
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from cropland.config.sources import EarthEngine

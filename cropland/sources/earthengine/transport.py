@@ -6,15 +6,12 @@ The client's own transport has ten connections and no time-out.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import httplib2
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 CONNECT_SECONDS = 10.0
 QUOTA_HEADER = "x-earth-engine-quota-status"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.sources.simulation.hashing import (
     Draw,
@@ -20,8 +21,6 @@ from cropland.sources.simulation.hashing import (
 from cropland.sources.simulation.spectra import CLOUD, HAZE
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cropland.sources.simulation.profile import Profile
 
 CLOUD_METRES = 6_000.0

@@ -6,11 +6,14 @@ read, for all its bands at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
+from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.observations.bands import NO_DATA, SCENE_CLASS
@@ -32,11 +35,7 @@ from cropland.sources.simulation.scenes import scene_classes
 from cropland.sources.simulation.spectra import BANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
-
     import xarray as xr
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from cropland.sources.simulation.landscape import Cover, Landscape

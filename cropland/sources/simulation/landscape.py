@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from cropland.sources.simulation.hashing import Draw, Float, Hash, hashed, normals, smooth
 from cropland.sources.simulation.parcels import Parcels, nearest_parcels, parcels_at, river_distance
@@ -27,8 +28,6 @@ from cropland.sources.simulation.seasons import (
 from cropland.sources.simulation.spectra import ENDMEMBERS, Endmember
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
     from cropland.config.countries import Country
     from cropland.sources.simulation.profile import Profile
 

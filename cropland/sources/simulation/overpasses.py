@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.sources.simulation.hashing import Draw, Float, Hash, hashed, uniform
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cropland.sources.simulation.landscape import Landscape
 
 REPEAT_DAYS, ORBIT_LAG_DAYS = 5, 2

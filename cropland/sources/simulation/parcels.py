@@ -11,12 +11,11 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.sources.simulation.hashing import Draw, Float, Hash, hashed, rough, uniform
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cropland.sources.simulation.profile import Profile
 
 PARCEL_METRES = 160.0

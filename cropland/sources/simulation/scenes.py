@@ -13,13 +13,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.sources.simulation.hashing import Float, Hash, normals
 from cropland.sources.simulation.spectra import BANDS
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cropland.sources.simulation.atmosphere import Sky
 
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.sources.simulation.hashing import Draw, Float, hashed, normals, uniform
 from cropland.sources.simulation.parcels import Kind, Parcels
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cropland.sources.simulation.profile import Profile
 
 YEAR_DAYS = 365.25

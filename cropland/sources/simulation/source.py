@@ -19,12 +19,14 @@ The observations of a point are contiguous and in the order of the points.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from cropland.config.schema import filled
 from cropland.errors import DataError
@@ -38,11 +40,7 @@ from cropland.sources.simulation.profile import Profile
 from cropland.sources.simulation.seasons import YEAR_DAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
-
     import pandas as pd
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from cropland.config.countries import Country

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -13,8 +14,6 @@ from cropland.errors import DataError
 from cropland.sources.retries import Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cropland.sources.retries import Attempts
 
 BUSY = (429, 503)

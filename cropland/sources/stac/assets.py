@@ -6,14 +6,13 @@ mission (``B2``) write them, then what the assets say of their bands.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.stac.harmonisation import VISIBLE, claims_offset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pystac import Asset, Item
 
 COMMON_NAMES = {

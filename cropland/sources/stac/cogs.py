@@ -5,6 +5,7 @@ Only an answer of "not found" means that there are no data; a failure never does
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
@@ -25,10 +27,6 @@ from cropland.sources.stac.ranges import RangedFile
 from cropland.sources.stac.transport import Missing, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
-
     from cropland.sources.retries import Attempts
 
 T = TypeVar("T")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dask.array
@@ -9,6 +10,7 @@ import numpy as np
 import odc.stac
 import pystac
 from dask.delayed import delayed
+from numpy.typing import NDArray
 from odc.loader import RioDriver
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
@@ -23,10 +25,7 @@ from cropland.sources.stac.sampling import only
 from cropland.sources.stac.transport import Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import xarray as xr
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from cropland.config.countries import Box

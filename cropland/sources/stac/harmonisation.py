@@ -18,16 +18,13 @@ away. Of an image that is mostly deep water, whose reflectance may come out nega
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from numpy.typing import NDArray
 
 OFFSET = 1000
 FIRST_BASELINE = 4.0

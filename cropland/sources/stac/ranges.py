@@ -6,11 +6,10 @@ open and be empty. Here every byte that was asked for has come, or reading fails
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from cropland.sources.stac.transport import Span, Transport
 
 LEAST_BYTES = 1 << 15

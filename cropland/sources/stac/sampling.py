@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.observations.bands import SCENE_CLASS
@@ -18,10 +21,6 @@ from cropland.sources.stac.harmonisation import harmonised
 from cropland.sources.stac.transport import Missing
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
     from pystac import Item
 
     from cropland.sources.stac.cogs import Cogs, Offsets

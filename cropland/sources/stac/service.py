@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import ConfigError, DataError
 from cropland.sources.grid import box_of
@@ -21,11 +24,7 @@ from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen
 from cropland.sources.stac.harmonisation import claims_offset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import date
-
     import xarray as xr
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
     from pystac import Item
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -13,9 +13,6 @@ from urllib3.exceptions import HTTPError
 from cropland.errors import DataError
 from cropland.sources.retries import Attempts, Transient
 from cropland.sources.stac.asking import MISSING, REFUSED, shown, trouble
-
-if TYPE_CHECKING:
-    from typing import Any
 
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _PIECE_BYTES = 1 << 18
