@@ -42,17 +42,6 @@ def one_line(message: str) -> str:
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in line)
 
 
-def some(names: Iterable[object], show: int = 8) -> str:
-    """List names, and no more than a reader takes in.
-
-    >>> some("abc", show=2)
-    'a, b, … (3 in all)'
-    """
-    every = [str(name) for name in names]
-    more = f", … ({len(every)} in all)" if len(every) > show else ""
-    return f"{', '.join(every[:show])}{more}"
-
-
 def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:
     """Say which known names are nearest to one that is not known.
 

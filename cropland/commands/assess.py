@@ -13,23 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
 from rich.markup import escape
 
 from cropland.config.countries import iso_date
 from cropland.config.sources import Simulated
-from cropland.errors import ConfigError, DataError, some
+from cropland.errors import ConfigError, DataError
 from cropland.maps.assessment import labels as maplabels
 from cropland.maps.assessment import report, sample, sampling
 from cropland.maps.assessment.report import PICTURE, REPORT
 from cropland.maps.assessment.result import Assessed
 from cropland.maps.assessment.sample import DESIGN, SQUARES, TABLE
 from cropland.maps.finished_map import CLASSES, NO_DATA, MapFolder
-from cropland.support.writing import count, ha, write_whole
+from cropland.support import terminal
+from cropland.support.words import count, ha, some
+from cropland.support.writing import write_whole
 from cropland.tracking import store as tracking
 from cropland.tracking.provenance import code_tags
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cropland.config.commands.assess import Assess
     from cropland.config.countries import Country
     from cropland.maps.assessment.sample import Design, StratumCounts
@@ -51,7 +54,7 @@ def run(command: Assess, countries: Sequence[Country]) -> None:
     country = _country(command, made, countries)
     if not os.access(made.path, os.W_OK):
         raise DataError(f"cannot write to {made.path}; copy the map to a folder of yours")
-    screen = Console(highlight=False, soft_wrap=True)
+    screen = terminal.screen()
     if command.task == "draw":
         _draw(command, made, screen)
     elif command.task == "choose":
@@ -59,7 +62,7 @@ def run(command: Assess, countries: Sequence[Country]) -> None:
     else:
         _estimate(command, made, country, screen)
     if made.facts.tags["SOURCE"] == "simulated":
-        screen.print("source=simulated: a made-up landscape, this speaks of no real country")
+        screen.print(terminal.SIMULATED)
 
 
 def _country(command: Assess, made: MapFolder, countries: Sequence[Country]) -> Country | None:

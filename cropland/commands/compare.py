@@ -7,17 +7,15 @@ run is begun.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cropland.errors import CroplandError, DataError, some
+from cropland.errors import CroplandError, DataError
 from cropland.features import matrix
 from cropland.learning.cross_validation import independent
 from cropland.maps.landcover import raster as landcover
@@ -28,7 +26,8 @@ from cropland.models import registry
 from cropland.models.champion import promoting
 from cropland.observations import points
 from cropland.sources import opening
-from cropland.support.writing import count
+from cropland.support import terminal
+from cropland.support.words import count, some
 from cropland.tracking import store as tracking
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.store import ARCHIVE
@@ -36,6 +35,8 @@ from cropland.training import candidate as candidates
 from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cropland.config.commands.compare import Compare
     from cropland.config.countries import Country
     from cropland.config.groups import Validation
@@ -55,7 +56,7 @@ def run(command: Compare, countries: Sequence[Country]) -> None:
         A raster that cannot be read, or has classes of which nothing is known, or no labelled point in it.
     """
     rasters = [Raster.of(given, command.band) for given in command.raster]
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = terminal.notes()
     tables = []
     for country in countries:
         archive = _archive(command, country, console)
@@ -215,7 +216,7 @@ def _say(command: Compare, done: Sequence[Compared], console: Console) -> None:
 def _show(command: Compare, done: Sequence[Compared]) -> None:
     """Print the scores and what they say."""
     # Piped output has no width of its own; the table needs about this much.
-    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+    screen = terminal.tables()
     table = Table(title="Agreement with the labelled points", title_justify="left")
     for name in ("country", "", *HEAD):
         table.add_column(name, justify="right" if name in HEAD else "left")
@@ -230,4 +231,4 @@ def _show(command: Compare, done: Sequence[Compared]) -> None:
         soft_wrap=True,
     )
     if command.source.name == "simulated":
-        screen.print("source=simulated: a made-up landscape, these scores speak of no real country")
+        screen.print(terminal.SIMULATED)

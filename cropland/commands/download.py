@@ -13,7 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 
 from cropland.config.sources import Fetched
@@ -24,11 +23,13 @@ from cropland.sources.download import fetching, memory, summary
 from cropland.sources.download import source as fetched
 from cropland.sources.download.plan import plan_of
 from cropland.sources.retries import Attempts
-from cropland.support.progress import Meter, in_words
-from cropland.support.writing import count
+from cropland.support import terminal
+from cropland.support.progress import Meter
+from cropland.support.words import count, in_words
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
     from cropland.config.commands.download import Download
     from cropland.config.countries import Country
@@ -50,7 +51,7 @@ def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -
         No points, a service that refuses, or chunks that could not be fetched.
     """
     source = _fetched(command)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = terminal.notes()
     if command.doctor:
         _examine(source, command, countries, console)
         return
@@ -159,7 +160,7 @@ def _fetch_all(source: fetched.Source, plans: Sequence[Plan], console: Console) 
         if any(True for plan in plans for _ in plan.parts):
             summary.show(plans)
             seconds = in_words(time.monotonic() - began)
-            screen = Console(highlight=False, soft_wrap=True)
+            screen = terminal.screen()
             screen.print(
                 f"{count(attempts.answers, 'request')} answered, "
                 f"{count(attempts.retries, 'retry', 'retries')}, {seconds}"
@@ -207,7 +208,7 @@ def _examine(
     month = (first, first + timedelta(days=_MONTH_DAYS - 1))
     lon, lat = table[["Lon", "Lat"]].iloc[0]
     attempts = Attempts(source.workers, tries=2, first_seconds=source.wait_seconds)
-    screen = Console(highlight=False, soft_wrap=True)
+    screen = terminal.screen()
     for finding in fetched.examine(source, attempts, lon, lat, month):
         mark = "[green]well[/]" if finding.well else "[red]ill [/]"
         screen.print(f"{mark} {finding.step}: {escape(finding.said)}")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from rich.console import Console
 from rich.markup import escape
 
 from cropland.errors import ConfigError, DataError
@@ -23,14 +22,17 @@ from cropland.maps import assemble, compute, layers
 from cropland.maps import facts as mapfacts
 from cropland.maps.finished_map import FACTS
 from cropland.maps.plan import PAGE, PICTURE, planned
-from cropland.support import dask_cluster, signals
+from cropland.support import dask_cluster, signals, terminal
 from cropland.support.progress import Meter
-from cropland.support.writing import count, write_whole
+from cropland.support.words import count
+from cropland.support.writing import write_whole
 from cropland.tracking import store as tracking
 from cropland.tracking.provenance import code_tags
 from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cropland.config.commands.map import Map
     from cropland.config.countries import Country
     from cropland.maps.facts import Facts
@@ -50,7 +52,7 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     CroplandError
         Whatever can be known to be wrong before any work; tiles that could not be mapped.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = terminal.notes()
     store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
     plan = planned(command, countries, store)
     before = plan.there()
@@ -219,7 +221,7 @@ def _params(plan: Plan) -> dict[str, object]:
 
 def _say_done(plan: Plan, facts: Facts, *, again: bool) -> None:
     """Say what there is now, and what to do next."""
-    screen = Console(highlight=False, soft_wrap=True)
+    screen = terminal.screen()
     there = " is there already; force=true maps it again" if again else ""
     screen.print(f"{escape(str(plan.folder))}{there}")
     for name, said in mapfacts.told(facts):
@@ -234,4 +236,4 @@ def _say_done(plan: Plan, facts: Facts, *, again: bool) -> None:
         f"next, an area that can be defended: python scripts/assess.py map={escape(str(plan.folder))}"
     )
     if plan.command.source.name == "simulated":
-        screen.print("source=simulated: a made-up landscape, this map speaks of no real country")
+        screen.print(terminal.SIMULATED)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
@@ -22,11 +21,14 @@ from cropland.errors import DataError
 from cropland.models.champion import Champion, check_there
 from cropland.observations import points
 from cropland.sources import opening
+from cropland.support import terminal
 from cropland.support.writing import write_whole
 from cropland.tracking import store as tracking
 from cropland.tracking.provenance import code_tags
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cropland.config.commands.predict import Predict
     from cropland.config.countries import Country
 
@@ -53,7 +55,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     """
     _check_output(Path(command.output))
     store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = terminal.notes()
     asked = _asked(command)
     check_there(command, countries, store)
     champions = {country.name: Champion.of(command, country, store) for country in countries}
@@ -192,13 +194,11 @@ def _say_missing(command: Predict, table: pd.DataFrame, outside: int, console: C
 
 def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champion]) -> None:
     """Say what was written, and by which models."""
-    screen = Console(highlight=False, soft_wrap=True)
+    screen = terminal.screen()
     cropland, known = int((table["Target"] == 1).sum()), int(table["Target"].notna().sum())
     models = ", ".join(f"{c.version.name} version {c.version.version}" for c in champions.values())
     screen.print(
         f"{escape(command.output)}: {len(table)} points, {cropland} of {known} cropland, by {models}"
     )
     if command.source.name == "simulated":
-        screen.print(
-            "source=simulated: a made-up landscape, these predictions speak of no real country"
-        )
+        screen.print(terminal.SIMULATED)

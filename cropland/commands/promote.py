@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cropland.errors import ConfigError, CroplandError
 from cropland.models import promotion
-from cropland.support import signals
+from cropland.support import signals, terminal
 from cropland.tracking import store as tracking
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) ->
             "or blocks"
         )
     store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = terminal.notes()
     closed = store.close_orphans()
     if closed:
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
@@ -65,14 +63,14 @@ def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str]) -> N
     if not done:
         return
     # Piped output has no width of its own; the table needs about this much.
-    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
+    screen = terminal.tables()
     screen.print(_table(done))
     for each in done:
         screen.print(f"{each.name}: {each.decision}", soft_wrap=True)
         for warning in promotion.warnings(each):
             screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
     if command.source.name == "simulated":
-        screen.print("source=simulated: a made-up landscape, these models speak of no real country")
+        screen.print(terminal.SIMULATED)
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
     country = f"country={done[0].country if len(done) == 1 else 'all'}"
     following = shlex.join([*words, country])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cropland.maps.assemble import CROPLAND, OTHER
 from cropland.maps.compute import NO_DATA
-from cropland.support.writing import count
+from cropland.support.words import count
 
 if TYPE_CHECKING:
     from cropland.maps.assemble import Counted

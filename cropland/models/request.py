@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.observations import band_values, bands
-from cropland.support import reading
+from cropland.support import columns
 
 PIXEL_DEGREES = 1e-4
 """Of 10 m: rows of one place may differ by the rounding of an export, not by more."""
-_ID = f"an ID of at most {reading.LONGEST_ID} signs, none of control"
+_ID = f"an ID of at most {columns.LONGEST_ID} signs, none of control"
 PLACES = {"Lat": 90.0, "Lon": 180.0}
 """Columns of a place, with the largest value of each, degrees."""
 
@@ -46,14 +46,14 @@ def checked(
         A missing column, no row, or the first value that is not what it should be, with its row.
     """
     needed = ("ID", "Timestamp", *measured, *static)
-    columns = list(observations.columns)
-    missing = [name for name in needed if name not in columns]
+    present = list(observations.columns)
+    missing = [name for name in needed if name not in present]
     if missing:
         raise DataError(
             f"the observations lack {', '.join(missing)}; the model of {whose} needs the columns "
             f"{', '.join(needed)}"
         )
-    twice = [name for name in (*needed, *PLACES) if columns.count(name) > 1]
+    twice = [name for name in (*needed, *PLACES) if present.count(name) > 1]
     if twice:
         raise DataError(f"the observations have the column {twice[0]} more than once; keep one")
     if not len(observations):
@@ -68,15 +68,15 @@ def checked(
 
 
 def _ids(column: pd.Series[Any]) -> NDArray[Any]:
-    text = reading.as_text(column)
+    text = columns.as_text(column)
     blank = column.isna() | (text.str.strip() == "")
     _refuse(column, blank.to_numpy(dtype=bool), "the ID of a point")
-    _refuse(column, reading.no_id(text), _ID)
+    _refuse(column, columns.no_id(text), _ID)
     return text.to_numpy(dtype=str)
 
 
 def _times(column: pd.Series[Any]) -> NDArray[Any]:
-    times = reading.iso_times(column)
+    times = columns.iso_times(column)
     _refuse(column, times.isna().to_numpy(), "a date like 2019-07-16 or 2019-07-16 08:05:11")
     return times.to_numpy()
 
@@ -118,7 +118,7 @@ def _refuse(column: pd.Series[Any], bad: NDArray[np.bool_], expected: str) -> No
         return
     row = int(np.flatnonzero(bad)[0])
     shown = (
-        "empty" if column.isna().iloc[row] else repr(reading.as_text(column.iloc[[row]]).iloc[0])
+        "empty" if column.isna().iloc[row] else repr(columns.as_text(column.iloc[[row]]).iloc[0])
     )
     others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
     raise DataError(f"{column.name} is {shown} in row {row + 1}{others}; expected {expected}")

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cropland.observations import bands
-from cropland.support import reading
+from cropland.support import columns
 
 LOWEST, HIGHEST = -1_000, 65_535
 """Digital numbers: uint16, and what is left where the offset of 1,000 (since January 2022) was taken off."""
@@ -26,7 +26,7 @@ def numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
     kind = column.dtype
     plain = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
     if not plain or pd.api.types.is_complex_dtype(kind):
-        column = pd.to_numeric(reading.as_text(column), errors="coerce")
+        column = pd.to_numeric(columns.as_text(column), errors="coerce")
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 

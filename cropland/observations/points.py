@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cropland.errors import DataError, some
-from cropland.support.reading import LONGEST_ID, check_columns, is_file, no_id, rows_of
+from cropland.errors import DataError
+from cropland.support.columns import LONGEST_ID, no_id
+from cropland.support.reading import check_columns, is_file, rows_of
+from cropland.support.words import some
 
 if TYPE_CHECKING:
     from cropland.config.countries import Box, Country

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.console import Console
 
 from cropland.config.sources import Files
 from cropland.errors import ConfigError
@@ -20,7 +19,9 @@ from cropland.reproduction.figure import predicted_points
 from cropland.reproduction.recipe import Season
 from cropland.sources import exports as files
 from cropland.sources import opening
-from cropland.support.writing import markdown_table, write_whole
+from cropland.support import terminal
+from cropland.support.words import markdown_table
+from cropland.support.writing import write_whole
 from cropland.tracking import store as tracking
 from cropland.tracking.provenance import code_tags
 from cropland.training.chosen_windows import STUDY
@@ -64,7 +65,7 @@ def run(job: Job) -> None:
         country for name in job.windows for country in job.countries if country.name == name
     ]
     seasons = [_season(country, job) for country in countries]
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = terminal.notes()
     store = tracking.open_store(chosen.tracking, tracking.experiment_of(chosen.source.name))
     with store.candidate("submission", {STUDY: "submission", **code_tags()}, None) as record:
         began = time.perf_counter()
@@ -88,7 +89,7 @@ def run(job: Job) -> None:
         text = predicted.to_csv(index=False)
         record.files[Path(str(chosen.output)).name] = text
         write_whole(Path(str(chosen.output)), text)
-    screen = Console(highlight=False, soft_wrap=True)
+    screen = terminal.screen()
     screen.print(summary.to_string(index=False))
     screen.print(
         f"{chosen.output}: {len(predicted)} points in {record.metrics['seconds']:.1f} s; in MLflow: "

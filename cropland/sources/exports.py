@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cropland.errors import DataError, some
+from cropland.errors import DataError
 from cropland.observations import archive, band_values, bands, points
-from cropland.support import reading
+from cropland.support import columns, reading
+from cropland.support.words import some
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -173,11 +174,11 @@ def _ids(column: pd.Series[Any], path: Path) -> pd.Series[str]:
         return column
     plain = [isinstance(value, (str, int, np.integer)) for value in column]
     _refuse(column, ~np.array(plain, dtype=bool), path, "a text or a whole number")
-    return reading.as_text(column)
+    return columns.as_text(column)
 
 
 def _times(column: pd.Series[Any], export: Export) -> pd.Series[pd.Timestamp]:
-    times = reading.iso_times(column)
+    times = columns.iso_times(column)
     bad = times.isna().to_numpy()
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -204,7 +205,7 @@ def _kept(column: pd.Series[Any], path: Path) -> pd.Series[Any] | None:
         return None
     if pd.api.types.is_numeric_dtype(column):
         return column
-    text = reading.as_text(column)
+    text = columns.as_text(column)
     return text if not len(text) or text.str.len().max() <= _LONGEST_TEXT else None
 
 

@@ -119,8 +119,7 @@ def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
 
 def _shown(blocks: Blocks) -> Blocks:
     """Show how many points have come, from the block on at which it has taken some time."""
-    from rich.console import Console
-
+    from cropland.support import terminal
     from cropland.support.progress import Meter
 
     def counted() -> Iterator[xr.Dataset]:
@@ -133,7 +132,7 @@ def _shown(blocks: Blocks) -> Blocks:
                 if meter is not None:
                     meter.show(done, done - before)
                 elif time.monotonic() - began > _SILENT_SECONDS:
-                    console, before = Console(stderr=True, highlight=False), done
+                    console, before = terminal.notes(), done
                     meter = showing.enter_context(Meter(console, "points", blocks.n_points))
 
     return Blocks(blocks.n_points, counted())

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cropland.support.words import in_words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -88,14 +90,3 @@ class Meter:
             return ""
         seconds = (time.monotonic() - self._began) / worked * (self._total - done)
         return f"about {in_words(seconds)} left"
-
-
-def in_words(seconds: float) -> str:
-    """Give a time in the words that its accuracy deserves.
-
-    >>> in_words(7), in_words(130), in_words(8000)
-    ('7 s', '2 min', '2.2 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import pandas as pd
 from pydantic import ValidationError
 
-from cropland.errors import DataError, some
+from cropland.errors import DataError
+from cropland.support.words import some
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from pydantic import TypeAdapter
 
 T = TypeVar("T")
@@ -32,7 +31,6 @@ MOST_COLUMNS = 1_000
 """Columns of an export: bands, indices and whatever else; each becomes an array of its own."""
 LONGEST_LINE = 1 << 24
 """Bytes; 10⁵ columns with their names take a megabyte."""
-LONGEST_ID = 200
 _BLOCK = 1 << 20
 _MOST_FOLD = 200
 """How much smaller than its content a compressed table can be: exports shrink by 5 to 20."""
@@ -40,8 +38,6 @@ _MOST_ROWS_A_BYTE = 20
 """Of Parquet: a row of one band takes some bytes, even of a few places and days."""
 _SMALL_BYTES, _SMALL_ROWS = 1 << 26, 1_000_000
 """What may be compressed as far as it goes: it does no harm."""
-_DAY = r"\d{4}-?\d\d-?\d\d"
-_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 
 
 def is_file(path: Path) -> bool:
@@ -192,33 +188,6 @@ def check_text(path: Path, remedy: str) -> None:
         raise DataError(f"{path} cannot be read as CSV: {why}; {remedy}")
 
 
-def iso_times(column: pd.Series[Any]) -> pd.Series[pd.Timestamp]:
-    """Read moments written as ISO 8601, with at least a day: UTC, NaT where it is none.
-
-    As text, since pandas would take a bare number for nanoseconds since 1970; and ``now`` for a date.
-    """
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return pd.to_datetime(column, utc=True).dt.tz_localize(None)
-    text = column if isinstance(column.dtype, pd.StringDtype) else as_text(column)
-    times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
-    return times.where(text.str.match(_DAY).fillna(False).to_numpy(dtype=bool))
-
-
-def as_text(column: pd.Series[Any]) -> pd.Series[str]:
-    """Write every value as text, ``nan`` where there is none."""
-    told = [_encodable(value) for value in column]
-    text: pd.Series[str] = pd.Series(told, index=column.index, name=column.name, dtype="str")
-    return text
-
-
-def no_id(text: pd.Series[str]) -> NDArray[np.bool_]:
-    """Tell which texts cannot be the ID of a point: blank, very long, or with control characters."""
-    blank = text.str.strip() == ""
-    control = text.str.contains(_CONTROL)
-    bad: NDArray[np.bool_] = (blank | control | (text.str.len() > LONGEST_ID)).to_numpy(dtype=bool)
-    return bad
-
-
 def _is_packed(path: Path) -> bool:
     return path.suffix.lower() == ".gz"
 
@@ -227,18 +196,6 @@ def _unpacked(path: Path) -> BinaryIO:
     opened: Any = gzip.GzipFile(path) if _is_packed(path) else path.open("rb")
     stream: BinaryIO = opened
     return stream
-
-
-def _encodable(value: object) -> str:
-    """Give a value as text, a control character in place of what has none in UTF-8."""
-    try:
-        text = str(value)
-        text.encode()
-    except (
-        ValueError
-    ):  # half of a surrogate pair, which JSON can bring, or a number of 4,300 digits
-        return "\0"
-    return text
 
 
 def _no_text(stream: BinaryIO, packed: int | None) -> str:

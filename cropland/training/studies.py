@@ -13,7 +13,7 @@ import pandas as pd
 
 from cropland.errors import ConfigError, DataError, nearest
 from cropland.learning import choice
-from cropland.support.writing import markdown_table
+from cropland.support.words import markdown_table
 from cropland.training import study_figures as drawings
 from cropland.training.study_figures import titled
 

@@ -10,10 +10,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from cropland.config.commands import WHERE
 from cropland.config.commands.promote import Promote
+from cropland.support import terminal
 from cropland.tracking import provenance
 from cropland.tracking import store as tracking
 from cropland.training import candidate, chosen_windows, preflight, resume
@@ -21,6 +20,8 @@ from cropland.training.ledger import Ledger, Watch
 from cropland.training.session import Session
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cropland.config.composition import Job
     from cropland.config.countries import Choice, Country
     from cropland.config.groups import Configuration
@@ -59,7 +60,7 @@ def opened(
         Whatever can be known to be wrong before any work.
     """
     common = jobs[0].configuration
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = terminal.notes()
     preflight.check_alike([job.configuration for job in jobs])
     jobs, told = preflight.runnable(jobs, console)
     if not common.tracking.uri.startswith("sqlite"):

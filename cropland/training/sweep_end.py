@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from rich.markup import escape
 from cropland.config.commands import WHERE
 from cropland.config.countries import Choice
 from cropland.errors import CroplandError, DataError
+from cropland.support import terminal
 from cropland.tracking import store
 from cropland.training import chosen_windows as chosen
 from cropland.training import out_of_fold, report, studies
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from cropland.training.candidate import Outcome
     from cropland.training.session import Session
     from cropland.training.studies import Conclusion
-
-_PIPED = 150
 
 
 def close(session: Session) -> bool:
@@ -119,11 +117,9 @@ def _on_screen(
     session: Session, outcomes: Sequence[Outcome], conclusion: Conclusion | None
 ) -> None:
     """Print the best of each country, where to look, and what to do next."""
-    from rich.console import Console
     from rich.markdown import Markdown
 
-    # Piped output has no width of its own; a study's table needs about this much.
-    screen = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED)
+    screen = terminal.tables()
     best = report.best(outcomes)
     if conclusion:
         screen.print(Markdown(conclusion.note))
@@ -131,9 +127,7 @@ def _on_screen(
         screen.print(report.closing_table(outcomes))
     screen.print(f"candidates: {report.counted(outcomes)}")
     if session.store.experiment == store.SIMULATED:
-        screen.print(
-            "source=simulated: a made-up landscape, these numbers speak of no real country"
-        )
+        screen.print(terminal.SIMULATED)
     link = store.link(session.configuration.tracking, session.store.experiment_id)
     screen.print(f"files: {session.ledger.path.parent}", soft_wrap=True)
     screen.print(

@@ -162,4 +162,4 @@ def test_the_commands_of_the_document_run_on_the_map_that_it_makes(
     assert scores[2] == 2 * scores[0]
     assert 70 < float(scores[0][0]) < 100
     assert "mine is right on" in said[3]
-    assert "speak of no real country" in said[0]
+    assert "not valid for any real country" in said[0]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cropland.errors import DataError
 from cropland.observations import points
-from cropland.support import reading
+from cropland.support import columns
 
 HEAD = b"ID,Lat,Lon,Target\n"
 GOOD = HEAD + b"a,1.5,2,1\nb,-1,2.25,0\n"
@@ -33,7 +33,7 @@ def refused(path: Path) -> str:
 def check_contract(table: pd.DataFrame) -> None:
     assert list(table.columns) == list(points.COLUMNS)
     assert not table["ID"].duplicated().any()
-    assert all(text.strip() and len(text) <= reading.LONGEST_ID for text in table["ID"])
+    assert all(text.strip() and len(text) <= columns.LONGEST_ID for text in table["ID"])
     assert table["Lat"].between(-90, 90).all() and table["Lon"].between(-180, 180).all()
     assert table["Target"].isin([0, 1]).all()
 

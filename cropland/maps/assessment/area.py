@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from cropland.errors import DataError, some
+from cropland.errors import DataError
+from cropland.support.words import some
 
 Label: TypeAlias = str | int
 

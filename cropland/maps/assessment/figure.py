@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cropland.support.figure_style import CROPLAND, OTHER, PALETTE, new, plain, png
-from cropland.support.writing import ha
+from cropland.support.words import ha
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

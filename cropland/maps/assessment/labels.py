@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropland.errors import DataError, some
+from cropland.errors import DataError
 from cropland.support import reading
+from cropland.support.words import some
 
 if TYPE_CHECKING:
     from cropland.maps.assessment.sample import Design

@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from cropland.errors import some
 from cropland.maps.finished_map import CLASSES
-from cropland.support.writing import count, ha, markdown_table
+from cropland.support.words import count, ha, markdown_table, some
 
 if TYPE_CHECKING:
     from cropland.maps.assessment.area import Estimate

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.maps.assessment import area
 from cropland.maps.finished_map import CLASSES, NO_DATA
-from cropland.support.writing import count, ha
+from cropland.support.words import count, ha
 
 if TYPE_CHECKING:
     from cropland.maps.assessment.area import Assessment, Estimate

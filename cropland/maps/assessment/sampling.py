@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cropland.errors import ConfigError, DataError
-from cropland.support.writing import count
+from cropland.support.words import count
 
 Allocation: TypeAlias = Literal["proportional", "equal"]
 

@@ -13,7 +13,7 @@ import pandas as pd
 from cropland.learning import choice
 from cropland.maps.landcover.agreement import BOOTSTRAPS, HEAD, Agreement
 from cropland.maps.landcover.raster import CROPLAND, NO_CLASS
-from cropland.support.writing import markdown_table
+from cropland.support.words import markdown_table
 
 if TYPE_CHECKING:
     from cropland.learning.choice import Comparison, Estimate

@@ -21,8 +21,9 @@ from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from cropland.errors import DataError, some
+from cropland.errors import DataError
 from cropland.support.reading import is_file
+from cropland.support.words import some
 
 if TYPE_CHECKING:
     from cropland.config.commands.compare import LandCover

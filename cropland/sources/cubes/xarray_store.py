@@ -13,8 +13,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from cropland.errors import DataError, some
+from cropland.errors import DataError
 from cropland.sources.cubes.contract import band_of, check_plain, checked, in_order, without
+from cropland.support.words import some
 
 _METADATA = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray")
 _BROKEN = (OSError, ValueError, KeyError, TypeError, IndexError, ImportError)

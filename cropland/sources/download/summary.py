@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cropland.config.sources import EarthEngine, Fetched
 from cropland.observations.bands import SCENE_CLASS
-from cropland.support.progress import in_words
-from cropland.support.writing import count
+from cropland.support import terminal
+from cropland.support.words import count, in_words
 
 if TYPE_CHECKING:
     from cropland.config.commands.download import Download
@@ -64,7 +62,7 @@ def planned(source: fetched.Source, plan: Plan) -> str:
 
 def show(plans: Sequence[Plan]) -> None:
     """Print what there is of each country now."""
-    screen = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
+    screen = terminal.tables()
     table = Table(title="Observations of each country", title_justify="left")
     table.add_column("country")
     for name in ("points", "observations", "per point: min", "median", "max", "without any"):
@@ -113,7 +111,7 @@ def say_next(command: Download, plans: Sequence[Plan], words: Sequence[str]) -> 
             measured = [band for band in source.bands if band != SCENE_CLASS]
             chosen.append(f"bands.names=[{','.join(measured)}]")
         following = shlex.join(chosen)
-    Console(highlight=False, soft_wrap=True).print(f"next: python {following}", markup=False)
+    terminal.screen().print(f"next: python {following}", markup=False)
 
 
 def cost(chunks: Sequence[Chunk], bands: int) -> str:

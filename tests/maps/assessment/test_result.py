@@ -22,7 +22,7 @@ from cropland.maps.assessment import figure as drawing
 from cropland.maps.assessment.result import Assessed
 from cropland.maps.finished_map import NO_DATA, MapFolder
 from cropland.observations import points
-from cropland.support import writing
+from cropland.support import words
 
 DEFAULTS: dict[str, Any] = {
     "source": Simulated("simulated", 30, 100, {}),
@@ -373,7 +373,7 @@ def test_only_a_simulated_map_is_asked_for_its_landscape_whether_or_not_there_is
 def test_hectares_are_written_as_exactly_as_they_are_known(
     value: float, like: float | None, said: str
 ) -> None:
-    assert writing.ha(value, like) == said
+    assert words.ha(value, like) == said
 
 
 # What to label next: the upper left quarter is uncertain, the lower right one unlike the training points

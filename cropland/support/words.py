@@ -1,0 +1,53 @@
+"""Numbers, times, lists and tables as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def count(number: int, noun: str, nouns: str | None = None) -> str:
+    """Count things in words.
+
+    >>> count(1, "part"), count(2, "part"), count(3, "retry", "retries")
+    ('1 part', '2 parts', '3 retries')
+    """
+    return f"{number} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def ha(value: float, like: float | None = None) -> str:
+    """Write hectares: whole ones, and of few some digits, or as many as those of another value.
+
+    >>> ha(12345.6), ha(3.14159), ha(0), ha(8.7, like=151)
+    ('12,346', '3.14', '0.00', '9')
+    """
+    size = abs(value if like is None else like)
+    return f"{value:,.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def in_words(seconds: float) -> str:
+    """Give a time in the words that its accuracy deserves.
+
+    >>> in_words(7), in_words(130), in_words(8000)
+    ('7 s', '2 min', '2.2 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def some(names: Iterable[object], show: int = 8) -> str:
+    """List names, and no more than a reader takes in.
+
+    >>> some("abc", show=2)
+    'a, b, … (3 in all)'
+    """
+    every = [str(name) for name in names]
+    more = f", … ({len(every)} in all)" if len(every) > show else ""
+    return f"{', '.join(every[:show])}{more}"
