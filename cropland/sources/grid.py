@@ -1,11 +1,16 @@
-"""The grid of image cubes: in the UTM zone of a box's centre, aligned with Sentinel-2's own."""
+"""Grids of square pixels in UTM, and the way between pixels and longitude and latitude."""
 
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import box as outline_of
+from pyproj import Transformer
 
 from cropland.config.countries import Box
 
@@ -43,3 +48,76 @@ def box_of(grid: GeoBox) -> Box:
     """Give the box of longitude and latitude that a grid lies in."""
     edges = grid.extent.to_crs("EPSG:4326", resolution=grid.resolution.x).boundingbox
     return Box(south=edges.bottom, north=edges.top, west=edges.left, east=edges.right)
+
+
+def lonlat(
+    grid: GeoBox, rows: ArrayLike, columns: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return longitude and latitude, in degrees, of places in a grid.
+
+    Row 0, column 0 is the grid's upper left corner; row 0.5, column 0.5 the centre of its first pixel.
+    """
+    x, y = grid.pix2wld(np.asarray(columns, float), np.asarray(rows, float))
+    lon, lat = _from_degrees(str(grid.crs)).transform(x, y, direction="INVERSE")
+    return lon, lat
+
+
+def pixels(
+    grid: GeoBox, lon: NDArray[np.float64], lat: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return rows and columns of places in degrees, and which are in the grid; 0, 0 of those that are not."""
+    x, y = _from_degrees(str(grid.crs)).transform(lon, lat)
+    with np.errstate(invalid="ignore"):  # a place that the CRS does not have is not finite
+        columns, rows = grid.wld2pix(x, y)
+        inside = (rows >= 0) & (rows < grid.shape[0]) & (columns >= 0) & (columns < grid.shape[1])
+    row, column = (np.where(inside, at, 0).astype(np.int64) for at in (rows, columns))
+    return row, column, inside
+
+
+def read_pixels(
+    source: Any,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    *,
+    band: int = 1,
+    masked: bool = False,
+) -> NDArray[Any]:
+    """Read pixels of an open raster, each block of the file once.
+
+    Parameters
+    ----------
+    source : rasterio.DatasetReader
+        The raster.
+    rows, columns : ndarray of int, shape (pixel,)
+        Inside of it.
+    band : int
+        Which band, from 1.
+    masked : bool
+        Whether to return a masked array, masked where the file has no data.
+
+    Returns
+    -------
+    ndarray, shape (pixel,)
+        In the type of the file.
+    """
+    height, width = source.block_shapes[band - 1]
+    found = (np.ma.zeros if masked else np.zeros)(len(rows), source.dtypes[band - 1])
+    if not len(rows):
+        return found
+    blocks = np.stack([rows // height, columns // width])
+    order = np.lexsort(blocks[::-1])
+    starts = np.flatnonzero(np.any(np.diff(blocks[:, order]), axis=0)) + 1
+    for at in np.split(order, starts):
+        top, left = (
+            int(first) * side for first, side in zip(blocks[:, at[0]], (height, width), strict=True)
+        )
+        ends = min(top + height, source.height), min(left + width, source.width)
+        window = ((top, ends[0]), (left, ends[1]))
+        block = source.read(band, window=window, masked=masked)
+        found[at] = block[rows[at] - top, columns[at] - left]
+    return found
+
+
+@cache
+def _from_degrees(crs: str) -> Transformer:
+    return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
