@@ -19,13 +19,13 @@ from cropland.config.sources import Fetched, Simulated
 from cropland.errors import ConfigError, DataError
 from cropland.features.pixel_series import Images
 from cropland.maps.extent import degrees
-from cropland.observations import archive
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.cubes import cube as cubefiles
 from cropland.sources.download import source as fetched
 from cropland.sources.retries import Attempts
 from cropland.sources.service import NoImage
 from cropland.sources.simulation import source as simulated
+from cropland.support.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -94,7 +94,7 @@ class Imagery:
             decisive = simulated.inputs(self.source, self.paths, self.country)
         else:
             decisive = [self.cube.mark]
-        return archive.fingerprint(*decisive, self.first, self.last, self._asked)
+        return fingerprint(*decisive, self.first, self.last, self._asked)
 
     def check(self, grids: Sequence[GeoBox]) -> None:
         """Check, before any work, that there are images with all bands of some of the grids, one is enough.

@@ -20,9 +20,9 @@ from cropland.maps.imagery import Imagery
 from cropland.maps.tile_store import Tiles
 from cropland.models import fitted
 from cropland.models.champion import Champion, check_there, season_of
-from cropland.observations import archive
 from cropland.sources.grid import PIXEL_METRES, box_of
 from cropland.sources.service import NoImage
+from cropland.support.fingerprint import fingerprint, fingerprint_of
 
 if TYPE_CHECKING:
     from cropland.config.commands.map import Map
@@ -35,14 +35,11 @@ if TYPE_CHECKING:
 PICTURE, PAGE = "quicklook.png", "map.html"
 _LOOKED_AT = 20
 """Tiles of a large area that are asked whether there are images at all."""
-_PACKAGE = Path(__file__).parents[1]
-_CODE = (
-    "models/applicability.py",
-    "maps/imagery.py",
-    "maps/extent.py",
-    "maps/compute.py",
-    "sources/**/*.py",
+_CODE_OF_TILES = (
+    *("models/applicability.py", "maps/imagery.py", "maps/extent.py", "maps/compute.py"),
+    "sources",
 )
+_CODE_OF_LAYERS = ("maps/assemble.py", "maps/layers.py")
 _LIBRARIES = (
     *("numpy", "odc-geo", "odc-stac", "pyproj", "rasterio", "scikit-learn", "spyndex"),
     "xarray",
@@ -82,8 +79,7 @@ class Plan:
     @property
     def key(self) -> str:
         """Hash of what decides the layers."""
-        code = (Path(str(module.__file__)) for module in (assemble, rasters))
-        return archive.fingerprint(self.tiles_key, *code)
+        return fingerprint(self.tiles_key, fingerprint_of(*_CODE_OF_LAYERS))
 
     @property
     def folder(self) -> Path:
@@ -241,9 +237,8 @@ def _check_output(folder: Path) -> None:
 def _tiles_key(champion: Champion, work: compute.Work) -> str:
     """Hash the model, the images, the area, the code and the libraries; not how the area is cut."""
     used, extent = champion.version, work.extent
-    code = sorted({path for pattern in _CODE for path in _PACKAGE.glob(pattern)})
-    return archive.fingerprint(
+    return fingerprint(
         *(used.name, used.version, used.run_id, work.imagery.mark, work.reference_end),
         *(str(extent.grid), "" if extent.outline is None else extent.outline.wkt),
-        *(fitted.code(), *code, [version(name) for name in _LIBRARIES]),
+        *(fitted.code(), fingerprint_of(*_CODE_OF_TILES), [version(name) for name in _LIBRARIES]),
     )

@@ -32,18 +32,14 @@ from numpy.typing import NDArray
 from cropland.config import yaml_checks
 from cropland.config.schema import CLOSED, filled
 from cropland.errors import ConfigError, DataError
-from cropland.features import matrix, pixel_series, recipe, series
-from cropland.features import window as windows
 from cropland.features.recipe import Recipe, Samples  # noqa: TC001  pydantic reads the annotations
 from cropland.learning import probability as inference
-from cropland.models import request
 from cropland.models.applicability import Applicability
 from cropland.models.request import PLACES, checked
 from cropland.observations import archive as archives
-from cropland.observations import band_values as values
-from cropland.observations import bands, point_blocks
+from cropland.observations import bands
 from cropland.observations.points import UNLABELLED
-from cropland.support import reading
+from cropland.support.fingerprint import fingerprint_of
 from cropland.tracking.mlflow_session import mlflow_at
 
 if TYPE_CHECKING:
@@ -57,9 +53,9 @@ PIXELS_AT_ONCE = 4_000
 RECIPE, ESTIMATOR, APPLICABILITY = "recipe.yaml", "estimator.skops", "applicability.npz"
 TRUSTED = "sklearn."
 """What the name of a stored type must start with, where skops does not know it as harmless."""
-_FEATURE_PATH = (
-    *(archives, bands, reading, values, point_blocks, windows, series),
-    *(pixel_series, matrix, inference, recipe, request),
+_CODE = (
+    *("observations", "features", "learning/probability.py", "support/columns.py"),
+    *("models/request.py", "models/fitted.py"),
 )
 _REQUIREMENTS = (
     *("dask", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-core", "pyyaml"),
@@ -360,9 +356,8 @@ def signature(fitted: Fitted) -> ModelSignature:
 
 
 def code() -> str:
-    """Hash the source of everything between observations and labels."""
-    files = [Path(str(module.__file__)) for module in _FEATURE_PATH]
-    return archives.fingerprint(*files, Path(__file__))
+    """Return a hash of the source of everything between observations and labels."""
+    return fingerprint_of(*_CODE)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ CF conventions 1.11, section 9.3.3) in Zarr:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -284,19 +283,6 @@ def read(path: Path) -> Archive:
             f"the archive {path} cannot be read ({error}); delete it, it is made again from its source"
         ) from error
     return Archive(dataset)
-
-
-def fingerprint(*parts: object) -> str:
-    """Hash anything: bytes as they are, files by content, the rest by its ``repr``."""
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        if isinstance(part, Path):
-            with part.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, hashlib.blake2b).digest())
-        else:
-            content = part if isinstance(part, bytes) else repr(part).encode()
-            digest.update(len(content).to_bytes(8, "big") + content)
-    return digest.hexdigest()
 
 
 def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:

@@ -17,14 +17,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cropland.observations import archive, archive_writing, bands, points
-from cropland.observations import band_values as values
+from cropland.observations import archive
 from cropland.observations.archive_writing import Blocks
 from cropland.sources import exports
-from cropland.sources.download import chunks, part_file, parts, rows
 from cropland.sources.download import source as fetched
 from cropland.sources.simulation import source as simulated
-from cropland.support import reading
+from cropland.support.fingerprint import fingerprint, fingerprint_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,9 +36,9 @@ if TYPE_CHECKING:
 
 _FILLERS = {"files": exports, "simulated": simulated, "earthengine": fetched, "stac": fetched}
 _CODE = {
-    fetched: (archive, archive_writing, bands, points, chunks, rows, part_file, parts, fetched),
-    exports: (archive, archive_writing, bands, points, reading, values, exports),
-    simulated: (archive, archive_writing, bands, points, simulated),
+    fetched: ("observations", "sources/download"),
+    exports: ("observations", "support/reading.py", "support/columns.py", "sources/exports.py"),
+    simulated: ("observations", "sources/simulation"),
 }
 """What decides, beside its inputs, what a source makes of them."""
 _OPEN: dict[str, Archive] = {}
@@ -99,9 +97,7 @@ def archive_of_points(
     dataset = _FILLERS[source.name].observations_of(source, paths, country, table)
     # Of its content: what the country's own archive is made of need not be there.
     columns = ((name, dataset[name].to_numpy()) for name in sorted(map(str, dataset.data_vars)))
-    mark = archive.fingerprint(
-        *(part for name, values in columns for part in (name, _bytes(values)))
-    )
+    mark = fingerprint(*(part for name, values in columns for part in (name, _bytes(values))))
     marks = {"source": source.name, "country": country.name, "fingerprint": mark}
     return archive.Archive(dataset.assign_attrs(marks))
 
@@ -140,6 +136,5 @@ def _shown(blocks: Blocks) -> Blocks:
 
 def _place(source: Source, paths: Paths, country: Country) -> tuple[Path, str]:
     filler = _FILLERS[source.name]
-    code = [Path(module.__file__) for module in _CODE[filler] if module.__file__]
-    mark = archive.fingerprint(*code, *filler.inputs(source, paths, country))
+    mark = fingerprint(fingerprint_of(*_CODE[filler]), *filler.inputs(source, paths, country))
     return Path(paths.archive) / source.name / f"{country.name}-{mark[:12]}.zarr", mark

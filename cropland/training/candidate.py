@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
@@ -16,18 +15,13 @@ from cropland.config.groups import Configuration
 from cropland.config.schema import filled
 from cropland.errors import WindowError
 from cropland.features import matrix as features
-from cropland.features import recipe, series
-from cropland.features import window as windows
 from cropland.features.recipe import Recipe, classes_of
 from cropland.features.window import Window
-from cropland.learning import choice as selection
-from cropland.learning import classifiers, probability
+from cropland.learning import classifiers
 from cropland.learning import cross_validation as validation
-from cropland.learning import nested as nesting
-from cropland.observations import archive as archives
-from cropland.observations import band_values as values
-from cropland.observations import bands, point_blocks, points
+from cropland.observations import bands, points
 from cropland.observations.bands import BandSet
+from cropland.support.fingerprint import fingerprint, fingerprint_of
 
 if TYPE_CHECKING:
     from cropland.config.composition import Job
@@ -43,10 +37,7 @@ _DECIDE_NOTHING = frozenset(
         *("promotion", "promote", "study", "output"),
     )
 )
-_FEATURE_PATH = (
-    *(archives, bands, values, point_blocks, windows, series, features, recipe),
-    *(selection, validation, nesting, classifiers, probability),
-)
+_CODE = ("observations", "features", "learning", "training/candidate_data.py")
 _KEY = (
     *("country", "span", "period", "bands", "series"),
     *("features", "model", "training", "validation"),
@@ -208,7 +199,7 @@ class Candidate:
 
     def identity(self, archive: Archive, teachers: Sequence[Archive] = ()) -> str:
         """Hash all that decides its scores: settings, data, the code of the feature path, versions."""
-        return archives.fingerprint(
+        return fingerprint(
             _deciding(self.configuration),
             self.country.land,
             archive.fingerprint,
@@ -227,7 +218,7 @@ class Candidate:
     @cached_property
     def mark(self) -> str:
         """Hash of its settings: what tells it from the other candidates of a sweep, data and code aside."""
-        return archives.fingerprint(
+        return fingerprint(
             _deciding(self.configuration),
             self.country.land,
             *(_deciding(alternative) for alternative in self.alternatives),
@@ -344,7 +335,7 @@ def of_job(job: Job) -> list[Candidate]:
 
 def comparison(archive: Archive, country: Country, validation: Validation, seed: int) -> str:
     """Hash what must be equal for scores to be compared: data, folds, and the code that made them."""
-    return archives.fingerprint(archive.fingerprint, country.land, validation, seed, _code())
+    return fingerprint(archive.fingerprint, country.land, validation, seed, _code())
 
 
 def _deciding(configuration: Configuration) -> dict[str, Any]:
@@ -357,9 +348,8 @@ def _deciding(configuration: Configuration) -> dict[str, Any]:
 @cache
 def _code() -> str:
     """Hash the code of the feature path and the versions of what it computes with."""
-    code = [Path(module.__file__) for module in _FEATURE_PATH if module.__file__]
-    code.append(Path(__file__).with_name("candidate_data.py"))  # which stands above this file
-    return archives.fingerprint(*((name, version(name)) for name in _NUMERICS), *code)
+    versions = [(name, version(name)) for name in _NUMERICS]
+    return fingerprint(fingerprint_of(*_CODE), versions)
 
 
 def _own(values: Mapping[str, Any]) -> dict[str, Any]:

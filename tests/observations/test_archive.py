@@ -202,14 +202,3 @@ def test_a_broken_archive_says_to_delete_it(tmp_path: Path) -> None:
     xr.Dataset({"x": ("y", [1])}).to_zarr(tmp_path / "a.zarr", zarr_format=2)
     with pytest.raises(DataError, match="delete it, it is made again"):
         archive.read(tmp_path / "a.zarr")
-
-
-def test_a_fingerprint_tells_contents_apart_and_not_names(tmp_path: Path) -> None:
-    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
-    first.write_text("x")
-    second.write_text("x")
-    assert archive.fingerprint(first, 1) == archive.fingerprint(second, 1)
-    assert archive.fingerprint(first, 1) != archive.fingerprint(first, 2)
-    assert archive.fingerprint("ab", "c") != archive.fingerprint("a", "bc")
-    second.write_text("y")
-    assert archive.fingerprint(first) != archive.fingerprint(second)

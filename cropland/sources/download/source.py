@@ -22,6 +22,7 @@ from cropland.observations import archive, points
 from cropland.sources.download import chunks, rows
 from cropland.sources.download.parts import Parts
 from cropland.sources.service import Shape
+from cropland.support.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,7 @@ def provenance(source: Source) -> dict[str, str]:
 
 def parts_of(source: Source, paths: Paths, country: Country) -> Parts:
     """Give the parts of a country, in their folder."""
-    mark = archive.fingerprint(sorted(provenance(source).items()))
+    mark = fingerprint(sorted(provenance(source).items()))
     return Parts(Path(paths.downloads) / source.name / f"{country.name}-{mark[:8]}")
 
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -196,9 +195,8 @@ def _identifiers(hashes: Hash) -> NDArray[np.str_]:
 
 
 def inputs(source: Simulated, _: Paths, country: Country) -> list[object]:
-    """Give all that decides the archive: settings, country, profile and the code of the landscape."""
-    code = sorted(Path(__file__).parent.glob("*.py"))
-    return [source.points, source.margin_days, country.land, _profile(source, country), *code]
+    """Return all that decides the archive beside the code: settings, country and profile."""
+    return [source.points, source.margin_days, country.land, _profile(source, country)]
 
 
 def fill(source: Simulated, _: Paths, country: Country) -> Blocks:
