@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from yaml import YAMLError
 
 from cropland.config import secrets, yaml_checks
-from cropland.config.composition import in_words
+from cropland.config.hydra_words import error_line
 from cropland.errors import ConfigError, CroplandError
 from cropland.support import signals
 from cropland.support.warning_filter import quieten
@@ -40,7 +40,7 @@ def launch(main: Callable[[], Any]) -> None:
         _abandon("stopped by an error")
         if wants_traceback:
             raise
-        raise SystemExit(f"cropland: {in_words(error)}") from error
+        raise SystemExit(f"cropland: {error_line(error)}") from error
     except KeyboardInterrupt as error:
         _abandon("interrupted")
         raise SystemExit(INTERRUPTED) from error

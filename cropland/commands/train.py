@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
 from cropland.config import composition
+from cropland.config.hydra_internals import Callback, error_of
 from cropland.errors import ConfigError, CroplandError, answering
 from cropland.observations.bands import BandSet
 from cropland.support import signals
 from cropland.support.warning_filter import quieten
 
 if TYPE_CHECKING:
-    from cropland.config.composition import Job
+    from cropland.config.jobs import Job
     from cropland.training.scoring import Scored
     from cropland.training.session import Session
 
@@ -88,7 +88,7 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a sweep."""
         with answering():
-            composition.prefer_given(config)
+            composition.prefer_overrides(config)
             jobs = composition.jobs(config)
             if any(map(_is_reproduction, jobs)):
                 raise ConfigError("study=submission is one run, not a sweep; leave out -m")
@@ -106,8 +106,9 @@ class SweepCallback(Callback):
             return
         with answering():
             session = _sessions[-1]
-            if job_return.status == JobStatus.FAILED:
-                lost = _lost(config, session, job_return._return_value)
+            error = error_of(job_return)
+            if error is not None:
+                lost = _lost(config, session, error)
                 job_return.status, job_return.return_value = JobStatus.COMPLETED, lost
             for scored in job_return.return_value:
                 session.ledger.append(scored.kept(session.store, session.parent_run))

@@ -10,9 +10,10 @@ import pickle
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
+
+from cropland.config.hydra_internals import apply_overrides, overrides_dirname
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -58,13 +59,10 @@ class Templates:
         """
         made = self.template([word for word in overrides if not self.is_value(word)])
         given = [self.parsed(word) for word in overrides if self.is_value(word)]
-        ConfigLoaderImpl._apply_overrides_to_config(given, made)
+        apply_overrides(given, made)
         own = [self.parsed(word) for word in overrides if not self.parsed(word).is_hydra_override()]
         made.hydra.overrides.task = [override.input_line for override in own]
-        dirname = made.hydra.job.config.override_dirname
-        made.hydra.job.override_dirname = get_overrides_dirname(
-            own, dirname.exclude_keys, dirname.item_sep, dirname.kv_sep
-        )
+        made.hydra.job.override_dirname = overrides_dirname(own, made)
         return made
 
     def template(self, groups: Sequence[str]) -> DictConfig:

@@ -27,9 +27,9 @@ from cropland.tracking.provenance import code_tags
 from cropland.training.chosen_windows import STUDY
 
 if TYPE_CHECKING:
-    from cropland.config.composition import Job
     from cropland.config.countries import Country
     from cropland.config.groups import Configuration
+    from cropland.config.jobs import Job
     from cropland.tracking.store import Record
 
 
@@ -163,7 +163,7 @@ def _record(
 
 
 def _season(country: Country, job: Job) -> Season:
-    own = job.configured(country.name)
+    own = job.configuration_of(country.name)
     window = Window.of(country.reference, own.span, own.period)
     return Season(country.name, window.first.isoformat(), window.last.isoformat())
 

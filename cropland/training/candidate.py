@@ -24,9 +24,9 @@ from cropland.observations.bands import BandSet
 from cropland.support.fingerprint import fingerprint, fingerprint_of
 
 if TYPE_CHECKING:
-    from cropland.config.composition import Job
     from cropland.config.countries import Country
     from cropland.config.groups import Validation
+    from cropland.config.jobs import Job
     from cropland.observations.archive import Archive
 
 Status = Literal["finished", "already there", "outside", "failed"]
@@ -324,9 +324,9 @@ def of_job(job: Job) -> list[Candidate]:
     """Give the candidates of a job, one a country."""
     return [
         Candidate(
-            configuration=job.configured(country.name),
+            configuration=job.configuration_of(country.name),
             country=country,
-            teachers=job.teachers(country.name),
+            teachers=job.other_countries(country.name),
             alternatives=job.alternatives_of(country.name),
         )
         for country in job.countries

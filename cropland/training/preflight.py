@@ -13,9 +13,9 @@ from cropland.sources import opening
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cropland.config.composition import Job
     from cropland.config.countries import Country
     from cropland.config.groups import Configuration
+    from cropland.config.jobs import Job
     from cropland.observations.archive import Archive
     from cropland.training.candidate import Candidate
 

@@ -22,9 +22,9 @@ from cropland.training.session import Session
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cropland.config.composition import Job
     from cropland.config.countries import Choice, Country
     from cropland.config.groups import Configuration
+    from cropland.config.jobs import Job
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
 

@@ -17,9 +17,9 @@ import cloudpickle
 from distributed import as_completed, get_worker
 from distributed.scheduler import KilledWorker
 from hydra import version
-from hydra._internal.callbacks import Callbacks
-from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
-from hydra.types import HydraContext
+from hydra.core.utils import JobReturn, JobRuntime, run_job, setup_globals
+
+from cropland.config.hydra_internals import error_of, failed_job, job_context
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -85,16 +85,16 @@ def results(
             send(job)
             continue
         send(next(waiting, None))
-        yield job.number, _failed(error) if error else future.result()
+        yield job.number, failed_job(_lost(error)) if error else future.result()
 
 
-def _failed(error: BaseException) -> JobReturn:
-    """Say of a job that it brought down what ran it."""
+def _lost(error: BaseException) -> BaseException:
+    """Return the error of a job whose result did not come back, in words where its workers died."""
     if isinstance(error, KilledWorker):
-        error = RuntimeError(
+        return RuntimeError(
             "the worker died while it ran this job, and so did the next one: too little memory for it?"
         )
-    return JobReturn(status=JobStatus.FAILED, _return_value=error)
+    return error
 
 
 def _run(function: bytes, config: bytes, name: tuple[str, int]) -> JobReturn:
@@ -109,14 +109,14 @@ def _run(function: bytes, config: bytes, name: tuple[str, int]) -> JobReturn:
         os.chdir(made.hydra.runtime.cwd)
     try:
         result = run_job(
-            hydra_context=HydraContext(config_loader=None, callbacks=Callbacks()),  # type: ignore[arg-type]
+            hydra_context=job_context(),
             task_function=_loaded(function),
             config=made,
             job_dir_key="hydra.sweep.dir",
             job_subdir_key="hydra.sweep.subdir",
         )
     except SystemExit as error:
-        result = JobReturn(status=JobStatus.FAILED, _return_value=RuntimeError(str(error)))
+        result = failed_job(RuntimeError(str(error)))
     result.cfg = result.hydra_cfg = None  # the launching process has them
     return _picklable(result)
 
@@ -130,11 +130,11 @@ def _loaded(function: bytes) -> TaskFunction:
 
 
 def _picklable(result: JobReturn) -> JobReturn:
-    """Put an error that cannot travel into words."""
-    if result.status == JobStatus.FAILED:
+    """Return a result whose error can travel: in words where it cannot."""
+    error = error_of(result)
+    if error is not None:
         try:
-            pickle.loads(pickle.dumps(result._return_value))
+            pickle.loads(pickle.dumps(error))
         except Exception:  # whatever its own class does
-            error = result._return_value
-            result._return_value = RuntimeError(f"{type(error).__name__}: {error}")
+            return failed_job(RuntimeError(f"{type(error).__name__}: {error}"))
     return result

@@ -16,8 +16,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from cropland.config import composition
-from cropland.config.composition import Job
 from cropland.config.countries import Choice
+from cropland.config.jobs import Job
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -39,7 +39,7 @@ def job(*overrides: str, conf: Path = CONF) -> Job:
 def sweep(*overrides: str, conf: Path = CONF) -> list[Job]:
     """All jobs of a sweep, as its callback makes them."""
     with composed(*overrides, conf=conf, mode=RunMode.MULTIRUN) as config:
-        composition.prefer_given(config)
+        composition.prefer_overrides(config)
         return composition.jobs(config)
 
 
@@ -113,11 +113,11 @@ def test_what_is_given_replaces_what_a_study_sweeps_over() -> None:
 def test_windows_of_single_countries_reach_jobs() -> None:
     one = job("+windows.iran={span:96,period:2020-03-31}", "+windows.sudan={span:4,period:-2}")
     assert one.windows == {"iran": Choice(96, "2020-03-31"), "sudan": Choice(4, -2)}
-    iran = one.configured("iran")
+    iran = one.configuration_of("iran")
     assert (iran.span, iran.period) == (96, "2020-03-31")
-    assert one.configured("afghanistan") == one.configuration
+    assert one.configuration_of("afghanistan") == one.configuration
     first, second = sweep("+windows.iran={span:4,period:0},{span:8,period:0}")
-    assert (first.configured("iran").span, second.configured("iran").span) == (4, 8)
+    assert (first.configuration_of("iran").span, second.configuration_of("iran").span) == (4, 8)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_what_jobs_are_told_passes_through_hydras_grammar(value: Any) -> None:
 def test_who_learns_from_others_learns_from_every_other_country() -> None:
     chosen = job("country=iran", "training=pooled")
     assert [country.name for country in chosen.countries] == ["iran"]
-    assert [country.name for country in chosen.teachers("iran")] == ["afghanistan", "sudan"]
-    assert job("country=iran").teachers("iran") == ()
+    assert [country.name for country in chosen.other_countries("iran")] == ["afghanistan", "sudan"]
+    assert job("country=iran").other_countries("iran") == ()
 
 
 @pytest.mark.parametrize("training", ["pooled", "others"])

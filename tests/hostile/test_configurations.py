@@ -19,8 +19,8 @@ from hydra.types import RunMode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cropland.config import composition, countries, filling
-from cropland.config.composition import Job
+from cropland.config import composition, countries, filling, hydra_words
+from cropland.config.jobs import Job
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -55,7 +55,7 @@ def put(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 def refused(call: Callable[[], object]) -> str:
     with quickly(), pytest.raises((ConfigError, HydraException)) as caught:
         call()
-    said = composition.in_words(caught.value)
+    said = hydra_words.error_line(caught.value)
     check_line(said)
     return said
 

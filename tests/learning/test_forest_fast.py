@@ -16,8 +16,8 @@ import yaml
 from rich.console import Console
 
 from cropland.config import filling
-from cropland.config.composition import Job
 from cropland.config.countries import Country
+from cropland.config.jobs import Job
 from cropland.config.model import Model
 from cropland.errors import ConfigError
 from cropland.learning import classifiers

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from cropland.config import filling
-from cropland.config.composition import Job
 from cropland.config.countries import Choice, Country, Reference
 from cropland.config.groups import Paths
+from cropland.config.jobs import Job
 from cropland.errors import DataError
 from cropland.observations.archive import Archive
 from cropland.training import candidate

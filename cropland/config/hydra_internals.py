@@ -1,0 +1,80 @@
+"""What is used of Hydra 1.3 beneath its public surface: all of it, here alone.
+
+Hydra is pinned to 1.3 for the sake of these names; `tests/config/test_hydra_internals.py` has a claim for
+each, which a new version of Hydra must keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from hydra.types import HydraContext
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
+
+__all__ = [
+    "BasicSweeper",
+    "Callback",
+    "apply_overrides",
+    "error_of",
+    "failed_job",
+    "job_context",
+    "overrides_dirname",
+    "split_sweep",
+]
+
+
+def apply_overrides(overrides: Sequence[Override], config: DictConfig) -> None:
+    """Set the values of parsed overrides in a composed configuration, as Hydra's own loader does.
+
+    Raises
+    ------
+    HydraException
+        An override that does not fit the configuration.
+    """
+    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
+
+
+def overrides_dirname(overrides: Sequence[Override], config: DictConfig) -> str:
+    """Return ``hydra.job.override_dirname`` of a job, by the settings of ``hydra.job.config``."""
+    settings = config.hydra.job.config.override_dirname
+    name: str = get_overrides_dirname(
+        list(overrides), settings.exclude_keys, settings.item_sep, settings.kv_sep
+    )
+    return name
+
+
+def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
+    """Return the overrides of each job of a sweep, in the order in which they run.
+
+    Raises
+    ------
+    ValueError, ZeroDivisionError
+        A range that cannot be written out.
+    """
+    jobs: list[list[str]] = BasicSweeper.split_arguments(list(overrides), None)[0]
+    return jobs
+
+
+def job_context() -> HydraContext:
+    """Return the context of a job in a worker: callbacks run in the process that launched it."""
+    return HydraContext(config_loader=None, callbacks=Callbacks())  # type: ignore[arg-type]
+
+
+def failed_job(error: BaseException) -> JobReturn:
+    """Return the result of a job that ended with an error."""
+    return JobReturn(status=JobStatus.FAILED, _return_value=error)
+
+
+def error_of(result: JobReturn) -> Exception | None:
+    """Return the error of a job that failed; None of one that did not."""
+    error: Exception = result._return_value
+    return error if result.status == JobStatus.FAILED else None

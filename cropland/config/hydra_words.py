@@ -1,0 +1,33 @@
+"""Hydra's errors in one line, with the nearest valid names."""
+
+from __future__ import annotations
+
+import re
+
+from hydra.errors import MissingConfigException
+from omegaconf import DictConfig
+
+from cropland.errors import nearest, one_line, unknown_key
+
+
+def error_line(error: Exception) -> str:
+    """Return the message of an error of Hydra as one line, with the nearest valid names."""
+    text = " ".join((str(error) or str(error.__cause__)).split())
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"unknown {group} {name!r}; {nearest(name, error.options)}"
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown:
+        return unknown_key(unknown[1], _siblings(error, unknown[1]))
+    if "Ambiguous value for argument" in text:
+        word = re.search(r"argument '([^']*)'", text)
+        return f"{word[1] if word else text} has several values; add -m to sweep over them"
+    return one_line(text)
+
+
+def _siblings(error: Exception, key: str) -> list[str]:
+    """Return the keys beside an unknown one."""
+    parent = getattr(error.__cause__, "parent_node", None)
+    outer = key.rpartition(".")[0]
+    names = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
+    return [f"{outer}.{name}" if outer else name for name in names if name != "hydra"]

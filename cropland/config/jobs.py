@@ -1,0 +1,148 @@
+"""Jobs: a configuration and the countries that it is run for, with the rules between them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cropland.config.alternatives import alternatives
+from cropland.config.countries import EVERY_COUNTRY, Choice, Country, choices, country
+from cropland.config.filling import configuration
+from cropland.config.groups import Configuration
+from cropland.config.plain_values import mapping, read_file
+from cropland.config.schema import require
+from cropland.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Job:
+    """One configuration and the countries that it is run for.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        The configuration.
+    countries : tuple of Country
+        Those that candidates are scored on.
+    every_country : tuple of Country
+        All that there are, for candidates that learn from others.
+    windows : mapping of str to Choice
+        Windows of single countries, in place of the configuration's own.
+    alternatives : tuple of Configuration
+        What a nested validation chooses from.
+    """
+
+    configuration: Configuration
+    countries: tuple[Country, ...]
+    every_country: tuple[Country, ...] = ()
+    windows: Mapping[str, Choice] = field(default_factory=dict)
+    alternatives: tuple[Configuration, ...] = ()
+
+    def configuration_of(self, name: str) -> Configuration:
+        """Return the configuration for a country, with the country's own window where it has one."""
+        window = self.windows.get(name)
+        if window is None:
+            return self.configuration
+        return replace(self.configuration, span=window.span, period=window.period)
+
+    def alternatives_of(self, name: str) -> tuple[Configuration, ...]:
+        """Return what a country's nested validation chooses from: at its own window, unless it varies."""
+        window, varied = self.windows.get(name), self.configuration.validation.candidates or {}
+        if window is None:
+            return self.alternatives
+        fixed = {key: getattr(window, key) for key in ("span", "period") if key not in varied}
+        return tuple(replace(alternative, **fixed) for alternative in self.alternatives)
+
+    def other_countries(self, name: str) -> tuple[Country, ...]:
+        """Return the other countries that a country's candidate is trained on."""
+        if self.configuration.training == "own":
+            return ()
+        return tuple(other for other in self.every_country if other.name != name)
+
+
+def make_job(values: dict[str, Any], overrides: Iterable[str], folders: Sequence[Path]) -> Job:
+    """Make and check a job.
+
+    Parameters
+    ----------
+    values : dict
+        Plain containers: the groups and values of ``conf/train.yaml``.
+    overrides : iterable of str
+        Those of the command line.
+    folders : sequence of Path
+        Configuration folders, in the order in which a file is looked for.
+
+    Raises
+    ------
+    ConfigError
+        See `cropland.config.filling.command`; a country or a window that is none, a training without other
+        countries.
+    """
+    chosen_countries = countries_of(values.pop("country"), folders)
+    windows = _windows(values.pop("windows", None) or {}, folders)
+    if any(word.lstrip("+").startswith("bands.names=") for word in overrides):
+        # An ad hoc band set must not bear the name of the file that it replaces.
+        values["bands"] = {**values["bands"], "name": "+".join(map(str, values["bands"]["names"]))}
+    filled = configuration(values)
+    nested = tuple(alternatives(filled, values, folders))
+    every_country = all_countries(tuple(folders)) if filled.training != "own" else ()
+    names = {country.name for country in (*chosen_countries, *every_country)}
+    _check_training(filled, nested, names)
+    return Job(filled, chosen_countries, every_country, windows, nested)
+
+
+def countries_of(values: Mapping[str, Any], folders: Sequence[Path]) -> tuple[Country, ...]:
+    """Return the one country of a configuration, or for ``all`` that of every file in any folder."""
+    if values == {"name": EVERY_COUNTRY}:
+        return all_countries(tuple(folders))
+    return (country(mapping(values)),)
+
+
+@cache
+def all_countries(folders: tuple[Path, ...]) -> tuple[Country, ...]:
+    """Read every country file in some configuration folders; the first of a name counts.
+
+    Raises
+    ------
+    ConfigError
+        There is none, one that is no country, or two that name the same.
+    """
+    by_file: dict[str, Country] = {}
+    for path in sorted(path for folder in folders for path in folder.glob("country/*.yaml")):
+        if path.stem != EVERY_COUNTRY and path.stem not in by_file:
+            by_file[path.stem] = country(read_file(path))
+    if not by_file:
+        raise ConfigError(f"country=all found no country file in {', '.join(map(str, folders))}")
+    names = [country.name.lower() for country in by_file.values()]
+    twice = sorted(stem for stem, one in by_file.items() if names.count(one.name.lower()) > 1)
+    require(not twice, f"the files {', '.join(twice)} of conf/country name the same country")
+    return tuple(by_file.values())
+
+
+def _windows(values: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Choice]:
+    """Return windows of single countries; a name that no country bears is a typing error."""
+    windows = choices(mapping(values))
+    known = {country.name for country in all_countries(tuple(folders))} if windows else set()
+    for name in windows:
+        require(name in known, f"windows: unknown country {name!r}; {nearest(name, known)}")
+    return windows
+
+
+def _check_training(
+    chosen: Configuration, nested: Iterable[Configuration], names: Collection[str]
+) -> None:
+    """Check that a training on other countries has some, and is not chosen inside folds."""
+    require(
+        chosen.training == "own" or len(names) > 1,
+        f"training={chosen.training} learns from other countries, and there is only "
+        f"{', '.join(names)}; add a file to conf/country, or take training=own",
+    )
+    for alternative in nested:
+        require(
+            alternative.training == "own",
+            f"validation={chosen.validation.name} chooses among candidates with training=own, got "
+            f"training={alternative.training}; take another validation for it",
+        )
