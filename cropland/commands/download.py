@@ -6,6 +6,7 @@ the plan is on screen, and nothing at all where nothing is missing.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,7 +20,7 @@ from cropland.config.sources import Fetched
 from cropland.errors import ConfigError, DataError, nearest
 from cropland.observations import points
 from cropland.observations.bands import SCENE_CLASS, STANDARD_NAMES
-from cropland.sources.download import fetching, memory, summary
+from cropland.sources.download import fetching, summary
 from cropland.sources.download import source as fetched
 from cropland.sources.download.plan import plan_of
 from cropland.sources.retries import Attempts
@@ -50,6 +51,7 @@ def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -
     CroplandError
         No points, a service that refuses, or chunks that could not be fetched.
     """
+    gc.enable()
     source = _fetched(command)
     console = terminal.notes()
     if command.doctor:
@@ -145,7 +147,6 @@ def _tables(
 def _fetch_all(source: fetched.Source, plans: Sequence[Plan], console: Console) -> None:
     """Fetch what the plans lack, country by country, and tell."""
     attempts = Attempts(source.workers, source.tries, source.wait_seconds)
-    memory.spare()
     service = fetched.connect(source, attempts)
     began = time.monotonic()
     failures: list[str] = []

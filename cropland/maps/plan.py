@@ -41,7 +41,7 @@ _CODE_OF_TILES = (
 )
 _CODE_OF_LAYERS = ("maps/assemble.py", "maps/layers.py")
 _LIBRARIES = (
-    *("numpy", "odc-geo", "odc-stac", "pyproj", "rasterio", "scikit-learn", "spyndex"),
+    *("numpy", "odc-geo", "pyproj", "rasterio", "scikit-learn", "spyndex"),
     "xarray",
 )
 

@@ -15,6 +15,11 @@ LOWEST, HIGHEST = -1_000, 65_535
 """Digital numbers: uint16, and what is left where the offset of 1,000 (since January 2022) was taken off."""
 
 
+def dtype_of(band: str) -> np.dtype[np.unsignedinteger[Any]]:
+    """Return the type of a band's stored numbers: uint8 for ``SCL``, uint16 for digital numbers."""
+    return np.dtype(np.uint8 if band == bands.SCENE_CLASS else np.uint16)
+
+
 def numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
     """Give a column as numbers, NaN where there is nothing or no number; true and false are none.
 

@@ -57,7 +57,7 @@ def lonlat(
 
     Row 0, column 0 is the grid's upper left corner; row 0.5, column 0.5 the centre of its first pixel.
     """
-    x, y = grid.pix2wld(np.asarray(columns, float), np.asarray(rows, float))
+    x, y = grid.pix2wld(np.asarray(columns, float), np.asarray(rows, float))  # type: ignore[no-untyped-call]
     lon, lat = _from_degrees(str(grid.crs)).transform(x, y, direction="INVERSE")
     return lon, lat
 
@@ -68,7 +68,7 @@ def pixels(
     """Return rows and columns of places in degrees, and which are in the grid; 0, 0 of those that are not."""
     x, y = _from_degrees(str(grid.crs)).transform(lon, lat)
     with np.errstate(invalid="ignore"):  # a place that the CRS does not have is not finite
-        columns, rows = grid.wld2pix(x, y)
+        columns, rows = grid.wld2pix(x, y)  # type: ignore[no-untyped-call]
         inside = (rows >= 0) & (rows < grid.shape[0]) & (columns >= 0) & (columns < grid.shape[1])
     row, column = (np.where(inside, at, 0).astype(np.int64) for at in (rows, columns))
     return row, column, inside

@@ -1,24 +1,18 @@
-"""Asking a service again: what is worth another attempt, how long to wait, how many at once.
-
-A service that says it has too much to do is asked less: the number of requests under way shrinks by a third
-and grows by one for each round of answers (additive increase, multiplicative decrease, as TCP does it).
-"""
+"""Asking a service again: what is worth another attempt, and how long to wait for it."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from cropland.errors import DataError
+from cropland.sources.limiter import Limiter
 
 T = TypeVar("T")
-_SHRINK = 2 / 3
 _LONGEST_SECONDS = 300.0
 """Of what a service may ask to wait."""
 
@@ -31,7 +25,7 @@ class Transient(Exception):
     busy : bool
         The service has too much to do.
     wait_seconds : float
-        How long it asks to be left alone.
+        How long it asks not to be called.
     """
 
     def __init__(self, message: str, *, busy: bool = False, wait_seconds: float = 0.0) -> None:
@@ -52,9 +46,11 @@ class Stopped(Exception):
     """Work was called off while it waited."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Attempts:
     """How patiently a service is asked; one for all threads of a download.
+
+    Pickled, it is the same patience with nothing under way: other processes have requests of their own.
 
     Attributes
     ----------
@@ -69,6 +65,8 @@ class Attempts:
         Set to call everything off.
     retries : int
         How often something was asked again.
+    limiter : Limiter
+        Of the requests under way.
     """
 
     workers: int = 20
@@ -76,18 +74,28 @@ class Attempts:
     first_seconds: float = 1.0
     most_seconds: float = 60.0
     stop: threading.Event = field(default_factory=threading.Event)
-    retries: int = 0
-    _answers: int = 0
-    _allowed: float = 0.0
-    _under_way: int = 0
-    _shrunk_at: float = -1e9
-    _changed: threading.Condition = field(default_factory=threading.Condition)
+    retries: int = field(default=0, init=False)
+    limiter: Limiter = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._allowed = float(self.workers)
+        self.limiter = Limiter(self.workers, self.first_seconds)
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Attempts, self.patience
+
+    @property
+    def patience(self) -> tuple[int, int, float, float]:
+        """Its settings: `workers`, `tries`, `first_seconds` and `most_seconds`."""
+        return self.workers, self.tries, self.first_seconds, self.most_seconds
+
+    @property
+    def answers(self) -> int:
+        """Number of requests that were answered."""
+        return self.limiter.answers
 
     def run(self, what: str, ask: Callable[[], T]) -> T:
-        """Ask until there is an answer.
+        """Ask until there is an answer, and return it.
 
         Parameters
         ----------
@@ -103,14 +111,15 @@ class Attempts:
         Stopped
             The work was called off.
         """
-        patience = _Patience(self)
+        patience = _Patience(self.tries, self.limiter)
         backoff = wait_random_exponential(self.first_seconds, self.most_seconds)
         retrying = Retrying(
             retry=retry_if_exception_type(Transient),
-            wait=lambda state: max(backoff(state), _asked_to_wait(state, backoff(state))),
+            # Jitter is added to what the service asks for, too: not all shall come back at once.
+            wait=lambda state: backoff(state) + _asked_to_wait(state),
             stop=patience,
             sleep=self._sleep,
-            before_sleep=self._again,
+            before_sleep=self._count,
             reraise=True,
         )
         try:
@@ -123,44 +132,18 @@ class Attempts:
         return answer
 
     def _once(self, ask: Callable[[], T]) -> T:
-        with self._turn():
+        with self.limiter.turn(self._check):
             try:
                 answer = ask()
             except Transient as error:
                 if error.busy:
-                    self._shrink()
+                    self.limiter.shrink()
                 raise
-        with self._changed:
-            self._answers += 1
-            self._allowed = min(self.workers, self._allowed + 1 / self._allowed)
-            self._changed.notify_all()
+        self.limiter.grow()
         return answer
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        with self._changed:
-            while self._under_way >= max(1, int(self._allowed)):
-                self._check()
-                self._changed.wait(0.5)
-            self._check()
-            self._under_way += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._under_way -= 1
-                self._changed.notify_all()
-
-    def _shrink(self) -> None:
-        with self._changed:
-            now = time.monotonic()
-            # Answers to what was sent before the last shrinking say nothing new.
-            if now - self._shrunk_at > self.first_seconds:
-                self._shrunk_at = now
-                self._allowed = max(1.0, self._allowed * _SHRINK)
-
-    def _again(self, _: RetryCallState) -> None:
-        with self._changed:
+    def _count(self, _: RetryCallState) -> None:
+        with self._lock:
             self.retries += 1
 
     def _sleep(self, seconds: float) -> None:
@@ -171,34 +154,33 @@ class Attempts:
         if self.stop.is_set():
             raise Stopped
 
-    @property
-    def answers(self) -> int:
-        """How many requests were answered."""
-        return self._answers
-
 
 class _Patience:
     """Stops after too many failures; what a busy service has answered to others makes up for them."""
 
-    def __init__(self, attempts: Attempts) -> None:
-        self._attempts = attempts
-        self._answers = attempts.answers
+    def __init__(self, tries: int, limiter: Limiter) -> None:
+        self._tries = tries
+        self._limiter = limiter
+        self._answers = limiter.answers
         self.failures = 0
 
     def __call__(self, state: RetryCallState) -> bool:
-        """Tell whether it is enough."""
-        error = state.outcome.exception() if state.outcome else None
-        busy = isinstance(error, Transient) and error.busy
-        if busy and self._attempts.answers != self._answers:
+        """Return whether it is enough."""
+        error, answers = _failure(state), self._limiter.answers
+        if error is not None and error.busy and answers != self._answers:
             self.failures = 0
-        self._answers = self._attempts.answers
+        self._answers = answers
         self.failures += 1
-        return self.failures >= self._attempts.tries
+        return self.failures >= self._tries
 
 
-def _asked_to_wait(state: RetryCallState, jitter: float) -> float:
-    """Give the time that a service asks to be left alone, within reason; not all come back at once."""
+def _failure(state: RetryCallState) -> Transient | None:
+    """Return what the last attempt failed with."""
     error = state.outcome.exception() if state.outcome else None
-    if not isinstance(error, Transient) or not error.wait_seconds:
-        return 0.0
-    return min(error.wait_seconds, _LONGEST_SECONDS) + jitter
+    return error if isinstance(error, Transient) else None
+
+
+def _asked_to_wait(state: RetryCallState) -> float:
+    """Return the seconds for which a service asks not to be called, within reason."""
+    error = _failure(state)
+    return 0.0 if error is None else min(error.wait_seconds, _LONGEST_SECONDS)

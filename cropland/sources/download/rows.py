@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.observations.bands import SCENE_CLASS
+from cropland.observations.band_values import dtype_of
 
 if TYPE_CHECKING:
     from cropland.sources.download.chunks import Days
@@ -128,11 +128,10 @@ def of_places(
 
 def _nothing(bands: Sequence[str]) -> Rows:
     """Give rows without any, so that types hold where there are none."""
-    types = {band: np.uint8 if band == SCENE_CLASS else np.uint16 for band in bands}
     return Rows(
         places=np.empty(0, np.int64),
         time=np.empty(0, "datetime64[s]"),
         granule=np.empty(0, np.int32),
         granules=np.empty(0, "U1"),
-        values={band: np.empty(0, kind) for band, kind in types.items()},
+        values={band: np.empty(0, dtype_of(band)) for band in bands},
     )

@@ -53,9 +53,7 @@ class Connection:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Dask sends it to other processes, each of which connects once.
-        attempts = self._attempts
-        patience = (attempts.workers, attempts.tries, attempts.first_seconds, attempts.most_seconds)
-        return _connected_here, (self._source, patience)
+        return _connected_here, (self._source, self._attempts.patience)
 
     def open(self) -> None:
         """Check the project, sign in and learn what the service can do.

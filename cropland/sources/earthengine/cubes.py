@@ -6,20 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import ee
 import numpy as np
-import xarray as xr
-from dask.base import tokenize
 from numpy.typing import NDArray
-from odc.geo.xr import xr_coords
 
 from cropland.errors import DataError
-from cropland.observations.bands import NO_DATA
 from cropland.sources.earthengine import graphs
+from cropland.sources.lazy_cube import lazy_cube
 from cropland.sources.retries import TooLarge
 
 if TYPE_CHECKING:
+    import xarray as xr
     from odc.geo.geobox import GeoBox
 
     from cropland.config.sources import EarthEngine
@@ -66,7 +63,7 @@ class Tiles:
 
 
 def cube_of(rows: Sequence[graphs.Row], grid: GeoBox, tiles: Tiles) -> xr.Dataset:
-    """Put images on a grid, lazily; see `Service.cube`.
+    """Return the images of a grid, lazy; a block is one request for all bands; see `Service.cube`.
 
     Parameters
     ----------
@@ -74,39 +71,8 @@ def cube_of(rows: Sequence[graphs.Row], grid: GeoBox, tiles: Tiles) -> xr.Datase
         Of each image its name and time, in the order of the steps.
     """
     names = [row["i"] for row in rows]
-    blocks = _blocks(names, grid, tiles)
-    marks = {"grid_mapping": "spatial_ref", "nodata": NO_DATA}
-    return xr.Dataset(
-        {
-            band: (("time", "y", "x"), blocks[:, n].astype(graphs.type_of(band)), marks)
-            for n, band in enumerate(tiles.bands)
-        },
-        {**xr_coords(grid), "time": graphs.times(rows), "granule": ("time", np.array(names))},
-    )
 
+    def read(image: int, part: GeoBox, _: Sequence[str]) -> NDArray[np.uint16]:
+        return tiles.read(names[image], part)
 
-def _blocks(names: Sequence[str], grid: GeoBox, tiles: Tiles) -> da.Array:
-    """Give the pixels of images, dims (image, band, y, x); a block is one request."""
-    shape = (len(names), len(tiles.bands), *grid.shape)
-    side = TILE_PIXELS
-    chunks = da.empty(shape, chunks=(1, -1, side, side)).chunks
-
-    def read(block_id: tuple[int, int, int, int]) -> NDArray[np.uint16]:
-        image, _, row, column = block_id
-        tile = grid[_within(row, side, grid.shape[0]), _within(column, side, grid.shape[1])]
-        return tiles.read(names[image], tile)[np.newaxis]
-
-    what = (tiles.source.endpoint, tiles.source.collection, names, str(grid), tiles.bands, side)
-    pixels: da.Array = da.map_blocks(  # type: ignore[no-untyped-call]
-        read,
-        chunks=chunks,
-        dtype=np.uint16,
-        meta=np.empty((0, 0, 0, 0), np.uint16),
-        name=f"earthengine-{tokenize(*what)}",
-    )
-    return pixels
-
-
-def _within(number: int, side: int, size: int) -> slice:
-    """Give the pixels of a tile along an axis."""
-    return slice(number * side, min((number + 1) * side, size))
+    return lazy_cube(read, names, graphs.times(rows), grid, [tiles.bands], TILE_PIXELS)

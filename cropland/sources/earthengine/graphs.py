@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
+from cropland.observations.band_values import dtype_of
 from cropland.observations.bands import NO_DATA, SCENE_CLASS
 from cropland.sources.service import Seen
 
@@ -135,7 +136,7 @@ def rows_as_seen(
         granule=np.array([row["i"] for row in rows], np.str_),
         # A band that is missing has no data.
         values={
-            band: np.array([row.get(band) or NO_DATA for row in rows], type_of(band))
+            band: np.array([row.get(band) or NO_DATA for row in rows], dtype_of(band))
             for band in bands
         },
         unseen=unseen,
@@ -147,8 +148,3 @@ def times(rows: Sequence[Row]) -> NDArray[np.datetime64]:
     """Give the moments of rows, in whole seconds."""
     milliseconds = np.array([row["t"] for row in rows], np.int64)
     return milliseconds.astype("datetime64[ms]").astype("datetime64[s]")
-
-
-def type_of(band: str) -> type[np.unsignedinteger[Any]]:
-    """Give the type that a band's numbers have."""
-    return np.uint8 if band == SCENE_CLASS else np.uint16

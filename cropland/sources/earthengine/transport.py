@@ -11,12 +11,12 @@ from collections.abc import Mapping
 import httplib2
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+
+from cropland.sources import http_session
 
 CONNECT_SECONDS = 10.0
 QUOTA_HEADER = "x-earth-engine-quota-status"
 _RESTRICTED = "parallelism_restricted=true"
-_READ_BYTES = 1 << 16
 
 
 class Transport:
@@ -38,10 +38,7 @@ class Transport:
     def __init__(self, connections: int, timeout_seconds: float) -> None:
         self.restricted = False
         self._timeout_seconds = timeout_seconds
-        self._session = requests.Session()
-        adapter = HTTPAdapter(pool_maxsize=connections)
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter)
+        self._session = http_session.pooled(connections)
 
     def request(
         self,
@@ -72,7 +69,7 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = self._body(response)
+                content = http_session.body_of(response, time.monotonic() + self._timeout_seconds)
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TimeoutError(f"no answer in time: {error}") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -82,16 +79,6 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
-
-    def _body(self, response: requests.Response) -> bytes:
-        """Read piece by piece: the read time-out alone lets an answer drip for ever."""
-        until = time.monotonic() + self._timeout_seconds
-        pieces = []
-        while piece := response.raw.read1(_READ_BYTES, decode_content=True):
-            pieces.append(piece)
-            if time.monotonic() > until:
-                raise TimeoutError(f"answer not complete after {self._timeout_seconds:g} s")
-        return b"".join(pieces)
 
     def _head(self, response: requests.Response) -> httplib2.Response:
         headers = {name.lower(): value for name, value in response.headers.items()}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.observations.bands import NO_DATA, SCENE_CLASS
+from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.service import NoImage
 from cropland.sources.simulation.atmosphere import digital_numbers, seen_through, sky
 from cropland.sources.simulation.hashing import Float, hashed
@@ -119,10 +119,8 @@ def cube(
     NoImage
         No image in these days.
     """
-    import xarray as xr
-    from odc.geo.xr import xr_coords
-
     from cropland.sources.grid import box_of
+    from cropland.sources.lazy_cube import lazy_cube
 
     unknown = [name for name in bands if name not in (*BANDS, SCENE_CLASS)]
     if unknown:
@@ -134,15 +132,12 @@ def cube(
         raise NoImage(
             f"no simulated image of {box_of(grid)} from {first} to {last}; ask for more days"
         )
-    coordinates = {
-        "time": passes.time.astype("datetime64[s]"),
-        "granule": ("time", _names(passes)),
-        **xr_coords(grid),
-    }
-    arrays = _arrays(land, passes, grid, tuple(bands))
-    marks = {"grid_mapping": "spatial_ref", "nodata": NO_DATA}
-    variables = {name: (("time", "y", "x"), array, marks) for name, array in arrays.items()}
-    return xr.Dataset(variables, coordinates)
+
+    def read(image: int, part: GeoBox, bands: Sequence[str]) -> NDArray[np.uint16]:
+        return _block(land, passes, image, part, bands)
+
+    times = passes.time.astype("datetime64[s]")
+    return lazy_cube(read, _names(passes), times, grid, [bands], BLOCK_PIXELS)
 
 
 def _passes_over(land: Landscape, grid: GeoBox, first: date, last: date) -> Overpasses:
@@ -169,52 +164,10 @@ def _names(passes: Overpasses) -> NDArray[np.str_]:
     )
 
 
-def _arrays(
-    land: Landscape, passes: Overpasses, grid: GeoBox, bands: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return a dask array a band, shape ``(time, y, x)``; they share the evaluation of a block."""
-    import dask.array as da
-
-    def block(block_info: dict[None, dict[str, Any]]) -> NDArray[np.uint16]:
-        (image, _), _, (top, bottom), (left, right) = block_info[None]["array-location"]
-        return _block(land, passes, image, grid[top:bottom, left:right], bands)
-
-    steps = (1,) * len(passes.time)
-    rows, columns = (_lengths(size) for size in grid.shape)
-    stack = da.map_blocks(  # type: ignore[no-untyped-call]
-        block,
-        chunks=(steps, (len(bands),), rows, columns),
-        dtype=np.uint16,
-        meta=np.empty((0, 0, 0, 0), np.uint16),
-    )
-    kinds = {name: np.uint8 if name == SCENE_CLASS else np.uint16 for name in bands}
-    return {
-        name: da.map_blocks(  # type: ignore[no-untyped-call]
-            _layer,
-            stack,
-            number=number,
-            kind=kind,
-            drop_axis=1,
-            dtype=kind,
-            chunks=(steps, rows, columns),
-        )
-        for number, (name, kind) in enumerate(kinds.items())
-    }
-
-
-def _lengths(size: int) -> tuple[int, ...]:
-    whole, rest = divmod(size, BLOCK_PIXELS)
-    return (BLOCK_PIXELS,) * whole + ((rest,) if rest else ())
-
-
-def _layer(stack: NDArray[np.uint16], number: int, kind: type) -> NDArray[Any]:
-    return stack[:, number].astype(kind)
-
-
 def _block(
-    land: Landscape, passes: Overpasses, image: int, grid: GeoBox, bands: tuple[str, ...]
+    land: Landscape, passes: Overpasses, image: int, grid: GeoBox, bands: Sequence[str]
 ) -> NDArray[np.uint16]:
-    """Return what an overpass shows of a grid, shape ``(1, band, y, x)``; 0 out of its sight."""
+    """Return what an overpass shows of a grid, shape ``(band, y, x)``; 0 out of its sight."""
     places = _pixels(land, grid)
     seen = visible(chosen(passes, np.array([image])), places.x, places.y)[:, 0]
     where = np.flatnonzero(seen)
@@ -222,7 +175,7 @@ def _block(
     if len(where):
         rows = shown(land, passes, places, where, np.array([image]))
         values[:, where] = [rows[name] for name in bands]
-    return values.reshape(1, len(bands), *grid.shape)
+    return values.reshape(len(bands), *grid.shape)
 
 
 @lru_cache(maxsize=16)

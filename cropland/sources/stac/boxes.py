@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cropland.sources.grid import box_of
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north, degrees."""
@@ -19,6 +25,12 @@ def around(lonlat: NDArray[np.float64]) -> Bounds:
     west, south = np.maximum(lonlat.min(axis=0) - MARGIN_DEGREES, -limit).tolist()
     east, north = np.minimum(lonlat.max(axis=0) + MARGIN_DEGREES, limit).tolist()
     return west, south, east, north
+
+
+def bounds_of(grid: GeoBox) -> Bounds:
+    """Return the bounds of a grid, with a margin."""
+    box = box_of(grid)
+    return around(np.array([[box.west, box.south], [box.east, box.north]]))
 
 
 def overlap(box: Sequence[float] | None, bounds: Bounds) -> bool:

@@ -6,6 +6,9 @@ open and be empty. Here every byte that was asked for has come, or reading fails
 
 from __future__ import annotations
 
+import os
+from collections import OrderedDict
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -25,7 +28,7 @@ class RangedFile:
     ----------
     error : Exception, optional
         Why reading failed. It is kept instead of raised, as GDAL cannot bear exceptions: whoever lets GDAL
-        read has to look at it, also where GDAL is content.
+        read has to check it, also where GDAL is content.
     """
 
     def __init__(self, transport: Transport, href: str) -> None:
@@ -34,7 +37,7 @@ class RangedFile:
         self._href = href
         self._position = 0
         self._size: int | None = None
-        self._known: list[tuple[int, bytes]] = []
+        self._ranges: OrderedDict[int, bytes] = OrderedDict()
 
     def read(self, size: int = -1) -> bytes:
         """Read on; nothing where reading has failed."""
@@ -48,9 +51,9 @@ class RangedFile:
         self._position += len(content)
         return content
 
-    def seek(self, offset: int, whence: int = 0) -> int:
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a position, as files do."""
-        if whence == 2 and self._size is None:
+        if whence == os.SEEK_END and self._size is None:
             position, self._position = self._position, 0
             self.read(1)
             self._position = position
@@ -59,12 +62,12 @@ class RangedFile:
         return self._position
 
     def tell(self) -> int:
-        """Give the position."""
+        """Return the position."""
         return self._position
 
     def close(self) -> None:
         """Forget what was read."""
-        self._known.clear()
+        self._ranges.clear()
 
     def __enter__(self) -> RangedFile:
         return self
@@ -75,37 +78,35 @@ class RangedFile:
         self.close()
 
     def _bytes(self, first: int, size: int) -> bytes:
-        end = first + size if size >= 0 else self._size
-        if self._size is not None:
-            end = self._size if end is None else min(end, self._size)
-            if first >= end:
-                return b""
-        for number, (start, content) in enumerate(self._known):
-            if start <= first and end is not None and end <= start + len(content):
-                if number:
-                    self._known.append(self._known.pop(number))
-                return content[first - start : end - start]
-        start, content = self._fetched(first, end)
-        self._known.append((start, content))
-        if len(self._known) > KEPT + 1:
-            del self._known[1]  # the one that was not used for longest
-        return content[first - start :][: None if end is None else end - first]
+        """Return bytes of the file, all of those that it has of them."""
+        if self._size is None:
+            self._size = self._fetch(first, None if size < 0 else first + size)
+        end = self._size if size < 0 else min(first + size, self._size)
+        if first >= end:
+            return b""
+        if not any(self._holds(start, first, end) for start in self._ranges):
+            self._fetch(first, end)
+        start = next(start for start in self._ranges if self._holds(start, first, end))
+        if start != next(iter(self._ranges)):  # the header stays the first
+            self._ranges.move_to_end(start)
+        return self._ranges[start][first - start : end - start]
 
-    def _fetched(self, first: int, end: int | None) -> tuple[int, bytes]:
-        """Ask for bytes until they are there; give where they start, and them."""
-        until = None if end is None else max(end, first + LEAST_BYTES)
-        start, content, size = self._asked(first, until)
-        wanted = size if end is None else min(end, size)
-        if start + len(content) >= wanted:
-            return start, content
-        pieces, position = [content], start + len(content)
-        while position < wanted:  # a host may send less than was asked for
-            came = self._asked(position, wanted)
-            pieces.append(came.content[position - came.start :])
-            position = came.start + len(came.content)
-        return start, b"".join(pieces)
+    def _holds(self, start: int, first: int, end: int) -> bool:
+        return start <= first and end <= start + len(self._ranges[start])
 
-    def _asked(self, first: int, end: int | None) -> Span:
-        span = self._transport.span(self._href, first, end, self._size)
-        self._size = span.size
-        return span
+    def _fetch(self, first: int, end: int | None) -> int:
+        """Ask for a range until all of it has come, keep it, and return the size of the file."""
+        span = self._ask(first, None if end is None else max(end, first + LEAST_BYTES))
+        start, content = span.start, span.content
+        wanted = span.size if end is None else min(end, span.size)
+        while start + len(content) < wanted:  # a host may send less than was asked for
+            here = start + len(content)
+            more = self._ask(here, wanted)
+            content += more.content[here - more.start :]
+        self._ranges[start] = content
+        if len(self._ranges) > KEPT + 1:
+            del self._ranges[next(islice(self._ranges, 1, None))]  # not used for longest
+        return span.size
+
+    def _ask(self, first: int, end: int | None) -> Span:
+        return self._transport.span(self._href, first, end, self._size)

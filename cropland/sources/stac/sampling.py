@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
+from cropland.observations.band_values import dtype_of
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.retries import GivenUp
 from cropland.sources.stac.assets import href_of, suspects_of
@@ -89,7 +90,8 @@ class Sampling:
                 read = classes
                 if band != SCENE_CLASS:
                     read = self._read(item, band, lonlat[places], missing)
-                values[band] = _column(band, np.zeros(len(places)) if read is None else read)
+                column = np.zeros(len(places)) if read is None else read
+                values[band] = column.astype(dtype_of(band))
         if classes is None:
             seen = np.any([*values.values()], axis=0)
             places, values = places[seen], {band: column[seen] for band, column in values.items()}
@@ -146,9 +148,5 @@ def joined(images: Sequence[Image], bands: Sequence[str]) -> Columns:
     rows["granule"] = np.array([image.granule for image in images], np.str_)[number]
     for band in bands:
         columns = (image.values[band] for image in images)
-        rows[band] = np.concatenate([_column(band, np.zeros(0)), *columns])[order]
+        rows[band] = np.concatenate([np.zeros(0, dtype_of(band)), *columns])[order]
     return rows
-
-
-def _column(band: str, values: NDArray[Any]) -> NDArray[Any]:
-    return values.astype(np.uint8 if band == SCENE_CLASS else np.uint16)

@@ -7,15 +7,14 @@ import time
 from typing import Any, NamedTuple
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from cropland.errors import DataError
+from cropland.sources import http_session
 from cropland.sources.retries import Attempts, Transient
 from cropland.sources.stac.asking import MISSING, REFUSED, shown, trouble
 
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-_PIECE_BYTES = 1 << 18
 
 
 class Missing(Exception):
@@ -43,20 +42,15 @@ class Transport:
         Links are signed by Planetary Computer's service before each request, as signatures expire.
     """
 
-    def __init__(self, attempts: Attempts, timeout_seconds: float, *, sign: bool = False) -> None:
+    def __init__(self, attempts: Attempts, timeout_seconds: float, sign: bool = False) -> None:
         self._attempts = attempts
         self._timeout_seconds = timeout_seconds
         self._sign = sign
-        self._session = requests.Session()
-        pool = HTTPAdapter(pool_maxsize=attempts.workers)
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, pool)
+        self._session = http_session.pooled(attempts.workers)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Dask sends it to other processes, which have requests of their own under way.
-        asked = self._attempts
-        patience = (asked.workers, asked.tries, asked.first_seconds, asked.most_seconds)
-        return _remade, (patience, self._timeout_seconds, self._sign)
+        # Dask sends it to other processes.
+        return Transport, (self._attempts, self._timeout_seconds, self._sign)
 
     def span(self, href: str, first: int, end: int | None, size: int | None) -> Span:
         """Give bytes of a file: those from `first` on, of which a host may send fewer than asked for.
@@ -115,19 +109,10 @@ class Transport:
             with self._session.get(
                 link, headers=headers, timeout=self._timeout_seconds, stream=True
             ) as answer:
-                content = self._body(answer, until)
-        except (requests.RequestException, HTTPError) as error:
+                content = http_session.body_of(answer, until)
+        except (requests.RequestException, HTTPError, TimeoutError) as error:
             raise Transient(f"{type(error).__name__}: {shown(str(error))}") from error
         return answer.status_code, answer.headers, content, trouble(answer, content)
-
-    def _body(self, answer: requests.Response, until: float) -> bytes:
-        """Read an answer to its end; one that only drips is given up, which a socket's timeout is not for."""
-        pieces = []
-        while piece := answer.raw.read1(_PIECE_BYTES, decode_content=True):
-            pieces.append(piece)
-            if time.monotonic() > until:
-                raise Transient(f"no end of an answer within {self._timeout_seconds:g} s")
-        return b"".join(pieces)
 
 
 def _span(headers: Any, content: bytes, first: int) -> tuple[int, bytes, int] | None:
@@ -157,7 +142,3 @@ def _forget(link: str) -> None:
     for address, token in list(TOKEN_CACHE.items()):
         if token.token in link:
             TOKEN_CACHE.pop(address, None)
-
-
-def _remade(patience: tuple[Any, ...], timeout_seconds: float, sign: bool) -> Transport:
-    return Transport(Attempts(*patience), timeout_seconds, sign=sign)
