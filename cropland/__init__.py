@@ -1,1 +1,84 @@
-"""Cropland: from labelled points to a validated cropland model of any country."""
+"""Cropland: from labelled points to a validated cropland model of any country.
+
+=================  =======================================================================
+what there is       `Country`, `Box`, `Reference`, `read_country`, `Window`
+points, archive     `read_points`, `read_exports`, `open_archive`, `Archive`
+series, features    `make_series`, `make_features`
+cross-validation    `cross_validate`, `Validation`, `Scores`
+runs, models        `read_runs`, `load_champion`, `Fitted`
+errors              `CroplandError`, the parent of all that a user can mend
+=================  =======================================================================
+
+All of it works in a notebook: nothing is printed or written, and no arguments are read. What is not named
+here may change without notice. ``docs/python.md`` shows how the parts go together; ``toyland`` in the
+examples is a country of 80 points that was made up.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cropland.config.countries import Box, Country, Reference, read_country
+    from cropland.config.groups import Validation
+    from cropland.errors import CroplandError
+    from cropland.features.matrix import make_features
+    from cropland.features.series import make_series
+    from cropland.features.window import Window
+    from cropland.learning.cross_validation import Scores, cross_validate
+    from cropland.models.champion import load_champion
+    from cropland.models.fitted import Fitted
+    from cropland.observations.archive import Archive, open_archive
+    from cropland.observations.points import read_points
+    from cropland.sources.exports import read_exports
+    from cropland.tracking.runs import read_runs
+
+_MODULES = {
+    "config.countries": ("Box", "Country", "Reference", "read_country"),
+    "config.groups": ("Validation",),
+    "errors": ("CroplandError",),
+    "features.matrix": ("make_features",),
+    "features.series": ("make_series",),
+    "features.window": ("Window",),
+    "learning.cross_validation": ("Scores", "cross_validate"),
+    "models.champion": ("load_champion",),
+    "models.fitted": ("Fitted",),
+    "observations.archive": ("Archive", "open_archive"),
+    "observations.points": ("read_points",),
+    "sources.exports": ("read_exports",),
+    "tracking.runs": ("read_runs",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "Archive",
+    "Box",
+    "Country",
+    "CroplandError",
+    "Fitted",
+    "Reference",
+    "Scores",
+    "Validation",
+    "Window",
+    "cross_validate",
+    "load_champion",
+    "make_features",
+    "make_series",
+    "open_archive",
+    "read_country",
+    "read_exports",
+    "read_points",
+    "read_runs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is first asked for (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -124,7 +124,7 @@ def toy_archive(
         time_coverage_start="2019-01-01", time_coverage_end="2020-12-31"
     )
     archive.write(dataset, path, {"source": "files", "country": "toyland", "fingerprint": "f00"})
-    return archive.read(path)
+    return archive.open_archive(path)
 
 
 @pytest.fixture

@@ -117,7 +117,9 @@ def _tables(
 ) -> list[tuple[Country, pd.DataFrame]]:
     """Read the points of each country that has any."""
     if command.points is None:
-        everywhere = points.of_folder(Path(command.paths.data), source.labelled, source.unlabelled)
+        everywhere = points.read_points(
+            Path(command.paths.data), source.labelled, source.unlabelled
+        )
         where = command.paths.data
     else:
         everywhere = points.asked(Path(command.points))

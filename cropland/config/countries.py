@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from pydantic import StrictInt
 
@@ -33,7 +34,13 @@ def iso_date(text: str, name: str) -> date:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of longitude and latitude, degrees, edges included."""
+    """A rectangle of longitude and latitude, degrees, edges included.
+
+    Examples
+    --------
+    >>> print(cropland.Box(south=10.0, north=10.4, west=20.0, east=20.4))
+    lat 10.0…10.4, lon 20.0…20.4
+    """
 
     __pydantic_config__ = CLOSED
 
@@ -55,7 +62,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Reference:
-    """The season that a country's labels speak of: ISO dates, both included."""
+    """The season that a country's labels speak of: ISO dates, both included.
+
+    Examples
+    --------
+    >>> cropland.Reference(start="2020-01-01", end="2020-12-31").last
+    datetime.date(2020, 12, 31)
+    """
 
     __pydantic_config__ = CLOSED
 
@@ -106,7 +119,27 @@ class Choice:
 
 @dataclass(frozen=True)
 class Country:
-    """An area with its own box, reference season and model; `chosen` is a window known to be good."""
+    """An area with its own box, reference season and model.
+
+    Attributes
+    ----------
+    name : str
+        Letters, digits and underscores; its model is ``cropland-<name>``.
+    title : str
+        The name in the files of exports.
+    box : Box
+        Points outside are left out.
+    reference : Reference
+        The season of its labels.
+    chosen : Choice, optional
+        A window known to be good.
+
+    Examples
+    --------
+    >>> box = cropland.Box(south=10.0, north=10.4, west=20.0, east=20.4)
+    >>> year = cropland.Reference(start="2020-01-01", end="2020-12-31")
+    >>> toyland = cropland.Country("toyland", "Toyland", box, year)
+    """
 
     __pydantic_config__ = CLOSED
 
@@ -146,3 +179,27 @@ def country(values: Mapping[str, Any]) -> Country:
     """Fill and check the schema of one file of ``conf/country/``."""
     made: Country = filled(Country, values, "country.")
     return made
+
+
+def read_country(path: Path | str) -> Country:
+    """Read a file such as ``conf/country/iran.yaml``.
+
+    Raises
+    ------
+    ConfigError
+        No such file, no YAML, a key that is missing or unknown, or a value that cannot be.
+
+    Examples
+    --------
+    >>> cropland.read_country("toyland.yaml") == toyland
+    True
+    """
+    from omegaconf import OmegaConf  # dates stay text, as where Hydra reads the file
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        values = OmegaConf.to_container(OmegaConf.load(path))
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"expected a country's YAML file at {path}: {error}") from error
+    return country(cast("dict[str, Any]", values))

@@ -12,19 +12,18 @@ Contract: a float32 DataArray without NaN, dims ``sample`` and ``feature``, with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from cropland.config.groups import Features
+from cropland.config.schema import filled, require
+from cropland.observations.bands import STATIC, BandSet
 from cropland.observations.points import COLUMNS
-
-if TYPE_CHECKING:
-    from cropland.config.groups import Features
-    from cropland.observations.bands import BandSet
 
 Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
@@ -81,6 +80,56 @@ def matrix(
             "feature": np.array([*names, *band_set.static], dtype=str),
         },
     )
+
+
+def make_features(
+    series: xr.Dataset,
+    *,
+    reference_end: date,
+    flat: bool = True,
+    statistics: Iterable[str] = (),
+    static: Collection[str] = (),
+) -> xr.DataArray:
+    """Make features of a series, one row a point that was observed.
+
+    Parameters
+    ----------
+    series : xarray.Dataset
+        As `make_series` returns it.
+    reference_end : date
+        Last day of the reference season: day 0 in the names of features.
+    flat : bool
+        A feature for each band on each day: ``B4_d-335``.
+    statistics : iterable of str
+        Features over time, such as ``NDVI_max``: of ``min``, ``max``, ``median``, ``std``, ``amplitude``.
+    static : collection of str
+        Columns that do not change with time: ``Lon``, ``Lat``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Float32, without NaN, dims ``sample`` and ``feature``, with the coordinates ``ID``, ``Lat``, ``Lon``
+        and ``Target`` (sample). Points without an observation in the window are left out.
+
+    Raises
+    ------
+    ConfigError
+        No such statistic, no such static column, or no feature at all.
+
+    Examples
+    --------
+    >>> end = toyland.reference.last
+    >>> features = cropland.make_features(series, reference_end=end, flat=False, statistics=["max"])
+    >>> features["feature"].to_numpy().tolist()
+    ['B4_max', 'B8_max', 'NDVI_max']
+    """
+    unknown = set(static) - set(STATIC)
+    require(
+        not unknown, f"static: expected {' or '.join(STATIC)}, got {', '.join(sorted(unknown))}"
+    )
+    values = {"name": "custom", "flat": flat, "statistics": tuple(statistics)}
+    kind = filled(Features, values, "features.")
+    return matrix(series, BandSet((), tuple(static)), kind, reference_end=reference_end)
 
 
 def unobserved(series: xr.Dataset) -> list[str]:

@@ -15,7 +15,7 @@ original study). A band's missing values are passed over, as if that band had no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,12 +25,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cropland.observations import point_blocks
-from cropland.observations.bands import SCENE_CLASS, UNCLEAR_CLASSES
+from cropland.observations.bands import SCENE_CLASS, UNCLEAR_CLASSES, BandSet
 
 if TYPE_CHECKING:
     from cropland.features.window import Window
     from cropland.observations.archive import Archive
-    from cropland.observations.bands import BandSet
 
 
 _REMEMBERED, _REMEMBERED_BYTES = 16, 200_000_000
@@ -87,6 +86,55 @@ def aligned(
         return align(archive)
     parts = [part for _, part in point_blocks.each(archive, names, align)]
     return xr.concat(parts, "point", coords="minimal", compat="override", join="override")
+
+
+def make_series(
+    archive: Archive,
+    window: Window,
+    names: Iterable[str],
+    *,
+    step_days: int = 5,
+    clear: bool = False,
+) -> xr.Dataset:
+    """Make series of the observations of a window: interpolated linearly on a regular grid of days.
+
+    Parameters
+    ----------
+    archive : Archive
+        Where they are.
+    window : Window
+        Which of them.
+    names : iterable of str
+        Sentinel-2 bands, ``SCL`` (which becomes one band for each scene class) and spyndex indices.
+    step_days : int
+        Distance of the grid's days.
+    clear : bool
+        Drop observations of cloud, cirrus, shadow, defective and no data first (by ``SCL``).
+
+    Returns
+    -------
+    xarray.Dataset
+        ``values`` (point, time, band) float32: digital numbers (reflectance × 10,000), index values, or
+        shares of scene classes; NaN for a point without an observation. ``n_observations`` (point): the days
+        of the window on which it was observed.
+
+    Raises
+    ------
+    WindowError
+        The archive does not cover the window.
+    ConfigError
+        A name that is neither a band, ``SCL`` nor an index.
+    DataError
+        The archive has no such band.
+
+    Examples
+    --------
+    >>> series = cropland.make_series(archive, window, ["B4", "B8", "NDVI"], step_days=10)
+    >>> dict(series["values"].sizes)
+    {'point': 80, 'time': 34, 'band': 3}
+    """
+    window.check_inside(archive)
+    return aligned(archive, window, BandSet.of(names), step_days=step_days, clear=clear)
 
 
 def needed(archive: Archive, band_set: BandSet, *, clear: bool) -> set[str]:

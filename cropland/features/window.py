@@ -36,7 +36,19 @@ class Window:
 
     @classmethod
     def of(cls, reference: Reference, span: int, period: int | str) -> Window:
-        """Make the window of a span in weeks and a period in months, or an ISO date of its end."""
+        """Make the window of a span in weeks and a period in months, or an ISO date of its end.
+
+        Raises
+        ------
+        ConfigError
+            The window leaves the calendar.
+
+        Examples
+        --------
+        >>> window = cropland.Window.of(toyland.reference, span=48, period=0)
+        >>> print(window)
+        2020-01-30 … 2020-12-31
+        """
         try:
             end = reference.last
             last = (

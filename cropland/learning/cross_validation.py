@@ -15,16 +15,17 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
+from cropland.config.groups import Validation
 from cropland.errors import DataError
 from cropland.learning import probability as inference
 from cropland.learning.choice import standard_error
 
 if TYPE_CHECKING:
-    from cropland.config.groups import Validation
     from cropland.learning.classifiers import Classifier
 
     Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
+_FIVE_FOLDS = Validation("kfold", folds=5)
 KILOMETRES_PER_DEGREE = 111.195
 """Of a great circle, mean Earth radius 6371.0 km."""
 
@@ -67,9 +68,9 @@ class Scores:
 def cross_validate(
     classifier: Classifier,
     features: xr.DataArray,
-    validation: Validation,
+    validation: Validation = _FIVE_FOLDS,
     *,
-    seed: int,
+    seed: int = 2023,
     n_jobs: int = 1,
     taught: xr.DataArray | None = None,
     alone: bool = False,
@@ -81,9 +82,10 @@ def cross_validate(
     classifier : Classifier
         Unfitted; each fold fits a clone of its own.
     features : xarray.DataArray
-        Labelled samples, as `cropland.features.matrix.labelled` gives them.
+        Labelled samples, dims ``sample`` and ``feature``: ``features[features["Target"] >= 0]`` of those that
+        `cropland.make_features` returns.
     validation : Validation
-        How they are split.
+        How they are split; five shuffled, stratified folds, where it is left out.
     seed : int
         Decides the folds.
     n_jobs : int
@@ -96,9 +98,23 @@ def cross_validate(
     Raises
     ------
     DataError
-        Fewer spatial blocks than folds, or a fold that leaves one class only.
+        Samples without a label, fewer of a class, or fewer spatial blocks, than folds, or a fold that leaves
+        one class only.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> labelled = features[features["Target"] >= 0]
+    >>> scores = cropland.cross_validate(DecisionTreeClassifier(random_state=0), labelled)
+    >>> round(scores.accuracy, 3), len(scores.accuracy_fold)
+    (0.983, 5)
+    >>> blocks = cropland.Validation("blocks", folds=3, block_km=10.0)
+    >>> cropland.cross_validate(DecisionTreeClassifier(random_state=0), labelled, blocks).accuracy > 0.9
+    True
     """
     x, y = features.to_numpy(), features["Target"].to_numpy()
+    if not alone:
+        _check_targets(y, validation.folds)
     groups = independent(features, validation)
     everything = np.arange(len(y))
     folds = (
@@ -112,6 +128,20 @@ def cross_validate(
     predicted = [probability for probability, _ in fitted]
     out_of_fold = gathered(features, folds, predicted, validation.repeats)
     return summarise(out_of_fold, groups, fit_seconds=float(np.mean([took for _, took in fitted])))
+
+
+def _check_targets(y: NDArray[np.int8], folds: int) -> None:
+    unlabelled, other, cropland = (int((y == target).sum()) for target in (-1, 0, 1))
+    if unlabelled:
+        raise DataError(
+            f"expected labelled samples, {unlabelled} of {len(y)} have no label; choose the others, as in "
+            'features[features["Target"] >= 0]'
+        )
+    if min(other, cropland) < folds:
+        raise DataError(
+            f"{cropland} cropland and {other} other samples are fewer than the {folds} folds of a class; add "
+            "points or take fewer folds"
+        )
 
 
 def gathered(

@@ -13,6 +13,7 @@ from cropland.config.countries import iso_date
 from cropland.errors import ConfigError, DataError, WindowError
 from cropland.models import registry
 from cropland.tracking.mlflow_session import mlflow_at
+from cropland.tracking.runs import LOCAL, client_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,18 +64,9 @@ class Champion:
         version = registry.version_of(store.client, name, command.alias)
         if version is None:
             raise DataError(f"{name} has no version with the alias {command.alias!r} any more")
-        import mlflow
-        from mlflow.exceptions import MlflowException
-
-        with mlflow_at(command.tracking.uri), warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            try:
-                model = mlflow.pyfunc.load_model(f"models:/{name}/{version.version}")
-            except (MlflowException, OSError) as error:
-                raise DataError(
-                    f"version {version.version} of {name} cannot be loaded: {error}; delete it in the UI "
-                    f"and promote again"
-                ) from error
+            model = _load(version, command.tracking.uri)
         said = tuple(str(each.message) for each in caught if each.category is UserWarning)
         return cls(version, model, said)
 
@@ -139,6 +131,21 @@ class Champion:
             ) from error
 
 
+def _load(version: ModelVersion, uri: str) -> Any:
+    """Load a version by MLflow."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    name, number = version.name, version.version
+    try:
+        with mlflow_at(uri):
+            return mlflow.pyfunc.load_model(f"models:/{name}/{number}")
+    except (MlflowException, OSError) as error:
+        raise DataError(
+            f"version {number} of {name} cannot be loaded: {error}; delete it in the UI and promote again"
+        ) from error
+
+
 def season_of(reference_end: str | None) -> date | None:
     """Read the end of a season, where one is given."""
     return iso_date(reference_end, "reference_end") if reference_end else None
@@ -171,3 +178,54 @@ def promoting(command: Predict | Map | Compare, country: str | None) -> str:
     if command.source.name != "simulated":
         words.append(f"paths.data={command.paths.data}")
     return shlex.join([*words, *([f"country={country}"] if country else [])])
+
+
+def load_champion(
+    country: str, uri: str = LOCAL, *, simulated: bool = False, alias: str = registry.CHAMPION
+) -> Fitted:
+    """Load the registered model of a country.
+
+    Parameters
+    ----------
+    country : str
+        Its name.
+    uri : str
+        MLflow's store: ``sqlite:///…`` or the address of a server.
+    simulated : bool
+        Whether its model learnt from simulated data.
+    alias : str
+        ``champion``, or ``previous``, the one before it.
+
+    Returns
+    -------
+    Fitted
+        The model: `Fitted.predict` takes raw observations, a table with the columns `Fitted.columns`; its
+        scores are in `Fitted.facts`.
+
+    Raises
+    ------
+    TrackingError
+        No such store, or one that does not answer.
+    DataError
+        There is no such model, or it cannot be loaded.
+
+    Examples
+    --------
+    >>> champion = cropland.load_champion("toyland", "sqlite:///mlruns/mlflow.db")
+    >>> champion.columns
+    ('ID', 'Timestamp', 'B4', 'B8')
+    >>> champion.predict(observations).head(2)
+         ID  probability  label  n_observations
+    0  P000          0.0      0               8
+    1  P001          1.0      1               9
+    """
+    client = client_of(uri)
+    name = registry.model_name("simulated" if simulated else "files", country)
+    version = registry.version_of(client, name, alias)
+    if version is None:
+        names = ", ".join(sorted(model.name for model in client.search_registered_models()))
+        raise DataError(
+            f"no model {name} with the alias {alias!r} in {uri}; it has {names or 'no model'}: promote one"
+        )
+    fitted: Fitted = _load(version, uri).unwrap_python_model().fitted
+    return fitted

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.observations import archive_writing, bands
 from cropland.observations.points import COLUMNS
+from cropland.support.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -267,13 +268,24 @@ def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) 
             ) from error
 
 
-def read(path: Path) -> Archive:
-    """Open an archive lazily.
+def open_archive(path: Path | str) -> Archive:
+    """Open a stored archive lazily, a folder such as ``data/archive/files/iran-0123456789ab.zarr``.
+
+    Returns
+    -------
+    Archive
+        All observations of a country's points; `Archive.dataset` has its contract.
 
     Raises
     ------
     DataError
         It cannot be read; the message says to delete it, since it is made again from its source.
+
+    Examples
+    --------
+    >>> archive = cropland.open_archive("toyland.zarr")
+    >>> archive.country, archive.source, archive.stored
+    ('toyland', 'files', ('B2', 'B3', 'B4', 'B8', 'SCL'))
     """
     try:
         dataset = xr.open_zarr(path, chunks=None, consolidated=True)
@@ -283,6 +295,26 @@ def read(path: Path) -> Archive:
             f"the archive {path} cannot be read ({error}); delete it, it is made again from its source"
         ) from error
     return Archive(dataset)
+
+
+def in_memory(dataset: xr.Dataset, source: str, country: str) -> Archive:
+    """Return an archive that is stored nowhere; its fingerprint is of its content alone.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        The contract above, with the days that it covers.
+    source, country : str
+        Where its observations come from, and whose they are.
+    """
+    columns = ((name, dataset[name].to_numpy()) for name in sorted(map(str, dataset.data_vars)))
+    mark = fingerprint(*(part for name, values in columns for part in (name, _bytes(values))))
+    return Archive(dataset.assign_attrs(source=source, country=country, fingerprint=mark))
+
+
+def _bytes(values: NDArray[Any]) -> bytes:
+    """Return what numbers or texts consist of."""
+    return values.tobytes() if values.dtype != object else repr(values.tolist()).encode()
 
 
 def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:

@@ -91,11 +91,39 @@ def asked(path: Path) -> pd.DataFrame:
     return table
 
 
-def of_folder(folder: Path, labelled: str, unlabelled: str) -> pd.DataFrame:
-    """Read the points files of a folder: the labelled one, and the unlabelled one where there is one."""
-    tables = [(folder / labelled, read(folder / labelled, labelled=True))]
-    if os.path.lexists(folder / unlabelled):  # a pipe of that name is answered, not passed over
-        tables.append((folder / unlabelled, read(folder / unlabelled, labelled=False)))
+def read_points(
+    folder: Path | str, labelled: str = "Train.csv", unlabelled: str = "Test.csv"
+) -> pd.DataFrame:
+    """Read the points files of a folder: the labelled one, and the unlabelled one where there is one.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Where they are.
+    labelled, unlabelled : str
+        Their names: CSV with the columns ``ID, Lat, Lon`` and, for the first, ``Target``.
+
+    Returns
+    -------
+    DataFrame
+        One row a point: ``ID`` str, unique; ``Lat`` and ``Lon`` float64, degrees (WGS 84); ``Target`` int8,
+        1 cropland, 0 not, -1 unlabelled.
+
+    Raises
+    ------
+    DataError
+        As `read` does, and where an ID is in both files.
+
+    Examples
+    --------
+    >>> points = cropland.read_points("exports")
+    >>> points["Target"].value_counts().sort_index().to_dict()
+    {-1: 20, 0: 30, 1: 30}
+    """
+    first, second = Path(folder) / labelled, Path(folder) / unlabelled
+    tables = [(first, read(first, labelled=True))]
+    if os.path.lexists(second):  # a pipe of that name is answered, not passed over
+        tables.append((second, read(second, labelled=False)))
     return together(tables)
 
 

@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cropland.config.groups import Paths
+from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.observations import archive, band_values, bands, points
 from cropland.support import columns, reading
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from cropland.config.countries import Country
-    from cropland.config.groups import Paths
-    from cropland.config.sources import Files
+    from cropland.observations.archive import Archive
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _REMEDY = "export it again"
@@ -115,9 +116,51 @@ def inputs(source: Files, paths: Paths, country: Country) -> list[object]:
 
 def fill(source: Files, paths: Paths, country: Country) -> xr.Dataset:
     """Read a country's exports and points into the ragged layout of `cropland.observations.archive`."""
-    everywhere = points.of_folder(Path(paths.data), source.labelled, source.unlabelled)
+    everywhere = points.read_points(Path(paths.data), source.labelled, source.unlabelled)
     table = points.inside(everywhere, country.box)
     return observations_of(source, paths, country, table)
+
+
+def read_exports(
+    folder: Path | str,
+    country: Country,
+    *,
+    prefix: str = "COPERNICUS_S2_SR_HARMONIZED",
+    labelled: str = "Train.csv",
+    unlabelled: str = "Test.csv",
+) -> Archive:
+    """Read a country's exports and points into an archive in memory; nothing is written.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Where the exports are, ``<prefix>_<Country>_<start>_<end>.csv``, with the points files beside them.
+    country : Country
+        Its title is the one in the names of the exports; points outside its box are left out.
+    prefix : str
+        What the names of the exports begin with.
+    labelled, unlabelled : str
+        Names of the points files; the second may be missing.
+
+    Returns
+    -------
+    Archive
+        All observations of the points.
+
+    Raises
+    ------
+    DataError
+        No export of the country, or a file that is not what it should be.
+
+    Examples
+    --------
+    >>> archive = cropland.read_exports("exports", toyland)
+    >>> archive.first, archive.last, archive.points.sizes["point"]
+    (datetime.date(2019, 1, 1), datetime.date(2020, 12, 31), 80)
+    """
+    source = Files("files", prefix, labelled, unlabelled)
+    paths = Paths(data=str(folder), archive="", runs="")  # only the first is read
+    return archive.in_memory(fill(source, paths, country), source.name, country.name)
 
 
 def unlabelled(source: Files, paths: Paths) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cropland.observations import archive
 from cropland.observations.archive_writing import Blocks
@@ -27,7 +27,6 @@ from cropland.support.fingerprint import fingerprint, fingerprint_of
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from numpy.typing import NDArray
 
     from cropland.config.countries import Country
     from cropland.config.groups import Paths
@@ -75,7 +74,7 @@ def archive_of(
                 path,
                 {"source": source.name, "country": country.name, "fingerprint": mark},
             )
-        _OPEN[key] = archive.read(path)
+        _OPEN[key] = archive.open_archive(path)
     return _OPEN[key]
 
 
@@ -95,16 +94,7 @@ def archive_of_points(
         There is nothing to observe them in, or what there is cannot be read.
     """
     dataset = _FILLERS[source.name].observations_of(source, paths, country, table)
-    # Of its content: what the country's own archive is made of need not be there.
-    columns = ((name, dataset[name].to_numpy()) for name in sorted(map(str, dataset.data_vars)))
-    mark = fingerprint(*(part for name, values in columns for part in (name, _bytes(values))))
-    marks = {"source": source.name, "country": country.name, "fingerprint": mark}
-    return archive.Archive(dataset.assign_attrs(marks))
-
-
-def _bytes(values: NDArray[Any]) -> bytes:
-    """Give what numbers or texts consist of."""
-    return values.tobytes() if values.dtype != object else repr(values.tolist()).encode()
+    return archive.in_memory(dataset, source.name, country.name)
 
 
 def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cropland.config.countries import Reference
+import cropland
+from cropland.config.countries import Country, Reference
 from cropland.errors import ConfigError, WindowError
 from cropland.features import window
 from cropland.features.window import Window
@@ -17,8 +18,9 @@ YEAR = Reference("2019-07-01", "2020-06-30")
 MONTH = Reference("2022-04-01", "2022-04-30")
 
 
-def test_the_examples_of_the_docstrings_hold() -> None:
-    assert doctest.testmod(window).failed == 0
+def test_the_examples_of_the_docstrings_hold(toyland: Country) -> None:
+    names = {"cropland": cropland, "toyland": toyland}
+    assert doctest.testmod(window, extraglobs=names).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_a_pipe_in_place_of_the_unlabelled_points_is_not_passed_over(tmp_path: P
     (tmp_path / "Train.csv").write_bytes(GOOD)
     os.mkfifo(tmp_path / "Test.csv")
     with pytest.raises(DataError, match=r"expected a points file at .*Test.csv"):
-        points.of_folder(tmp_path, "Train.csv", "Test.csv")
+        points.read_points(tmp_path, "Train.csv", "Test.csv")
 
 
 def test_numbers_come_back_as_they_were(tmp_path: Path) -> None:

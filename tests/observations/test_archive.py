@@ -67,7 +67,7 @@ def test_an_archive_comes_back_as_it_was_written(
 ) -> None:
     dataset = archive.ragged(*two_points)
     archive.write(dataset, tmp_path / "a.zarr", ATTRIBUTES)
-    opened = archive.read(tmp_path / "a.zarr")
+    opened = archive.open_archive(tmp_path / "a.zarr")
     for name in dataset:
         np.testing.assert_array_equal(opened.dataset[name], dataset[name])
     assert opened.dataset.attrs["featureType"] == "timeSeries"
@@ -81,7 +81,7 @@ def test_no_data_is_nan_and_an_index_is_computed_of_its_bands(
     tmp_path: Path, two_points: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
     archive.write(archive.ragged(*two_points), tmp_path / "a.zarr", ATTRIBUTES)
-    opened = archive.read(tmp_path / "a.zarr")
+    opened = archive.open_archive(tmp_path / "a.zarr")
     np.testing.assert_array_equal(opened.values("B4"), np.array([2, np.nan, 3, 1], np.float32))
     np.testing.assert_allclose(opened.values("NDVI"), [0, np.nan, 0, 0.2], atol=1e-7)
 
@@ -114,7 +114,7 @@ def test_the_first_of_two_writers_wins_and_nothing_is_left_over(
     path = tmp_path / "a.zarr"
     archive.write(archive.ragged(*two_points), path, ATTRIBUTES)
     archive.write(archive.ragged(*two_points), path, ATTRIBUTES | {"fingerprint": "f01"})
-    assert archive.read(path).fingerprint == "f00"
+    assert archive.open_archive(path).fingerprint == "f00"
     assert [item.name for item in tmp_path.iterdir()] == ["a.zarr"]
 
 
@@ -152,7 +152,7 @@ def test_an_archive_written_in_blocks_is_the_one_written_whole(
     archive.write(archive.ragged(toy_points, toy_rows), tmp_path / "whole.zarr", ATTRIBUTES)
     blocks = Blocks(len(toy_points), in_blocks(toy_points, toy_rows, size))
     archive.write(blocks, tmp_path / "blocks.zarr", ATTRIBUTES)
-    whole, made = (archive.read(tmp_path / f"{name}.zarr") for name in ("whole", "blocks"))
+    whole, made = (archive.open_archive(tmp_path / f"{name}.zarr") for name in ("whole", "blocks"))
     xr.testing.assert_identical(made.dataset.load(), whole.dataset.load())
     assert made.stored == whole.stored
 
@@ -201,4 +201,4 @@ def test_scene_classes_are_those_of_all_rows(
 def test_a_broken_archive_says_to_delete_it(tmp_path: Path) -> None:
     xr.Dataset({"x": ("y", [1])}).to_zarr(tmp_path / "a.zarr", zarr_format=2)
     with pytest.raises(DataError, match="delete it, it is made again"):
-        archive.read(tmp_path / "a.zarr")
+        archive.open_archive(tmp_path / "a.zarr")

@@ -136,7 +136,7 @@ def today() -> date:
 
 def points_of(source: Source, paths: Paths, country: Country) -> pd.DataFrame:
     """Read the points of a country from the points files."""
-    everywhere = points.of_folder(Path(paths.data), source.labelled, source.unlabelled)
+    everywhere = points.read_points(Path(paths.data), source.labelled, source.unlabelled)
     return points.inside(everywhere, country.box)
 
 

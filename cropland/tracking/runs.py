@@ -1,0 +1,94 @@
+"""Finished candidates of a tracking store as a table; a store is read, never made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pandas as pd
+
+from cropland.errors import TrackingError
+from cropland.tracking import patience
+from cropland.tracking.store import IDENTITY, REAL, Store, check_answers
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+LOCAL = "sqlite:///mlruns/mlflow.db"
+"""Where commands keep their runs, unless told otherwise: relative to the working folder."""
+_SQLITE = "sqlite:///"
+
+
+def read_runs(uri: str = LOCAL, *, experiment: str = REAL) -> pd.DataFrame:
+    """Read the finished candidates of an experiment, the most accurate first.
+
+    Parameters
+    ----------
+    uri : str
+        MLflow's store: ``sqlite:///…`` or the address of a server.
+    experiment : str
+        ``cropland``, or ``cropland-simulated``.
+
+    Returns
+    -------
+    DataFrame
+        One row a run, the index is its ``run_id``: ``name``; what was chosen (``country``, ``span`` in weeks,
+        ``period``, ``bands``, ``model`` …); the scores (``accuracy``, ``accuracy_se``, ``f1`` …);
+        ``uses_future``, whether its window ends after the reference season. Columns of numbers are numeric.
+
+    Raises
+    ------
+    TrackingError
+        No such store or experiment, or one that does not answer.
+
+    Examples
+    --------
+    >>> runs = cropland.read_runs("sqlite:///mlruns/mlflow.db")
+    >>> print(runs[["country", "span", "bands", "model", "n_features"]].to_string(index=False))
+    country  span bands  model  n_features
+    toyland    24  ndvi forest          34
+    """
+    client = client_of(uri)
+    entry = client.get_experiment_by_name(experiment)
+    if entry is None:
+        names = ", ".join(each.name for each in client.search_experiments())
+        raise TrackingError(f"{uri} has no experiment {experiment!r}; it has {names}")
+    condition = f"attributes.status = 'FINISHED' and tags.{IDENTITY} != ''"
+    found = Store(client, entry.experiment_id, experiment).search(condition)
+    rows = [_row(run) for run in found]
+    table = pd.DataFrame(rows, columns=None if rows else ["run_id", "name", "accuracy"])
+    table = table.apply(_as_numbers).set_index("run_id")
+    return table.sort_values("accuracy", ascending=False, kind="stable")
+
+
+def client_of(uri: str) -> MlflowClient:
+    """Return a client of a store that is there; MLflow itself would make a database that is not.
+
+    Raises
+    ------
+    TrackingError
+        It is not there, or does not answer.
+    """
+    from mlflow import MlflowClient
+
+    path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
+    if uri.startswith(_SQLITE) and not path.is_file():
+        raise TrackingError(
+            f"expected a tracking store at {path.absolute()}, there is none; give the uri of one, or train"
+        )
+    check_answers(uri)
+    return cast("MlflowClient", patience.Patient(MlflowClient(uri)))
+
+
+def _row(run: Run) -> dict[str, Any]:
+    row = {"run_id": run.info.run_id, "name": run.info.run_name, **run.data.params}
+    return row | run.data.metrics | {"uses_future": run.data.tags.get("uses_future") == "true"}
+
+
+def _as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of texts as numbers, where all of them are."""
+    try:
+        return pd.to_numeric(column)
+    except (TypeError, ValueError):
+        return column

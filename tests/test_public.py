@@ -1,0 +1,224 @@
+"""What `import cropland` offers: its examples run, it costs nothing, it leaves nothing behind."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import doctest
+import io
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pytest
+
+import cropland
+from cropland.config.countries import Country
+from cropland.errors import DataError, TrackingError, WindowError
+from cropland.observations import archive
+
+ROOT = Path(__file__).parents[1]
+STORY = (
+    *("Box", "Reference", "Country", "read_country", "Window.of", "read_points"),
+    *("open_archive", "read_exports", "make_series", "make_features", "cross_validate"),
+    *("read_runs", "load_champion"),
+)
+"""The order in which the examples follow each other."""
+CHECK = """
+import gc, os, signal, sys, warnings
+import mlflow, sklearn.ensemble, cropland
+mlflow.MlflowClient('sqlite:///mlruns/mlflow.db').search_experiments()
+def state():
+    signals = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    return (dict(os.environ), list(sys.argv), list(sys.path), signals, gc.isenabled(), os.getcwd(),
+            warnings.showwarning, sys.excepthook, sys.unraisablehook, mlflow.is_tracking_uri_set())
+before = state()
+exec(open('lines.py').read())
+cropland.read_runs('sqlite:///mlruns/mlflow.db')
+cropland.load_champion('toyland', 'sqlite:///mlruns/mlflow.db')
+assert state() == before
+assert not [name for name in sys.modules if name.split('.')[0] == 'hydra']
+"""
+
+
+def ten_lines() -> str:
+    """The first example of the document."""
+    block = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.DOTALL)
+    assert block is not None
+    return block[1]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of its own for the examples, filled by `promoted`."""
+    yield tmp_path_factory.mktemp("story")
+
+
+@pytest.fixture
+def promoted(shell: Any, story: Path, toy_archive: archive.Archive) -> Path:
+    """A folder with exports, a country's file, an archive, a run and a champion."""
+    if not (story / "exports").exists():
+        small = ("span=24", "bands=ndvi", "validation.folds=2", "seed=3")
+        done = shell.run(*shell.toy, *small)
+        assert done.returncode == 0, done.stderr
+        quick = ("promotion.bootstraps=100", "promotion.figures=false", "validation.folds=2")
+        words = ("source=files", f"paths.data={shell.exports}", "country=toyland", "seed=3")
+        done = shell.run(*words, *quick, script="promote")
+        assert done.returncode == 0, done.stderr
+        shutil.copytree(shell.folder / "mlruns", story / "mlruns")
+        shutil.copy(shell.folder / "conf" / "country" / "toyland.yaml", story)
+        attributes = {"source": "files", "country": "toyland", "fingerprint": "f00"}
+        archive.write(toy_archive.dataset, story / "toyland.zarr", attributes)
+        shutil.copytree(shell.exports, story / "exports")
+    return story
+
+
+def test_the_examples_run(
+    promoted: Path, monkeypatch: pytest.MonkeyPatch, toy_rows: pd.DataFrame
+) -> None:
+    monkeypatch.chdir(promoted)
+    names: dict[str, Any] = {"cropland": cropland}
+    names["observations"] = toy_rows.rename(columns={"time": "Timestamp"})
+    for name in STORY:
+        value: Any = cropland
+        for part in name.split("."):
+            value = getattr(value, part)
+        found = doctest.DocTestFinder(recurse=False).find(value, name, globs=names)
+        examples = [example for test in found for example in test.examples]
+        assert examples, f"{name} has no example"
+        for test in found:
+            test.globs = names  # a copy would forget what the example before has made
+            said = io.StringIO()
+            flags = doctest.NORMALIZE_WHITESPACE
+            result = doctest.DocTestRunner(optionflags=flags).run(
+                test, out=said.write, clear_globs=False
+            )
+            assert result.failed == 0, said.getvalue()
+
+
+def test_every_name_is_there_once_documented_and_known_to_type_checkers() -> None:
+    tree = ast.parse((ROOT / "cropland" / "__init__.py").read_text())
+    typed = [
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cropland.")
+        for alias in node.names
+    ]
+    assert sorted(typed) == sorted(cropland.__all__)
+    assert len(set(typed)) == len(typed)
+    for name in cropland.__all__:
+        value = getattr(cropland, name)
+        assert value.__name__ == name
+        assert value.__doc__, name
+        assert name in dir(cropland)
+        assert name in str(cropland.__doc__)
+    with pytest.raises(AttributeError, match="no attribute 'read_pints'"):
+        cropland.read_pints  # noqa: B018
+
+
+def test_the_import_loads_nothing_else() -> None:
+    code = (
+        "import sys, importlib; before = set(sys.modules); import cropland; "
+        "print(sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in ast.literal_eval(done.stdout)}
+    assert loaded - sys.stdlib_module_names == {"cropland"}
+    assert "cropland.errors" not in done.stdout
+
+
+def test_a_notebook_finds_everything_as_it_was(promoted: Path) -> None:
+    lines = ten_lines().replace("conf/country/iran.yaml", "toyland.yaml")
+    (promoted / "lines.py").write_text(lines.replace("FOLDER", "exports"))
+    files = sorted(path for path in promoted.rglob("*") if "mlruns" not in path.parts)
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK], cwd=promoted, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"\d\.\d{3} ± \d\.\d{3}\n", done.stdout)
+    assert sorted(path for path in promoted.rglob("*") if "mlruns" not in path.parts) == files
+
+
+def scored(lines: str, folder: Path, country: str, store: Path) -> tuple[Any, pd.Series[Any]]:
+    """Run the ten lines; give their scores, and the newest run of the country in a store."""
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(lines.replace("conf/country/iran.yaml", country).replace("FOLDER", str(folder)), names)
+    return names["scores"], cropland.read_runs(f"sqlite:///{store}/mlruns/mlflow.db").iloc[0]
+
+
+def equal(scores: cropland.Scores, run: pd.Series[Any]) -> None:
+    for name in ("accuracy", "accuracy_se", "accuracy_cropland", "f1", "roc_auc", "brier"):
+        assert run[name] == round(getattr(scores, name), 6), name
+
+
+def test_ten_lines_score_as_the_command_does(shell: Any) -> None:
+    done = shell.run("source=files", f"paths.data={shell.exports}", "country=toyland")
+    assert done.returncode == 0, done.stderr
+    toyland = str(shell.folder / "conf" / "country" / "toyland.yaml")
+    equal(*scored(ten_lines(), shell.exports, toyland, shell.folder))
+
+
+def test_ten_lines_score_real_data_as_the_command_does(shell: Any, challenge: Path) -> None:
+    done = shell.run("source=files", f"paths.data={challenge}", "country=iran")
+    assert done.returncode == 0, done.stderr
+    iran = str(ROOT / "conf" / "country" / "iran.yaml")
+    scores, run = scored(ten_lines(), challenge, iran, shell.folder)
+    equal(scores, run)
+    assert run["country"] == "iran" and run["n_samples"] == 400
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    for read in (cropland.read_runs, lambda uri: cropland.load_champion("iran", uri)):
+        with pytest.raises(TrackingError, match="expected a tracking store at"):
+            read(uri)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_store_lacks_is_said_with_what_it_has(tmp_path: Path, empty_store: Path) -> None:
+    uri = f"sqlite:///{shutil.copy(empty_store, tmp_path)}"
+    with pytest.raises(TrackingError, match="no experiment 'cropland'; it has Default"):
+        cropland.read_runs(uri)
+    with pytest.raises(DataError, match="no model cropland-iran with the alias 'champion'"):
+        cropland.load_champion("iran", uri)
+    assert not mlflow.is_tracking_uri_set()
+
+
+def test_an_experiment_without_runs_is_an_empty_table(tmp_path: Path, empty_store: Path) -> None:
+    uri = f"sqlite:///{shutil.copy(empty_store, tmp_path)}"
+    mlflow.MlflowClient(uri).create_experiment("cropland")
+    assert cropland.read_runs(uri).empty
+
+
+def test_wrong_words_are_answered_in_one_line(
+    toy_archive: archive.Archive, toyland: Country
+) -> None:
+    window = cropland.Window.of(toyland.reference, 24, 0)
+    with pytest.raises(WindowError, match="outside its archive"):
+        cropland.make_series(toy_archive, cropland.Window.of(toyland.reference, 24, 12), ["B4"])
+    with pytest.raises(cropland.CroplandError, match="did you mean 'NDVI'"):
+        cropland.make_series(toy_archive, window, ["NVDI"])
+    series = cropland.make_series(toy_archive, window, ["B4"])
+    end = toyland.reference.last
+    with pytest.raises(cropland.CroplandError, match="features.statistics"):
+        cropland.make_features(series, reference_end=end, statistics=["mean"])
+    with pytest.raises(cropland.CroplandError, match="static: expected Lon or Lat, got lat"):
+        cropland.make_features(series, reference_end=end, static=["lat"])
+    features = cropland.make_features(series, reference_end=end)
+    from sklearn.tree import DecisionTreeClassifier
+
+    with pytest.raises(DataError, match="20 of 80 have no label"):
+        cropland.cross_validate(DecisionTreeClassifier(), features)
+    with pytest.raises(DataError, match="3 cropland and 3 other samples are fewer than the 5"):
+        cropland.cross_validate(DecisionTreeClassifier(), features[:6])
+    with pytest.raises(cropland.CroplandError, match="expected a country's YAML file at none.yaml"):
+        cropland.read_country("none.yaml")
