@@ -292,7 +292,7 @@ def asked_to_promote() -> tuple[Any, Country, Any, Any]:
     from cropland.config.groups import Paths, Promotion, Tracking, Validation
     from cropland.config.sources import Simulated
     from cropland.sources import opening
-    from cropland.tracking import store as tracking
+    from cropland.tracking.opening import open_store
 
     country = countries.country(group("country", "iran"))
     source = Simulated(**group("source", "simulated"))
@@ -308,7 +308,7 @@ def asked_to_promote() -> tuple[Any, Country, Any, Any]:
         n_jobs=-1,
         force=False,
     )
-    store = tracking.open_store(local, tracking.SIMULATED)
+    store = open_store(local, source.name)
     return command, country, opening.archive_of(source, paths, country), store
 
 

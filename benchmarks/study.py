@@ -184,11 +184,11 @@ def with_stages(path: Path, words: list[str]) -> None:
     """Be ``scripts/train.py``, and write down what this process spends on Hydra and on tracking."""
     from cropland.commands import train
     from cropland.config import composition, job_templates
-    from cropland.tracking import store as tracking
+    from cropland.tracking.store import Store
 
     seconds: dict[str, float] = defaultdict(float)
     timed(composition, "jobs", "Hydra", seconds)
-    timed(tracking.Store, "keep", "tracking", seconds)
+    timed(Store, "keep", "tracking", seconds)
     timed(train, "begin", "begin", seconds)
     timed(train, "end", "end", seconds)
     sys.argv = ["train.py", *words]

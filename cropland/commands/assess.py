@@ -27,7 +27,7 @@ from cropland.maps.finished_map import CLASSES, NO_DATA, MapFolder
 from cropland.support import terminal
 from cropland.support.words import count, ha, some
 from cropland.support.writing import write_whole
-from cropland.tracking import store as tracking
+from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 
 if TYPE_CHECKING:
@@ -184,9 +184,9 @@ def _estimate(command: Assess, made: MapFolder, country: Country | None, screen:
     _ = assessed.found  # what cannot be estimated is said before it is tracked
     if command.labels == LANDSCAPE:
         assessed.check_truth()
-    store = tracking.open_store(command.tracking, tracking.experiment_of(made.facts.tags["SOURCE"]))
+    store = open_store(command.tracking, made.facts.tags["SOURCE"])
     name = country.name if country else made.facts.tags["COUNTRY"]
-    with store.candidate(f"assess {name}", {"kind": ASSESSMENT, **code_tags()}, None) as record:
+    with store.running(f"assess {name}", {"kind": ASSESSMENT, **code_tags()}, None) as record:
         record.params |= {"country": name, "labels": command.labels, **assessed.params()}
         record.metrics |= assessed.metrics()
         texts, picture = report.texts(assessed), report.picture(assessed)

@@ -28,9 +28,9 @@ from cropland.observations import points
 from cropland.sources import opening
 from cropland.support import terminal
 from cropland.support.words import count, some
-from cropland.tracking import store as tracking
+from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
-from cropland.tracking.store import ARCHIVE
+from cropland.tracking.records import ARCHIVE
 from cropland.training import candidate as candidates
 from cropland.training import out_of_fold
 
@@ -61,7 +61,7 @@ def run(command: Compare, countries: Sequence[Country]) -> None:
     for country in countries:
         archive = _archive(command, country, console)
         tables += [(country, each, _sampled(command, country, each, archive)) for each in rasters]
-    store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
+    store = open_store(command.tracking, command.source.name)
     done = []
     for country, raster, table in tables:
         archive = _archive(command, country, console)
@@ -115,8 +115,6 @@ def _champion(
 
     Gives the spatial block of each labelled point too, or its own number where none were left out.
     """
-    from mlflow.exceptions import MlflowException
-
     labelled = matrix.labelled(archive.points)
     alone = np.arange(labelled.sizes["point"])
     name = registry.model_name(command.source.name, country.name)
@@ -124,13 +122,11 @@ def _champion(
     if version is None:
         return _none(command, country, name), alone
     try:
-        run = store.client.get_run(str(version.run_id))
+        run = store.run(str(version.run_id))
         right = out_of_fold.right(store.read(run, out_of_fold.FILE))
         scored: Validation = candidates.from_yaml(
             store.read(run, "config.yaml")
         ).configuration.validation
-    except MlflowException:
-        return f"the run that made version {version.version} of {name} is gone", alone
     except CroplandError as error:
         return f"version {version.version} of {name}: {error}", alone
     if not right.index.isin(labelled["ID"].to_numpy()).any():
@@ -164,7 +160,7 @@ def _track(
 ) -> None:
     """Keep a comparison as a run."""
     title = f"compare {compared.country} {compared.name}"
-    with store.candidate(title, {"kind": COMPARE, **code_tags()}, None) as record:
+    with store.running(title, {"kind": COMPARE, **code_tags()}, None) as record:
         record.params |= {
             "country": compared.country,
             "source": command.source.name,

@@ -26,7 +26,7 @@ from cropland.support import dask_cluster, signals, terminal
 from cropland.support.progress import Meter
 from cropland.support.words import count
 from cropland.support.writing import write_whole
-from cropland.tracking import store as tracking
+from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.training import out_of_fold
 
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from cropland.config.countries import Country
     from cropland.maps.facts import Facts
     from cropland.maps.plan import Plan
-    from cropland.tracking.store import Record, Store
+    from cropland.tracking.records import Record
+    from cropland.tracking.store import Store
 
 MAP = "map"
 _MODULES = ("cropland.maps.compute", "sklearn.ensemble", "odc.geo.xr")
@@ -53,7 +54,7 @@ def run(command: Map, countries: Sequence[Country]) -> None:
         Whatever can be known to be wrong before any work; tiles that could not be mapped.
     """
     console = terminal.notes()
-    store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
+    store = open_store(command.tracking, command.source.name)
     plan = planned(command, countries, store)
     before = plan.there()
     if before is not None:
@@ -65,7 +66,7 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     tags = {"kind": MAP, **code_tags()}
     store.close_orphans()
     with _alone(plan):
-        with store.candidate(f"map {plan.country.name}", tags, None) as record:
+        with store.running(f"map {plan.country.name}", tags, None) as record:
             record.params |= _params(plan)
             _map_tiles(plan, console)
             facts = _put_together(plan, store, record, console)
@@ -169,7 +170,7 @@ def _put_together(plan: Plan, store: Store, record: Record, console: Console) ->
             tags=plan.tags,
             say=lambda done: meter.show(done, done),
         )
-    run_of_model = store.client.get_run(str(plan.champion.version.run_id))
+    run_of_model = store.run(str(plan.champion.version.run_id))
     recalls = out_of_fold.recalls(store.read(run_of_model, out_of_fold.FILE))
     facts = mapfacts.facts_of(counted, plan.tags, recalls, plan.threshold)
     paths = {layer.name: plan.folder / f"{layer.name}.tif" for layer in plan.layers}

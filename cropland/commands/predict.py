@@ -23,7 +23,7 @@ from cropland.observations import points
 from cropland.sources import opening
 from cropland.support import terminal
 from cropland.support.writing import write_whole
-from cropland.tracking import store as tracking
+from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         No champion, no observations, points that cannot be read, or a file that cannot be written.
     """
     _check_output(Path(command.output))
-    store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
+    store = open_store(command.tracking, command.source.name)
     console = terminal.notes()
     asked = _asked(command)
     check_there(command, countries, store)
@@ -63,7 +63,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         for said in champion.warnings:
             console.print(f"[yellow]warning[/] {escape(said)}")
     names = "all" if len(countries) > 1 else countries[0].name
-    with store.candidate(f"predict {names}", {"kind": PREDICTION, **code_tags()}, None) as record:
+    with store.running(f"predict {names}", {"kind": PREDICTION, **code_tags()}, None) as record:
         found = {
             country.name: _predicted(command, country, champions[country.name], asked, console)
             for country in track(

@@ -12,7 +12,7 @@ from rich.table import Table
 from cropland.errors import ConfigError, CroplandError
 from cropland.models import promotion
 from cropland.support import signals, terminal
-from cropland.tracking import store as tracking
+from cropland.tracking.opening import open_store
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
@@ -36,7 +36,7 @@ def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) ->
             "a nested validation scores the choice, not a candidate; promote by validation=kfold, repeated "
             "or blocks"
         )
-    store = tracking.open_store(command.tracking, tracking.experiment_of(command.source.name))
+    store = open_store(command.tracking, command.source.name)
     console = terminal.notes()
     closed = store.close_orphans()
     if closed:

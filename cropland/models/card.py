@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cropland.observations.bands import STATIC
-from cropland.tracking.store import SIMULATED
+from cropland.tracking.experiments import SIMULATED
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote

@@ -21,7 +21,6 @@ from cropland.training.candidate_data import Material
 
 if TYPE_CHECKING:
     import numpy as np
-    from mlflow.entities import Run
     from numpy.typing import NDArray
 
     from cropland.config.commands.promote import Promote
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from cropland.learning.choice import Estimate
     from cropland.learning.cross_validation import Scores
     from cropland.observations.archive import Archive
+    from cropland.tracking.records import TrackedRun
     from cropland.tracking.store import Store
 
 _AT_ONCE = 16
@@ -52,7 +52,7 @@ class Finalist:
         Whether its run was scored by a faster twin of that estimator.
     """
 
-    run: Run
+    run: TrackedRun
     material: Material
     scores: Scores
     fast: bool = False
@@ -119,7 +119,7 @@ def compete(
     winner = finalists[
         choice.choose(scored["accuracy"], scored["accuracy_se"], _rank(scored), rule)
     ]
-    _give_verdicts(table, scored, winner.run.info.run_id, rule)
+    _give_verdicts(table, scored, winner.run.run_id, rule)
     estimate = choice.bbc_cv(
         right[eligible.index].to_numpy(),
         _rank(eligible),
@@ -166,7 +166,7 @@ def _finalists(
 
 def _bar_foreign(
     table: pd.DataFrame,
-    runs: Mapping[str, Run],
+    runs: Mapping[str, TrackedRun],
     command: Promote,
     country: Country,
     store: Store,
@@ -184,13 +184,15 @@ def _bar_foreign(
         table.loc[run_id, "eligible"] = False
 
 
-def _foreign(run: Run, store: Store) -> str:
+def _foreign(run: TrackedRun, store: Store) -> str:
     """Name the class of a candidate that no registered model can hold, if it has one."""
     model = candidates.from_yaml(store.read(run, "config.yaml")).configuration.model
     return next(iter(model.foreign), "")
 
 
-def _foreigners(run_ids: Iterable[str], runs: Mapping[str, Run], store: Store) -> dict[str, str]:
+def _foreigners(
+    run_ids: Iterable[str], runs: Mapping[str, TrackedRun], store: Store
+) -> dict[str, str]:
     """Name the class of each of some candidates that has one which no registered model can hold."""
 
     def named(run_id: str) -> str:
@@ -205,7 +207,7 @@ def _foreigners(run_ids: Iterable[str], runs: Mapping[str, Run], store: Store) -
     return {run_id: name for run_id, name in found.items() if name}
 
 
-def _again(run: Run, command: Promote, country: Country, store: Store) -> Finalist:
+def _again(run: TrackedRun, command: Promote, country: Country, store: Store) -> Finalist:
     """Score a candidate again, by scikit-learn's own estimator, on the data that are here."""
     text = store.read(run, "config.yaml")
     material = rebuilt(text, command, country)

@@ -11,18 +11,18 @@ import pandas as pd
 
 from cropland.errors import DataError
 from cropland.learning.choice import standard_errors
-from cropland.tracking.store import ARCHIVE, COMPARISON
+from cropland.tracking.records import ARCHIVE, COMPARISON
 from cropland.training import candidate as candidates
 from cropland.training import out_of_fold as predictions
 
 if TYPE_CHECKING:
     import numpy as np
-    from mlflow.entities import Run
     from numpy.typing import NDArray
 
     from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
     from cropland.observations.archive import Archive
+    from cropland.tracking.records import TrackedRun
     from cropland.tracking.store import Store
 
 MISSING_ALLOWED = 0.02
@@ -33,7 +33,7 @@ _PARAMS = ("span", "window_end", "bands", "series", "features", "model", "traini
 
 def comparable(
     command: Promote, country: Country, archive: Archive, store: Store
-) -> dict[str, Run]:
+) -> dict[str, TrackedRun]:
     """Find the newest finished run of each candidate that may be compared, by its id.
 
     Raises
@@ -45,7 +45,7 @@ def comparable(
     newest = store.finished_of(mark)
     if not newest:
         raise DataError(_none(command, country, archive, store))
-    return {run.info.run_id: run for run in newest.values()}
+    return {run.run_id: run for run in newest.values()}
 
 
 def _none(command: Promote, country: Country, archive: Archive, store: Store) -> str:
@@ -54,9 +54,9 @@ def _none(command: Promote, country: Country, archive: Archive, store: Store) ->
     asked |= {f"validation.{key}": value for key, value in asdict(command.validation).items()}
     words = " ".join(candidates.words_of(asked))
     condition = f"params.country = '{country.name}' and attributes.status = 'FINISHED'"
-    there = [run for run in store.search(condition) if COMPARISON in run.data.tags]
-    here = [run for run in there if run.data.tags.get(ARCHIVE) == archive.fingerprint]
-    others = {" ".join(candidates.words_of(run.data.params)) for run in here}
+    there = [run for run in store.search(condition) if COMPARISON in run.tags]
+    here = [run for run in there if run.tags.get(ARCHIVE) == archive.fingerprint]
+    others = {" ".join(candidates.words_of(run.params)) for run in here}
     train = "run scripts/train.py with the same words"
     if words in others:
         found = f"those that are there were scored by another version of the code; {train} again"
@@ -69,17 +69,17 @@ def _none(command: Promote, country: Country, archive: Archive, store: Store) ->
     return f"no finished candidate of {country.name} by {words} on this archive: {found}"
 
 
-def tabulated(runs: dict[str, Run], command: Promote) -> pd.DataFrame:
+def tabulated(runs: dict[str, TrackedRun], command: Promote) -> pd.DataFrame:
     """Tabulate candidates, best first, with the reason where one may not win; the index is the run id."""
     rows = [
         {
-            "run_id": run.info.run_id,
-            "name": run.info.run_name,
-            **{name: run.data.params[name] for name in _PARAMS},
-            **{name: run.data.metrics[name] for name in ("accuracy", "accuracy_se")},
-            "n_features": int(run.data.params["n_features"]),
-            "n_samples": int(run.data.params["n_samples"]),
-            "uses_future": run.data.tags["uses_future"] == "true",
+            "run_id": run.run_id,
+            "name": run.name,
+            **{name: run.params[name] for name in _PARAMS},
+            **{name: run.metrics[name] for name in ("accuracy", "accuracy_se")},
+            "n_features": int(run.params["n_features"]),
+            "n_samples": int(run.params["n_samples"]),
+            "uses_future": run.tags["uses_future"] == "true",
         }
         for run in runs.values()
     ]
@@ -112,7 +112,7 @@ def _barred(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
     return verdict.where(~few, scored + f" of {count.max():.0f} points only")
 
 
-def out_of_fold(table: pd.DataFrame, runs: Mapping[str, Run], store: Store) -> pd.DataFrame:
+def out_of_fold(table: pd.DataFrame, runs: Mapping[str, TrackedRun], store: Store) -> pd.DataFrame:
     """Read where each candidate that may win was right, shape (point, candidate); bar what has lost it."""
 
     def read(run_id: str) -> pd.Series[float] | str:

@@ -30,8 +30,9 @@ from cropland.models.portrait import portrait
 from cropland.observations.long_table import of_points
 from cropland.sources import opening
 from cropland.support import signals
+from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.provenance import code_tags
-from cropland.tracking.store import ARCHIVE, COMPARISON, IDENTITY, SIMULATED
+from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY
 from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
     from cropland.learning.classifiers import Classifier
     from cropland.learning.cross_validation import Scores
     from cropland.models.competition import Finalist, Result
-    from cropland.tracking.store import Record, Store
+    from cropland.tracking.records import Record
+    from cropland.tracking.store import Store
     from cropland.training.candidate_data import Material
 
 PROMOTION = "promotion"
@@ -108,7 +110,7 @@ def promote(
     )
     name = registry.model_name(command.source.name, country.name)
     result = competition.compete(command, country, archive, store, say)
-    identity = result.winner.run.data.tags[IDENTITY]
+    identity = result.winner.run.tags[IDENTITY]
     champion = registry.version_of(store.client, name, registry.CHAMPION)
     if champion and champion.tags.get(IDENTITY) == identity and not command.force:
         decision = f"version {champion.version} stays champion: it is the winner already"
@@ -139,14 +141,12 @@ def _promoted(
     is_champion: bool = True,
 ) -> Promoted:
     """Say how it ended, with what the champion's promotion has kept of its score in blocks."""
-    from mlflow.exceptions import MlflowException
-
     in_blocks: float | str = "not promoted"
     if is_champion:
         try:
-            run = store.client.get_run(str(version.run_id))
-            in_blocks = run.data.metrics.get("accuracy_blocks", "there is none, see its card")
-        except MlflowException:
+            run = store.run(str(version.run_id))
+            in_blocks = run.metrics.get("accuracy_blocks", "there is none, see its card")
+        except DataError:
             in_blocks = "its run is gone"
     return Promoted(
         country.name, version.name, result, str(version.version), decision, is_champion, in_blocks
@@ -176,15 +176,11 @@ def _against(
     champion: ModelVersion, winner: Finalist, command: Promote, store: Store
 ) -> Comparison | str:
     """Score the champion on the data that are here and compare the winner with it; or say why not."""
-    from mlflow.exceptions import MlflowException
-
     try:
-        run = store.client.get_run(str(champion.run_id))
+        run = store.run(str(champion.run_id))
         text = store.read(run, "config.yaml")
         material = competition.rebuilt(text, command, winner.material.candidate.country)
         theirs = out_of_fold.right_of(material.scores().out_of_fold)
-    except MlflowException:
-        return f"the run that made version {champion.version} is gone"
     except CroplandError as error:
         return str(error)
     ours = out_of_fold.right_of(winner.scores.out_of_fold)
@@ -210,9 +206,9 @@ def _made(
     material, candidate = winner.material, winner.material.candidate
     country = candidate.country.name
     say(f"{country}: refitting {candidate.name} on every labelled point")
-    tags = {"candidate": winner.run.info.run_id, ARCHIVE: material.archive.fingerprint}
+    tags = {"candidate": winner.run.run_id, ARCHIVE: material.archive.fingerprint}
     of_run = {"kind": PROMOTION, **tags, **code_tags()}
-    with store.candidate(f"promote {country}", of_run, None) as record:
+    with store.running(f"promote {country}", of_run, None) as record:
         fitted, n_labels = fit(material, _facts(result), winner.scores)
         in_blocks = _in_blocks(material, command)
         facts = Facts(name, fitted, result, in_blocks, n_labels, against)
@@ -236,8 +232,8 @@ def _made(
         )
     signals.heed()
     marks = {
-        IDENTITY: winner.run.data.tags[IDENTITY],
-        COMPARISON: winner.run.data.tags[COMPARISON],
+        IDENTITY: winner.run.tags[IDENTITY],
+        COMPARISON: winner.run.tags[COMPARISON],
         **tags,
     }
     # Another process may have promoted the same candidate meanwhile.

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cropland.tracking.experiments import SIMULATED, experiment_of
 from cropland.tracking.mlflow_session import mlflow_at
-from cropland.tracking.store import IDENTITY, SIMULATED, experiment_of
+from cropland.tracking.records import IDENTITY
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -22,7 +22,7 @@ from cropland.sources import opening
 from cropland.support import terminal
 from cropland.support.words import markdown_table
 from cropland.support.writing import write_whole
-from cropland.tracking import store as tracking
+from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.training.chosen_windows import STUDY
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cropland.config.countries import Country
     from cropland.config.groups import Configuration
     from cropland.config.jobs import Job
-    from cropland.tracking.store import Record
+    from cropland.tracking.records import Record
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,8 @@ def run(job: Job) -> None:
     ]
     seasons = [_season(country, job) for country in countries]
     console = terminal.notes()
-    store = tracking.open_store(chosen.tracking, tracking.experiment_of(chosen.source.name))
-    with store.candidate("submission", {STUDY: "submission", **code_tags()}, None) as record:
+    store = open_store(chosen.tracking, chosen.source.name)
+    with store.running("submission", {STUDY: "submission", **code_tags()}, None) as record:
         began = time.perf_counter()
         console.print("reading the observations")
         material = _material(chosen, countries)

@@ -1,4 +1,4 @@
-"""MLflow's own functions pointed at one store for a while."""
+"""MLflow's fluent functions, pointed at one store for a while."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 @contextmanager
 def mlflow_at(uri: str) -> Iterator[None]:
-    """Point MLflow's fluent half at a store, and put it back, with Python's path, afterwards.
+    """Point MLflow's fluent functions at a store; restore their store and Python's path afterwards.
 
-    Logging and registering need it: there MLflow looks into its own store, whatever client asks.
+    Logging and registering models need it: there MLflow uses its own store, whatever the client's is.
     """
     import mlflow
 
-    there_is = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
-    before = mlflow.get_tracking_uri() if there_is else None
+    is_set = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
+    before = mlflow.get_tracking_uri() if is_set else None
     path = sys.path  # loading a model puts its folder of code in front
     mlflow.set_tracking_uri(uri)
     try:

@@ -1,4 +1,4 @@
-"""How a tracking store is asked: again while it is locked or away; what is said where it cannot be used."""
+"""Calls to a tracking store: repeated while it is locked, with one line of words where it cannot be used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VARIABLES = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two requests a run
     "GIT_PYTHON_REFRESH": "quiet",
-    # A server that is away is asked after 0, 2, 6, 14, 30, 62 and 126 seconds, each with some jitter on top.
+    # A server that is away is called after 0, 2, 6, 14, 30, 62 and 126 seconds, plus some jitter.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
@@ -29,12 +29,12 @@ _VARIABLES = {
 _UNUSABLE = frozenset(
     ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "UNAUTHENTICATED", "PERMISSION_DENIED")
 )
-"""Codes of MLflow that speak of the store, not of what it was asked."""
-_GIST = re.compile(r"\[Errno -?\d+\] [\w ]+|too many \d+ error responses|[Rr]ead timed out")
+"""Error codes of MLflow that are about the store, not about the request."""
+_REASON = re.compile(r"\[Errno -?\d+\] [\w ]+|too many \d+ error responses|[Rr]ead timed out")
 
 
-def prefer() -> None:
-    """Set MLflow's own variables as suits here, where the user has not set them."""
+def set_variables() -> None:
+    """Set MLflow's environment variables, where the user has not set them."""
     for name, value in _VARIABLES.items():
         os.environ.setdefault(name, value)
     # It shows a traceback of every lock that is waited for.
@@ -42,7 +42,7 @@ def prefer() -> None:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Tell whether a server that is there does not let us in."""
+    """Return whether an error says that a server does not let us in."""
     return getattr(error, "error_code", "") in ("UNAUTHENTICATED", "PERMISSION_DENIED")
 
 
@@ -53,14 +53,14 @@ class Patient:
         self._client = client
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._client, name)
-        return partial(patiently, self._client.tracking_uri, found) if callable(found) else found
+        value = getattr(self._client, name)
+        return partial(patiently, self._client.tracking_uri, value) if callable(value) else value
 
 
 def patiently(uri: str, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Call a store, and again where its database is locked by others for a moment.
+    """Call a store, and again while its database is locked by another process.
 
-    A server that is away for a minute is asked again by MLflow itself.
+    A server that is away for a minute is called again by MLflow itself.
 
     Raises
     ------
@@ -87,23 +87,23 @@ def patiently(uri: str, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 
 def in_words(error: Exception, uri: str) -> str:
-    """Say why a store cannot be used, and what to do."""
+    """Return in words why a store cannot be used, and what to do."""
     code = getattr(error, "error_code", "")
     if code == "UNAUTHENTICATED":
-        return _who(uri)
+        return _log_in(uri)
     if code == "PERMISSION_DENIED":
         name = os.environ.get("MLFLOW_TRACKING_USERNAME", "you")
         return f"the tracking server {uri} does not allow {name} to do this; ask for the permission there"
-    gist = _GIST.search(str(error))
-    reason = gist[0] if gist else str(error).splitlines()[0]
+    match = _REASON.search(str(error))
+    reason = match[0] if match else str(error).splitlines()[0]
     return (
-        f"the tracking store {uri} cannot be used ({reason}); mend it, or start it again, and give the same "
-        f"command again: what it has taken is kept"
+        f"the tracking store {uri} cannot be used ({reason}); fix it, or start it again, and repeat the "
+        f"same command: finished runs are kept"
     )
 
 
-def _who(uri: str) -> str:
-    """Say what a server wants that asks who is there."""
+def _log_in(uri: str) -> str:
+    """Return in words what a server needs that asks for a log-in."""
     given = [
         name
         for name in (
@@ -115,7 +115,7 @@ def _who(uri: str) -> str:
     ]
     if not given:
         return (
-            f"the tracking server {uri} asks who you are; set MLFLOW_TRACKING_USERNAME and "
+            f"the tracking server {uri} asks for a log-in; set MLFLOW_TRACKING_USERNAME and "
             f"MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         )
-    return f"the tracking server {uri} does not accept {' with '.join(given)}; mend what they hold"
+    return f"the tracking server {uri} does not accept {' with '.join(given)}; check their values"

@@ -1,4 +1,4 @@
-"""Provenance: which process, whose hands and what code a run comes from."""
+"""Where a run comes from: its process, its user and the state of the code."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from cropland.config.secrets import without_secrets
 
 
 def process_mark(pid: int) -> str:
-    """Mark a process so that a later one with the same number is not taken for it."""
+    """Return a mark of a process that a later one with the same number does not share."""
     import psutil
 
     return f"{pid}@{psutil.Process(pid).create_time():.2f}"
 
 
 def is_alive(mark: str) -> bool:
-    """Tell whether the process of a mark still runs on this host."""
+    """Return whether the process of a mark still runs on this host."""
     import psutil
 
     try:
@@ -27,10 +27,11 @@ def is_alive(mark: str) -> bool:
 
 @cache
 def code_tags() -> dict[str, str]:
-    """Give MLflow's own tags of user, source and git commit, and whether the work tree is dirty.
+    """Return MLflow's own tags of user, source and git commit, and whether the work tree is dirty.
 
     The address of a git remote may hold a token, which is left out.
     """
+    # There is no public way to the tags that MLflow's fluent half gives a run.
     from mlflow.tracking.context.registry import resolve_tags
 
     tags = {

@@ -58,14 +58,9 @@ def windows(
 
 def _of_study(name: str, archive: Archive, store: Store) -> Choice | None:
     """Look for the last time-range study that finished on an archive."""
-    found = store.client.search_runs(
-        [store.experiment_id],
-        filter_string=f"tags.{STUDY} = 'time_range' and attributes.status = 'FINISHED'",
-        order_by=["attributes.start_time DESC"],
-        max_results=50,
-    )
-    for run in found:
-        kept = json.loads(run.data.tags.get(f"{_TAG}{name}", "{}"))
+    studies = f"tags.{STUDY} = 'time_range' and attributes.status = 'FINISHED'"
+    for run in store.search(studies):
+        kept = json.loads(run.tags.get(f"{_TAG}{name}", "{}"))
         if kept.pop("archive", None) == archive.fingerprint:
             return Choice(**kept)
     return None

@@ -13,17 +13,16 @@ from cropland.errors import CroplandError
 from cropland.learning import nested
 from cropland.observations import points
 from cropland.support import signals
-from cropland.tracking.store import ARCHIVE, COMPARISON, IDENTITY, Done, Record
+from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY, Done, Record
 from cropland.training import out_of_fold
 from cropland.training.candidate import comparison
 from cropland.training.candidate_data import Material
 from cropland.training.out_of_fold import confusion
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
-
     from cropland.learning.cross_validation import Scores
     from cropland.observations.archive import Archive
+    from cropland.tracking.records import TrackedRun
     from cropland.tracking.store import Store
     from cropland.training.candidate import Candidate, Outcome
 
@@ -115,14 +114,14 @@ def already_there(
     return {key: before(candidates[key], run) for key, run in found.items()}
 
 
-def before(candidate: Candidate, run: Run) -> Outcome:
+def before(candidate: Candidate, run: TrackedRun) -> Outcome:
     """Give the outcome of a candidate that has been run before."""
     return candidate.outcome(
         "already there",
-        run_id=run.info.run_id,
-        n_features=int(run.data.params["n_features"]),
-        **{name: run.data.metrics[name] for name in _OF_OUTCOME},
-        message=f"is already there as run {run.info.run_name!r}; force=true runs it again",
+        run_id=run.run_id,
+        n_features=int(run.params["n_features"]),
+        **{name: run.metrics[name] for name in _OF_OUTCOME},
+        message=f"is already there as run {run.name!r}; force=true runs it again",
     )
 
 

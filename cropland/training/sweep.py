@@ -14,7 +14,7 @@ from cropland.config.commands import WHERE
 from cropland.config.commands.promote import Promote
 from cropland.support import terminal
 from cropland.tracking import provenance
-from cropland.tracking import store as tracking
+from cropland.tracking.opening import open_store
 from cropland.training import candidate, chosen_windows, preflight, resume
 from cropland.training.ledger import Ledger, Watch
 from cropland.training.session import Session
@@ -98,7 +98,7 @@ def opened(
 
 def store_of(common: Configuration) -> Store:
     """Open the tracking store of a configuration."""
-    return tracking.open_store(common.tracking, tracking.experiment_of(common.source.name))
+    return open_store(common.tracking, common.source.name)
 
 
 def _windows(
@@ -125,7 +125,7 @@ def _started(store: Store, common: Configuration, words: Sequence[str]) -> str:
     tags = {"command": shlex.join(sys.argv)} | (
         {chosen_windows.STUDY: common.study.name} if common.study else {}
     )
-    return str(store.start(_name(words), provenance.code_tags() | tags).info.run_id)
+    return store.start(_name(words), provenance.code_tags() | tags)
 
 
 def _ledger(

@@ -8,14 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from mlflow.exceptions import MlflowException
 from rich.markup import escape
 
 from cropland.config.commands import WHERE
 from cropland.config.countries import Choice
 from cropland.errors import CroplandError, DataError
 from cropland.support import terminal
-from cropland.tracking import store
+from cropland.tracking import opening
+from cropland.tracking.experiments import SIMULATED, link
 from cropland.training import chosen_windows as chosen
 from cropland.training import out_of_fold, report, studies
 from cropland.training.candidate import words_of
@@ -67,10 +67,9 @@ def abandon(session: Session, reason: str) -> None:
     session.watching.close()
     finished = sum(outcome.status == "finished" for outcome in session.ledger.read())
     try:
-        store.check_answers(session.store.client.tracking_uri)
-        session.store.close_children(session.parent_run, reason)
-        session.store.close(session.parent_run, reason)
-    except (MlflowException, CroplandError) as error:
+        opening.check_answers(session.store.client.tracking_uri)
+        session.store.abandon(session.parent_run, reason)
+    except CroplandError as error:
         first = str(error).splitlines()[0]
         session.console.print(f"its run stays open until the next start: {first}", markup=False)
     session.console.print(
@@ -89,14 +88,14 @@ def _conclusion(session: Session, outcomes: Sequence[Outcome]) -> Conclusion | N
         study,
         table,
         references={each.country.name: each.country.reference.last for each in session.candidates},
-        simulated=session.store.experiment == store.SIMULATED,
+        simulated=session.store.experiment == SIMULATED,
         right=lambda run_id: _right(session, run_id),
     )
 
 
 def _right(session: Session, run_id: str) -> pd.Series[float]:
     try:
-        run = session.store.client.get_run(run_id)
+        run = session.store.run(run_id)
         return out_of_fold.right(session.store.read(run, out_of_fold.FILE))
     except DataError as error:  # one that was scored before, and has lost its predictions since
         session.console.print(f"[yellow]note[/] no paired difference: {escape(str(error))}")
@@ -126,13 +125,13 @@ def _on_screen(
     elif len(best):
         screen.print(report.closing_table(outcomes))
     screen.print(f"candidates: {report.counted(outcomes)}")
-    if session.store.experiment == store.SIMULATED:
+    if session.store.experiment == SIMULATED:
         screen.print(terminal.SIMULATED)
-    link = store.link(session.configuration.tracking, session.store.experiment_id)
+    address = link(session.configuration.tracking, session.store.experiment_id)
     screen.print(f"files: {session.ledger.path.parent}", soft_wrap=True)
     screen.print(
         f"in MLflow: experiment {session.store.experiment}, run {session.name!r}; look: make ui, then "
-        f"{link}",
+        f"{address}",
         soft_wrap=True,
     )
     nested = session.configuration.validation.candidates is not None

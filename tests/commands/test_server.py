@@ -164,26 +164,27 @@ def sqlite_runs(path: Path) -> list[tuple[str, str, int, int]]:
 
 LOAD = """
 import os, sys, time
-from cropland.tracking import store as tracking
+from cropland.tracking.opening import open_store
+from cropland.tracking.records import Done, Record
 from cropland.config.groups import Tracking
 
 number, uri, artifacts = sys.argv[1:]
 where = Tracking("server", uri, artifacts or None)
-tracking.open_store(where, "cropland").start("parent", {})
-tracking.open_store.cache_clear()
+open_store(where, "files").start("parent", {})
+open_store.cache_clear()
 for process in range(4):
     if os.fork() == 0:
         code = 1
         try:
-            store = tracking.open_store(where, "cropland")
+            store = open_store(where, "files")
             for run in range(int(number)):
-                record = tracking.Record(
+                record = Record(
                     params={f"param_{key}": key for key in range(20)},
                     metrics={f"metric_{key}": key / 7 for key in range(15)},
                     files={"config.yaml": f"run: {run}"},
                 )
                 now = int(time.time() * 1000)
-                done = tracking.Done(f"{process}-{run}", {"kind": "load"}, record, "FINISHED", now, now)
+                done = Done(f"{process}-{run}", {"kind": "load"}, record, "FINISHED", now, now)
                 store.keep(done, None)
             code = 0
         finally:
@@ -254,7 +255,7 @@ def test_who_logs_in_may_train_promote_and_predict(shell: Any, guarded: Tracker)
     where = ["tracking=server", f"tracking.uri={guarded.uri}"]
     sweep = ["-m", "span=12,24", "bands=ndvi", *where]
     said = answer(shell.run(*shell.toy, *sweep))
-    assert f"server {guarded.uri} asks who you are; set MLFLOW_TRACKING_USERNAME and" in said
+    assert f"server {guarded.uri} asks for a log-in; set MLFLOW_TRACKING_USERNAME and" in said
     wrong = {**LOGS_IN, "MLFLOW_TRACKING_PASSWORD": "a-wrong-password"}
     said = answer(shell.run(*shell.toy, *sweep, **wrong))
     assert "does not accept MLFLOW_TRACKING_USERNAME with MLFLOW_TRACKING_PASSWORD" in said
@@ -269,7 +270,7 @@ def test_who_logs_in_may_train_promote_and_predict(shell: Any, guarded: Tracker)
     assert promoted.returncode == 0, promoted.stderr
     toy = [word for word in toy if not word.startswith(("validation", "n_jobs"))]
     predict = [*toy, *where, "output=predicted.csv"]
-    assert "asks who you are" in answer(shell.run(*predict, script="predict"))
+    assert "asks for a log-in" in answer(shell.run(*predict, script="predict"))
     predicted = shell.run(*predict, script="predict", **LOGS_IN)
     assert predicted.returncode == 0, predicted.stderr
     assert len((shell.folder / "predicted.csv").read_text().splitlines()) == 21
@@ -350,7 +351,9 @@ def test_a_server_that_goes_away_costs_no_finished_candidate(
     server.start()
     assert process.returncode == 1, said
     assert "Traceback" not in said, said
-    assert re.search(r"cropland: the tracking store .* cannot be used .*same command again", said)
+    assert re.search(
+        r"cropland: the tracking store .* cannot be used .*repeat the same command", said
+    )
     assert f"{before} candidates finished in this run are kept" in said
     assert before < 12
     again = shell.run(*shell.toy, *sweep)

@@ -28,8 +28,9 @@ from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.models import competition
 from cropland.sources import opening
-from cropland.tracking import store as tracking
-from cropland.tracking.store import ARCHIVE, COMPARISON, IDENTITY, Store
+from cropland.tracking.opening import open_store
+from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY
+from cropland.tracking.store import Store
 from cropland.training import candidate as candidates
 from cropland.training import out_of_fold, scoring
 from cropland.training.candidate import Candidate
@@ -92,7 +93,7 @@ class World:
             ARCHIVE: self.archive.fingerprint,
             "uses_future": "false",
         } | params.pop("tags", {})
-        with self.store.candidate(name, tags, None) as record:
+        with self.store.running(name, tags, None) as record:
             record.params |= like.params() | {"n_features": 17, "n_samples": 60} | params
             record.metrics |= {"accuracy": accuracy, "accuracy_se": 0.01}
         return record.run_id
@@ -114,7 +115,7 @@ def toy_exports(
     rows = toy_rows.rename(columns={"time": "Timestamp"})
     rows.to_csv(folder / "S2_Toyland_2019-01-01_2020-12-31.csv", index=False)
     local = Tracking("local", f"sqlite:///{folder}/empty.db", str(folder / "artifacts"))
-    tracking.open_store(local, "cropland")
+    open_store(local, "files")
     return folder
 
 
@@ -129,7 +130,7 @@ def world(toy_exports: Path, tmp_path: Path) -> World:
         "paths": Paths(str(toy_exports), str(toy_exports / "archive"), "runs"),
         "tracking": local,
     }
-    return World(tracking.open_store(local, "cropland"), common)
+    return World(open_store(local, "files"), common)
 
 
 def verdicts(result: competition.Result) -> dict[str, str]:
@@ -235,7 +236,7 @@ def test_nothing_that_may_win_is_one_line(world: World) -> None:
 
 def test_a_finalist_without_its_configuration_is_named(world: World) -> None:
     (run_id,) = world.score(world.candidate(12))
-    folder = Path(world.store.client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
+    folder = Path(world.store.run(run_id).artifact_uri.removeprefix("file://"))
     (folder / "config.yaml").unlink()
     with pytest.raises(DataError, match=r"run 'toyland 12w .* has lost its config\.yaml"):
         world.compete()
@@ -297,7 +298,7 @@ def test_candidates_that_cannot_be_compared_are_told_of(
 def test_the_score_is_corrected_by_what_all_candidates_had_right(world: World) -> None:
     runs = world.score(world.candidate(14), world.candidate(16, -3), world.candidate(24))
     result = world.compete()
-    read = [world.store.read(world.store.client.get_run(run), out_of_fold.FILE) for run in runs]
+    read = [world.store.read(world.store.run(run), out_of_fold.FILE) for run in runs]
     assert {len(out_of_fold.right(text)) for text in read} == {60}
     estimate = result.estimate
     assert estimate.low <= estimate.value <= estimate.high

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
 from cropland.models import registry
-from cropland.tracking.store import IDENTITY
+from cropland.tracking.records import IDENTITY
 
 NAME = "cropland-toyland"
 

@@ -56,8 +56,8 @@ def test_a_server_that_is_gone_is_said_in_one_line_with_what_to_do() -> None:
     with pytest.raises(TrackingError) as said:
         patient(MlflowException(long, INTERNAL_ERROR)).get_run("one")
     assert str(said.value) == (
-        "the tracking store http://host:5000 cannot be used ([Errno 111] Connection refused); mend it, or "
-        "start it again, and give the same command again: what it has taken is kept"
+        "the tracking store http://host:5000 cannot be used ([Errno 111] Connection refused); fix it, or "
+        "start it again, and repeat the same command: finished runs are kept"
     )
     with pytest.raises(TrackingError, match="No space left"):
         patient(OSError(28, "No space left on device")).get_run("one")
@@ -66,7 +66,7 @@ def test_a_server_that_is_gone_is_said_in_one_line_with_what_to_do() -> None:
 def test_who_is_not_let_in_learns_which_variables_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("USERNAME", "PASSWORD", "TOKEN"):
         monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
-    with pytest.raises(TrackingError, match="asks who you are; set MLFLOW_TRACKING_USERNAME and"):
+    with pytest.raises(TrackingError, match="asks for a log-in; set MLFLOW_TRACKING_USERNAME and"):
         patient(MlflowException("no", UNAUTHENTICATED)).get_run("one")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-secret")
     with pytest.raises(TrackingError, match="does not accept MLFLOW_TRACKING_TOKEN") as said:
@@ -80,6 +80,6 @@ def test_who_is_not_let_in_learns_which_variables_to_set(monkeypatch: pytest.Mon
 def test_what_the_user_has_set_of_mlflow_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
-    patience.prefer()
+    patience.set_variables()
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "60"

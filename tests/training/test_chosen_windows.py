@@ -10,7 +10,7 @@ from cropland.config import filling
 from cropland.config.countries import Choice, Country
 from cropland.config.groups import Tracking
 from cropland.observations.archive import Archive
-from cropland.tracking import store as tracking
+from cropland.tracking.opening import open_store
 from cropland.tracking.store import Store
 from cropland.training import chosen_windows
 
@@ -22,7 +22,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """One store for all tests: each has data of its own, by the archive's fingerprint."""
     folder = tmp_path_factory.mktemp("mlruns")
     local = Tracking("local", f"sqlite:///{folder}/mlflow.db", str(folder / "artifacts"))
-    return tracking.open_store(local, "cropland")
+    return open_store(local, "files")
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def study(store: Store, archive: Archive, choice: Choice, **changes: str) -> Non
     }
     status = changes.pop("status", "FINISHED")
     run = store.start("study", tags | changes)
-    store.client.set_terminated(run.info.run_id, status=status)
+    store.client.set_terminated(run, status=status)
 
 
 def test_without_any_it_is_the_configurations(found: Found) -> None:

@@ -1,0 +1,56 @@
+"""The experiments of a store: real and simulated apart, each with a note and a view of its candidates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cropland.tracking.records import NOTE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from cropland.config.groups import Tracking
+
+REAL, SIMULATED = "cropland", "cropland-simulated"
+VIEW = "best"
+"""Key of the UI view that every experiment is given: candidates by accuracy, what was varied beside it."""
+_NOTES = {
+    REAL: "Cropland candidates on real observations.",
+    SIMULATED: "Candidates on **simulated** data: not valid for any real country.",
+}
+
+
+def experiment_of(source: str) -> str:
+    """Return the name of a source's experiment: real and simulated never mix."""
+    return SIMULATED if source == "simulated" else REAL
+
+
+def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
+    """Create an experiment with its note and its view; return its id."""
+    location: str | None = None
+    if tracking.artifacts is not None:
+        location = (Path(tracking.artifacts) / experiment).resolve().as_uri()
+    columns = [f"params.`{name}`" for name in ("country", "span", "period", "bands", "model")]
+    columns += [f"metrics.`{name}`" for name in ("accuracy", "accuracy_se", "f1", "roc_auc")]
+    view = {
+        "orderByKey": "metrics.`accuracy`",
+        "orderByAsc": False,
+        "selectedColumns": columns,
+        "columnOrder": columns,
+        "runsHiddenMode": "SHOW_ALL",
+    }
+    tags = {
+        NOTE: _NOTES[experiment],
+        "mlflow.experimentKind": "custom_model_development",
+        f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
+    }
+    return client.create_experiment(experiment, artifact_location=location, tags=tags)
+
+
+def link(tracking: Tracking, experiment_id: str) -> str:
+    """Return the address of the candidates' view in the UI; for a local store, that of ``make ui``."""
+    server = tracking.uri if tracking.uri.startswith("http") else "http://127.0.0.1:5000"
+    query = f"workflowType=machine_learning&viewStateShareKey={VIEW}"
+    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"

@@ -1,0 +1,124 @@
+"""Opening a tracking store: whether it answers, lets us in and can be written to, in one line where not."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import urllib.error
+import urllib.request
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from cropland.errors import TrackingError
+from cropland.tracking import experiments, patience, sqlite_file
+from cropland.tracking.store import Store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from cropland.config.groups import Tracking
+
+SECONDS_TO_ANSWER = 5
+
+
+@cache
+def open_store(tracking: Tracking, source: str) -> Store:
+    """Open the experiment of a source in the tracking store, making both where they are not there.
+
+    Raises
+    ------
+    TrackingError
+        The server does not answer or does not let us in, or the store cannot be opened.
+    """
+    experiment = experiments.experiment_of(source)
+    patience.set_variables()
+    check_answers(tracking.uri)
+    path = sqlite_file.path_of(tracking.uri)
+    if path is not None:
+        _check_folder(path.parent, tracking.uri)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with sqlite_file.locked(tracking.uri):
+            raw = MlflowClient(tracking.uri)
+            sqlite_file.write_ahead(tracking.uri)
+            found = raw.get_experiment_by_name(experiment)
+            client = cast("MlflowClient", patience.Patient(raw))
+            number = (
+                found.experiment_id if found else experiments.create(client, tracking, experiment)
+            )
+        if found is not None and found.lifecycle_stage == "deleted":
+            raise TrackingError(
+                f"experiment {experiment!r} is deleted in {tracking.uri}; restore it there, or delete it "
+                f"for good with `mlflow gc`"
+            )
+        if found is not None:
+            _check_artifacts(found.artifact_location, tracking.uri)
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if patience.is_refusal(error):
+            raise TrackingError(patience.in_words(error, tracking.uri)) from error
+        reason = str(error).splitlines()[0]
+        raise TrackingError(
+            f"the tracking store {tracking.uri} cannot be opened ({reason}); check tracking.uri"
+        ) from error
+    return Store(client, number, experiment)
+
+
+def _check_folder(folder: Path, uri: str) -> None:
+    """Make the folder of a database; one without write access would be waited for, as if it were locked."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise TrackingError(
+            f"the tracking store {uri} cannot be opened ({error}); check tracking.uri"
+        ) from error
+
+
+def _check_artifacts(location: str, uri: str) -> None:
+    """Check that the artifacts of an experiment can be read without the server that made it."""
+    if location.startswith("mlflow-artifacts:") and not uri.startswith("http"):
+        raise TrackingError(
+            f"a server keeps the artifacts of what is in {uri}; give its address, as in tracking=server "
+            f"tracking.uri=http://HOST:5000"
+        )
+
+
+def check_answers(uri: str) -> None:
+    """Check that a server or a database answers; MLflow itself would try for minutes.
+
+    Raises
+    ------
+    TrackingError
+        It does not answer.
+    """
+    try:
+        if uri.startswith(("http://", "https://")):
+            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SECONDS_TO_ANSWER).close()
+        elif uri.startswith("postgresql"):
+            _connect(uri)
+    except urllib.error.HTTPError:
+        return  # it answers, if only to ask for a log-in
+    except (OSError, ValueError) as error:
+        raise TrackingError(
+            f"the tracking server {uri} does not answer ({error}); start it, correct tracking.uri, or use "
+            f"tracking=local"
+        ) from error
+
+
+def _connect(uri: str) -> None:
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        create_engine(uri, connect_args={"connect_timeout": SECONDS_TO_ANSWER}).connect().close()
+    except ModuleNotFoundError as error:
+        raise TrackingError(
+            f"{error.name}, which PostgreSQL needs, is not installed; pip install 'cropland[server]'"
+        ) from error
+    except OperationalError as error:
+        raise ConnectionError(str(error.orig).splitlines()[0]) from error

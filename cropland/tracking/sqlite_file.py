@@ -1,0 +1,50 @@
+"""The file of a store in SQLite, ``sqlite:///PATH``; of other stores there is none, and nothing is done."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from cropland.tracking.patience import SECONDS_FOR_OTHERS
+
+_PREFIX = "sqlite:///"
+
+
+def path_of(uri: str) -> Path | None:
+    """Return the path of a store's file; what follows a question mark is for SQLAlchemy."""
+    if not uri.startswith(_PREFIX):
+        return None
+    return Path(uri.removeprefix(_PREFIX).partition("?")[0])
+
+
+@contextmanager
+def locked(uri: str) -> Iterator[None]:
+    """Lock the file for one process: two that create its tables at once break each other's work."""
+    from filelock import FileLock
+
+    path = path_of(uri)
+    if path is None:
+        yield
+        return
+    with FileLock(f"{path}.lock", timeout=SECONDS_FOR_OTHERS):
+        yield
+
+
+def write_ahead(uri: str) -> None:
+    """Switch to a write-ahead log: a run costs half, and readers do not wait for writers."""
+    _execute(uri, "PRAGMA journal_mode=WAL")
+
+
+def analyze(uri: str) -> None:
+    """Count what the tables hold; without it, the UI's sorted page takes quadratic time."""
+    _execute(uri, "ANALYZE")
+
+
+def _execute(uri: str, statement: str) -> None:
+    path = path_of(uri)
+    if path is None:
+        return
+    with closing(sqlite3.connect(path, timeout=SECONDS_FOR_OTHERS)) as connection, connection:
+        connection.execute(statement)
