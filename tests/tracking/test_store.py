@@ -50,7 +50,7 @@ def test_what_was_done_elsewhere_is_kept_with_its_own_times(store: Store) -> Non
     assert (run.info.status, run.info.run_name) == ("FINISHED", "iran 48w")
     assert (run.info.start_time, run.info.end_time) == (1_000, 61_000)
     assert (run.data.params, run.data.metrics) == ({"span": "48"}, {"accuracy": 0.9})
-    assert store.finished_of("same")["one"].info.run_id == kept
+    assert store.finished_of("same")["one"].run_id == kept
     assert store.finished_of("other") == {}
 
 
@@ -67,7 +67,7 @@ def test_of_two_finished_runs_of_a_candidate_the_newest_counts(store: Store) -> 
         store.keep(Done("x", tags, Record(), "FINISHED", began, began + 1), None)
         for began in (1_000, 2_000)
     ]
-    assert store.finished_of("twice")["i"].info.run_id == kept[1]
+    assert store.finished_of("twice")["i"].run_id == kept[1]
 
 
 def test_a_failure_keeps_its_traceback(store: Store) -> None:
