@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
 from cropland.errors import TrackingError
-from cropland.tracking import patience
-from cropland.tracking.store import IDENTITY, REAL, Store, check_answers
+from cropland.tracking import patience, sqlite_file
+from cropland.tracking.experiments import REAL
+from cropland.tracking.opening import check_answers
+from cropland.tracking.records import IDENTITY, TrackedRun
+from cropland.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 LOCAL = "sqlite:///mlruns/mlflow.db"
 """Where commands keep their runs, unless told otherwise: relative to the working folder."""
-_SQLITE = "sqlite:///"
 
 
 def read_runs(uri: str = LOCAL, *, experiment: str = REAL) -> pd.DataFrame:
@@ -72,8 +72,8 @@ def client_of(uri: str) -> MlflowClient:
     """
     from mlflow import MlflowClient
 
-    path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
-    if uri.startswith(_SQLITE) and not path.is_file():
+    path = sqlite_file.path_of(uri)
+    if path is not None and not path.is_file():
         raise TrackingError(
             f"expected a tracking store at {path.absolute()}, there is none; give the uri of one, or train"
         )
@@ -81,9 +81,9 @@ def client_of(uri: str) -> MlflowClient:
     return cast("MlflowClient", patience.Patient(MlflowClient(uri)))
 
 
-def _row(run: Run) -> dict[str, Any]:
-    row = {"run_id": run.info.run_id, "name": run.info.run_name, **run.data.params}
-    return row | run.data.metrics | {"uses_future": run.data.tags.get("uses_future") == "true"}
+def _row(run: TrackedRun) -> dict[str, Any]:
+    row = {"run_id": run.run_id, "name": run.name, **run.params}
+    return row | run.metrics | {"uses_future": run.tags.get("uses_future") == "true"}
 
 
 def _as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
