@@ -92,3 +92,22 @@ def test_the_messages_that_the_documents_explain_are_said() -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(((?!http)[^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), target
+
+
+def test_the_files_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    modules = [path.relative_to(ROOT / "cropland") for path in (ROOT / "cropland").rglob("*.*")]
+    named = 0
+    for section in re.split(r"^#+ ", text, flags=re.MULTILINE):
+        title = section.partition("\n")[0]
+        room = title if (ROOT / "cropland" / title).is_dir() else ""
+        for name in re.findall(r"`([\w/]+\.(?:py|js|html))`", section):
+            inside = "" if "/" in name else room  # a bare name is of the section's package
+            there = [
+                f"/{path.as_posix()}" for path in modules if path.as_posix().startswith(inside)
+            ]
+            assert any(path.endswith(f"/{name}") for path in there) or (ROOT / name).is_file(), (
+                f"{name} in {title!r}"
+            )
+            named += 1
+    assert named > 100
