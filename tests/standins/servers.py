@@ -64,10 +64,14 @@ class Group:
         self.number = self._shell.pid
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """End all of it, at once unless told otherwise."""
+        """End all of it, at once unless another signal is asked for, which a shell may ignore."""
         if self._shell.poll() is None:
             os.killpg(self.number, how)
-        self._shell.wait()
+        try:
+            self._shell.wait(_SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.number, signal.SIGKILL)
+            self._shell.wait()
         if self._shell.stdin is not None:
             self._shell.stdin.close()
 
