@@ -19,7 +19,9 @@ def map_cropland(config: DictConfig) -> None:
         from cropland.config import composition
         from cropland.config.commands.map import Map
 
-        command, countries = composition.command(Map, config, HydraConfig.get())
+        hydra_node = HydraConfig.get()
+        command, countries = composition.command(Map, config, hydra_node)
+        command.check_given(hydra_node.overrides.task)
 
         from cropland.commands import map
 

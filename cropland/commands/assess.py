@@ -1,8 +1,8 @@
-"""Assessment of a map: the command and its story.
+"""Assess a map.
 
 A finished map → a stratified random sample of its pixels → labels by people who look at images → hectares and
-accuracies with intervals, written up and tracked with the map and the model behind it. The same map also says
-what to label next, to teach the model.
+accuracies with intervals, as a report, tracked with the map and its model. From the same map the points to
+label next are chosen, for training.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from cropland.config.countries import iso_date
 from cropland.config.sources import Simulated
 from cropland.errors import ConfigError, DataError
 from cropland.maps.assessment import labels as maplabels
-from cropland.maps.assessment import report, sample, sampling
+from cropland.maps.assessment import next_points, report, sample, sampling
 from cropland.maps.assessment.report import PICTURE, REPORT
-from cropland.maps.assessment.result import Assessed
+from cropland.maps.assessment.result import AssessmentResult
 from cropland.maps.assessment.sample import DESIGN, SQUARES, TABLE
-from cropland.maps.finished_map import CLASSES, NO_DATA, MapFolder
+from cropland.maps.finished_map import FinishedMap
+from cropland.maps.layers import CLASSES, NO_DATA
 from cropland.support import terminal
 from cropland.support.words import count, ha, some
 from cropland.support.writing import write_whole
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 ASSESSMENT = "assessment"
 LANDSCAPE = "landscape"
-"""The labels of a simulated map's sample that its landscape gives."""
+"""The word for labels of a simulated landscape."""
 
 
 def run(command: Assess, countries: Sequence[Country]) -> None:
@@ -50,69 +51,69 @@ def run(command: Assess, countries: Sequence[Country]) -> None:
     CroplandError
         No map, a map or labels that are not what they should be, or files that would be overwritten.
     """
-    made = MapFolder.opened(Path(command.map))
-    country = _country(command, made, countries)
-    if not os.access(made.path, os.W_OK):
-        raise DataError(f"cannot write to {made.path}; copy the map to a folder of yours")
+    finished_map = FinishedMap.open(Path(command.map))
+    country = _country(command, finished_map, countries)
+    if not os.access(finished_map.path, os.W_OK):
+        raise DataError(f"cannot write to {finished_map.path}; copy the map to a folder of yours")
     screen = terminal.screen()
     if command.task == "draw":
-        _draw(command, made, screen)
+        _draw(command, finished_map, screen)
     elif command.task == "choose":
-        _choose(command, made, screen)
+        _choose(command, finished_map, screen)
     else:
-        _estimate(command, made, country, screen)
-    if made.facts.tags["SOURCE"] == "simulated":
+        _estimate(command, finished_map, country, screen)
+    if finished_map.facts.tags["SOURCE"] == "simulated":
         screen.print(terminal.SIMULATED)
 
 
-def _country(command: Assess, made: MapFolder, countries: Sequence[Country]) -> Country | None:
-    """Find the country of a map, if there is a file of it, and refuse words that say otherwise.
+def _country(
+    command: Assess, finished_map: FinishedMap, countries: Sequence[Country]
+) -> Country | None:
+    """Return the country of a map, if there is a file of it, and refuse words that name another.
 
     Raises
     ------
     ConfigError
         Another country or source than the map's was named.
     """
-    title, source = made.facts.tags["COUNTRY"], made.facts.tags["SOURCE"]
-    own = next((each for each in countries if each.title == title), None)
-    if own is None and len(countries) == 1:
+    title, source = (finished_map.facts.tags[name] for name in ("COUNTRY", "SOURCE"))
+    country = next((each for each in countries if each.title == title), None)
+    if country is None and len(countries) == 1:
         raise ConfigError(
-            f"{made.path} is a map of {title}, not of {countries[0].name}; leave country out"
+            f"{finished_map.path} is a map of {title}, not of {countries[0].name}; leave country out"
         )
     if command.source.name not in (source, "simulated"):
         raise ConfigError(
-            f"{made.path} was made of source={source}, not of source={command.source.name}; leave source out"
+            f"{finished_map.path} was made of source={source}, not of source={command.source.name}; "
+            f"leave source out"
         )
-    return own
+    return country
 
 
-def _check_free(made: MapFolder, names: Iterable[str], *, force: bool) -> None:
+def _check_free(finished_map: FinishedMap, names: Iterable[str], *, force: bool) -> None:
     """Refuse to overwrite what somebody may have filled in."""
-    there = [name for name in names if os.path.lexists(made.path / name)]
-    if there and not force:
+    existing = [name for name in names if os.path.lexists(finished_map.path / name)]
+    if existing and not force:
         raise DataError(
-            f"{made.path} has {some(there)} already, which may hold labels; move it away, or overwrite it by "
-            f"force=true"
+            f"{finished_map.path} has {some(existing)} already, which may hold labels; move it away, or "
+            f"overwrite it by force=true"
         )
 
 
-def _draw(command: Assess, made: MapFolder, screen: Console) -> None:
+def _draw(command: Assess, finished_map: FinishedMap, screen: Console) -> None:
     """Draw a sample, and write it."""
-    _check_free(made, (TABLE, SQUARES, DESIGN), force=command.force)
-    _check_strata(made)
-    strata = sample.counted(made, [(value,) for value in CLASSES.values()])
-    _check_counts(made, strata)
-    hectares = np.array([made.facts.hectares[name] for name in CLASSES])
-    size = command.sample_size or sampling.sample_size(
-        hectares / hectares.sum(),
-        [getattr(command.users_accuracy, name) for name in CLASSES],
-        command.standard_error,
-    )
+    _check_free(finished_map, (TABLE, SQUARES, DESIGN), force=command.force)
+    _check_strata(finished_map)
+    strata = sample.count_strata(finished_map, [(value,) for value in CLASSES.values()])
+    _check_counts(finished_map, strata)
+    size = command.sample_size or _sample_size(command, finished_map)
     sizes = sampling.allocate(strata.totals, size, command.allocation, minimum=command.minimum)
-    design = sample.design(made, strata, sizes, seed=command.seed, allocation=command.allocation)
-    for name, text in sample.texts(made, design).items():
-        write_whole(made.path / name, text)
-    folder = escape(str(made.path))
+    design = sample.draw(
+        finished_map, strata, sizes, seed=command.seed, allocation=command.allocation
+    )
+    for name, text in sample.files_of(finished_map, design).items():
+        write_whole(finished_map.path / name, text)
+    folder = escape(str(finished_map.path))
     screen.print(f"{folder}/{TABLE}: {count(size, 'unit')} in random order")
     for name, each in design.strata.items():
         screen.print(
@@ -120,129 +121,144 @@ def _draw(command: Assess, made: MapFolder, screen: Console) -> None:
             f"{ha(each.hectares)} ha"
         )
     screen.print(
-        f"fill in Target: 1 cropland, 0 other, empty where it cannot be told; look at images, not at the "
+        f"fill in Target: 1 cropland, 0 other, empty where it cannot be seen; look at images, not at the "
         f"map. {SQUARES} draws the square of each pixel. Whoever labels must not see {DESIGN}"
     )
-    labels = LANDSCAPE if made.facts.truth is not None else f"{folder}/{TABLE}"
+    labels = LANDSCAPE if finished_map.facts.truth is not None else f"{folder}/{TABLE}"
     screen.print(f"next, hectares: python scripts/assess.py map={folder} labels={labels}")
 
 
-def _check_strata(made: MapFolder) -> None:
+def _sample_size(command: Assess, finished_map: FinishedMap) -> int:
+    """Compute how many units give the standard error that is asked for."""
+    hectares = np.array([finished_map.facts.hectares[name] for name in CLASSES])
+    accuracies = [getattr(command.users_accuracy, name) for name in CLASSES]
+    return sampling.sample_size(hectares / hectares.sum(), accuracies, command.standard_error)
+
+
+def _check_strata(finished_map: FinishedMap) -> None:
     """Refuse a map of which no sample can be drawn, before its pixels are counted again."""
-    pixels = {name: made.facts.pixels[name] for name in CLASSES}
+    pixels = {name: finished_map.facts.pixels[name] for name in CLASSES}
     if not sum(pixels.values()):
-        raise DataError(f"{made.path} has no pixel with a class; map a window with observations")
+        raise DataError(
+            f"{finished_map.path} has no pixel with a class; map a window with observations"
+        )
     for name, number in pixels.items():
         if number == 1:
             raise DataError(
-                f"expected no pixel of {name} or at least 2 in {made.path}, got 1, of which no interval "
-                f"follows; map more land (a larger box), or assess it by the sample of another map of the "
-                f"same land: labels=…/{TABLE}"
+                f"expected no pixel of {name} or at least 2 in {finished_map.path}, got 1, of which no "
+                f"interval follows; map more land (a larger box), or assess it by the sample of another map "
+                f"of the same land: labels=…/{TABLE}"
             )
 
 
-def _check_counts(made: MapFolder, strata: StratumCounts) -> None:
+def _check_counts(finished_map: FinishedMap, strata: StratumCounts) -> None:
     """Refuse a layer of classes that is no more the one whose hectares were counted."""
     for (name, value), number in zip(CLASSES.items(), strata.totals.tolist(), strict=True):
-        if number != made.facts.pixels[name]:
+        if number != finished_map.facts.pixels[name]:
             raise DataError(
-                f"expected {made.facts.pixels[name]:,} pixels of {name} (class {value}) in {made.path}, as "
-                f"when it was made, got {number:,}: its files were changed; map it again"
+                f"expected {finished_map.facts.pixels[name]:,} pixels of {name} (class {value}) in "
+                f"{finished_map.path}, as when it was made, got {number:,}: its files were changed; map it "
+                f"again"
             )
 
 
-def _choose(command: Assess, made: MapFolder, screen: Console) -> None:
+def _choose(command: Assess, finished_map: FinishedMap, screen: Console) -> None:
     """Choose what to label next, and write it."""
-    from cropland.maps.assessment import next_units
-
     assert command.next is not None  # what makes it this task
-    _check_free(made, (next_units.POINTS,), force=command.force)
-    text = next_units.chosen(
-        made,
+    _check_free(finished_map, (next_points.POINTS,), force=command.force)
+    text = next_points.choose(
+        finished_map,
         command.next,
         candidates=command.candidates,
         min_distance=command.min_distance,
         seed=command.seed,
     )
-    write_whole(made.path / next_units.POINTS, text)
+    path = finished_map.path / next_points.POINTS
+    write_whole(path, text)
     screen.print(
-        f"{escape(str(made.path / next_units.POINTS))}: {count(command.next, 'point')}, the most worthwhile "
-        f"first; add Target (1 cropland, 0 other) and put them to the labelled points. They teach, they do "
-        f"not assess: no area can be estimated from them"
+        f"{escape(str(path))}: {count(command.next, 'point')}, the most worthwhile first; add Target (1 "
+        f"cropland, 0 other) and put them to the labelled points. Use them for training only, not for "
+        f"accuracy or area"
     )
 
 
-def _estimate(command: Assess, made: MapFolder, country: Country | None, screen: Console) -> None:
+def _estimate(
+    command: Assess, finished_map: FinishedMap, country: Country | None, screen: Console
+) -> None:
     """Estimate from labels, track it, write it, and show it."""
-    _check_landscape(command, made)
-    path = _design_path(command, made)
+    _check_landscape(command, finished_map)
+    path = _design_path(command, finished_map)
     design = sample.read(path)
-    labels = _labels(command, made, country, design)
-    rows, columns, inside = made.pixels(design.lon, design.lat)
-    mapped = made.values("class", rows, columns).astype(np.int64)
-    assessed = Assessed(made.facts, design, labels, np.where(inside, mapped, NO_DATA))
-    _ = assessed.found  # what cannot be estimated is said before it is tracked
+    labels = _labels(command, finished_map, country, design)
+    rows, columns, inside = finished_map.pixels(design.lon, design.lat)
+    mapped = finished_map.values("class", rows, columns).astype(np.int64)
+    result = AssessmentResult(finished_map.facts, design, labels, np.where(inside, mapped, NO_DATA))
+    _ = result.estimates  # what cannot be estimated is refused before it is tracked
     if command.labels == LANDSCAPE:
-        assessed.check_truth()
-    store = open_store(command.tracking, made.facts.tags["SOURCE"])
-    name = country.name if country else made.facts.tags["COUNTRY"]
+        result.check_truth()
+    name = country.name if country else finished_map.facts.tags["COUNTRY"]
+    store = open_store(command.tracking, finished_map.facts.tags["SOURCE"])
     with store.running(f"assess {name}", {"kind": ASSESSMENT, **code_tags()}, None) as record:
-        record.params |= {"country": name, "labels": command.labels, **assessed.params()}
-        record.metrics |= assessed.metrics()
-        texts, picture = report.texts(assessed), report.picture(assessed)
+        record.params |= {"country": name, "labels": command.labels, **result.params()}
+        record.metrics |= result.metrics()
+        texts, picture = report.files_of(result), report.picture(result)
         record.note = texts[REPORT]
         record.files |= {**texts, PICTURE: picture}
         record.files |= {DESIGN: path.read_bytes(), "labels.csv": maplabels.text(labels)}
-        write_whole(made.path / PICTURE, picture)
+        write_whole(finished_map.path / PICTURE, picture)
         for file, text in texts.items():
-            write_whole(made.path / file, text)
-    _show(assessed, made, screen)
+            write_whole(finished_map.path / file, text)
+    _show(result, finished_map, screen)
     screen.print(f"in MLflow: experiment {store.experiment}, run 'assess {escape(name)}'")
 
 
-def _show(assessed: Assessed, made: MapFolder, screen: Console) -> None:
-    """Say what the sample says."""
-    screen.print(f"{escape(str(made.path))}: {report.headline(assessed)}")
-    for what, estimate in assessed.accuracies():
+def _show(result: AssessmentResult, finished_map: FinishedMap, screen: Console) -> None:
+    """Print the estimates and what limits them."""
+    screen.print(f"{escape(str(finished_map.path))}: {report.headline(result)}")
+    for what, estimate in result.accuracies():
         ends = report.interval(estimate, report.share)
         screen.print(f"  {what}: {report.share(estimate.value)} (95 %: {ends})")
-    for note in (*report.left_out(assessed), *report.too_narrow(assessed)):
+    for note in (*report.left_out(result), *report.too_narrow(result)):
         screen.print(f"[yellow]note[/] {escape(note)}")
-    look = " and ".join(escape(str(made.path / name)) for name in (REPORT, PICTURE))
+    look = " and ".join(escape(str(finished_map.path / name)) for name in (REPORT, PICTURE))
     screen.print(f"look: {look}")
 
 
-def _check_landscape(command: Assess, made: MapFolder) -> None:
-    """Refuse to ask the land itself for its labels."""
-    source = made.facts.tags["SOURCE"]
+def _check_landscape(command: Assess, finished_map: FinishedMap) -> None:
+    """Refuse labels of a landscape for a map that has none."""
+    source = finished_map.facts.tags["SOURCE"]
     if command.labels == LANDSCAPE and source != "simulated":
         raise ConfigError(
-            f"labels={LANDSCAPE} is for simulated maps, {made.path} is of source={source}, which has "
-            f"no landscape: draw and label a sample, and give its file, as in labels={made.path / TABLE}"
+            f"labels={LANDSCAPE} is for simulated maps, {finished_map.path} is of source={source}, which has "
+            f"no landscape: draw and label a sample, and give its file, as in "
+            f"labels={finished_map.path / TABLE}"
         )
 
 
-def _design_path(command: Assess, made: MapFolder) -> Path:
-    """Say where the design of the sample is: as given, beside its labels, or in the map's folder."""
+def _design_path(command: Assess, finished_map: FinishedMap) -> Path:
+    """Return where the design of the sample is: as given, beside its labels, or in the map's folder."""
     if command.design is not None:
         return Path(command.design)
     beside = Path(str(command.labels)).parent / DESIGN
-    return beside if command.labels != LANDSCAPE and beside.is_file() else made.path / DESIGN
+    if command.labels != LANDSCAPE and beside.is_file():
+        return beside
+    return finished_map.path / DESIGN
 
 
 def _labels(
-    command: Assess, made: MapFolder, country: Country | None, design: Design
+    command: Assess, finished_map: FinishedMap, country: Country | None, design: Design
 ) -> dict[str, int | None]:
-    """Read the labels, or ask the simulated landscape for them."""
+    """Read the labels, or take those of the simulated landscape."""
     if command.labels != LANDSCAPE:
         return maplabels.read(Path(str(command.labels)), design)
     from cropland.sources.simulation import source as simulated
 
     if country is None or not isinstance(command.source, Simulated):
         raise ConfigError(
-            f"labels={LANDSCAPE} needs source=simulated and the file of {made.facts.tags['COUNTRY']} in "
-            f"conf/country, which says where its landscape lies; put it there"
+            f"labels={LANDSCAPE} needs source=simulated and the file of "
+            f"{finished_map.facts.tags['COUNTRY']} in conf/country, which describes its landscape; put it "
+            f"there"
         )
-    season = iso_date(made.facts.tags["SEASON_END"], "SEASON_END")
+    season = iso_date(finished_map.facts.tags["SEASON_END"], "SEASON_END")
     truth = simulated.truth(command.source, country, design.lon, design.lat, season)
     return dict(zip(design.units, truth.astype(int).tolist(), strict=True))

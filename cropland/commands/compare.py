@@ -1,8 +1,8 @@
-"""Comparison of land-cover maps with the champion of each country: the command and its story.
+"""Compare land-cover maps with the champion of each country.
 
 Rasters → the class of each at the labelled points → cropland or not → agreement with the labels, beside the
-champion's out-of-fold predictions of the same points. Whatever can be wrong with a raster is said before a
-run is begun.
+champion's out-of-fold predictions of the same points. All that can be wrong with a raster is reported before
+a run begins.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cropland.features import matrix
 from cropland.learning.cross_validation import independent
 from cropland.maps.landcover import raster as landcover
 from cropland.maps.landcover.agreement import HEAD
-from cropland.maps.landcover.comparison import Compared, CrossValidated
+from cropland.maps.landcover.comparison import ChampionScores, MapComparison
 from cropland.maps.landcover.raster import Raster
 from cropland.models import registry
 from cropland.models.champion import promoting
@@ -55,26 +55,29 @@ def run(command: Compare, countries: Sequence[Country]) -> None:
     CroplandError
         A raster that cannot be read, or has classes of which nothing is known, or no labelled point in it.
     """
-    rasters = [Raster.of(given, command.band) for given in command.raster]
+    rasters = [Raster.of(path, command.band) for path in command.raster]
     console = terminal.notes()
     tables = []
     for country in countries:
         archive = _archive(command, country, console)
-        tables += [(country, each, _sampled(command, country, each, archive)) for each in rasters]
+        tables += [
+            (country, raster, _points(command, country, raster, archive)) for raster in rasters
+        ]
     store = open_store(command.tracking, command.source.name)
-    done = []
+    comparisons = []
     for country, raster, table in tables:
         archive = _archive(command, country, console)
         champion, units = _champion(command, country, archive, store)
         table["unit"] = units
-        done.append(Compared(country.name, _name(command, raster), table, champion))
-        _track(command, done[-1], raster, archive, store)
-    _say(command, done, console)
-    _show(command, done)
+        comparison = MapComparison(country.name, _name(command, raster), table, champion)
+        _track(command, comparison, raster, archive, store)
+        comparisons.append(comparison)
+    _note(command, comparisons, console)
+    _show(command, comparisons, terminal.tables())
 
 
 def _archive(command: Compare, country: Country, console: Console) -> Archive:
-    """Open a country's archive, and see that there are points to compare at."""
+    """Open a country's archive, and check that there are points to compare at."""
     archive = opening.archive_of(
         command.source,
         command.paths,
@@ -86,34 +89,33 @@ def _archive(command: Compare, country: Country, console: Console) -> Archive:
     return archive
 
 
-def _sampled(command: Compare, country: Country, raster: Raster, archive: Archive) -> pd.DataFrame:
-    """Give what a map says of the labelled points, a row a point."""
+def _points(command: Compare, country: Country, raster: Raster, archive: Archive) -> pd.DataFrame:
+    """Tabulate the labelled points with the class that a map has there, a row a point."""
     labelled = matrix.labelled(archive.points)
     table = pd.DataFrame({name: labelled[name].to_numpy() for name in points.COLUMNS})
-    places = table["Lon"].to_numpy(), table["Lat"].to_numpy()
-    found = raster.at(*places, command.landcover.missing)
-    said = landcover.classified(found, command.landcover)
-    if not found.inside.any():
+    sampled = raster.at(table["Lon"].to_numpy(), table["Lat"].to_numpy(), command.landcover.missing)
+    meaning = landcover.classify(sampled, command.landcover)
+    if not sampled.inside.any():
         raise DataError(
             f"none of the {len(table)} labelled points of {country.name} ({country.box}) is inside of "
             f"{raster.given}; give a raster that covers them, or name the country that it covers"
         )
-    if (said == landcover.NO_CLASS).all():
+    if (meaning == landcover.NO_CLASS).all():
         raise DataError(
-            f"{raster.given} has no data at any of the {int(found.inside.sum())} labelled points of "
+            f"{raster.given} has no data at any of the {int(sampled.inside.sum())} labelled points of "
             f"{country.name} that are inside of it; give one that has, or see landcover.missing"
         )
-    classes = pd.Series(found.classes, dtype="Int64").where(said != landcover.NO_CLASS)
+    classes = pd.Series(sampled.classes, dtype="Int64").where(meaning != landcover.NO_CLASS)
     table["class"] = classes
-    return table.assign(landcover=said, inside=found.inside)
+    return table.assign(landcover=meaning, inside=sampled.inside)
 
 
 def _champion(
     command: Compare, country: Country, archive: Archive, store: Store
-) -> tuple[CrossValidated | str, np.ndarray]:
-    """Find what a country's champion said out of fold, or say why there is none to compare with.
+) -> tuple[ChampionScores | str, np.ndarray]:
+    """Return the out-of-fold scores of a country's champion, or why there is none to compare with.
 
-    Gives the spatial block of each labelled point too, or its own number where none were left out.
+    With the spatial block of each labelled point, or its own number where no blocks were left out.
     """
     labelled = matrix.labelled(archive.points)
     alone = np.arange(labelled.sizes["point"])
@@ -131,7 +133,7 @@ def _champion(
         return f"version {version.version} of {name}: {error}", alone
     if not right.index.isin(labelled["ID"].to_numpy()).any():
         return f"version {version.version} of {name} was scored on none of these points", alone
-    champion = CrossValidated(
+    champion = ChampionScores(
         version=str(version.version),
         right=right,
         validation=scored.name,
@@ -142,7 +144,7 @@ def _champion(
 
 
 def _none(command: Compare, country: Country, name: str) -> str:
-    """Say that there is no such version, and what makes one."""
+    """Return that there is no such version, and what makes one."""
     remedy = f"after scripts/train.py, this makes one: {promoting(command, country.name)}"
     if command.alias != registry.CHAMPION:
         remedy = f"alias={registry.CHAMPION} is the one in use"
@@ -150,19 +152,19 @@ def _none(command: Compare, country: Country, name: str) -> str:
 
 
 def _name(command: Compare, raster: Raster) -> str:
-    """Call a map by its product; of several, by what the user called it too."""
-    own = command.landcover.name
-    return own if len(command.raster) == 1 else f"{own} ({raster.given})"
+    """Return the name of a map: its product; of several, with the path too."""
+    product = command.landcover.name
+    return product if len(command.raster) == 1 else f"{product} ({raster.given})"
 
 
 def _track(
-    command: Compare, compared: Compared, raster: Raster, archive: Archive, store: Store
+    command: Compare, comparison: MapComparison, raster: Raster, archive: Archive, store: Store
 ) -> None:
-    """Keep a comparison as a run."""
-    title = f"compare {compared.country} {compared.name}"
+    """Track a comparison as a run."""
+    title = f"compare {comparison.country} {comparison.name}"
     with store.running(title, {"kind": COMPARE, **code_tags()}, None) as record:
         record.params |= {
-            "country": compared.country,
+            "country": comparison.country,
             "source": command.source.name,
             "landcover": command.landcover.name,
             "cropland": command.landcover.cropland,
@@ -171,29 +173,29 @@ def _track(
             "archive": archive.fingerprint,
             "model": "none",
         }
-        if isinstance(compared.champion, CrossValidated):
-            model = registry.model_name(command.source.name, compared.country)
-            record.params["model"] = f"{model}/{compared.champion.version}"
-        record.metrics |= compared.metrics()
-        record.note = compared.as_markdown()
+        if isinstance(comparison.champion, ChampionScores):
+            model = registry.model_name(command.source.name, comparison.country)
+            record.params["model"] = f"{model}/{comparison.champion.version}"
+        record.metrics |= comparison.metrics()
+        record.note = comparison.as_markdown()
         record.files |= {
             "comparison.md": record.note,
-            "comparison.csv": compared.table().to_csv(index=False),
-            "points.csv": compared.points.drop(columns="unit").to_csv(index=False),
+            "comparison.csv": comparison.table().to_csv(index=False),
+            "points.csv": comparison.points.drop(columns="unit").to_csv(index=False),
         }
 
 
-def _say(command: Compare, done: Sequence[Compared], console: Console) -> None:
-    """Say why a map stands alone, and name the points that it says nothing of."""
-    alone = {each.country: each.champion for each in done if isinstance(each.champion, str)}
+def _note(command: Compare, comparisons: Sequence[MapComparison], console: Console) -> None:
+    """Print why a map stands alone, and the points where it has no class."""
+    alone = {each.country: each.champion for each in comparisons if isinstance(each.champion, str)}
     for country, reason in alone.items():
         console.print(f"[yellow]note[/] {country}: {escape(reason)}")
-    for country in {each.country: None for each in done if each.is_outdated}:
+    for country in dict.fromkeys(each.country for each in comparisons if each.is_outdated):
         console.print(
             f"[yellow]note[/] {country}: the champion was scored on other observations or labels than those "
             f"here; promote again for a fair comparison"
         )
-    for each in done:
+    for each in comparisons:
         cropland = each.known["landcover"] == landcover.CROPLAND
         if cropland.all() or not cropland.any():
             extent = "every" if cropland.any() else "no"
@@ -209,21 +211,19 @@ def _say(command: Compare, done: Sequence[Compared], console: Console) -> None:
                 )
 
 
-def _show(command: Compare, done: Sequence[Compared]) -> None:
-    """Print the scores and what they say."""
-    # Piped output has no width of its own; the table needs about this much.
-    screen = terminal.tables()
+def _show(command: Compare, comparisons: Sequence[MapComparison], screen: Console) -> None:
+    """Print the scores and conclusions."""
     table = Table(title="Agreement with the labelled points", title_justify="left")
     for name in ("country", "", *HEAD):
         table.add_column(name, justify="right" if name in HEAD else "left")
-    for each in done:
+    for each in comparisons:
         for what, agreement in each.rows:
             table.add_row(each.country, escape(what), *agreement.cells())
     screen.print(table)
-    for each in done:
+    for each in comparisons:
         screen.print(escape(each.conclusion()), soft_wrap=True)
     screen.print(
-        "labelled points are no random sample: this says nothing of the area as a whole, see docs/maps.md",
+        "labelled points are no random sample: these scores are not of the whole area, see docs/maps.md",
         soft_wrap=True,
     )
     if command.source.name == "simulated":

@@ -1,4 +1,4 @@
-"""Maps: the command and its story.
+"""Map an area by the champion of a country.
 
 Area → grid → tiles → images of a tile → the registered model → finished tiles on disk → layers, a picture, a
 page and what they add up to, tracked with the version of the model that made them.
@@ -6,7 +6,6 @@ page and what they add up to, tracked with the version of the model that made th
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,12 +18,11 @@ from rich.markup import escape
 
 from cropland.errors import ConfigError, DataError
 from cropland.maps import assemble, compute, layers
-from cropland.maps import facts as mapfacts
-from cropland.maps.finished_map import FACTS
-from cropland.maps.plan import PAGE, PICTURE, planned
+from cropland.maps.facts import FACTS, UNMAPPED, MapFacts
+from cropland.maps.plan import PAGE, PICTURE, plan_map
 from cropland.support import dask_cluster, signals, terminal
 from cropland.support.progress import Meter
-from cropland.support.words import count
+from cropland.support.words import count, some
 from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
@@ -35,8 +33,7 @@ if TYPE_CHECKING:
 
     from cropland.config.commands.map import Map
     from cropland.config.countries import Country
-    from cropland.maps.facts import Facts
-    from cropland.maps.plan import Plan
+    from cropland.maps.plan import MapPlan
     from cropland.tracking.records import Record
     from cropland.tracking.store import Store
 
@@ -46,7 +43,7 @@ _NAMED = 5
 
 
 def run(command: Map, countries: Sequence[Country]) -> None:
-    """Map an area, track what comes of it, and say where it is.
+    """Map an area, track the run, and show the result.
 
     Raises
     ------
@@ -55,29 +52,29 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     """
     console = terminal.notes()
     store = open_store(command.tracking, command.source.name)
-    plan = planned(command, countries, store)
-    before = plan.there()
-    if before is not None:
-        _say_done(plan, before, again=True)
+    plan = plan_map(command, countries, store)
+    facts = plan.finished()
+    if facts is not None:
+        _show(plan, facts, again=True)
         return
-    for said in plan.champion.warnings:
-        console.print(f"[yellow]warning[/] {escape(said)}")
+    for warning in plan.champion.warnings:
+        console.print(f"[yellow]warning[/] {escape(warning)}")
     _prepare_cluster(command)
     tags = {"kind": MAP, **code_tags()}
     store.close_orphans()
-    with _alone(plan):
+    with _locked(plan):
         with store.running(f"map {plan.country.name}", tags, None) as record:
             record.params |= _params(plan)
             _map_tiles(plan, console)
-            facts = _put_together(plan, store, record, console)
-        # It says that all is there, layers and run; tiles are kept until then.
-        write_whole(plan.folder / FACTS, record.files[FACTS])
-        _tidy(plan.folder)
-    _say_done(plan, facts, again=False)
+            facts = _finish(plan, store, record, console)
+        # Its file shows that all is there, layers and run; tiles are kept until then.
+        write_whole(plan.folder / FACTS, facts.as_json())
+        _delete_tiles(plan.folder)
+    _show(plan, facts, again=False)
 
 
 @contextmanager
-def _alone(plan: Plan) -> Iterator[None]:
+def _locked(plan: MapPlan) -> Iterator[None]:
     """Let one process at a time write to a folder."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(plan.folder / ".lock", timeout=0)
@@ -98,8 +95,8 @@ def _prepare_cluster(command: Map) -> None:
         raise ConfigError(f"dask.scheduler: {error}") from error
 
 
-def _map_tiles(plan: Plan, console: Console) -> None:
-    """Map the tiles that are not there.
+def _map_tiles(plan: MapPlan, console: Console) -> None:
+    """Map the tiles that are missing.
 
     Raises
     ------
@@ -107,60 +104,57 @@ def _map_tiles(plan: Plan, console: Console) -> None:
         Some could not be mapped; those that could are kept.
     """
     missing = plan.store.missing(plan.tiles)
-    there = done = len(plan.tiles) - len(missing)
-    kept = f", {there} of them from before" if there else ""
+    kept = done = len(plan.tiles) - len(missing)
+    before = f", {kept} of them from before" if kept else ""
     console.print(
         f"mapping a grid of {plan.work.extent.n_pixels:,} pixels of "
-        f"{plan.work.extent.grid.resolution.x:g} m in {count(len(plan.tiles), 'tile')}{kept}: "
+        f"{plan.work.extent.grid.resolution.x:g} m in {count(len(plan.tiles), 'tile')}{before}: "
         f"{plan.country.title}, {plan.window}"
     )
     if not missing:
         return
-    chosen, failed = plan.command.dask, list[compute.Failure]()
-    workers = min(chosen.workers or os.cpu_count() or 1, len(missing))
+    dask, failures = plan.command.dask, list[compute.Failure]()
+    workers = min(dask.workers or os.cpu_count() or 1, len(missing))
     with (
-        dask_cluster.opened(chosen.scheduler, workers) as client,
+        dask_cluster.opened(dask.scheduler, workers) as client,
         Meter(console, "tiles", len(plan.tiles)) as meter,
     ):
         try:
-            for tile, found in compute.run(client, plan.work, missing, plan.command.tries):
+            for tile, result in compute.map_tiles(client, plan.work, missing, plan.command.tries):
                 signals.heed()
-                if isinstance(found, compute.Failure):
-                    failed.append(found)
+                if isinstance(result, compute.Failure):
+                    failures.append(result)
                     continue
-                plan.store.write(tile, found)
+                plan.store.write(tile, result)
                 done += 1
-                meter.show(done, done - there)
+                meter.show(done, done - kept)
         except (KeyboardInterrupt, SystemExit):
             console.print(
                 f"stopped: {done} of {count(len(plan.tiles), 'tile')} are kept; give the same command "
                 f"again to go on"
             )
             raise
-    if failed:
-        raise DataError(_in_words(failed, plan, console))
+    if failures:
+        raise DataError(_name_failures(failures, plan, console))
 
 
-def _in_words(failed: Sequence[compute.Failure], plan: Plan, console: Console) -> str:
-    """Name the tiles that failed, all of them on screen and some in the error."""
-    for each in failed:
-        console.print(f"[red]failed[/] tile {each.tile.name}: {escape(each.reason)}")
-    told = "; ".join(f"{each.tile.name}: {each.reason}" for each in failed[:_NAMED])
-    more = f" and {len(failed) - _NAMED} more, see above" if len(failed) > _NAMED else ""
+def _name_failures(failures: Sequence[compute.Failure], plan: MapPlan, console: Console) -> str:
+    """Print the tiles that failed, and return the error that names the first of them."""
+    reasons = [f"{failure.tile.name}: {failure.reason}" for failure in failures]
+    for reason in reasons:
+        console.print(f"[red]failed[/] tile {escape(reason)}")
     return (
-        f"{len(failed)} of {len(plan.tiles)} tiles could not be mapped in {plan.command.tries} attempts "
-        f"({told}{more}); what is mapped is kept: mend this, and give the same command again to go on"
+        f"{len(failures)} of {len(plan.tiles)} tiles could not be mapped in {plan.command.tries} attempts "
+        f"({some(reasons, show=_NAMED)}); what is mapped is kept: fix this, and give the same command again "
+        f"to go on"
     )
 
 
-def _put_together(plan: Plan, store: Store, record: Record, console: Console) -> Facts:
-    """Write the layers of a map, its picture and page; fill its record; give its facts."""
-    from cropland.maps import page as pages
-    from cropland.maps import quicklook
-
-    _take_away(plan)
+def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> MapFacts:
+    """Write the layers of a map, its picture and page; fill its record; return its facts."""
+    _delete_other_map(plan)
     with Meter(console, "layers", len(plan.layers)) as meter:
-        counted = assemble.write(
+        counts = assemble.write(
             plan.folder,
             plan.layers,
             plan.work.extent,
@@ -168,41 +162,49 @@ def _put_together(plan: Plan, store: Store, record: Record, console: Console) ->
             plan.store,
             threshold=plan.threshold,
             tags=plan.tags,
-            say=lambda done: meter.show(done, done),
+            show=lambda done: meter.show(done, done),
         )
     run_of_model = store.run(str(plan.champion.version.run_id))
     recalls = out_of_fold.recalls(store.read(run_of_model, out_of_fold.FILE))
-    facts = mapfacts.facts_of(counted, plan.tags, recalls, plan.threshold)
-    paths = {layer.name: plan.folder / f"{layer.name}.tif" for layer in plan.layers}
-    title, note = f"Cropland of {plan.country.title}", plan.tags.get("NOTE", "")
-    told = dict(mapfacts.told(facts))
-    lines = [f"{told['model']}; {told['window']}", f"cropland {told['cropland']}"]
-    picture = quicklook.quicklook(paths, title=title, subtitle=lines, note=note)
-    page = pages.page(paths, title=title, facts=told, note=note)
+    facts = MapFacts.of(counts, plan.tags, recalls, plan.threshold)
+    picture, page = _draw(plan, facts)
     write_whole(plan.folder / PICTURE, picture)
     write_whole(plan.folder / PAGE, page)
-    text = json.dumps(facts, indent=2) + "\n"
-    record.files |= {PICTURE: picture, PAGE: page, FACTS: text}
-    record.metrics |= mapfacts.metrics(facts)
+    record.files |= {PICTURE: picture, PAGE: page, FACTS: facts.as_json()}
+    record.metrics |= facts.metrics()
     return facts
 
 
-def _take_away(plan: Plan) -> None:
-    """Take away what a folder says of another map; a sample stays, which somebody may have labelled."""
-    ours = {layer.name for layer in plan.layers}
-    old = [f"{name}.tif" for name in layers.LAYERS if name not in ours]
+def _draw(plan: MapPlan, facts: MapFacts) -> tuple[bytes, str]:
+    """Draw the layers of a map: a picture, and a page for a browser."""
+    from cropland.maps import page, quicklook
+
+    paths = {layer.name: plan.folder / f"{layer.name}.tif" for layer in plan.layers}
+    title, note = f"Cropland of {plan.country.title}", plan.tags.get("NOTE", "")
+    lines = dict(facts.lines())
+    subtitle = [f"{lines['model']}; {lines['window']}", f"cropland {lines['cropland']}"]
+    return (
+        quicklook.quicklook(paths, title=title, subtitle=subtitle, note=note),
+        page.page(paths, title=title, facts=lines, note=note),
+    )
+
+
+def _delete_other_map(plan: MapPlan) -> None:
+    """Delete the files of another map; a sample stays, which somebody may have labelled."""
+    names = {layer.name for layer in plan.layers}
+    old = [f"{name}.tif" for name in layers.LAYERS if name not in names]
     for name in (FACTS, *old, *(f"assessment.{kind}" for kind in ("md", "png", "json"))):
         (plan.folder / name).unlink(missing_ok=True)
 
 
-def _tidy(folder: Path) -> None:
-    """Take away tiles, also those of maps that were given up, and what a kill has left half written."""
+def _delete_tiles(folder: Path) -> None:
+    """Delete tiles, also those of maps that were given up, and files that a kill has left half written."""
     for path in (*folder.glob("tiles-*"), *folder.glob(".*.tif.*")):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _params(plan: Plan) -> dict[str, object]:
-    """Give what makes the map, as its run keeps it."""
+def _params(plan: MapPlan) -> dict[str, object]:
+    """Return what decides the map, as parameters of its run."""
     command, grid = plan.command, plan.work.extent.grid
     return {
         "country": plan.country.name,
@@ -220,21 +222,22 @@ def _params(plan: Plan) -> dict[str, object]:
     }
 
 
-def _say_done(plan: Plan, facts: Facts, *, again: bool) -> None:
-    """Say what there is now, and what to do next."""
+def _show(plan: MapPlan, facts: MapFacts, *, again: bool) -> None:
+    """Print what a map has, and what to do next."""
     screen = terminal.screen()
     there = " is there already; force=true maps it again" if again else ""
     screen.print(f"{escape(str(plan.folder))}{there}")
-    for name, said in mapfacts.told(facts):
-        screen.print(f"  {name}: {escape(said)}")
-    if not facts["pixels"]["cropland"] + facts["pixels"]["other"]:
+    for name, words in facts.lines():
+        screen.print(f"  {name}: {escape(words)}")
+    if sum(facts.pixels.values()) == facts.pixels[UNMAPPED]:
         screen.print(
-            "[yellow]warning[/] no pixel was observed in the window, so that none has a class: look at the "
+            "[yellow]warning[/] no pixel was observed in the window, so that none has a class: check the "
             "images, or choose another reference_end"
         )
     screen.print(f"look: {escape(str(plan.folder / PAGE))}, {escape(str(plan.folder / PICTURE))}")
     screen.print(
-        f"next, an area that can be defended: python scripts/assess.py map={escape(str(plan.folder))}"
+        f"next, an area estimate with its confidence interval: python scripts/assess.py "
+        f"map={escape(str(plan.folder))}"
     )
     if plan.command.source.name == "simulated":
         screen.print(terminal.SIMULATED)

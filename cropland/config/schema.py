@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, get_type_hints
@@ -43,6 +43,11 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,
 """A name of a configuration's part: it becomes a run's name, a label, a cell of a table."""
 FilePath = Annotated[str, AfterValidator(_path)]
 """A file or folder, as it is written."""
+
+
+def given_keys(overrides: Iterable[str]) -> list[str]:
+    """Return the keys that the words of a command line set."""
+    return [override.lstrip("+~").partition("=")[0] for override in overrides]
 
 
 def require(condition: bool, message: str) -> None:

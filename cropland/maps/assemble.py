@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.maps import layers as rasters
-from cropland.maps.compute import NO_DATA
+from cropland.maps import geotiff
 from cropland.maps.extent import hectares
+from cropland.maps.layers import CROPLAND, NO_DATA, OBSERVATIONS, OTHER
 
 if TYPE_CHECKING:
     from cropland.maps.compute import Arrays
     from cropland.maps.extent import Extent, Tile
     from cropland.maps.layers import Layer
-    from cropland.maps.tile_store import Tiles
+    from cropland.maps.tile_store import TileStore
 
-CROPLAND, OTHER = 1, 0
 _MOST_DAYS = 65_534
 
 
 @dataclass
-class Counted:
-    """What the pixels of a map add up to.
+class PixelCounts:
+    """The counts of a map's pixels.
 
     Attributes
     ----------
@@ -73,24 +72,17 @@ class Counted:
             self.truth = before + arrays["truth"]
 
 
-def layers_of(*, exact: bool, applicability: bool) -> list[Layer]:
-    """Give the layers of a map."""
-    chosen = [rasters.CLASS, rasters.PROBABILITY, rasters.UNCERTAINTY, rasters.OBSERVATIONS]
-    chosen += [rasters.DISSIMILARITY, rasters.APPLICABILITY] if applicability else []
-    return [*chosen, rasters.PROBABILITY_EXACT] if exact else chosen
-
-
 def write(
     folder: Path,
     layers: Sequence[Layer],
     extent: Extent,
     tiles: Sequence[Tile],
-    store: Tiles,
+    store: TileStore,
     *,
     threshold: float | None,
     tags: Mapping[str, str],
-    say: Callable[[int], None],
-) -> Counted:
+    show: Callable[[int], None],
+) -> PixelCounts:
     """Write layers as Cloud-Optimised GeoTIFFs, tile by tile.
 
     Parameters
@@ -103,35 +95,35 @@ def write(
         What is mapped.
     tiles : sequence of Tile
         All of it.
-    store : Tiles
+    store : TileStore
         Where they are.
     threshold : float, optional
         The largest dissimilarity inside the area of applicability.
     tags : mapping of str to str
-        What the files say of themselves.
-    say : callable
-        Told how many layers are done.
+        The metadata of the files.
+    show : callable
+        Called with how many layers are done.
 
     Raises
     ------
     DataError
         A tile is broken, or a file cannot be written.
     """
-    counted = Counted()
+    counts = PixelCounts()
     for tile in tiles:
-        counted.add(tile, store.read(tile), threshold)
+        counts.add(tile, store.read(tile), threshold)
     for number, layer in enumerate(layers):
-        say(number)
+        show(number)
         blocks = (
             (tile.row, tile.column, _VALUES[layer.name](store.read(tile), threshold))
             for tile in tiles
         )
-        rasters.write(folder / f"{layer.name}.tif", layer, extent.grid, blocks, tags)
-    return counted
+        geotiff.write(folder / f"{layer.name}.tif", layer, extent.grid, blocks, tags)
+    return counts
 
 
 def entropy(probability: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Give the binary entropy of probabilities, bits: 1 at a half, 0 at both ends."""
+    """Compute the binary entropy of probabilities, bits: 1 at a half, 0 at both ends."""
     p = np.asarray(probability, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         bits = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
@@ -148,13 +140,13 @@ def _percent(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 def _observations(arrays: Arrays, _: float | None) -> NDArray[np.uint16]:
     days = arrays["observations"]
     capped = np.minimum(days, _MOST_DAYS)
-    return np.where(days < 0, int(rasters.OBSERVATIONS.nodata), capped).astype(np.uint16)
+    return np.where(days < 0, int(OBSERVATIONS.nodata), capped).astype(np.uint16)
 
 
 def _applicability(arrays: Arrays, threshold: float | None) -> NDArray[np.uint8]:
     assert threshold is not None  # there is no such layer without one
-    unlike = arrays["dissimilarity"]
-    return np.where(np.isnan(unlike), NO_DATA, unlike <= threshold).astype(np.uint8)
+    dissimilarity = arrays["dissimilarity"]
+    return np.where(np.isnan(dissimilarity), NO_DATA, dissimilarity <= threshold).astype(np.uint8)
 
 
 _VALUES: dict[str, Callable[[Arrays, float | None], NDArray[Any]]] = {

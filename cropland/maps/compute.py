@@ -1,4 +1,4 @@
-"""Running a map: its tiles on a Dask cluster, each tried again where it fails, kept as it is finished."""
+"""Tiles computed on a Dask cluster, each tried again where it fails."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import CroplandError
+from cropland.maps.layers import NO_DATA
 from cropland.support.warning_filter import quieten
 
 if TYPE_CHECKING:
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
 
 _HOPELESS = 10
 """Tiles that failed for good before any was finished: the rest is not tried."""
-NO_DATA = 255
 Arrays = dict[str, "NDArray[Any]"]
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What workers must know to map any tile.
+    """All that a worker needs to map any tile.
 
     Attributes
     ----------
@@ -49,13 +49,13 @@ class Work:
     extent: Extent
     reference_end: date | None
 
-    def among(self, processes: int) -> Work:
-        """Share what a service may be asked at once among so many processes."""
+    def shared_by(self, processes: int) -> Work:
+        """Return the work of one of so many processes, which share the requests that a service allows."""
         return replace(self, imagery=replace(self.imagery, processes=processes))
 
 
-def mapped(work: Work, tile: Tile) -> Arrays:
-    """Map a tile.
+def map_tile(work: Work, tile: Tile) -> Arrays:
+    """Compute the layers of a tile.
 
     Returns
     -------
@@ -72,31 +72,32 @@ def mapped(work: Work, tile: Tile) -> Arrays:
     quieten()
     inside = work.extent.mask(tile)
     images = work.imagery.of(tile.grid, inside)
-    made = _empty(inside, with_dissimilarity=work.fitted.applicability is not None)
+    arrays = _empty(inside, with_dissimilarity=work.fitted.applicability is not None)
     if images is None:
-        return made
-    found = work.fitted.predict_images(images, reference_end=work.reference_end)
-    label = np.where(np.isnan(found.probability), NO_DATA, found.probability > 0.5).astype(np.uint8)
-    made["class"][inside] = label
-    made["probability"][inside] = found.probability
-    made["observations"][inside] = found.n_observations
-    if "dissimilarity" in made:
-        made["dissimilarity"][inside] = found.dissimilarity
+        return arrays
+    predicted = work.fitted.predict_images(images, reference_end=work.reference_end)
+    probability = predicted.probability
+    label = np.where(np.isnan(probability), NO_DATA, probability > 0.5).astype(np.uint8)
+    arrays["class"][inside] = label
+    arrays["probability"][inside] = probability
+    arrays["observations"][inside] = predicted.n_observations
+    if "dissimilarity" in arrays:
+        arrays["dissimilarity"][inside] = predicted.dissimilarity
     truth = work.imagery.truth(images.lon, images.lat)
     if truth is not None:
-        made["truth"] = _paired(truth, label)
-    return made
+        arrays["truth"] = _paired(truth, label)
+    return arrays
 
 
 def _empty(inside: NDArray[np.bool_], *, with_dissimilarity: bool) -> Arrays:
-    made: Arrays = {
+    arrays: Arrays = {
         "class": np.full(inside.shape, NO_DATA, np.uint8),
         "probability": np.full(inside.shape, np.nan, np.float32),
         "observations": np.where(inside, 0, -1).astype(np.int32),
     }
     if with_dissimilarity:
-        made["dissimilarity"] = np.full(inside.shape, np.nan, np.float32)
-    return made
+        arrays["dissimilarity"] = np.full(inside.shape, np.nan, np.float32)
+    return arrays
 
 
 def _paired(truth: NDArray[np.bool_], label: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -113,10 +114,10 @@ class Failure:
     reason: str
 
 
-def run(
+def map_tiles(
     client: Client, work: Work, tiles: Sequence[Tile], tries: int
 ) -> Iterator[tuple[Tile, Arrays | Failure]]:
-    """Map tiles on a cluster; give each as it is finished, or has failed `tries` times.
+    """Compute tiles on a cluster; yield each as it is finished, or has failed `tries` times.
 
     What has failed is sent again after all others, so that a service that was away has time to come back.
     """
@@ -124,33 +125,33 @@ def run(
 
     # No more than there are threads: a tile that only waits is not lost with the worker of another.
     threads = max(1, sum(client.nthreads().values()))
-    work = work.among(threads)
-    there = client.scatter(work, broadcast=True, hash=False)
+    work = work.shared_by(threads)
+    scattered = client.scatter(work, broadcast=True, hash=False)
     waiting = deque(tiles)
     attempts: Counter[str] = Counter()
     by_future: dict[Future[Arrays], Tile] = {}
-    under_way = as_completed(loop=client.loop)
+    running = as_completed(loop=client.loop)
     finished = failed = 0
 
     def send() -> None:
         if waiting and not (failed >= _HOPELESS and not finished):
             tile = waiting.popleft()
             attempts[tile.name] += 1
-            future = client.submit(mapped, there, tile, pure=False)
+            future = client.submit(map_tile, scattered, tile, pure=False)
             by_future[future] = tile
-            under_way.add(future)
+            running.add(future)
 
     for _ in range(threads):
         send()
-    for future in under_way:
+    for future in running:
         tile, error = by_future.pop(future), _error(future)
         if future.cancelled():  # what all tiles need was on the worker that is gone
-            there = client.scatter(work, broadcast=True, hash=False)
+            scattered = client.scatter(work, broadcast=True, hash=False)
         if error is not None and attempts[tile.name] < tries:
             waiting.append(tile)
         elif error is not None:
             failed += 1
-            yield tile, Failure(tile, _in_words(error))
+            yield tile, Failure(tile, _reason(error))
         else:
             finished += 1
             yield tile, future.result()
@@ -169,8 +170,8 @@ def _error(future: Future[Arrays]) -> BaseException | None:
     return error
 
 
-def _in_words(error: BaseException) -> str:
-    """Say why a tile failed: what was expected to go wrong in its own words, else where it happened."""
+def _reason(error: BaseException) -> str:
+    """Return why a tile failed: the message of an error of ours, else where it happened too."""
     if isinstance(error, CroplandError):
         return str(error)
     where = traceback.extract_tb(error.__traceback__)

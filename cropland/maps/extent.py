@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from odc.geo.geom import Geometry
-from pyproj import Proj, Transformer
+from pyproj import Proj
 from rasterio.features import geometry_mask
-from shapely import force_2d, make_valid, union_all
-from shapely.errors import ShapelyError
-from shapely.geometry import shape
 
-from cropland.config.countries import Box
-from cropland.errors import ConfigError, CroplandError, DataError
-from cropland.sources.grid import grid_of
-from cropland.support import reading
+from cropland.errors import ConfigError, DataError
+from cropland.maps.outline import read_polygons
+from cropland.sources.grid import Bounds, box_of, grid_of, lonlat
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
-    from shapely.geometry.base import BaseGeometry
+    from odc.geo.geom import Geometry
 
 _DEGREES = "EPSG:4326"
-_MEANING_DEGREES = re.compile(r"CRS84|\b4326\b")
 _WIDEST_DEGREES, _FARTHEST_DEGREES = 20, 84
 _STEP_METRES = 1000
 """Between two points of an edge that is brought to another projection: it bends by a centimetre."""
-_MOST_BYTES = 100_000_000
-_REMEDY = "give a GeoJSON of polygons in longitude and latitude"
 
 
 @dataclass(frozen=True)
@@ -76,66 +66,67 @@ class Extent:
 
     @classmethod
     def of_box(cls, edges: tuple[float, float, float, float], metres: int) -> Extent:
-        """Cover a box.
+        """Return the extent of a box.
 
         Parameters
         ----------
         edges : tuple of float
-            West, south, east and north, degrees.
+            West, south, east and north, degrees; west > east where it lies across the antimeridian.
         metres : int
             Side of a pixel.
 
         Raises
         ------
         ConfigError
-            It is none.
+            Its edges are not those of a box, or no UTM zone shows it.
         """
-        west, south, east, north = edges
-        try:
-            there = Box(south=south, north=north, west=west, east=east)
-        except CroplandError as error:
+        box = Bounds(*edges)
+        ordered = box.west < box.east or (box.west > box.east and box.width <= _WIDEST_DEGREES)
+        in_degrees = (
+            max(abs(box.west), abs(box.east)) <= 180 and -90 <= box.south <= box.north <= 90
+        )
+        if not (ordered and in_degrees and box.south < box.north):
             raise ConfigError(
-                f"box must be [west, south, east, north] in degrees, west < east and south < north, got "
-                f"[{west}, {south}, {east}, {north}]"
-            ) from error
-        _check_size(there)
-        return cls(grid_of(there, metres))
+                f"box must be [west, south, east, north] in degrees, south < north and west < east (west > "
+                f"east across 180 degrees), got {list(edges)}"
+            )
+        _check_size(box)
+        return cls(grid_of(box, metres))
 
     @classmethod
     def of_file(cls, path: Path, metres: int) -> Extent:
-        """Cover the polygons of a GeoJSON file.
+        """Return the extent of the polygons of a GeoJSON file.
 
         Raises
         ------
         DataError
             It is none, holds no polygon, or is in another CRS.
         """
-        polygons = _polygons(path)
+        polygons = read_polygons(path)
         west, south, east, north = polygons.boundingbox
+        east -= 360 if east > 180 else 0
         grid = cls.of_box((west, south, east, north), metres).grid
         return cls(grid, polygons.to_crs(str(grid.crs), resolution=0.01))
 
     def within(self, grid: GeoBox) -> Extent:
-        """Take the pixels of another grid instead, those that this extent covers.
+        """Return the extent of the pixels of another grid that this one covers.
 
         Raises
         ------
         DataError
             There is none.
         """
-        asked = self.outline or self.grid.extent
-        edges = asked.to_crs(str(grid.crs), resolution=self.grid.resolution.x).boundingbox
-        left, bottom, right, top = (
-            round(edge)
-            for edge in _pixels(grid, (edges.left, edges.bottom, edges.right, edges.top))
-        )
-        rows = slice(max(top, 0), min(bottom, grid.shape[0]))
-        columns = slice(max(left, 0), min(right, grid.shape[1]))
-        if rows.start >= rows.stop or columns.start >= columns.stop:
+        outline = self.outline or self.grid.extent
+        edges = outline.to_crs(str(grid.crs), resolution=self.grid.resolution.x).boundingbox
+        columns, rows = grid.wld2pix(np.array(edges.range_x), np.array(edges.range_y[::-1]))
+        left, right = columns.round().astype(int).clip(0, grid.shape[1])
+        top, bottom = rows.round().astype(int).clip(0, grid.shape[0])
+        if top >= bottom or left >= right:
             raise DataError(
                 f"the box or geometry lies outside the cube, which covers {_words(grid)}; choose another"
             )
-        return Extent(grid[rows, columns], asked.to_crs(str(grid.crs), resolution=_STEP_METRES))
+        part = grid[int(top) : int(bottom), int(left) : int(right)]
+        return Extent(part, outline.to_crs(str(grid.crs), resolution=_STEP_METRES))
 
     @property
     def n_pixels(self) -> int:
@@ -147,7 +138,7 @@ class Extent:
         return [tile for tile in self._squares(side) if self.mask(tile).any()]
 
     def mask(self, tile: Tile) -> NDArray[np.bool_]:
-        """Tell which pixels of a tile lie inside, shape (row, column)."""
+        """Return which pixels of a tile lie inside, shape (row, column)."""
         if self.outline is None:
             return np.ones(tile.grid.shape, np.bool_)
         # A little more than the tile: what is cut off leaves an edge that no pixel's centre lies on.
@@ -166,31 +157,27 @@ class Extent:
                     yield Tile(row, column, part)
 
     def _touches(self, part: GeoBox) -> bool:
-        """Tell whether a part can have a pixel inside, before all its pixels are looked at."""
+        """Return whether a part can have a pixel inside, before all its pixels are looked at."""
         return self.outline is None or bool(self.outline.intersects(part.extent))
 
 
-def _check_size(box: Box) -> None:
+def _check_size(box: Bounds) -> None:
     """Refuse what no UTM zone shows without tearing it."""
-    if (
-        box.east - box.west > _WIDEST_DEGREES
-        or max(abs(box.south), abs(box.north)) > _FARTHEST_DEGREES
-    ):
+    if box.width > _WIDEST_DEGREES or max(abs(box.south), abs(box.north)) > _FARTHEST_DEGREES:
         raise ConfigError(
             f"an area may be {_WIDEST_DEGREES} degrees wide and reach to latitude ±{_FARTHEST_DEGREES}, as "
-            f"a UTM grid can show; this one is {box}: cut it in parts, at 180 degrees too"
+            f"a UTM grid can show; this one is {box}: cut it in parts"
         )
 
 
 def degrees(grid: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give longitude and latitude of the centres of a grid's pixels, each of shape (row, column)."""
-    x, y = np.meshgrid(grid.coords["x"].values, grid.coords["y"].values)
-    lon, lat = _to_degrees(str(grid.crs)).transform(x, y)
-    return lon, lat
+    """Return longitude and latitude of the centres of a grid's pixels, each of shape (row, column)."""
+    rows, columns = np.indices(grid.shape) + 0.5
+    return lonlat(grid, rows, columns)
 
 
 def hectares(grid: GeoBox) -> float:
-    """Give the area of a pixel on the ellipsoid, in the middle of a grid.
+    """Compute the area of a pixel on the ellipsoid, in hectares, in the middle of a grid.
 
     A UTM zone shows areas up to 0.2 % too large or too small.
     """
@@ -200,78 +187,6 @@ def hectares(grid: GeoBox) -> float:
     return float(abs(grid.resolution.x * grid.resolution.y) / scale / 10_000)
 
 
-def _to_degrees(crs: str) -> Transformer:
-    return Transformer.from_crs(crs, _DEGREES, always_xy=True)
-
-
-def _pixels(grid: GeoBox, edges: tuple[float, float, float, float]) -> tuple[float, ...]:
-    """Give edges as columns and rows of a grid: left, bottom, right, top."""
-    inverse = ~grid.transform
-    left, top = inverse * (edges[0], edges[3])
-    right, bottom = inverse * (edges[2], edges[1])
-    return left, bottom, right, top
-
-
 def _words(grid: GeoBox) -> str:
-    edges = grid.extent.to_crs(_DEGREES, resolution=abs(grid.resolution.x)).boundingbox
-    return f"lat {edges.bottom:.4f}…{edges.top:.4f}, lon {edges.left:.4f}…{edges.right:.4f} degrees"
-
-
-def _polygons(path: Path) -> Geometry:
-    """Read the polygons of a GeoJSON file, as one geometry in degrees."""
-    reading.check_file(path, _REMEDY)
-    if path.stat().st_size > _MOST_BYTES:
-        raise DataError(f"{path} has more than {_MOST_BYTES // 1_000_000} MB; simplify its outline")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path} is no GeoJSON ({error}); {_REMEDY}") from error
-    _check_crs(found, path)
-    try:
-        parts = [shape(each) for each in _geometries(found)]
-        # KML and GPS bring heights, and drawing by hand edges that cross.
-        flat = [each for part in parts for each in _flat(make_valid(force_2d(part)))]
-    except (ShapelyError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
-        raise DataError(f"{path} holds a geometry that is none ({error}); {_REMEDY}") from error
-    if not flat:
-        kinds = ", ".join(sorted({each.geom_type for each in parts})) or "nothing"
-        raise DataError(f"{path} holds no polygon with an area, but {kinds}; {_REMEDY}")
-    joined = union_all(flat)
-    west, south, east, north = joined.bounds
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise DataError(
-            f"{path} reaches from {west:.6g}, {south:.6g} to {east:.6g}, {north:.6g}, which are no degrees; "
-            f"bring it to longitude and latitude (ogr2ogr -t_srs EPSG:4326)"
-        )
-    return Geometry(joined, _DEGREES)
-
-
-def _flat(geometry: BaseGeometry) -> Iterator[BaseGeometry]:
-    """Give the polygons of a geometry."""
-    if geometry.geom_type == "Polygon":
-        if geometry.area > 0:
-            yield geometry
-        return
-    for each in getattr(geometry, "geoms", ()):
-        yield from _flat(each)
-
-
-def _geometries(found: Any) -> list[dict[str, Any]]:
-    kind = found.get("type") if isinstance(found, dict) else None
-    if kind == "FeatureCollection":
-        return [each["geometry"] for each in found["features"] if each and each.get("geometry")]
-    if kind == "Feature":
-        return [found["geometry"]] if found.get("geometry") else []
-    if not isinstance(found, dict):
-        raise ValueError("it is no object")
-    return [found]
-
-
-def _check_crs(found: Any, path: Path) -> None:
-    """Refuse a CRS of old GeoJSON that is not longitude and latitude."""
-    named = found.get("crs") if isinstance(found, dict) else None
-    if named is not None and not _MEANING_DEGREES.search(json.dumps(named)):
-        raise DataError(
-            f"{path} is in {json.dumps(named)[:100]}, expected longitude and latitude (WGS 84); bring it "
-            f"there (ogr2ogr -t_srs EPSG:4326)"
-        )
+    box = box_of(grid)
+    return f"lat {box.south:.4f}…{box.north:.4f}, lon {box.west:.4f}…{box.east:.4f} degrees"

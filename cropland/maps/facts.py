@@ -1,126 +1,202 @@
-"""What is known of a map: the numbers that it adds up to, and how they are told."""
+"""The facts of a map: what its pixels add up to and what made them, as ``map.json`` keeps them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cropland.maps.assemble import CROPLAND, OTHER
-from cropland.maps.compute import NO_DATA
-from cropland.support.words import count
+from pydantic import TypeAdapter
+
+from cropland.errors import DataError
+from cropland.maps.layers import CLASSES, NO_DATA
+from cropland.support import reading
 
 if TYPE_CHECKING:
-    from cropland.maps.assemble import Counted
+    from cropland.maps.assemble import PixelCounts
 
-Facts = dict[str, Any]
-"""Plain values, as ``map.json`` keeps them."""
-_COUNTING = "counted pixels, which is biased: see scripts/assess.py"
+FACTS = "map.json"
+REMEDY = "map it again: python scripts/map.py force=true with the words that made it"
+UNMAPPED = "no data"
+"""The name of what has no class, beside those of `CLASSES`."""
+_TAGS = ("COUNTRY", "MODEL", "RESOLUTION", "SEASON_END", "SOURCE", "WINDOW")
+_COUNTED = "counted pixels, which is biased: see scripts/assess.py"
 
 
-def facts_of(
-    counted: Counted, tags: Mapping[str, str], recalls: Mapping[str, float], threshold: float | None
-) -> Facts:
-    """Put together what is known of a map.
+@dataclass(frozen=True)
+class MapFacts:
+    """What is known of a map.
 
-    Parameters
+    Attributes
     ----------
-    counted : Counted
-        What its pixels add up to.
-    tags : mapping of str to str
-        What its files say of themselves.
-    recalls : mapping of str to float
+    key : str
+        Hash of what decides its layers.
+    tags : dict of str to str
+        The metadata of its files.
+    pixels, hectares : dict of str to int, float
+        Counted by class, and where there is no class (``no data``).
+    mean_observations : float
+        Days on which a pixel was observed, the mean of all.
+    cross_validated : dict of str to float
         Share of the labelled points of each class, ``cropland`` and ``other``, that cross-validation found.
-    threshold : float, optional
-        The largest dissimilarity inside the area of applicability.
+    outside_applicability : float, optional
+        Share of the pixels with a class outside the area of applicability; None of a model without one.
+    truth : tuple of tuple of int, optional
+        Pixels by true and mapped class, other before cropland, of a simulated landscape.
     """
-    names = {CROPLAND: "cropland", OTHER: "other", NO_DATA: "no data"}
-    inside = sum(counted.pixels.values())
-    facts: Facts = {
-        "key": tags["KEY"],
-        "tags": dict(tags),
-        "pixels": {names[value]: count for value, count in counted.pixels.items()},
-        "hectares": {names[value]: area for value, area in counted.hectares.items()},
-        "mean_observations": counted.observations / max(inside, 1),
-        "cross_validated": dict(recalls),
-    }
-    if threshold is not None:
-        facts["outside_applicability"] = counted.dissimilar / max(counted.known, 1)
-    if counted.truth is not None:
-        facts["truth"] = counted.truth.tolist()
-    return facts
 
+    key: str
+    tags: dict[str, str]
+    pixels: dict[str, int]
+    hectares: dict[str, float]
+    mean_observations: float
+    cross_validated: dict[str, float]
+    outside_applicability: float | None = None
+    truth: tuple[tuple[int, int], tuple[int, int]] | None = None
 
-def read(path: Path) -> Facts | None:
-    """Read the facts of a map; None where there is none, or only a part of one."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        _ = list(told(found)), found["key"]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-    facts: Facts = found
-    return facts
+    @classmethod
+    def of(
+        cls,
+        counts: PixelCounts,
+        tags: Mapping[str, str],
+        recalls: Mapping[str, float],
+        threshold: float | None,
+    ) -> MapFacts:
+        """Collect what is known of a map that was just made.
 
-
-def told(facts: Facts) -> Iterator[tuple[str, str]]:
-    """Tell the facts of a map in words, a name and what it is."""
-    tags, area = facts["tags"], facts["hectares"]
-    yield "model", tags["MODEL"]
-    yield "window", tags["WINDOW"]
-    yield "pixels", f"{sum(facts['pixels'].values()):,} of {tags['RESOLUTION']}"
-    yield "cropland", f"{area['cropland']:,.0f} ha ({_COUNTING})"
-    yield "other", f"{area['other']:,.0f} ha"
-    if facts["pixels"]["no data"]:
-        yield (
-            "no data",
-            f"{area['no data']:,.0f} ha, not or not in all bands observed in the window",
+        Parameters
+        ----------
+        counts : PixelCounts
+            What its pixels add up to.
+        tags : mapping of str to str
+            The metadata of its files.
+        recalls : mapping of str to float
+            Recall of each class in cross-validation, ``cropland`` and ``other``.
+        threshold : float, optional
+            The largest dissimilarity inside the area of applicability.
+        """
+        names = {value: name for name, value in CLASSES.items()} | {NO_DATA: UNMAPPED}
+        outside = None if threshold is None else counts.dissimilar / max(counts.known, 1)
+        return cls(
+            key=tags["KEY"],
+            tags=dict(tags),
+            pixels={names[value]: number for value, number in counts.pixels.items()},
+            hectares={names[value]: area for value, area in counts.hectares.items()},
+            mean_observations=counts.observations / max(sum(counts.pixels.values()), 1),
+            cross_validated=dict(recalls),
+            outside_applicability=outside,
+            truth=None if counts.truth is None else counts.truth.tolist(),
         )
-    yield (
-        "observed on",
-        f"{count(round(facts['mean_observations']), 'day')} of the window, on average",
-    )
-    if "outside_applicability" in facts:
-        share = facts["outside_applicability"]
-        yield "unlike the training points", f"{share:.1%} of it, see layer applicability"
-    if "truth" in facts:
-        yield "against the landscape", _against_truth(facts)
+
+    @classmethod
+    def read(cls, folder: Path) -> MapFacts:
+        """Read the facts of a map.
+
+        Raises
+        ------
+        DataError
+            There is no file of them in the folder, or it lacks some.
+        """
+        if not folder.is_dir():
+            raise DataError(
+                f"expected the folder of a map at {folder}, there is none; make one: python scripts/map.py"
+            )
+        file = folder / FACTS
+        if not reading.is_file(file):
+            raise DataError(
+                f"expected {FACTS} in {folder}, there is none: no map was finished there; name the folder of "
+                f"one, or give the command of scripts/map.py again"
+            )
+        facts = reading.validated(file, _FACTS, REMEDY)
+        missing = [f"tags.{name}" for name in _TAGS if name not in facts.tags]
+        for group in ("hectares", "pixels"):
+            missing += [
+                f"{group}.{name}"
+                for name in (*CLASSES, UNMAPPED)
+                if name not in getattr(facts, group)
+            ]
+        if missing:
+            raise DataError(
+                f"{file} does not hold what it should: it lacks {', '.join(missing)}; {REMEDY}"
+            )
+        return facts
+
+    def as_json(self) -> str:
+        """Return the text of ``map.json``; what is not known is left out."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps(known, indent=2) + "\n"
+
+    @property
+    def true_hectares(self) -> dict[str, float] | None:
+        """The area that is of each class, of what is mapped; None where only a sample can tell."""
+        if self.truth is None:
+            return None
+        mapped = sum(self.hectares[name] for name in CLASSES)
+        pixels = {name: sum(self.truth[value]) for name, value in CLASSES.items()}
+        return {name: mapped * n / max(sum(pixels.values()), 1) for name, n in pixels.items()}
+
+    @property
+    def true_shares(self) -> dict[str, float]:
+        """Shares of pixels that are right, in all (``accuracy``) and of each true class; empty without truth.
+
+        ``true_cropland`` is the share of pixels that are cropland.
+        """
+        if self.truth is None:
+            return {}
+        other, cropland = self.truth
+        total = sum(other) + sum(cropland)
+        return {
+            "accuracy": (other[0] + cropland[1]) / total,
+            "cropland": cropland[1] / max(sum(cropland), 1),
+            "other": other[0] / max(sum(other), 1),
+            "true_cropland": sum(cropland) / total,
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers that a run of MLflow keeps."""
+        metrics = {
+            "n_pixels": float(sum(self.pixels.values())),
+            "n_missing": float(self.pixels[UNMAPPED]),
+            "hectares_cropland_counted": self.hectares["cropland"],
+            "hectares_other_counted": self.hectares["other"],
+            "mean_observations": self.mean_observations,
+        }
+        if self.outside_applicability is not None:
+            metrics["outside_applicability"] = self.outside_applicability
+        return metrics | {f"truth_{name}": share for name, share in self.true_shares.items()}
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yield what a person reads of a map: a name and its value in words."""
+        yield "model", self.tags["MODEL"]
+        yield "window", self.tags["WINDOW"]
+        yield "pixels", f"{sum(self.pixels.values()):,} of {self.tags['RESOLUTION']}"
+        yield "cropland", f"{self.hectares['cropland']:,.0f} ha ({_COUNTED})"
+        yield "other", f"{self.hectares['other']:,.0f} ha"
+        if self.pixels[UNMAPPED]:
+            yield (
+                UNMAPPED,
+                f"{self.hectares[UNMAPPED]:,.0f} ha, not or not in all bands observed in the window",
+            )
+        yield "mean observations per pixel", f"{round(self.mean_observations)} days of the window"
+        if self.outside_applicability is not None:
+            yield (
+                "outside the area of applicability",
+                f"{self.outside_applicability:.1%}, see layer applicability",
+            )
+        if self.truth is not None:
+            yield "against the simulated truth", self._accuracy_in_words()
+
+    def _accuracy_in_words(self) -> str:
+        """Compare with the truth of a simulated landscape, and with what cross-validation expected."""
+        shares = self.true_shares
+        words = f"{shares['accuracy']:.1%} of all pixels are right"
+        for name in CLASSES:
+            expected = self.cross_validated.get(name)
+            beside = "" if expected is None else f" (cross-validated {expected:.1%})"
+            words += f"; of {name} {shares[name]:.1%}{beside}"
+        return words
 
 
-def _against_truth(facts: Facts) -> str:
-    """Compare with the truth of a simulated landscape, and with what cross-validation expected."""
-    found = truths(facts)
-    said = f"{found['accuracy']:.1%} of all pixels are right"
-    for name in ("cropland", "other"):
-        expected = facts["cross_validated"].get(name)
-        beside = "" if expected is None else f" (cross-validated {expected:.1%})"
-        said += f"; of {name} {found[name]:.1%}{beside}"
-    return said
-
-
-def truths(facts: Facts) -> dict[str, float]:
-    """Give the shares of pixels that are right, in all and of each true class."""
-    table = facts["truth"]
-    total = sum(map(sum, table))
-    return {
-        "accuracy": (table[0][0] + table[1][1]) / total,
-        "cropland": table[1][1] / max(sum(table[1]), 1),
-        "other": table[0][0] / max(sum(table[0]), 1),
-        "true_cropland": sum(table[1]) / total,
-    }
-
-
-def metrics(facts: Facts) -> dict[str, float]:
-    """Give the numbers of a map, as its run keeps them."""
-    found = {
-        "n_pixels": float(sum(facts["pixels"].values())),
-        "n_missing": float(facts["pixels"]["no data"]),
-        "hectares_cropland_counted": facts["hectares"]["cropland"],
-        "hectares_other_counted": facts["hectares"]["other"],
-        "mean_observations": facts["mean_observations"],
-    }
-    if "outside_applicability" in facts:
-        found["outside_applicability"] = facts["outside_applicability"]
-    if "truth" in facts:
-        found |= {f"truth_{name}": share for name, share in truths(facts).items()}
-    return found
+_FACTS = TypeAdapter(MapFacts)

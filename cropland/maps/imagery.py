@@ -1,4 +1,4 @@
-"""Cubes: the images of a grid, of whatever source, in memory.
+"""Imagery: the images of a grid, from any source, in memory.
 
 The cube of ``source=files`` is a file or folder of the user's; the other sources make theirs.
 """
@@ -46,7 +46,7 @@ class Imagery:
     Attributes
     ----------
     source : Source
-        What makes cubes.
+        The source.
     paths : Paths
         Its folders.
     country : Country
@@ -54,13 +54,13 @@ class Imagery:
     file : str, optional
         The cube, where the source is files.
     first, last : date
-        Days that are looked at, both included.
+        Days whose images are used, both included.
     bands : tuple of str
-        What a model must have.
+        The bands that the model needs.
     season_end : date, optional
-        End of the season that is looked at; that of the country's reference, where it is left out.
+        End of the season; that of the country's reference, where it is left out.
     processes : int
-        How many read at once: they share the requests that a service is asked.
+        How many read at once: they share the requests that a service allows.
     """
 
     source: Source
@@ -82,7 +82,7 @@ class Imagery:
         DataError
             It cannot be read.
         """
-        return opened(str(self.file))
+        return open_cube(str(self.file))
 
     @property
     def mark(self) -> str:
@@ -91,10 +91,10 @@ class Imagery:
         if isinstance(self.source, Fetched):
             decisive = sorted(fetched.provenance(self.source).items())
         elif isinstance(self.source, Simulated):
-            decisive = simulated.inputs(self.source, self.paths, self.country)
+            decisive = simulated.image_inputs(self.source, self.country)
         else:
             decisive = [self.cube.mark]
-        return fingerprint(*decisive, self.first, self.last, self._asked)
+        return fingerprint(*decisive, self.first, self.last, self._bands_read)
 
     def check(self, grids: Sequence[GeoBox]) -> None:
         """Check, before any work, that there are images with all bands of some of the grids, one is enough.
@@ -105,7 +105,7 @@ class Imagery:
             There are none, or the source cannot be reached.
         """
         if self.file is not None:
-            self.cube.require(self._asked)
+            self.cube.require(self._bands_read)
             if not self.cube.days(self.first, self.last):
                 raise DataError(
                     f"{self.file} has no image from {self.first} to {self.last}, only of {self.cube.first} … "
@@ -129,7 +129,7 @@ class Imagery:
                 return
 
     def truth(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.bool_] | None:
-        """Tell where there is cropland, which the source knows where it is simulated."""
+        """Return where there is cropland, which is known of a simulated landscape only."""
         if not isinstance(self.source, Simulated):
             return None
         return simulated.truth(self.source, self.country, lon, lat, self.season_end)
@@ -143,7 +143,7 @@ class Imagery:
             Something cannot be read.
         """
         try:
-            loaded = self._cube(grid).compute(**self._how)
+            loaded = self._cube(grid).compute(**self._scheduler)
         except NoImage:
             return None
         lon, lat = degrees(grid)
@@ -156,45 +156,49 @@ class Imagery:
                     if everything
                     else loaded[name].to_numpy()[:, inside]
                 )
-                for name in self._asked
+                for name in self._bands_read
             },
             lat[inside],
             lon[inside],
         )
 
     @property
-    def _asked(self) -> tuple[str, ...]:
-        """What is read: ``SCL`` too where there is one, since it says which image saw a pixel."""
+    def _bands_read(self) -> tuple[str, ...]:
+        """The bands that are read: ``SCL`` too where there is one, since it shows which image saw a pixel."""
         if self.file is not None:
-            there = SCENE_CLASS in self.cube.bands
+            has_scene_class = SCENE_CLASS in self.cube.bands
         else:
-            there = not isinstance(self.source, Fetched) or SCENE_CLASS in self.source.bands
-        return tuple(dict.fromkeys((*self.bands, SCENE_CLASS))) if there else self.bands
+            has_scene_class = (
+                not isinstance(self.source, Fetched) or SCENE_CLASS in self.source.bands
+            )
+        return tuple(dict.fromkeys((*self.bands, SCENE_CLASS))) if has_scene_class else self.bands
 
     @property
-    def _how(self) -> dict[str, object]:
-        """Say how Dask computes: many requests of a service at once, else one thread a worker."""
+    def _scheduler(self) -> dict[str, object]:
+        """Settings of Dask: many requests of a service at once, else one thread a worker."""
         if isinstance(self.source, Fetched):
             return {"scheduler": "threads", "num_workers": self._requests}
         return {"scheduler": "synchronous"}
 
     @property
     def _requests(self) -> int:
-        """How many requests of this process may be under way."""
+        """How many requests this process may make at once."""
         assert isinstance(self.source, Fetched)
         return max(1, self.source.workers // self.processes)
 
     def _cube(self, grid: GeoBox) -> xr.Dataset:
         days = self.first, self.last
         if self.file is not None:
-            return self.cube.part(grid, *days, self._asked)
+            return self.cube.part(grid, *days, self._bands_read)
         if isinstance(self.source, Simulated):
-            return simulated.cube(self.source, self.paths, self.country, grid, *days, self._asked)
+            return simulated.cube(
+                self.source, self.paths, self.country, grid, *days, self._bands_read
+            )
         assert isinstance(self.source, Fetched)  # files have a cube
-        return _connected(self.source, self._requests).cube(grid, *days, self._asked)
+        return _connected(self.source, self._requests).cube(grid, *days, self._bands_read)
 
 
-def opened(path: str) -> cubefiles.Cube:
+def open_cube(path: str) -> cubefiles.Cube:
     """Open a cube on disk, once a process.
 
     Raises
@@ -202,11 +206,11 @@ def opened(path: str) -> cubefiles.Cube:
     DataError
         It cannot be read.
     """
-    return _opened(Path(path).resolve())
+    return _open_cube(Path(path).resolve())
 
 
 @lru_cache(maxsize=1)
-def _opened(path: Path) -> cubefiles.Cube:
+def _open_cube(path: Path) -> cubefiles.Cube:
     return cubefiles.opened(path)
 
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cropland.errors import DataError
-from cropland.maps.pictures import lonlat, metres, pictures
+from cropland.maps.pictures import metres, pictures
+from cropland.sources.grid import lonlat
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -110,6 +111,6 @@ def _lattice(grid: GeoBox) -> list[list[list[float]]]:
     rows, columns = np.meshgrid(
         np.linspace(0, height, _LATTICE), np.linspace(0, width, _LATTICE), indexing="ij"
     )
-    places = np.stack(lonlat(grid, columns, rows), axis=-1).round(7)
+    places = np.stack(lonlat(grid, rows, columns), axis=-1).round(7)
     lattice: list[list[list[float]]] = places.tolist()
     return lattice

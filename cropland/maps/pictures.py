@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pyproj import Geod
 
 from cropland.errors import DataError, nearest
-from cropland.maps.layers import LAYERS, read_reduced
+from cropland.maps.geotiff import read_reduced
+from cropland.maps.layers import LAYERS
+from cropland.sources.grid import lonlat
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -112,30 +114,21 @@ def pictures(layers: Mapping[str, Path], longest: int) -> list[Picture]:
     return drawn
 
 
-def lonlat(grid: GeoBox, columns: ArrayLike, rows: ArrayLike) -> tuple[NDArray[np.float64], ...]:
-    """Give longitudes and latitudes, in degrees, of places in a grid; its first corner is (0, 0)."""
-    a, b, left, d, e, top = tuple(grid.affine)[:6]
-    column, row = np.asarray(columns, float), np.asarray(rows, float)
-    x, y = left + a * column + b * row, top + d * column + e * row
-    assert grid.crs is not None  # or it could not have been read
-    lon, lat = grid.crs.transformer_to_crs("EPSG:4326")(x, y)
-    return np.asarray(lon), np.asarray(lat)
-
-
 def metres(grid: GeoBox) -> tuple[float, float]:
-    """Give the ground that a pixel in the middle covers, across and down."""
+    """Compute the ground that a pixel in the middle covers, across and down."""
     height, width = grid.shape
     column, row = width / 2, height / 2
-    lon, lat = lonlat(grid, [column, column + 1, column], [row, row, row + 1])
+    lon, lat = lonlat(grid, [row, row, row + 1], [column, column + 1, column])
     ellipsoid = Geod(ellps="WGS84")
     across, down = (ellipsoid.inv(lon[0], lat[0], lon[n], lat[n])[2] for n in (1, 2))
     return float(across), float(down)
 
 
 def north(grid: GeoBox) -> tuple[float, float]:
-    """Give the direction of north in the middle of a grid: to the right and up, of length 1."""
+    """Compute the direction of north in the middle of a grid: to the right and up, of length 1."""
     height, width = grid.shape
-    lon, lat = lonlat(grid, [width / 2, width / 2], [height / 2 + 0.5, height / 2 - 0.5])
+    lon, lat = lonlat(grid, [height / 2 + 0.5, height / 2 - 0.5], [width / 2, width / 2])
+    lon = np.unwrap(lon, period=360)
     # Up on the grid points so far east and north; north lies as far on the other side of up.
     east, ahead = (lon[1] - lon[0]) * math.cos(math.radians(lat[0])), lat[1] - lat[0]
     length = math.hypot(east, ahead)
@@ -143,7 +136,7 @@ def north(grid: GeoBox) -> tuple[float, float]:
 
 
 def round_length(longest: float) -> float:
-    """Give the longest round length that is no longer.
+    """Return the longest round length that is no longer.
 
     >>> round_length(7300.0), round_length(49.0), round_length(1.0)
     (5000.0, 20.0, 1.0)

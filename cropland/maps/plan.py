@@ -1,28 +1,27 @@
-"""The plan of a map: what is mapped, by which model, and what decides the outcome; all of it checked."""
+"""The plan of a map: its area, model and images, and the hash of all that decides it; all checked."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.errors import ConfigError, DataError, WindowError
-from cropland.maps import assemble, compute
-from cropland.maps import facts as mapfacts
-from cropland.maps import imagery as cubes
-from cropland.maps import layers as rasters
+from cropland.maps import compute, geotiff, imagery, layers
 from cropland.maps.extent import Extent
-from cropland.maps.finished_map import FACTS
+from cropland.maps.facts import MapFacts
 from cropland.maps.imagery import Imagery
-from cropland.maps.tile_store import Tiles
+from cropland.maps.tile_store import TileStore
 from cropland.models import fitted
 from cropland.models.champion import Champion, check_there, season_of
 from cropland.sources.grid import PIXEL_METRES, box_of
 from cropland.sources.service import NoImage
 from cropland.support.fingerprint import fingerprint, fingerprint_of
+from cropland.support.terminal import SIMULATED
 
 if TYPE_CHECKING:
     from cropland.config.commands.map import Map
@@ -33,13 +32,13 @@ if TYPE_CHECKING:
     from cropland.tracking.store import Store
 
 PICTURE, PAGE = "quicklook.png", "map.html"
-_LOOKED_AT = 20
-"""Tiles of a large area that are asked whether there are images at all."""
+_CHECKED_TILES = 20
+"""Tiles of a large area that are checked for images before any work."""
 _CODE_OF_TILES = (
-    *("models/applicability.py", "maps/imagery.py", "maps/extent.py", "maps/compute.py"),
-    "sources",
+    *("models/applicability.py", "maps/imagery.py", "maps/extent.py", "maps/outline.py"),
+    *("maps/compute.py", "sources"),
 )
-_CODE_OF_LAYERS = ("maps/assemble.py", "maps/layers.py")
+_CODE_OF_LAYERS = ("maps/assemble.py", "maps/geotiff.py", "maps/layers.py")
 _LIBRARIES = (
     *("numpy", "odc-geo", "pyproj", "rasterio", "scikit-learn", "spyndex"),
     "xarray",
@@ -47,21 +46,21 @@ _LIBRARIES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class MapPlan:
     """A map that can be made.
 
     Attributes
     ----------
     command : Map
-        What was asked for.
+        The checked settings.
     country : Country
         Whose model maps.
     champion : Champion
         That model.
     work : Work
-        What workers must know.
+        All that a worker needs.
     window : Window
-        The days that are looked at.
+        The days whose images are used.
     tiles_key : str
         Hash of what decides the tiles.
     tiles : sequence of Tile
@@ -76,7 +75,7 @@ class Plan:
     tiles_key: str
     tiles: Sequence[Tile]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Hash of what decides the layers."""
         return fingerprint(self.tiles_key, fingerprint_of(*_CODE_OF_LAYERS))
@@ -87,14 +86,14 @@ class Plan:
         return Path(self.command.output) / self.country.name
 
     @property
-    def store(self) -> Tiles:
+    def store(self) -> TileStore:
         """Its finished tiles."""
-        return Tiles(self.folder / f"tiles-{self.tiles_key[:12]}-{self.command.chunk}")
+        return TileStore(self.folder / f"tiles-{self.tiles_key[:12]}-{self.command.chunk}")
 
-    @property
+    @cached_property
     def layers(self) -> list[Layer]:
         """Its layers."""
-        return assemble.layers_of(
+        return layers.layers_of_map(
             exact=self.command.exact, applicability=self.threshold is not None
         )
 
@@ -104,13 +103,13 @@ class Plan:
         known = self.work.fitted.applicability
         return None if known is None else known.threshold
 
-    @property
+    @cached_property
     def tags(self) -> dict[str, str]:
-        """What its files say of themselves: nothing that differs from one run to the next."""
-        used, window = self.champion.version, self.window
+        """The metadata of its files: nothing that differs from one run to the next."""
+        version, window = self.champion.version, self.window
         end = self.command.reference_end or self.work.fitted.recipe.reference_end
-        told = {
-            "MODEL": f"{used.name} version {used.version}",
+        tags = {
+            "MODEL": f"{version.name} version {version.version}",
             "COUNTRY": self.country.title,
             "WINDOW": f"{window.first} to {window.last}",
             "SEASON_END": end,
@@ -119,29 +118,32 @@ class Plan:
             "KEY": self.key,
         }
         if self.threshold is not None:
-            told["APPLICABILITY_THRESHOLD"] = f"{self.threshold:.6g}"
+            tags["APPLICABILITY_THRESHOLD"] = f"{self.threshold:.6g}"
         if self.command.source.name == "simulated":
-            told["NOTE"] = "a made-up landscape, which speaks of no real country"
-        return told
+            tags["NOTE"] = SIMULATED
+        return tags
 
-    def there(self) -> mapfacts.Facts | None:
-        """Give the facts of the same map, where it has been made before, whole and with all these layers.
+    def finished(self) -> MapFacts | None:
+        """Return the facts of the same map, where it has been made before, whole and with all these layers.
 
         Raises
         ------
         DataError
             Another map is in its folder, and may not be replaced.
         """
-        facts = mapfacts.read(self.folder / FACTS)
-        if facts is None or self.command.force:
+        if self.command.force:
             return None
-        if facts["key"] != self.key:
+        try:
+            facts = MapFacts.read(self.folder)
+        except DataError:  # there is none, or a part of one
+            return None
+        if facts.key != self.key:
             raise DataError(
                 f"{self.folder} holds another map (of another area, season, model or version of the code); "
                 f"give output=FOLDER for this one, or force=true to replace it"
             )
-        layers = (self.folder / f"{layer.name}.tif" for layer in self.layers)
-        whole = all(rasters.key_and_shape(path) == (self.key, self._shape) for path in layers)
+        files = (self.folder / f"{layer.name}.tif" for layer in self.layers)
+        whole = all(geotiff.key_and_shape(path) == (self.key, self._shape) for path in files)
         shown = all((self.folder / name).is_file() for name in (PICTURE, PAGE))
         return facts if whole and shown else None
 
@@ -151,7 +153,7 @@ class Plan:
         return height, width
 
 
-def planned(command: Map, countries: Sequence[Country], store: Store) -> Plan:
+def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPlan:
     """Plan a map, and check before any work all that can be checked.
 
     Raises
@@ -168,7 +170,7 @@ def planned(command: Map, countries: Sequence[Country], store: Store) -> Plan:
     champion = Champion.of(command, country, store)
     window = champion.window(command.reference_end)
     season = season_of(command.reference_end)
-    imagery = Imagery(
+    images = Imagery(
         source=command.source,
         paths=command.paths,
         country=country,
@@ -182,63 +184,64 @@ def planned(command: Map, countries: Sequence[Country], store: Store) -> Plan:
     if not tiles:
         raise DataError("the geometry has no pixel's centre in it; take a smaller resolution")
     try:
-        imagery.check([tile.grid for tile in tiles[:: max(1, len(tiles) // _LOOKED_AT)]])
+        images.check([tile.grid for tile in tiles[:: max(1, len(tiles) // _CHECKED_TILES)]])
     except NoImage as error:
-        raise WindowError(f"{error}: the model looks at {window}") from error
-    work = compute.Work(champion.fitted, imagery, extent, season)
-    return Plan(command, country, champion, work, window, _tiles_key(champion, work), tiles)
+        raise WindowError(f"{error}: the model needs images of {window}") from error
+    work = compute.Work(champion.fitted, images, extent, season)
+    return MapPlan(command, country, champion, work, window, _tiles_key(champion, work), tiles)
 
 
 def _extent(command: Map, country: Country) -> Extent:
-    """Give what is to be mapped."""
+    """Return the area to map."""
     metres = command.resolution or PIXEL_METRES
-    asked: Extent | None = None
+    extent: Extent | None = None
     if command.box is not None:
         west, south, east, north = command.box
-        asked = Extent.of_box((west, south, east, north), metres)
+        extent = Extent.of_box((west, south, east, north), metres)
     elif command.geometry is not None:
-        asked = Extent.of_file(Path(command.geometry), metres)
+        extent = Extent.of_file(Path(command.geometry), metres)
     if command.cube is not None:
-        grid = cubes.opened(command.cube).grid
-        return Extent(grid) if asked is None else asked.within(grid)
-    if asked is None:
+        grid = imagery.open_cube(command.cube).grid
+        return Extent(grid) if extent is None else extent.within(grid)
+    if extent is None:
         raise ConfigError(
             f"what is to be mapped? give box=[west,south,east,north] or geometry=FILE.geojson; "
             f"{country.name} reaches over {country.box}"
         )
     if command.source.name == "simulated":
-        _check_inside(asked, country)
-    return asked
+        _check_inside(extent, country)
+    return extent
 
 
-def _check_inside(asked: Extent, country: Country) -> None:
+def _check_inside(extent: Extent, country: Country) -> None:
     """Refuse an area that is not simulated."""
-    own, there = country.box, box_of(asked.grid)
+    simulated, box = country.box, box_of(extent.grid)
     margin = 0.01  # degrees: a grid reaches a little beyond the area that it covers
     if not (
-        own.west - margin <= there.west
-        and there.east <= own.east + margin
-        and own.south - margin <= there.south
-        and there.north <= own.north + margin
+        simulated.west - margin <= box.west
+        and box.east <= simulated.east + margin
+        and simulated.south - margin <= box.south
+        and box.north <= simulated.north + margin
     ):
         raise DataError(
-            f"the simulated {country.name} reaches over {own}, the area over lat {there.south:.4f}…"
-            f"{there.north:.4f}, lon {there.west:.4f}…{there.east:.4f}; choose one inside"
+            f"the simulated {country.name} reaches over {simulated}, the area over lat {box.south:.4f}…"
+            f"{box.north:.4f}, lon {box.west:.4f}…{box.east:.4f}; choose one inside"
         )
 
 
 def _check_output(folder: Path) -> None:
     """Refuse a folder that cannot be written to."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise DataError(f"cannot write to {folder}: {there} is no folder of yours; set output")
+    parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise DataError(f"cannot write to {folder}: {parent} is no folder of yours; set output")
 
 
 def _tiles_key(champion: Champion, work: compute.Work) -> str:
     """Hash the model, the images, the area, the code and the libraries; not how the area is cut."""
-    used, extent = champion.version, work.extent
+    version, extent = champion.version, work.extent
+    libraries = [metadata.version(name) for name in _LIBRARIES]
     return fingerprint(
-        *(used.name, used.version, used.run_id, work.imagery.mark, work.reference_end),
+        *(version.name, version.version, version.run_id, work.imagery.mark, work.reference_end),
         *(str(extent.grid), "" if extent.outline is None else extent.outline.wkt),
-        *(fitted.code(), fingerprint_of(*_CODE_OF_TILES), [version(name) for name in _LIBRARIES]),
+        *(fitted.code(), fingerprint_of(*_CODE_OF_TILES), libraries),
     )

@@ -1,4 +1,4 @@
-"""A map at a glance: its class, and beside it how sure that is and what it rests on, as one figure."""
+"""The quicklook of a map: its class, and beside it the other layers, as one figure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.maps.pictures import Picture, lonlat, metres, north, pictures, round_length
+from cropland.maps.pictures import Picture, metres, north, pictures, round_length
+from cropland.sources.grid import lonlat
 from cropland.support import figure_style
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class _Place:
     height: float
 
     def on(self, figure: Figure) -> Axes:
-        """Put axes there."""
+        """Add axes there."""
         width, height = figure.get_size_inches()
         bottom = height - self.top - self.height
         return figure.add_axes(
@@ -83,8 +84,8 @@ def quicklook(
     """
     if "class" not in layers:
         raise DataError(f"expected a layer named class to draw, got {list(layers)}; write it first")
-    chosen = {name: layers[name] for name in ("class", *BESIDE) if name in layers}
-    main, *others = pictures(chosen, _LONGEST)
+    drawn = {name: layers[name] for name in ("class", *BESIDE) if name in layers}
+    main, *others = pictures(drawn, _LONGEST)
     across, down = metres(main.grid)
     height, width = main.grid.shape
     head = 0.5 + 0.21 * len(subtitle)
@@ -102,7 +103,7 @@ def quicklook(
 
 
 def _places(aspect: float, beside: int, top: float) -> list[_Place]:
-    """Give the places of the class and of so many others, for an area so many times as wide as high."""
+    """Return the places of the class and of so many others, for an area so many times as wide as high."""
     left, top = _MARGIN + _LEFT, top + _ABOVE
     if aspect > 1.5:
         main = _Place(left, top, _WIDE, _WIDE / aspect)
@@ -169,8 +170,8 @@ def _degrees(panel: Axes, picture: Picture) -> None:
 
     height, width = picture.grid.shape
     columns, rows = np.linspace(0, width, 65), np.linspace(0, height, 65)
-    longitudes = lonlat(picture.grid, columns, np.full(65, height))[0]
-    latitudes = lonlat(picture.grid, np.zeros(65), rows)[1][::-1]
+    longitudes = np.unwrap(lonlat(picture.grid, np.full(65, height), columns)[0], period=360)
+    latitudes = lonlat(picture.grid, rows, np.zeros(65))[1][::-1]
     size = panel.get_window_extent()
     for axis, degrees, along, letters, dots in (
         (panel.xaxis, longitudes, columns, "EW", size.width),
@@ -187,6 +188,7 @@ def _degrees(panel: Axes, picture: Picture) -> None:
 def _named(tick: float, ticks: NDArray[np.float64], letters: str) -> str:
     step = ticks[1] - ticks[0] if len(ticks) > 1 else 0.001
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    tick = (tick + 180) % 360 - 180  # beyond the antimeridian
     return f"{abs(tick):.{digits}f}°{letters[int(tick < 0)]}"
 
 

@@ -1,4 +1,4 @@
-"""Tiles of a map on disk, each whole or not there: what is killed goes on with those that are missing."""
+"""Finished tiles of a map on disk, each whole or not there, so that a map that was stopped goes on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.err
 
 
 @dataclass(frozen=True)
-class Tiles:
+class TileStore:
     """The finished tiles of one map.
 
     Attributes
@@ -35,14 +35,14 @@ class Tiles:
     folder: Path
 
     def missing(self, tiles: Sequence[Tile]) -> list[Tile]:
-        """Give the tiles that are not there or cannot be read, which are taken away."""
-        there = {path.name for path in self.folder.glob("*.npz")}
+        """Return the tiles that are not there or cannot be read; what cannot be read is deleted."""
+        names = {path.name for path in self.folder.glob("*.npz")}
         return [
-            tile for tile in tiles if f"{tile.name}.npz" not in there or not self._is_whole(tile)
+            tile for tile in tiles if f"{tile.name}.npz" not in names or not self._is_whole(tile)
         ]
 
     def write(self, tile: Tile, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Keep a tile.
+        """Write a tile.
 
         Raises
         ------

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import box as outline_of
 from pyproj import Transformer
+from shapely import get_coordinates
 
-from cropland.config.countries import Box
+if TYPE_CHECKING:
+    from cropland.config.countries import Box
 
 PIXEL_METRES = 10
+_DEGREES = "EPSG:4326"
 _ALIGNED_METRES = 20
 """Edges are multiples of it, so that pixels of 10 and of 20 m fall into place."""
 
 
 def utm_zone(lon: float, lat: float) -> int:
-    """Give the EPSG code of the UTM zone of a place, without the exceptions of Norway and Svalbard.
+    """Return the EPSG code of the UTM zone of a place, without the exceptions of Norway and Svalbard.
 
     >>> utm_zone(48.3, 32.2), utm_zone(17.0, -22.5)
     (32639, 32733)
@@ -29,10 +33,30 @@ def utm_zone(lon: float, lat: float) -> int:
     return (32600 if lat >= 0 else 32700) + zone
 
 
-def grid_of(box: Box, metres: int = PIXEL_METRES) -> GeoBox:
-    """Give the grid that covers a box, of square pixels whose sides are so many metres."""
-    epsg = utm_zone((box.west + box.east) / 2, (box.south + box.north) / 2)
-    outline = outline_of(box.west, box.south, box.east, box.north, "EPSG:4326").to_crs(
+@dataclass(frozen=True)
+class Bounds:
+    """A rectangle of longitude and latitude, degrees; west > east where it lies across the antimeridian."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    @property
+    def width(self) -> float:
+        """Degrees from west to east."""
+        return self.east - self.west + (360 if self.west > self.east else 0)
+
+    def __str__(self) -> str:
+        return f"lat {self.south}…{self.north}, lon {self.west}…{self.east}"
+
+
+def grid_of(box: Box | Bounds, metres: int = PIXEL_METRES) -> GeoBox:
+    """Return the grid that covers a box, of square pixels whose sides are so many metres."""
+    east = box.east + (360 if box.west > box.east else 0)
+    middle = (box.west + east) / 2
+    epsg = utm_zone(middle - (360 if middle >= 180 else 0), (box.south + box.north) / 2)
+    outline = outline_of(box.west, box.south, east, box.north, _DEGREES).to_crs(
         f"EPSG:{epsg}", resolution=0.01
     )
     edges = outline.boundingbox
@@ -44,10 +68,15 @@ def grid_of(box: Box, metres: int = PIXEL_METRES) -> GeoBox:
     )
 
 
-def box_of(grid: GeoBox) -> Box:
-    """Give the box of longitude and latitude that a grid lies in."""
-    edges = grid.extent.to_crs("EPSG:4326", resolution=grid.resolution.x).boundingbox
-    return Box(south=edges.bottom, north=edges.top, west=edges.left, east=edges.right)
+def box_of(grid: GeoBox) -> Bounds:
+    """Return the box of longitude and latitude that a grid lies in."""
+    outline = grid.extent.to_crs(_DEGREES, resolution=grid.resolution.x)
+    edges = outline.boundingbox
+    west, east = edges.left, edges.right
+    if east - west > 180:  # its eastern part has negative longitudes
+        lon = get_coordinates(outline.geom)[:, 0] % 360
+        west, east = float(lon.min()), float(lon.max()) - 360
+    return Bounds(west, edges.bottom, east, edges.top)
 
 
 def lonlat(
@@ -58,7 +87,7 @@ def lonlat(
     Row 0, column 0 is the grid's upper left corner; row 0.5, column 0.5 the centre of its first pixel.
     """
     x, y = grid.pix2wld(np.asarray(columns, float), np.asarray(rows, float))  # type: ignore[no-untyped-call]
-    lon, lat = _from_degrees(str(grid.crs)).transform(x, y, direction="INVERSE")
+    lon, lat = _from_degrees(_crs(grid)).transform(x, y, direction="INVERSE")
     return lon, lat
 
 
@@ -66,7 +95,7 @@ def pixels(
     grid: GeoBox, lon: NDArray[np.float64], lat: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Return rows and columns of places in degrees, and which are in the grid; 0, 0 of those that are not."""
-    x, y = _from_degrees(str(grid.crs)).transform(lon, lat)
+    x, y = _from_degrees(_crs(grid)).transform(lon, lat)
     with np.errstate(invalid="ignore"):  # a place that the CRS does not have is not finite
         columns, rows = grid.wld2pix(x, y)  # type: ignore[no-untyped-call]
         inside = (rows >= 0) & (rows < grid.shape[0]) & (columns >= 0) & (columns < grid.shape[1])
@@ -118,6 +147,11 @@ def read_pixels(
     return found
 
 
+def _crs(grid: GeoBox) -> str:
+    assert grid.crs is not None  # no grid is without one
+    return str(grid.crs.to_wkt())
+
+
 @cache
 def _from_degrees(crs: str) -> Transformer:
-    return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    return Transformer.from_crs(_DEGREES, crs, always_xy=True)

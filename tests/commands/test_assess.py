@@ -86,7 +86,7 @@ def test_a_sample_that_people_have_filled_in_is_kept_and_used_for_the_next_map(
     assert (folder / "sample.csv").read_text() == kept
 
     first = assess(shell, "labels=maps/iran/sample.csv")
-    assert "5 of 300 units could not be told and are left out" in first.stdout
+    assert "5 of 300 units could not be labelled and are left out" in first.stdout
     maps.write(folder, maps.truth(), true=maps.truth(), key="another")
     second = assess(shell, "labels=maps/iran/sample.csv")
     assert second.returncode == 0, second.stderr

@@ -18,7 +18,7 @@ from cropland.config.countries import Country
 from cropland.config.groups import Paths, Tracking
 from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError
-from cropland.maps.landcover.comparison import Compared, CrossValidated
+from cropland.maps.landcover.comparison import ChampionScores, MapComparison
 from cropland.maps.landcover.raster import Raster
 from cropland.observations.archive import Archive
 
@@ -56,7 +56,7 @@ def test_only_labelled_points_are_looked_at(
     tmp_path: Path, toyland: Country, toy_archive: Archive
 ) -> None:
     raster = flat(tmp_path / "map.tif", 40)
-    table = compare._sampled(command(), toyland, raster, toy_archive)
+    table = compare._points(command(), toyland, raster, toy_archive)
     assert len(table) == 60
     assert set(table["Target"]) == {0, 1}
     assert (table["class"] == 40).all() and (table["landcover"] == 1).all()
@@ -69,7 +69,7 @@ def test_a_value_that_means_nothing_is_no_class(
     half = flat(tmp_path / "a.tif", 10, west=20.2)  # the eastern half
     flat(tmp_path / "b.tif", 0)
     both = Raster("two", (*half.files, tmp_path / "b.tif"), 1)
-    table = compare._sampled(command(), toyland, both, toy_archive)
+    table = compare._points(command(), toyland, both, toy_archive)
     western = table["Lon"] < 20.2
     assert (table["landcover"] == np.where(western, -1, 0)).all()
     assert table["class"].isna().tolist() == western.tolist()
@@ -83,10 +83,10 @@ def test_a_map_of_elsewhere_or_without_data_is_said(
     with pytest.raises(
         DataError, match=r"none of the 60 labelled points of toyland .* inside of .*far"
     ):
-        compare._sampled(command(), toyland, far, toy_archive)
+        compare._points(command(), toyland, far, toy_archive)
     empty = flat(tmp_path / "empty.tif", 0)
     with pytest.raises(DataError, match=r"empty\.tif has no data at any of the 60 labelled points"):
-        compare._sampled(command(), toyland, empty, toy_archive)
+        compare._points(command(), toyland, empty, toy_archive)
 
 
 def test_where_there_is_no_champion_the_command_that_makes_one_is_said(toyland: Country) -> None:
@@ -102,11 +102,11 @@ def test_what_makes_a_comparison_doubtful_is_said(
     tmp_path: Path, toyland: Country, toy_archive: Archive, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raster = flat(tmp_path / "map.tif", 10, west=20.2)
-    table = compare._sampled(command(), toyland, raster, toy_archive).assign(unit=range(60))
+    table = compare._points(command(), toyland, raster, toy_archive).assign(unit=range(60))
     right = pd.Series(1.0, index=table["ID"])
-    old = CrossValidated("1", right, "kfold", in_blocks=False, same_data=False)
-    made = Compared("toyland", "worldcover", table, old)
-    compare._say(command(), [made], Console(stderr=True, soft_wrap=True))
+    old = ChampionScores("1", right, "kfold", in_blocks=False, same_data=False)
+    made = MapComparison("toyland", "worldcover", table, old)
+    compare._note(command(), [made], Console(stderr=True, soft_wrap=True))
     said = capsys.readouterr().err
     assert "toyland: the champion was scored on other observations or labels" in said
     assert "has no labelled point as cropland; is landcover=worldcover what this raster is?" in said
@@ -125,12 +125,12 @@ def test_a_map_of_one_kind_is_doubtful_whichever_it_is(
     extent: str,
 ) -> None:
     raster = flat(tmp_path / "map.tif", value)
-    table = compare._sampled(command(), toyland, raster, toy_archive).assign(unit=range(60))
+    table = compare._points(command(), toyland, raster, toy_archive).assign(unit=range(60))
     screen = Console(stderr=True, soft_wrap=True)
-    compare._say(command(), [Compared("toyland", "worldcover", table, "none")], screen)
+    compare._note(command(), [MapComparison("toyland", "worldcover", table, "none")], screen)
     assert f"worldcover has {extent} labelled point as cropland; is" in capsys.readouterr().err
     mixed = table.assign(landcover=np.arange(60) % 2)
-    compare._say(command(), [Compared("toyland", "worldcover", mixed, "none")], screen)
+    compare._note(command(), [MapComparison("toyland", "worldcover", mixed, "none")], screen)
     assert "labelled point as cropland" not in capsys.readouterr().err
 
 

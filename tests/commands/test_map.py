@@ -147,7 +147,7 @@ def test_layers_are_cloud_optimised_and_say_what_made_them(made: Path) -> None:
             assert source.crs.to_epsg() == 32639
             assert tags["MODEL"] == "cropland-simulated-iran version 1"
             assert re.fullmatch(r"2020-04-0\d to 2020-06-30", tags["WINDOW"])
-            assert "made-up landscape" in tags["NOTE"]
+            assert tags["NOTE"] == "Simulated data: not valid for any real country"
 
 
 def test_a_map_is_tracked_beside_its_model(home: Path, made: Path) -> None:
@@ -190,18 +190,18 @@ def test_a_map_that_is_not_whole_is_made_again(home: Path, made: Path) -> None:
         _shape=read(made / "class.tif").shape,
     )
     shutil.copytree(made, plan.folder)
-    there = mapplan.Plan.there
-    assert there(plan) is not None  # type: ignore[arg-type]
+    finished = mapplan.MapPlan.finished
+    assert finished(plan) is not None  # type: ignore[arg-type]
     for name in ("map.json", "class.tif", "map.html"):
         content = (plan.folder / name).read_bytes()
         (plan.folder / name).unlink()
-        assert there(plan) is None, name  # type: ignore[arg-type]
+        assert finished(plan) is None, name  # type: ignore[arg-type]
         if name != "map.html":
             (plan.folder / name).write_bytes(content[: len(content) // 2])
-            assert there(plan) is None, name  # type: ignore[arg-type]
+            assert finished(plan) is None, name  # type: ignore[arg-type]
         (plan.folder / name).write_bytes(content)
     (plan.folder / "map.json").write_text(json.dumps({"key": plan.key}))
-    assert there(plan) is None  # type: ignore[arg-type]
+    assert finished(plan) is None  # type: ignore[arg-type]
 
 
 def test_a_map_that_is_killed_goes_on_to_the_same_bytes_as_a_cluster_makes(
@@ -347,7 +347,7 @@ def test_a_cube_on_disk_makes_the_same_map(work: compute.Work, tmp_path: Path) -
     from_disk.check([grid])
     other = compute.Work(work.fitted, from_disk, work.extent, None)
     for tile in work.extent.tiles(30):
-        ours, theirs = compute.mapped(other, tile), compute.mapped(work, tile)
+        ours, theirs = compute.map_tile(other, tile), compute.map_tile(work, tile)
         assert ours.keys() == theirs.keys() - {"truth"}
         for name, values in ours.items():
             np.testing.assert_array_equal(values, theirs[name])
@@ -387,6 +387,9 @@ def test_the_key_of_tiles_changes_with_all_that_decides_them(work: compute.Work)
     ]
     assert len(set(keys)) == len(keys)
     assert key(imagery=replace(imagery, processes=9)) == keys[0]
+    # Points decide no image.
+    source = replace(imagery.source, points=7, margin_days=1)  # type: ignore[type-var]
+    assert key(imagery=replace(imagery, source=source)) == keys[0]
 
 
 @dataclass
@@ -395,7 +398,7 @@ class Flaky:
 
     failures: dict[str, int]
 
-    def among(self, processes: int) -> Flaky:
+    def shared_by(self, processes: int) -> Flaky:
         assert processes == 1
         return self
 
@@ -411,14 +414,14 @@ def flaky(work: Flaky, tile: extents.Tile) -> dict[str, Any]:
 def test_a_tile_that_fails_is_tried_again_after_the_others_and_told_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(compute, "mapped", flaky)
+    monkeypatch.setattr(compute, "map_tile", flaky)
     tiles = Extent.of_box((48.3, 32.2, 48.304, 32.2037), 10).tiles(16)
     told = Flaky({tiles[0].name: 2, tiles[1].name: 9})
     with (
         LocalCluster(1, processes=False, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        found = list(compute.run(client, told, tiles, 3))  # type: ignore[arg-type]
+        found = list(compute.map_tiles(client, told, tiles, 3))  # type: ignore[arg-type]
     assert len(found) == len(tiles)
     failed = [result for _, result in found if isinstance(result, compute.Failure)]
     assert [(each.tile.name, each.reason) for each in failed] == [
@@ -431,14 +434,14 @@ def test_a_tile_that_fails_is_tried_again_after_the_others_and_told_in_the_end(
 
 
 def test_where_nothing_can_be_mapped_not_all_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compute, "mapped", flaky)
+    monkeypatch.setattr(compute, "map_tile", flaky)
     tiles = Extent.of_box((48.3, 32.2, 48.32, 32.21), 10).tiles(16)
     told = Flaky(dict.fromkeys((tile.name for tile in tiles), 99))
     with (
         LocalCluster(1, processes=False, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        found = list(compute.run(client, told, tiles, 1))  # type: ignore[arg-type]
+        found = list(compute.map_tiles(client, told, tiles, 1))  # type: ignore[arg-type]
     assert [tile for tile, _ in found] and len(found) == len(tiles)
     tried = [each for _, each in found if "away" in each.reason]  # type: ignore[union-attr]
     assert len(tried) < len(tiles) / 2
@@ -456,10 +459,10 @@ def lost_once(work: compute.Work, tile: extents.Tile) -> dict[str, Any]:
 def test_a_tile_whose_only_worker_is_killed_is_mapped_by_the_next(
     work: compute.Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compute, "mapped", lost_once)
+    monkeypatch.setattr(compute, "map_tile", lost_once)
     tiles = work.extent.tiles(30)
     told = replace(work, imagery=replace(work.imagery, file=str(tmp_path)))
     with dask_cluster.opened(None, 1) as client:
-        found = list(compute.run(client, told, tiles, 3))
+        found = list(compute.map_tiles(client, told, tiles, 3))
     assert len(found) == len(tiles) == 4
     assert all(isinstance(result, dict) for _, result in found), found

@@ -13,6 +13,7 @@ from pyproj import Geod
 from cropland.errors import ConfigError, DataError
 from cropland.maps import extent as extents
 from cropland.maps.extent import Extent
+from cropland.sources import grid as grids
 
 SQUARE = [[48.30, 32.20], [48.31, 32.20], [48.31, 32.21], [48.30, 32.21], [48.30, 32.20]]
 TRIANGLE = [[48.30, 32.20], [48.31, 32.20], [48.30, 32.21], [48.30, 32.20]]
@@ -137,7 +138,7 @@ def test_only_the_flat_polygons_of_a_geometry_count(
 
 @pytest.mark.parametrize("box", [(-180, -90, 180, 90), (10, 80, 11, 85), (-179.9, 10, 179.9, 11)])
 def test_what_no_utm_grid_can_show_is_refused(box: tuple[float, float, float, float]) -> None:
-    with pytest.raises(ConfigError, match="cut it in parts, at 180 degrees too"):
+    with pytest.raises(ConfigError, match="cut it in parts"):
         Extent.of_box(box, 1000)
 
 
@@ -166,3 +167,51 @@ def test_coordinates_of_pixels_are_those_of_their_centres() -> None:
     lon, lat = extents.degrees(grid)
     assert lon.shape == lat.shape == (1, 2)
     assert lon[0, 0] < lon[0, 1]
+
+
+ACROSS = [
+    ((179.96, -16.9, -179.97, -16.85), "EPSG:32760"),  # Taveuni, Fiji
+    ((179.99, 68.9, -179.9, 68.92), "EPSG:32601"),  # Chukotka
+]
+
+
+@pytest.mark.parametrize(("box", "crs"), ACROSS, ids=["Fiji", "Chukotka"])
+def test_a_box_across_180_degrees_is_one_grid(
+    box: tuple[float, float, float, float], crs: str
+) -> None:
+    west, south, east, north = box
+    grid = Extent.of_box(box, 10).grid
+    assert str(grid.crs) == crs
+    lon, lat = extents.degrees(grid)
+    assert {-1.0, 1.0} == set(np.sign(lon).ravel())
+    # No wider than what was asked for, and a little for the pixels and for the turn of the zone.
+    ground = np.radians(east + 360 - west) * 6_378_137 * np.cos(np.radians(south))
+    assert 1 < grid.shape[1] * 10 / ground < 1.05
+    covered = grids.box_of(grid)
+    assert covered.west < west and covered.east > east and covered.width < 0.3
+    assert covered.south < south and covered.north > north
+    rows, columns, inside = grids.pixels(grid, lon, lat)
+    assert inside.all()
+    assert (rows == np.arange(grid.shape[0])[:, None]).all() and (
+        columns[0] == np.arange(grid.shape[1])
+    ).all()
+
+
+def test_polygons_that_a_file_cuts_at_180_degrees_are_one_area(tmp_path: Path) -> None:
+    def square(west: float, east: float) -> list[list[float]]:
+        return [[west, -17], [east, -17], [east, -16.99], [west, -16.99], [west, -17]]
+
+    parts = [
+        polygon(square(179.995, 180))["coordinates"],
+        polygon(square(-180, -179.995))["coordinates"],
+    ]
+    cut = written(tmp_path, {"type": "MultiPolygon", "coordinates": parts})
+    extent = Extent.of_file(cut, 10)
+    whole = Extent.of_box((179.995, -17, -179.995, -16.99), 10)
+    assert extent.grid == whole.grid
+    [tile] = extent.tiles(500)
+    lon, _ = extents.degrees(extent.grid)
+    seen = lon[extent.mask(tile)] % 360
+    assert seen.min() == pytest.approx(179.995, abs=1e-4)
+    assert seen.max() == pytest.approx(180.005, abs=1e-4)
+    assert extent.mask(tile).mean() > 0.9

@@ -17,14 +17,17 @@ from matplotlib.figure import Figure
 from odc.geo.geobox import GeoBox
 
 from cropland.errors import DataError
+from cropland.maps import geotiff
 from cropland.maps import layers as rasters
 from cropland.maps import quicklook as maps
 from cropland.maps.page import page
-from cropland.maps.pictures import lonlat, metres, north, pictures
+from cropland.maps.pictures import pictures
 from cropland.maps.quicklook import quicklook
+from cropland.sources.grid import lonlat
 from cropland.support import figure_style
 
-HEIGHT, WIDTH = 60, 90
+HEIGHT = 60
+WIDTH = 90
 
 
 def grid(height: int, width: int, crs: str = "EPSG:32639", step: float = 10) -> GeoBox:
@@ -58,7 +61,7 @@ def landscape(height: int, width: int) -> dict[str, np.ndarray]:
 def written(folder: Path, box: GeoBox, layers: dict[str, np.ndarray]) -> dict[str, Path]:
     paths = {name: folder / f"{name}.tif" for name in layers}
     for name, path in paths.items():
-        rasters.write(path, rasters.LAYERS[name], box, [(0, 0, layers[name])], {})
+        geotiff.write(path, rasters.LAYERS[name], box, [(0, 0, layers[name])], {})
     return paths
 
 
@@ -127,7 +130,7 @@ def test_a_mark_stands_where_the_degree_is(layers: dict[str, Path], drawn: list[
     quicklook(layers, title="Toyland")
     [panel] = [axes for axes in drawn[0].axes if axes.get_title(loc="left") == "Class"]
     for column, label in zip(panel.get_xticks(), panel.get_xticklabels(), strict=True):
-        longitude, _ = lonlat(grid(HEIGHT, WIDTH), column, HEIGHT)
+        longitude, _ = lonlat(grid(HEIGHT, WIDTH), HEIGHT, column)
         assert float(label.get_text().removesuffix("°E")) == pytest.approx(longitude, abs=1e-6)
 
 
@@ -163,22 +166,6 @@ def test_an_unknown_layer_and_one_of_another_grid_are_told(
     other = written(tmp_path / "other", grid(50, 50), landscape(50, 50))
     with pytest.raises(DataError, match="on another grid"):
         pictures({"class": layers["class"], "probability": other["probability"]}, 100)
-
-
-def test_the_ground_is_measured_in_metres_whatever_the_crs() -> None:
-    assert metres(grid(HEIGHT, WIDTH)) == pytest.approx((10, 10), rel=0.0005)
-    across, down = metres(grid(HEIGHT, WIDTH, "EPSG:4326", 0.001))
-    assert down == pytest.approx(110.9, rel=0.001)
-    assert across / down == pytest.approx(np.cos(np.radians(32.57)), rel=0.01)
-
-
-def test_north_turns_with_the_meridians_of_a_zone() -> None:
-    # East of a zone's central meridian the grid's up points east of north: sin(latitude) degrees a degree.
-    right, up = north(grid(HEIGHT, WIDTH))
-    [lon], [lat] = lonlat(grid(HEIGHT, WIDTH), [WIDTH / 2], [HEIGHT / 2])
-    convergence = (lon - 51) * np.sin(np.radians(lat))
-    assert np.degrees(np.arctan2(right, up)) == pytest.approx(-convergence, abs=0.02)
-    assert north(grid(HEIGHT, WIDTH, "EPSG:4326", 0.001)) == pytest.approx((0, 1))
 
 
 def embedded(text: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from cropland.errors import DataError
 from cropland.maps.extent import Extent, Tile
-from cropland.maps.tile_store import Tiles
+from cropland.maps.tile_store import TileStore
 
 CONTENT = {"class": np.arange(6, dtype=np.uint8).reshape(2, 3), "truth": np.eye(2, dtype=np.int64)}
 
@@ -18,7 +18,7 @@ def tiles() -> list[Tile]:
 
 
 def test_what_was_written_is_read_and_not_missing(tiles: list[Tile], tmp_path: Path) -> None:
-    store = Tiles(tmp_path / "tiles")
+    store = TileStore(tmp_path / "tiles")
     assert store.missing(tiles) == tiles
     store.write(tiles[1], CONTENT)
     assert store.missing(tiles) == [tiles[0], *tiles[2:]]
@@ -29,7 +29,7 @@ def test_what_was_written_is_read_and_not_missing(tiles: list[Tile], tmp_path: P
 
 @pytest.mark.parametrize("keep", [0, 10, -1])
 def test_a_broken_tile_is_missing(keep: int, tiles: list[Tile], tmp_path: Path) -> None:
-    store = Tiles(tmp_path)
+    store = TileStore(tmp_path)
     store.write(tiles[0], CONTENT)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:keep])
@@ -38,7 +38,7 @@ def test_a_broken_tile_is_missing(keep: int, tiles: list[Tile], tmp_path: Path) 
 
 
 def test_a_tile_with_a_flipped_bit_is_missing(tiles: list[Tile], tmp_path: Path) -> None:
-    store = Tiles(tmp_path)
+    store = TileStore(tmp_path)
     store.write(tiles[0], {"class": np.arange(10_000, dtype=np.uint16)})
     (path,) = tmp_path.iterdir()
     content = bytearray(path.read_bytes())
@@ -50,7 +50,7 @@ def test_a_tile_with_a_flipped_bit_is_missing(tiles: list[Tile], tmp_path: Path)
 def test_a_tile_has_the_same_bytes_every_time(tiles: list[Tile], tmp_path: Path) -> None:
     written = []
     for name in ("one", "two"):
-        Tiles(tmp_path / name).write(tiles[0], CONTENT)
+        TileStore(tmp_path / name).write(tiles[0], CONTENT)
         written.append(next((tmp_path / name).iterdir()).read_bytes())
     assert written[0] == written[1]
 
@@ -58,6 +58,6 @@ def test_a_tile_has_the_same_bytes_every_time(tiles: list[Tile], tmp_path: Path)
 def test_what_cannot_be_kept_or_read_is_said(tiles: list[Tile], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot write .*set output to where"):
-        Tiles(tmp_path / "file").write(tiles[0], CONTENT)
+        TileStore(tmp_path / "file").write(tiles[0], CONTENT)
     with pytest.raises(DataError, match="cannot be read .*give the same command again"):
-        Tiles(tmp_path).read(tiles[0])
+        TileStore(tmp_path).read(tiles[0])

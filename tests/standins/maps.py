@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
+from cropland.config.commands.assess import Assess, UsersAccuracy
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.groups import Tracking
 from cropland.config.schema import filled
 from cropland.config.sources import Simulated
+from cropland.maps import geotiff
 from cropland.maps import layers as rasters
 from cropland.maps.extent import Extent, degrees, hectares
-from cropland.maps.finished_map import MapFolder
+from cropland.maps.finished_map import FinishedMap
 from cropland.sources.simulation import source as simulated
 
 IRAN = Country(
@@ -29,6 +33,29 @@ _CONF = Path(__file__).parents[2] / "conf" / "source" / "simulated.yaml"
 LANDSCAPE: Simulated = filled(Simulated, yaml.safe_load(_CONF.read_text()))
 GRID = Extent.of_box((48.30, 32.20, 48.33, 32.22), 10).grid[:200, :200]
 KEY = "a1b2c3d4e5f60718"
+
+ASSESS: dict[str, Any] = {
+    "source": Simulated("simulated", 30, 100, {}),
+    "tracking": Tracking("local", "sqlite:///mlflow.db", "artifacts"),
+    "map": "maps/iran",
+    "labels": None,
+    "design": None,
+    "next": None,
+    "sample_size": None,
+    "users_accuracy": UsersAccuracy(0.85, 0.95),
+    "standard_error": 0.01,
+    "allocation": "proportional",
+    "minimum": 50,
+    "candidates": 20_000,
+    "min_distance": 200,
+    "seed": 2023,
+    "force": False,
+}
+
+
+def assess_command(**changes: Any) -> Assess:
+    """The checked settings of scripts/assess.py, those of conf/ but for changes."""
+    return Assess(**{**ASSESS, **changes})
 
 
 @cache
@@ -59,7 +86,7 @@ def write(
     grid: GeoBox = GRID,
     true: np.ndarray | None = None,
     **layers: np.ndarray,
-) -> MapFolder:
+) -> FinishedMap:
     """Write a map, its other layers by name; with what is true it is one of a simulated landscape."""
     own = grid[: classes.shape[0], : classes.shape[1]]
     tags = {
@@ -74,7 +101,7 @@ def write(
     for name, values in {"class": classes, **layers}.items():
         layer = rasters.LAYERS[name]
         blocks = [(0, 0, values.astype(layer.dtype))]
-        rasters.write(folder / f"{name}.tif", layer, own, blocks, tags)
+        geotiff.write(folder / f"{name}.tif", layer, own, blocks, tags)
     counts = {"cropland": 1, "other": 0, "no data": 255}
     pixels = {name: int((classes == value).sum()) for name, value in counts.items()}
     facts = {
@@ -82,6 +109,8 @@ def write(
         "tags": tags,
         "pixels": pixels,
         "hectares": {name: hectares(own) * n for name, n in pixels.items()},
+        "mean_observations": 40.0,
+        "cross_validated": {"cropland": 0.95, "other": 0.97},
     }
     if true is not None:
         known = classes != 255
@@ -90,4 +119,4 @@ def write(
     if "applicability" in layers:
         facts["outside_applicability"] = float((layers["applicability"] == 0).mean())
     (folder / "map.json").write_text(json.dumps(facts))
-    return MapFolder.opened(folder)
+    return FinishedMap.open(folder)

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import StrictBool, StrictInt
 
 from cropland.config.groups import Tracking
-from cropland.config.schema import CLOSED, FilePath, require
+from cropland.config.schema import CLOSED, FilePath, given_keys, require
 from cropland.config.sources import Source
 
 
@@ -88,7 +88,7 @@ class Assess:
         ConfigError
             It is given one.
         """
-        keys = [word.lstrip("+~").partition("=")[0] for word in words]
+        keys = given_keys(words)
         for key in keys:
             require(
                 not key.startswith("source.") or key.startswith("source.profiles"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydantic import StrictBool, StrictInt
 
 from cropland.config.countries import iso_date
 from cropland.config.groups import Paths, Tracking
-from cropland.config.schema import CLOSED, FilePath, require
+from cropland.config.schema import CLOSED, FilePath, given_keys, require
 from cropland.config.sources import Source
 
 MOST_METRES = 10_000
 SMALLEST_TILE, LARGEST_TILE = 16, 4_000
+_OF_POINTS = ("source.points", "source.margin_days")
+"""Settings of the simulation that decide which points there are, and no image."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +101,18 @@ class Map:
             f"chunk must be {SMALLEST_TILE} to {LARGEST_TILE} pixels a side, got {self.chunk}",
         )
         require(self.tries >= 1, f"tries must be 1 or more, got {self.tries}")
+
+    @staticmethod
+    def check_given(words: Iterable[str]) -> None:
+        """Refuse settings that decide no image.
+
+        Raises
+        ------
+        ConfigError
+            One is given.
+        """
+        for key in given_keys(words):
+            require(
+                key not in _OF_POINTS,
+                f"{key} decides nothing here, where images are mapped and no points are drawn; leave it out",
+            )

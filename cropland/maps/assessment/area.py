@@ -176,12 +176,10 @@ def assess_by_stratum(
     drawn_from, map_code, code = _codes(
         stratum=(stratum, strata), map_class=(map_class, shown), reference=(reference, classes)
     )
-    units = np.bincount(drawn_from, minlength=len(strata))
-    _check_units(strata, weights, units, "in stratum")
-    sample = _Stratified(drawn_from, units, weights)
+    sample = _Stratified.of(drawn_from, strata, weights)
     mapped, present = (each[:, None] == np.arange(len(classes)) for each in (map_code, code))
+    cells = (mapped[:, :, None] & present[:, None, :]).reshape(len(code), -1)
     has_class = map_code < len(classes)
-    cells = (mapped[:, :, None] & present[:, None, :]).reshape(len(drawn_from), -1)
     covered = has_class[:, None]
     (overall,), (overall_se,) = sample.ratio((map_code == code)[:, None], covered)
     return Assessment(
@@ -202,6 +200,14 @@ class _Stratified:
     stratum: NDArray[np.int64]  # (unit,)
     units: NDArray[np.int64]  # (stratum,)
     weights: NDArray[np.float64]  # (stratum,), share of the area
+
+    @classmethod
+    def of(
+        cls, stratum: NDArray[np.int64], strata: tuple[Label, ...], weights: NDArray[np.float64]
+    ) -> _Stratified:
+        units = np.bincount(stratum, minlength=len(strata))
+        _check_units(strata, weights, units, "in stratum")
+        return cls(stratum, units, weights)
 
     def mean(
         self, values: NDArray[np.float64] | NDArray[np.bool_]
@@ -247,25 +253,26 @@ def _counts(codes: Sequence[NDArray[np.int64]], classes: int) -> NDArray[np.int6
 
 
 def _codes(**labels: tuple[ArrayLike, tuple[Label, ...]]) -> list[NDArray[np.int64]]:
-    """Give the positions of labels among the known ones."""
-    found = {}
+    """Return the positions of labels among the known ones."""
+    codes = {}
     for what, (values, known) in labels.items():
-        found[what] = pd.Index(known).get_indexer(pd.Index(np.asarray(values)))
-        if (foreign := found[what] < 0).any():
+        codes[what] = pd.Index(known).get_indexer(pd.Index(np.asarray(values)))
+        if (foreign := codes[what] < 0).any():
             unknown = dict.fromkeys(np.asarray(values)[foreign].tolist())
             raise DataError(
                 f"expected each {what} of the sample to be one of {some(map(repr, known))}, got "
                 f"{some(map(repr, unknown))}; leave such units out, or add what is missing"
             )
-    lengths = {what: len(codes) for what, codes in found.items()}
-    if len(set(lengths.values())) > 1:
-        said = ", ".join(f"{count} of {what}" for what, count in lengths.items())
-        raise DataError(f"expected as many labels of each kind, got {said}; give one a sample unit")
-    return list(found.values())
+    if len({len(positions) for positions in codes.values()}) > 1:
+        lengths = ", ".join(f"{len(positions)} of {what}" for what, positions in codes.items())
+        raise DataError(
+            f"expected as many labels of each kind, got {lengths}; give one a sample unit"
+        )
+    return list(codes.values())
 
 
 def _weights(areas: Mapping[Label, float]) -> NDArray[np.float64]:
-    """Give the share of each stratum in the whole area."""
+    """Compute the share of each stratum in the whole area."""
     hectares = np.array(list(areas.values()), dtype=np.float64)
     if not (np.isfinite(hectares).all() and (hectares >= 0).all() and hectares.sum() > 0):
         raise DataError(

@@ -71,9 +71,9 @@ def _draw_area(
         f"{ha(value)} ± {ha(high - value, value)}",
         *map(ha, known.values()),
     ]
-    for row, said in enumerate(words):
+    for row, text in enumerate(words):
         beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
-        panel.annotate(said, (1.02, row), fontsize=9.5, **beside)
+        panel.annotate(text, (1.02, row), fontsize=9.5, **beside)
     panel.set_yticks(range(len(known) + 1), [ESTIMATE, *known])
     panel.set_ylim(len(known) + 0.5, -0.6)
     panel.margins(x=0.15)

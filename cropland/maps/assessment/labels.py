@@ -1,4 +1,4 @@
-"""Labels of a map's sample: the table that people have filled in, checked against the sample's design."""
+"""Labels of a map's sample: the table that was filled in, checked against the sample's design."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MARKS = ";\t"
 
 
 def read(path: Path, design: Design) -> dict[str, int | None]:
-    """Read the labels of a sample's units: 1 cropland, 0 other, None where it could not be told.
+    """Read the labels of a sample's units: 1 cropland, 0 other, None where the class could not be seen.
 
-    Units that are not in the file could not be told either. Cells may be apart by commas, semicolons or tabs.
+    Units that are not in the file have no label either. Cells may be apart by commas, semicolons or tabs.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def _label(path: Path, name: str, text: str) -> int | None:
     if text not in known:
         raise DataError(
             f"{path} has a label other than 1 and 0 at {name}: {text!r}; write 1 for cropland, 0 for "
-            f"anything else, and nothing where it cannot be told"
+            f"anything else, and nothing where it cannot be seen"
         )
     return known[text]
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from cropland.maps.finished_map import CLASSES
+from cropland.maps.layers import CLASSES
+from cropland.support.terminal import SIMULATED
 from cropland.support.words import count, ha, markdown_table, some
 
 if TYPE_CHECKING:
     from cropland.maps.assessment.area import Estimate
-    from cropland.maps.assessment.result import Assessed
+    from cropland.maps.assessment.result import AssessmentResult
 
 REPORT, PICTURE, NUMBERS = "assessment.md", "assessment.png", "assessment.json"
 _SHOWN = 12
@@ -19,25 +20,25 @@ _FEW = 30
 """Labelled units of a stratum below which its interval is not to be relied upon."""
 
 
-def texts(found: Assessed) -> dict[str, str]:
-    """Give the files of an assessment by name, one for people and one for programs."""
-    return {REPORT: markdown(found), NUMBERS: found.as_json()}
+def files_of(result: AssessmentResult) -> dict[str, str]:
+    """Return the files of an assessment by name, one for people and one for programs."""
+    return {REPORT: markdown(result), NUMBERS: result.as_json()}
 
 
-def picture(found: Assessed) -> bytes:
+def picture(result: AssessmentResult) -> bytes:
     """Draw its areas and accuracies."""
     from cropland.maps.assessment.figure import assessment
 
-    tags = found.facts.tags
-    made_up = " (made-up landscape)" if tags["SOURCE"] == "simulated" else ""
+    tags = result.facts.tags
+    simulated = " (simulated data)" if tags["SOURCE"] == "simulated" else ""
     return assessment(
         [
-            (name, _ends(each), None if found.by_stratum else counted, true)
-            for name, each, counted, true in found.areas()
+            (name, _ends(each), None if result.by_stratum else counted, true)
+            for name, each, counted, true in result.areas()
         ],
-        {name: _ends(each) for name, each in found.accuracies()},
-        title=f"Cropland of {tags['COUNTRY']}{made_up}: area and accuracy",
-        remark=f"{count(int(found.used.sum()), 'sample unit')}; {tags['MODEL']}, {tags['WINDOW']}",
+        {name: _ends(each) for name, each in result.accuracies()},
+        title=f"Cropland of {tags['COUNTRY']}{simulated}: area and accuracy",
+        remark=f"{count(int(result.used.sum()), 'sample unit')}; {tags['MODEL']}, {tags['WINDOW']}",
     )
 
 
@@ -45,59 +46,62 @@ def _ends(estimate: Estimate) -> tuple[float, float, float]:
     return estimate.value, estimate.low, estimate.high
 
 
-def headline(found: Assessed) -> str:
-    """Say how much cropland there is, and what counting pixels makes of it where that is of the same land."""
-    _, estimate, counted, _ = next(found.areas())
-    said = (
+def headline(result: AssessmentResult) -> str:
+    """Return how much cropland there is, beside the counted pixels where these are of the same land."""
+    _, estimate, counted, _ = next(result.areas())
+    area = (
         f"cropland: {ha(estimate.value)} ± {ha(estimate.margin, estimate.value)} ha (95 %: "
         f"{interval(estimate)})"
     )
-    if found.by_stratum:
-        return f"{said} on the land of the map that the sample was drawn from"
+    if result.by_stratum:
+        return f"{area} on the land of the map that the sample was drawn from"
     lies = "inside" if estimate.low <= counted <= estimate.high else "outside"
     return (
-        f"{said}; counting the map's pixels gives {ha(counted)} ha, which is biased and lies {lies} the "
+        f"{area}; counted pixels give {ha(counted)} ha, which is biased and lies {lies} the "
         f"interval"
     )
 
 
-def markdown(found: Assessed) -> str:
-    """Write it all up for people."""
-    tags, sentence = found.facts.tags, headline(found)
+def markdown(result: AssessmentResult) -> str:
+    """Write the report for people."""
+    tags, sentence = result.facts.tags, headline(result)
     parts = [
         f"# Cropland of {tags['COUNTRY']}: area and accuracy",
         f"Map by {tags['MODEL']}, {tags['WINDOW']}.",
         f"**{sentence[0].upper()}{sentence[1:]}.**",
         "## Area",
-        _area_table(found),
+        _area_table(result),
         "## Accuracy",
         markdown_table(
             ("", "estimate", "95 %"),
-            [(name, share(each.value), interval(each, share)) for name, each in found.accuracies()],
+            [
+                (name, share(each.value), interval(each, share))
+                for name, each in result.accuracies()
+            ],
         ),
         "## Error matrix",
         "Proportions of the area that has a class in the map, with the sample's units in brackets.",
-        _matrix(found),
+        _matrix(result),
         "## How to read it",
-        "\n".join(f"- {note[0].upper()}{note[1:]}." for note in notes(found)),
+        "\n".join(f"- {note[0].upper()}{note[1:]}." for note in notes(result)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _area_table(found: Assessed) -> str:
-    known = found.design.true_hectares is not None
+def _area_table(result: AssessmentResult) -> str:
+    known = result.design.true_hectares is not None
     head = ["class", "estimate, ha", "95 %, ha", "share of the area", "counted pixels, ha"]
-    total = sum(each.hectares for each in found.design.strata.values())
+    total = sum(each.hectares for each in result.design.strata.values())
     rows = []
-    for name, each, counted, true in found.areas():
+    for name, each, counted, true in result.areas():
         row = [name, f"**{ha(each.value)}** ± {ha(each.margin, each.value)}", interval(each)]
         row += [share(each.value / total), ha(counted)]
         rows.append([*row, ha(true)] if true is not None else row)
     return markdown_table([*head, "true, ha"] if known else head, rows)
 
 
-def _matrix(found: Assessed) -> str:
-    table, head = found.found, ["mapped as", *(f"is {name}" for name in CLASSES), "all"]
+def _matrix(result: AssessmentResult) -> str:
+    table, head = result.estimates, ["mapped as", *(f"is {name}" for name in CLASSES), "all"]
     rows = []
     for name, shares, counts in zip(CLASSES, table.error_matrix, table.counts, strict=True):
         cells = [f"{one:.4f} ({n})" for one, n in zip(shares, counts, strict=True)]
@@ -107,50 +111,50 @@ def _matrix(found: Assessed) -> str:
     return markdown_table(head, rows)
 
 
-def notes(found: Assessed) -> Iterator[str]:
-    """Give what must be known to read the numbers."""
+def notes(result: AssessmentResult) -> Iterator[str]:
+    """Yield what must be known to read the numbers."""
     strata = "; ".join(
         f"{name}: {each.units} of {each.pixels:,} pixels, {ha(each.hectares)} ha"
-        for name, each in found.design.strata.items()
+        for name, each in result.design.strata.items()
     )
     yield (
-        f"estimates are of {found.estimator}, from a stratified random sample ({strata}; allocation "
-        f"{found.design.allocation}, seed {found.design.seed}, {found.design.mark})"
+        f"estimates are of {result.estimator}, from a stratified random sample ({strata}; allocation "
+        f"{result.design.allocation}, seed {result.design.seed}, {result.design.mark})"
     )
     yield (
         "counting pixels is biased by whatever the map gets wrong, and no accuracy corrects it; the "
         "estimate corrects it by what the sample found in each stratum"
     )
-    yield "intervals are of the sampling alone: labels count as right, which no labels wholly are"
-    yield from left_out(found)
-    yield from too_narrow(found)
-    yield from _limits(found)
-    if found.facts.tags["SOURCE"] == "simulated":
-        yield "this is a made-up landscape, which speaks of no real country"
+    yield "intervals are of the sampling alone: label errors are not included"
+    yield from left_out(result)
+    yield from too_narrow(result)
+    yield from _limits(result)
+    if result.facts.tags["SOURCE"] == "simulated":
+        yield SIMULATED
 
 
-def left_out(found: Assessed) -> Iterator[str]:
-    """Say which units do not count, and what that means."""
-    if found.unknown:
-        are = "is" if len(found.unknown) == 1 else "are"
+def left_out(result: AssessmentResult) -> Iterator[str]:
+    """Yield which units do not count, and what that means."""
+    if result.unknown:
+        are = "is" if len(result.unknown) == 1 else "are"
         yield (
-            f"{len(found.unknown)} of {len(found.labels)} units could not be told and {are} left out "
-            f"({some(found.unknown, show=_SHOWN)}): the others of a stratum speak for those, which stand "
-            f"for {ha(found.unlabelled_hectares)} ha; if what cannot be told is more often of one class, the "
-            f"estimate is off by up to that, which the interval does not know"
+            f"{len(result.unknown)} of {len(result.labels)} units could not be labelled and {are} left out "
+            f"({some(result.unknown, show=_SHOWN)}): the others of a stratum represent them, "
+            f"{ha(result.unlabelled_hectares)} ha; if what cannot be seen is more often of one class, the "
+            f"estimate is off by up to that, which the interval does not include"
         )
-    if found.unmapped:
-        lie = "lies" if len(found.unmapped) == 1 else "lie"
+    if result.unmapped:
+        lie = "lies" if len(result.unmapped) == 1 else "lie"
         yield (
-            f"{count(len(found.unmapped), 'labelled unit')} {lie} where this map has no class "
-            f"({some(found.unmapped, show=_SHOWN)}): used for the area, and for no accuracy"
+            f"{count(len(result.unmapped), 'labelled unit')} {lie} where this map has no class "
+            f"({some(result.unmapped, show=_SHOWN)}): used for the area, and for no accuracy"
         )
 
 
-def too_narrow(found: Assessed) -> Iterator[str]:
-    """Say where all labels are alike, so that the interval holds nothing of what is there."""
-    of = "the map that the sample was drawn from" if found.by_stratum else "the map"
-    for name, seen in found.uniform.items():
+def too_narrow(result: AssessmentResult) -> Iterator[str]:
+    """Yield where all labels of a stratum are the same, so that the interval is too narrow."""
+    of = "the map that the sample was drawn from" if result.by_stratum else "the map"
+    for name, seen in result.uniform.items():
         what = "no error" if seen == name else "nothing but errors"
         yield (
             f"{what} was seen where {of} says {name}: its interval is too narrow; label more units there, "
@@ -158,21 +162,21 @@ def too_narrow(found: Assessed) -> Iterator[str]:
         )
 
 
-def _limits(found: Assessed) -> Iterator[str]:
-    """Say what the estimate does not cover, or is weak at."""
-    if found.by_stratum:
+def _limits(result: AssessmentResult) -> Iterator[str]:
+    """Yield what the estimate does not cover, or is weak at."""
+    if result.by_stratum:
         yield (
-            f"the sample was drawn from another map ({found.design.tags.get('MODEL', 'unknown')}, key "
-            f"{found.design.key[:12]}): its strata are the classes of that map, and the estimated area is "
+            f"the sample was drawn from another map ({result.design.tags.get('MODEL', 'unknown')}, key "
+            f"{result.design.key[:12]}): its strata are the classes of that map, and the estimated area is "
             f"of the land that it covers; this map's pixels may be of other land, so that their count is no "
             f"comparison"
         )
-    elif found.facts.hectares["no data"] > 0:
+    elif result.facts.hectares["no data"] > 0:
         yield (
-            f"{ha(found.facts.hectares['no data'])} ha have no class for want of observations: nothing is "
-            f"said of them"
+            f"{ha(result.facts.hectares['no data'])} ha have no class for want of observations: they are "
+            f"not in the estimate"
         )
-    units = zip(found.design.strata, _labelled(found), strict=True)
+    units = zip(result.design.strata, _labelled(result), strict=True)
     few = [f"{name} ({n})" for name, n in units if 0 < n < _FEW]
     if few:
         yield (
@@ -181,9 +185,9 @@ def _limits(found: Assessed) -> Iterator[str]:
         )
 
 
-def _labelled(found: Assessed) -> list[int]:
-    drawn_from = found.design.stratum[found.used]
-    return [int((drawn_from == name).sum()) for name in found.design.strata]
+def _labelled(result: AssessmentResult) -> list[int]:
+    drawn_from = result.design.stratum[result.used]
+    return [int((drawn_from == name).sum()) for name in result.design.strata]
 
 
 def share(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What a sample says of a map: accuracy and hectares with their intervals."""
+"""The result of an assessment: accuracy and hectares with their intervals."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.maps.assessment import area
-from cropland.maps.finished_map import CLASSES, NO_DATA
+from cropland.maps.facts import UNMAPPED
+from cropland.maps.layers import CLASSES, NO_DATA
 from cropland.support.words import count, ha
 
 if TYPE_CHECKING:
     from cropland.maps.assessment.area import Assessment, Estimate
     from cropland.maps.assessment.sample import Design
-    from cropland.maps.finished_map import Facts
+    from cropland.maps.facts import MapFacts
 
-_UNMAPPED = "no data"
 _TOO_FAR, _ROUNDING = 6.0, 0.01
 """Standard errors, and a share of the area, that a landscape's estimate is never away from its own truth."""
 _NAMES = {value: name for name, value in CLASSES.items()}
 
 
 @dataclass(frozen=True, eq=False)
-class Assessed:
-    """A map, a labelled sample, and what follows.
+class AssessmentResult:
+    """A map, a labelled sample, and the estimates from both.
 
     Attributes
     ----------
-    facts : Facts
+    facts : MapFacts
         Of the map.
     design : Design
         Of the sample.
     labels : dict of str to int
-        By unit, None where it could not be told.
+        By unit, None where the class could not be seen.
     mapped : ndarray of int, shape (unit,)
         The class that this map shows at each unit; no data where it shows none.
     """
 
-    facts: Facts
+    facts: MapFacts
     design: Design
     labels: dict[str, int | None]
     mapped: NDArray[np.int64]
@@ -56,22 +56,22 @@ class Assessed:
 
     @property
     def unknown(self) -> list[str]:
-        """Units whose class could not be told."""
+        """Units whose class could not be seen."""
         return [name for name, label in self.labels.items() if label is None]
 
     @property
     def unmapped(self) -> list[str]:
         """Labelled units where this map shows no class."""
-        told = zip(self.labels.items(), self.mapped, strict=True)
-        return [name for (name, label), value in told if label is not None and value == NO_DATA]
+        units = zip(self.labels.items(), self.mapped, strict=True)
+        return [name for (name, label), value in units if label is not None and value == NO_DATA]
 
     @property
     def used(self) -> NDArray[np.bool_]:
-        """Which units count, shape (unit,): all with a label, since what is there needs no map."""
+        """Which units count, shape (unit,): all with a label, whether or not the map has a class there."""
         return np.array([label is not None for label in self.labels.values()])
 
     @cached_property
-    def found(self) -> Assessment:
+    def estimates(self) -> Assessment:
         """Accuracies and areas.
 
         Raises
@@ -80,7 +80,7 @@ class Assessed:
             Too few units with a label in a stratum, a map that was changed since they were drawn, or
             another map that has no class at any of them.
         """
-        mapped = np.array([_NAMES.get(int(value), _UNMAPPED) for value in self.mapped])
+        mapped = np.array([_NAMES.get(int(value), UNMAPPED) for value in self.mapped])
         used = self.used
         reference = [_NAMES[label] for label in self.labels.values() if label is not None]
         hectares: dict[area.Label, float] = {
@@ -89,7 +89,7 @@ class Assessed:
         if self.by_stratum:
             self._check_overlap()
             sample = self.design.stratum[used], mapped[used], reference
-            return area.assess_by_stratum(*sample, hectares, tuple(CLASSES), unmapped=_UNMAPPED)
+            return area.assess_by_stratum(*sample, hectares, tuple(CLASSES), unmapped=UNMAPPED)
         if strange := int((mapped != self.design.stratum).sum()):
             raise DataError(
                 f"{strange} of {len(mapped)} units {'is' if strange == 1 else 'are'} mapped otherwise than "
@@ -110,21 +110,21 @@ class Assessed:
     def uniform(self) -> dict[str, str]:
         """The class of all labels of a stratum, by the strata where they are of one and pixels are left.
 
-        Such a stratum adds nothing to a standard error, which is no proof that nothing else is there.
+        Such a stratum adds nothing to a standard error, which does not prove that nothing else is there.
         """
-        used = self.used
-        found = {}
+        stratum, used = self.design.stratum, self.used
+        labels = np.array([-1 if label is None else label for label in self.labels.values()])
+        uniform = {}
         for name, each in self.design.strata.items():
-            own = self.design.stratum == name
-            seen = {label for label, ours in zip(self.labels.values(), own, strict=True) if ours}
-            seen.discard(None)
-            if len(seen) == 1 and int((own & used).sum()) < each.pixels:
-                found[name] = next(_NAMES[label] for label in seen if label is not None)
-        return found
+            labelled = (stratum == name) & used
+            values = np.unique(labels[labelled])
+            if len(values) == 1 and int(labelled.sum()) < each.pixels:
+                uniform[name] = _NAMES[int(values[0])]
+        return uniform
 
     @property
     def unlabelled_hectares(self) -> float:
-        """Hectares that the units which could not be told stand for."""
+        """Hectares that the units without a label stand for."""
         unknown = np.array([label is None for label in self.labels.values()])
         return sum(
             each.hectares * float(unknown[self.design.stratum == name].mean())
@@ -133,41 +133,41 @@ class Assessed:
         )
 
     def check_truth(self) -> None:
-        """Refuse the labels of another landscape than that of the map.
+        """Raise where the labels are of another landscape than the map's.
 
         Raises
         ------
         DataError
-            The map knows its true area, and the labels speak of another one.
+            The true area of the map is known, and the labels give another one.
         """
-        found, true = self.found.area["cropland"], self.design.true_hectares
+        cropland, true = self.estimates.area["cropland"], self.design.true_hectares
         if true is None:
             return
-        if abs(found.value - true["cropland"]) > _TOO_FAR * found.se + _ROUNDING * sum(
+        if abs(cropland.value - true["cropland"]) > _TOO_FAR * cropland.se + _ROUNDING * sum(
             true.values()
         ):
             raise DataError(
-                f"the landscape says {ha(found.value)} ha of cropland, that of the map had "
+                f"the landscape has {ha(cropland.value)} ha of cropland, that of the map had "
                 f"{ha(true['cropland'])}: it is another one; give the country file and source.profiles that "
                 f"the map was made with"
             )
 
     def areas(self) -> Iterator[tuple[str, Estimate, float, float | None]]:
-        """Give each class with its estimated hectares, those counted, and the true ones where known."""
+        """Yield each class with its estimated hectares, those counted, and the true ones where known."""
         true = self.design.true_hectares or {}
         for name in CLASSES:
-            yield name, self.found.area[name], self.facts.hectares[name], true.get(name)
+            yield name, self.estimates.area[name], self.facts.hectares[name], true.get(name)
 
     def accuracies(self) -> Iterator[tuple[str, Estimate]]:
-        """Give each accuracy by its name."""
-        yield "overall accuracy", self.found.overall
+        """Yield each accuracy by its name."""
+        yield "overall accuracy", self.estimates.overall
         for name in CLASSES:
-            yield f"user's accuracy of {name}", self.found.users[name]
+            yield f"user's accuracy of {name}", self.estimates.users[name]
         for name in CLASSES:
-            yield f"producer's accuracy of {name}", self.found.producers[name]
+            yield f"producer's accuracy of {name}", self.estimates.producers[name]
 
     def params(self) -> dict[str, object]:
-        """Give what was assessed, and how, as its run keeps it."""
+        """Return what was assessed, and how, as parameters of a run."""
         return {
             "source": self.facts.tags["SOURCE"],
             "model": self.facts.tags["MODEL"],
@@ -181,39 +181,39 @@ class Assessed:
         }
 
     def metrics(self) -> dict[str, float]:
-        """Give the numbers of it, as its run keeps them; what the sample says nothing of is left out."""
-        found = {
+        """Return the numbers as metrics of a run; without those that the sample cannot estimate."""
+        metrics = {
             "n_units": float(self.used.sum()),
             "n_unknown": float(len(self.unknown)),
             "n_unmapped": float(len(self.unmapped)),
         }
         for name, estimate, counted, true in self.areas():
-            found |= _numbers(f"hectares_{name}", estimate)
-            found[f"hectares_{name}_counted"] = counted
+            metrics |= _numbers(f"hectares_{name}", estimate)
+            metrics[f"hectares_{name}_counted"] = counted
             if true is not None:
-                found[f"hectares_{name}_true"] = true
+                metrics[f"hectares_{name}_true"] = true
         for name, estimate in self.accuracies():
-            found |= _numbers(
+            metrics |= _numbers(
                 name.replace("'s", "s").replace(" of ", "_").replace(" ", "_"), estimate
             )
-        return {name: value for name, value in found.items() if not math.isnan(value)}
+        return {name: value for name, value in metrics.items() if not math.isnan(value)}
 
     def as_json(self) -> str:
         """Write it for programs."""
-        told: dict[str, Any] = {
+        content: dict[str, Any] = {
             "key": self.facts.key,
             "tags": self.facts.tags,
             "sample": self.design.mark,
             "sample_drawn_from": self.design.key,
             "estimator": self.estimator,
-            "classes": list(self.found.classes),
-            "error_matrix": self.found.error_matrix.tolist(),
-            "counts": self.found.counts.tolist(),
+            "classes": list(self.estimates.classes),
+            "error_matrix": self.estimates.error_matrix.tolist(),
+            "counts": self.estimates.counts.tolist(),
             "unknown": self.unknown,
             "unmapped": self.unmapped,
             "estimates": self.metrics(),
         }
-        return json.dumps(told, indent=2) + "\n"
+        return json.dumps(content, indent=2) + "\n"
 
     @property
     def estimator(self) -> str:

@@ -20,11 +20,11 @@ from pydantic import TypeAdapter
 
 from cropland.errors import DataError
 from cropland.maps.assessment import sampling
-from cropland.maps.finished_map import CLASSES
+from cropland.maps.layers import CLASSES
 from cropland.support import reading
 
 if TYPE_CHECKING:
-    from cropland.maps.finished_map import MapFolder
+    from cropland.maps.finished_map import FinishedMap
 
 DESIGN, TABLE, SQUARES = "sample.json", "sample.csv", "sample.geojson"
 _ORDER = 1
@@ -51,9 +51,9 @@ class Design:
     key : str
         The map that it was drawn from.
     tags : dict of str to str
-        What that map says of itself.
+        Metadata of that map.
     mark : str
-        What the ID of each unit begins with; another sample has another one.
+        The start of each unit's ID; another sample has another one.
     seed : int
         Decided the units.
     allocation : str
@@ -107,25 +107,28 @@ class StratumCounts:
         return np.asarray(self.pixels.sum(axis=0))
 
 
-def counted(made: MapFolder, classes: Sequence[Sequence[int]]) -> StratumCounts:
+def count_strata(finished_map: FinishedMap, classes: Sequence[Sequence[int]]) -> StratumCounts:
     """Count the pixels of strata, a block in memory at a time.
 
     Parameters
     ----------
-    made : MapFolder
+    finished_map : FinishedMap
         The map.
     classes : sequence of sequence of int
         The classes of each stratum.
     """
     pixels = np.array(
-        [[np.isin(values, own).sum() for own in classes] for values in made.classes(made.windows)],
+        [
+            [np.isin(values, stratum).sum() for stratum in classes]
+            for values in finished_map.classes(finished_map.windows)
+        ],
         dtype=np.int64,
     )
     return StratumCounts(tuple(map(tuple, classes)), pixels)
 
 
-def drawn(
-    made: MapFolder, strata: StratumCounts, sizes: ArrayLike, seed: int
+def draw_pixels(
+    finished_map: FinishedMap, strata: StratumCounts, sizes: ArrayLike, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Draw pixels, and read again only the blocks that hold one.
 
@@ -134,59 +137,65 @@ def drawn(
     rows, columns, stratum : ndarray of int, shape (unit,)
         In random order.
     """
-    by_block = sampling.drawn(strata.pixels, sizes, seed)
-    taken = [pair for pair in zip(made.windows, by_block, strict=True) if sum(map(len, pair[1]))]
-    found = []
-    blocks = made.classes(window for window, _ in taken)
-    for (window, ranks), values in zip(taken, blocks, strict=True):
-        for number, (own, at) in enumerate(zip(strata.classes, ranks, strict=True)):
-            places = np.flatnonzero(np.isin(values, own))[at]
+    by_block = sampling.draw(strata.pixels, sizes, seed)
+    pairs = zip(finished_map.windows, by_block, strict=True)
+    filled = [(window, ranks) for window, ranks in pairs if sum(map(len, ranks))]
+    pixels = []
+    blocks = finished_map.classes(window for window, _ in filled)
+    for (window, ranks), values in zip(filled, blocks, strict=True):
+        for number, (classes, at) in enumerate(zip(strata.classes, ranks, strict=True)):
+            places = np.flatnonzero(np.isin(values, classes))[at]
             rows, columns = np.divmod(places, window.width)
             stratum = np.full(len(at), number)
-            found.append(np.stack([rows + window.row_off, columns + window.col_off, stratum]))
-    units = np.concatenate(found, axis=1)
+            pixels.append(np.stack([rows + window.row_off, columns + window.col_off, stratum]))
+    units = np.concatenate(pixels, axis=1)
     order = np.random.default_rng([seed, _ORDER]).permutation(units.shape[1])
     rows, columns, stratum = units[:, order]
     return rows, columns, stratum
 
 
-def design(
-    made: MapFolder, strata: StratumCounts, sizes: NDArray[np.int64], *, seed: int, allocation: str
+def draw(
+    finished_map: FinishedMap,
+    strata: StratumCounts,
+    sizes: NDArray[np.int64],
+    *,
+    seed: int,
+    allocation: str,
 ) -> Design:
-    """Draw a sample whose strata are the map's classes, in the order of `cropland.maps.finished_map.CLASSES`.
+    """Draw a sample whose strata are the map's classes, in the order of `cropland.maps.layers.CLASSES`.
 
     Their hectares are those that were counted when the map was made: one map has one count.
     """
     names = list(CLASSES)
-    hectares = [made.facts.hectares[name] for name in names]
-    rows, columns, stratum = drawn(made, strata, sizes, seed)
-    lon, lat = made.lonlat(rows + 0.5, columns + 0.5)
-    mark = mark_of("S", made.facts.key, seed, sizes.tolist())
+    hectares = [finished_map.facts.hectares[name] for name in names]
+    rows, columns, stratum = draw_pixels(finished_map, strata, sizes, seed)
+    lon, lat = finished_map.lonlat(rows + 0.5, columns + 0.5)
+    mark = mark_of("S", finished_map.facts.key, seed, sizes.tolist())
     digits = len(str(len(rows)))
     places = zip(lon.round(_DECIMALS).tolist(), lat.round(_DECIMALS).tolist(), stratum, strict=True)
     numbers = zip(strata.totals.tolist(), hectares, sizes.tolist(), strict=True)
     return Design(
-        key=made.facts.key,
-        tags=made.facts.tags,
+        key=finished_map.facts.key,
+        tags=finished_map.facts.tags,
         mark=mark,
         seed=seed,
         allocation=allocation,
-        strata={name: Stratum(*own) for name, own in zip(names, numbers, strict=True)},
-        true_hectares=made.facts.true_hectares,
+        strata={name: Stratum(*counts) for name, counts in zip(names, numbers, strict=True)},
+        true_hectares=finished_map.facts.true_hectares,
         units={
-            f"{mark}-{number:0{digits}d}": (x, y, names[of])
-            for number, (x, y, of) in enumerate(places, start=1)
+            f"{mark}-{number:0{digits}d}": (x, y, names[stratum_of])
+            for number, (x, y, stratum_of) in enumerate(places, start=1)
         },
     )
 
 
-def mark_of(letter: str, *decided: object) -> str:
-    """Give what IDs begin with: another one where anything that decided the pixels is another."""
-    return letter + hashlib.sha256(repr(decided).encode()).hexdigest()[:6]
+def mark_of(letter: str, *decisive: object) -> str:
+    """Return the start of IDs: another one where anything that decided the pixels is another."""
+    return letter + hashlib.sha256(repr(decisive).encode()).hexdigest()[:6]
 
 
-def texts(made: MapFolder, design: Design) -> dict[str, str]:
-    """Give the files of a sample by name: its design, and what is given to those who label it.
+def files_of(finished_map: FinishedMap, design: Design) -> dict[str, str]:
+    """Return the files of a sample by name: its design, and what is given to those who label it.
 
     The table has a row a unit, for spreadsheets and Collect Earth; the GeoJSON draws the square of each
     pixel, for QGIS and whatever shows images below it.
@@ -199,7 +208,7 @@ def texts(made: MapFolder, design: Design) -> dict[str, str]:
             "properties": {"ID": name, "Target": None},
             "geometry": {"type": "Polygon", "coordinates": [ring]},
         }
-        for name, ring in zip(design.units, _rings(made, design), strict=True)
+        for name, ring in zip(design.units, _rings(finished_map, design), strict=True)
     ]
     squares = {"type": "FeatureCollection", "features": features}
     return {
@@ -209,11 +218,12 @@ def texts(made: MapFolder, design: Design) -> dict[str, str]:
     }
 
 
-def _rings(made: MapFolder, design: Design) -> list[list[list[float]]]:
-    """Give the corners of each unit's pixel in degrees, counterclockwise and closed as GeoJSON wants."""
-    rows, columns, _ = made.pixels(design.lon, design.lat)
+def _rings(finished_map: FinishedMap, design: Design) -> list[list[list[float]]]:
+    """Return the corners of each unit's pixel in degrees, counterclockwise and closed as GeoJSON wants."""
+    rows, columns, _ = finished_map.pixels(design.lon, design.lat)
     down, right = np.array([1, 1, 0, 0, 1]), np.array([0, 1, 1, 0, 0])
-    lon, lat = made.lonlat(rows[:, None] + down, columns[:, None] + right)
+    lon, lat = finished_map.lonlat(rows[:, None] + down, columns[:, None] + right)
+    lon = np.unwrap(lon, period=360)  # a pixel on the antimeridian is not drawn around the Earth
     rings: list[list[list[float]]] = np.stack([lon, lat], axis=-1).round(_DECIMALS).tolist()
     return rings
 
@@ -224,7 +234,7 @@ def read(path: Path) -> Design:
     Raises
     ------
     DataError
-        There is none, or none that `texts` wrote.
+        There is none, or none that `files_of` wrote.
     """
     if not reading.is_file(path):
         raise DataError(
@@ -232,10 +242,10 @@ def read(path: Path) -> Design:
             f"design=maps/iran/{DESIGN}, or draw a sample: python scripts/assess.py map={path.parent}"
         )
     remedy = f"give the {DESIGN} that was written with the sample"
-    found = reading.validated(path, _DESIGN, remedy)
-    units = Counter(found.stratum.tolist())
-    if units != Counter({name: each.units for name, each in found.strata.items() if each.units}):
+    design = reading.validated(path, _DESIGN, remedy)
+    units = Counter(design.stratum.tolist())
+    if units != Counter({name: each.units for name, each in design.strata.items() if each.units}):
         raise DataError(
             f"{path} is not the design of a sample: its strata and its units do not go together; {remedy}"
         )
-    return found
+    return design

@@ -25,7 +25,7 @@ _FEWEST = 2
 
 
 def sample_size(proportions: ArrayLike, users_accuracies: ArrayLike, standard_error: float) -> int:
-    """Say how many units give the overall accuracy with a standard error.
+    """Compute how many units give the overall accuracy with a standard error.
 
     Olofsson et al. 2014, doi:10.1016/j.rse.2014.02.015, eq. 13 (Cochran 1977, eq. 5.25), for a map of so
     many pixels that their number does not matter. A sample that is not allocated in proportion to the
@@ -112,7 +112,7 @@ def allocate(
     return _rounded(_divided(weights, lowest, pixels, size), size)
 
 
-def drawn(counts: ArrayLike, sizes: ArrayLike, seed: int) -> list[list[NDArray[np.int64]]]:
+def draw(counts: ArrayLike, sizes: ArrayLike, seed: int) -> list[list[NDArray[np.int64]]]:
     """Draw the pixels of a stratified random sample, without replacement.
 
     Each stratum has random numbers of its own: what is drawn from it depends on its pixels, its size and
@@ -182,7 +182,7 @@ def _check_divisible(pixels: NDArray[np.int64], lowest: NDArray[np.int64], size:
 def _divided(
     weights: NDArray[np.int64], lowest: NDArray[np.int64], highest: NDArray[np.int64], size: int
 ) -> NDArray[np.float64]:
-    """Give ``clip(factor * weights, lowest, highest)`` with the factor that makes its sum the size.
+    """Compute ``clip(factor * weights, lowest, highest)`` with the factor that makes its sum the size.
 
     The sum is a broken line over the factor, with its bends where a stratum leaves a bound.
     """

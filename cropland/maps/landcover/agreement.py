@@ -24,7 +24,7 @@ _Z_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well what is said of points agrees with their labels.
+    """Agreement of a classification with the labels of points.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Agreement:
 
     Notes
     -----
-    Where there are no points to say it of, values are NaN.
+    Where there are no points, values are NaN.
     """
 
     n_points: int
@@ -50,7 +50,7 @@ class Agreement:
 
     @classmethod
     def of(cls, right: NDArray[np.float64], cropland: NDArray[np.bool_]) -> Agreement:
-        """Count what is right.
+        """Score points.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class Agreement:
         )
 
     def scores(self) -> Iterator[tuple[str, Estimate]]:
-        """Give each score by its name."""
+        """Yield each score by its name."""
         for name in ("accuracy", "accuracy_cropland", "accuracy_other", "f1"):
             yield name, getattr(self, name)
 
@@ -81,7 +81,7 @@ def wilson(successes: float, trials: int) -> Estimate:
     """Estimate a share with its 95 % interval by Wilson's score.
 
     Wilson 1927, doi:10.1080/01621459.1927.10502953. Unlike the normal interval it stays within 0 and 1, and
-    says something of a share of 0 or 1. `successes` may be a fraction, as the mean over repeats is.
+    has a width at a share of 0 or 1. `successes` may be a fraction, as the mean over repeats is.
     """
     if not trials:
         return Estimate(np.nan, np.nan, np.nan)
@@ -109,7 +109,7 @@ def _f1_with_interval(right: NDArray[np.float64], cropland: NDArray[np.bool_]) -
 
 
 def _f1(kinds: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give F1 of each row of counts of kinds; NaN where neither label nor map knows cropland."""
+    """Compute F1 of each row of counts of kinds; NaN where neither labels nor map have cropland."""
     right, cropland = kinds.T
     hits = counts @ (right * cropland)
     misses, alarms = counts @ ((1 - right) * cropland), counts @ ((1 - right) * (1 - cropland))

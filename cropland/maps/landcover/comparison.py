@@ -23,8 +23,8 @@ _SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class CrossValidated:
-    """What is known of a country's champion at its labelled points.
+class ChampionScores:
+    """Out-of-fold scores of a country's champion at its labelled points.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class CrossValidated:
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class MapComparison:
     """A map on the labelled points of a country.
 
     Attributes
@@ -57,14 +57,14 @@ class Compared:
         A row a labelled point: ``ID, Lat, Lon, Target``; ``class`` of the map (missing without one),
         ``landcover`` as `raster.classified` gives it, whether it is ``inside`` the map; ``unit``,
         the number of the spatial block that it belongs to, or its own.
-    champion : CrossValidated or str
+    champion : ChampionScores or str
         The champion, or why there is none to compare with.
     """
 
     country: str
     name: str
     points: pd.DataFrame
-    champion: CrossValidated | str
+    champion: ChampionScores | str
 
     @cached_property
     def known(self) -> pd.DataFrame:
@@ -75,8 +75,8 @@ class Compared:
     @cached_property
     def both(self) -> pd.DataFrame:
         """The points that map and champion classify, with the champion's share of ``repeats`` right."""
-        theirs = pd.Series(dtype=float) if isinstance(self.champion, str) else self.champion.right
-        return self.known.assign(repeats=self.known["ID"].map(theirs)).dropna(subset="repeats")
+        right = pd.Series(dtype=float) if isinstance(self.champion, str) else self.champion.right
+        return self.known.assign(repeats=self.known["ID"].map(right)).dropna(subset="repeats")
 
     @cached_property
     def comparison(self) -> Comparison | None:
@@ -90,7 +90,7 @@ class Compared:
     def rows(self) -> list[tuple[str, Agreement]]:
         """Who was scored on what: the map on all its points; then both on the points that both classify."""
         rows = [(self.name, _agreement(self.known, "right"))]
-        if isinstance(self.champion, CrossValidated) and not self.both.empty:
+        if isinstance(self.champion, ChampionScores) and not self.both.empty:
             if len(self.both) < len(self.known):
                 rows.append((f"{self.name}, where both are", _agreement(self.both, "right")))
             champion = f"champion (version {self.champion.version}, out of fold)"
@@ -100,7 +100,7 @@ class Compared:
     @property
     def is_outdated(self) -> bool:
         """Whether the champion was scored on other data than those here."""
-        return isinstance(self.champion, CrossValidated) and not self.champion.same_data
+        return isinstance(self.champion, ChampionScores) and not self.champion.same_data
 
     @property
     def outside(self) -> pd.Series[str]:
@@ -113,50 +113,48 @@ class Compared:
         return self.points.loc[self.points["inside"] & (self.points["landcover"] == NO_CLASS), "ID"]
 
     def metrics(self) -> dict[str, float]:
-        """Give the scores as a run keeps them; what there are no points for is left out."""
-        found = _metrics(self.rows[0][1], "") | {
+        """Return the scores as metrics of a run, without those that have no points."""
+        metrics = _metrics(self.rows[0][1], "") | {
             "n_points": float(len(self.known)),
             "n_without_class": float(len(self.without_class)),
             "n_outside": float(len(self.outside)),
             "n_both": float(len(self.both)),
         }
         if self.comparison is not None:
-            found |= _metrics(self.rows[-1][1], "champion_")
-            found |= {
+            metrics |= _metrics(self.rows[-1][1], "champion_")
+            metrics |= {
                 "difference": self.comparison.difference,
                 "difference_se": self.comparison.standard_error,
                 "p_value": self.comparison.p_value,
             }
-        return {name: value for name, value in found.items() if not np.isnan(value)}
+        return {name: value for name, value in metrics.items() if not np.isnan(value)}
 
     def conclusion(self) -> str:
-        """Say in one sentence how the map and the champion stand."""
+        """Return in one sentence how the map compares with the champion."""
         if self.comparison is None:
             alone = self.rows[0][1]
             return (
                 f"{self.name} is right on {_percent(alone.accuracy)} of {alone.n_points} labelled points of "
                 f"{self.country}"
             )
-        (_, ours), (champion, theirs) = self.rows[-2:]
-        found = self.comparison
+        (_, of_map), (champion, of_champion) = self.rows[-2:]
         return (
-            f"on {ours.n_points} labelled points of {self.country}, {self.name} is right on "
-            f"{_percent(ours.accuracy)}, the {champion} on {_percent(theirs.accuracy)}; difference "
-            f"{100 * found.difference:+.1f} ± {100 * _margin(found):.1f} percentage points (95 %), McNemar's "
-            f"p = {found.p_value:.2g}: {self._verdict()}"
+            f"on {of_map.n_points} labelled points of {self.country}, {self.name} is right on "
+            f"{_percent(of_map.accuracy)}, the {champion} on {_percent(of_champion.accuracy)}; difference "
+            f"{100 * self.comparison.difference:+.1f} ± {100 * _margin(self.comparison):.1f} percentage "
+            f"points (95 %), McNemar's p = {self.comparison.p_value:.2g}: {self._verdict(self.comparison)}"
         )
 
-    def _verdict(self) -> str:
-        found = self.comparison
+    def _verdict(self, comparison: Comparison) -> str:
         # McNemar's test counts single points; the margin knows of blocks too.
-        if found is None or not (
-            found.p_value < _SIGNIFICANT and abs(found.difference) > _margin(found)
+        if not (
+            comparison.p_value < _SIGNIFICANT and abs(comparison.difference) > _margin(comparison)
         ):
-            return "these points do not tell them apart"
-        return f"{self.name if found.difference > 0 else 'the champion'} is nearer to these labels"
+            return "these points show no significant difference"
+        return f"{self.name if comparison.difference > 0 else 'the champion'} is nearer to these labels"
 
     def table(self) -> pd.DataFrame:
-        """Give the scores of every row with their intervals, for a file."""
+        """Return the scores of every row with their intervals, for a file."""
         rows = [
             {"what": what, "n_points": agreement.n_points, **_metrics(agreement, "")}
             for what, agreement in self.rows
@@ -169,7 +167,7 @@ class Compared:
         return counts.reindex(columns=[1, 0], fill_value=0).reset_index()
 
     def as_markdown(self) -> str:
-        """Write it all up."""
+        """Write the report."""
         scores = [(what, *agreement.cells()) for what, agreement in self.rows]
         classes = [
             (str(value), "cropland" if meant == CROPLAND else "other", str(cropland), str(other))
@@ -189,14 +187,14 @@ class Compared:
         return "\n\n".join(parts) + "\n"
 
     def notes(self) -> Iterator[str]:
-        """Give what must be known to read the scores."""
+        """Yield what must be known to read the scores."""
         yield (
-            "labelled points are no random sample of the area: this says how good a map is at them, not what "
-            "share of the area it has right, nor how much cropland there is; see docs/maps.md for that"
+            "labelled points are no random sample of the area: these scores are of the points, not of the "
+            "area, and give no hectares; see docs/maps.md for that"
         )
         yield (
             f"of {len(self.points)} labelled points, {len(self.without_class)} are where the map has no data "
-            f"and {len(self.outside)} outside of it; they count for nothing"
+            f"and {len(self.outside)} outside of it; they are left out"
         )
         yield (
             "`cropland` and `other` are the shares of each class's points that are right (recall); intervals "
@@ -208,11 +206,14 @@ class Compared:
             return
         yield (
             f"the champion's predictions are out of fold (validation={self.champion.validation}): none was "
-            "made by a model that had learnt from the point. It was chosen as the best of several, which "
-            "flatters it a little; its card has the corrected score"
+            "made by a model that was trained on the point. It was selected as the best of several, so that "
+            "its score is a little too high; the model card has the bias-corrected one"
         )
         if self.champion.in_blocks:
-            yield "the ± is over spatial blocks; McNemar's test counts single points and is too sure"
+            yield (
+                "the ± is over spatial blocks; McNemar's test counts single points, so that its p is too "
+                "small"
+            )
         if self.is_outdated:
             yield "the champion was scored on other observations or labels than those here"
 

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from cropland.errors import DataError
+from cropland.sources.grid import pixels, read_pixels
 from cropland.support.reading import is_file
 from cropland.support.words import some
 
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
     from cropland.config.commands.compare import LandCover
 
 OTHER, CROPLAND, NO_CLASS = 0, 1, -1
-"""What a map says of a point; the last where it says nothing."""
+"""The meaning of a map's class at a point; the last where the map has none."""
 _SUFFIXES = (".tif", ".tiff", ".vrt")
 _OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE", "GDAL_CACHEMAX": 256}
 """Folders of thousands of tiles are not listed for each; a cache of 256 MB, not of a share of the memory."""
 
 
 @dataclass(frozen=True, eq=False)
-class Sampled:
-    """What a map has at some points.
+class PointClasses:
+    """The classes of a map at some points.
 
     Attributes
     ----------
@@ -63,7 +64,7 @@ class Raster:
     given : str
         How the user named it.
     files : tuple of Path
-        Its files, by name; where they overlap, the first that has a class at a point is believed.
+        Its files, by name; where they overlap, the first that has a class at a point is used.
     band : int
         Which band holds the classes, from 1.
     """
@@ -74,7 +75,7 @@ class Raster:
 
     @classmethod
     def of(cls, given: str, band: int | None) -> Raster:
-        """Find the files of a map and look at each without reading a pixel.
+        """Find the files of a map and check each without reading a pixel.
 
         Parameters
         ----------
@@ -90,21 +91,21 @@ class Raster:
         """
         files = _files(given)
         for path in files:
-            with _opened(path) as source:
+            with _open(path) as source:
                 _check(path, source, band)
         return cls(given, files, band or 1)
 
     def at(
         self, lon: NDArray[np.float64], lat: NDArray[np.float64], missing: Sequence[int]
-    ) -> Sampled:
-        """Give the class at points in degrees (WGS 84).
+    ) -> PointClasses:
+        """Read the class at points in degrees (WGS 84).
 
         Parameters
         ----------
         lon, lat : ndarray of float, shape (point,)
             The points.
         missing : sequence of int
-            Values that say nothing, beside what a file itself declares as no data: the next file is asked.
+            Values without a meaning, beside what a file itself declares as no data: the next file is read.
 
         Raises
         ------
@@ -115,19 +116,22 @@ class Raster:
         inside, known = np.zeros(len(lon), bool), np.zeros(len(lon), bool)
         for path in self.files:
             wanted = np.flatnonzero(~known)
-            with _opened(path) as source:
-                x, y = _projection(source.crs.to_wkt()).transform(lon[wanted], lat[wanted])
-                here = _within(source, x, y)
-                inside[wanted[here]] = True
-                read, found = _values(path, source, self.band, x[here], y[here])
-                found &= ~np.isin(read, missing)
-            classes[wanted[here][found]] = read[found]
-            known[wanted[here][found]] = True
-        return Sampled(classes, inside, known)
+            with _open(path) as source:
+                grid = GeoBox(source.shape, source.transform, source.crs.to_wkt())
+                rows, columns, in_file = pixels(grid, lon[wanted], lat[wanted])
+                inside[wanted[in_file]] = True
+                values, has_class = _read_classes(
+                    path, source, self.band, rows[in_file], columns[in_file]
+                )
+                has_class &= ~np.isin(values, missing)
+            points = wanted[in_file][has_class]
+            classes[points] = values[has_class]
+            known[points] = True
+        return PointClasses(classes, inside, known)
 
 
-def classified(sampled: Sampled, landcover: LandCover) -> NDArray[np.int8]:
-    """Say of each point whether its class is cropland: `CROPLAND`, `OTHER`, or `NO_CLASS` without one.
+def classify(sampled: PointClasses, landcover: LandCover) -> NDArray[np.int8]:
+    """Return whether each point's class is cropland: `CROPLAND`, `OTHER`, or `NO_CLASS` without one.
 
     Raises
     ------
@@ -139,18 +143,16 @@ def classified(sampled: Sampled, landcover: LandCover) -> NDArray[np.int8]:
     other = known & np.isin(sampled.classes, landcover.other)
     values, counts = np.unique(sampled.classes[known & ~cropland & ~other], return_counts=True)
     if len(values):
-        found = some(f"{value} ({count} ×)" for value, count in zip(values, counts, strict=True))
+        unknown = some(f"{value} ({count} ×)" for value, count in zip(values, counts, strict=True))
         lists = (landcover.cropland, landcover.other)
         cropland_so_far, other_so_far = (",".join([*map(str, each), "…"]) for each in lists)
         raise DataError(
             f"landcover={landcover.name} does not say whether these classes at labelled points are cropland: "
-            f"{found}; take the preset of the product, or put each into landcover.cropland="
+            f"{unknown}; take the preset of the product, or put each into landcover.cropland="
             f"[{cropland_so_far}] or landcover.other=[{other_so_far}]"
         )
-    said: NDArray[np.int8] = np.select([cropland, other], [CROPLAND, OTHER], NO_CLASS).astype(
-        np.int8
-    )
-    return said
+    meaning = np.select([cropland, other], [CROPLAND, OTHER], NO_CLASS)
+    return np.asarray(meaning, np.int8)
 
 
 def _files(given: str) -> tuple[Path, ...]:
@@ -173,13 +175,11 @@ def _files(given: str) -> tuple[Path, ...]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _open(path: Path) -> Iterator[Any]:
     """Open a raster; what goes wrong while it is open becomes one line."""
     try:
         with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", NotGeoreferencedWarning
-            )  # which `_check` says in our words
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # which `_check` words
             with rasterio.open(path, sharing=False) as source:
                 yield source
     except RasterioError as error:
@@ -212,19 +212,19 @@ def _check(path: Path, source: Any, band: int | None) -> None:
         raise DataError(
             f"{path} holds complex numbers, expected classes, which are whole numbers; {_remedy(source)}"
         )
-    _projection(source.crs.to_wkt())
+    _check_projection(source.crs.to_wkt())
 
 
 def _remedy(source: Any) -> str:
-    """Say what to do where a band holds no classes."""
+    """Return what to do where a band holds no classes."""
     several = "name the band of classes, as in band=1"
     return several if source.count > 1 else "give a raster of classes"
 
 
-@cache
-def _projection(crs: str) -> Transformer:
+def _check_projection(crs: str) -> None:
+    """Refuse a CRS that longitude and latitude cannot be turned into."""
     try:
-        return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+        Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     except ProjError as error:
         raise DataError(
             f"longitude and latitude cannot be turned into the CRS of the raster, {crs[:100]}: {error}; "
@@ -232,39 +232,18 @@ def _projection(crs: str) -> Transformer:
         ) from error
 
 
-def _pixels(
-    source: Any, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give row and column of coordinates, as fractions; not finite where the CRS has no place for them."""
-    inverse = ~source.transform
-    with np.errstate(invalid="ignore"):
-        column = inverse.a * x + inverse.b * y + inverse.c
-        row = inverse.d * x + inverse.e * y + inverse.f
-    return row, column
-
-
-def _within(source: Any, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Give which coordinates lie in a raster, in the order of its blocks: each is read once."""
-    row, column = _pixels(source, x, y)
-    inside = (row >= 0) & (row < source.height) & (column >= 0) & (column < source.width)
-    here = np.flatnonzero(inside)
-    height, width = source.block_shapes[0]
-    return here[np.lexsort((column[here] // width, row[here] // height))]
-
-
-def _values(
-    path: Path, source: Any, band: int, x: NDArray[np.float64], y: NDArray[np.float64]
+def _read_classes(
+    path: Path, source: Any, band: int, rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Read the pixels that coordinates fall in, and say where there are data."""
-    read = list(source.sample(zip(x, y, strict=True), indexes=band, masked=True))
-    values = np.array([pixel.data[0] for pixel in read], dtype=np.float64)
-    masked = np.array([np.ma.getmaskarray(pixel)[0] for pixel in read], dtype=bool)
-    known = ~masked & np.isfinite(values)
+    """Read the classes of pixels, and whether there are data."""
+    read = read_pixels(source, rows, columns, band=band, masked=True)
+    values = np.ma.getdata(read).astype(np.float64)
+    known = ~np.ma.getmaskarray(read) & np.isfinite(values)
     classes = np.rint(np.where(known, values, 0)).astype(np.int64)
-    unlike = known & (classes != values)
-    if unlike.any():
+    fractions = known & (classes != values)
+    if fractions.any():
         raise DataError(
-            f"{path} holds {some(np.unique(values[unlike]), show=3)} at the points, expected classes, which "
-            f"are whole numbers; {_remedy(source)}"
+            f"{path} holds {some(np.unique(values[fractions]), show=3)} at the points, expected "
+            f"classes, which are whole numbers; {_remedy(source)}"
         )
     return classes, known

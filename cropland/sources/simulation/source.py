@@ -196,7 +196,12 @@ def _identifiers(hashes: Hash) -> NDArray[np.str_]:
 
 def inputs(source: Simulated, _: Paths, country: Country) -> list[object]:
     """Return all that decides the archive beside the code: settings, country and profile."""
-    return [source.points, source.margin_days, country.land, _profile(source, country)]
+    return [source.points, source.margin_days, *image_inputs(source, country)]
+
+
+def image_inputs(source: Simulated, country: Country) -> list[object]:
+    """Return all that decides the images beside the code: country and profile."""
+    return [country.land, _profile(source, country)]
 
 
 def fill(source: Simulated, _: Paths, country: Country) -> Blocks:

@@ -227,7 +227,7 @@ TRUE_HECTARES = TRUTH.sum() / 100
 def pixels(strata: np.ndarray, seed: int) -> np.ndarray:
     """The pixels of a sample of 600 units."""
     counts = np.bincount(strata)
-    (ranks,) = sampling.drawn([counts], sampling.allocate(counts, 600), seed)
+    (ranks,) = sampling.draw([counts], sampling.allocate(counts, 600), seed)
     return np.concatenate([np.flatnonzero(strata == h)[taken] for h, taken in enumerate(ranks)])
 
 

@@ -19,26 +19,27 @@ from cropland.maps.assessment import labels as maplabels
 from cropland.maps.assessment import sample, sampling
 from cropland.maps.assessment.area import assess_by_class
 from cropland.maps.assessment.sample import Design
-from cropland.maps.finished_map import CLASSES, MapFolder
+from cropland.maps.finished_map import FinishedMap
+from cropland.maps.layers import CLASSES
 from cropland.sources.simulation import source
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "maps.md"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> MapFolder:
+def made(tmp_path_factory: pytest.TempPathFactory) -> FinishedMap:
     """A map of the simulated landscape with a corner of no data."""
     classes = maps.mistaken()
     classes[:20, :30] = 255
     return maps.write(tmp_path_factory.mktemp("map"), classes, true=maps.truth())
 
 
-def design(made: MapFolder, sizes: tuple[int, int] = (60, 90), seed: int = 1) -> Design:
-    strata = sample.counted(made, [(1,), (0,)])
-    return sample.design(made, strata, np.array(sizes), seed=seed, allocation="proportional")
+def design(made: FinishedMap, sizes: tuple[int, int] = (60, 90), seed: int = 1) -> Design:
+    strata = sample.count_strata(made, [(1,), (0,)])
+    return sample.draw(made, strata, np.array(sizes), seed=seed, allocation="proportional")
 
 
-def test_each_unit_is_a_pixel_of_its_stratum_and_none_is_there_twice(made: MapFolder) -> None:
+def test_each_unit_is_a_pixel_of_its_stratum_and_none_is_there_twice(made: FinishedMap) -> None:
     drawn = design(made)
     rows, columns, inside = made.pixels(drawn.lon, drawn.lat)
     assert inside.all()
@@ -49,11 +50,11 @@ def test_each_unit_is_a_pixel_of_its_stratum_and_none_is_there_twice(made: MapFo
 
 
 def test_strata_are_counted_alike_in_any_parts(
-    made: MapFolder, monkeypatch: pytest.MonkeyPatch
+    made: FinishedMap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = sample.counted(made, [(1,), (0,), (0, 1)])
+    whole = sample.count_strata(made, [(1,), (0,), (0, 1)])
     monkeypatch.setattr(finished_map, "SIDE", 64)
-    parts = sample.counted(made, [(1,), (0,), (0, 1)])
+    parts = sample.count_strata(made, [(1,), (0,), (0, 1)])
     assert len(parts.pixels) == 16
     assert parts.totals.tolist() == whole.totals.tolist()
     assert parts.totals[2] == 200 * 200 - 20 * 30 == parts.totals[:2].sum()
@@ -64,7 +65,7 @@ def test_strata_are_counted_alike_in_any_parts(
 
 
 def test_the_hectares_of_strata_are_those_that_the_map_counted_in_whatever_parts(
-    made: MapFolder, monkeypatch: pytest.MonkeyPatch
+    made: FinishedMap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finished_map, "SIDE", 64)
     found = {name: each.hectares for name, each in design(made).strata.items()}
@@ -72,36 +73,36 @@ def test_the_hectares_of_strata_are_those_that_the_map_counted_in_whatever_parts
 
 
 def test_only_parts_that_hold_a_unit_are_read_again(
-    made: MapFolder, monkeypatch: pytest.MonkeyPatch
+    made: FinishedMap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finished_map, "SIDE", 50)
-    strata = sample.counted(made, [(1,), (0,)])
+    strata = sample.count_strata(made, [(1,), (0,)])
     read = []
     monkeypatch.setattr(
-        MapFolder, "classes", lambda self, windows, real=MapFolder.classes: (
+        FinishedMap, "classes", lambda self, windows, real=FinishedMap.classes: (
             read.append(1) or values for values in real(self, windows)
         )
     )  # fmt: skip
-    sample.drawn(made, strata, [2, 2], seed=1)
+    sample.draw_pixels(made, strata, [2, 2], seed=1)
     assert 1 <= len(read) <= 4
 
 
-def test_the_order_says_nothing_of_the_stratum(made: MapFolder) -> None:
+def test_the_order_says_nothing_of_the_stratum(made: FinishedMap) -> None:
     cropland = np.stack([design(made, seed=seed).stratum == "cropland" for seed in range(40)])
     assert abs(cropland[:, :75].sum(axis=1).mean() - 30) < 2
     assert not np.array_equal(cropland[0], cropland[1])
 
 
-def test_a_seed_decides_and_tells_its_sample_from_another(made: MapFolder) -> None:
-    first, again, other = (sample.texts(made, design(made, seed=s)) for s in (1, 1, 2))
+def test_a_seed_decides_and_tells_its_sample_from_another(made: FinishedMap) -> None:
+    first, again, other = (sample.files_of(made, design(made, seed=s)) for s in (1, 1, 2))
     assert first == again
     assert first != other
     assert not set(design(made, seed=1).units) & set(design(made, seed=2).units)
 
 
-def test_those_who_label_are_shown_no_class(made: MapFolder) -> None:
+def test_those_who_label_are_shown_no_class(made: FinishedMap) -> None:
     drawn = design(made)
-    files = sample.texts(made, drawn)
+    files = sample.files_of(made, drawn)
     rows = list(csv.reader(io.StringIO(files["sample.csv"])))
     assert rows[0] == ["ID", "Lon", "Lat", "Target"]
     assert [(row[0], row[3]) for row in rows[1:]] == [(name, "") for name in drawn.units]
@@ -110,9 +111,9 @@ def test_those_who_label_are_shown_no_class(made: MapFolder) -> None:
     assert "cropland" not in files["sample.geojson"] + files["sample.csv"]
 
 
-def test_the_square_is_that_of_the_pixel_around_the_point(made: MapFolder) -> None:
+def test_the_square_is_that_of_the_pixel_around_the_point(made: FinishedMap) -> None:
     drawn = design(made)
-    features = json.loads(sample.texts(made, drawn)["sample.geojson"])["features"]
+    features = json.loads(sample.files_of(made, drawn)["sample.geojson"])["features"]
     for feature, lon, lat in zip(features, drawn.lon, drawn.lat, strict=True):
         (ring,) = feature["geometry"]["coordinates"]
         assert ring[0] == ring[-1]
@@ -121,10 +122,10 @@ def test_the_square_is_that_of_the_pixel_around_the_point(made: MapFolder) -> No
         assert (area, around) == pytest.approx((100, 40), rel=0.01)  # positive: counterclockwise
 
 
-def test_a_design_is_read_as_it_was_written(made: MapFolder, tmp_path: Path) -> None:
+def test_a_design_is_read_as_it_was_written(made: FinishedMap, tmp_path: Path) -> None:
     drawn = design(made)
     path = tmp_path / "sample.json"
-    path.write_text(sample.texts(made, drawn)["sample.json"])
+    path.write_text(sample.files_of(made, drawn)["sample.json"])
     assert sample.read(path) == drawn
     assert drawn.true_hectares == pytest.approx(made.facts.true_hectares)
 
@@ -139,11 +140,11 @@ def test_a_design_is_read_as_it_was_written(made: MapFolder, tmp_path: Path) -> 
     ],
 )
 def test_a_design_that_is_none_is_refused(
-    made: MapFolder, tmp_path: Path, change: str | None, said: str
+    made: FinishedMap, tmp_path: Path, change: str | None, said: str
 ) -> None:
     path = tmp_path / "sample.json"
     if change == "strata":
-        change = sample.texts(made, design(made))["sample.json"].replace(
+        change = sample.files_of(made, design(made))["sample.json"].replace(
             '"units": 60', '"units": 61'
         )
     if change is not None:
@@ -152,9 +153,9 @@ def test_a_design_that_is_none_is_refused(
         sample.read(path)
 
 
-def filled(made: MapFolder, folder: Path, *targets: str, rows: int = 4) -> Path:
+def filled(made: FinishedMap, folder: Path, *targets: str, rows: int = 4) -> Path:
     """A table of the sample of 4 units with its Target filled in."""
-    lines = sample.texts(made, design(made, (2, 2)))["sample.csv"].splitlines()
+    lines = sample.files_of(made, design(made, (2, 2)))["sample.csv"].splitlines()
     path = folder / "labels.csv"
     said = [f"{line}{target}" for line, target in zip(lines[1 : rows + 1], targets, strict=True)]
     path.write_text("\n".join([lines[0], *said]) + "\n")
@@ -162,7 +163,7 @@ def filled(made: MapFolder, folder: Path, *targets: str, rows: int = 4) -> Path:
 
 
 def test_labels_are_read_by_id_and_what_is_empty_or_gone_could_not_be_told(
-    made: MapFolder, tmp_path: Path
+    made: FinishedMap, tmp_path: Path
 ) -> None:
     drawn = design(made, (2, 2))
     labels = maplabels.read(filled(made, tmp_path, "1", "", "0.0", rows=3), drawn)
@@ -171,7 +172,7 @@ def test_labels_are_read_by_id_and_what_is_empty_or_gone_could_not_be_told(
     assert maplabels.read(tmp_path / "again.csv", drawn) == labels
 
 
-def test_rows_and_columns_may_stand_in_any_order(made: MapFolder, tmp_path: Path) -> None:
+def test_rows_and_columns_may_stand_in_any_order(made: FinishedMap, tmp_path: Path) -> None:
     drawn = design(made, (2, 2))
     names = list(drawn.units)
     path = tmp_path / "labels.csv"
@@ -195,7 +196,7 @@ def test_rows_and_columns_may_stand_in_any_order(made: MapFolder, tmp_path: Path
     ],
 )
 def test_labels_that_are_none_are_refused(
-    made: MapFolder, tmp_path: Path, change: tuple[str, str], said: str
+    made: FinishedMap, tmp_path: Path, change: tuple[str, str], said: str
 ) -> None:
     path = filled(made, tmp_path, "1", "1", "0", "0")
     old, new = change
@@ -208,7 +209,7 @@ def test_labels_that_are_none_are_refused(
 
 @pytest.mark.parametrize("mark", [";", "\t"])
 def test_what_a_spreadsheet_puts_between_cells_is_read(
-    made: MapFolder, tmp_path: Path, mark: str
+    made: FinishedMap, tmp_path: Path, mark: str
 ) -> None:
     drawn = design(made, (2, 2))
     path = filled(made, tmp_path, "1", "", "0", "1")
@@ -228,7 +229,7 @@ def test_what_a_spreadsheet_puts_between_cells_is_read(
         maplabels.read(path, drawn)
 
 
-def test_rows_of_blank_cells_are_no_units(made: MapFolder, tmp_path: Path) -> None:
+def test_rows_of_blank_cells_are_no_units(made: FinishedMap, tmp_path: Path) -> None:
     drawn = design(made, (2, 2))
     path = filled(made, tmp_path, "1", "0", "0", "1")
     path.write_text(path.read_text() + ",,,\n , ,,\n")
@@ -238,7 +239,7 @@ def test_rows_of_blank_cells_are_no_units(made: MapFolder, tmp_path: Path) -> No
         maplabels.read(path, drawn)
 
 
-def test_a_table_that_nobody_has_filled_in_is_refused(made: MapFolder, tmp_path: Path) -> None:
+def test_a_table_that_nobody_has_filled_in_is_refused(made: FinishedMap, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no label yet; write 1 for cropland and 0"):
         maplabels.read(filled(made, tmp_path, "", "", "", ""), design(made, (2, 2)))
     with pytest.raises(DataError, match=r"expected labels at .*, there is no such file"):
@@ -246,16 +247,16 @@ def test_a_table_that_nobody_has_filled_in_is_refused(made: MapFolder, tmp_path:
 
 
 def test_intervals_of_200_samples_cover_the_true_area_as_documented_and_never_the_pixel_count(
-    made: MapFolder,
+    made: FinishedMap,
 ) -> None:
-    strata = sample.counted(made, [(1,), (0,)])
+    strata = sample.count_strata(made, [(1,), (0,)])
     sizes = sampling.allocate(strata.totals, 500)
     hectares = {name: made.facts.hectares[name] for name in CLASSES}
     assert made.facts.true_hectares is not None
     true, counted = made.facts.true_hectares["cropland"], made.facts.hectares["cropland"]
     estimates = []
     for seed in range(200):
-        drawn = sample.design(made, strata, sizes, seed=seed, allocation="proportional")
+        drawn = sample.draw(made, strata, sizes, seed=seed, allocation="proportional")
         told = source.truth(maps.LANDSCAPE, maps.IRAN, drawn.lon, drawn.lat)
         reference = np.where(told, "cropland", "other")
         estimates.append(assess_by_class(drawn.stratum, reference, hectares).area["cropland"])

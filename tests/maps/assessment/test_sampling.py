@@ -151,7 +151,7 @@ COUNTS = [np.bincount(block.ravel(), minlength=3) for block in BLOCKS]
 def taken(seed: int, sizes: list[int]) -> np.ndarray:
     """How often each pixel of the map is drawn."""
     found = []
-    for block, ranks in zip(BLOCKS, sampling.drawn(COUNTS, sizes, seed), strict=True):
+    for block, ranks in zip(BLOCKS, sampling.draw(COUNTS, sizes, seed), strict=True):
         drawn = np.zeros(block.size, int)
         for stratum, taken in enumerate(ranks):
             np.add.at(drawn, np.flatnonzero(block == stratum)[taken], 1)
@@ -193,17 +193,17 @@ def test_all_pixels_of_a_stratum_can_be_drawn() -> None:
 
 def test_more_units_than_a_stratum_has_pixels_are_refused() -> None:
     with pytest.raises(DataError, match="at least 3 pixels in stratum 2 of 2 .* got 2; draw"):
-        sampling.drawn([[5, 1], [5, 1]], [2, 3], seed=1)
+        sampling.draw([[5, 1], [5, 1]], [2, 3], seed=1)
 
 
 def test_one_pixel_is_spoken_of_as_one() -> None:
     with pytest.raises(DataError, match="at least 1 pixel in stratum 1 of 2 .* got 0"):
-        sampling.drawn([[0, 5]], [1, 2], seed=1)
+        sampling.draw([[0, 5]], [1, 2], seed=1)
 
 
 def test_a_map_of_billions_of_pixels_is_drawn_from_without_its_ranks_in_memory() -> None:
     counts = np.full((5000, 2), [9_000_000, 1_000_000])
-    ranks = sampling.drawn(counts, [300, 300], seed=1)
+    ranks = sampling.draw(counts, [300, 300], seed=1)
     assert sum(len(block[0]) for block in ranks) == 300
     assert max(int(block[1].max(initial=0)) for block in ranks) < 1_000_000
     assert len({block[0].size for block in ranks}) > 1

@@ -19,7 +19,7 @@ from rasterio.warp import transform
 from cropland.config.commands.compare import LandCover
 from cropland.config.schema import filled
 from cropland.errors import ConfigError, DataError
-from cropland.maps.landcover.raster import CROPLAND, NO_CLASS, OTHER, Raster, classified
+from cropland.maps.landcover.raster import CROPLAND, NO_CLASS, OTHER, Raster, classify
 
 CONF = Path(__file__).parents[3] / "conf" / "landcover"
 WORLDCOVER = LandCover("worldcover", (40,), (10, 30), (0,))
@@ -136,7 +136,7 @@ def test_what_a_product_calls_missing_in_one_tile_is_looked_up_in_the_next(tmp_p
     found = Raster.of(str(tmp_path), None).at(lon, np.full(3, 11.5), landcover.missing)
     assert found.classes.tolist() == [0, 100, 0]
     assert found.inside.all()
-    assert classified(found, landcover).tolist() == [OTHER, CROPLAND, NO_CLASS]
+    assert classify(found, landcover).tolist() == [OTHER, CROPLAND, NO_CLASS]
 
 
 def test_a_virtual_raster_is_a_map(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_class_is_cropland_other_or_nothing(tmp_path: Path) -> None:
     values = np.array([[10, 40, 0, 30]], np.uint8)
     raster = Raster.of(str(written(tmp_path / "map.tif", values)), None)
     lon = np.array([20.5, 21.5, 22.5, 23.5, 40.0])
-    said = classified(raster.at(lon, np.full(5, 11.5), WORLDCOVER.missing), WORLDCOVER)
+    said = classify(raster.at(lon, np.full(5, 11.5), WORLDCOVER.missing), WORLDCOVER)
     assert said.tolist() == [OTHER, CROPLAND, NO_CLASS, OTHER, NO_CLASS]
 
 
@@ -222,7 +222,7 @@ def test_a_class_that_nobody_has_explained_is_refused_with_its_count(tmp_path: P
         "each into landcover.cropland=[40,…] or landcover.other=[10,30,…]"
     )
     with pytest.raises(DataError, match=re.escape(wanted)):
-        classified(found, WORLDCOVER)
+        classify(found, WORLDCOVER)
 
 
 @pytest.mark.parametrize(

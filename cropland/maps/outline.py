@@ -1,0 +1,104 @@
+"""Outlines: the polygons of a GeoJSON file as one geometry."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from odc.geo.geom import Geometry
+from shapely import force_2d, make_valid, union_all
+from shapely.affinity import translate
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+
+from cropland.errors import DataError
+from cropland.support import reading
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+_DEGREES = "EPSG:4326"
+_DEGREES_IN_OLD_GEOJSON = re.compile(r"CRS84|\b4326\b")
+_MOST_BYTES = 100_000_000
+_REMEDY = "give a GeoJSON of polygons in longitude and latitude"
+
+
+def read_polygons(path: Path) -> Geometry:
+    """Read the polygons of a GeoJSON file.
+
+    Returns
+    -------
+    Geometry
+        In degrees. Polygons on both sides of the antimeridian, which GeoJSON cuts there, are joined: the
+        eastern ones have longitudes above 180.
+
+    Raises
+    ------
+    DataError
+        The file is no GeoJSON, holds no polygon, or is in another CRS.
+    """
+    reading.check_file(path, _REMEDY)
+    if path.stat().st_size > _MOST_BYTES:
+        raise DataError(f"{path} has more than {_MOST_BYTES // 1_000_000} MB; simplify its outline")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{path} is no GeoJSON ({error}); {_REMEDY}") from error
+    _check_crs(content, path)
+    try:
+        parts = [shape(each) for each in _geometries(content)]
+        # KML and GPS bring heights, and drawing by hand edges that cross.
+        flat = [each for part in parts for each in _flat(make_valid(force_2d(part)))]
+    except (ShapelyError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise DataError(f"{path} holds a geometry that is none ({error}); {_REMEDY}") from error
+    if not flat:
+        kinds = ", ".join(sorted({each.geom_type for each in parts})) or "nothing"
+        raise DataError(f"{path} holds no polygon with an area, but {kinds}; {_REMEDY}")
+    west, south, east, north = union_all(flat).bounds
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise DataError(
+            f"{path} reaches from {west:.6g}, {south:.6g} to {east:.6g}, {north:.6g}, which are no degrees; "
+            f"bring it to longitude and latitude (ogr2ogr -t_srs EPSG:4326)"
+        )
+    return Geometry(union_all(_across_180(flat, east - west)), _DEGREES)
+
+
+def _across_180(polygons: list[BaseGeometry], width: float) -> list[BaseGeometry]:
+    """Move polygons west of 0 to the east of 180, where all together reach round more than half the Earth."""
+    if width <= 180:
+        return polygons
+    return [translate(each, 360) if each.bounds[2] <= 0 else each for each in polygons]
+
+
+def _flat(geometry: BaseGeometry) -> Iterator[BaseGeometry]:
+    """Yield the polygons of a geometry."""
+    if geometry.geom_type == "Polygon":
+        if geometry.area > 0:
+            yield geometry
+        return
+    for each in getattr(geometry, "geoms", ()):
+        yield from _flat(each)
+
+
+def _geometries(content: Any) -> list[dict[str, Any]]:
+    kind = content.get("type") if isinstance(content, dict) else None
+    if kind == "FeatureCollection":
+        return [each["geometry"] for each in content["features"] if each and each.get("geometry")]
+    if kind == "Feature":
+        return [content["geometry"]] if content.get("geometry") else []
+    if not isinstance(content, dict):
+        raise ValueError("it is no object")
+    return [content]
+
+
+def _check_crs(content: Any, path: Path) -> None:
+    """Refuse a CRS of old GeoJSON that is not longitude and latitude."""
+    named = content.get("crs") if isinstance(content, dict) else None
+    if named is not None and not _DEGREES_IN_OLD_GEOJSON.search(json.dumps(named)):
+        raise DataError(
+            f"{path} is in {json.dumps(named)[:100]}, expected longitude and latitude (WGS 84); bring it "
+            f"there (ogr2ogr -t_srs EPSG:4326)"
+        )
