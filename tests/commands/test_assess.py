@@ -95,7 +95,7 @@ def test_a_sample_that_people_have_filled_in_is_kept_and_used_for_the_next_map(
     assert "the sample was drawn from another map" in report.lower()
     said = [re.search(r"cropland: [\d.,]+ ± [\d.,]+ ha", each.stdout) for each in (first, second)]
     assert said[0] and said[1] and said[0].group() == said[1].group()
-    assert "counting" in first.stdout and "counting" not in second.stdout
+    assert "counted pixels" in first.stdout and "counted pixels" not in second.stdout
 
     assert assess(shell, "sample_size=300", "force=true").returncode == 0
     assert (folder / "sample.csv").read_text() != kept
