@@ -114,11 +114,7 @@ def _of_one_place(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _refuse(column: pd.Series[Any], bad: NDArray[np.bool_], expected: str) -> None:
     """Raise a `DataError` that shows the first bad value, if there is one; rows count from 1."""
-    if not bad.any():
-        return
-    row = int(np.flatnonzero(bad)[0])
-    shown = (
-        "empty" if column.isna().iloc[row] else repr(columns.as_text(column.iloc[[row]]).iloc[0])
-    )
-    others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
-    raise DataError(f"{column.name} is {shown} in row {row + 1}{others}; expected {expected}")
+    if value := columns.first_bad(column, bad):
+        raise DataError(
+            f"{column.name} is {value.text} in row {value.row + 1}{value.more}; expected {expected}"
+        )

@@ -30,8 +30,10 @@ from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.observations import archive_writing, bands
+from cropland.observations.band_values import dtype_of
 from cropland.observations.points import COLUMNS
 from cropland.support.fingerprint import fingerprint
+from cropland.support.writing import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -258,7 +260,7 @@ def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) 
     """
     blocks = [dataset] if isinstance(dataset, xr.Dataset) else dataset.datasets
     try:
-        with archive_writing.whole(path) as folder:
+        with whole(path) as folder:
             archive_writing.store(blocks, folder, attributes)
     except OSError as error:
         if not path.exists():
@@ -322,10 +324,10 @@ def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:
     if not np.issubdtype(values.dtype, np.number):
         return np.asarray(values.astype(str))
     if name == bands.SCENE_CLASS:
-        return np.asarray(np.nan_to_num(values, nan=bands.NO_DATA).astype(np.uint8))
+        return np.asarray(np.nan_to_num(values, nan=bands.NO_DATA).astype(dtype_of(name)))
     if name in bands.STANDARD_NAMES:
         filled = np.nan_to_num(values, nan=bands.NO_DATA)
         whole = (filled >= 0) & (filled <= np.iinfo(np.uint16).max) & (filled == np.floor(filled))
         if whole.all():
-            return np.asarray(filled.astype(np.uint16))
+            return np.asarray(filled.astype(dtype_of(name)))
     return np.asarray(values.astype(np.float32))

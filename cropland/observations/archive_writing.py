@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,18 +33,6 @@ class Blocks:
 
     n_points: int
     datasets: Iterable[xr.Dataset]
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a folder to write to; it gets its name at the end, unless somebody else was faster."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        yield partial
-        if not path.exists():
-            partial.replace(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def store(blocks: Iterable[xr.Dataset], folder: Path, attributes: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from cropland.errors import DataError
-from cropland.support.columns import LONGEST_ID, no_id
+from cropland.support import columns
 from cropland.support.reading import check_columns, is_file, rows_of
 from cropland.support.words import some
 
@@ -175,8 +175,8 @@ def check_labels(targets: np.ndarray, country: Country, folds: int) -> None:
 def _validated(table: pd.DataFrame, path: Path, labels: tuple[int, ...]) -> pd.DataFrame:
     ids = table["ID"]
     _refuse(ids, ids.str.strip() == "", path, "an empty ID", "give each point its own ID")
-    remedy = f"use at most {LONGEST_ID} signs, and none of control"
-    _refuse(ids, pd.Series(no_id(ids), ids.index), path, "an ID that is none", remedy)
+    remedy = f"use at most {columns.LONGEST_ID} signs, and none of control"
+    _refuse(ids, pd.Series(columns.no_id(ids), ids.index), path, "an ID that is none", remedy)
     _refuse(ids, ids.duplicated(), path, "a duplicate ID", "keep each ID once")
     for name, limit in (("Lat", 90), ("Lon", 180)):
         numbers = pd.to_numeric(table[name], errors="coerce")
@@ -193,10 +193,7 @@ def _refuse(
     column: pd.Series[Any], bad: pd.Series[bool], path: Path, what: str, remedy: str
 ) -> None:
     """Raise a `DataError` that shows the first bad value, if there is one, with its line."""
-    if not bad.any():
-        return
-    row = int(np.flatnonzero(bad.to_numpy())[0])
-    others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
-    raise DataError(
-        f"{path} has {what}: {str(column.iloc[row])!r} in line {column.index[row]}{others}; {remedy}"
-    )
+    if value := columns.first_bad(column, bad):
+        raise DataError(
+            f"{path} has {what}: {value.text} in line {column.index[value.row]}{value.more}; {remedy}"
+        )

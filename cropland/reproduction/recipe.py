@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from cropland.config.countries import iso_date
 from cropland.errors import ConfigError, DataError
 from cropland.support import reading
+from cropland.support.columns import first_bad
 
 COLUMNS = ("B2", "B3", "B4", "B8", "Lon", "Lat", "NDVI", "SCL")
 SCENE_CLASS = "SCL"
@@ -318,11 +319,10 @@ def _check(table: pd.DataFrame, where: str, columns: Sequence[str]) -> None:
 
 def _refuse(column: pd.Series[Any], bad: pd.Series[bool], where: str, remedy: str) -> None:
     """Raise a `DataError` that shows the first bad cell, if there is one."""
-    if bad.any():
-        row = int(np.flatnonzero(bad.to_numpy())[0])
-        others = f" and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
+    if value := first_bad(column, bad):
         raise DataError(
-            f"{where} has {column.name} {column.iloc[row]!r} in line {row + 2}{others}; {remedy}"
+            f"{where} has {column.name} {column.iloc[value.row]!r} in line {value.row + 2}{value.more}; "
+            f"{remedy}"
         )
 
 

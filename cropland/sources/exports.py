@@ -222,12 +222,10 @@ def _ids(column: pd.Series[Any], path: Path) -> pd.Series[str]:
 
 def _times(column: pd.Series[Any], export: Export) -> pd.Series[pd.Timestamp]:
     times = columns.iso_times(column)
-    bad = times.isna().to_numpy()
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
+    if value := columns.first_bad(column, times.isna()):
         raise DataError(
-            f"{export.path} has unreadable dates: Timestamp {str(column.iloc[row])!r} in line {row + 2} and "
-            f"{int(bad.sum()) - 1} more; write them like 2019-07-16 or 2019-07-16 08:05:11"
+            f"{export.path} has unreadable dates: Timestamp {value.text} in line {value.row + 2}"
+            f"{value.more}; write them like 2019-07-16 or 2019-07-16 08:05:11"
         )
     outside = ~times.dt.date.between(export.first, export.last).to_numpy()
     if outside.any():
@@ -270,9 +268,8 @@ def _measured(column: pd.Series[Any], path: Path) -> pd.Series[Any]:
 
 def _refuse(column: pd.Series[Any], bad: NDArray[np.bool_], path: Path, expected: str) -> None:
     """Raise a `DataError` that shows the first bad value, if there is one."""
-    if not bad.any():
-        return
-    row = int(np.flatnonzero(bad)[0])
-    raise DataError(
-        f"{path} has {str(column.iloc[row])!r} for {column.name} in line {row + 2}; expected {expected}"
-    )
+    if value := columns.first_bad(column, bad):
+        raise DataError(
+            f"{path} has {value.text} for {column.name} in line {value.row + 2}{value.more}; expected "
+            f"{expected}"
+        )

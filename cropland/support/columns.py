@@ -1,14 +1,12 @@
-"""Columns of tables that users wrote: text, IDs, times."""
+"""Columns of tables that users wrote: text, IDs, times, and their first bad value."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 LONGEST_ID = 200
 _DAY = r"\d{4}-?\d\d-?\d\d"
@@ -27,15 +25,51 @@ def iso_times(column: pd.Series[Any]) -> pd.Series[pd.Timestamp]:
     return times.where(text.str.match(_DAY).fillna(False).to_numpy(dtype=bool))
 
 
+class BadValue(NamedTuple):
+    """The first bad value of a column.
+
+    Attributes
+    ----------
+    text : str
+        The value in quotes, or ``empty``.
+    row : int
+        Its row, from 0.
+    more : str
+        How many follow, as in `` and 3 more``; nothing where it is the only one.
+    """
+
+    text: str
+    row: int
+    more: str
+
+
+def first_bad(column: pd.Series[Any], bad: ArrayLike) -> BadValue | None:
+    """Return the first bad value of a column, None where all are good.
+
+    Parameters
+    ----------
+    column : Series, shape (row,)
+        The values.
+    bad : array_like of bool, shape (row,)
+        Which of them are bad.
+    """
+    rows = np.flatnonzero(np.asarray(bad))
+    if not len(rows):
+        return None
+    value = column.iloc[[rows[0]]]
+    text = "empty" if value.isna().any() else repr(as_text(value).iloc[0])
+    return BadValue(text, int(rows[0]), f" and {len(rows) - 1} more" if len(rows) > 1 else "")
+
+
 def as_text(column: pd.Series[Any]) -> pd.Series[str]:
     """Write every value as text, ``nan`` where there is none."""
-    told = [_encodable(value) for value in column]
-    text: pd.Series[str] = pd.Series(told, index=column.index, name=column.name, dtype="str")
+    texts = [_encodable(value) for value in column]
+    text: pd.Series[str] = pd.Series(texts, index=column.index, name=column.name, dtype="str")
     return text
 
 
 def no_id(text: pd.Series[str]) -> NDArray[np.bool_]:
-    """Tell which texts cannot be the ID of a point: blank, very long, or with control characters."""
+    """Return which texts cannot be the ID of a point: blank, very long, or with control characters."""
     blank = text.str.strip() == ""
     control = text.str.contains(_CONTROL)
     bad: NDArray[np.bool_] = (blank | control | (text.str.len() > LONGEST_ID)).to_numpy(dtype=bool)
@@ -43,7 +77,7 @@ def no_id(text: pd.Series[str]) -> NDArray[np.bool_]:
 
 
 def _encodable(value: object) -> str:
-    """Give a value as text, a control character in place of what has none in UTF-8."""
+    """Write a value as text, a control character in place of what has none in UTF-8."""
     try:
         text = str(value)
         text.encode()

@@ -12,11 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hostile.claims import BRIEFLY, answered, check_line, damaged, quickly
-from hypothesis import given
-from hypothesis import strategies as st
+from hostile.claims import quickly
 
-from cropland.errors import DataError
 from cropland.sources.download import part_file, rows
 from cropland.sources.download.chunks import Chunk, pack
 from cropland.sources.download.parts import Parts
@@ -35,13 +32,6 @@ GOOD = part_file.encoded(CHUNK, SEEN, "client")
 TABLE = pq.read_table(pa.BufferReader(GOOD))
 TOLD = json.loads(TABLE.schema.metadata[b"cropland"])
 NAME = f"2020-01-01_2020-12-31_{'0' * 16}-{'0' * 32}.parquet"
-ODD = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12)),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
 
 
 def forged(folder: Path, content: bytes) -> Parts:
@@ -75,44 +65,11 @@ def test_a_part_that_is_written_anew_with_the_same_content_is_read(tmp_path: Pat
     assert read(forged(tmp_path, rewritten(TABLE, TOLD))) == 3
 
 
-@BRIEFLY
-@given(content=st.one_of(st.binary(max_size=80), damaged(GOOD)))
-def test_whatever_the_bytes(tmp_path: Path, content: bytes) -> None:
-    with answered():
-        assert read(forged(tmp_path, content)) <= 3
-
-
-@BRIEFLY
-@given(key=st.sampled_from(sorted(TOLD)), value=ODD)
-def test_whatever_the_metadata_say(tmp_path: Path, key: str, value: Any) -> None:
-    with answered():
-        read(forged(tmp_path, rewritten(TABLE, TOLD | {key: value})))
-
-
 @pytest.mark.parametrize(
-    "told", [b"{", b"[]", b"null", b"[" * 100_000, {k: v for k, v in TOLD.items() if k != "days"}]
+    "told", [b"{", b"[]", b"null", {k: v for k, v in TOLD.items() if k != "days"}]
 )
 def test_what_is_no_metadata_is_as_good_as_no_part(tmp_path: Path, told: Any) -> None:
     assert list(forged(tmp_path, rewritten(TABLE, told))) == []
-
-
-@pytest.mark.parametrize("name", TABLE.column_names)
-@pytest.mark.parametrize(
-    "column",
-    [
-        *(None, pa.array(["x"] * 3), pa.array([None] * 3, pa.int32()), pa.array([[1]] * 3)),
-        pa.array([float("nan"), 1e300, float("inf")]),
-        pa.DictionaryArray.from_arrays(pa.array([0, None, 0], pa.int32()), pa.array(["a"])),
-    ],
-    ids=["gone", "text", "nothing", "lists", "infinite", "gaps"],
-)
-def test_a_table_of_other_columns_is_said(tmp_path: Path, name: str, column: Any) -> None:
-    at = TABLE.column_names.index(name)
-    table = TABLE.drop_columns([name])
-    table = table if column is None else table.add_column(at, name, column)
-    with pytest.raises(DataError, match="is no part of a download|lacks (B4|SCL)") as caught:
-        read(forged(tmp_path, rewritten(table, TOLD)))
-    check_line(str(caught.value))
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "loop", "device", "unreadable", "holes"])

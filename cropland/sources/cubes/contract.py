@@ -183,11 +183,11 @@ def digital_numbers(band: str, stored: NDArray[Any], path: Path) -> NDArray[Any]
     whole = lacking is None or bool((filled == np.floor(filled)).all())
     _check_range(band, low, high, whole, path)
     if band == SCENE_CLASS:
-        return filled.astype(np.uint8, copy=False)
+        return filled.astype(band_values.dtype_of(band), copy=False)
     if not whole:
         _check_images(band, filled, path)
     if whole and low >= 0:
-        return filled.astype(np.uint16, copy=False)
+        return filled.astype(band_values.dtype_of(band), copy=False)
     return stored.astype(np.float32, copy=False)
 
 

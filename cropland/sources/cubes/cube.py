@@ -193,8 +193,8 @@ class Cube:
 
     def _window(self, grid: GeoBox) -> tuple[slice, slice]:
         """Give the rows and columns of a part of the grid."""
-        own, other = self.grid.transform, grid.transform
-        row, column = round((other.f - own.f) / own.e), round((other.c - own.c) / own.a)
+        transform: Any = self.grid.wld2pix  # which has no types
+        column, row = map(round, transform(grid.transform.c, grid.transform.f))
         height, width = grid.shape
         rows, columns = slice(row, row + height), slice(column, column + width)
         if min(row, column) < 0 or not alike(self.grid[rows, columns], grid):

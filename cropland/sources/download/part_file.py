@@ -1,4 +1,4 @@
-"""The file of a part: how it is written, and read by whoever does not trust it."""
+"""The file of a part: how it is written and read, and the checksum that shows damage."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import Field, TypeAdapter
 
-from cropland.errors import DataError
 from cropland.sources.download.chunks import Days, pack
 from cropland.sources.download.rows import Rows
 
@@ -26,16 +25,6 @@ if TYPE_CHECKING:
 _METADATA = b"cropland"
 _CHECKSUM_BYTES = 16
 _NOT_BANDS = ("Lon", "Lat", "time", "granule")
-_KINDS = [
-    "double",
-    "double",
-    "timestamp[ms]",
-    "dictionary<values=string, indices=int32, ordered=0>",
-]
-"""Of these, as Parquet gives them back."""
-_Longitude = Annotated[float, Field(ge=-180, le=180)]
-_Latitude = Annotated[float, Field(ge=-90, le=90)]
-_Count = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,51 +84,27 @@ def encoded(chunk: Chunk, seen: Seen, client: str) -> bytes:
     return content
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What the metadata of a part say; `cropland.sources.download.parts.Part` has it as arrays."""
-
-    places: list[tuple[_Longitude, _Latitude]]
-    days: Days
-    counts: list[_Count]
-    unseen: dict[int, str]
-    client: str
-
-    def __post_init__(self) -> None:
-        at = range(len(self.places))
-        if len(self.counts) != len(at) or not all(place in at for place in self.unseen):
-            raise ValueError("counts and reasons are not those of the places")
-        if self.days[1] < self.days[0]:
-            raise ValueError("the days end before they start")
-
-
 def told(path: Path) -> Part | None:
-    """Read what a part says of itself; None where it is none, as good as missing."""
+    """Read the metadata of a part; None where the file is none, as good as missing."""
     try:
-        content = pq.read_metadata(path).metadata[_METADATA]
-        said: _Told = TypeAdapter(_Told).validate_json(content)
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+        metadata = json.loads(pq.read_metadata(path).metadata[_METADATA])
+        lonlat = np.array(metadata["places"], dtype=np.float64).reshape(-1, 2)
+        first, last = map(date.fromisoformat, metadata["days"])
+        return Part(
+            path=path,
+            places=pack(lonlat[:, 0], lonlat[:, 1]),
+            days=(first, last),
+            counts=np.array(metadata["counts"], dtype=np.int32),
+            unseen={int(at): str(why) for at, why in metadata["unseen"].items()},
+            client=metadata["client"],
+        )
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError, AttributeError):
         return None
-    lonlat = np.array(said.places, dtype=np.float64).reshape(-1, 2)
-    return Part(
-        path=path,
-        places=pack(lonlat[:, 0], lonlat[:, 1]),
-        days=said.days,
-        counts=np.array(said.counts, dtype=np.int32),
-        unseen=said.unseen,
-        client=said.client,
-    )
 
 
-def rows(content: bytes, path: Path) -> Rows:
-    """Read the rows of a part.
-
-    Raises
-    ------
-    DataError
-        They are not those of a download: its checksum says that a part is whole, not who wrote it.
-    """
-    table = _table(content, path)
+def rows(content: bytes) -> Rows:
+    """Read the rows of a part."""
+    table = pq.read_table(pa.BufferReader(content))
     granule = table["granule"].combine_chunks()
     return Rows(
         places=pack(table["Lon"].to_numpy(), table["Lat"].to_numpy()),
@@ -148,22 +113,6 @@ def rows(content: bytes, path: Path) -> Rows:
         granules=granule.dictionary.to_numpy(zero_copy_only=False).astype(str),
         values={n: table[n].to_numpy() for n in table.column_names if n not in _NOT_BANDS},
     )
-
-
-def _table(content: bytes, path: Path) -> pa.Table:
-    try:
-        table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, ValueError, OSError) as error:
-        raise DataError(f"{path} is no part of a download: {error}; delete it") from error
-    kinds = {name: table.schema.field(name).type for name in table.column_names}
-    ours = [str(kinds.get(name)) for name in _NOT_BANDS] == _KINDS
-    ours &= all(pa.types.is_integer(kinds[name]) for name in kinds if name not in _NOT_BANDS)
-    ours &= not any(column.null_count for column in table.columns)
-    if not ours or not (np.abs([table["Lon"].to_numpy(), table["Lat"].to_numpy()]) <= 180).all():
-        raise DataError(
-            f"{path} is no part of a download, though it is named like one; delete it, and download again"
-        )
-    return table
 
 
 def checksum(content: bytes) -> str:

@@ -11,9 +11,8 @@ import errno
 import hashlib
 import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.sources.download import part_file
 from cropland.support.reading import is_file
+from cropland.support.writing import whole
 
 if TYPE_CHECKING:
     from cropland.sources.download.chunks import Chunk, Days
@@ -72,14 +72,10 @@ class Parts:
         content = part_file.encoded(chunk, seen, client)
         request = hashlib.blake2b(chunk.places.tobytes(), digest_size=8).hexdigest()
         name = f"{chunk.first}_{chunk.last}_{request}-{part_file.checksum(content)}{_SUFFIX}"
-        partial = self.folder / f".{name}.{uuid.uuid4().hex}"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content)
-            partial.replace(self.folder / name)
+            with whole(self.folder / name) as partial:
+                partial.write_bytes(content)
         except OSError as error:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
             raise DataError(
                 f"cannot write to {self.folder}: {error.strerror or error}; {_remedy(error)}, what was "
                 f"fetched before is kept"
@@ -103,7 +99,7 @@ class Parts:
                 f"{part.path} is damaged; give the command of scripts/download.py again, it fetches "
                 f"this part anew"
             )
-        return part_file.rows(content, part.path)
+        return part_file.rows(content)
 
     def counted(self, part: Part, days: Days) -> tuple[NDArray[np.int64], NDArray[np.integer[Any]]]:
         """Count a part's observations in some days: places, and how many each has."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -16,11 +15,11 @@ from uuid import uuid4
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from pyproj import Transformer
+from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
-from rasterio.windows import Window
 
 from cropland.errors import DataError
+from cropland.sources.grid import pixels, read_pixels
 from cropland.sources.stac.asking import shown
 from cropland.sources.stac.harmonisation import OFFSET, carries_offset
 from cropland.sources.stac.ranges import RangedFile
@@ -64,13 +63,9 @@ class Cogs:
         """
 
         def read(source: Any) -> NDArray[Any]:
-            x, y = _projection(source.crs.to_string()).transform(*lonlat.T)
-            grid = source.transform
-            column = np.floor((x - grid.c) / grid.a).astype(np.int64)
-            row = np.floor((y - grid.f) / grid.e).astype(np.int64)
-            inside = (row >= 0) & (row < source.height) & (column >= 0) & (column < source.width)
+            rows, columns, inside = pixels(GeoBox.from_rio(source), *lonlat.T)
             values = np.zeros(len(lonlat), source.dtypes[0])
-            values[inside] = _pixels(source, row[inside], column[inside])
+            values[inside] = read_pixels(source, rows[inside], columns[inside])
             return np.where(values == (source.nodata or 0), 0, values)
 
         return self.open(href, read)
@@ -154,23 +149,3 @@ def _locally(href: str, read: Callable[[Any], T]) -> T:
         raise DataError(
             f"{shown(href)} cannot be read ({error}); fetch or write it anew"
         ) from error
-
-
-@cache
-def _projection(crs: str) -> Transformer:
-    return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-
-
-def _pixels(source: Any, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[Any]:
-    """Read pixels, each block of the file once."""
-    height, width = source.block_shapes[0]
-    blocks = np.stack([row // height, column // width])
-    found, block = np.unique(blocks, axis=1, return_inverse=True)
-    values = np.zeros(len(row), source.dtypes[0])
-    for number, (down, across) in enumerate(found.T):
-        chosen = np.flatnonzero(block.ravel() == number)
-        top, left = int(down) * height, int(across) * width
-        shape = min(height, source.height - top), min(width, source.width - left)
-        pixels = source.read(1, window=Window(left, top, shape[1], shape[0]))
-        values[chosen] = pixels[row[chosen] - top, column[chosen] - left]
-    return values
