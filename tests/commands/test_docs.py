@@ -111,3 +111,15 @@ def test_the_files_that_the_architecture_names_are_there() -> None:
             )
             named += 1
     assert named > 100
+
+
+def test_the_files_and_tests_that_a_contributor_is_sent_to_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.\w+)`", text)
+    assert len(set(paths)) > 20
+    for name in paths:
+        placeholders = ("NAME", "PACKAGE")
+        assert (ROOT / name).exists() or any(word in name for word in placeholders), name
+    code = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    for name in re.findall(r"`(test_\w+)`", text):
+        assert f"def {name}(" in code, name
