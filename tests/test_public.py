@@ -48,10 +48,15 @@ assert not [name for name in sys.modules if name.split('.')[0] == 'hydra']
 
 
 def ten_lines() -> str:
-    """The first example of the document."""
-    block = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.DOTALL)
-    assert block is not None
-    return block[1]
+    """The first example of the document, which the README has too."""
+    first, readme = (
+        re.search(r"```python\n(.*?)```", (ROOT / path).read_text(), re.DOTALL)
+        for path in ("docs/python.md", "README.md")
+    )
+    assert first is not None and readme is not None
+    assert first[1] == readme[1]
+    assert len([line for line in first[1].splitlines() if line]) == 10
+    return first[1]
 
 
 @pytest.fixture(scope="module")
