@@ -257,10 +257,10 @@ def promote(_: int, folder: Path) -> dict[str, float]:
     stages = {
         "search": (contenders, "comparable"),
         "tabulate": (contenders, "tabulated"),
-        "read predictions": (contenders, "out_of_fold"),
-        "score on common points": (contenders, "on_common_points"),
+        "read predictions": (contenders, "predictions"),
+        "score on common points": (contenders.Field, "on_common_points"),
         "finalists again": (competition, "_again"),
-        "verdicts": (competition, "_give_verdicts"),
+        "verdicts": (competition, "_with_verdicts"),
         "BBC-CV": (selection, "bbc_cv"),
     }
     for stage, (owner, name) in stages.items():

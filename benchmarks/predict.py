@@ -40,8 +40,8 @@ from cropland.features import pixel_series, series
 from cropland.features.recipe import Recipe
 from cropland.learning import classifiers, probability
 from cropland.models import champion as champions
-from cropland.models import fitted as model
-from cropland.models.fitted import Fitted
+from cropland.models import mlflow_model
+from cropland.models.fitted import Fitted, measured_columns
 from cropland.observations import long_table
 from cropland.sources.grid import grid_of
 from cropland.sources.opening import archive_of
@@ -99,7 +99,7 @@ def fitted(archive: Archive, recipe: Recipe, name: str) -> Fitted:
         recipe=recipe,
         classifier=made.fit(matrix.to_numpy()[known], matrix["Target"].to_numpy()[known]),
         feature_names=tuple(matrix["feature"].to_numpy().tolist()),
-        measured=model.measured(recipe, archive.stored),
+        measured=measured_columns(recipe, archive.stored),
         country=archive.country,
         facts={},
     )
@@ -205,7 +205,7 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> champions.Champi
     run = client.create_run(client.create_experiment("predict", f"{folder}/artifacts"))
     example = long_table.of_points(archive, np.arange(3), made.columns)
     with mlflow_at(uri):
-        address = model.log(
+        address = mlflow_model.log(
             made,
             run_id=run.info.run_id,
             tracking_uri=uri,

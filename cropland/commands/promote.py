@@ -1,4 +1,4 @@
-"""The command that promotes: one country after the other, told on screen."""
+"""The command that promotes: one country after the other, with a table of the selected at the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cropland.errors import ConfigError, CroplandError
+from cropland.learning.choice import Comparison
 from cropland.models import promotion
+from cropland.models.promotion import Decision
 from cropland.support import signals, terminal
 from cropland.tracking.opening import open_store
 
@@ -21,15 +23,15 @@ if TYPE_CHECKING:
 
 
 def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) -> None:
-    """Promote the best candidate of each country and show what came of it.
+    """Promote the best candidate of each country and print the results.
 
-    A country without candidates does not keep the others from theirs. `words` are the overrides that say
-    where the command works; the next command is told them too.
+    A country that fails does not keep the others from being promoted. `words` are the overrides that say
+    where the command works; the next command is printed with them.
 
     Raises
     ------
     CroplandError
-        Some country could not be promoted; what was wrong with each is on screen.
+        Some country could not be promoted; the reason of each is on screen.
     """
     if command.validation.candidates:
         raise ConfigError(
@@ -53,22 +55,27 @@ def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) ->
     finally:
         _show(done, command, words)
     if failed:
-        for each in failed[:-1]:
-            console.print(f"[red]not promoted[/] {escape(str(each))}")
+        for other in failed[:-1]:
+            console.print(f"[red]not promoted[/] {escape(str(other))}")
         raise failed[-1]
 
 
 def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str]) -> None:
-    """Print the winners, what became of them, and what must be said of them."""
+    """Print the selected candidates, what was decided, and what to beware of."""
     if not done:
         return
-    # Piped output has no width of its own; the table needs about this much.
     screen = terminal.tables()
     screen.print(_table(done))
-    for each in done:
-        screen.print(f"{each.name}: {each.decision}", soft_wrap=True)
-        for warning in promotion.warnings(each):
-            screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+    for promoted in done:
+        screen.print(f"{promoted.name}: {decision_in_words(promoted)}", soft_wrap=True)
+        static = promoted.result.selected.material.candidate.band_set.static
+        if static:
+            screen.print(
+                f"[yellow]warning[/] {escape(promoted.country)}: the selected model uses "
+                f"{' and '.join(static)}; it has learnt where the labelled points are and is less accurate "
+                f"elsewhere",
+                soft_wrap=True,
+            )
     if command.source.name == "simulated":
         screen.print(terminal.SIMULATED)
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
@@ -78,29 +85,49 @@ def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str]) -> N
 
 
 def _table(done: Sequence[Promoted]) -> Table:
-    """Tabulate the winner of each country."""
-    table = Table(title="Winner of each country", title_justify="left")
-    for name in (
-        "country",
-        "winner",
-        "accuracy ± s.e.",
-        "corrected (95 %)",
-        "blocks",
-        "of",
-        "model",
-    ):
-        table.add_column(
-            name, justify="left" if name in ("country", "winner", "model") else "right"
-        )
-    for each in done:
-        scores, estimate = each.result.winner.scores, each.result.estimate
+    """Tabulate the selected candidate of each country."""
+    table = Table(title="Selected candidate of each country", title_justify="left")
+    for name in ("country", "selected"):
+        table.add_column(name)
+    for name in ("accuracy ± s.e.", "corrected (95 %)", "blocks", "tried"):
+        table.add_column(name, justify="right")
+    table.add_column("model")
+    for promoted in done:
+        result = promoted.result
+        scores, estimate, in_blocks = result.selected.scores, result.estimate, promoted.in_blocks
         table.add_row(
-            each.country,
-            each.result.winner.material.candidate.name,
+            promoted.country,
+            result.selected.material.candidate.name,
             f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}",
             f"{estimate.value:.3f} ({estimate.low:.3f}…{estimate.high:.3f})",
-            "–" if isinstance(each.in_blocks, str) else f"{each.in_blocks:.3f}",
-            str(each.result.compared),
-            f"version {each.version}" if each.is_champion else "none",
+            "–" if in_blocks is None else f"{in_blocks:.3f}",
+            str(result.n_tried),
+            f"version {promoted.version}" if promoted.is_champion else "none",
         )
     return table
+
+
+def decision_in_words(promoted: Promoted) -> str:
+    """Return in words what was done with the champion, and why."""
+    version, against = promoted.version, promoted.against
+    if promoted.decision is Decision.SAME:
+        return f"version {version} stays champion: it is of the selected candidate already"
+    if promoted.decision is Decision.KEPT and isinstance(against, Comparison):
+        return (
+            f"version {version} stays champion: it is {-against.difference:.4f} more accurate than the "
+            f"selected candidate on the same points (McNemar p = {against.p_value:.3g}); force=true "
+            f"replaces it"
+        )
+    decided = (
+        f"version {version}, registered before, is champion"
+        if promoted.decision is Decision.RESTORED
+        else f"registered as version {version}, now champion"
+    )
+    if promoted.before is None:
+        return decided
+    compared = (
+        f" ({against.difference:+.4f} on the same points, McNemar p = {against.p_value:.3g})"
+        if isinstance(against, Comparison)
+        else f", which could not be compared: {against}"
+    )
+    return f"{decided} in place of version {promoted.before}{compared}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import StrictInt
 
@@ -194,12 +194,6 @@ def read_country(path: Path | str) -> Country:
     >>> cropland.read_country("toyland.yaml") == toyland
     True
     """
-    from omegaconf import OmegaConf  # dates stay text, as where Hydra reads the file
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
+    from cropland.config.plain_values import read_file  # a registered model does without omegaconf
 
-    try:
-        values = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-        raise ConfigError(f"expected a country's YAML file at {path}: {error}") from error
-    return country(cast("dict[str, Any]", values))
+    return country(read_file(Path(path)))

@@ -16,8 +16,8 @@ from cropland.maps.extent import Extent
 from cropland.maps.facts import MapFacts
 from cropland.maps.imagery import Imagery
 from cropland.maps.tile_store import TileStore
-from cropland.models import fitted
 from cropland.models.champion import Champion, check_there, season_of
+from cropland.models.fitted import code_hash
 from cropland.sources.grid import PIXEL_METRES, box_of
 from cropland.sources.service import NoImage
 from cropland.support.fingerprint import fingerprint, fingerprint_of
@@ -243,5 +243,5 @@ def _tiles_key(champion: Champion, work: compute.Work) -> str:
     return fingerprint(
         *(version.name, version.version, version.run_id, work.imagery.mark, work.reference_end),
         *(str(extent.grid), "" if extent.outline is None else extent.outline.wkt),
-        *(fitted.code(), fingerprint_of(*_CODE_OF_TILES), libraries),
+        *(code_hash(), fingerprint_of(*_CODE_OF_TILES), libraries),
     )

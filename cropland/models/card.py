@@ -1,4 +1,4 @@
-"""Model cards: what a person must know before they trust a model (after Mitchell et al. 2019)."""
+"""Model cards: what a user must know before they trust a model (after Mitchell et al. 2019)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ RULES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
-    """What a card is written of.
+class CardFacts:
+    """The facts of a model card.
 
     Attributes
     ----------
@@ -34,11 +34,11 @@ class Facts:
     fitted : Fitted
         The model.
     result : Result
-        How it was chosen.
+        How it was configuration.
     in_blocks : Scores or str
         Its scores where whole spatial blocks are left out, or why there are none.
     n_labels : tuple of int
-        Cropland and other points that it learnt from.
+        Cropland and other points among its training samples.
     against : Comparison or str, optional
         How it compares with the champion before, or why it cannot be compared; None without one.
     """
@@ -51,12 +51,12 @@ class Facts:
     against: Comparison | str | None
 
 
-def card(facts: Facts, command: Promote) -> str:
-    """Write the card of a model, in Markdown."""
+def card(facts: CardFacts, command: Promote) -> str:
+    """Return the card of a model, in Markdown."""
     parts = [
         _head(facts),
         "## Scores\n" + "\n".join(_scores(facts, command)),
-        "## How it was chosen\n" + _choice(facts, command),
+        "## How it was selected\n" + _choice(facts, command),
         "## Data and window\n" + "\n".join(_data(facts)),
         "## Limits\n" + "\n".join(f"- {limit}" for limit in limits(facts)),
         "## Use\n" + _use(facts),
@@ -64,48 +64,47 @@ def card(facts: Facts, command: Promote) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def limits(facts: Facts) -> Iterator[str]:
-    """Give what a user must beware of, the gravest first."""
+def limits(facts: CardFacts) -> Iterator[str]:
+    """Return the limits of a model, the gravest first."""
     recipe = facts.fitted.recipe
     if facts.name.startswith(SIMULATED):
-        yield "**Simulated landscape**: it speaks of no real country."
+        yield "**Simulated data: not valid for any real country.**"
     static = [name for name in recipe.bands if name in STATIC]
     if static:
         yield (
-            f"**It looks at {' and '.join(static)}**: it has learnt where the labelled points are, and will "
-            f"do worse between and beyond them than random folds say."
+            f"**It uses {' and '.join(static)}**: it has learnt where the labelled points are, and is less "
+            f"accurate between and beyond them than random folds show."
         )
     if recipe.end_offset_days > 0:
         yield (
             f"Its window ends {recipe.end_offset_days} days after the reference season: it cannot be applied "
             f"before that."
         )
-    yield "Random folds are optimistic about places far from any label; blocks are nearer to the truth there."
-    box = facts.result.winner.material.candidate.country.box
-    yield f"It knows the land within {box}. Elsewhere, or in another year, check it on labels of there first."
+    yield "Random folds are optimistic for places far from any label; see spatial block CV for those."
+    box = facts.result.selected.material.candidate.country.box
+    yield f"Valid within {box}; validate it on local labels before use elsewhere or in another year."
     cropland, other = facts.n_labels
     yield (
-        f"{cropland / (cropland + other):.0%} of its labels are cropland: where the share is another, so "
-        f"are the shares of its errors."
+        f"Trained on {cropland / (cropland + other):.0%} cropland; error rates change with prevalence."
     )
-    yield "A point that was not observed in the window gets no label."
+    yield "A point without observations in the window gets no label."
 
 
-def _head(facts: Facts) -> str:
-    candidate = facts.result.winner.material.candidate
+def _head(facts: CardFacts) -> str:
+    candidate = facts.result.selected.material.candidate
     warning = (
-        "\n\n> Learnt on the **simulated** landscape; it speaks of no real country."
+        "\n\n> **Simulated data: not valid for any real country.**"
         if facts.name.startswith(SIMULATED)
         else ""
     )
     return (
-        f"# {facts.name}\n\nTells whether a point in {candidate.country.title} is cropland, from its raw "
+        f"# {facts.name}\n\nPredicts whether a point in {candidate.country.title} is cropland, from its raw "
         f"Sentinel-2 observations. Candidate `{candidate.name}`.{warning}"
     )
 
 
-def _scores(facts: Facts, command: Promote) -> Iterator[str]:
-    scores, estimate = facts.result.winner.scores, facts.result.estimate
+def _scores(facts: CardFacts, command: Promote) -> Iterator[str]:
+    scores, estimate = facts.result.selected.scores, facts.result.estimate
     yield "| accuracy | value | |"
     yield "|---|---|---|"
     random = f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}"
@@ -115,35 +114,35 @@ def _scores(facts: Facts, command: Promote) -> Iterator[str]:
         f"folds{times} |"
     )
     yield (
-        f"| corrected for the choice | **{estimate.value:.3f}** | 95 %: {estimate.low:.3f} … "
-        f"{estimate.high:.3f} (BBC-CV, {facts.result.compared} candidates) |"
+        f"| bias-corrected (BBC-CV) | **{estimate.value:.3f}** | 95 %: {estimate.low:.3f} … "
+        f"{estimate.high:.3f}, {facts.result.n_tried} candidates tried |"
     )
     blocks, km = facts.in_blocks, command.promotion.block_km
     if isinstance(blocks, str):
-        yield f"| spatial blocks left out | – | {blocks} |"
+        yield f"| spatial block CV | – | {blocks} |"
     else:
         yield (
-            f"| spatial blocks left out | {blocks.accuracy:.3f} ± {blocks.accuracy_se:.3f} | blocks of "
+            f"| spatial block CV | {blocks.accuracy:.3f} ± {blocks.accuracy_se:.3f} | blocks of "
             f"{km:g} km |"
         )
     yield ""
     yield (
-        f"Of the cropland points {scores.accuracy_cropland:.3f} are found, of the others "
+        f"Recall (producer's accuracy): cropland {scores.accuracy_cropland:.3f}, other "
         f"{scores.accuracy_other:.3f}; F1 {scores.f1:.3f}, ROC AUC {scores.roc_auc:.3f}, Brier score "
         f"{scores.brier:.3f}."
     )
 
 
-def _choice(facts: Facts, command: Promote) -> str:
+def _choice(facts: CardFacts, command: Promote) -> str:
     result = facts.result
     best = result.table[result.table["eligible"]].iloc[0]
     text = (
-        f"Rule `{command.promotion.rule}`: {RULES[command.promotion.rule]}. Chosen from {result.compared} "
+        f"Rule `{command.promotion.rule}`: {RULES[command.promotion.rule]}. Selected from {result.n_tried} "
         f"candidates; the most accurate was `{best['name']}` with {best['accuracy']:.3f} ± "
-        f"{best['accuracy_se']:.3f}. Why each other lost is in `candidates.csv`."
+        f"{best['accuracy_se']:.3f}. Why each other was not selected is in `candidates.csv`."
     )
-    if result.winner.fast:
-        text += " Chosen with the fast forest; scored again and fitted with scikit-learn's."
+    if result.selected.fast:
+        text += " Selected with the fast forest; scored again and fitted with scikit-learn's."
     if facts.against is None:
         return f"{text} There was no champion before."
     if isinstance(facts.against, str):
@@ -156,9 +155,9 @@ def _choice(facts: Facts, command: Promote) -> str:
     )
 
 
-def _data(facts: Facts) -> Iterator[str]:
-    material, recipe = facts.result.winner.material, facts.fitted.recipe
-    archive, chosen = material.archive, material.candidate.configuration
+def _data(facts: CardFacts) -> Iterator[str]:
+    material, recipe = facts.result.selected.material, facts.fitted.recipe
+    archive, configuration = material.archive, material.candidate.configuration
     cropland, other = facts.n_labels
     yield f"- Labels: {cropland} cropland and {other} other points of the season to {recipe.reference_end}"
     if material.teachers:
@@ -167,16 +166,18 @@ def _data(facts: Facts) -> Iterator[str]:
         f"- Observations: source `{archive.source}`, {archive.first} … {archive.last}, archive fingerprint "
         f"`{archive.fingerprint}`"
     )
-    yield f"- Window: {recipe.window()} ({recipe.span} weeks), a value every {chosen.series.step_days} days"
+    step_days = configuration.series.step_days
+    yield f"- Window: {recipe.window()} ({recipe.span} weeks), a value every {step_days} days"
     yield (
-        f"- Bands: {', '.join(recipe.bands)}; series `{chosen.series.name}`, features "
-        f"`{chosen.features.name}`: {len(facts.fitted.feature_names)} features"
+        f"- Bands: {', '.join(recipe.bands)}; series `{configuration.series.name}`, features "
+        f"`{configuration.features.name}`: {len(facts.fitted.feature_names)} features"
     )
-    settings = ", ".join(f"{key}={value}" for key, value in chosen.model.parameters.items())
-    yield f"- Estimator: `{chosen.model.target}` ({settings or 'its defaults'}), seed {chosen.seed}"
+    model, seed = configuration.model, configuration.seed
+    settings = ", ".join(f"{key}={value}" for key, value in model.parameters.items())
+    yield f"- Estimator: `{model.target}` ({settings or 'its defaults'}), seed {seed}"
 
 
-def _use(facts: Facts) -> str:
+def _use(facts: CardFacts) -> str:
     columns = ", ".join(facts.fitted.columns)
     return (
         f"A table of raw observations, one row each: `{columns}`. Back come `ID, probability, label, "

@@ -1,11 +1,11 @@
-"""The competition of a country's candidates: who may be compared, who wins, and why each other lost."""
+"""The competition of a country's candidates: who may be compared, which is selected, why not the others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from cropland.features import matrix
 from cropland.learning import choice
 from cropland.learning.cross_validation import independent
 from cropland.models import contenders
+from cropland.models.contenders import Field
 from cropland.support import signals
 from cropland.training import candidate as candidates
 from cropland.training import out_of_fold
@@ -42,7 +43,7 @@ class Finalist:
 
     Attributes
     ----------
-    run : Run
+    run : TrackedRun
         Its run.
     material : Material
         The candidate and its archives.
@@ -60,25 +61,25 @@ class Finalist:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """How a competition ended.
+    """The result of a competition.
 
     Attributes
     ----------
-    winner : Finalist
-        The candidate chosen.
+    selected : Finalist
+        The candidate that the rule chose.
     estimate : Estimate
         Its accuracy, corrected for its having been chosen among all that could have been.
     table : DataFrame
-        Every candidate, best first: what it was, its scores, and a verdict that says why it lost.
+        Every candidate, best first: its settings, its scores, and a verdict: why it was not selected.
     """
 
-    winner: Finalist
+    selected: Finalist
     estimate: Estimate
     table: pd.DataFrame
 
     @property
-    def compared(self) -> int:
-        """How many candidates the winner was chosen from."""
+    def n_tried(self) -> int:
+        """How many candidates the selected one was chosen from."""
         return int(self.table["eligible"].sum())
 
 
@@ -89,50 +90,48 @@ def compete(
     store: Store,
     say: Callable[[str], None],
 ) -> Result:
-    """Let the candidates of a country compete.
+    """Select the best candidate of a country by the rule of a promotion.
 
     Raises
     ------
     DataError
-        No candidate has been scored on this archive by this validation, or none may win.
+        No candidate has been scored on this archive by this validation, or none may be selected.
     """
-    runs = contenders.comparable(command, country, archive, store)
-    table = contenders.tabulated(runs, command)
-    right = contenders.out_of_fold(table, runs, store)
-    units = _units(right, archive, command)
-    table = contenders.on_common_points(table, right, units)
     rule = command.promotion.rule
-    _bar_foreign(table, runs, command, country, store, say)
-    eligible, chosen = _finalists(table, command, country)
-    say(f"{country.name}: {len(eligible)} candidates; scoring {len(chosen)} finalists again")
-    finalists = []
-    for run_id in chosen:
-        signals.heed()
-        finalists.append(_again(runs[run_id], command, country, store))
-    again = pd.DataFrame(
-        {
-            run_id: out_of_fold.right_of(finalist.scores.out_of_fold).reindex(right.index)
-            for run_id, finalist in zip(chosen, finalists, strict=True)
-        }
-    )
-    scored = contenders.on_common_points(eligible.loc[chosen], again, units).loc[chosen]
-    winner = finalists[
-        choice.choose(scored["accuracy"], scored["accuracy_se"], _rank(scored), rule)
-    ]
-    _give_verdicts(table, scored, winner.run.run_id, rule)
+    runs = contenders.comparable(command, country, archive, store)
+    field = _scored(runs, command, archive, store)
+    field = _without_foreign(field, runs, command, country, store, say)
+    chosen = _finalists(field, command, country)
+    say(f"{country.name}: {len(field.eligible)} candidates; scoring {len(chosen)} finalists again")
+    finalists = {run_id: _again(runs[run_id], command, country, store) for run_id in chosen}
+    again = _scored_again(field, finalists)
+    position = choice.choose(again["accuracy"], again["accuracy_se"], _rank(again), rule)
+    selected = finalists[again.index[position]]
     estimate = choice.bbc_cv(
-        right[eligible.index].to_numpy(),
-        _rank(eligible),
+        field.right[field.eligible.index].to_numpy(),
+        _rank(field.eligible),
         rule,
-        groups=units,
+        groups=field.units,
         bootstraps=command.promotion.bootstraps,
         seed=command.seed,
     )
-    return Result(winner, estimate, table)
+    return Result(selected, estimate, _with_verdicts(field, again, selected.run.run_id, rule))
+
+
+def _scored(
+    runs: Mapping[str, TrackedRun], command: Promote, archive: Archive, store: Store
+) -> Field:
+    """Return all candidates, scored on the points that those have which may be selected."""
+    table = contenders.tabulated(runs.values(), command)
+    right, lost = contenders.predictions(
+        [runs[run_id] for run_id in table.index[table["eligible"]]], store
+    )
+    field = Field(table, right, _units(right, archive, command))
+    return field.without(lost).on_common_points()
 
 
 def _units(right: pd.DataFrame, archive: Archive, command: Promote) -> NDArray[np.int64] | None:
-    """Give the spatial block of each point, where whole blocks were left out."""
+    """Return the spatial block of each point, where whole blocks were left out."""
     if command.validation.block_km is None or right.empty:
         return None
     points = matrix.labelled(archive.points)
@@ -144,71 +143,67 @@ def _rank(table: pd.DataFrame) -> np.ndarray:
     return choice.simplicity(table["n_features"], table["span"])
 
 
-def _finalists(
-    table: pd.DataFrame, command: Promote, country: Country
-) -> tuple[pd.DataFrame, list[str]]:
-    """Give those that may win, and who is scored again: the best, and those that the rule would take next."""
-    eligible, most = table[table["eligible"]], command.promotion.finalists
+def _finalists(field: Field, command: Promote, country: Country) -> list[str]:
+    """Return the run ids of who is scored again: the best, and those that the rule would take next."""
+    eligible, most = field.eligible, command.promotion.finalists
     if eligible.empty:
         raise DataError(
-            f"none of {len(table)} candidates of {country.name} may be promoted: the best of them "
-            f"{table['verdict'].iloc[0]}; run a sweep of others, or see promotion.future"
+            f"none of {len(field.table)} candidates of {country.name} may be promoted: the best of them "
+            f"{field.table['verdict'].iloc[0]}; run a sweep of others, or see promotion.future"
         )
     best = eligible.iloc[0]  # the table is sorted
     if command.promotion.rule == "best":
-        return eligible, list(eligible.index[:most])
+        return list(eligible.index[:most])
     border = choice.border(best["accuracy"], best["accuracy_se"])
     near = eligible[eligible["accuracy"] >= border]
     near = near.sort_values(["n_features", "span", "accuracy"], ascending=[True, True, False])
     simplest = near.index.drop(best.name, errors="ignore")[: most - 1]
-    return eligible, [str(best.name), *simplest]
+    return [str(best.name), *simplest]
 
 
-def _bar_foreign(
-    table: pd.DataFrame,
+def _without_foreign(
+    field: Field,
     runs: Mapping[str, TrackedRun],
     command: Promote,
     country: Country,
     store: Store,
     say: Callable[[str], None],
-) -> None:
-    """Bar candidates of classes that are not scikit-learn's, where one would be scored again; say so."""
-    eligible, chosen = _finalists(table, command, country)
-    if not any(_foreign(runs[run_id], store) for run_id in chosen):
-        return
-    barred = _foreigners(eligible.index, runs, store)
-    names = ", ".join(sorted(set(barred.values())))
-    say(f"{country.name}: {len(barred)} candidates of {names} take no part: {_SCIKIT_LEARN_ONLY}")
-    for run_id, name in barred.items():
-        table.loc[run_id, "verdict"] = f"is of {name}: {_SCIKIT_LEARN_ONLY}"
-        table.loc[run_id, "eligible"] = False
+) -> Field:
+    """Exclude candidates of classes that are not scikit-learn's, where one would be a finalist."""
+    if not any(_foreign(runs[run_id], store) for run_id in _finalists(field, command, country)):
+        return field
+    classes = _foreign_classes((runs[run_id] for run_id in field.eligible.index), store)
+    names = ", ".join(sorted(set(classes.values())))
+    say(f"{country.name}: {len(classes)} candidates of {names} are excluded: {_SCIKIT_LEARN_ONLY}")
+    return field.without(
+        {run_id: f"is of {name}: {_SCIKIT_LEARN_ONLY}" for run_id, name in classes.items()}
+    )
 
 
 def _foreign(run: TrackedRun, store: Store) -> str:
-    """Name the class of a candidate that no registered model can hold, if it has one."""
+    """Return the class of a candidate that no registered model can hold, empty where it has none."""
     model = candidates.from_yaml(store.read(run, "config.yaml")).configuration.model
     return next(iter(model.foreign), "")
 
 
-def _foreigners(
-    run_ids: Iterable[str], runs: Mapping[str, TrackedRun], store: Store
-) -> dict[str, str]:
-    """Name the class of each of some candidates that has one which no registered model can hold."""
+def _foreign_classes(runs: Iterable[TrackedRun], store: Store) -> dict[str, str]:
+    """Return the class of each candidate that has one which no registered model can hold, by run id."""
 
-    def named(run_id: str) -> str:
+    def named(run: TrackedRun) -> str:
         try:
-            return _foreign(runs[run_id], store)
-        except DataError:  # has lost its configuration, which is said if it comes to that
+            return _foreign(run, store)
+        except DataError:  # it has lost its configuration, which a finalist is refused for
             return ""
 
-    asked = list(run_ids)
+    runs = list(runs)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = dict(zip(asked, pool.map(named, asked), strict=True))
-    return {run_id: name for run_id, name in found.items() if name}
+        names = list(pool.map(named, runs))
+    return {run.run_id: name for run, name in zip(runs, names, strict=True) if name}
 
 
 def _again(run: TrackedRun, command: Promote, country: Country, store: Store) -> Finalist:
     """Score a candidate again, by scikit-learn's own estimator, on the data that are here."""
+    signals.heed()
     text = store.read(run, "config.yaml")
     material = rebuilt(text, command, country)
     fast = candidates.from_yaml(text).configuration.model.fast
@@ -216,40 +211,55 @@ def _again(run: TrackedRun, command: Promote, country: Country, store: Store) ->
 
 
 def rebuilt(text: str, command: Promote, country: Country) -> Material:
-    """Make a candidate again of the configuration that its run has kept, on the data that are here.
+    """Return a candidate made again of the configuration in its run, on the data that are here.
 
     Of scikit-learn's own classes only: a faster one gives way to its twin, and what the run was allowed
     beside them is not allowed here.
     """
     here = {name: getattr(command, name) for name in ("source", "paths", "tracking", "n_jobs")}
-    made = candidates.from_yaml(text, **here, validation=command.validation)
-    model = replace(made.configuration.model.plain, allow=())
-    configuration = replace(made.configuration, model=model)
-    return Material.of(replace(made, country=country, configuration=configuration))
+    kept = candidates.from_yaml(text, **here, validation=command.validation)
+    model = replace(kept.configuration.model.plain, allow=())
+    configuration = replace(kept.configuration, model=model)
+    return Material.of(replace(kept, country=country, configuration=configuration))
 
 
-def _give_verdicts(table: pd.DataFrame, scored: pd.DataFrame, winner: str, rule: Rule) -> None:
-    """Say of each candidate that could have won why it did not."""
-    table["accuracy_again"] = scored["accuracy"]
-    score = table["accuracy_again"].fillna(table["accuracy"])
-    best = scored.sort_values("accuracy").iloc[-1]
+def _scored_again(field: Field, finalists: Mapping[str, Finalist]) -> pd.DataFrame:
+    """Return the finalists' rows of the table, with their scores of now on the points that all have."""
+    right = pd.DataFrame(
+        {
+            run_id: out_of_fold.right_of(finalist.scores.out_of_fold).reindex(field.right.index)
+            for run_id, finalist in finalists.items()
+        }
+    )
+    order = list(finalists)
+    return Field(field.table.loc[order], right, field.units).on_common_points().table.loc[order]
+
+
+def _with_verdicts(field: Field, again: pd.DataFrame, selected: str, rule: Rule) -> pd.DataFrame:
+    """Return the table with the reason why each candidate that could have been selected was not."""
+    table = field.table.assign(accuracy_again=again["accuracy"])
+    best = again.sort_values("accuracy").iloc[-1]
     limit = choice.border(best["accuracy"], best["accuracy_se"])
-    won = table.loc[winner]
-    eligible = table.index[table["eligible"]]
-    verdicts = []
-    for row in table.loc[eligible, ["n_features", "span"]].assign(score=score).itertuples():
-        if row.Index == winner:
-            verdict = "winner"
-        elif rule == "best" and row.score < score[winner]:
-            verdict = f"is {score[winner] - row.score:.4f} less accurate than the winner"
-        elif row.score < limit:
-            verdict = f"is more than one standard error below the best ({limit:.4f})"
-        elif (row.n_features, row.span) != (won["n_features"], won["span"]):
-            verdict = (
-                f"has {row.n_features} features over {row.span} weeks where the winner does with "
-                f"{won['n_features']} over {won['span']}"
-            )
-        else:
-            verdict = "is as simple as the winner and not more accurate"
-        verdicts.append(verdict)
-    table.loc[eligible, "verdict"] = verdicts
+    scored = table.loc[table["eligible"], ["n_features", "span"]].assign(
+        score=table["accuracy_again"].fillna(table["accuracy"])
+    )
+    winner = next(scored.loc[[selected]].itertuples(index=False))
+    rows = scored.itertuples(index=False)
+    verdicts = pd.Series([_verdict(row, winner, limit, rule) for row in rows], scored.index)
+    table["verdict"] = verdicts.reindex(table.index).fillna(table["verdict"])
+    table.loc[selected, "verdict"] = "selected"
+    return table
+
+
+def _verdict(row: Any, selected: Any, limit: float, rule: Rule) -> str:
+    """Return in words why a candidate was not selected."""
+    if rule == "best" and row.score < selected.score:
+        return f"is {selected.score - row.score:.4f} less accurate than the selected one"
+    if row.score < limit:
+        return f"is more than one standard error below the best ({limit:.4f})"
+    if (row.n_features, row.span) != (selected.n_features, selected.span):
+        return (
+            f"has {row.n_features} features over {row.span} weeks, the selected one "
+            f"{selected.n_features} over {selected.span}"
+        )
+    return "is as simple as the selected one and not more accurate"

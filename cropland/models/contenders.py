@@ -1,10 +1,10 @@
-"""The field of a competition: which candidates may be compared, and how they stand on the same points."""
+"""The field of a competition: which candidates may be compared, and their scores on the same points."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,7 +13,7 @@ from cropland.errors import DataError
 from cropland.learning.choice import standard_errors
 from cropland.tracking.records import ARCHIVE, COMPARISON
 from cropland.training import candidate as candidates
-from cropland.training import out_of_fold as predictions
+from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,50 @@ _AT_ONCE = 8
 _PARAMS = ("span", "window_end", "bands", "series", "features", "model", "training")
 
 
+@dataclass(frozen=True, eq=False)
+class Field:
+    """The candidates of a competition.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Every candidate, best first, as `tabulated` returns it; the index is the run id.
+    right : DataFrame, shape (point, candidate)
+        Where the candidates that may be selected were right out of fold, on the points that all have.
+    units : ndarray of int, shape (point,), optional
+        The spatial block of each point, where whole ones were left out.
+    """
+
+    table: pd.DataFrame
+    right: pd.DataFrame
+    units: NDArray[np.int64] | None
+
+    @property
+    def eligible(self) -> pd.DataFrame:
+        """The candidates that may be selected, best first."""
+        return self.table[self.table["eligible"]]
+
+    def without(self, reasons: Mapping[str, str]) -> Field:
+        """Return the field with some candidates excluded: the reason of each by its run id."""
+        table = self.table.copy()
+        for run_id, reason in reasons.items():
+            table.loc[run_id, ["verdict", "eligible"]] = reason, False
+        return replace(self, table=table)
+
+    def on_common_points(self) -> Field:
+        """Return the field scored on the points that all have: a missing hard point is no merit.
+
+        ``accuracy`` and ``accuracy_se`` of the table are replaced; what a run had by itself is kept as
+        ``accuracy_of_run``.
+        """
+        table = self.table.assign(accuracy_of_run=self.table["accuracy"])
+        if not self.right.empty:
+            values = self.right.to_numpy()
+            table.loc[self.right.columns, "accuracy"] = values.mean(axis=0)
+            table.loc[self.right.columns, "accuracy_se"] = standard_errors(values, self.units)
+        return replace(self, table=_best_first(table))
+
+
 def comparable(
     command: Promote, country: Country, archive: Archive, store: Store
 ) -> dict[str, TrackedRun]:
@@ -41,36 +85,41 @@ def comparable(
     DataError
         There is none; the message says what there is in its place.
     """
-    mark = candidates.comparison(archive, country, command.validation, command.seed)
-    newest = store.finished_of(mark)
+    comparison = candidates.comparison(archive, country, command.validation, command.seed)
+    newest = store.finished_of(comparison)
     if not newest:
-        raise DataError(_none(command, country, archive, store))
+        raise DataError(_no_candidate(command, country, archive, store))
     return {run.run_id: run for run in newest.values()}
 
 
-def _none(command: Promote, country: Country, archive: Archive, store: Store) -> str:
-    """Say that there is no candidate, and what there is in its place."""
-    asked: dict[str, object] = {"validation": command.validation.name, "seed": command.seed}
-    asked |= {f"validation.{key}": value for key, value in asdict(command.validation).items()}
-    words = " ".join(candidates.words_of(asked))
+def _no_candidate(command: Promote, country: Country, archive: Archive, store: Store) -> str:
+    """Return in words that there is no candidate, and what there is in its place."""
+    params: dict[str, object] = {"validation": command.validation.name, "seed": command.seed}
+    params |= {f"validation.{key}": value for key, value in asdict(command.validation).items()}
+    words = " ".join(candidates.words_of(params))
     condition = f"params.country = '{country.name}' and attributes.status = 'FINISHED'"
-    there = [run for run in store.search(condition) if COMPARISON in run.tags]
-    here = [run for run in there if run.tags.get(ARCHIVE) == archive.fingerprint]
-    others = {" ".join(candidates.words_of(run.params)) for run in here}
+    scored = [run for run in store.search(condition) if COMPARISON in run.tags]
+    same_archive = [run for run in scored if run.tags.get(ARCHIVE) == archive.fingerprint]
+    others = {" ".join(candidates.words_of(run.params)) for run in same_archive}
     train = "run scripts/train.py with the same words"
     if words in others:
-        found = f"those that are there were scored by another version of the code; {train} again"
+        instead = f"the existing ones were scored by another version of the code; {train} again"
     elif others:
-        found = f"there are some by {' or by '.join(sorted(others))}; give promote.py these words"
-    elif there:
-        found = f"there are {len(there)} on other observations; {train}, or mend source and paths"
+        instead = f"there are some by {' or by '.join(sorted(others))}; give promote.py these words"
+    elif scored:
+        instead = (
+            f"there are {len(scored)} on other observations; {train}, or correct source and paths"
+        )
     else:
-        found = f"there are none at all; {train}"
-    return f"no finished candidate of {country.name} by {words} on this archive: {found}"
+        instead = f"there are none at all; {train}"
+    return f"no finished candidate of {country.name} by {words} on this archive: {instead}"
 
 
-def tabulated(runs: dict[str, TrackedRun], command: Promote) -> pd.DataFrame:
-    """Tabulate candidates, best first, with the reason where one may not win; the index is the run id."""
+def tabulated(runs: Iterable[TrackedRun], command: Promote) -> pd.DataFrame:
+    """Tabulate candidates, best first; the index is the run id.
+
+    ``verdict`` is the reason why one may not be selected, empty where it is ``eligible``.
+    """
     rows = [
         {
             "run_id": run.run_id,
@@ -81,10 +130,10 @@ def tabulated(runs: dict[str, TrackedRun], command: Promote) -> pd.DataFrame:
             "n_samples": int(run.params["n_samples"]),
             "uses_future": run.tags["uses_future"] == "true",
         }
-        for run in runs.values()
+        for run in runs
     ]
     table = pd.DataFrame(rows).astype({"span": int}).set_index("run_id")
-    table["verdict"] = _barred(table, command)
+    table["verdict"] = _exclusions(table, command)
     table["eligible"] = table["verdict"] == ""
     return _best_first(table)
 
@@ -95,8 +144,8 @@ def _best_first(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _barred(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
-    """Say of each candidate why it may not win, or nothing where it may."""
+def _exclusions(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
+    """Return the reason why each candidate may not be selected, empty where it may."""
     verdict = pd.Series("", index=table.index)
     if command.promotion.future == "forbid":
         verdict[table["uses_future"]] = (
@@ -105,55 +154,40 @@ def _barred(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
     verdict[table["training"] == "others"] = (
         "learns from other countries only: a test, no model of this one"
     )
-    # Only those that may win say how many points there are: the future may know more of them.
+    # Only those that may be selected decide how many points there are: the future may know more of them.
     count = table["n_samples"].where(verdict == "")
     few = count < (1 - MISSING_ALLOWED) * count.max()
     scored = "was scored on " + table["n_samples"].astype(str)
     return verdict.where(~few, scored + f" of {count.max():.0f} points only")
 
 
-def out_of_fold(table: pd.DataFrame, runs: Mapping[str, TrackedRun], store: Store) -> pd.DataFrame:
-    """Read where each candidate that may win was right, shape (point, candidate); bar what has lost it."""
+def predictions(runs: Iterable[TrackedRun], store: Store) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Read where candidates were right out of fold.
 
-    def read(run_id: str) -> pd.Series[float] | str:
+    Returns
+    -------
+    DataFrame, shape (point, candidate)
+        The share of the repeats in which each was right, on the points that all have; columns are run ids.
+    dict of str to str
+        Why the predictions of a candidate cannot be read, by its run id.
+    """
+
+    def read(run: TrackedRun) -> pd.Series[float] | str:
         try:
-            return predictions.right(store.read(runs[run_id], predictions.FILE))
+            return out_of_fold.right(store.read(run, out_of_fold.FILE))
         except DataError as error:
             return str(error)
 
-    allowed = list(table.index[table["eligible"]])
-    there: dict[str, pd.Series[float]] = {}
+    runs = list(runs)
+    right: dict[str, pd.Series[float]] = {}
+    lost: dict[str, str] = {}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for run_id, found in zip(allowed, pool.map(read, allowed), strict=True):
-            if isinstance(found, str):
-                table.loc[run_id, ["verdict", "eligible"]] = found, False
+        for run, column in zip(runs, pool.map(read, runs), strict=True):
+            if isinstance(column, str):
+                lost[run.run_id] = column
                 continue
-            first = next(iter(there.values()), found)
+            first = next(iter(right.values()), column)
             # Of thousands of candidates nearly all have the same points: their IDs are kept once.
-            there[run_id] = (
-                found.set_axis(first.index) if first.index.equals(found.index) else found
-            )
-    return pd.concat(there, axis=1, join="inner") if there else pd.DataFrame()
-
-
-def on_common_points(
-    table: pd.DataFrame, right: pd.DataFrame, units: NDArray[np.int64] | None
-) -> pd.DataFrame:
-    """Score those that may win on the points that all of them have: a hard one that is missing is no merit.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As `tabulated` gives it; ``accuracy`` and ``accuracy_se`` are replaced, what a run had by itself is
-        kept as ``accuracy_of_run``.
-    right : DataFrame, shape (point, candidate)
-        As `out_of_fold` gives it.
-    units : ndarray of int, shape (point,), optional
-        The spatial block of each point, where whole ones were left out.
-    """
-    table = table.assign(accuracy_of_run=table["accuracy"])
-    if not right.empty:
-        values = right.to_numpy()
-        table.loc[right.columns, "accuracy"] = values.mean(axis=0)
-        table.loc[right.columns, "accuracy_se"] = standard_errors(values, units)
-    return _best_first(table)
+            same = first.index.equals(column.index)
+            right[run.run_id] = column.set_axis(first.index) if same else column
+    return (pd.concat(right, axis=1, join="inner") if right else pd.DataFrame()), lost

@@ -1,33 +1,29 @@
 """Promotion: the best candidate of a country becomes its registered model.
 
-Choose → compare with the champion that is there → refit on every labelled point → log the model and its
-portrait → register → name it champion. Nothing is registered before the model is logged whole, and each step
-finds what an interrupted one has left.
+Select → compare with the champion → fit on every labelled point → log the model with its card and its
+diagnostics → register → name it champion. Nothing is registered before the model is logged whole, and each
+step goes on from what an interrupted one has left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version as installed
-from typing import TYPE_CHECKING, TypeGuard
+from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cropland.config.groups import Validation
 from cropland.errors import CroplandError, DataError
-from cropland.features import matrix as features
+from cropland.features import matrix
 from cropland.learning import choice
-from cropland.learning.cross_validation import independent, together
-from cropland.models import competition, registry
-from cropland.models import fitted as model
-from cropland.models.applicability import Applicability
-from cropland.models.card import Facts, card
-from cropland.models.importance import impurity
+from cropland.learning.choice import Comparison
+from cropland.learning.cross_validation import independent
+from cropland.models import competition, fitting, mlflow_model, registry
+from cropland.models.card import CardFacts, card
 from cropland.models.portrait import portrait
-from cropland.observations.long_table import of_points
 from cropland.sources import opening
 from cropland.support import signals
 from cropland.tracking.experiments import SIMULATED
@@ -40,8 +36,6 @@ if TYPE_CHECKING:
 
     from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
-    from cropland.learning.choice import Comparison
-    from cropland.learning.classifiers import Classifier
     from cropland.learning.cross_validation import Scores
     from cropland.models.competition import Finalist, Result
     from cropland.tracking.records import Record
@@ -49,12 +43,24 @@ if TYPE_CHECKING:
     from cropland.training.candidate_data import Material
 
 PROMOTION = "promotion"
-_EXAMPLE_POINTS = 2
+
+
+class Decision(Enum):
+    """What a promotion did with the champion."""
+
+    SAME = auto()
+    """The selected candidate is the champion already."""
+    KEPT = auto()
+    """The champion is more accurate than the selected candidate."""
+    RESTORED = auto()
+    """An earlier version of the selected candidate is the champion again."""
+    REGISTERED = auto()
+    """A new version of the selected candidate is the champion."""
 
 
 @dataclass(frozen=True, eq=False)
 class Promoted:
-    """How the promotion of a country ended.
+    """The result of a country's promotion.
 
     Attributes
     ----------
@@ -62,23 +68,31 @@ class Promoted:
         The country, and its registered model.
     result : Result
         The competition.
+    decision : Decision
+        What was done with the champion.
     version : str
-        The version that is champion now.
-    decision : str
-        What was done and why, for the screen.
-    is_champion : bool
-        Whether the winner of the competition is the champion now.
-    in_blocks : float or str
-        The winner's accuracy where whole blocks are left out, or why there is none.
+        The version that is the champion now.
+    before : str, optional
+        The version that was the champion before, None without one.
+    against : Comparison or str, optional
+        How the selected candidate compares with the champion before, or why it cannot be compared.
+    in_blocks : float, optional
+        The accuracy of the selected candidate where whole blocks are left out, where it is known.
     """
 
     country: str
     name: str
     result: Result
+    decision: Decision
     version: str
-    decision: str
-    is_champion: bool
-    in_blocks: float | str
+    before: str | None
+    against: Comparison | str | None
+    in_blocks: float | None
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether the selected candidate is the champion now."""
+        return self.decision is not Decision.KEPT
 
 
 def promote(
@@ -89,18 +103,18 @@ def promote(
     Parameters
     ----------
     command : Promote
-        How to choose.
+        How to select.
     country : Country
-        Whose candidates.
+        The country of the candidates.
     store : Store
         Where they are tracked, and where the model is registered.
     say : callable
-        Told what is being done.
+        Called with a line for each step.
 
     Raises
     ------
     DataError
-        There is no candidate that may win.
+        There is no candidate that may be selected.
     """
     archive = opening.archive_of(
         command.source,
@@ -110,90 +124,85 @@ def promote(
     )
     name = registry.model_name(command.source.name, country.name)
     result = competition.compete(command, country, archive, store, say)
-    identity = result.winner.run.tags[IDENTITY]
     champion = registry.version_of(store.client, name, registry.CHAMPION)
-    if champion and champion.tags.get(IDENTITY) == identity and not command.force:
-        decision = f"version {champion.version} stays champion: it is the winner already"
-        return _promoted(country, result, champion, decision, store)
-    against = _against(champion, result.winner, command, store) if champion else None
-    if champion and _is_better(against) and not command.force:
-        decision = f"version {champion.version} stays champion: {_kept(against)}"
-        return _promoted(country, result, champion, decision, store, is_champion=False)
-    again = champion is not None and champion.tags.get(IDENTITY) == identity
-    made = None if again else registry.made_before(store.client, name, identity)
-    decision = f"version {made.version} of before is champion" if made else ""
-    if made is None:
-        made = _made(command, name, result, against, store, say)
-        decision = f"registered as version {made.version}, now champion"
-    registry.crown(store.client, made)
-    if champion:
-        decision += f" in place of version {champion.version}{_compared(against)}"
-    return _promoted(country, result, made, decision, store)
-
-
-def _promoted(
-    country: Country,
-    result: Result,
-    version: ModelVersion,
-    decision: str,
-    store: Store,
-    *,
-    is_champion: bool = True,
-) -> Promoted:
-    """Say how it ended, with what the champion's promotion has kept of its score in blocks."""
-    in_blocks: float | str = "not promoted"
-    if is_champion:
-        try:
-            run = store.run(str(version.run_id))
-            in_blocks = run.metrics.get("accuracy_blocks", "there is none, see its card")
-        except DataError:
-            in_blocks = "its run is gone"
+    against = None
+    if champion and (command.force or not _is_of(champion, result)):
+        against = _against(champion, result.selected, command, store)
+    decision, version = _decided(command, result, name, champion, against, store)
+    if version is None:
+        version = _registered(command, name, result, against, store, say)
+    if decision in (Decision.RESTORED, Decision.REGISTERED):
+        registry.crown(store.client, version)
     return Promoted(
-        country.name, version.name, result, str(version.version), decision, is_champion, in_blocks
+        country=country.name,
+        name=name,
+        result=result,
+        decision=decision,
+        version=str(version.version),
+        before=str(champion.version) if champion else None,
+        against=against,
+        in_blocks=None if decision is Decision.KEPT else _accuracy_in_blocks(version, store),
     )
 
 
-def _is_better(against: Comparison | str | None) -> TypeGuard[Comparison]:
-    """Tell whether the champion that is there scores higher than the winner."""
-    return isinstance(against, choice.Comparison) and against.difference < -choice.TOLERANCE
+def _decided(
+    command: Promote,
+    result: Result,
+    name: str,
+    champion: ModelVersion | None,
+    against: Comparison | str | None,
+    store: Store,
+) -> tuple[Decision, ModelVersion | None]:
+    """Decide which version is to be the champion; None stands for one that is to be made."""
+    is_same = champion is not None and _is_of(champion, result)
+    if is_same and not command.force:
+        return Decision.SAME, champion
+    if _is_better(against) and not command.force:
+        return Decision.KEPT, champion
+    identity = result.selected.run.tags[IDENTITY]
+    earlier = None if is_same else registry.made_before(store.client, name, identity)
+    return (Decision.RESTORED if earlier else Decision.REGISTERED), earlier
 
 
-def _kept(against: Comparison) -> str:
-    return (
-        f"it is {-against.difference:.4f} more accurate than the winner on the same points (McNemar p = "
-        f"{against.p_value:.3g}); force=true replaces it"
-    )
+def _is_of(version: ModelVersion, result: Result) -> bool:
+    """Return whether a version was made of the selected candidate."""
+    return version.tags.get(IDENTITY) == result.selected.run.tags[IDENTITY]
 
 
-def _compared(against: Comparison | str | None) -> str:
-    """Say on screen how the winner compares with the champion that it replaces."""
-    if isinstance(against, choice.Comparison):
-        return f" ({against.difference:+.4f} on the same points, McNemar p = {against.p_value:.3g})"
-    return f", which could not be compared: {against}"
+def _is_better(against: Comparison | str | None) -> bool:
+    """Return whether the champion scores higher than the selected candidate."""
+    return isinstance(against, Comparison) and against.difference < -choice.TOLERANCE
+
+
+def _accuracy_in_blocks(version: ModelVersion, store: Store) -> float | None:
+    """Return the accuracy in spatial blocks that the run of a version has kept, where there is one."""
+    try:
+        return store.run(str(version.run_id)).metrics.get("accuracy_blocks")
+    except DataError:
+        return None
 
 
 def _against(
-    champion: ModelVersion, winner: Finalist, command: Promote, store: Store
+    champion: ModelVersion, selected: Finalist, command: Promote, store: Store
 ) -> Comparison | str:
-    """Score the champion on the data that are here and compare the winner with it; or say why not."""
+    """Compare the selected candidate with the champion on the data that are here; or return why not."""
     try:
-        run = store.run(str(champion.run_id))
-        text = store.read(run, "config.yaml")
-        material = competition.rebuilt(text, command, winner.material.candidate.country)
-        theirs = out_of_fold.right_of(material.scores().out_of_fold)
+        text = store.read(store.run(str(champion.run_id)), "config.yaml")
+        material = competition.rebuilt(text, command, selected.material.candidate.country)
+        right_before = out_of_fold.right_of(material.scores().out_of_fold)
     except CroplandError as error:
         return str(error)
-    ours = out_of_fold.right_of(winner.scores.out_of_fold)
-    common = ours.index.intersection(theirs.index)
+    right = out_of_fold.right_of(selected.scores.out_of_fold)
+    common = right.index.intersection(right_before.index)
     if not len(common):
-        return "it knows no labelled point that is here"
-    points = features.labelled(winner.material.archive.points)
+        return "it has no labelled point in common with the selected one"
+    points = matrix.labelled(selected.material.archive.points)
     units = pd.Series(independent(points, command.validation), index=points["ID"].to_numpy())
-    first, second = (np.asarray(right[common], dtype=np.float64) for right in (ours, theirs))
+    first, second = (np.asarray(each[common], dtype=np.float64) for each in (right, right_before))
     return choice.compare(first, second, units[common].to_numpy())
 
 
-def _made(
+def _registered(
     command: Promote,
     name: str,
     result: Result,
@@ -201,109 +210,54 @@ def _made(
     store: Store,
     say: Callable[[str], None],
 ) -> ModelVersion:
-    """Refit the winner, log the model with its card and portrait, and register it."""
-    winner = result.winner
-    material, candidate = winner.material, winner.material.candidate
+    """Fit the selected candidate, log the model with its card and diagnostics, and register it."""
+    selected = result.selected
+    material, candidate = selected.material, selected.material.candidate
     country = candidate.country.name
-    say(f"{country}: refitting {candidate.name} on every labelled point")
-    tags = {"candidate": winner.run.run_id, ARCHIVE: material.archive.fingerprint}
+    say(f"{country}: fitting {candidate.name} on every labelled point")
+    tags = {"candidate": selected.run.run_id, ARCHIVE: material.archive.fingerprint}
     of_run = {"kind": PROMOTION, **tags, **code_tags()}
     with store.running(f"promote {country}", of_run, None) as record:
-        fitted, n_labels = fit(material, _facts(result), winner.scores)
-        in_blocks = _in_blocks(material, command)
-        facts = Facts(name, fitted, result, in_blocks, n_labels, against)
+        fitted = fitting.fit(material, _facts_of_model(result), selected.scores)
+        counts, in_blocks = fitting.label_counts(material), _in_blocks(material, command)
+        facts = CardFacts(name, fitted, result, in_blocks, counts, against)
         text = card(facts, command)
         _record(record, facts, text)
         if command.promotion.figures:
-            say(f"{country}: drawing its portrait")
+            say(f"{country}: drawing diagnostic figures")
             record.files |= portrait(
                 material,
-                winner.scores,
+                selected.scores,
                 fitted,
                 command.validation,
                 simulated=name.startswith(SIMULATED),
             )
-        model_uri = model.log(
+        model_uri = mlflow_model.log(
             fitted,
             run_id=record.run_id,
             tracking_uri=command.tracking.uri,
-            input_example=_example(material, fitted),
+            input_example=fitting.example(material, fitted),
             description=text,
         )
     signals.heed()
-    marks = {
-        IDENTITY: winner.run.tags[IDENTITY],
-        COMPARISON: winner.run.tags[COMPARISON],
-        **tags,
-    }
+    tags |= {key: selected.run.tags[key] for key in (IDENTITY, COMPARISON)}
     # Another process may have promoted the same candidate meanwhile.
-    made = None if command.force else registry.made_before(store.client, name, marks[IDENTITY])
-    return made or registry.register(store.client, name, model_uri, record.run_id, text, marks)
+    other = None if command.force else registry.made_before(store.client, name, tags[IDENTITY])
+    return other or registry.register(store.client, name, model_uri, record.run_id, text, tags)
 
 
-def _example(material: Material, fitted: model.Fitted) -> pd.DataFrame:
-    """Give the raw observations of a few points of the window, as the model takes them."""
-    observed = np.flatnonzero(np.diff(material.archive.offsets))
-    return of_points(material.archive, observed[:_EXAMPLE_POINTS], fitted.columns)
-
-
-def fit(
-    material: Material, facts: dict[str, object], scores: Scores
-) -> tuple[model.Fitted, tuple[int, int]]:
-    """Fit a candidate on every labelled point; `scores` hold the folds that it was scored in.
-
-    Returns
-    -------
-    Fitted
-        The model.
-    tuple of int
-        How many cropland and other points it learnt from.
-    """
-    candidate, archive = material.candidate, material.archive
-    matrix = material.labelled
-    x, y = together(matrix.to_numpy(), matrix["Target"].to_numpy(), material.taught)
-    recipe = material.recipe
-    classifier = material.classifier().fit(x, y)
-    fitted = model.Fitted(
-        recipe=recipe,
-        classifier=classifier,
-        feature_names=tuple(matrix["feature"].to_numpy().tolist()),
-        measured=model.measured(recipe, archive.stored),
-        country=candidate.country.name,
-        facts={
-            "cropland": installed("cropland"),
-            "window": str(recipe.window()),
-            "archive": archive.fingerprint,
-            **facts,
-        },
-        applicability=_applicability(classifier, x, scores),
-    )
-    return fitted, (int((y == 1).sum()), int((y == 0).sum()))
-
-
-def _applicability(classifier: Classifier, x: NDArray[np.float32], scores: Scores) -> Applicability:
-    """Keep what tells how unlike the training samples others are; those taught elsewhere are a fold."""
-    fold = scores.out_of_fold["fold"].to_numpy()[:, 0].astype(np.int64)
-    elsewhere = np.full(len(x) - len(fold), -1, np.int64)
-    weight = impurity(classifier, x.shape[1])
-    return Applicability.of(
-        x, np.ones(x.shape[1]) if weight is None else weight, np.concatenate([fold, elsewhere])
-    )
-
-
-def _facts(result: Result) -> dict[str, object]:
-    """Give what the model itself keeps of its scores."""
-    scores, estimate = result.winner.scores, result.estimate
-    truth = result.winner.scores.out_of_fold["Target"].to_numpy()
+def _facts_of_model(result: Result) -> dict[str, object]:
+    """Return what the model itself keeps of its scores."""
+    scores = result.selected.scores
     return {
         "accuracy": scores.accuracy,
-        "accuracy_corrected": estimate.value,
-        "majority": int(truth.mean() >= 0.5),
+        "accuracy_corrected": result.estimate.value,
+        "majority": int(scores.out_of_fold["Target"].to_numpy().mean() >= 0.5),
     }
 
 
 def _in_blocks(material: Material, command: Promote) -> Scores | str:
-    """Score the winner with whole spatial blocks left out; or say why that cannot be done."""
+    """Score the selected candidate with whole spatial blocks left out; or return why that cannot be done."""
     blocks = Validation(
         name="blocks", folds=command.validation.folds, block_km=command.promotion.block_km
     )
@@ -313,11 +267,11 @@ def _in_blocks(material: Material, command: Promote) -> Scores | str:
         return str(error)
 
 
-def _record(record: Record, facts: Facts, text: str) -> None:
-    """Put the choice into the promotion's run."""
-    result, scores = facts.result, facts.result.winner.scores
-    candidate = result.winner.material.candidate
-    record.params |= candidate.params() | {"n_candidates": result.compared}
+def _record(record: Record, facts: CardFacts, text: str) -> None:
+    """Fill the record of a promotion's run."""
+    result, scores = facts.result, facts.result.selected.scores
+    candidate = result.selected.material.candidate
+    record.params |= candidate.params() | {"n_candidates": result.n_tried}
     record.metrics |= {
         "accuracy": scores.accuracy,
         "accuracy_se": scores.accuracy_se,
@@ -337,14 +291,3 @@ def _record(record: Record, facts: Facts, text: str) -> None:
         "candidates.csv": result.table.to_csv(),
         out_of_fold.FILE: out_of_fold.as_csv(scores.out_of_fold),
     }
-
-
-def warnings(promoted: Promoted) -> list[str]:
-    """Give what must be said on screen of a winner: that it looks at where a point is."""
-    static = promoted.result.winner.material.candidate.band_set.static
-    if not static:
-        return []
-    return [
-        f"{promoted.country}: the winner looks at {' and '.join(static)}; it has learnt where the labelled "
-        f"points are and will do worse elsewhere"
-    ]

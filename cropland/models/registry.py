@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 CHAMPION, PREVIOUS = "champion", "previous"
 LONGEST = 5000
 """Characters that MLflow's registry keeps of a description."""
-_REST = "…\n\nThe whole card is `card.md` among the artifacts of the run."
+_REST = "…\n\nThe whole model card is `card.md` among the artifacts of the run."
 
 
 def model_name(source: str, country: str) -> str:
-    """Name the model of a country: real and simulated never mix."""
+    """Return the name of a country's model: real and simulated never mix."""
     return f"{experiment_of(source)}-{country}"
 
 
 def version_of(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
-    """Give the version that an alias names, if there is one."""
+    """Return the version that an alias names, if there is one."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -41,19 +41,19 @@ def version_of(client: MlflowClient, name: str, alias: str) -> ModelVersion | No
 
 
 def made_before(client: MlflowClient, name: str, identity: str) -> ModelVersion | None:
-    """Give the newest version that was made of a candidate, if there is one."""
-    found = client.search_model_versions(f"name = '{name}' and tags.{IDENTITY} = '{identity}'")
-    return max(found, key=lambda version: int(version.version), default=None)
+    """Return the newest version that was made of a candidate, if there is one."""
+    versions = client.search_model_versions(f"name = '{name}' and tags.{IDENTITY} = '{identity}'")
+    return max(versions, key=lambda version: int(version.version), default=None)
 
 
 def register(
     client: MlflowClient, name: str, model_uri: str, run_id: str, card: str, tags: dict[str, str]
 ) -> ModelVersion:
-    """Make a version of a logged model, with its card and tags."""
+    """Register a version of a logged model, with its card and tags."""
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(name, description=_described(name))
+        client.create_registered_model(name, description=_description(name))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
@@ -78,7 +78,7 @@ def crown(client: MlflowClient, version: ModelVersion) -> None:
     client.set_registered_model_alias(version.name, CHAMPION, version.version)
 
 
-def _described(name: str) -> str:
+def _description(name: str) -> str:
     if name.startswith(SIMULATED):
-        return "Learnt on the **simulated** landscape: speaks of no real country."
+        return "Trained on **simulated** data: not valid for any real country."
     return "Cropland or not, from raw Sentinel-2 observations. The alias `champion` names the version in use."

@@ -1,4 +1,4 @@
-"""The face of a model to MLflow: what ``mlflow models serve`` runs ("models from code")."""
+"""The model as MLflow calls it: what ``mlflow models serve`` runs ("models from code")."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd  # noqa: TC002  MLflow reads the annotations of predict
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
 
 from cropland.config.countries import iso_date
 from cropland.errors import CroplandError
-from cropland.models import fitted
+from cropland.models import model_files
 
 if TYPE_CHECKING:
     from mlflow.pyfunc.model import PythonModelContext
 
 
 class RequestError(MlflowException):
-    """A request that its sender can mend: status 400 and one line, without a copy of the request."""
+    """A request that its sender can correct: status 400 and one line, without a copy of the request."""
 
     def serialize_as_json(self) -> str:
-        """Give the body of the answer; MLflow's server has put the request before `message`."""
+        """Return the body of the answer; MLflow's server has put the request before `message`."""
         self.message = str(self)
         return str(super().serialize_as_json())  # type: ignore[no-untyped-call]
 
@@ -32,7 +31,7 @@ class CroplandModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the model."""
-        self.fitted = fitted.read(context.artifacts)
+        self.fitted = model_files.read(context.artifacts)
 
     def predict(
         self,
@@ -40,7 +39,7 @@ class CroplandModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Give the table of `models.fitted.Fitted.predict`, None for what is missing: ``null`` in JSON.
+        """Return the table of `models.fitted.Fitted.predict`, None for what is missing: ``null`` in JSON.
 
         Parameters
         ----------
@@ -49,19 +48,19 @@ class CroplandModel(PythonModel):
         model_input : DataFrame
             Raw observations.
         params : dict, optional
-            ``reference_end``: ISO date of the end of another season to look at.
+            ``reference_end``: ISO date of the end of another season to predict.
 
         Raises
         ------
         RequestError
-            The observations or the date are not what they should be.
+            The observations or the date are wrong.
         """
         end = (params or {}).get("reference_end")
         try:
             season = None if end is None else iso_date(end, "reference_end")
             table = self.fitted.predict(model_input, reference_end=season)
         except CroplandError as error:
-            raise RequestError(str(error), error_code=INVALID_PARAMETER_VALUE) from error
+            raise RequestError.invalid_parameter_value(str(error)) from error
         for name in ("probability", "label"):
             missing = table[name].isna()
             if missing.any():

@@ -29,8 +29,7 @@ from cropland.config.groups import Paths, Promotion, Tracking, Validation
 from cropland.config.sources import Files
 from cropland.errors import ConfigError, CroplandError
 from cropland.learning import classifiers
-from cropland.models import fitted as model
-from cropland.models import promotion, registry
+from cropland.models import fitting, model_files, registry
 from cropland.sources import opening
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.training.candidate import Candidate
@@ -210,20 +209,20 @@ def test_a_version_has_its_card_its_table_and_its_marks(toy: Toy) -> None:
     card = (artifacts / "card.md").read_text()
     assert version.description == card
     assert run.data.tags["mlflow.note.content"] == card
-    assert "Chosen from 2 candidates" in card
+    assert "Selected from 2 candidates" in card
     assert "There was no champion before." in card
     metrics = run.data.metrics
     corrected = [metrics[f"accuracy_corrected{end}"] for end in ("_low", "", "_high")]
     assert corrected == sorted(corrected)
     assert (
-        f"| **{corrected[1]:.3f}** | 95 %: {corrected[0]:.3f} … {corrected[2]:.3f} (BBC-CV, 2"
+        f"| **{corrected[1]:.3f}** | 95 %: {corrected[0]:.3f} … {corrected[2]:.3f}, 2 candidates"
         in card
     )
-    assert f"| spatial blocks left out | {metrics['accuracy_blocks']:.3f} ± " in card
+    assert f"| spatial block CV | {metrics['accuracy_blocks']:.3f} ± " in card
     assert set(version.tags) == {"identity", "comparison", "candidate", "archive"}
     table = pd.read_csv(artifacts / "candidates.csv")
     assert sorted(table["span"]) == [12, 24]
-    assert (table["verdict"] == "winner").sum() == 1
+    assert (table["verdict"] == "selected").sum() == 1
     assert table["verdict"].notna().all()
 
 
@@ -231,7 +230,7 @@ def test_a_promotion_repeated_makes_nothing_new(toy: Toy) -> None:
     toy.promote()
     runs = len(toy.client.search_runs(["1"]))
     out = toy.promote()
-    assert "version 1 stays champion: it is the winner already" in out
+    assert "version 1 stays champion: it is of the selected candidate already" in out
     assert len(toy.versions) == 1
     assert len(toy.client.search_runs(["1"])) == runs
 
@@ -250,7 +249,7 @@ def test_only_a_better_candidate_takes_the_place_of_a_champion(toy: Toy) -> None
     assert "Against the champion before, on the same points: -0." in card
     assert "McNemar's exact test" in card
     back = toy.promote()
-    assert "version 1 of before is champion in place of version 2 (+0." in back
+    assert "version 1, registered before, is champion in place of version 2 (+0." in back
     assert toy.aliases == {"champion": "1", "previous": "2"}
     assert len(toy.versions) == 2
 
@@ -347,7 +346,7 @@ def test_what_the_fast_forest_chose_is_fitted_by_scikit_learn(shell: Any) -> Non
     of_shell(shell, "train", *quick)
     assert "registered as version 1, now champion" in of_shell(shell, "promote", *RULES)
     version = champion(shell)
-    assert "Chosen with the fast forest; scored again and fitted with" in version.description
+    assert "Selected with the fast forest; scored again and fitted with" in version.description
     assert "Estimator: `sklearn.ensemble.RandomForestClassifier`" in version.description
     client = MlflowClient(f"sqlite:///{shell.folder}/mlruns/mlflow.db")
     chosen = client.get_run(version.tags["candidate"])
@@ -356,7 +355,7 @@ def test_what_the_fast_forest_chose_is_fitted_by_scikit_learn(shell: Any) -> Non
     (stored,) = (shell.folder / "mlruns" / "artifacts").rglob("estimator.skops")
     assert not [name for name in get_untrusted_types(file=stored) if "sklearnex" in name]
     again = of_shell(shell, "promote", *RULES)
-    assert "version 1 stays champion: it is the winner already" in again
+    assert "version 1 stays champion: it is of the selected candidate already" in again
     anew = of_shell(shell, "promote", "force=true", *RULES)
     assert "in place of version 1 (+0.0000 on the same points" in anew
 
@@ -381,7 +380,7 @@ def allowed(shell: Any, tmp_path: Path) -> Callable[..., str]:
 def test_a_class_of_another_package_is_scored_but_not_promoted(
     allowed: Callable[..., str], shell: Any
 ) -> None:
-    only = "1 candidates of greenhouse.Bayes take no part: a registered model holds classes of"
+    only = "1 candidates of greenhouse.Bayes are excluded: a registered model holds classes of"
     assert "candidates: 1 finished" in allowed("train", "allow=[greenhouse.Bayes]")
     done = shell.run(*shell.toy[:3], "validation.folds=3", "n_jobs=1", *RULES, script="promote")
     out = ended(done, 1)
@@ -428,7 +427,7 @@ def dying_after(call: Callable[..., Any]) -> Callable[..., Any]:
 
 SET_ALIAS = MlflowClient.set_registered_model_alias
 MOMENTS = {
-    "during the fit": (promotion, "fit", dying, 1, {"champion": "1"}),
+    "during the fit": (fitting, "fit", dying, 1, {"champion": "1"}),
     "while the model is logged": (mlflow.models.Model, "log", dying, 1, {"champion": "1"}),
     "before it is registered": (registry, "register", dying, 1, {"champion": "1"}),
     "before it is champion": (registry, "crown", dying, 2, {"champion": "1"}),
@@ -466,7 +465,7 @@ def test_a_first_promotion_that_is_stopped_leaves_no_champion(
         patched.setattr(registry, "crown", dying)
         toy.promote()
     assert toy.aliases == {}
-    assert "version 1 of before is champion" in toy.promote()
+    assert "version 1, registered before, is champion" in toy.promote()
     assert toy.aliases == {"champion": "1"}
     assert len(toy.versions) == 1
 
@@ -588,7 +587,7 @@ def test_a_champion_that_is_gone_or_of_other_code_is_told_of(
     promoted: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(model, "code", lambda: "other")
+        patched.setattr(model_files, "code_hash", lambda: "other")
         assert "warning the model of toyland was made by other code" in promoted.predict(
             tmp_path / "p.csv"
         )

@@ -24,8 +24,8 @@ from sklearn.ensemble import RandomForestClassifier
 
 from cropland.config.groups import Features, Series
 from cropland.features.recipe import Recipe
-from cropland.models import fitted as model
-from cropland.models.fitted import Fitted
+from cropland.models import mlflow_model
+from cropland.models.fitted import Fitted, measured_columns
 from cropland.observations import archive
 
 FLAT = Features("flat", True, ())
@@ -75,7 +75,7 @@ def served(
     client = MlflowClient(uri)
     run = client.create_run(client.create_experiment("cropland", (folder / "store").as_uri()))
     where = {"run_id": run.info.run_id, "tracking_uri": uri}
-    source = model.log(fitted, **where, input_example=observations[:3], description="")
+    source = mlflow_model.log(fitted, **where, input_example=observations[:3], description="")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -117,7 +117,7 @@ def learnt(dataset: Any) -> Fitted:
         recipe=recipe,
         classifier=forest.fit(matrix.to_numpy(), matrix["Target"].to_numpy()),
         feature_names=tuple(matrix["feature"].to_numpy().tolist()),
-        measured=model.measured(recipe, opened.stored),
+        measured=measured_columns(recipe, opened.stored),
         country="toyland",
         facts={},
     )

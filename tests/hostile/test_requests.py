@@ -15,8 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from cropland.config.groups import Features, Series
 from cropland.features.recipe import Recipe
-from cropland.models import fitted
-from cropland.models.fitted import Fitted
+from cropland.models.fitted import Fitted, measured_columns
 from cropland.models.serving import CroplandModel, RequestError
 from cropland.observations import archive
 
@@ -48,7 +47,7 @@ def served(toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> CroplandModel:
         recipe,
         forest.fit(matrix.to_numpy(), matrix["Target"].to_numpy()),
         tuple(matrix["feature"].to_numpy().tolist()),
-        fitted.measured(recipe, opened.stored),
+        measured_columns(recipe, opened.stored),
         "toyland",
         {},
     )

@@ -27,11 +27,11 @@ from cropland.config.model import Model
 from cropland.config.sources import Files
 from cropland.features import matrix
 from cropland.learning.choice import Comparison, Estimate
-from cropland.models.card import Facts, card, limits
+from cropland.models.card import CardFacts, card, limits
 from cropland.models.competition import Finalist, Result
 from cropland.models.fitted import Fitted
+from cropland.models.fitting import fit, label_counts
 from cropland.models.portrait import points_table, portrait
-from cropland.models.promotion import fit
 from cropland.training.candidate import Candidate
 from cropland.training.candidate_data import Material
 
@@ -69,15 +69,15 @@ def material(
     return Material.of(Candidate(made, toyland))
 
 
-def facts(of: Material, name: str = "cropland-toyland", **changes: Any) -> Facts:
+def facts(of: Material, name: str = "cropland-toyland", **changes: Any) -> CardFacts:
     scores = of.scores()
     table = pd.DataFrame(
         {"name": ["the best", "barred"], "accuracy": [0.9, 0.99], "accuracy_se": 0.01}
     ).assign(eligible=[True, False])
-    fitted, counts = fit(of, {}, scores)
+    fitted, counts = fit(of, {}, scores), label_counts(of)
     finalist = Finalist(None, of, scores)  # type: ignore[arg-type]
     result = Result(finalist, Estimate(0.87, 0.81, 0.93), table)
-    return replace(Facts(name, fitted, result, scores, counts, None), **changes)
+    return replace(CardFacts(name, fitted, result, scores, counts, None), **changes)
 
 
 def command(where: dict[str, Any], validation: Validation = KFOLD) -> Promote:
@@ -87,17 +87,17 @@ def command(where: dict[str, Any], validation: Validation = KFOLD) -> Promote:
 def test_a_card_tells_scores_data_and_choice(toyland: Country, where: dict[str, Any]) -> None:
     made = facts(material(toyland, where))
     text = card(made, command(where))
-    scores = made.result.winner.scores
+    scores = made.result.selected.scores
     for line in (
         "# cropland-toyland",
         f"| cross-validated | {scores.accuracy:.3f} ± {scores.accuracy_se:.3f} | kfold, 3 folds |",
-        "| corrected for the choice | **0.870** | 95 %: 0.810 … 0.930 (BBC-CV, 1 candidates) |",
+        "| bias-corrected (BBC-CV) | **0.870** | 95 %: 0.810 … 0.930, 1 candidates tried |",
         "the most accurate was `the best` with 0.900 ± 0.010",
         "There was no champion before.",
         "- Labels: 30 cropland and 30 other points of the season to 2020-12-31",
         "- Window: 2020-07-16 … 2020-12-31 (24 weeks), a value every 5 days",
         "- Bands: NDVI; series `raw`, features `flat`: 34 features",
-        "- 50% of its labels are cropland",
+        "- Trained on 50% cropland; error rates change with prevalence.",
         "`ID, Timestamp, B4, B8`",
     ):
         assert line in text
@@ -116,7 +116,7 @@ def test_a_card_says_how_it_compares_with_the_champion_or_why_not(
     ) in text
     text = card(replace(made, against="its run is gone"), command(where))
     assert "The champion before could not be compared: its run is gone." in text
-    assert "| spatial blocks left out | – | one block only |" in text
+    assert "| spatial block CV | – | one block only |" in text
     repeated = card(made, command(where, Validation("repeated", 5, repeats=4)))
     assert "| repeated, 5 folds, 4 times |" in repeated
 
@@ -124,9 +124,9 @@ def test_a_card_says_how_it_compares_with_the_champion_or_why_not(
 def test_the_gravest_limits_come_first(toyland: Country, where: dict[str, Any]) -> None:
     made = facts(material(toyland, where, "NDVI", "Lon"), name="cropland-simulated-toyland")
     first, second, *_ = limits(made)
-    assert first == "**Simulated landscape**: it speaks of no real country."
-    assert second.startswith("**It looks at Lon**")
-    assert "> Learnt on the **simulated** landscape" in card(made, command(where))
+    assert first == "**Simulated data: not valid for any real country.**"
+    assert second.startswith("**It uses Lon**")
+    assert "> **Simulated data" in card(made, command(where))
 
 
 def test_a_window_in_the_future_is_a_limit(toyland: Country, where: dict[str, Any]) -> None:
@@ -137,8 +137,8 @@ def test_a_window_in_the_future_is_a_limit(toyland: Country, where: dict[str, An
 
 def test_a_model_learns_from_every_labelled_point(toyland: Country, where: dict[str, Any]) -> None:
     of = material(toyland, where)
-    fitted, counts = fit(of, {"accuracy": 0.5}, of.scores())
-    assert counts == (30, 30)
+    fitted = fit(of, {"accuracy": 0.5}, of.scores())
+    assert label_counts(of) == (30, 30)
     assert fitted.facts["accuracy"] == 0.5
     assert fitted.facts["archive"] == of.archive.fingerprint
     labelled = matrix.labelled(of.samples.matrix)
@@ -153,7 +153,7 @@ def test_the_map_shows_what_was_predicted_out_of_fold_where_there_is_a_label(
 ) -> None:
     of = material(toyland, where)
     scores = of.scores()
-    fitted: Fitted = fit(of, {}, scores)[0]
+    fitted: Fitted = fit(of, {}, scores)
     table = points_table(of, scores, fitted).set_index("ID")
     assert len(table) == 80
     assert table["Target"].isna().sum() == 20
@@ -175,7 +175,7 @@ def test_a_portrait_has_all_its_files(
 ) -> None:
     of = material(toyland, where, *bands, features=kind)
     scores = of.scores()
-    files = portrait(of, scores, fit(of, {}, scores)[0], KFOLD, simulated=False)
+    files = portrait(of, scores, fit(of, {}, scores), KFOLD, simulated=False)
     figures = {name for name in files if name.endswith(".png")}
     assert figures == {
         "confusion_matrix.png",

@@ -146,12 +146,12 @@ def test_the_planted_window_wins_and_each_loser_knows_why(world: World) -> None:
     )
     world.score(long, spring, bare, season)
     result = world.compete()
-    assert result.winner.material.candidate.name == season.name
-    assert result.compared == 4
+    assert result.selected.material.candidate.name == season.name
+    assert result.n_tried == 4
     found = verdicts(result)
-    assert found[season.name] == "winner"
-    assert found[long.name] == "has 68 features over 48 weeks where the winner does with 20 over 14"
-    limit = result.winner.scores.accuracy - result.winner.scores.accuracy_se
+    assert found[season.name] == "selected"
+    assert found[long.name] == "has 68 features over 48 weeks, the selected one 20 over 14"
+    limit = result.selected.scores.accuracy - result.selected.scores.accuracy_se
     assert found[spring.name] == f"is more than one standard error below the best ({limit:.4f})"
     assert found[bare.name].startswith("is more than one standard error below")
 
@@ -170,11 +170,11 @@ def test_of_two_within_one_standard_error_the_simpler_wins_unless_the_best_is_as
     result = world.compete()
     scores = result.table.set_index("name")["accuracy"]
     assert 0 < scores[long.name] - scores[short.name] < 0.04  # else it is no such pair
-    assert result.winner.material.candidate.name == short.name
+    assert result.selected.material.candidate.name == short.name
     best = world.compete(rule="best")
-    assert best.winner.material.candidate.name == long.name
+    assert best.selected.material.candidate.name == long.name
     gap = scores[long.name] - scores[short.name]
-    assert verdicts(best)[short.name] == f"is {gap:.4f} less accurate than the winner"
+    assert verdicts(best)[short.name] == f"is {gap:.4f} less accurate than the selected one"
 
 
 def test_of_equals_the_shorter_span_wins(world: World) -> None:
@@ -183,19 +183,19 @@ def test_of_equals_the_shorter_span_wins(world: World) -> None:
     world.score(long, short)
     result = world.compete(rule="best")
     assert result.table["accuracy"].nunique() == 1
-    assert result.winner.material.candidate.name == short.name
+    assert result.selected.material.candidate.name == short.name
     assert verdicts(result)[long.name] == (
-        "has 1 features over 24 weeks where the winner does with 1 over 16"
+        "has 1 features over 24 weeks, the selected one 1 over 16"
     )
 
 
 def test_without_the_future_the_best_of_the_past_wins(world: World) -> None:
     past, future = world.candidate(48), world.candidate(16, 1)
     world.score(past, future)
-    assert world.compete().winner.material.candidate.name == future.name
+    assert world.compete().selected.material.candidate.name == future.name
     result = world.compete(future="forbid")
-    assert result.winner.material.candidate.name == past.name
-    assert result.compared == 1
+    assert result.selected.material.candidate.name == past.name
+    assert result.n_tried == 1
     assert verdicts(result)[future.name] == (
         "has a window that ends after the reference season (future=forbid)"
     )
@@ -216,8 +216,8 @@ def test_what_may_not_win_is_barred_with_its_reason(
     world.score(modest)
     world.pretend("best", accuracy=1.0, **pretended)
     result = world.compete()
-    assert result.winner.material.candidate.name == modest.name
-    assert result.compared == 1
+    assert result.selected.material.candidate.name == modest.name
+    assert result.n_tried == 1
     assert verdicts(result)["best"].startswith(reason)
 
 
@@ -225,7 +225,7 @@ def test_points_that_only_the_future_knows_do_not_bar_the_past(world: World) -> 
     modest = world.candidate(12)
     world.score(modest)
     world.pretend("future", n_samples=90, tags={"uses_future": "true"})
-    assert world.compete(future="forbid").winner.material.candidate.name == modest.name
+    assert world.compete(future="forbid").selected.material.candidate.name == modest.name
 
 
 def test_nothing_that_may_win_is_one_line(world: World) -> None:
@@ -281,7 +281,7 @@ def other_code(world: World) -> None:
         ),
         (in_blocks, "by validation=blocks validation.folds=2 validation.block_km=12.0 seed=2023;"),
         (other_data, "there are 1 on other observations; run"),
-        (other_code, "those that are there were scored by another version of the code; run"),
+        (other_code, "the existing ones were scored by another version of the code; run"),
     ],
 )
 def test_candidates_that_cannot_be_compared_are_told_of(
@@ -302,7 +302,7 @@ def test_the_score_is_corrected_by_what_all_candidates_had_right(world: World) -
     assert {len(out_of_fold.right(text)) for text in read} == {60}
     estimate = result.estimate
     assert estimate.low <= estimate.value <= estimate.high
-    assert abs(estimate.value - result.winner.scores.accuracy) < 0.05
+    assert abs(estimate.value - result.selected.scores.accuracy) < 0.05
 
 
 def test_where_blocks_were_left_out_blocks_are_drawn_for_the_correction(world: World) -> None:
@@ -320,7 +320,7 @@ def test_at_least_the_best_and_the_simplest_are_scored_again(
     result = world.compete(finalists=finalists)
     again = result.table["accuracy_again"].notna()
     assert again.sum() == scored
-    assert result.winner.material.candidate.configuration.span == min(
+    assert result.selected.material.candidate.configuration.span == min(
         int(span)
         for span, accuracy in zip(result.table["span"], result.table["accuracy"], strict=True)
         if accuracy >= result.table["accuracy"].max() - result.table["accuracy_se"].iloc[0]

@@ -113,5 +113,5 @@ def test_the_newest_version_of_a_candidate_is_found(client: MlflowClient) -> Non
 def test_a_long_card_says_where_the_whole_of_it_is(client: MlflowClient) -> None:
     long = made(client, "one", "x" * 6000).description
     assert len(long) == registry.LONGEST
-    assert long.endswith("The whole card is `card.md` among the artifacts of the run.")
+    assert long.endswith("The whole model card is `card.md` among the artifacts of the run.")
     assert made(client, "two", "x" * 5000).description == "x" * 5000

@@ -1,0 +1,81 @@
+"""Fitting: the selected candidate learns from every labelled point."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cropland.learning.cross_validation import together
+from cropland.models.applicability import Applicability
+from cropland.models.fitted import Fitted, measured_columns
+from cropland.models.importance import impurity
+from cropland.observations.long_table import of_points
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cropland.learning.classifiers import Classifier
+    from cropland.learning.cross_validation import Scores
+    from cropland.training.candidate_data import Material
+
+_EXAMPLE_POINTS = 2
+
+
+def fit(material: Material, facts: dict[str, object], scores: Scores) -> Fitted:
+    """Fit a candidate on every labelled point.
+
+    Parameters
+    ----------
+    material : Material
+        The candidate and its archives.
+    facts : dict of str to plain values
+        Facts for the users of the model, beside those of its data.
+    scores : Scores
+        Scores of the candidate, with the folds of its points.
+    """
+    recipe, x, y = material.recipe, *_training_samples(material)
+    classifier = material.classifier().fit(x, y)
+    return Fitted(
+        recipe=recipe,
+        classifier=classifier,
+        feature_names=tuple(material.labelled["feature"].to_numpy().tolist()),
+        measured=measured_columns(recipe, material.archive.stored),
+        country=material.candidate.country.name,
+        facts={
+            "cropland": version("cropland"),
+            "window": str(recipe.window()),
+            "archive": material.archive.fingerprint,
+            **facts,
+        },
+        applicability=_applicability(classifier, x, scores),
+    )
+
+
+def label_counts(material: Material) -> tuple[int, int]:
+    """Return how many cropland and other points a candidate learns from."""
+    _, y = _training_samples(material)
+    return int((y == 1).sum()), int((y == 0).sum())
+
+
+def example(material: Material, fitted: Fitted) -> pd.DataFrame:
+    """Return the raw observations of a few points, as the model takes them."""
+    observed = np.flatnonzero(np.diff(material.archive.offsets))
+    return of_points(material.archive, observed[:_EXAMPLE_POINTS], fitted.columns)
+
+
+def _training_samples(material: Material) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    matrix = material.labelled
+    return together(matrix.to_numpy(), matrix["Target"].to_numpy(), material.taught)
+
+
+def _applicability(classifier: Classifier, x: NDArray[np.float32], scores: Scores) -> Applicability:
+    """Return the area of applicability; samples of other countries are in no fold, and never left out."""
+    fold = scores.out_of_fold["fold"].to_numpy()[:, 0].astype(np.int64)
+    elsewhere = np.full(len(x) - len(fold), -1, np.int64)
+    weight = impurity(classifier, x.shape[1])
+    return Applicability.of(
+        x, np.ones(x.shape[1]) if weight is None else weight, np.concatenate([fold, elsewhere])
+    )

@@ -1,0 +1,104 @@
+"""Fitted models in MLflow: logged to a run, with signature, requirements and the code of their features."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cropland.models import model_files
+from cropland.models.request import PLACES
+from cropland.tracking.mlflow_session import mlflow_at
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.models import ModelSignature
+
+    from cropland.models.fitted import Fitted
+
+_REQUIREMENTS = (
+    *("dask", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-core", "pyyaml"),
+    *("scikit-learn", "scipy", "skops", "spyndex", "xarray"),
+)
+
+
+def log(
+    fitted: Fitted, *, run_id: str, tracking_uri: str, input_example: pd.DataFrame, description: str
+) -> str:
+    """Log a model to its run, with the code that makes its features.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The model.
+    run_id, tracking_uri : str
+        Its run, and the store of the run.
+    input_example : DataFrame
+        Raw observations of a few points; MLflow predicts them once, as a check.
+    description : str
+        Markdown for the model's page.
+
+    Returns
+    -------
+    str
+        The address of the model, ``models:/m-…``, to register or to load.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+    from mlflow.models import Model
+
+    package = Path(__file__).parents[1]
+    client = mlflow.MlflowClient(tracking_uri)
+    run = client.get_run(run_id)
+    # MLflow's log_model would need this run to be the active one, and would end it.
+    entry = client.create_logged_model(
+        run.info.experiment_id,
+        name="model",
+        source_run_id=run_id,
+        tags={"mlflow.note.content": description},
+        params=run.data.params,
+    )
+    example = input_example[list(fitted.columns)].astype({"ID": str, "Timestamp": str})
+    with tempfile.TemporaryDirectory() as folder, mlflow_at(tracking_uri):
+        logged = Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            model_id=entry.model_id,
+            python_model=str(Path(__file__).with_name("serving.py")),
+            artifacts=model_files.write(Path(folder), fitted),
+            code_paths=[str(package)],
+            signature=signature(fitted),
+            input_example=example.reset_index(drop=True),
+            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+        )
+    return str(logged.model_uri)
+
+
+def signature(fitted: Fitted) -> ModelSignature:
+    """Return MLflow's description of input and output.
+
+    Columns are of any type there: MLflow would refuse 64-bit integers where the signature has floating point
+    numbers, and times where it has text. `Fitted.predict` checks them.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+    text, static = DataType.string, fitted.recipe.band_set.static
+    needed = ("ID", "Timestamp", *fitted.measured)
+    columns = [
+        ColSpec.from_json_dict(  # type: ignore[no-untyped-call]
+            type="any", name=name, required=name in (*needed, *static)
+        )
+        for name in (*needed, *PLACES)
+    ]
+    outputs = {"ID": text, "probability": DataType.double}
+    outputs |= {"label": DataType.long, "n_observations": DataType.long}
+    end = ParamSpec("reference_end", text, default=fitted.recipe.reference_end)
+    return ModelSignature(
+        inputs=Schema(columns),
+        outputs=Schema([ColSpec(kind, name) for name, kind in outputs.items()]),
+        params=ParamSchema([end]),
+    )

@@ -1,0 +1,129 @@
+"""The files of a fitted model: its recipe (YAML), its classifier (skops) and its applicability (NumPy).
+
+None of them runs code when it is read: a model may come from a registry that others write to.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cropland.config import yaml_checks
+from cropland.config.schema import CLOSED, filled
+from cropland.errors import ConfigError, DataError
+from cropland.features.recipe import Recipe  # noqa: TC001  pydantic reads the annotations
+from cropland.models.applicability import Applicability
+from cropland.models.fitted import Fitted, code_hash
+
+if TYPE_CHECKING:
+    from cropland.learning.classifiers import Classifier
+
+RECIPE, ESTIMATOR, APPLICABILITY = "recipe.yaml", "estimator.skops", "applicability.npz"
+TRUSTED = "sklearn."
+"""Prefix of the types that a classifier may hold, beside those that skops knows as harmless."""
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster where libyaml is there
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """The layout of `RECIPE`."""
+
+    __pydantic_config__ = CLOSED
+
+    recipe: Recipe
+    feature_names: tuple[str, ...]
+    measured: tuple[str, ...]
+    country: str
+    facts: dict[str, Any]
+    code: str
+
+
+def write(folder: Path, fitted: Fitted) -> dict[str, str]:
+    """Write a model into a folder; return the path of each file by its name."""
+    import skops.io
+
+    contents = {
+        "recipe": asdict(fitted.recipe),
+        "feature_names": fitted.feature_names,
+        "measured": fitted.measured,
+        "country": fitted.country,
+        "facts": dict(fitted.facts),
+        "code": code_hash(),
+    }
+    text = yaml.dump(contents, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
+    (folder / RECIPE).write_text(text, encoding="utf-8")
+    skops.io.dump(fitted.classifier, folder / ESTIMATOR)
+    files = {name: str(folder / name) for name in (RECIPE, ESTIMATOR)}
+    if fitted.applicability is not None:
+        fitted.applicability.write(folder / APPLICABILITY)
+        files[APPLICABILITY] = str(folder / APPLICABILITY)
+    return files
+
+
+def read(files: Mapping[str, str]) -> Fitted:
+    """Read a model; warn where its features were made by other code than this.
+
+    Parameters
+    ----------
+    files : mapping of str to str
+        The path of each file by its name, as `write` returns it.
+
+    Raises
+    ------
+    DataError
+        A file that cannot be read, or a classifier that holds anything but scikit-learn's own types.
+    ConfigError
+        A recipe that is no plain YAML, with an unknown or missing key, or a value of the wrong type.
+    """
+    try:
+        yaml_checks.check(Path(files[RECIPE]))
+        values = yaml.load(Path(files[RECIPE]).read_text(encoding="utf-8"), Loader=_LOADER)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ConfigError) as error:
+        raise DataError(f"{files[RECIPE]} cannot be read: {error}; log the model again") from error
+    contents: _Contents = filled(_Contents, values)
+    if contents.code != code_hash():
+        warnings.warn(
+            f"the model of {contents.country} was made by other code than the cropland in "
+            f"{Path(__file__).parents[1]}; its features may differ: load it where cropland is not imported",
+            stacklevel=2,
+        )
+    return Fitted(
+        recipe=contents.recipe,
+        classifier=_classifier(files[ESTIMATOR]),
+        feature_names=contents.feature_names,
+        measured=contents.measured,
+        country=contents.country,
+        facts=contents.facts,
+        applicability=_applicability(files, len(contents.feature_names)),
+    )
+
+
+def _applicability(files: Mapping[str, str], n_features: int) -> Applicability | None:
+    if APPLICABILITY not in files:
+        return None
+    return Applicability.read(Path(files[APPLICABILITY]), n_features)
+
+
+def _classifier(path: str) -> Classifier:
+    """Read a classifier, where all its types are known not to run code."""
+    import skops.io
+
+    try:
+        types = skops.io.get_untrusted_types(file=path)
+        foreign = [name for name in types if not name.startswith(TRUSTED)]
+        if foreign:
+            raise DataError(
+                f"{path} holds {', '.join(foreign)}, which is not scikit-learn's and could run any code; "
+                f"use a model from a source that you trust"
+            )
+        classifier: Classifier = skops.io.load(path, trusted=types)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read: {error}; log the model again") from error
+    return classifier

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from cropland.models import mlflow_model
+from cropland.models.fitted import Fitted
+from cropland.tracking.mlflow_session import mlflow_at
+
+
+@pytest.fixture(scope="module")
+def logged(
+    fitted: Fitted, observations: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, str]:
+    """The address of a store, and of a model in it, registered as the champion."""
+    from mlflow import MlflowClient
+
+    folder = tmp_path_factory.mktemp("mlruns")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    client = MlflowClient(uri)
+    experiment = client.create_experiment("cropland", (folder / "artifacts").as_uri())
+    run = client.create_run(experiment)
+    client.log_param(run.info.run_id, "span", 40)
+    before = list(sys.path), os.environ.get("MLFLOW_TRACKING_URI")
+    source = mlflow_model.log(
+        fitted,
+        run_id=run.info.run_id,
+        tracking_uri=uri,
+        input_example=observations[:3],
+        description="**Toyland**",
+    )
+    client.create_registered_model("cropland-toyland")
+    with mlflow_at(uri):
+        made = client.create_model_version(
+            "cropland-toyland", source, run.info.run_id, model_id=source.rpartition("/")[2]
+        )
+    client.set_registered_model_alias("cropland-toyland", "champion", made.version)
+    assert (sys.path, os.environ.get("MLFLOW_TRACKING_URI")) == before
+    return uri, source
+
+
+def test_a_model_is_logged_to_its_run_whole(logged: tuple[str, str], fitted: Fitted) -> None:
+    from mlflow import MlflowClient
+
+    uri, source = logged
+    entry = MlflowClient(uri).get_logged_model(source.rpartition("/")[2])
+    run = MlflowClient(uri).get_run(entry.source_run_id)
+    assert entry.experiment_id == run.info.experiment_id
+    assert [output.model_id for output in run.outputs.model_outputs] == [entry.model_id]
+    assert (entry.status, entry.params) == ("READY", {"span": "40"})
+    assert entry.tags["mlflow.note.content"] == "**Toyland**"
+    folder = Path(entry.artifact_location.removeprefix("file://"))
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*")}
+    assert {"serving.py", "code/cropland/features/series.py", "artifacts/recipe.yaml"} <= names
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".pkl")]
+    described = yaml.safe_load((folder / "artifacts" / "recipe.yaml").read_text())
+    assert described["facts"] == fitted.facts and described["recipe"]["bands"] == [
+        "B4",
+        "B8",
+        "NDVI",
+    ]
+    signature = yaml.safe_load((folder / "MLmodel").read_text())["signature"]
+    inputs = {entry["name"]: entry["required"] for entry in json.loads(signature["inputs"])}
+    needed = dict.fromkeys(("ID", "Timestamp", "B4", "B8"), True)
+    assert inputs == needed | {"Lat": False, "Lon": False}
+
+
+FRESH = """
+import importlib.util, json, sys
+from pathlib import Path
+import pandas as pd
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"hydra", "omegaconf", "zarr", "rich", "hydra_plugins"}:
+            raise ImportError(f"{name} is not among the model's requirements")
+
+there = Path(importlib.util.find_spec("cropland").origin).parents[1]  # where it is installed for tests
+sys.path[:] = [path for path in sys.path if Path(path).resolve() != there]
+sys.meta_path.insert(0, Refuse())
+try:
+    import cropland
+    raise SystemExit(f"cropland is importable: {cropland.__file__}")
+except ModuleNotFoundError:
+    pass
+import mlflow
+
+loaded = mlflow.pyfunc.load_model(sys.argv[1])
+table = loaded.predict(pd.read_csv(sys.argv[2]))  # whole numbers are 64-bit integers here
+import cropland
+
+modules = [module.__file__ for name, module in sys.modules.items() if name.startswith("cropland.")]
+print(json.dumps([cropland.__file__, modules, table.to_dict("list")]))
+"""
+
+
+def test_a_fresh_python_without_cropland_predicts_with_the_models_own_code(
+    logged: tuple[str, str], fitted: Fitted, observations: pd.DataFrame, tmp_path: Path
+) -> None:
+    from mlflow import MlflowClient
+
+    uri, source = logged
+    observations.to_csv(tmp_path / "observations.csv", index=False)
+    words = ["models:/cropland-toyland@champion", str(tmp_path / "observations.csv")]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", FRESH, *words],
+        cwd=tmp_path,
+        env=os.environ | {"MLFLOW_TRACKING_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "made by other code" not in done.stderr
+    own, modules, table = json.loads(done.stdout)
+    entry = MlflowClient(uri).get_logged_model(source.rpartition("/")[2])
+    folder = Path(entry.artifact_location.removeprefix("file://"))
+    assert all(Path(file).is_relative_to(folder / "code" / "cropland") for file in [own, *modules])
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(table).astype({"label": "Int64"}), fitted.predict(observations)
+    )
+    required = (folder / "requirements.txt").read_text().split()
+    assert all(re.fullmatch(r"[a-z-]+==[\d.]+", line) for line in required)
+    pinned = {line.partition("==")[0] for line in required}
+    assert distributions([Path(file) for file in modules]) | {"mlflow", "scikit-learn"} == pinned
+
+
+def distributions(files: list[Path]) -> set[str]:
+    """Name the distributions of all that some modules import, at whatever time."""
+    imported: set[str] = set()
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module).partition(".")[0])
+    known = packages_distributions()
+    outside = imported - set(sys.stdlib_module_names) - {"cropland", "mlflow"}
+    return {known[name][0].lower().replace("_", "-") for name in outside}

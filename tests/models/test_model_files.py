@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from models.toy_model import learnt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from cropland.config.model import Model
+from cropland.errors import DataError
+from cropland.learning import classifiers
+from cropland.models import model_files
+from cropland.models.fitted import Fitted, code_hash
+from cropland.observations import archive
+
+MODELS = Path(__file__).parents[2] / "conf" / "model"
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_model_of_conf_comes_back_as_it_was_written(
+    opened: archive.Archive, observations: pd.DataFrame, tmp_path: Path, path: Path
+) -> None:
+    values = yaml.safe_load(path.read_text())
+    if values["_target_"] == "???":
+        values["_target_"] = "sklearn.linear_model.LogisticRegression"
+    own = ("name", "scale", "_target_")
+    parameters = {key: value for key, value in values.items() if key not in own}
+    quick = {"n_estimators": 5, "max_iter": 20}
+    parameters |= {key: value for key, value in quick.items() if key in parameters}
+    chosen = Model(path.stem, values["_target_"], values["scale"], parameters)
+    fitted = learnt(opened, classifier=classifiers.build(chosen.plain, seed=1))
+    back = model_files.read(model_files.write(tmp_path, fitted))
+    pd.testing.assert_frame_equal(back.predict(observations), fitted.predict(observations))
+    assert replace(back, classifier=None).__dict__ == replace(fitted, classifier=None).__dict__
+
+
+class Foreign(ClassifierMixin, BaseEstimator):
+    """A classifier of somebody else's; says so when it is made."""
+
+    made = 0
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Foreign.made += 1
+
+    def fit(self, x: Any, y: Any) -> Foreign:
+        self.classes_ = np.array([0, 1])
+        return self
+
+
+def test_a_foreign_type_is_named_and_not_loaded(opened: archive.Archive, tmp_path: Path) -> None:
+    files = model_files.write(tmp_path, learnt(opened, classifier=Foreign()))
+    with pytest.raises(
+        DataError, match=r"holds \S*test_model_files.Foreign, which is not scikit-learn's"
+    ):
+        model_files.read(files)
+    assert Foreign.made == 0
+    pipeline = make_pipeline(FunctionTransformer(os.path.basename, check_inverse=False), Foreign())
+    fitted = replace(learnt(opened), classifier=pipeline)
+    with pytest.raises(DataError, match="posixpath.basename"):
+        model_files.read(model_files.write(tmp_path, fitted))
+
+
+def test_files_that_are_no_model_are_answered_in_one_line(fitted: Fitted, tmp_path: Path) -> None:
+    files = model_files.write(tmp_path, fitted)
+    Path(files[model_files.ESTIMATOR]).write_bytes(b"no archive")
+    with pytest.raises(DataError, match=r"estimator.skops cannot be read: .*; log the model again"):
+        model_files.read(files)
+    Path(files[model_files.RECIPE]).write_text("recipe: [")
+    with pytest.raises(DataError, match=r"recipe.yaml cannot be read"):
+        model_files.read(files)
+    bomb = "a0: &a0 [x, x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+    )
+    Path(files[model_files.RECIPE]).write_text(bomb)
+    with pytest.raises(DataError, match=r"recipe.yaml cannot be read: .*recipe.yaml"):
+        model_files.read(files)
+    Path(files[model_files.RECIPE]).unlink()
+    with pytest.raises(DataError, match=r"recipe.yaml cannot be read"):
+        model_files.read(files)
+
+
+def test_other_code_of_the_feature_path_is_warned_of(fitted: Fitted, tmp_path: Path) -> None:
+    files = model_files.write(tmp_path, fitted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model_files.read(files)
+    recipe = Path(files[model_files.RECIPE])
+    recipe.write_text(recipe.read_text().replace(code_hash(), "f" * 32))
+    with pytest.warns(UserWarning, match="the model of toyland was made by other code") as caught:
+        model_files.read(files)
+    assert len(caught) == 1 and "\n" not in str(caught[0].message)
