@@ -29,12 +29,12 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
+import cropland
 from cropland.support import figure_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from cropland.config.countries import Country
 
 ROOT = Path(__file__).parent.parent
 TABLE, FIGURE = ROOT / "docs" / "cost_curves.csv", ROOT / "docs" / "cost_curves.png"
@@ -125,14 +125,13 @@ def group(name: str, choice: str) -> dict[str, Any]:
     return {str(key): value for key, value in found.items()}
 
 
-def opened(points: int, folder: Path) -> tuple[Any, Country]:
+def opened(points: int, folder: Path) -> tuple[cropland.Archive, cropland.Country]:
     """Open the simulated archive of Iran with so many points, half of them labelled; make it first."""
-    from cropland.config import countries
     from cropland.config.groups import Paths
     from cropland.config.sources import Simulated
     from cropland.sources import opening
 
-    country = countries.country(group("country", "iran"))
+    country = cropland.read_country(ROOT / "conf/country/iran.yaml")
     source = Simulated(**group("source", "simulated") | {"points": points // 2})
     paths = Paths(str(folder), str(folder), str(folder))
     return opening.archive_of(source, paths, country), country
@@ -285,16 +284,15 @@ def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
     setattr(owner, name, wrapper)
 
 
-def asked_to_promote() -> tuple[Any, Country, Any, Any]:
+def asked_to_promote() -> tuple[Any, cropland.Country, Any, Any]:
     """Give what ``scripts/promote.py country=iran`` would promote with."""
-    from cropland.config import countries
     from cropland.config.commands.promote import Promote
     from cropland.config.groups import Paths, Promotion, Tracking, Validation
     from cropland.config.sources import Simulated
     from cropland.sources import opening
     from cropland.tracking.opening import open_store
 
-    country = countries.country(group("country", "iran"))
+    country = cropland.read_country(ROOT / "conf/country/iran.yaml")
     source = Simulated(**group("source", "simulated"))
     paths = Paths(**group("paths", "default"))
     local = Tracking(**group("tracking", "local"))

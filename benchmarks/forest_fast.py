@@ -8,7 +8,6 @@ seeds of either forest. Takes the challenge's exports from the folder that is gi
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from cropland.config import countries
-from cropland.config.groups import Features, Paths, Validation
+import cropland
+from cropland.config.groups import Validation
 from cropland.config.model import Model
-from cropland.config.sources import Files
-from cropland.features import matrix as features
-from cropland.features import series
-from cropland.features.window import Window
 from cropland.learning import classifiers, cross_validation
-from cropland.observations.bands import BandSet
-from cropland.sources import opening
 from cropland.support import figure_style
 
 if TYPE_CHECKING:
@@ -37,7 +30,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 EXPORTS = ROOT.parent / "shared" / "data" / "challenge"
 FIGURE = ROOT / "docs" / "forest_fast.png"
-SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
 FOLDS = Validation("kfold", 5)
 COUNTRIES = ("afghanistan", "iran", "sudan")
 SEEDS, SPAN, STEP = 20, 48, 5
@@ -79,16 +71,15 @@ def model(name: str) -> Model:
     return Model(own["name"], own["_target_"], own["scale"], values)
 
 
-def samples(name: str, exports: Path, folder: str) -> xr.DataArray:
+def samples(name: str, exports: Path) -> xr.DataArray:
     """Make the features of a country's labelled points."""
-    country = countries.country(read("country", name))
-    archive = opening.archive_of(SOURCE, Paths(str(exports), folder, folder), country)
-    bands = BandSet.of(read("bands", "visible_nir_ndvi")["names"])
-    window = Window.of(country.reference, SPAN, 0)
-    aligned = series.aligned(archive, window, bands, step_days=STEP, clear=False)
-    flat = Features("flat", flat=True, statistics=())
-    end = country.reference.last
-    return features.labelled(features.matrix(aligned, bands, flat, reference_end=end))
+    country = cropland.read_country(ROOT / "conf" / "country" / f"{name}.yaml")
+    archive = cropland.read_exports(exports, country)
+    window = cropland.Window.of(country.reference, SPAN, 0)
+    bands = read("bands", "visible_nir_ndvi")["names"]
+    series = cropland.make_series(archive, window, bands, step_days=STEP)
+    features = cropland.make_features(series, reference_end=country.reference.last)
+    return features[features["Target"] >= 0]
 
 
 def scored(matrix: xr.DataArray) -> dict[str, Scored]:
@@ -183,10 +174,9 @@ def main() -> None:
         print(f"no exports at {exports}: give the folder of the challenge's data; nothing measured")
         return
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in COUNTRIES:
-            found[name] = scored(samples(name, exports, folder))
-            report(name, found[name]["forest"], found[name]["forest_fast"])
+    for name in COUNTRIES:
+        found[name] = scored(samples(name, exports))
+        report(name, found[name]["forest"], found[name]["forest_fast"])
     FIGURE.write_bytes(drawn(found))
     print(f"figure: {FIGURE.relative_to(ROOT)}")
 

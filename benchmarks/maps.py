@@ -24,18 +24,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+import yaml
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
-from omegaconf import OmegaConf
 
 sys.path.insert(0, str(Path(__file__).parent))
-from study import (
-    archives,
-    export,
-    peak_memory,
-)  # the simulated Iran as exports of the original study
+from study import archives, export, peak_memory
 
-from cropland.config import countries
+import cropland
 from cropland.config.groups import Paths
 from cropland.config.sources import Simulated
 from cropland.sources.simulation import source as simulated
@@ -46,16 +42,15 @@ IMAGES, BLOCK, PLAIN_SIDE = 73, 250, 40
 ASKED = 60_000
 
 
-def group(name: str, choice: str) -> dict[str, Any]:
-    """Read a file of the configuration."""
-    found = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / name / f"{choice}.yaml"))
-    return {str(key): value for key, value in found.items()}
+def iran() -> cropland.Country:
+    """Read the country."""
+    return cropland.read_country(ROOT / "conf" / "country" / "iran.yaml")
 
 
 def block() -> xr.Dataset:
     """Simulate a year of a block of land, 73 images of it."""
-    country = countries.country(group("country", "iran"))
-    source = Simulated(**group("source", "simulated"))
+    country = iran()
+    source = Simulated(**yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text()))
     grid = GeoBox.from_bbox(
         (245_000, 3_565_000, 245_000 + 10 * BLOCK, 3_565_000 + 10 * BLOCK),
         "EPSG:32639",
@@ -136,7 +131,7 @@ def main() -> None:
         folder = Path(name)
         _, archive = archives(folder)["iran"]
         table = export(archive, folder)
-        season = countries.country(group("country", "iran")).reference
+        season = iran().reference
         stem = f"COPERNICUS_S2_SR_HARMONIZED_Iran_{archive.first}_{archive.last}.csv"
         table.rename(folder / stem)
         points = folder / "iran_labels.csv"
@@ -165,13 +160,7 @@ def main() -> None:
 
 def of_champion(folder: Path, land: xr.Dataset, last: Any) -> float:
     """Give the pixels a second of the plain loop with the champion's own forest."""
-    import mlflow
-
-    from cropland.tracking.mlflow_session import mlflow_at
-
-    with mlflow_at(f"sqlite:///{folder}/mlruns/mlflow.db"):
-        loaded = mlflow.pyfunc.load_model("models:/cropland-iran@champion")
-    fitted = loaded.unwrap_python_model().fitted
+    fitted = cropland.load_champion("iran", f"sqlite:///{folder}/mlruns/mlflow.db")
     days = np.array([int(name.split("_d")[1]) for name in fitted.feature_names[:: len(BANDS)]])
     end = np.datetime64(last, "D").astype(int)
     return plain(land, fitted.classifier, (days + end).astype(float))

@@ -31,7 +31,7 @@ import numpy as np
 import yaml
 from omegaconf import OmegaConf
 
-from cropland.config import countries
+import cropland
 from cropland.config.groups import Features, Paths, Series
 from cropland.config.model import Model
 from cropland.config.sources import Simulated
@@ -39,8 +39,8 @@ from cropland.features import matrix as features
 from cropland.features import pixel_series, series
 from cropland.features.recipe import Recipe
 from cropland.learning import classifiers, probability
-from cropland.models import champion as champions
 from cropland.models import mlflow_model
+from cropland.models.champion import Champion
 from cropland.models.fitted import Fitted, measured_columns
 from cropland.observations import long_table
 from cropland.sources.grid import grid_of
@@ -49,8 +49,7 @@ from cropland.sources.simulation import source as simulated
 from cropland.tracking.mlflow_session import mlflow_at
 
 if TYPE_CHECKING:
-    from cropland.config.countries import Country
-    from cropland.observations.archive import Archive
+    from cropland import Archive, Country
 
 ROOT = Path(__file__).parent.parent
 BANDS = ("B2", "B3", "B4", "B8")
@@ -70,7 +69,7 @@ def group(name: str, choice: str) -> dict[str, Any]:
 
 def opened(folder: Path) -> tuple[Archive, Country, Simulated]:
     """Make the simulated archive of Iran: so many points with a label, as many without."""
-    country = countries.country(group("country", "iran"))
+    country = cropland.read_country(ROOT / "conf/country/iran.yaml")
     text = (ROOT / "conf/source/simulated.yaml").read_text()
     source = Simulated(**yaml.safe_load(text) | {"points": POINTS})
     return archive_of(source, Paths(*[str(folder)] * 3), country), country, source
@@ -88,7 +87,7 @@ def recipe_of(country: Country) -> Recipe:
     )
 
 
-def fitted(archive: Archive, recipe: Recipe, name: str) -> Fitted:
+def fit(archive: Archive, recipe: Recipe, name: str) -> Fitted:
     """Fit a model of ``conf/model`` on the first labelled points."""
     values = group("model", name)
     own = [values.pop(key) for key in ("name", "_target_", "scale")]
@@ -112,7 +111,7 @@ def forests(archive: Archive, recipe: Recipe, n_rows: int) -> None:
     """Compare ways to the probabilities of many rows."""
     x = many(recipe.samples(archive).matrix.to_numpy(), n_rows)
     for name in ("forest", "extra_trees"):
-        classifier: Any = fitted(archive, recipe, name).classifier
+        classifier: Any = fit(archive, recipe, name).classifier
         nodes = sum(tree.tree_.node_count for tree in classifier.estimators_)
         print(f"\n{name}: {len(classifier.estimators_)} trees, {nodes:,} nodes; {len(x):,} rows")
         ways: dict[str, Callable[[], NDArray[Any]]] = {
@@ -187,7 +186,7 @@ def by_onnx(session: Any, x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def points(archive: Archive, recipe: Recipe, folder: Path) -> None:
     """Time the champion's whole path, from an archive's observations to labels, by stages."""
-    champion = registered(fitted(archive, recipe, "forest"), archive, folder)
+    champion = registered(fit(archive, recipe, "forest"), archive, folder)
     unlabelled = np.flatnonzero(archive.points["Target"].to_numpy() < 0)
     seconds = timed()
     began = time.process_time()
@@ -196,7 +195,7 @@ def points(archive: Archive, recipe: Recipe, folder: Path) -> None:
     tell(seconds, time.process_time() - began, len(unlabelled))
 
 
-def registered(made: Fitted, archive: Archive, folder: Path) -> champions.Champion:
+def registered(made: Fitted, archive: Archive, folder: Path) -> Champion:
     """Log a model and load it again, as the champion of a country is loaded."""
     import mlflow
 
@@ -212,13 +211,13 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> champions.Champi
             input_example=example,
             description="",
         )
-        return champions.Champion(None, mlflow.pyfunc.load_model(address), ())  # type: ignore[arg-type]
+        return Champion(None, mlflow.pyfunc.load_model(address), ())  # type: ignore[arg-type]
 
 
 def pixels(country: Country, source: Simulated, made: Fitted) -> None:
     """Time what becomes of a cube in memory: series, features, probabilities."""
     window, box = made.recipe.window(), country.box
-    there = countries.Box(
+    there = cropland.Box(
         box.south + 0.2,
         box.south + 0.2 + SIDE * PIXEL_DEGREES,
         box.west + 0.2,
@@ -291,7 +290,7 @@ def main() -> None:
         if "points" in asked.what:
             points(archive, recipe, Path(name))
         if "pixels" in asked.what:
-            pixels(country, source, fitted(archive, recipe, "forest"))
+            pixels(country, source, fit(archive, recipe, "forest"))
 
 
 if __name__ == "__main__":

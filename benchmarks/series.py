@@ -10,23 +10,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import yaml
-from omegaconf import OmegaConf
 
-from cropland.config import countries
+import cropland
 from cropland.config.groups import Paths
 from cropland.config.sources import Simulated
-from cropland.features import series
-from cropland.features.window import Window
-from cropland.observations.bands import BandSet
 from cropland.sources import opening
-
-if TYPE_CHECKING:
-    from cropland.observations.archive import Archive
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("B2", "B3", "B4", "B8")
@@ -34,15 +26,14 @@ STEP = 5
 RUNS = 7
 
 
-def opened(folder: str) -> tuple[countries.Country, Archive]:
+def opened(folder: str) -> tuple[cropland.Country, cropland.Archive]:
     """Open the simulated archive of Iran."""
-    values = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/country/iran.yaml"))
-    country = countries.country(values)
+    country = cropland.read_country(ROOT / "conf/country/iran.yaml")
     simulated = Simulated(**yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text()))
     return country, opening.archive_of(simulated, Paths(folder, folder, folder), country)
 
 
-def with_pandas(archive: Archive, window: Window) -> np.ndarray:
+def with_pandas(archive: cropland.Archive, window: cropland.Window) -> np.ndarray:
     """Align by groups: the first row of a day, reindexed to days, interpolated, every fifth kept."""
     sizes = archive.dataset["row_size"].to_numpy()
     table = pd.DataFrame({name: archive.values(name).astype(float) for name in NAMES})
@@ -75,12 +66,11 @@ def main() -> None:
     """Print times and their ratio."""
     with tempfile.TemporaryDirectory() as folder:
         country, archive = opened(folder)
-        band_set = BandSet.of(NAMES)
-        windows = [Window.of(country.reference, 96, period) for period in range(12, 12 - RUNS, -1)]
+        season, periods = country.reference, range(12, 12 - RUNS, -1)
+        windows = [cropland.Window.of(season, 96, period) for period in periods]
 
-        def align(window: Window) -> np.ndarray:
-            found = series.aligned(archive, window, band_set, step_days=STEP, clear=False)
-            return found["values"].to_numpy()
+        def align(window: cropland.Window) -> np.ndarray:
+            return cropland.make_series(archive, window, NAMES, step_days=STEP)["values"].to_numpy()
 
         first = median(lambda: align(windows[0]), 1)
         rest = iter(windows[1:])  # each window for the first time, from what is in memory
