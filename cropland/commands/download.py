@@ -1,4 +1,4 @@
-"""The command that downloads: plan, fetch, tell.
+"""The command that downloads: plan, fetch, show.
 
 Points → their places → what of them is missing → chunks → parts on disk. Nothing is asked of a service before
 the plan is on screen, and nothing at all where nothing is missing.
@@ -26,7 +26,7 @@ from cropland.sources.download.plan import plan_of
 from cropland.sources.retries import Attempts
 from cropland.support import terminal
 from cropland.support.progress import Meter
-from cropland.support.words import count, in_words
+from cropland.support.words import count, in_words, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cropland.config.commands.download import Download
     from cropland.config.countries import Country
     from cropland.sources.download.fetching import Tally
-    from cropland.sources.download.plan import Plan
+    from cropland.sources.download.plan import DownloadPlan
     from cropland.sources.service import Service
 
 _MONTH_DAYS = 30
@@ -44,7 +44,7 @@ _MONTH_DAYS = 30
 def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -> None:
     """Download what is missing of some countries and show what there is then.
 
-    `words` are the overrides that say where the command works; the next command is told them too.
+    `words` are the overrides that say where the command works; the next command gets them too.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -
     tables = _tables(source, command, countries, console)
     plans = _planned(source, command, tables, console)
     for plan in plans:
-        console.print(summary.planned(source, plan))
+        console.print(summary.plan_in_words(source, plan))
     if command.dry_run:
         return
     if any(plan.chunks for plan in plans):
@@ -71,8 +71,9 @@ def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -
             # What another download has fetched meanwhile is not asked for again.
             _fetch_all(source, _planned(source, command, tables), console)
     else:
-        summary.show(plans)
-    summary.say_next(command, plans, words)
+        _show(plans)
+    following = summary.next_command(command, plans, words)
+    terminal.screen().print(f"next: {following}", markup=False)
 
 
 def _planned(
@@ -80,18 +81,16 @@ def _planned(
     command: Download,
     tables: Sequence[tuple[Country, pd.DataFrame]],
     console: Console | None = None,
-) -> list[Plan]:
-    """Plan what is to be fetched of each country; with a console, damaged parts are named on it."""
+) -> list[DownloadPlan]:
+    """DownloadPlan what is to be fetched of each country; with a console, damaged parts are named on it."""
     plans = []
     for country, table in tables:
         parts = fetched.parts_of(source, command.paths, country)
         # Reading all of it once is enough: without a console it has just been done.
         damaged = parts.damaged() if console is not None else []
         if damaged and console is not None:
-            console.print(
-                f"[yellow]note[/] {count(len(damaged), 'damaged part')} in {escape(str(parts.folder))}, "
-                f"to be fetched anew"
-            )
+            text = f"{count(len(damaged), 'damaged part')} in {parts.folder}, to be fetched again"
+            _note(console, text)
         plans.append(plan_of(source, country, table, parts, damaged))
     return plans
 
@@ -117,18 +116,14 @@ def _tables(
 ) -> list[tuple[Country, pd.DataFrame]]:
     """Read the points of each country that has any."""
     if command.points is None:
-        everywhere = points.read_points(
-            Path(command.paths.data), source.labelled, source.unlabelled
+        table, where = (
+            points.read_points(Path(command.paths.data), source.labelled, source.unlabelled),
+            command.paths.data,
         )
-        where = command.paths.data
     else:
-        everywhere = points.asked(Path(command.points))
-        where = command.points
-    tables = [(country, points.inside(everywhere, country.box)) for country in countries]
-    inside = {identifier for _, table in tables for identifier in table["ID"]}
-    outside = [identifier for identifier in everywhere["ID"] if identifier not in inside]
-    asked = command.points is not None  # of points files that serve many countries most are outside
-    without = [country.name for country, table in tables if table.empty]
+        table, where = points.read_given(Path(command.points)), command.points
+    tables = [(country, points.inside(table, country.box)) for country in countries]
+    without = [country.name for country, inside in tables if inside.empty]
     if len(without) == len(tables):
         boxes = "; ".join(f"{country.name}: {country.box}" for country in countries)
         raise DataError(
@@ -136,18 +131,41 @@ def _tables(
             f"conf/country"
         )
     if without:
-        console.print(f"[yellow]note[/] no points of {', '.join(without)} in {escape(where)}")
-    if asked and outside:
+        _note(console, f"no points of {', '.join(without)} in {where}")
+    if command.points is not None:  # points files serve many countries: most are outside
+        _note_outside(table, tables, console)
+    return [(country, inside) for country, inside in tables if not inside.empty]
+
+
+def _note_outside(
+    table: pd.DataFrame, tables: Sequence[tuple[Country, pd.DataFrame]], console: Console
+) -> None:
+    """Return the points that lie in no country's box."""
+    inside = {identifier for _, part in tables for identifier in part["ID"]}
+    outside = [identifier for identifier in table["ID"] if identifier not in inside]
+    if outside:
         names = ", ".join(country.name for country, _ in tables)
-        console.print(
-            f"[yellow]note[/] {len(outside)} of {len(everywhere)} points lie outside the box of {names}: "
-            f"{escape(summary.listed(outside))}"
+        _note(
+            console,
+            f"{len(outside)} of {len(table)} points lie outside the box of {names}: "
+            f"{some(outside, summary.NAMED)}",
         )
-    return [(country, table) for country, table in tables if not table.empty]
 
 
-def _fetch_all(source: fetched.Source, plans: Sequence[Plan], console: Console) -> None:
-    """Fetch what the plans lack, country by country, and tell."""
+def _note(console: Console, text: str) -> None:
+    console.print(f"[yellow]note[/] {escape(text)}", soft_wrap=True)
+
+
+def _show(plans: Sequence[DownloadPlan]) -> None:
+    """Print what there is of each country now."""
+    screen = terminal.tables()
+    screen.print(summary.observations_table(plans))
+    for text in summary.notes_of(plans):
+        _note(screen, text)
+
+
+def _fetch_all(source: fetched.Source, plans: Sequence[DownloadPlan], console: Console) -> None:
+    """Fetch what the plans lack, country by country, and show it."""
     attempts = Attempts(source.workers, source.tries, source.wait_seconds)
     service = fetched.connect(source, attempts)
     began = time.monotonic()
@@ -161,7 +179,7 @@ def _fetch_all(source: fetched.Source, plans: Sequence[Plan], console: Console) 
         raise
     finally:
         if any(True for plan in plans for _ in plan.parts):
-            summary.show(plans)
+            _show(plans)
             seconds = in_words(time.monotonic() - began)
             screen = terminal.screen()
             screen.print(
@@ -176,10 +194,14 @@ def _fetch_all(source: fetched.Source, plans: Sequence[Plan], console: Console) 
 
 
 def _fetch(
-    source: fetched.Source, service: Service, plan: Plan, attempts: Attempts, console: Console
+    source: fetched.Source,
+    service: Service,
+    plan: DownloadPlan,
+    attempts: Attempts,
+    console: Console,
 ) -> list[str]:
-    """Fetch what one country lacks; give what went wrong with some chunks."""
-    said: set[str] = set()
+    """Fetch what one country lacks, and return what went wrong with some chunks."""
+    shown: set[str] = set()
     with Meter(console, f"chunks of {plan.country.name}", len(plan.chunks)) as meter:
 
         def show(tally: Tally) -> None:
@@ -188,9 +210,9 @@ def _fetch(
             retries = count(attempts.retries, "retry", "retries")
             meter.show(done, done, f"{tally.observations} observations, {retries}{failed}")
             for note in tally.notes:
-                if note not in said:
-                    said.add(note)
-                    console.print(f"[yellow]note[/] {escape(note)}")
+                if note not in shown:
+                    shown.add(note)
+                    _note(console, note)
 
         tally = fetching.fetch(plan.chunks, service, plan.parts, source.bands, attempts, show)
     return tally.failures
@@ -213,9 +235,9 @@ def _examine(
     attempts = Attempts(source.workers, tries=2, first_seconds=source.wait_seconds)
     screen = terminal.screen()
     for finding in fetched.examine(source, attempts, lon, lat, month):
-        mark = "[green]well[/]" if finding.well else "[red]ill [/]"
-        screen.print(f"{mark} {finding.step}: {escape(finding.said)}")
-        if not finding.well:
+        mark = "[green]well[/]" if finding.ok else "[red]ill [/]"
+        screen.print(f"{mark} {finding.step}: {escape(finding.text)}")
+        if not finding.ok:
             raise DataError(
-                f"source={source.name} cannot be used yet: {finding.step}, {finding.said}"
+                f"source={source.name} cannot be used yet: {finding.step}, {finding.text}"
             )

@@ -102,7 +102,7 @@ def _asked(command: Predict) -> pd.DataFrame | None:
     """Read the points to predict, where a file names them."""
     if command.points is None:
         return opening.unlabelled(command.source, command.paths)
-    return points.asked(Path(command.points))
+    return points.read_given(Path(command.points))
 
 
 def _predicted(

@@ -87,9 +87,9 @@ class Recipe:
         end = reference_end or iso_date(self.reference_end, "reference_end")
         archive.require(self.band_set.measured(archive.stored))
         names = series.needed(archive, self.band_set, clear=self.series.clear)
-        if point_blocks.fit(archive, names, self._features_at_most):
+        if point_blocks.fits_in_memory(archive, names, self._features_at_most):
             return self._samples(series.aligned, archive, end)
-        parts = point_blocks.each(
+        parts = point_blocks.map_blocks(
             archive, names, lambda part: self._samples(series.aligned, part, end)
         )
         return Samples.together(parts, archive.dataset.sizes["point"])

@@ -82,9 +82,9 @@ def aligned(
     names = needed(archive, band_set, clear=clear)
     bands = len(band_set.dynamic) + len(classes or ())
     # Twice: the series of blocks, and what they become together.
-    if point_blocks.fit(archive, names, 2 * bands * len(grid_of(window, step_days))):
+    if point_blocks.fits_in_memory(archive, names, 2 * bands * len(grid_of(window, step_days))):
         return align(archive)
-    parts = [part for _, part in point_blocks.each(archive, names, align)]
+    parts = [part for _, part in point_blocks.map_blocks(archive, names, align)]
     return xr.concat(parts, "point", coords="minimal", compat="override", join="override")
 
 

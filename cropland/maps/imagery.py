@@ -211,7 +211,7 @@ def open_cube(path: str) -> cubefiles.Cube:
 
 @lru_cache(maxsize=1)
 def _open_cube(path: Path) -> cubefiles.Cube:
-    return cubefiles.opened(path)
+    return cubefiles.open_cube(path)
 
 
 def _connected(source: fetched.Source, requests: int) -> Service:

@@ -133,11 +133,11 @@ class Archive:
     def scene_classes(self) -> tuple[int, ...]:
         """Scene classes that occur anywhere, ascending; a `DataError` where they are not stored."""
         self.require([bands.SCENE_CLASS])
-        found: set[int] = set()
+        classes: set[int] = set()
         for start in range(0, self.dataset.sizes["observation"], _ROWS_AT_ONCE):
             rows = self.dataset[bands.SCENE_CLASS][start : start + _ROWS_AT_ONCE]
-            found |= set(np.unique(rows.to_numpy()).tolist())
-        return tuple(sorted(map(int, found)))
+            classes |= set(np.unique(rows.to_numpy()).tolist())
+        return tuple(sorted(map(int, classes)))
 
     @property
     def in_memory(self) -> frozenset[str]:
@@ -145,7 +145,7 @@ class Archive:
         return frozenset(self._values)
 
     def part(self, first: int, end: int) -> Archive:
-        """Give the points from `first` to before `end` as an archive of its own, lazy as this one is.
+        """Return the points from `first` to before `end` as an archive of its own, lazy as this one is.
 
         Its rows are one slice of each column, since the observations of a point stand together.
         """
@@ -153,7 +153,7 @@ class Archive:
         return Archive(self.dataset.isel(point=slice(first, end), observation=rows))
 
     def values(self, name: str) -> NDArray[np.float32]:
-        """Give a band, an index or ``SCL`` for every observation.
+        """Return a band, an index or ``SCL`` for every observation.
 
         Returns
         -------
@@ -185,7 +185,7 @@ class Archive:
 
 
 def ragged(points: pd.DataFrame, observations: pd.DataFrame) -> xr.Dataset:
-    """Put a long table into the ragged layout.
+    """Arrange a long table in the ragged layout.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def arranged(
     time: NDArray[np.datetime64],
     columns: Mapping[str, NDArray[Any]],
 ) -> xr.Dataset:
-    """Put observations into the ragged layout.
+    """Arrange observations in the ragged layout.
 
     Parameters
     ----------
@@ -320,7 +320,7 @@ def _bytes(values: NDArray[Any]) -> bytes:
 
 
 def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Choose the stored type: digital numbers uint16, ``SCL`` uint8, other numbers float32."""
+    """Convert to the stored type: digital numbers uint16, ``SCL`` uint8, other numbers float32."""
     if not np.issubdtype(values.dtype, np.number):
         return np.asarray(values.astype(str))
     if name == bands.SCENE_CLASS:

@@ -21,7 +21,7 @@ def dtype_of(band: str) -> np.dtype[np.unsignedinteger[Any]]:
 
 
 def numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
-    """Give a column as numbers, NaN where there is nothing or no number; true and false are none.
+    """Return a column as numbers, NaN where there is nothing or no number; true and false are none.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
 
 
 def possible(name: str, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], str]:
-    """Tell which values a band, an index or a scene class can have, and in words what was expected.
+    """Return which values a band, an index or a scene class can have, and in words what was expected.
 
     Parameters
     ----------

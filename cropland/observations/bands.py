@@ -80,7 +80,7 @@ class BandSet:
 
     @classmethod
     def of(cls, names: Iterable[str]) -> BandSet:
-        """Make a band set of names.
+        """Return the band set of some names.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class BandSet:
         )
 
     def measured(self, stored: Iterable[str]) -> tuple[str, ...]:
-        """Name what must be read: what is `stored` as it is, else the bands an index is made of."""
+        """Return what must be read: what is `stored` as it is, else the bands an index is made of."""
         have = set(stored)
         needed: dict[str, None] = {}
         for name in self.dynamic:
@@ -111,7 +111,7 @@ class BandSet:
 
 
 def is_index(name: str) -> bool:
-    """Tell whether `name` is a spectral index that Sentinel-2 bands suffice for."""
+    """Return whether `name` is a spectral index that Sentinel-2 bands suffice for."""
     return name in _computable()
 
 
@@ -149,7 +149,7 @@ def index(name: str, bands: Mapping[str, NDArray[np.float32]]) -> NDArray[np.flo
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    """Name the Sentinel-2 bands that a band or index is made of."""
+    """Return the Sentinel-2 bands that a band or index is made of."""
     if not is_index(name):
         return (name,)
     import spyndex
@@ -160,7 +160,7 @@ def _parts(name: str) -> tuple[str, ...]:
 
 @cache
 def _computable() -> frozenset[str]:
-    """Name the indices whose every term is a Sentinel-2 band or a constant with a default."""
+    """Return the indices whose every term is a Sentinel-2 band or a constant with a default."""
     import spyndex
 
     terms = set(STANDARD_NAMES.values())

@@ -16,7 +16,7 @@ _OF_POINT = ("ID", "Lat", "Lon")
 
 
 def of_points(archive: Archive, at: NDArray[np.int64], columns: Iterable[str]) -> pd.DataFrame:
-    """Give the observations of some of an archive's points.
+    """Return the observations of some of an archive's points.
 
     Parameters
     ----------

@@ -35,8 +35,8 @@ _A_CORE = 4
 """Blocks handed to each core at once: more make a core wait less, and keep more answers in memory."""
 
 
-def fit(archive: Archive, names: Iterable[str], made: int) -> bool:
-    """Tell whether the observations of an archive can be in memory as a whole.
+def fits_in_memory(archive: Archive, names: Iterable[str], values_per_point: int) -> bool:
+    """Return whether the observations of an archive can be in memory as a whole.
 
     Parameters
     ----------
@@ -44,17 +44,17 @@ def fit(archive: Archive, names: Iterable[str], made: int) -> bool:
         Where they are.
     names : iterable of str
         Bands and indices that are needed; what is in memory already counts too.
-    made : int
+    values_per_point : int
         How many numbers (float32) are made of them for each point.
     """
-    made_bytes = 4 * made * archive.dataset.sizes["point"]
+    made_bytes = 4 * values_per_point * archive.dataset.sizes["point"]
     return _bytes(archive, names) <= MOST_BYTES - made_bytes
 
 
-def each(
+def map_blocks(
     archive: Archive, names: Iterable[str], work: Callable[[Archive], T]
 ) -> Iterator[tuple[slice, T]]:
-    """Do work on blocks of an archive's points, on all cores, and give the answers in their order.
+    """Compute something of blocks of points, on all cores, and return the answers in order.
 
     Parameters
     ----------
@@ -81,11 +81,11 @@ def each(
     starts = range(0, count, step)
     for first in range(0, len(starts), _A_CORE * CPU_COUNT):
         signals.heed()
-        some = [slice(at, min(at + step, count)) for at in starts[first:][: _A_CORE * CPU_COUNT]]
+        blocks = [slice(at, min(at + step, count)) for at in starts[first:][: _A_CORE * CPU_COUNT]]
         # As one callable: Dask would look for collections in the fields of an archive.
-        tasks = [delayed(partial(_done, archive, block, work))() for block in some]
+        tasks = [delayed(partial(_done, archive, block, work))() for block in blocks]
         done = compute(*tasks, scheduler="threads")  # type: ignore[no-untyped-call]
-        yield from zip(some, done, strict=True)
+        yield from zip(blocks, done, strict=True)
 
 
 def _done(archive: Archive, block: slice, work: Callable[[Archive], T]) -> T:
@@ -93,7 +93,7 @@ def _done(archive: Archive, block: slice, work: Callable[[Archive], T]) -> T:
 
 
 def _points(archive: Archive, names: Iterable[str], cores: int) -> int:
-    """Say how many points a block has."""
+    """Return how many points a block has."""
     of_a_point = max(_bytes(archive, names) / archive.dataset.sizes["point"], 1)
     return max(1, min(_MOST_POINTS, int(_SHARE * MOST_BYTES / cores / of_a_point)))
 

@@ -68,12 +68,12 @@ def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
         )
     check_columns([name for name in header if name in wanted], path)
     at = [header.index(name) for name in wanted]
-    found = [(line, [cells[position] for position in at]) for line, cells in rows]
-    lines = pd.Index([line for line, _ in found], dtype=np.int64)
-    return pd.DataFrame([cells for _, cells in found], lines, list(wanted), dtype="str")
+    numbered = [(line, [cells[position] for position in at]) for line, cells in rows]
+    lines = pd.Index([line for line, _ in numbered], dtype=np.int64)
+    return pd.DataFrame([cells for _, cells in numbered], lines, list(wanted), dtype="str")
 
 
-def asked(path: Path) -> pd.DataFrame:
+def read_given(path: Path) -> pd.DataFrame:
     """Read the points of a file that a command was given.
 
     Raises
@@ -124,11 +124,11 @@ def read_points(
     tables = [(first, read(first, labelled=True))]
     if os.path.lexists(second):  # a pipe of that name is answered, not passed over
         tables.append((second, read(second, labelled=False)))
-    return together(tables)
+    return join_tables(tables)
 
 
-def together(tables: Iterable[tuple[Path, pd.DataFrame]]) -> pd.DataFrame:
-    """Put points files in one table; an ID may stand in one file only."""
+def join_tables(tables: Iterable[tuple[Path, pd.DataFrame]]) -> pd.DataFrame:
+    """Join points files into one table; an ID may stand in one file only."""
     named = list(tables)
     table = pd.concat([t.assign(file=path.name) for path, t in named], ignore_index=True)
     twice = table[table["ID"].duplicated(keep=False)]
@@ -140,10 +140,10 @@ def together(tables: Iterable[tuple[Path, pd.DataFrame]]) -> pd.DataFrame:
 
 
 def inside(table: pd.DataFrame, box: Box) -> pd.DataFrame:
-    """Choose the points within a box, edges included, in their order."""
+    """Return the points within a box, edges included, in their order."""
     lat, lon = table["Lat"], table["Lon"]
-    chosen = lat.between(box.south, box.north) & lon.between(box.west, box.east)
-    return table[chosen].reset_index(drop=True)
+    in_box = lat.between(box.south, box.north) & lon.between(box.west, box.east)
+    return table[in_box].reset_index(drop=True)
 
 
 def check_labels(targets: np.ndarray, country: Country, folds: int) -> None:

@@ -73,21 +73,23 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
         rf"({'|'.join(map(re.escape, SUFFIXES))})",
         re.IGNORECASE,
     )
-    found: dict[str, Export] = {}
+    by_stem: dict[str, Export] = {}
     for path in sorted(folder.iterdir()):
         match = pattern.fullmatch(path.name)
         if not match:
             continue
         stem = path.name.removesuffix(match[3])
-        if stem in found:
-            raise DataError(f"{folder} has both {found[stem].path.name} and {path.name}; keep one")
-        found[stem] = _export(path, match[1], match[2])
-    if not found:
+        if stem in by_stem:
+            raise DataError(
+                f"{folder} has both {by_stem[stem].path.name} and {path.name}; keep one"
+            )
+        by_stem[stem] = _export(path, match[1], match[2])
+    if not by_stem:
         raise DataError(
-            f"no archive of {country.name}: expected exports named {layout} in {folder}, found none; "
+            f"no archive of {country.name}: expected exports named {layout} in {folder}, by_stem none; "
             f"set paths.data=FOLDER, or try source=simulated, which needs no data"
         )
-    return list(found.values())
+    return list(by_stem.values())
 
 
 def _export(path: Path, start: str, end: str) -> Export:
@@ -104,14 +106,14 @@ def _export(path: Path, start: str, end: str) -> Export:
 
 
 def inputs(source: Files, paths: Paths, country: Country) -> list[object]:
-    """Give all that decides the archive: the files by content, and the country's box."""
+    """Return all that decides the archive: the files by content, and the country's box."""
     folder = Path(paths.data)
     tables = [folder / source.labelled, folder / source.unlabelled]
-    found = [export.path for export in exports(source, folder, country)]
-    there = [path for path in tables if reading.is_file(path)]
-    for path in there:
+    files = [export.path for export in exports(source, folder, country)]
+    points_files = [path for path in tables if reading.is_file(path)]
+    for path in points_files:
         reading.check_file(path, "set paths.data")
-    return [country.box, *found, *there]
+    return [country.box, *files, *points_files]
 
 
 def fill(source: Files, paths: Paths, country: Country) -> xr.Dataset:
@@ -172,8 +174,8 @@ def observations_of(
     source: Files, paths: Paths, country: Country, table: pd.DataFrame
 ) -> xr.Dataset:
     """Read the observations of some points from a country's exports."""
-    found = exports(source, Path(paths.data), country)
-    every = pd.concat([_rows(export) for export in found], ignore_index=True)
+    files = exports(source, Path(paths.data), country)
+    every = pd.concat([_rows(export) for export in files], ignore_index=True)
     rows = every[every["ID"].isin(table["ID"])]
     if len(table) and not len(rows):
         has = f"rows of {some(every['ID'].unique(), 3)}" if len(every) else "no row"
@@ -183,9 +185,9 @@ def observations_of(
         )
     dataset = archive.ragged(table, rows)
     return dataset.assign_attrs(
-        time_coverage_start=min(export.first for export in found).isoformat(),
-        time_coverage_end=max(export.last for export in found).isoformat(),
-        files=[export.path.name for export in found],
+        time_coverage_start=min(export.first for export in files).isoformat(),
+        time_coverage_end=max(export.last for export in files).isoformat(),
+        files=[export.path.name for export in files],
     )
 
 
@@ -251,7 +253,7 @@ def _kept(column: pd.Series[Any], path: Path) -> pd.Series[Any] | None:
 
 
 def _measured(column: pd.Series[Any], path: Path) -> pd.Series[Any]:
-    """Give a band, index or scene class as numbers, NaN where there is nothing.
+    """Return a band, index or scene class as numbers, NaN where there is nothing.
 
     Raises
     ------

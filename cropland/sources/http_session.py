@@ -10,7 +10,7 @@ from requests.adapters import HTTPAdapter
 _PIECE_BYTES = 1 << 18
 
 
-def pooled(connections: int) -> requests.Session:
+def pooled_session(connections: int) -> requests.Session:
     """Return a session that keeps so many connections open."""
     session = requests.Session()
     adapter = HTTPAdapter(pool_maxsize=connections)

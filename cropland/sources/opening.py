@@ -99,8 +99,8 @@ def archive_of_points(
 
 def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
     """Read the points to predict, of every country and in the order of their file, where there is one."""
-    found: pd.DataFrame | None = _FILLERS[source.name].unlabelled(source, paths)
-    return found
+    table: pd.DataFrame | None = _FILLERS[source.name].unlabelled(source, paths)
+    return table
 
 
 def _shown(blocks: Blocks) -> Blocks:

@@ -30,8 +30,8 @@ NO_IMAGE = "no image in these dates"
 """Why a place has no row; the other reason is that it is outside the swath of all images."""
 
 
-def telling(*reasons: str) -> str:
-    """Choose the reason that tells most why a place was not seen: that images came by, if any did."""
+def best_reason(*reasons: str) -> str:
+    """Return the reason that tells most why a place was not seen: that images came by, if any did."""
     return next((reason for reason in reasons if reason != NO_IMAGE), NO_IMAGE)
 
 
@@ -90,8 +90,8 @@ class Finding:
     """One step of an examination: what was looked at, whether it is well, and what was seen or is to do."""
 
     step: str
-    well: bool
-    said: str
+    ok: bool
+    text: str
 
 
 class Service(Protocol):
@@ -126,7 +126,7 @@ class Service(Protocol):
         ...
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
-        """Give the images of a grid, lazily; each pixel is the native one that its centre falls in.
+        """Return the images of a grid, lazily; each pixel is the native one that its centre falls in.
 
         Returns
         -------

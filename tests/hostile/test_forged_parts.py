@@ -28,7 +28,7 @@ SEEN = Seen(
     values={"B4": np.array([1, 2, 60_000], "u2"), "SCL": np.array([4, 5, 9], "u1")},
     unseen={1: "no image in these dates"},
 )
-GOOD = part_file.encoded(CHUNK, SEEN, "client")
+GOOD = part_file.encode(CHUNK, SEEN, "client")
 TABLE = pq.read_table(pa.BufferReader(GOOD))
 TOLD = json.loads(TABLE.schema.metadata[b"cropland"])
 NAME = f"2020-01-01_2020-12-31_{'0' * 16}-{'0' * 32}.parquet"
@@ -56,7 +56,7 @@ def read(parts: Parts) -> int:
     for part in parts:
         assert len(part.places) == len(part.counts) and part.days[0] <= part.days[1]
         within = parts.rows(part).within(part.places, part.days)
-        seen += len(rows.together([within], ["B4", "SCL"]).places)
+        seen += len(rows.join_rows([within], ["B4", "SCL"]).places)
         parts.counted(part, (date(2020, 2, 1), date(2020, 2, 2)))
     return seen
 

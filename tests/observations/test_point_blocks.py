@@ -120,11 +120,11 @@ def test_what_is_made_and_what_is_in_memory_count(
 ) -> None:
     rows = toy_archive.dataset.sizes["observation"]
     limited(rows * (40 + 8))  # one band
-    assert point_blocks.fit(toy_archive, ["B4"], 0)
-    assert not point_blocks.fit(toy_archive, ["B4"], 1)
+    assert point_blocks.fits_in_memory(toy_archive, ["B4"], 0)
+    assert not point_blocks.fits_in_memory(toy_archive, ["B4"], 1)
     toy_archive.values("B8")
-    assert not point_blocks.fit(toy_archive, ["B4"], 0)
-    assert point_blocks.fit(toy_archive, ["B8"], 0)
+    assert not point_blocks.fits_in_memory(toy_archive, ["B4"], 0)
+    assert point_blocks.fits_in_memory(toy_archive, ["B8"], 0)
 
 
 def test_answers_come_in_the_order_of_points_and_few_at_once(
@@ -137,7 +137,7 @@ def test_answers_come_in_the_order_of_points_and_few_at_once(
         begun.append(1)
         return str(part.points["ID"].to_numpy()[0])
 
-    answers: Iterator[Any] = point_blocks.each(toy_archive, ["B4"], work)
+    answers: Iterator[Any] = point_blocks.map_blocks(toy_archive, ["B4"], work)
     assert next(answers) == (slice(0, 1), "P000")
     from dask.system import CPU_COUNT
 
@@ -156,4 +156,4 @@ def test_what_fails_in_a_block_fails_as_it_would_have(
         raise DataError("as it is")
 
     with pytest.raises(DataError, match="as it is"):
-        list(point_blocks.each(toy_archive, [], work))
+        list(point_blocks.map_blocks(toy_archive, [], work))

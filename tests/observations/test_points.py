@@ -69,7 +69,7 @@ def test_an_id_in_two_files_is_refused(tmp_path: Path) -> None:
     test = written(tmp_path, "ID,Lat,Lon\nb,1,1\na,1,1\n", "Test.csv")
     tables = [(train, points.read(train, labelled=True)), (test, points.read(test, labelled=False))]
     with pytest.raises(DataError, match=r"ID a is in Train.csv and Test.csv"):
-        points.together(tables)
+        points.join_tables(tables)
 
 
 def test_a_box_includes_its_edges() -> None:

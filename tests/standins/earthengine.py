@@ -204,7 +204,7 @@ class EarthEngineStandin:
         self._server.server_close()
 
     def posts(self, path: str = "") -> list[Request]:
-        """Give the POSTs whose path contains `path`."""
+        """Return the POSTs whose path contains `path`."""
         return [each for each in self.requests if each.method == "POST" and path in each.path]
 
     def received(self, request: Request) -> Fault | None:
@@ -395,7 +395,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @cache
 def _discovery(url: str) -> bytes:
-    """Give what the client learns the API from; it ships with a description of an older version."""
+    """Return what the client learns the API from; it ships with a description of an older version."""
     described = (_SHIPPED / "cloud_api_discovery_document.json").read_text()
     here = described.replace("v1alpha", "v1").replace("https://earthengine.googleapis.com", url)
     return here.encode()

@@ -47,7 +47,7 @@ class Feature:
     properties: dict[str, Any]
 
     def having(self, properties: dict[str, Any]) -> Feature:
-        """Give the same with other properties."""
+        """Return the same with other properties."""
         return Feature(self.geometry, properties)
 
 
@@ -61,7 +61,7 @@ class Image:
     geometry: Geometry
 
     def having(self, properties: dict[str, Any]) -> Image:
-        """Give the same with other properties."""
+        """Return the same with other properties."""
         return Image(self.granule, self.bands, properties, self.geometry)
 
 
@@ -146,7 +146,7 @@ class Catalogue:
         return pixels
 
     def shown(self, band: Band, values: Any) -> Any:
-        """Give what a band shows where it is not masked, as it is given where the granule is."""
+        """Return what a band shows where it is not masked, as it is given where the granule is."""
         darker = 0 if band.source == "SCL" else self.darker
         if not darker and band.least <= 1:
             return values

@@ -64,7 +64,7 @@ class Evaluator:
         return closure({})
 
     def _compiled(self, node: Mapping[str, Any]) -> tuple[Closure, frozenset[str]]:
-        """Give a closure and the names of the arguments that it needs."""
+        """Return a closure and the names of the arguments that it needs."""
         ((kind, content),) = node.items()
         match kind:
             case "constantValue":
@@ -131,7 +131,7 @@ class Evaluator:
     def sampled(
         self, image: Image, points: Collection, epsg: int | None, metres: float
     ) -> list[list[int]]:
-        """Give an image's values at points by band: 0 where it is masked."""
+        """Return an image's values at points by band: 0 where it is masked."""
         key = (id(points), epsg or image.granule.epsg, metres)
         if key not in self._samples:
             lonlat = np.array([[each.geometry.x, each.geometry.y] for each in points.items])
@@ -165,7 +165,7 @@ def _once(closure: Closure, free: frozenset[str]) -> Closure:
 
 
 def _snapped(lonlat: NDArray[np.float64], epsg: int, metres: float) -> NDArray[np.float64]:
-    """Give the centres of the pixels of a grid that places fall in."""
+    """Return the centres of the pixels of a grid that places fall in."""
     size = metres / 111_319.49 if epsg == 4326 else metres
     to_grid = Transformer.from_crs(4326, epsg, always_xy=True)
     x, y = to_grid.transform(lonlat[:, 0], lonlat[:, 1])

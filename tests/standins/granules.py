@@ -108,7 +108,7 @@ class Granules:
 
     @classmethod
     def of(cls, name: str, first: date, last: date) -> Self:
-        """Give the granules of a country of ``conf/country/``, with its profile."""
+        """Return the granules of a country of ``conf/country/``, with its profile."""
         # As Hydra reads them: dates without quotes are texts.
         values: Any = OmegaConf.to_container(OmegaConf.load(CONF / "country" / f"{name}.yaml"))
         profiles = OmegaConf.load(CONF / "source" / "simulated.yaml").profiles
@@ -123,7 +123,7 @@ class Granules:
     def at(
         self, lonlat: NDArray[np.float64], numbers: Sequence[int] | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Give what granules show at places: the values of the native pixels that they fall in.
+        """Return what granules show at places: the values of the native pixels that they fall in.
 
         Parameters
         ----------
@@ -170,7 +170,7 @@ class Granules:
     def image(
         self, granule: Granule, band: str, epsg: int, affine: Affine, shape: tuple[int, int]
     ) -> NDArray[Any]:
-        """Give a band on any north-up grid: each pixel's centre shows the native pixel that it falls in.
+        """Return a band on any north-up grid: each pixel's centre shows the native pixel that it falls in.
 
         Parameters
         ----------
@@ -230,7 +230,7 @@ class Granules:
         return Places.of(self.land, lon, lat)
 
     def footprint(self, granule: Granule) -> list[tuple[float, float]]:
-        """Give a closed ring of ``(lon, lat)`` around all that a granule sees in the country's box."""
+        """Return a closed ring of ``(lon, lat)`` around all that a granule sees in the country's box."""
         tile = TILE_OFFSET_METRES + (self._passes.tile[granule.number] + 0.5) * TILE_SPACING_METRES
         track = (self._passes.orbit[granule.number] + 0.5) * ORBIT_SPACING_METRES
         # A tile is a square; to the north and south it holds the box, however high that is.
@@ -251,7 +251,7 @@ class Granules:
         return list(zip(lon.tolist(), lat.tolist(), strict=True))
 
     def observations(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Give what was observed of points ``ID, Lon, Lat``: the truth, by ID, time and granule.
+        """Return what was observed of points ``ID, Lon, Lat``: the truth, by ID, time and granule.
 
         An observation is there where ``SCL`` is above 0 at the point's 20 m pixel.
         """

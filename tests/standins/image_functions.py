@@ -28,7 +28,7 @@ def _load(self: Evaluator, id: str, **_: Any) -> Image:
 
 @named("Image.constant")
 def _constant(_: Evaluator, value: float | list[float]) -> float | list[float]:
-    """Give the numbers: `unmask` and `max` alone take such an image here."""
+    """Return the numbers: `unmask` and `max` alone take such an image here."""
     return value
 
 

@@ -146,7 +146,7 @@ class Catalogue:
         self.items = [self._item(name, granule) for name, granule in self._sources.items()]
 
     def grid(self, epsg: int, metres: int) -> tuple[rasterio.Affine, tuple[int, int]]:
-        """Give affine and shape of the area's pixels in a zone, its edges snapped to 20 m."""
+        """Return affine and shape of the area's pixels in a zone, its edges snapped to 20 m."""
         area = shapely.box(self.area.west, self.area.south, self.area.east, self.area.north)
         ring = np.array(shapely.segmentize(area, 0.001).exterior.coords)
         x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(*ring.T)
@@ -156,7 +156,7 @@ class Catalogue:
         return rasterio.Affine(metres, 0, west, 0, -metres, north), shape
 
     def cog(self, name: str, band: str) -> Path:
-        """Give the file of an item's band, made where it is not there yet."""
+        """Return the file of an item's band, made where it is not there yet."""
         path = self.folder / "cogs" / name / f"{band}.tif"
         with self._lock:
             if not path.exists():
@@ -307,7 +307,7 @@ class StacStandin(Catalogue):
         self._server.server_close()
 
     def asked(self, part: str) -> list[Request]:
-        """Give the requests whose path contains something."""
+        """Return the requests whose path contains something."""
         return [request for request in self.log if part in request.path]
 
     def heard(self, request: Request) -> Fault | None:
@@ -374,7 +374,7 @@ class StacStandin(Catalogue):
         }
 
     def search(self, query: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a page of what a search finds."""
+        """Return a page of what a search finds."""
         found = [item for item in self.items if all(fits(item) for fits in _conditions(query))]
         start, most = int(query.get("token", 0)), int(query.get("limit", self.page_items))
         end = start + min(most, self.page_items)
@@ -403,7 +403,7 @@ def _linked(item: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def _conditions(query: Mapping[str, Any]) -> Iterator[Callable[[dict[str, Any]], bool]]:
-    """Give what items must fulfil."""
+    """Return what items must fulfil."""
     if query.get("collections"):
         yield lambda item: item["collection"] in query["collections"]
     if query.get("ids"):
@@ -536,7 +536,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _typed(query: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the body that a query of a GET would have as a POST."""
+    """Return the body that a query of a GET would have as a POST."""
     typed = dict(query)
     for name, of in (("bbox", float), ("collections", str), ("ids", str)):
         if isinstance(typed.get(name), str):

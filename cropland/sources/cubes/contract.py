@@ -29,7 +29,7 @@ _REFLECTANCE = 2.0
 """Fractions about here are reflectances; as digital numbers they would all be of the darkest water."""
 
 
-class Layers(Protocol):
+class CubeReader(Protocol):
     """The values of a cube, wherever they are; it can be pickled."""
 
     @property
@@ -73,7 +73,7 @@ class Layers(Protocol):
 
 
 def band_of(name: str) -> str | None:
-    """Give the band that a name means, None where it is no Sentinel-2 band.
+    """Return the band that a name means, None where it is no Sentinel-2 band.
 
     >>> band_of("B02"), band_of("b8a"), band_of("B10")
     ('B2', 'B8A', None)
@@ -83,7 +83,7 @@ def band_of(name: str) -> str | None:
 
 
 def in_order(bands: Iterable[str]) -> tuple[str, ...]:
-    """Put bands into the order of `cropland.observations.bands.STANDARD_NAMES`, ``SCL`` last."""
+    """Sort bands into the order of `cropland.observations.bands.STANDARD_NAMES`, ``SCL`` last."""
     return tuple(sorted(bands, key=[*STANDARD_NAMES, SCENE_CLASS].index))
 
 
@@ -103,7 +103,7 @@ def check_plain(where: str, scale: float, offset: float) -> None:
         )
 
 
-def checked(grid: GeoBox, where: Path) -> GeoBox:
+def check_grid(grid: GeoBox, where: Path) -> GeoBox:
     """Check that a grid is one of square metres, north up.
 
     Raises
@@ -118,7 +118,7 @@ def checked(grid: GeoBox, where: Path) -> GeoBox:
         )
     if not grid.crs.projected or set(grid.crs.units) != {"metre"}:
         raise DataError(
-            f"{where} has its grid in {grid.crs.units[0]} ({_called(grid.crs)}); expected a projected grid "
+            f"{where} has its grid in {grid.crs.units[0]} ({_crs_name(grid.crs)}); expected a projected grid "
             f"in metres, such as UTM: {warp}"
         )
     across, skew, _, turn, down, _ = grid.transform[:6]
@@ -136,33 +136,33 @@ def checked(grid: GeoBox, where: Path) -> GeoBox:
     return grid
 
 
-def alike(grid: GeoBox, first: GeoBox) -> bool:
-    """Tell whether two grids are the same, to a millionth of a pixel."""
+def same_grid(grid: GeoBox, first: GeoBox) -> bool:
+    """Return whether two grids are the same, to a millionth of a pixel."""
     if grid.shape != first.shape or grid.crs != first.crs:
         return False
     apart = np.subtract(grid.transform[:6], first.transform[:6])
     return bool(np.abs(apart).max() <= _SQUARE * abs(first.transform[0]))
 
 
-def said(grid: GeoBox) -> str:
-    """Say what a grid is, in a few words."""
+def grid_in_words(grid: GeoBox) -> str:
+    """Return what a grid is, in a few words."""
     rows, columns = grid.shape
     transform = grid.transform
     return (
         f"{rows} × {columns} pixels of {transform.a:g} m from x {transform.c:.10g}, y {transform.f:.10g} in "
-        f"{_called(grid.crs)}"
+        f"{_crs_name(grid.crs)}"
     )
 
 
-def _called(crs: CRS | None) -> str:
-    """Call a CRS by its EPSG code, else by its name: its own text may be a page of WKT."""
+def _crs_name(crs: CRS | None) -> str:
+    """Name a CRS by its EPSG code, else by its name: its own text may be a page of WKT."""
     if crs is None:
         return "no CRS"
     return crs.proj.name if crs.epsg is None else f"EPSG:{crs.epsg}"
 
 
-def without(stored: NDArray[Any], no_data: float | None) -> NDArray[Any]:
-    """Give values with 0 where there is no data."""
+def zero_no_data(stored: NDArray[Any], no_data: float | None) -> NDArray[Any]:
+    """Return values with 0 where there is no data."""
     if no_data is None or no_data == 0 or np.isnan(no_data):  # NaN is seen later, in any cube
         return stored
     missing = stored == no_data
@@ -170,7 +170,7 @@ def without(stored: NDArray[Any], no_data: float | None) -> NDArray[Any]:
 
 
 def digital_numbers(band: str, stored: NDArray[Any], path: Path) -> NDArray[Any]:
-    """Choose the type as `observations.archive` does: uint16, ``SCL`` uint8, float32 for what is neither.
+    """Convert to the type as `observations.archive` does: uint16, ``SCL`` uint8, float32 for what is neither.
 
     Raises
     ------
@@ -206,9 +206,9 @@ def _check_range(band: str, low: float, high: float, whole: bool, path: Path) ->
 def _check_images(band: str, filled: NDArray[Any], path: Path) -> None:
     """Check that no image is of reflectance; each by itself, as one may be stored in another way."""
     for image in filled:
-        there = image[image != NO_DATA]
+        values = image[image != NO_DATA]
         # Half of them, as single pixels are brighter; sizes, as digital numbers of water may be negative.
-        if (there != np.floor(there)).any() and np.median(np.abs(there)) <= _REFLECTANCE:
+        if (values != np.floor(values)).any() and np.median(np.abs(values)) <= _REFLECTANCE:
             low, high = float(image.min()), float(image.max())
             raise _other_values(band, low, high, _DIGITAL_NUMBERS, path)
 

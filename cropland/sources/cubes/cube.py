@@ -34,14 +34,14 @@ from rasterio.errors import RasterioError
 
 from cropland.errors import DataError
 from cropland.sources.cubes import geotiff_folder, xarray_store
-from cropland.sources.cubes.contract import alike, digital_numbers, mark_of, said
+from cropland.sources.cubes.contract import digital_numbers, grid_in_words, mark_of, same_grid
 from cropland.sources.cubes.gaps import lacking
 from cropland.sources.service import NoImage
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-    from cropland.sources.cubes.contract import Layers
+    from cropland.sources.cubes.contract import CubeReader
 
 _NETCDF = (".nc", ".nc4")
 _BROKEN = (OSError, RasterioError, RuntimeError, ValueError, KeyError)
@@ -59,33 +59,33 @@ class Cube:
     mark : str
         Hash of names, sizes and times of change of its files, wherever they are; of a Zarr store, of its
         metadata: values that are written into it later do not change it.
-    layers : Layers
+    reader : CubeReader
         Its values.
     """
 
     path: Path
     mark: str
-    layers: Layers
+    reader: CubeReader
 
     @property
     def grid(self) -> GeoBox:
         """Its pixels: a projected grid in metres, north up."""
-        return self.layers.grid
+        return self.reader.grid
 
     @property
     def block(self) -> tuple[int, int]:
         """Rows and columns stored together: tiles of multiples of it read nothing twice."""
-        return self.layers.block
+        return self.reader.block
 
     @cached_property
     def bands(self) -> tuple[str, ...]:
         """Bands that it holds."""
-        return self.layers.bands
+        return self.reader.bands
 
     @property
     def times(self) -> NDArray[np.datetime64]:
         """Moment of each image, shape ``(image,)``, datetime64[s], ascending."""
-        return self.layers.times
+        return self.reader.times
 
     @property
     def first(self) -> date:
@@ -113,9 +113,9 @@ class Cube:
             )
 
     def days(self, first: date, last: date) -> tuple[date, ...]:
-        """Give the days that have an image, from `first` to `last`, both included, in UTC."""
-        found = self.times[self._images(first, last)].astype("datetime64[D]")
-        return tuple(np.unique(found).tolist())
+        """Return the days that have an image, from `first` to `last`, both included, in UTC."""
+        days = self.times[self._images(first, last)].astype("datetime64[D]")
+        return tuple(np.unique(days).tolist())
 
     def part(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
         """Read the images of some of its pixels into memory.
@@ -150,23 +150,23 @@ class Cube:
                 f"to {self.last}: choose days among them"
             )
         stored = self._stored(bands, images, grid)
-        layers = {
+        variables = {
             band: (("time", "y", "x"), digital_numbers(band, stored[band], self.path))
             for band in bands
         }
         coords: dict[Any, Any] = {
             "time": self.times[images],
-            "granule": ("time", self.layers.granules[images]),
+            "granule": ("time", self.reader.granules[images]),
             **xr_coords(grid),
         }
-        return xr.Dataset(layers, coords)
+        return xr.Dataset(variables, coords)
 
     def _stored(
         self, bands: Sequence[str], images: slice, grid: GeoBox
     ) -> Mapping[str, NDArray[Any]]:
         rows, columns = self._window(grid)
         try:
-            stored = self.layers.read(bands, images, rows, columns)
+            stored = self.reader.read(bands, images, rows, columns)
         except _BROKEN as error:
             cause = (
                 error.__cause__ or error
@@ -186,25 +186,26 @@ class Cube:
         return stored
 
     def _images(self, first: date, last: date) -> slice:
-        """Give the positions of the images of some days."""
+        """Return the positions of the images of some days."""
         days = self.times.astype("datetime64[D]")
         start = int(np.searchsorted(days, np.datetime64(first, "D"), side="left"))
         return slice(start, int(np.searchsorted(days, np.datetime64(last, "D"), side="right")))
 
     def _window(self, grid: GeoBox) -> tuple[slice, slice]:
-        """Give the rows and columns of a part of the grid."""
+        """Return the rows and columns of a part of the grid."""
         transform: Any = self.grid.wld2pix  # which has no types
         column, row = map(round, transform(grid.transform.c, grid.transform.f))
         height, width = grid.shape
         rows, columns = slice(row, row + height), slice(column, column + width)
-        if min(row, column) < 0 or not alike(self.grid[rows, columns], grid):
+        if min(row, column) < 0 or not same_grid(self.grid[rows, columns], grid):
             raise DataError(
-                f"expected a part of the grid of the cube {self.path}, {said(self.grid)}; got {said(grid)}"
+                f"expected a part of the grid of the cube {self.path}, {grid_in_words(self.grid)}; got "
+                f"{grid_in_words(grid)}"
             )
         return rows, columns
 
 
-def opened(path: Path) -> Cube:
+def open_cube(path: Path) -> Cube:
     """Open a cube, of whatever format: its metadata and no values.
 
     Raises
@@ -212,10 +213,10 @@ def opened(path: Path) -> Cube:
     DataError
         There is none, or it breaks the contract.
     """
-    layers = _layers(path)
-    if not len(layers.times):
+    reader = _reader_of(path)
+    if not len(reader.times):
         raise DataError(f"the cube {path} has no image; expected at least one time step")
-    return Cube(path, mark_of(layers.files, path), layers)
+    return Cube(path, mark_of(reader.files, path), reader)
 
 
 def _day(time: np.datetime64) -> date:
@@ -223,19 +224,19 @@ def _day(time: np.datetime64) -> date:
     return day
 
 
-def _layers(path: Path) -> Layers:
+def _reader_of(path: Path) -> CubeReader:
     if not path.exists():
         raise DataError(
             f"there is no cube at {path}; give the path of a Zarr store, NetCDF or folder"
         )
     if path.is_dir():
         if xarray_store.is_zarr(path):
-            return xarray_store.opened(path)
+            return xarray_store.open_store(path)
         files = geotiff_folder.files_of(path)
         if files:
-            return geotiff_folder.opened(path, files)
+            return geotiff_folder.open_folder(path, files)
     elif path.suffix.lower() in _NETCDF:
-        return xarray_store.opened(path)
+        return xarray_store.open_store(path)
     raise DataError(
         f"{path} is no cube: expected a Zarr store (a folder with zarr.json or .zgroup), a NetCDF file (.nc) "
         f"or a folder with GeoTIFFs (.tif)"

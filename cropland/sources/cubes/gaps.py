@@ -37,7 +37,7 @@ def lacking(
         The band, and the rows and columns of the cube.
     """
     present = {band: _present(stored) for band, stored in layers.items()}
-    covers = [there for band, there in present.items() if band != SCENE_CLASS]
+    covers = [with_data for band, with_data in present.items() if band != SCENE_CLASS]
     if not covers or len(present) == 1:
         return None
     covered = np.logical_or.reduce(covers)
@@ -47,23 +47,23 @@ def lacking(
             across = slice(columns.start - corner[1], columns.stop - corner[1])
             if covered[inside, across].mean() < _COVERED:
                 continue
-            for band, there in present.items():
-                if not there[inside, across].any():
+            for band, with_data in present.items():
+                if not with_data[inside, across].any():
                     return band, rows, columns
     return None
 
 
 def _present(stored: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which pixels have data in any image, shape ``(y, x)``."""
-    there = stored != NO_DATA
+    """Return which pixels have data in any image, shape ``(y, x)``."""
+    with_data = stored != NO_DATA
     if stored.dtype.kind == "f":
-        there &= ~np.isnan(stored)
-    found: NDArray[np.bool_] = there.any(axis=0)
-    return found
+        with_data &= ~np.isnan(stored)
+    in_any_image: NDArray[np.bool_] = with_data.any(axis=0)
+    return in_any_image
 
 
 def _chunks(start: int, length: int, side: int) -> list[slice]:
-    """Cut a range of rows or columns where chunks end."""
+    """Split a range of rows or columns where chunks end."""
     stop = start + length
     inner = [] if side == 1 else range(start - start % side + side, stop, side)
     ends = [start, *inner, stop]

@@ -18,13 +18,13 @@ from rasterio.windows import Window
 
 from cropland.errors import DataError
 from cropland.sources.cubes.contract import (
-    alike,
     band_of,
+    check_grid,
     check_plain,
-    checked,
+    grid_in_words,
     in_order,
-    said,
-    without,
+    same_grid,
+    zero_no_data,
 )
 
 SUFFIXES = (".tif", ".tiff")
@@ -38,7 +38,7 @@ _PROCESSED = re.compile(r"(\d{8}T\d{6}_N\d{4}_R\d{3}_T\w{5})_\d{8}T\d{6}")
 
 
 @dataclass(frozen=True)
-class Layer:
+class StoredBand:
     """A band of a file: its number, from 1, type and the value that is no data."""
 
     path: Path
@@ -48,16 +48,16 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class TimeSteps:
-    """The files of a folder, image by image; see `cropland.sources.cubes.contract.Layers`.
+class GeoTiffFolder:
+    """The files of a folder, image by image; see `cropland.sources.cubes.contract.CubeReader`.
 
     Attributes
     ----------
-    images : tuple of mapping of str to Layer
+    images : tuple of mapping of str to StoredBand
         For each image, its layer by band.
     """
 
-    images: tuple[Mapping[str, Layer], ...]
+    images: tuple[Mapping[str, StoredBand], ...]
     grid: GeoBox
     block: tuple[int, int]
     times: NDArray[np.datetime64]
@@ -73,20 +73,20 @@ class TimeSteps:
         self, bands: Sequence[str], images: slice, rows: slice, columns: slice
     ) -> dict[str, NDArray[Any]]:
         """Read a part, each file once."""
-        chosen = self.images[images]
+        in_time_range = self.images[images]
         window = Window.from_slices(rows, columns)
-        shape = (len(chosen), rows.stop - rows.start, columns.stop - columns.start)
+        shape = (len(in_time_range), rows.stop - rows.start, columns.stop - columns.start)
         values = {
-            band: np.empty(shape, np.result_type(*{layers[band].dtype for layers in chosen}))
+            band: np.empty(shape, np.result_type(*{layers[band].dtype for layers in in_time_range}))
             for band in bands
         }
-        for image, layers in enumerate(chosen):
+        for image, layers in enumerate(in_time_range):
             for path in dict.fromkeys(layers[band].path for band in bands):
                 inside = [band for band in bands if layers[band].path == path]
                 with rasterio.open(path) as source:
                     stored = source.read([layers[band].number for band in inside], window=window)
                 for band, layer in zip(inside, stored, strict=True):
-                    values[band][image] = without(layer, layers[band].no_data)
+                    values[band][image] = zero_no_data(layer, layers[band].no_data)
         return values
 
 
@@ -101,8 +101,8 @@ def files_of(folder: Path) -> tuple[Path, ...]:
     )
 
 
-def opened(folder: Path, files: tuple[Path, ...]) -> TimeSteps:
-    """Open the headers of all files.
+def open_folder(folder: Path, files: tuple[Path, ...]) -> GeoTiffFolder:
+    """Read the headers of all files.
 
     Raises
     ------
@@ -111,15 +111,15 @@ def opened(folder: Path, files: tuple[Path, ...]) -> TimeSteps:
     """
     when = {path: moment(path) for path in files}  # before any file is opened
     grid, block, _ = first = _header(files[0])
-    checked(grid, files[0])
-    images: dict[str, dict[str, Layer]] = {}
+    check_grid(grid, files[0])
+    images: dict[str, dict[str, StoredBand]] = {}
     times: dict[str, datetime] = {}
     for path in files:
         here, _, layers = first if path == files[0] else _header(path)
-        if not alike(here, grid):
+        if not same_grid(here, grid):
             raise DataError(
-                f"{path} is on another grid than {files[0].name}: {said(here)} and not {said(grid)}; warp "
-                f"it to the same one, as with gdalwarp -t_srs, -te and -tr"
+                f"{path} is on another grid than {files[0].name}: {grid_in_words(here)} and not "
+                f"{grid_in_words(grid)}; warp it to the same one, as with gdalwarp -t_srs, -te and -tr"
             )
         image = _image(path)
         times.setdefault(image, when[path])
@@ -128,7 +128,7 @@ def opened(folder: Path, files: tuple[Path, ...]) -> TimeSteps:
     names = sorted(images, key=times.__getitem__)  # stable: those of one time by name
     moments = np.array([times[name] for name in names], "datetime64[s]")
     in_time = tuple(images[name] for name in names)
-    return TimeSteps(in_time, grid, block, moments, np.array(names), files)
+    return GeoTiffFolder(in_time, grid, block, moments, np.array(names), files)
 
 
 def moment(path: Path) -> datetime:
@@ -155,7 +155,7 @@ def moment(path: Path) -> datetime:
 
 
 def _time(match: re.Match[str]) -> datetime | None:
-    """Make a time of digits, None where they are none, as those of an orbit or a tile."""
+    """Return the time that digits are, None where they are none, as those of an orbit or a tile."""
     year, month, day, hour, minute, second = (
         int(part or 0) for part in match.group(1, 3, 4, 5, 6, 7)
     )
@@ -165,7 +165,7 @@ def _time(match: re.Match[str]) -> datetime | None:
         return None
 
 
-def _header(path: Path) -> tuple[GeoBox, tuple[int, int], dict[str, Layer]]:
+def _header(path: Path) -> tuple[GeoBox, tuple[int, int], dict[str, StoredBand]]:
     """Read the grid, the sides of a block and the bands of a file."""
     try:
         with rasterio.open(path) as source:
@@ -178,12 +178,12 @@ def _header(path: Path) -> tuple[GeoBox, tuple[int, int], dict[str, Layer]]:
 
 
 def _image(path: Path) -> str:
-    """Name the image that a file is of: its name without the band."""
+    """Return the image that a file is of: its name without the band."""
     return _BAND.sub("", path.stem).strip("_. -")
 
 
-def _layers(source: rasterio.DatasetReader, path: Path) -> dict[str, Layer]:
-    """Tell which bands a file has, by its descriptions, else by its name."""
+def _layers(source: rasterio.DatasetReader, path: Path) -> dict[str, StoredBand]:
+    """Return which bands a file has, by its descriptions, else by its name."""
     described = [band_of(text or "") for text in source.descriptions]
     named = [band for match in _BAND.finditer(path.stem) if (band := band_of(match[1]))]
     if not any(described) and source.count == 1 and len(named) == 1:
@@ -197,17 +197,17 @@ def _layers(source: rasterio.DatasetReader, path: Path) -> dict[str, Layer]:
             f"{path} does not say which Sentinel-2 band it is: expected descriptions of its {source.count} "
             f"bands (B2 or B02, SCL), or one band and its name in that of the file, as in …_B04.tif"
         )
-    layers: dict[str, Layer] = {}
+    layers: dict[str, StoredBand] = {}
     for at, band in enumerate(described):
         if band is None:
             continue
         check_plain(f"{band} of {path}", source.scales[at], source.offsets[at])
-        layer = Layer(path, at + 1, np.dtype(source.dtypes[at]), source.nodatavals[at])
+        layer = StoredBand(path, at + 1, np.dtype(source.dtypes[at]), source.nodatavals[at])
         _add(layers, {band: layer})
     return layers
 
 
-def _add(image: dict[str, Layer], layers: Mapping[str, Layer]) -> None:
+def _add(image: dict[str, StoredBand], layers: Mapping[str, StoredBand]) -> None:
     """Add layers to an image."""
     for band, layer in layers.items():
         if band in image:
@@ -217,7 +217,7 @@ def _add(image: dict[str, Layer], layers: Mapping[str, Layer]) -> None:
         image[band] = layer
 
 
-def _check_complete(images: Mapping[str, Mapping[str, Layer]], folder: Path) -> None:
+def _check_complete(images: Mapping[str, Mapping[str, StoredBand]], folder: Path) -> None:
     every = {band for layers in images.values() for band in layers}
     for name, layers in images.items():
         lacking = in_order(every - set(layers))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from cropland.errors import DataError
-from cropland.sources.cubes.contract import band_of, check_plain, checked, in_order, without
+from cropland.sources.cubes.contract import band_of, check_grid, check_plain, in_order, zero_no_data
 from cropland.support.words import some
 
 _METADATA = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray")
@@ -25,8 +25,8 @@ _DIMS = ("time", "y", "x")
 
 
 @dataclass(frozen=True, eq=False)
-class Store:
-    """An open store; see `cropland.sources.cubes.contract.Layers`.
+class XarrayStore:
+    """An open store; see `cropland.sources.cubes.contract.CubeReader`.
 
     Attributes
     ----------
@@ -73,16 +73,16 @@ class Store:
             stored = part.load().transpose("band", *_DIMS, missing_dims="ignore").to_numpy()
             stacked = stored.reshape(-1, *stored.shape[-3:])
             for band, layer in zip(layers, stacked, strict=True):
-                values[band] = without(layer if back is None else layer[back], _no_data(part))
+                values[band] = zero_no_data(layer if back is None else layer[back], _no_data(part))
         return values
 
 
 def is_zarr(path: Path) -> bool:
-    """Tell whether a folder is a Zarr store."""
+    """Return whether a folder is a Zarr store."""
     return any((path / name).is_file() for name in _METADATA)
 
 
-def opened(path: Path) -> Store:
+def open_store(path: Path) -> XarrayStore:
     """Open a Zarr folder or a NetCDF file.
 
     Raises
@@ -100,7 +100,7 @@ def opened(path: Path) -> Store:
     order = np.argsort(times, kind="stable")
     ordered = times[order]
     named = "granule" in dataset.coords and dataset["granule"].dims == ("time",)
-    return Store(
+    return XarrayStore(
         dataset=dataset[list({name for name, _ in places.values()})],
         places=places,
         order=order,
@@ -160,7 +160,7 @@ def _places(dataset: xr.Dataset, path: Path) -> dict[str, tuple[str, int | None]
 
 
 def _labels(variable: xr.DataArray) -> NDArray[Any]:
-    """Give the names along ``band``; without a coordinate xarray gives numbers, which name no band."""
+    """Return the names along ``band``; without a coordinate xarray gives numbers, which name no band."""
     labels: NDArray[Any] = variable["band"].to_numpy()
     return labels
 
@@ -196,11 +196,11 @@ def _grid(dataset: xr.Dataset, path: Path) -> GeoBox:
         raise DataError(
             f"the cube {path} has no regular grid: expected y and x evenly spaced, and at least two of each"
         )
-    return checked(grid, path)
+    return check_grid(grid, path)
 
 
 def _is_even(coordinates: NDArray[Any]) -> bool:
-    """Tell whether coordinates are evenly spaced, to a hundredth of a pixel."""
+    """Return whether coordinates are evenly spaced, to a hundredth of a pixel."""
     if coordinates.dtype.kind not in "iuf":
         return False
     steps = np.diff(coordinates.astype(np.float64))
@@ -208,11 +208,11 @@ def _is_even(coordinates: NDArray[Any]) -> bool:
 
 
 def _files(path: Path) -> tuple[Path, ...]:
-    """Name what changes with the store: the file, or the metadata of the group and its arrays."""
+    """Return what changes with the store: the file, or the metadata of the group and its arrays."""
     if not path.is_dir():
         return (path,)
-    found = (folder / name for folder in (path, *path.iterdir()) for name in _METADATA)
-    return tuple(file for file in found if file.is_file())
+    files = (folder / name for folder in (path, *path.iterdir()) for name in _METADATA)
+    return tuple(file for file in files if file.is_file())
 
 
 def _no_data(variable: xr.Variable) -> float | None:
@@ -223,7 +223,7 @@ def _no_data(variable: xr.Variable) -> float | None:
 def _steps(
     order: NDArray[np.intp],
 ) -> tuple[slice | NDArray[np.intp], NDArray[np.intp] | None]:
-    """Give what to read of time, and where each image is in that; None = as it stands.
+    """Return what to read of time, and where each image is in that; None = as it stands.
 
     Slices are read several times as fast as positions, and positions must ascend.
     """

@@ -54,7 +54,7 @@ class Chunk:
 
 
 def pack(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Make places of coordinates in degrees, shape ``(point,)``."""
+    """Pack into places the coordinates in degrees, shape ``(point,)``."""
     east, north = (
         np.rint(np.asarray(each) * _UNITS_PER_DEGREE).astype(np.int64) for each in (lon, lat)
     )
@@ -62,14 +62,14 @@ def pack(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.int64
 
 
 def unpack(places: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give the coordinates of places, shape ``(place, 2)``: longitude and latitude in degrees."""
+    """Return the coordinates of places, shape ``(place, 2)``: longitude and latitude in degrees."""
     east = places >> _SHIFT
     north = (places & ((1 << _SHIFT) - 1)) - _OFFSET
     return np.stack([east, north], axis=1) / _UNITS_PER_DEGREE
 
 
 def places_of(points: pd.DataFrame) -> NDArray[np.int64]:
-    """Give the place of each point of a table, shape ``(point,)``."""
+    """Return the place of each point of a table, shape ``(point,)``."""
     return pack(points["Lon"].to_numpy(), points["Lat"].to_numpy())
 
 
@@ -78,7 +78,7 @@ def missing(
     days: Days,
     fetched: Iterable[tuple[NDArray[np.int64], Days]],
 ) -> Iterator[tuple[NDArray[np.int64], Days]]:
-    """Give what is not fetched yet: places that miss the same days, and these days.
+    """Return what is not fetched yet: places that miss the same days, and these days.
 
     Parameters
     ----------
@@ -89,21 +89,21 @@ def missing(
     fetched : iterable of (ndarray of int64, tuple of date)
         What is there: places, and their first and last day.
     """
-    there: dict[int, set[Days]] = defaultdict(set)
+    days_of: dict[int, set[Days]] = defaultdict(set)
     for some, their_days in fetched:
         for place in some.tolist():
-            there[place].add(their_days)
+            days_of[place].add(their_days)
     alike: dict[frozenset[Days], list[int]] = defaultdict(list)
     for place in np.unique(places).tolist():
-        alike[frozenset(there.get(place, ()))].append(place)
-    for covered, those in alike.items():
+        alike[frozenset(days_of.get(place, ()))].append(place)
+    for covered, same in alike.items():
         for gap in _gaps(days, covered):
-            yield np.array(those, dtype=np.int64), gap
+            yield np.array(same, dtype=np.int64), gap
 
 
 @cache
 def _gaps(days: Days, covered: frozenset[Days]) -> tuple[Days, ...]:
-    """Give the days of a range that no other range covers."""
+    """Return the days of a range that no other range covers."""
     begin, end = days
     gaps: list[Days] = []
     for first, last in sorted(covered):
@@ -118,7 +118,7 @@ def _gaps(days: Days, covered: frozenset[Days]) -> tuple[Days, ...]:
 
 
 def cut(places: NDArray[np.int64], days: Days, shape: Shape) -> Iterator[Chunk]:
-    """Cut places × days into chunks: cells of the shape's grid, pieces of about equal length and size."""
+    """Split places × days into chunks: cells of the shape's grid, pieces of about equal length and size."""
     pieces = _pieces(days, shape.months)
     for group in _neighbours(places, shape):
         for first, last in pieces:
@@ -126,7 +126,7 @@ def cut(places: NDArray[np.int64], days: Days, shape: Shape) -> Iterator[Chunk]:
 
 
 def _pieces(days: Days, months: int) -> list[Days]:
-    """Cut a range of days into the fewest pieces of equal length that are no longer than some months."""
+    """Split a range of days into the fewest pieces of equal length that are no longer than some months."""
     first, last = days
     total = (last - first).days + 1
     count = -(-total // int(_DAYS_PER_MONTH * months + 0.5))
@@ -135,7 +135,7 @@ def _pieces(days: Days, months: int) -> list[Days]:
 
 
 def _neighbours(places: NDArray[np.int64], shape: Shape) -> Iterator[NDArray[np.int64]]:
-    """Part places into groups that lie in one cell each."""
+    """Split places into groups that lie in one cell each."""
     lon, lat = unpack(places).T
     east, north = (np.floor(each / shape.cell_degrees).astype(np.int64) for each in (lon, lat))
     order = np.lexsort((lon, np.floor(lat / _ROW_DEGREES), east, north))

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.sources.retries import GivenUp, Stopped, TooLarge
-from cropland.sources.service import Seen, telling
+from cropland.sources.service import Seen, best_reason
 from cropland.support import signals
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _HOPELESS = 3
 """Chunks that may fail before any was fetched."""
 
 
-Came = tuple[int, tuple[str, ...]] | str | Exception
+Result = tuple[int, tuple[str, ...]] | str | Exception
 """Observations and notes of a chunk, why one was left out, or what stops everything."""
 
 
@@ -104,7 +104,7 @@ def fetch(
     for thread in threads:
         thread.start()
     try:
-        return _gathered(crew.done, len(chunks), on_change)
+        return _collect(crew.done, len(chunks), on_change)
     except BaseException:
         attempts.stop.set()
         _join(threads)
@@ -120,7 +120,7 @@ class _Crew:
     bands: Sequence[str]
     attempts: Attempts
     waiting: queue.SimpleQueue[Chunk] = field(default_factory=queue.SimpleQueue)
-    done: queue.SimpleQueue[Came] = field(default_factory=queue.SimpleQueue)
+    done: queue.SimpleQueue[Result] = field(default_factory=queue.SimpleQueue)
     fetched: int = 0
     given_up: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -147,7 +147,7 @@ class _Crew:
                 self.done.put((len(seen), seen.notes))
 
     def _give_up(self, error: GivenUp) -> None:
-        """Leave a chunk out; where nothing was ever fetched, there is no use in trying all of them."""
+        """Count a chunk that is given up; where nothing was ever fetched, there is no use in trying all of them."""
         with self.lock:
             self.given_up += 1
             hopeless = not self.fetched and self.given_up >= _HOPELESS
@@ -161,23 +161,23 @@ class _Crew:
         self.done.put(error)
 
 
-def _gathered(
-    done: queue.SimpleQueue[Came], expected: int, on_change: Callable[[Tally], None]
+def _collect(
+    done: queue.SimpleQueue[Result], expected: int, on_change: Callable[[Tally], None]
 ) -> Tally:
     """Count what comes until all has come."""
     tally = Tally()
     while tally.chunks + len(tally.failures) < expected:
         signals.heed()
         try:
-            came = done.get(timeout=_POLL_SECONDS)
+            result = done.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             continue
-        if isinstance(came, Exception):
-            raise came
-        if isinstance(came, str):
-            tally.failures.append(came)
+        if isinstance(result, Exception):
+            raise result
+        if isinstance(result, str):
+            tally.failures.append(result)
         else:
-            observations, notes = came
+            observations, notes = result
             tally.chunks += 1
             tally.observations += observations
             tally.notes.extend(note for note in notes if note not in tally.notes)
@@ -225,26 +225,26 @@ def observe(
 
 
 def _beside(halves: Sequence[Seen], offset: int) -> Seen:
-    """Put together what was seen of some places and of the places after them."""
+    """Join what was seen of some places and of the places after them."""
     first, second = halves
     unseen = {place + offset: why for place, why in second.unseen.items()}
-    return _joined(
+    return _join_halves(
         halves, np.concatenate([first.place, second.place + offset]), {**first.unseen, **unseen}
     )
 
 
 def _after(earlier: Seen, later: Seen) -> Seen:
-    """Put together what was seen of the same places in some days and in the days after them."""
+    """Join what was seen of the same places in some days and in the days after them."""
     halves = (earlier, later)
     unseen = {
-        place: telling(why, later.unseen[place])
+        place: best_reason(why, later.unseen[place])
         for place, why in earlier.unseen.items()
         if place in later.unseen
     }
-    return _joined(halves, np.concatenate([each.place for each in halves]), unseen)
+    return _join_halves(halves, np.concatenate([each.place for each in halves]), unseen)
 
 
-def _joined(halves: Iterable[Seen], place: NDArray[np.int32], unseen: dict[int, str]) -> Seen:
+def _join_halves(halves: Iterable[Seen], place: NDArray[np.int32], unseen: dict[int, str]) -> Seen:
     first, second = halves
     return Seen(
         place=place.astype(np.int32),

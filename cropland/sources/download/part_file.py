@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cropland.sources.download.chunks import Days, pack
-from cropland.sources.download.rows import Rows
+from cropland.sources.download.rows import FetchedRows
 
 if TYPE_CHECKING:
     from cropland.sources.download.chunks import Chunk
@@ -55,7 +55,7 @@ class Part:
     client: str
 
 
-def encoded(chunk: Chunk, seen: Seen, client: str) -> bytes:
+def encode(chunk: Chunk, seen: Seen, client: str) -> bytes:
     """Write what was seen of a chunk."""
     lonlat = chunk.lonlat[seen.place]
     granules, granule = np.unique(seen.granule, return_inverse=True)
@@ -70,21 +70,21 @@ def encoded(chunk: Chunk, seen: Seen, client: str) -> bytes:
             **seen.values,
         }
     )
-    told = {
+    facts = {
         "places": chunk.lonlat.tolist(),
         "days": [chunk.first.isoformat(), chunk.last.isoformat()],
         "counts": np.bincount(seen.place, minlength=len(chunk.places)).tolist(),
         "unseen": dict(seen.unseen),
         "client": client,
     }
-    metadata = {**(table.schema.metadata or {}), _METADATA: json.dumps(told).encode()}
+    metadata = {**(table.schema.metadata or {}), _METADATA: json.dumps(facts).encode()}
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
     content: bytes = sink.getvalue().to_pybytes()
     return content
 
 
-def told(path: Path) -> Part | None:
+def read_metadata(path: Path) -> Part | None:
     """Read the metadata of a part; None where the file is none, as good as missing."""
     try:
         metadata = json.loads(pq.read_metadata(path).metadata[_METADATA])
@@ -102,11 +102,11 @@ def told(path: Path) -> Part | None:
         return None
 
 
-def rows(content: bytes) -> Rows:
+def read_rows(content: bytes) -> FetchedRows:
     """Read the rows of a part."""
     table = pq.read_table(pa.BufferReader(content))
     granule = table["granule"].combine_chunks()
-    return Rows(
+    return FetchedRows(
         places=pack(table["Lon"].to_numpy(), table["Lat"].to_numpy()),
         time=table["time"].to_numpy().astype("datetime64[s]"),
         granule=granule.indices.to_numpy().astype(np.int32),
@@ -116,11 +116,11 @@ def rows(content: bytes) -> Rows:
 
 
 def checksum(content: bytes) -> str:
-    """Give the checksum that a name ends in."""
+    """Return the checksum that a name ends in."""
     return hashlib.blake2b(content, digest_size=_CHECKSUM_BYTES).hexdigest()
 
 
-def unharmed(path: Path) -> bytes | None:
+def read_undamaged(path: Path) -> bytes | None:
     """Read a file whose name ends in its checksum; None where they do not agree."""
     try:
         content = path.read_bytes()

@@ -29,7 +29,7 @@ from cropland.support.writing import whole
 if TYPE_CHECKING:
     from cropland.sources.download.chunks import Chunk, Days
     from cropland.sources.download.part_file import Part
-    from cropland.sources.download.rows import Rows
+    from cropland.sources.download.rows import FetchedRows
     from cropland.sources.service import Seen
 
 _SUFFIX = ".parquet"
@@ -45,10 +45,10 @@ class Parts:
     _known: dict[str, Part] = field(default_factory=dict, repr=False)
 
     def __iter__(self) -> Iterator[Part]:
-        """Give what is there, sorted by name; a file that cannot be read is as good as missing."""
+        """Return what is there, sorted by name; a file that cannot be read is as good as missing."""
         for path in self._paths():
             if path.name not in self._known:
-                part = part_file.told(path)
+                part = part_file.read_metadata(path)
                 if part is None:
                     continue
                 self._known[path.name] = part
@@ -69,7 +69,7 @@ class Parts:
         DataError
             It cannot be written.
         """
-        content = part_file.encoded(chunk, seen, client)
+        content = part_file.encode(chunk, seen, client)
         request = hashlib.blake2b(chunk.places.tobytes(), digest_size=8).hexdigest()
         name = f"{chunk.first}_{chunk.last}_{request}-{part_file.checksum(content)}{_SUFFIX}"
         try:
@@ -80,12 +80,12 @@ class Parts:
                 f"cannot write to {self.folder}: {error.strerror or error}; {_remedy(error)}, what was "
                 f"fetched before is kept"
             ) from error
-        part = part_file.told(self.folder / name)
+        part = part_file.read_metadata(self.folder / name)
         assert part is not None
         self._known[name] = part
         return part
 
-    def rows(self, part: Part) -> Rows:
+    def rows(self, part: Part) -> FetchedRows:
         """Read a part.
 
         Raises
@@ -93,13 +93,13 @@ class Parts:
         DataError
             It is damaged, or was not written by a download.
         """
-        content = part_file.unharmed(part.path)
+        content = part_file.read_undamaged(part.path)
         if content is None:
             raise DataError(
                 f"{part.path} is damaged; give the command of scripts/download.py again, it fetches "
                 f"this part anew"
             )
-        return part_file.rows(content)
+        return part_file.read_rows(content)
 
     def counted(self, part: Part, days: Days) -> tuple[NDArray[np.int64], NDArray[np.integer[Any]]]:
         """Count a part's observations in some days: places, and how many each has."""
@@ -110,7 +110,7 @@ class Parts:
 
     def damaged(self) -> list[Path]:
         """Find parts whose bytes are not those that were written."""
-        return [path for path in self._paths() if part_file.unharmed(path) is None]
+        return [path for path in self._paths() if part_file.read_undamaged(path) is None]
 
     def discard(self, damaged: Iterable[Path]) -> None:
         """Delete damaged parts, and what a kill left unfinished; only with the lock."""

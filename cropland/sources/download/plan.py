@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cropland.sources.download import chunks
 from cropland.sources.download import source as fetched
-from cropland.sources.service import telling
+from cropland.sources.service import best_reason
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class DownloadPlan:
     """What is to be fetched of a country.
 
     Attributes
@@ -69,12 +69,12 @@ class Plan:
         return counts[inverse]
 
     def without_any(self) -> dict[str, list[str]]:
-        """Give the IDs of the points without observations, by the reason."""
+        """Return the IDs of the points without observations, by the reason."""
         why: dict[int, str] = {}
         for part in self._within():
             for at, reason in part.unseen.items():
                 place = int(part.places[at])
-                why[place] = telling(reason, why.get(place, reason))
+                why[place] = best_reason(reason, why.get(place, reason))
         by_reason: dict[str, list[str]] = {}
         for point in np.flatnonzero(self.counts == 0).tolist():
             reason = why.get(int(self.places[point]), "not fetched yet")
@@ -82,20 +82,20 @@ class Plan:
         return by_reason
 
     def unseen_edges(self) -> list[str]:
-        """Say before and after which day nothing was seen of any point, where it is so for a whole chunk."""
+        """Return before and after which day nothing was seen of any point, where it is so for a whole chunk."""
         seen = [part.days for part in self._within() if part.counts.any()]
         if not seen:
             return []
         first, last = min(days[0] for days in seen), max(days[1] for days in seen)
-        said = []
+        edges = []
         if first > self.days[0]:
-            said.append(f"no image of any point before {first}")
+            edges.append(f"no image of any point before {first}")
         if last < self.days[1] and not self.chunks:
-            said.append(f"no image of any point after {last}")
-        return said
+            edges.append(f"no image of any point after {last}")
+        return edges
 
     def _within(self) -> Iterator[Part]:
-        """Give the parts that have to do with the days that are wanted."""
+        """Return the parts that have to do with the days that are wanted."""
         first, last = self.days
         return (part for part in self.parts if part.days[0] <= last and first <= part.days[1])
 
@@ -106,7 +106,7 @@ def plan_of(
     table: pd.DataFrame,
     parts: Parts,
     damaged: list[Path],
-) -> Plan:
+) -> DownloadPlan:
     """Find what of a country's points is missing, and cut it into chunks.
 
     Parameters
@@ -123,11 +123,11 @@ def plan_of(
     DataError
         All days that are wanted are still to come.
     """
-    days, shape = fetched.published(source, country), fetched.shape_of(source)
-    there = ((part.places, part.days) for part in parts if part.path not in damaged)
+    days, shape = fetched.published_days(source, country), fetched.shape_of(source)
+    kept = ((part.places, part.days) for part in parts if part.path not in damaged)
     lacking = [
         chunk
-        for some, gap in chunks.missing(chunks.places_of(table), days, there)
+        for some, gap in chunks.missing(chunks.places_of(table), days, kept)
         for chunk in chunks.cut(some, gap, shape)
     ]
-    return Plan(country, table, days, parts, lacking, damaged)
+    return DownloadPlan(country, table, days, parts, lacking, damaged)

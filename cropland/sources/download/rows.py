@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class FetchedRows:
     """Observations: arrays of shape ``(row,)``.
 
     Attributes
@@ -44,26 +44,26 @@ class Rows:
     granules: NDArray[np.str_]
     values: Mapping[str, NDArray[Any]]
 
-    def within(self, places: NDArray[np.int64], days: Days) -> Rows:
-        """Choose those of some places and days, both days included."""
+    def within(self, places: NDArray[np.int64], days: Days) -> FetchedRows:
+        """Return those of some places and days, both days included."""
         first, last = (np.datetime64(day, "D") for day in days)
         day = self.time.astype("datetime64[D]")
         return self.take(np.isin(self.places, places) & (first <= day) & (day <= last))
 
-    def take(self, which: NDArray[Any]) -> Rows:
-        """Choose rows by position or by mask."""
+    def take(self, which: NDArray[Any]) -> FetchedRows:
+        """Return rows by position or by mask."""
         values = {name: each[which] for name, each in self.values.items()}
-        return Rows(
+        return FetchedRows(
             self.places[which], self.time[which], self.granule[which], self.granules, values
         )
 
 
-def together(parts: Iterable[Rows], bands: Sequence[str]) -> Rows:
-    """Put rows together, sorted by place, time and name of the granule, each observation once.
+def join_rows(parts: Iterable[FetchedRows], bands: Sequence[str]) -> FetchedRows:
+    """Join rows, sorted by place, time and name of the granule, each observation once.
 
     Parameters
     ----------
-    parts : iterable of Rows
+    parts : iterable of FetchedRows
         Any number of them.
     bands : sequence of str
         Bands to keep.
@@ -82,7 +82,7 @@ def together(parts: Iterable[Rows], bands: Sequence[str]) -> Rows:
         )
     granules = np.unique(np.concatenate([each.granules for each in listed]))
     numbers = [np.searchsorted(granules, each.granules).astype(np.int32) for each in listed]
-    made = Rows(
+    joined = FetchedRows(
         places=np.concatenate([each.places for each in listed]),
         time=np.concatenate([each.time for each in listed]),
         granule=np.concatenate(
@@ -91,21 +91,21 @@ def together(parts: Iterable[Rows], bands: Sequence[str]) -> Rows:
         granules=granules,
         values={band: np.concatenate([each.values[band] for each in listed]) for band in bands},
     )
-    order = np.lexsort((made.granule, made.time, made.places))
-    key = np.stack([made.places, made.time.astype(np.int64), made.granule])[:, order]
+    order = np.lexsort((joined.granule, joined.time, joined.places))
+    key = np.stack([joined.places, joined.time.astype(np.int64), joined.granule])[:, order]
     first = np.r_[True, (np.diff(key) != 0).any(axis=0)][: len(order)]
-    return made.take(order[first])
+    return joined.take(order[first])
 
 
-def of_places(
-    rows: Rows, places: NDArray[np.int64]
+def rows_of_points(
+    rows: FetchedRows, places: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.datetime64], dict[str, NDArray[Any]]]:
-    """Give each of some places its rows; a place that stands there twice gets them twice.
+    """Return the rows of each of some places; a place that stands there twice gets them twice.
 
     Parameters
     ----------
-    rows : Rows
-        Sorted by place, as `together` gives them.
+    rows : FetchedRows
+        Sorted by place, as `join_rows` gives them.
     places : ndarray of int64, shape (point,)
         The place of each point.
 
@@ -122,13 +122,13 @@ def of_places(
     size = np.searchsorted(rows.places, places, side="right") - begin
     where = np.repeat(np.arange(len(places)), size)
     within = np.arange(len(where)) - np.repeat(np.cumsum(size) - size, size)
-    chosen = rows.take(np.repeat(begin, size) + within)
-    return where, chosen.time, {**chosen.values, "granule": chosen.granule}
+    taken = rows.take(np.repeat(begin, size) + within)
+    return where, taken.time, {**taken.values, "granule": taken.granule}
 
 
-def _nothing(bands: Sequence[str]) -> Rows:
-    """Give rows without any, so that types hold where there are none."""
-    return Rows(
+def _nothing(bands: Sequence[str]) -> FetchedRows:
+    """Return rows without any, so that types hold where there are none."""
+    return FetchedRows(
         places=np.empty(0, np.int64),
         time=np.empty(0, "datetime64[s]"),
         granule=np.empty(0, np.int32),

@@ -61,7 +61,7 @@ def examine(
 
 
 def _service(source: Source) -> Any:
-    """Give the class that speaks with a source's service; heavy libraries wait until here."""
+    """Return the class that speaks with a source's service; heavy libraries wait until here."""
     if isinstance(source, EarthEngine):
         from cropland.sources.earthengine.service import EarthEngineService
 
@@ -72,7 +72,7 @@ def _service(source: Source) -> Any:
 
 
 def shape_of(source: Source) -> Shape:
-    """Say how chunks are cut for a source: a few points × a year, or all points of a tile × a month.
+    """Return how chunks are cut for a source: a few points × a year, or all points of a tile × a month.
 
     Earth Engine bills and bounds a request by points × images; from a catalogue each image must be opened,
     for one point or for thousands.
@@ -83,34 +83,34 @@ def shape_of(source: Source) -> Shape:
 
 
 def provenance(source: Source) -> dict[str, str]:
-    """Give what decides the content of what is fetched, as an archive's attributes keep it."""
-    told = {"source": source.name, "bands": " ".join(sorted(source.bands))}
+    """Return what decides the content of what is fetched, as an archive's attributes keep it."""
+    facts = {"source": source.name, "bands": " ".join(sorted(source.bands))}
     if isinstance(source, EarthEngine):
-        return told | {"collection": source.collection, "harmonisation": "of the collection"}
+        return facts | {"collection": source.collection, "harmonisation": "of the collection"}
     from cropland.sources.stac.harmonisation import RULE
 
-    chosen = source.chosen
-    return told | {
-        "catalog": chosen.url,
-        "collection": chosen.collection,
+    catalog = source.chosen
+    return facts | {
+        "catalog": catalog.url,
+        "collection": catalog.collection,
         "harmonisation": RULE,
     }
 
 
 def parts_of(source: Source, paths: Paths, country: Country) -> Parts:
-    """Give the parts of a country, in their folder."""
+    """Return the parts of a country, in their folder."""
     mark = fingerprint(sorted(provenance(source).items()))
     return Parts(Path(paths.downloads) / source.name / f"{country.name}-{mark[:8]}")
 
 
 def days_of(source: Source, country: Country) -> Days:
-    """Give the days that are wanted of a country: its reference season and the margin around it."""
+    """Return the days that are wanted of a country: its reference season and the margin around it."""
     margin = timedelta(days=source.margin_days)
     return country.reference.first - margin, country.reference.last + margin
 
 
-def published(source: Source, country: Country) -> Days:
-    """Give the days that are wanted and whose images can be expected to be there.
+def published_days(source: Source, country: Country) -> Days:
+    """Return the days that are wanted and whose images can be expected to be there.
 
     What is asked for too early would be taken for empty ever after.
 
@@ -130,7 +130,7 @@ def published(source: Source, country: Country) -> Days:
 
 
 def today() -> date:
-    """Give the day it is in Greenwich."""
+    """Return the day it is in Greenwich."""
     return datetime.now(UTC).date()
 
 
@@ -141,7 +141,7 @@ def points_of(source: Source, paths: Paths, country: Country) -> pd.DataFrame:
 
 
 def inputs(source: Source, paths: Paths, country: Country) -> list[object]:
-    """Give all that decides the archive: points, days, and the parts that hold them, by their checksums."""
+    """Return all that decides the archive: points, days, and the parts that hold them, by their checksums."""
     table = points_of(source, paths, country)
     used, days = _used(source, paths, country, table)
     return [table.to_csv(index=False), days, *(part.path.name for part in used)]
@@ -169,10 +169,10 @@ def observations_of(
     """
     used, days = _used(source, paths, country, table)
     parts, places = parts_of(source, paths, country), chunks.places_of(table)
-    seen = rows.together((parts.rows(part).within(places, days) for part in used), source.bands)
-    made = archive.arranged(table, *rows.of_places(seen, places))
+    seen = rows.join_rows((parts.rows(part).within(places, days) for part in used), source.bands)
+    dataset = archive.arranged(table, *rows.rows_of_points(seen, places))
     first, last = days
-    return made.assign(granule_id=("image", seen.granules)).assign_attrs(
+    return dataset.assign(granule_id=("image", seen.granules)).assign_attrs(
         time_coverage_start=first.isoformat(),
         time_coverage_end=last.isoformat(),
         client=sorted({part.client for part in used}),
@@ -183,7 +183,7 @@ def observations_of(
 def _used(
     source: Source, paths: Paths, country: Country, table: pd.DataFrame
 ) -> tuple[list[Part], Days]:
-    """Choose the parts that hold some points in the days that are wanted, and give these days.
+    """Return the parts that hold some points in the days that are wanted, and these days.
 
     Of a season that is still going on they end where the last download ended.
 
@@ -201,8 +201,8 @@ def _used(
     ]
     if used and last > today() - timedelta(days=PUBLISHED_AFTER_DAYS):
         last = min(last, max(part.days[1] for part in used))
-    there = ((part.places, part.days) for part in used)
-    lacking = list(chunks.missing(places, (first, last), there))
+    fetched = ((part.places, part.days) for part in used)
+    lacking = list(chunks.missing(places, (first, last), fetched))
     if lacking:
         wanted = len(np.unique(places))
         anything = next(iter(parts_of(source, paths, country)), None) is not None
@@ -218,7 +218,7 @@ def _incomplete(
     lacking: Sequence[tuple[NDArray[np.int64], Days]],
     any_there: bool,
 ) -> str:
-    """Say what was not fetched, and the command that fetches it."""
+    """Return a message of what was not fetched, and the command that fetches it."""
     first, last = days_of(source, country)
     words = ["python", "scripts/download.py", f"source={source.name}", f"country={country.name}"]
     words += ["source.project=NAME"] if isinstance(source, EarthEngine) else []

@@ -16,8 +16,8 @@ import ee
 from google.auth.credentials import AnonymousCredentials
 
 from cropland.errors import ConfigError, DataError
-from cropland.sources.earthengine.refusals import NO_PROJECT, heeding
-from cropland.sources.earthengine.transport import CONNECT_SECONDS, Transport
+from cropland.sources.earthengine.refusals import NO_PROJECT, translated_errors
+from cropland.sources.earthengine.transport import CONNECT_SECONDS, HttpTransport
 from cropland.sources.retries import Attempts
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ class Connection:
     def __init__(self, source: EarthEngine, attempts: Attempts) -> None:
         self._source = source
         self._attempts = attempts
-        self._transport = Transport(source.workers, source.timeout_seconds)
+        self._transport = HttpTransport(source.workers, source.timeout_seconds)
         self._credentials: Any = AnonymousCredentials()  # type: ignore[no-untyped-call]
-        self._told: set[str] = set()
-        self._telling = threading.Lock()
+        self._notes: set[str] = set()
+        self._notes_lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Dask sends it to other processes, each of which connects once.
-        return _connected_here, (self._source, self._attempts.patience)
+        return _connection_here, (self._source, self._attempts.patience)
 
     def open(self) -> None:
         """Check the project, sign in and learn what the service can do.
@@ -155,7 +155,7 @@ class Connection:
         """
 
         def once() -> T:
-            with heeding(str(self._source.project)):
+            with translated_errors(str(self._source.project)):
                 return ask()
 
         return self._attempts.run(what, once)
@@ -166,7 +166,7 @@ class Connection:
         return self._transport.restricted
 
     def news(self) -> tuple[str, ...]:
-        """Say what a user should know of the project and the collection, each once."""
+        """Return what a user should know of the project and the collection, each once."""
         notes = []
         if self.restricted:
             notes.append(RESTRICTED.format(project=self._source.project))
@@ -177,9 +177,9 @@ class Connection:
                 f"Earth Engine will give up the collection {self._source.collection}"
                 f"{instead if deprecated.replacement_id else ''}"
             )
-        with self._telling:
-            new = tuple(note for note in notes if note not in self._told)
-            self._told.update(new)
+        with self._notes_lock:
+            new = tuple(note for note in notes if note not in self._notes)
+            self._notes.update(new)
         return new
 
 
@@ -193,13 +193,13 @@ def _stored_credentials() -> Any:
         ) from error
 
 
-def _connected_here(source: EarthEngine, patience: tuple[Any, ...]) -> Connection:
+def _connection_here(source: EarthEngine, patience: tuple[Any, ...]) -> Connection:
     with _CONNECTING:
-        return _connected(source, patience)
+        return _connection(source, patience)
 
 
 @cache
-def _connected(source: EarthEngine, patience: tuple[Any, ...]) -> Connection:
+def _connection(source: EarthEngine, patience: tuple[Any, ...]) -> Connection:
     connection = Connection(source, Attempts(*patience))
     connection.open()
     return connection

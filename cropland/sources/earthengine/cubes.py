@@ -28,7 +28,7 @@ _SMALLEST_TILE = 8
 
 
 @dataclass(frozen=True)
-class Tiles:
+class TileReader:
     """Reads tiles of images; Dask sends it to other processes, with its connection."""
 
     source: EarthEngine
@@ -45,7 +45,7 @@ class Tiles:
         """
         image = ee.Image(f"{self.source.collection}/{name}")
         asked: dict[str, Any] = {
-            "expression": graphs.filled(image, self.bands).toUint16(),
+            "expression": graphs.unmasked(image, self.bands).toUint16(),
             "fileFormat": "NUMPY_NDARRAY",
             "grid": graphs.grid(tile),
         }
@@ -62,7 +62,7 @@ class Tiles:
         return np.stack([pixels[band] for band in self.bands])
 
 
-def cube_of(rows: Sequence[graphs.Row], grid: GeoBox, tiles: Tiles) -> xr.Dataset:
+def cube_of(rows: Sequence[graphs.Row], grid: GeoBox, reader: TileReader) -> xr.Dataset:
     """Return the images of a grid, lazy; a block is one request for all bands; see `Service.cube`.
 
     Parameters
@@ -73,6 +73,6 @@ def cube_of(rows: Sequence[graphs.Row], grid: GeoBox, tiles: Tiles) -> xr.Datase
     names = [row["i"] for row in rows]
 
     def read(image: int, part: GeoBox, _: Sequence[str]) -> NDArray[np.uint16]:
-        return tiles.read(names[image], part)
+        return reader.read(names[image], part)
 
-    return lazy_cube(read, names, graphs.times(rows), grid, [tiles.bands], TILE_PIXELS)
+    return lazy_cube(read, names, graphs.times(rows), grid, [reader.bands], TILE_PIXELS)

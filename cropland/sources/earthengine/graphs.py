@@ -24,18 +24,18 @@ _POINT_METRES = 10
 _DARKEST = 1
 
 
-def listed(images: ee.ImageCollection) -> ee.FeatureCollection:
-    """Ask for the name ``i`` and the time ``t`` of each image."""
+def image_rows(images: ee.ImageCollection) -> ee.FeatureCollection:
+    """Return the graph of the name ``i`` and the time ``t`` of each image."""
     asked: ee.FeatureCollection = ee.FeatureCollection(
         images.map(lambda image: ee.Feature(None, _about(image)))
     )
     return asked
 
 
-def observed(
+def observation_rows(
     images: ee.ImageCollection, places: Sequence[list[float]], bands: Sequence[str]
 ) -> ee.FeatureCollection:
-    """Ask for a row of each place and image that saw it.
+    """Return the graph of a row of each place and image that saw it.
 
     Parameters
     ----------
@@ -53,32 +53,32 @@ def observed(
     def seen_by(image: ee.Image) -> ee.FeatureCollection:
         # Masked pixels become 0 first: a band that is masked must neither be missing from a row nor
         # take the row away, which reducers and filters would each have their own rules for.
-        read = filled(image, bands)
+        read = unmasked(image, bands)
         # The image's own grid is named, so that it does not matter whether what was unmasked keeps it.
-        own = image.select([bands[0]]).projection()
-        rows = read.reduceRegions(located, ee.Reducer.first(), scale=_POINT_METRES, crs=own)
+        projection = image.select([bands[0]]).projection()
+        rows = read.reduceRegions(located, ee.Reducer.first(), scale=_POINT_METRES, crs=projection)
         seen = rows.filter(ee.Filter.gt(SCENE_CLASS, NO_DATA))
         kept = ["p", *bands]
-        told: ee.FeatureCollection = seen.map(
+        about_each: ee.FeatureCollection = seen.map(
             lambda row: ee.Feature(None, row.toDictionary(kept)).set(_about(image))
         )
-        return told
+        return about_each
 
     asked: ee.FeatureCollection = ee.FeatureCollection(images.map(seen_by)).flatten()
     return asked
 
 
-def filled(image: ee.Image, bands: Sequence[str]) -> ee.Image:
-    """Choose bands of an image, none of their pixels masked: 0 is no data, and nothing else is 0."""
+def unmasked(image: ee.Image, bands: Sequence[str]) -> ee.Image:
+    """Return bands of an image, none of their pixels masked: 0 is no data, and nothing else is 0."""
     # The collection may have dark pixels of 0 that are valid. They become 1 while the mask still tells
     # them from no data. Of two images with as many bands each, the first gives the names.
     least = ee.Image.constant([NO_DATA if band == SCENE_CLASS else _DARKEST for band in bands])
-    chosen: ee.Image = image.select(list(bands)).max(least).unmask(NO_DATA, False)
-    return chosen
+    pixels: ee.Image = image.select(list(bands)).max(least).unmask(NO_DATA, False)
+    return pixels
 
 
-def counted(images: ee.ImageCollection, places: Sequence[list[float]]) -> ee.List:
-    """Ask for the number of images near each place."""
+def image_counts(images: ee.ImageCollection, places: Sequence[list[float]]) -> ee.List:
+    """Return the graph of the number of images near each place."""
     sizes: ee.List = ee.List(places).map(
         lambda place: images.filterBounds(ee.Geometry.Point(ee.List(place))).size()
     )
@@ -107,29 +107,29 @@ def _about(image: ee.Image) -> dict[str, ee.ComputedObject]:
     return {"t": image.get("system:time_start"), "i": image.get("system:index")}
 
 
-def distinct(rows: Iterator[Row]) -> list[Row]:
-    """Keep a row that came twice, on two pages, once.
+def distinct_rows(rows: Iterator[Row]) -> list[Row]:
+    """Return rows, one that came twice, on two pages, once.
 
     Raises
     ------
     DataError
         It was not the same both times.
     """
-    found: dict[tuple[int, str], Row] = {}
+    by_place: dict[tuple[int, str], Row] = {}
     for row in rows:
-        before = found.setdefault((row.get("p", 0), row["i"]), row)
+        before = by_place.setdefault((row.get("p", 0), row["i"]), row)
         if before is not row and before != row:
             raise DataError(
                 f"Earth Engine gave different values of image {row['i']} for the same place; give the same "
                 f"command again"
             )
-    return list(found.values())
+    return list(by_place.values())
 
 
 def rows_as_seen(
     rows: Sequence[Row], bands: Sequence[str], unseen: Mapping[int, str], notes: tuple[str, ...]
 ) -> Seen:
-    """Turn rows into arrays, with what else is to be told of them."""
+    """Convert rows into arrays, with what else is to be told of them."""
     return Seen(
         place=np.array([row["p"] for row in rows], np.int32),
         time=times(rows),
@@ -145,6 +145,6 @@ def rows_as_seen(
 
 
 def times(rows: Sequence[Row]) -> NDArray[np.datetime64]:
-    """Give the moments of rows, in whole seconds."""
+    """Return the moments of rows, in whole seconds."""
     milliseconds = np.array([row["t"] for row in rows], np.int64)
     return milliseconds.astype("datetime64[ms]").astype("datetime64[s]")

@@ -64,16 +64,16 @@ class StalePage(Exception):
 
 
 class _Advice(NamedTuple):
-    """What to tell a user: `found` in Earth Engine's text, its groups and the project fill `said`."""
+    """What to tell a user: `pattern` in Earth Engine's text; its groups and the project fill `message`."""
 
-    found: re.Pattern[str]
+    pattern: re.Pattern[str]
     error: type[ConfigError | DataError]
-    said: str
+    message: str
 
 
 _ADVICE = tuple(
-    _Advice(re.compile(found, re.IGNORECASE), error, said)
-    for found, error, said in (
+    _Advice(re.compile(pattern, re.IGNORECASE), error, message)
+    for pattern, error, message in (
         (
             r"please authorize",
             DataError,
@@ -117,8 +117,8 @@ _ADVICE = tuple(
 
 
 @contextmanager
-def heeding(project: str) -> Iterator[None]:
-    """Turn what the client raises into what it means.
+def translated_errors(project: str) -> Iterator[None]:
+    """Raise, in place of what the client raises, what it means.
 
     Parameters
     ----------
@@ -139,11 +139,11 @@ def heeding(project: str) -> Iterator[None]:
     try:
         yield
     except (*_CLIENT, *_NETWORK) as error:
-        raise meaning(error, project) from error
+        raise meaning_of(error, project) from error
 
 
-def meaning(error: Exception, project: str) -> Exception:
-    """Give what an error of the client means, as `heeding` raises it."""
+def meaning_of(error: Exception, project: str) -> Exception:
+    """Return what an error of the client means, as `translated_errors` raises it."""
     if isinstance(error, GoogleAuthError):
         again = isinstance(error, TransportError) or error.retryable
         return Transient(f"signing in failed: {error}") if again else DataError(EXPIRED)
@@ -166,7 +166,7 @@ def meaning(error: Exception, project: str) -> Exception:
 
 
 def _passing(text: str, status: int, http: HttpError | None) -> Exception | None:
-    """Tell what may be answered when it is asked again, or otherwise."""
+    """Return what may be answered when it is asked again, or otherwise."""
     if status == 429 or _BUSY.search(text):
         return Transient(text, busy=True, wait_seconds=_asked_to_wait(http))
     if status == 413 or _TOO_LARGE.search(text):
@@ -177,10 +177,10 @@ def _passing(text: str, status: int, http: HttpError | None) -> Exception | None
 
 
 def _lasting(text: str, status: int, project: str) -> Exception:
-    """Tell what only the user can mend."""
+    """Return what only the user can mend."""
     for advice in _ADVICE:
-        if match := advice.found.search(text):
-            return advice.error(advice.said.format(*match.groups(), project=project))
+        if match := advice.pattern.search(text):
+            return advice.error(advice.message.format(*match.groups(), project=project))
     if status == 401:
         return DataError(EXPIRED)
     return DataError(f"Earth Engine refuses{f' ({status})' if status else ''}: {text}")
@@ -188,8 +188,8 @@ def _lasting(text: str, status: int, project: str) -> Exception:
 
 def _http_error(error: Exception) -> HttpError | None:
     """Find the answer behind an error: the client raises its own while it handles that."""
-    found = error if isinstance(error, HttpError) else error.__context__
-    return found if isinstance(found, HttpError) else None
+    answer = error if isinstance(error, HttpError) else error.__context__
+    return answer if isinstance(answer, HttpError) else None
 
 
 def _asked_to_wait(http: HttpError | None) -> float:

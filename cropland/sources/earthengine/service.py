@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cropland.errors import CroplandError, DataError
 from cropland.sources.earthengine import graphs
 from cropland.sources.earthengine.connection import CLIENT, RESTRICTED, Connection
-from cropland.sources.earthengine.cubes import Tiles, cube_of
+from cropland.sources.earthengine.cubes import TileReader, cube_of
 from cropland.sources.earthengine.refusals import StalePage
 from cropland.sources.grid import box_of
 from cropland.sources.retries import GivenUp, TooLarge
@@ -71,14 +71,14 @@ class EarthEngineService:
         places = np.round(lonlat, 7).tolist()
         images = self._images(ee.Geometry.MultiPoint(places), first, last)
         what = f"reading {len(places)} places from {first} to {last}"
-        rows = self._features(graphs.observed(images, places, bands), what)
+        rows = self._features(graphs.observation_rows(images, places, bands), what)
         missing = sorted(set(range(len(places))).difference(row["p"] for row in rows))
         reasons = self._reasons([places[place] for place in missing], first, last)
         unseen = dict(zip(missing, reasons, strict=True))
         return graphs.rows_as_seen(rows, bands, unseen, self._connection.news())
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
-        """Give the images of a grid, lazily, see `cropland.sources.service.Service`.
+        """Return the images of a grid, lazily, see `cropland.sources.service.Service`.
 
         A granule's tile is one request, made for all bands when any of them is computed; compute what
         belongs together at once.
@@ -86,12 +86,12 @@ class EarthEngineService:
         box = box_of(grid)
         outline = ee.Geometry.BBox(box.west, box.south, box.east, box.north)
         images = self._images(outline, first, last)
-        found = self._listed(images, first, last)
-        if not found:
+        rows = self._listed(images, first, last)
+        if not rows:
             raise NoImage(
                 f"{self._source.collection} has no image of {box} from {first} to {last}; ask for other days"
             )
-        return cube_of(found, grid, Tiles(self._source, self._connection, bands))
+        return cube_of(rows, grid, TileReader(self._source, self._connection, bands))
 
     def examine(self, lon: float, lat: float, first: date, last: date) -> Iterator[Finding]:
         """Check step by step what stands between a user and data, up to one place × one month."""
@@ -105,21 +105,21 @@ class EarthEngineService:
         }
         for step, look in steps.items():
             try:
-                said = look()
+                text = look()
             except (CroplandError, TooLarge) as error:
                 yield Finding(step, False, str(error))
                 return
-            yield Finding(step, True, said)
+            yield Finding(step, True, text)
 
     def _first_image(self, place: list[float], first: date, last: date) -> str:
         images = self._images(ee.Geometry.Point(place), first, last)
-        found = self._listed(images, first, last)
-        if not found:
+        rows = self._listed(images, first, last)
+        if not rows:
             raise DataError(
                 f"{self._source.collection} has no image of {place} from {first} to {last}; ask for other "
                 f"days or places"
             )
-        return f"{self._source.collection} has {len(found)} images, the first is {found[0]['i']}"
+        return f"{self._source.collection} has {len(rows)} images, the first is {rows[0]['i']}"
 
     def _quota(self) -> str:
         if self._connection.restricted:
@@ -141,19 +141,19 @@ class EarthEngineService:
         return images
 
     def _reasons(self, places: Sequence[list[float]], first: date, last: date) -> list[str]:
-        """Tell why places have no row, in one request for all."""
+        """Return why places have no row, in one request for all."""
         if not places:
             return []
         images = self._images(ee.Geometry.MultiPoint(places), first, last)
-        sizes = graphs.counted(images, places)
+        sizes = graphs.image_counts(images, places)
         counts = self._connection.ask(
             f"counting images of {len(places)} places", lambda: ee.data.computeValue(sizes)
         )
         return [f"outside the swath of all {n} images" if n else NO_IMAGE for n in counts]
 
     def _listed(self, images: ee.ImageCollection, first: date, last: date) -> list[graphs.Row]:
-        """Give the names and times of images, in the order of these."""
-        rows = self._features(graphs.listed(images), f"listing images from {first} to {last}")
+        """Return the names and times of images, in the order of these."""
+        rows = self._features(graphs.image_rows(images), f"listing images from {first} to {last}")
         return sorted(rows, key=lambda row: (row["t"], row["i"]))
 
     def _features(self, graph: ee.FeatureCollection, what: str) -> list[graphs.Row]:
@@ -162,11 +162,11 @@ class EarthEngineService:
             try:
                 pages = list(self._pages(graph, what))
                 # A page alone cannot repeat what another one gave.
-                return pages[0] if len(pages) == 1 else graphs.distinct(chain(*pages))
+                return pages[0] if len(pages) == 1 else graphs.distinct_rows(chain(*pages))
             except StalePage as error:
                 if start == _STARTS:
-                    said = f"{what} failed {start} times, at last with: {error}"
-                    raise GivenUp(f"{said}; give the same command again later") from error
+                    text = f"{what} failed {start} times, at last with: {error}"
+                    raise GivenUp(f"{text}; give the same command again later") from error
         raise AssertionError
 
     def _pages(self, graph: ee.FeatureCollection, what: str) -> Iterator[list[graphs.Row]]:

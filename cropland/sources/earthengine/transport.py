@@ -19,7 +19,7 @@ QUOTA_HEADER = "x-earth-engine-quota-status"
 _RESTRICTED = "parallelism_restricted=true"
 
 
-class Transport:
+class HttpTransport:
     """Speaks HTTP, in the manner of `httplib2.Http`, as Earth Engine's client wants it of a transport.
 
     Parameters
@@ -38,7 +38,7 @@ class Transport:
     def __init__(self, connections: int, timeout_seconds: float) -> None:
         self.restricted = False
         self._timeout_seconds = timeout_seconds
-        self._session = http_session.pooled(connections)
+        self._session = http_session.pooled_session(connections)
 
     def request(
         self,

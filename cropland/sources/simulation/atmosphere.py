@@ -88,7 +88,7 @@ def _opacity(deck: Hash, cover: Float, x: Float, y: Float) -> Float:
     return opacity
 
 
-def seen_through(surface: Float, above: Sky, datatake: Hash) -> Float:
+def through_atmosphere(surface: Float, above: Sky, datatake: Hash) -> Float:
     """Return the reflectance of surfaces, shape ``(band, row)``, as seen through the sky."""
     calibration = 1 + 0.025 * normals(datatake)[0]
     veiled = np.maximum(above.cloud, above.cirrus)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.service import NoImage
-from cropland.sources.simulation.atmosphere import digital_numbers, seen_through, sky
+from cropland.sources.simulation.atmosphere import digital_numbers, sky, through_atmosphere
 from cropland.sources.simulation.hashing import Float, hashed
 from cropland.sources.simulation.overpasses import (
     ORBIT_SPACING_METRES,
@@ -53,11 +53,11 @@ class Places(NamedTuple):
 
     @classmethod
     def of(cls, land: Landscape, lon: Float, lat: Float) -> Places:
-        """Look places in degrees up, shape ``(location,)``."""
+        """Return the places of degrees, shape ``(location,)``."""
         return cls(*land.metres(lon, lat), land.cover(lon, lat))
 
 
-def shown(
+def values_seen(
     land: Landscape,
     passes: Overpasses,
     places: Places,
@@ -78,7 +78,7 @@ def shown(
     """
     day, datatake = passes.day[image], passes.datatake[image]
     above = sky(land.profile, datatake, land.day_of_year(day), places.x[where], places.y[where])
-    reflectance = seen_through(land.reflectance(places.cover, where, day), above, datatake)
+    reflectance = through_atmosphere(land.reflectance(places.cover, where, day), above, datatake)
     pixel = places.cover.pixel[where]
     sample = hashed(pixel, datatake)
     copy = hashed(sample, passes.tile[image])
@@ -88,7 +88,7 @@ def shown(
     }
 
 
-def chosen(passes: Overpasses, which: NDArray[Any]) -> Overpasses:
+def select_overpasses(passes: Overpasses, which: NDArray[Any]) -> Overpasses:
     """Return some of the overpasses, by index or by mask."""
     return Overpasses(*(getattr(passes, each.name)[which] for each in fields(passes)))
 
@@ -110,7 +110,7 @@ def in_sight(passes: Overpasses, x: Float, y: Float) -> NDArray[np.bool_]:
 def cube(
     land: Landscape, grid: GeoBox, first: date, last: date, bands: Sequence[str]
 ) -> xr.Dataset:
-    """Give the images of a grid, lazily, as `cropland.sources.service.Service.cube` says.
+    """Return the images of a grid, lazily, as `cropland.sources.service.Service.cube` says.
 
     Raises
     ------
@@ -152,11 +152,11 @@ def _passes_over(land: Landscape, grid: GeoBox, first: date, last: date) -> Over
     x, y = land.metres(*_degrees(grid, outline[:, 0], outline[:, 1]))
     days = np.array([first, last], "datetime64[D]").astype(int)
     passes = overpasses(land, x, y, int(days[0]), int(days[1]))
-    return chosen(passes, in_sight(passes, x, y))
+    return select_overpasses(passes, in_sight(passes, x, y))
 
 
 def _names(passes: Overpasses) -> NDArray[np.str_]:
-    """Name images by moment, orbit and tile."""
+    """Return names of images by moment, orbit and tile."""
     stamps = np.datetime_as_string(passes.time.astype("datetime64[s]"))
     rows = zip(stamps, passes.orbit, passes.tile, strict=True)
     return np.array(
@@ -169,18 +169,18 @@ def _block(
 ) -> NDArray[np.uint16]:
     """Return what an overpass shows of a grid, shape ``(band, y, x)``; 0 out of its sight."""
     places = _pixels(land, grid)
-    seen = visible(chosen(passes, np.array([image])), places.x, places.y)[:, 0]
+    seen = visible(select_overpasses(passes, np.array([image])), places.x, places.y)[:, 0]
     where = np.flatnonzero(seen)
     values = np.zeros((len(bands), len(seen)), np.uint16)
     if len(where):
-        rows = shown(land, passes, places, where, np.array([image]))
+        rows = values_seen(land, passes, places, where, np.array([image]))
         values[:, where] = [rows[name] for name in bands]
     return values.reshape(len(bands), *grid.shape)
 
 
 @lru_cache(maxsize=16)
 def _pixels(land: Landscape, grid: GeoBox) -> Places:
-    """Look the pixels of a grid up, row by row; the images of a block come one after another."""
+    """Return the places of the pixels of a grid, row by row; the images of a block come one after another."""
     x, y = np.meshgrid(grid.coords["x"].values, grid.coords["y"].values)
     return Places.of(land, *_degrees(grid, x.ravel(), y.ravel()))
 

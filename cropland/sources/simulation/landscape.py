@@ -66,7 +66,7 @@ class Cover:
     pixel: Hash
 
 
-class Rows(NamedTuple):
+class LandscapeRows(NamedTuple):
     """When and where: arrays of shape ``(row,)``.
 
     `where` counts locations, `year` season-years from the reference, `phase` days since the
@@ -78,9 +78,9 @@ class Rows(NamedTuple):
     phase: Float
     moist: Float
 
-    def take(self, rows: NDArray[np.intp]) -> Rows:
+    def take(self, rows: NDArray[np.intp]) -> LandscapeRows:
         """Return some of the rows."""
-        return Rows(self.where[rows], self.year[rows], self.phase[rows], self.moist[rows])
+        return LandscapeRows(self.where[rows], self.year[rows], self.phase[rows], self.moist[rows])
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class Landscape:
         """
         year = np.floor((days - self.first_day) / YEAR_DAYS).astype(np.int64)
         phase = (days - self.first_day - year * YEAR_DAYS).astype(np.float32)
-        rows = Rows(
+        rows = LandscapeRows(
             where,
             np.broadcast_to(year, where.shape),
             np.broadcast_to(phase, where.shape),
@@ -200,7 +200,7 @@ class Landscape:
         wetness: Float = np.exp(3 * (np.cos(angle) - 1)) * weather
         return wetness.astype(np.float32)
 
-    def _materials(self, parcels: Parcels, vigour: Float, rows: Rows) -> Float:
+    def _materials(self, parcels: Parcels, vigour: Float, rows: LandscapeRows) -> Float:
         """Return the share of each material in dry-land pixels, shape ``(endmember, row)``."""
         annual, straw = self._growth(parcels, rows)
         woody, built = parcels.woody[rows.where], parcels.built[rows.where]
@@ -216,7 +216,7 @@ class Landscape:
         materials[Endmember.DARK_SOIL] = rest * (1 - built) * dark
         return materials
 
-    def _growth(self, parcels: Parcels, rows: Rows) -> tuple[Float, Float]:
+    def _growth(self, parcels: Parcels, rows: LandscapeRows) -> tuple[Float, Float]:
         """Return the cover of annual plants and of their straw, of each row."""
         first, last = int(rows.year.min(initial=0)), int(rows.year.max(initial=0))
         years = [cycles(self.seed, self.profile, parcels, y) for y in range(first, last + 1)]

@@ -92,7 +92,7 @@ def observations(
 
 
 def _passes(country: Country, land: Landscape, located: xr.Dataset, margin_days: int) -> Overpasses:
-    """Give the images that may see any of some points, in all days that are observed."""
+    """Return the images that may see any of some points, in all days that are observed."""
     start, end = np.array([country.reference.start, country.reference.end], "datetime64[D]")
     first_day, last_day = int(start.astype(int)) - margin_days, int(end.astype(int)) + margin_days
     x, y = land.metres(located["Lon"].to_numpy(), located["Lat"].to_numpy())
@@ -100,7 +100,7 @@ def _passes(country: Country, land: Landscape, located: xr.Dataset, margin_days:
 
 
 def _seen(land: Landscape, passes: Overpasses, located: xr.Dataset) -> xr.Dataset:
-    """Add to points what is observed of them."""
+    """Return points with what is observed of them."""
     lon, lat = located["Lon"].to_numpy(), located["Lat"].to_numpy()
     seen = [
         observe(land, passes, lon[i : i + BLOCK], lat[i : i + BLOCK])
@@ -124,7 +124,7 @@ def observe(land: Landscape, passes: Overpasses, lon: Float, lat: Float) -> dict
     return {
         "row_size": seen.sum(axis=1, dtype=np.int32),
         "time": passes.time[image].astype("datetime64[s]"),
-        **images.shown(land, passes, images.Places(x, y, land.cover(lon, lat)), where, image),
+        **images.values_seen(land, passes, images.Places(x, y, land.cover(lon, lat)), where, image),
     }
 
 
@@ -215,7 +215,7 @@ def fill(source: Simulated, _: Paths, country: Country) -> Blocks:
 
 
 def unlabelled(_: Simulated, __: Paths) -> None:
-    """Say that the simulation has no file of unlabelled points: they are in its archives."""
+    """Return nothing: the simulation has no file of unlabelled points: they are in its archives."""
 
 
 def observations_of(
@@ -237,7 +237,7 @@ def cube(
     last: date,
     bands: Sequence[str],
 ) -> xr.Dataset:
-    """Give the images of a grid, lazily, as `cropland.sources.service.Service.cube` says.
+    """Return the images of a grid, lazily, as `cropland.sources.service.Service.cube` says.
 
     Raises
     ------
@@ -251,7 +251,7 @@ def cube(
 
 
 def _covered(source: Simulated, country: Country) -> dict[str, str]:
-    """Give the days that are observed, as an archive keeps them."""
+    """Return the days that are observed, as an archive keeps them."""
     margin = timedelta(days=source.margin_days)
     return {
         "time_coverage_start": (country.reference.first - margin).isoformat(),
@@ -260,7 +260,7 @@ def _covered(source: Simulated, country: Country) -> dict[str, str]:
 
 
 def _profile(source: Simulated, country: Country) -> Profile:
-    """Make the profile of a country: the default one where the source has none for it."""
+    """Return the profile of a country: the default one where the source has none for it."""
     values = source.profiles.get(country.name, {})
     made: Profile = filled(Profile, values, f"source.profiles.{country.name}.")
     return made
@@ -273,7 +273,7 @@ def truth(
     lat: NDArray[np.float64],
     season_end: date | None = None,
 ) -> NDArray[np.bool_]:
-    """Tell where the land is cropped in the season that ends on a day, or in the reference season."""
+    """Return where the land is cropped in the season that ends on a day, or in the reference season."""
     last = country.reference.last
     year = round(((season_end or last) - last).days / YEAR_DAYS)
     return Landscape.of(country, _profile(source, country), SEED).cropland(lon, lat, year)

@@ -42,18 +42,18 @@ def asset_of(item: Item, band: str) -> Asset | None:
     for name in _names(band):
         if name.lower() in by_key:
             return by_key[name.lower()]
-    told = [asset for asset in item.assets.values() if _told(asset) & set(_names(band))]
-    return min(told, key=_unsuitable, default=None)
+    named = [asset for asset in item.assets.values() if _names_in(asset) & set(_names(band))]
+    return min(named, key=_unsuitable, default=None)
 
 
 def href_of(item: Item, band: str) -> str | None:
-    """Give where a band lies; None where the item has no asset of it."""
+    """Return where a band lies; None where the item has no asset of it."""
     asset = asset_of(item, band)
     return None if asset is None else asset.get_absolute_href() or asset.href
 
 
 def suspects_of(item: Item) -> tuple[str, ...] | None:
-    """Give where an image's visible bands lie; None where it says that it carries no offset."""
+    """Return where an image's visible bands lie; None where it says that it carries no offset."""
     if not claims_offset(item.id, item.properties):
         return None
     hrefs = (href_of(item, band) for band in VISIBLE)
@@ -61,7 +61,7 @@ def suspects_of(item: Item) -> tuple[str, ...] | None:
 
 
 def _names(band: str) -> Iterator[str]:
-    """Give the names of a band, the surest first: ``B2``, ``B02``, ``B02_10m``, ``blue``."""
+    """Return the names of a band, the surest first: ``B2``, ``B02``, ``B02_10m``, ``blue``."""
     number = band[1:]
     padded = f"B{number.zfill(2)}" if number.isdigit() else band
     yield from dict.fromkeys((band, padded))
@@ -69,8 +69,8 @@ def _names(band: str) -> Iterator[str]:
     yield from COMMON_NAMES.get(band, ())
 
 
-def _told(asset: Asset) -> set[str]:
-    """Give the names that an asset of one band has for it."""
+def _names_in(asset: Asset) -> set[str]:
+    """Return the names that an asset of one band has for it."""
     fields = asset.extra_fields
     bands: list[dict[str, Any]] = fields.get("bands") or fields.get("eo:bands") or []
     if len(bands) != 1 or {"thumbnail", "overview"} & set(asset.roles or ()):

@@ -19,8 +19,8 @@ MARGIN_DEGREES = 0.001
 """Added around places and to the boxes of items, which may be rounded."""
 
 
-def around(lonlat: NDArray[np.float64]) -> Bounds:
-    """Give the bounds of places, shape ``(place, 2)``, with a margin, but not beyond the Earth's."""
+def bounds_around(lonlat: NDArray[np.float64]) -> Bounds:
+    """Return the bounds of places, shape ``(place, 2)``, with a margin, but not beyond the Earth's."""
     limit = np.array([180.0, 90.0])
     west, south = np.maximum(lonlat.min(axis=0) - MARGIN_DEGREES, -limit).tolist()
     east, north = np.minimum(lonlat.max(axis=0) + MARGIN_DEGREES, limit).tolist()
@@ -30,14 +30,14 @@ def around(lonlat: NDArray[np.float64]) -> Bounds:
 def bounds_of(grid: GeoBox) -> Bounds:
     """Return the bounds of a grid, with a margin."""
     box = box_of(grid)
-    return around(np.array([[box.west, box.south], [box.east, box.north]]))
+    return bounds_around(np.array([[box.west, box.south], [box.east, box.north]]))
 
 
 def overlap(box: Sequence[float] | None, bounds: Bounds) -> bool:
-    """Tell whether an item's box, of 4 or 6 numbers, and bounds have a place in common; no box has all."""
+    """Return whether an item's box, of 4 or 6 numbers, and bounds have a place in common; no box has all."""
     if box is None:
         return True
-    west, south, east, north = flat(box)
+    west, south, east, north = without_heights(box)
     if south > bounds[3] or north < bounds[1]:
         return False
     return any(
@@ -47,11 +47,11 @@ def overlap(box: Sequence[float] | None, bounds: Bounds) -> bool:
     )
 
 
-def inside(box: Sequence[float] | None, lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which places, shape ``(place, 2)``, lie in an item's box or its margin; no box has all."""
+def in_box(box: Sequence[float] | None, lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which places, shape ``(place, 2)``, lie in an item's box or its margin; no box has all."""
     if box is None:
         return np.ones(len(lonlat), np.bool_)
-    west, south, east, north = flat(box)
+    west, south, east, north = without_heights(box)
     lon, lat = lonlat.T
     along = np.zeros(len(lonlat), np.bool_)
     for low, high in _spans(west, east):
@@ -59,10 +59,10 @@ def inside(box: Sequence[float] | None, lonlat: NDArray[np.float64]) -> NDArray[
     return np.asarray(along & (lat >= south - MARGIN_DEGREES) & (lat <= north + MARGIN_DEGREES))
 
 
-def flat(box: Sequence[float]) -> Bounds:
-    """Leave out the heights of a box.
+def without_heights(box: Sequence[float]) -> Bounds:
+    """Return a box without its heights.
 
-    >>> flat([1, 2, 0, 3, 4, 100])
+    >>> without_heights([1, 2, 0, 3, 4, 100])
     (1, 2, 3, 4)
     """
     half = len(box) // 2

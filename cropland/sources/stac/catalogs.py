@@ -16,7 +16,7 @@ from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 
 from cropland.errors import DataError, nearest
-from cropland.sources.stac.asking import Asking
+from cropland.sources.stac.answers import PatientStacIO
 from cropland.sources.stac.boxes import overlap
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Catalogue(Protocol):
         ...
 
 
-def opened(chosen: Catalog, attempts: Attempts, timeout_seconds: float) -> Catalogue:
+def open_catalogue(catalog: Catalog, attempts: Attempts, timeout_seconds: float) -> Catalogue:
     """Open the catalogue at an address or in a folder.
 
     Raises
@@ -64,29 +64,31 @@ def opened(chosen: Catalog, attempts: Attempts, timeout_seconds: float) -> Catal
     DataError
         It is neither, cannot be reached, or does not have the collection.
     """
-    if chosen.url.startswith(("http://", "https://")):
-        return Api(chosen, attempts, timeout_seconds)
-    if Path(chosen.url).exists():
-        return Folder(chosen)
+    if catalog.url.startswith(("http://", "https://")):
+        return Api(catalog, attempts, timeout_seconds)
+    if Path(catalog.url).exists():
+        return Folder(catalog)
     raise DataError(
         f"source.catalog must be a name in source.catalogs, the address of a STAC API (https://…) or a "
-        f"folder of items, got {chosen.url!r}, which is none of them"
+        f"folder of items, got {catalog.url!r}, which is none of them"
     )
 
 
 class Api:
     """A STAC API; opening it asks for its landing page and its collection."""
 
-    def __init__(self, chosen: Catalog, attempts: Attempts, timeout_seconds: float) -> None:
-        self._chosen = chosen
-        asking = Asking(chosen.url, attempts, timeout_seconds)
-        self._client = self._told(lambda: Client.open(chosen.url, stac_io=asking))
-        self._collection = self._told(lambda: self._client.get_collection(chosen.collection))
+    def __init__(self, catalog: Catalog, attempts: Attempts, timeout_seconds: float) -> None:
+        self._catalog = catalog
+        asking = PatientStacIO(catalog.url, attempts, timeout_seconds)
+        self._client = self._answer(lambda: Client.open(catalog.url, stac_io=asking))
+        self._collection = self._answer(lambda: self._client.get_collection(catalog.collection))
         if self._collection is None:
-            known = self._told(lambda: [found.id for found in self._client.get_collections()])
+            known = self._answer(
+                lambda: [collection.id for collection in self._client.get_collections()]
+            )
             raise DataError(
-                f"{chosen.url} has no collection {chosen.collection!r} for source.collection; "
-                f"{nearest(chosen.collection, known)}"
+                f"{catalog.url} has no collection {catalog.collection!r} for source.collection; "
+                f"{nearest(catalog.collection, known)}"
             )
 
     @property
@@ -95,7 +97,7 @@ class Api:
         conforms = " ".join(self._client.extra_fields.get("conformsTo", ()))
         version = re.search(r"stacspec\.org/v([^/]+)/core", conforms)
         kind = f"STAC API {version[1]}" if version else "STAC API"
-        return f"{self._client.title or self._client.id} ({kind}) at {self._chosen.url}"
+        return f"{self._client.title or self._client.id} ({kind}) at {self._catalog.url}"
 
     @property
     def extent(self) -> str:
@@ -103,42 +105,42 @@ class Api:
         collection = self._collection
         spans = collection.extent.temporal.intervals if collection else []
         start, end = spans[0] if spans else (None, None)
-        said = (
+        days = (
             f"{at:%Y-%m-%d}" if at else otherwise for at, otherwise in ((start, ""), (end, "today"))
         )
-        return f"{self._chosen.collection}: {' … '.join(said)}"
+        return f"{self._catalog.collection}: {' … '.join(days)}"
 
     def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
         """Find items page by page; see `Catalogue.search`."""
-        found = self._told(
+        items = self._answer(
             lambda: list(
                 self._client.search(
-                    collections=[self._chosen.collection],
+                    collections=[self._catalog.collection],
                     bbox=bounds,
                     datetime=f"{first}T00:00:00Z/{last}T23:59:59.999Z",
                     limit=PAGE_ITEMS,
                 ).items()
             )
         )
-        return _sorted(item for item in found if first <= moment(item).date() <= last)
+        return _sorted(item for item in items if first <= moment(item).date() <= last)
 
-    def _told(self, ask: Callable[[], T]) -> T:
-        """Give an answer; what goes wrong is told in one line."""
+    def _answer(self, ask: Callable[[], T]) -> T:
+        """Return an answer; what goes wrong is told in one line."""
         try:
             return ask()
         except APIError as error:
             status = getattr(error, "status_code", None)
-            said = str(error)[:200] or "nothing"
+            text = str(error)[:200] or "nothing"
             raise DataError(
-                f"{self._chosen.url} answers HTTP {status}: {said}; check the address and source.collection"
+                f"{self._catalog.url} answers HTTP {status}: {text}; check the address and source.collection"
             ) from error
         except NotImplementedError as error:
             raise DataError(
-                f"{self._chosen.url} cannot be searched ({error}); choose an API"
+                f"{self._catalog.url} cannot be searched ({error}); choose an API"
             ) from error
         except _NOT_STAC as error:
             raise DataError(
-                f"{self._chosen.url} answers, but not as a STAC API does ({type(error).__name__}: {error}); "
+                f"{self._catalog.url} answers, but not as a STAC API does ({type(error).__name__}: {error}); "
                 f"check the address, which often ends in /v1"
             ) from error
 
@@ -146,14 +148,14 @@ class Api:
 class Folder:
     """A folder of items, or the file of a static catalogue; their links may be relative."""
 
-    def __init__(self, chosen: Catalog) -> None:
-        self._chosen = chosen
-        every = _items_of(Path(chosen.url).resolve())
-        self._items = [item for item in every if item.collection_id in (None, chosen.collection)]
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        every = _items_of(Path(catalog.url).resolve())
+        self._items = [item for item in every if item.collection_id in (None, catalog.collection)]
         if not self._items:
             names = sorted({str(item.collection_id) for item in every})
             raise DataError(
-                f"{chosen.url} has no item of collection {chosen.collection!r}; "
+                f"{catalog.url} has no item of collection {catalog.collection!r}; "
                 + (
                     f"set source.collection to one of {', '.join(names)}"
                     if names
@@ -164,13 +166,13 @@ class Folder:
     @property
     def title(self) -> str:
         """Where it is, and how much it has."""
-        return f"{self._chosen.url} with {len(self._items)} items"
+        return f"{self._catalog.url} with {len(self._items)} items"
 
     @property
     def extent(self) -> str:
         """The collection, and which dates it covers."""
         times = [moment(item) for item in self._items]
-        return f"{self._chosen.collection}: {min(times):%Y-%m-%d} … {max(times):%Y-%m-%d}"
+        return f"{self._catalog.collection}: {min(times):%Y-%m-%d} … {max(times):%Y-%m-%d}"
 
     def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
         """Find items; see `Catalogue.search`."""
@@ -182,7 +184,7 @@ class Folder:
 
 
 def moment(item: Item) -> datetime:
-    """Give the time of an item in UTC.
+    """Return the time of an item in UTC.
 
     Raises
     ------
@@ -207,16 +209,16 @@ def _items_of(path: Path) -> tuple[Item, ...]:
     catalogue = path / "catalog.json" if path.is_dir() else path
     try:
         if catalogue.is_file():
-            found = list(pystac.Catalog.from_file(str(catalogue)).get_items(recursive=True))
+            items = list(pystac.Catalog.from_file(str(catalogue)).get_items(recursive=True))
         else:
-            found = [item for file in sorted(path.rglob("*.json")) for item in _items_in(file)]
+            items = [item for file in sorted(path.rglob("*.json")) for item in _items_in(file)]
     except (OSError, *_NOT_STAC) as error:
         raise DataError(
             f"{path} is no STAC catalogue that can be read: {error}; mend the file"
         ) from error
-    for item in found:
+    for item in items:
         item.make_asset_hrefs_absolute()
-    return tuple(found)
+    return tuple(items)
 
 
 def _items_in(file: Path) -> list[Item]:

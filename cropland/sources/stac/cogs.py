@@ -20,10 +20,10 @@ from rasterio.errors import RasterioError
 
 from cropland.errors import DataError
 from cropland.sources.grid import pixels, read_pixels
-from cropland.sources.stac.asking import shown
+from cropland.sources.stac.answers import without_signature
 from cropland.sources.stac.harmonisation import OFFSET, carries_offset
 from cropland.sources.stac.ranges import RangedFile
-from cropland.sources.stac.transport import Missing, Transport
+from cropland.sources.stac.transport import Missing, RangeTransport
 
 if TYPE_CHECKING:
     from cropland.sources.retries import Attempts
@@ -49,7 +49,7 @@ class Cogs:
     """
 
     def __init__(self, attempts: Attempts, timeout_seconds: float, *, sign: bool = False) -> None:
-        self._transport = Transport(attempts, timeout_seconds, sign=sign)
+        self._transport = RangeTransport(attempts, timeout_seconds, sign=sign)
 
     def at(self, href: str, lonlat: NDArray[np.float64]) -> NDArray[Any]:
         """Read the pixels that places fall in, shape ``(place,)``; 0 outside and where there are no data.
@@ -105,7 +105,7 @@ class Cogs:
                     values = read(source)
         except RasterioError as error:
             raise file.error or DataError(
-                f"{shown(href)} is no raster that can be read: {error}"
+                f"{without_signature(href)} is no raster that can be read: {error}"
             ) from error
         if file.error is not None:
             raise file.error
@@ -126,7 +126,7 @@ class Offsets:
         return Offsets, (self._cogs,)
 
     def __call__(self, hrefs: tuple[str, ...] | None) -> int:
-        """Give the offset; raises as `Cogs.at` does, but for bands that are missing."""
+        """Return the offset; raises as `Cogs.at` does, but for bands that are missing."""
         if hrefs is None:
             return 0
         if hrefs not in self._found:
@@ -147,5 +147,5 @@ def _locally(href: str, read: Callable[[Any], T]) -> T:
             return read(source)
     except RasterioError as error:
         raise DataError(
-            f"{shown(href)} cannot be read ({error}); fetch or write it anew"
+            f"{without_signature(href)} cannot be read ({error}); fetch or write it anew"
         ) from error

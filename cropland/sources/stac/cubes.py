@@ -19,7 +19,7 @@ from cropland.sources.stac.assets import href_of, suspects_of
 from cropland.sources.stac.boxes import bounds_of, overlap
 from cropland.sources.stac.catalogs import moment
 from cropland.sources.stac.harmonisation import harmonised
-from cropland.sources.stac.sampling import only
+from cropland.sources.stac.sampling import errors_of_image
 from cropland.sources.stac.transport import Missing
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class _Reader:
         href = read.hrefs[band]
         if href is not None and overlap(read.box, bounds_of(grid)):
             try:
-                with only(read.name):
+                with errors_of_image(read.name):
                     values = self.cogs.open(href, lambda source: _warped(source, grid))
                 return values.astype(np.uint16)[np.newaxis]
             except Missing:
@@ -109,12 +109,12 @@ def _warped(source: Any, grid: GeoBox) -> NDArray[Any]:
 
 
 def _suspects(item: Item) -> tuple[str, ...] | None:
-    with only(item.id):
+    with errors_of_image(item.id):
         return suspects_of(item)
 
 
 def _offset(offsets: Offsets, granule: str, hrefs: tuple[str, ...] | None) -> NDArray[np.int64]:
-    with only(granule):
+    with errors_of_image(granule):
         return np.full((1, 1, 1), offsets(hrefs))
 
 

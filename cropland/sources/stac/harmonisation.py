@@ -44,7 +44,7 @@ _PRODUCT = re.compile(r"_N(\d{4})_")
 
 
 def baseline_of(identifier: str, properties: Mapping[str, Any]) -> float:
-    """Give the processing baseline of an item, from its properties or the name of its product.
+    """Return the processing baseline of an item, from its properties or the name of its product.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def baseline_of(identifier: str, properties: Mapping[str, Any]) -> float:
 
 
 def claims_offset(identifier: str, properties: Mapping[str, Any]) -> bool:
-    """Tell whether an item says that its numbers carry the offset.
+    """Return whether an item says that its numbers carry the offset.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def claims_offset(identifier: str, properties: Mapping[str, Any]) -> bool:
 
 
 def carries_offset(samples: Iterable[NDArray[Any]]) -> bool:
-    """Tell whether visible samples may carry the offset; 0 is no data, and no data is no objection.
+    """Return whether visible samples may carry the offset; 0 is no data, and no data is no objection.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cropland.sources.stac.transport import Span, Transport
+    from cropland.sources.stac.transport import RangeTransport, Span
 
 LEAST_BYTES = 1 << 15
 """Of a request: enough for the header of most COGs."""
@@ -31,7 +31,7 @@ class RangedFile:
         read has to check it, also where GDAL is content.
     """
 
-    def __init__(self, transport: Transport, href: str) -> None:
+    def __init__(self, transport: RangeTransport, href: str) -> None:
         self.error: Exception | None = None
         self._transport = transport
         self._href = href
@@ -52,7 +52,7 @@ class RangedFile:
         return content
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position, as files do."""
+        """Set the position, as files do."""
         if whence == os.SEEK_END and self._size is None:
             position, self._position = self._position, 0
             self.read(1)
@@ -66,7 +66,7 @@ class RangedFile:
         return self._position
 
     def close(self) -> None:
-        """Forget what was read."""
+        """Drop what was read."""
         self._ranges.clear()
 
     def __enter__(self) -> RangedFile:
@@ -95,7 +95,7 @@ class RangedFile:
         return start <= first and end <= start + len(self._ranges[start])
 
     def _fetch(self, first: int, end: int | None) -> int:
-        """Ask for a range until all of it has come, keep it, and return the size of the file."""
+        """Return the graph of a range until all of it has come, keep it, and return the size of the file."""
         span = self._ask(first, None if end is None else max(end, first + LEAST_BYTES))
         start, content = span.start, span.content
         wanted = span.size if end is None else min(end, span.size)

@@ -16,7 +16,7 @@ from cropland.observations.band_values import dtype_of
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.retries import GivenUp
 from cropland.sources.stac.assets import href_of, suspects_of
-from cropland.sources.stac.boxes import inside
+from cropland.sources.stac.boxes import in_box
 from cropland.sources.stac.catalogs import moment
 from cropland.sources.stac.harmonisation import harmonised
 from cropland.sources.stac.transport import Missing
@@ -80,8 +80,8 @@ class Sampling:
         GivenUp
             It cannot be read; other images may be.
         """
-        places = np.flatnonzero(inside(item.bbox, lonlat)).astype(np.int32)
-        with only(item.id):
+        places = np.flatnonzero(in_box(item.bbox, lonlat)).astype(np.int32)
+        with errors_of_image(item.id):
             classes = self._read(item, SCENE_CLASS, lonlat[places], missing)
             if classes is not None:
                 places, classes = places[classes > 0], classes[classes > 0]
@@ -115,13 +115,13 @@ class Sampling:
         return None
 
     def offset(self, item: Item) -> int:
-        """Give the offset that the numbers of an image carry."""
+        """Return the offset that the numbers of an image carry."""
         return self._offsets(suspects_of(item))
 
 
 @contextmanager
-def only(granule: str) -> Iterator[None]:
-    """Let what goes wrong with an image stop nothing but the work that needs it.
+def errors_of_image(granule: str) -> Iterator[None]:
+    """Raise what goes wrong with an image so that it stops nothing but the work that needs it.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def only(granule: str) -> Iterator[None]:
         ) from error
 
 
-def joined(images: Sequence[Image], bands: Sequence[str]) -> Columns:
+def join_images(images: Sequence[Image], bands: Sequence[str]) -> Columns:
     """Join images: columns ``place``, ``time``, ``granule`` and the bands, sorted by the first three."""
     images = sorted(images, key=lambda image: (image.time, image.granule))
     lengths = [len(image.place) for image in images]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cropland.sources.retries import Attempts
     from cropland.sources.stac.catalogs import Catalogue
 
-_TELLING = 3
+_ENOUGH = 3
 """Images without a band, and none with it, from which on the catalogue is taken to lack it."""
 
 
@@ -51,7 +51,7 @@ class StacService:
         self._cogs = Cogs(attempts, source.timeout_seconds, sign=source.chosen.sign)
         self._offsets = Offsets(self._cogs)
         self._sampling = Sampling(self._cogs, self._offsets)
-        self._opened: Catalogue | None = None
+        self._catalogue_open: Catalogue | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -76,20 +76,20 @@ class StacService:
         self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
     ) -> Seen:
         """Observe places, opening each COG once for all of them; see `Service.points`."""
-        from cropland.sources.stac.sampling import joined
+        from cropland.sources.stac.sampling import join_images
 
-        items, passed = self._found(lonlat, first, last)
+        items, left_out = self._images_near(lonlat, first, last)
         missing: Counter[str] = Counter()
         images = [self._sampling.image(item, lonlat, bands, missing) for item in items]
-        rows = joined(images, bands)
+        rows = join_images(images, bands)
         place, time, granule = (rows.pop(name) for name in ("place", "time", "granule"))
         why = f"outside the swath of all {len(items)} images" if items else NO_IMAGE
-        if passed and not items:
-            why = f"all {len(passed)} images are passed over (source.leave_out)"
+        if left_out and not items:
+            why = f"all {len(left_out)} images are passed over (source.leave_out)"
         unseen = {int(at): why for at in np.setdiff1d(np.arange(len(lonlat)), place)}
-        notes = [f"{name} is passed over (source.leave_out)" for name in passed]
+        notes = [f"{name} is passed over (source.leave_out)" for name in left_out]
         for band, count in sorted(missing.items()):
-            if count >= _TELLING and not rows[band].any():
+            if count >= _ENOUGH and not rows[band].any():
                 raise ConfigError(
                     f"none of {count} images of {self._source.chosen.collection} has {band}; leave it out of "
                     f"source.bands, or take another source.catalog"
@@ -99,13 +99,13 @@ class StacService:
         return Seen(place, time, granule, rows, unseen, tuple(notes))
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
-        """Give the images of a grid, lazily; see `Service.cube`."""
+        """Return the images of a grid, lazily; see `Service.cube`."""
         from cropland.sources.stac.cubes import cube_of
 
         catalogue = self._catalogue()
         box = box_of(grid)
         bounds = box.west, box.south, box.east, box.north
-        items, _ = self._kept(catalogue.search(bounds, first, last))
+        items, _ = self._not_left_out(catalogue.search(bounds, first, last))
         if not items:
             raise NoImage(
                 f"no image of {box} from {first} to {last} in {self._source.chosen.url}, which has "
@@ -118,70 +118,70 @@ class StacService:
         place = np.array([[lon, lat]])
         images: list[Item] = []
 
-        def look_for_images() -> str:
-            images.extend(self._found(place, first, last)[0])
-            said = f"{len(images)} of {lon}, {lat} from {first} to {last}"
+        def find_images() -> str:
+            images.extend(self._images_near(place, first, last)[0])
+            text = f"{len(images)} of {lon}, {lat} from {first} to {last}"
             if not images:
-                raise DataError(f"{said}; choose other dates")
-            return said
+                raise DataError(f"{text}; choose other dates")
+            return text
 
         steps: Mapping[str, Callable[[], str]] = {
             "catalogue": lambda: self._catalogue().title,
             "collection": lambda: self._catalogue().extent,
-            "images": look_for_images,
+            "images": find_images,
             "bands": lambda: self._bands_of(images[0]),
             "numbers": lambda: self._numbers_of(images[0]),
             "observations": lambda: self._one_place(place, first, last),
         }
         for step, look in steps.items():
             try:
-                said = look()
+                text = look()
             except DataError as error:
                 yield Finding(step, False, str(error))
                 return
-            yield Finding(step, True, said)
+            yield Finding(step, True, text)
 
-    def _found(
+    def _images_near(
         self, lonlat: NDArray[np.float64], first: date, last: date
     ) -> tuple[list[Item], list[str]]:
-        """Give the images near places, and the names of those that are passed over."""
-        from cropland.sources.stac.boxes import around
+        """Return the images near places, and the names of those that are passed over."""
+        from cropland.sources.stac.boxes import bounds_around
 
-        return self._kept(self._catalogue().search(around(lonlat), first, last))
+        return self._not_left_out(self._catalogue().search(bounds_around(lonlat), first, last))
 
-    def _kept(self, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+    def _not_left_out(self, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
         names = set(self._source.leave_out)
         kept = [item for item in items if item.id not in names]
         return kept, [item.id for item in items if item.id in names]
 
     def _catalogue(self) -> Catalogue:
         """Open the catalogue, once for all threads."""
-        from cropland.sources.stac.catalogs import opened
+        from cropland.sources.stac.catalogs import open_catalogue
 
         with self._lock:
-            if self._opened is None:
-                self._opened = opened(
+            if self._catalogue_open is None:
+                self._catalogue_open = open_catalogue(
                     self._source.chosen, self._attempts, self._source.timeout_seconds
                 )
-            return self._opened
+            return self._catalogue_open
 
     def _bands_of(self, item: Item) -> str:
         from cropland.sources.stac.assets import href_of
 
         bands = self._source.bands
         lacking = [band for band in bands if href_of(item, band) is None]
-        said = f"{item.id} has {len(bands) - len(lacking)} of {len(bands)}"
+        text = f"{item.id} has {len(bands) - len(lacking)} of {len(bands)}"
         if lacking:
             raise DataError(
-                f"{said}, not {', '.join(lacking)}; its assets are {', '.join(item.assets)}; choose other "
+                f"{text}, not {', '.join(lacking)}; its assets are {', '.join(item.assets)}; choose other "
                 f"source.bands or another source.collection"
             )
-        return said
+        return text
 
     def _numbers_of(self, item: Item) -> str:
-        from cropland.sources.stac.sampling import only
+        from cropland.sources.stac.sampling import errors_of_image
 
-        with only(item.id):
+        with errors_of_image(item.id):
             offset = self._sampling.offset(item)
         claim = "an offset" if claims_offset(item.id, item.properties) else "none"
         done = f"minus {offset}" if offset else "as they are"
@@ -189,9 +189,9 @@ class StacService:
 
     def _one_place(self, place: NDArray[np.float64], first: date, last: date) -> str:
         seen = self.points(place, first, last, self._source.bands)
-        said = "; ".join(
+        text = "; ".join(
             (f"{len(seen)} from {first} to {last}", *seen.notes, *seen.unseen.values())
         )
         if not len(seen):
-            raise DataError(f"{said}; ask for other days or places")
-        return said
+            raise DataError(f"{text}; ask for other days or places")
+        return text

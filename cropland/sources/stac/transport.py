@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from cropland.errors import DataError
 from cropland.sources import http_session
 from cropland.sources.retries import Attempts, Transient
-from cropland.sources.stac.asking import MISSING, REFUSED, shown, trouble
+from cropland.sources.stac.answers import MISSING, REFUSED, failure_of, without_signature
 
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
@@ -29,7 +29,7 @@ class Span(NamedTuple):
     size: int
 
 
-class Transport:
+class RangeTransport:
     """Asks hosts of files; its methods may be called from several threads.
 
     Parameters
@@ -46,14 +46,14 @@ class Transport:
         self._attempts = attempts
         self._timeout_seconds = timeout_seconds
         self._sign = sign
-        self._session = http_session.pooled(attempts.workers)
+        self._session = http_session.pooled_session(attempts.workers)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Dask sends it to other processes.
-        return Transport, (self._attempts, self._timeout_seconds, self._sign)
+        return RangeTransport, (self._attempts, self._timeout_seconds, self._sign)
 
     def span(self, href: str, first: int, end: int | None, size: int | None) -> Span:
-        """Give bytes of a file: those from `first` on, of which a host may send fewer than asked for.
+        """Return bytes of a file: those from `first` on, of which a host may send fewer than asked for.
 
         Parameters
         ----------
@@ -90,18 +90,18 @@ class Transport:
             if problem:
                 raise problem
             if status >= 400:
-                raise DataError(f"{shown(href)} is answered with HTTP {status}")
+                raise DataError(f"{without_signature(href)} is answered with HTTP {status}")
             span = _span(headers, content, first) if status == 206 else (0, content, len(content))
             if span is None or size not in (None, span[2]):
                 raise Transient(f"bytes from {first} on came as {headers.get('Content-Range')}")
             return Span(*span)
 
-        return self._attempts.run(f"reading {shown(href)}", once)
+        return self._attempts.run(f"reading {without_signature(href)}", once)
 
     def _answer(
         self, link: str, first: int, end: int | None
     ) -> tuple[int, Any, bytes, Exception | None]:
-        """Give an answer's status, headers and body, and what is wrong with it."""
+        """Return an answer's status, headers and body, and what is wrong with it."""
         until = time.monotonic() + self._timeout_seconds
         span = f"bytes={first}-{'' if end is None else end - 1}"
         headers = {"Range": span, "Accept-Encoding": "identity"}
@@ -111,8 +111,8 @@ class Transport:
             ) as answer:
                 content = http_session.body_of(answer, until)
         except (requests.RequestException, HTTPError, TimeoutError) as error:
-            raise Transient(f"{type(error).__name__}: {shown(str(error))}") from error
-        return answer.status_code, answer.headers, content, trouble(answer, content)
+            raise Transient(f"{type(error).__name__}: {without_signature(str(error))}") from error
+        return answer.status_code, answer.headers, content, failure_of(answer, content)
 
 
 def _span(headers: Any, content: bytes, first: int) -> tuple[int, bytes, int] | None:
@@ -131,12 +131,12 @@ def _signed(href: str) -> str:
     try:
         signed: str = planetary_computer.sign_url(href)
     except requests.RequestException as error:
-        raise Transient(f"signing {shown(href)}: {type(error).__name__}") from error
+        raise Transient(f"signing {without_signature(href)}: {type(error).__name__}") from error
     return signed
 
 
 def _forget(link: str) -> None:
-    """Drop the token that a link was signed with, unless another thread has a new one by now."""
+    """Forget the token that a link was signed with, unless another thread has a new one by now."""
     from planetary_computer.sas import TOKEN_CACHE
 
     for address, token in list(TOKEN_CACHE.items()):

@@ -113,7 +113,7 @@ FORMATS: dict[str, Write] = {
 
 
 def read(path: Path, *bands: str) -> xr.Dataset:
-    opened = cubefiles.opened(path)
+    opened = cubefiles.open_cube(path)
     return opened.part(opened.grid, FIRST, LAST, bands or BANDS)
 
 
@@ -123,7 +123,7 @@ def values_of(path: Path, band: str = "B2") -> Any:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_gives_the_same_cube(cube: xr.Dataset, tmp_path: Path, form: str) -> None:
-    opened = cubefiles.opened(FORMATS[form](cube, tmp_path / "cube"))
+    opened = cubefiles.open_cube(FORMATS[form](cube, tmp_path / "cube"))
     found = opened.part(opened.grid, FIRST, LAST, BANDS)
     for band in BANDS:
         assert found[band].dims == ("time", "y", "x")
@@ -139,7 +139,7 @@ def test_every_format_gives_the_same_cube(cube: xr.Dataset, tmp_path: Path, form
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_part_is_that_part_of_the_whole(cube: xr.Dataset, tmp_path: Path, form: str) -> None:
-    opened = cubefiles.opened(FORMATS[form](cube, tmp_path / "cube"))
+    opened = cubefiles.open_cube(FORMATS[form](cube, tmp_path / "cube"))
     days = date(2021, 4, 2), date(2021, 4, 3)
     found = opened.part(opened.grid[2:5, 3:8], *days, ["SCL", "B4"])
     expected = cube[["SCL", "B4"]].isel(time=slice(1, 3), y=slice(2, 5), x=slice(3, 8))
@@ -153,7 +153,7 @@ def test_a_part_is_that_part_of_the_whole(cube: xr.Dataset, tmp_path: Path, form
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_pickled_cube_reads_the_same(cube: xr.Dataset, tmp_path: Path, form: str) -> None:
-    opened = cubefiles.opened(FORMATS[form](cube, tmp_path / "cube"))
+    opened = cubefiles.open_cube(FORMATS[form](cube, tmp_path / "cube"))
     again = pickle.loads(pickle.dumps(opened))
     part = opened.grid[0:2, 0:2], FIRST, LAST, ["B2"]
     xr.testing.assert_identical(again.part(*part), opened.part(*part))
@@ -164,13 +164,13 @@ def test_a_mark_stays_where_a_cube_is_moved_and_changes_where_it_is_written_agai
     cube: xr.Dataset, tmp_path: Path, form: str
 ) -> None:
     path = FORMATS[form](cube, tmp_path / "cube")
-    mark = cubefiles.opened(path).mark
+    mark = cubefiles.open_cube(path).mark
     moved = path.rename(path.with_name(f"moved{path.suffix}"))
-    assert cubefiles.opened(moved).mark == mark
+    assert cubefiles.open_cube(moved).mark == mark
     files = [moved] if moved.is_file() else [each for each in moved.rglob("*") if each.is_file()]
     for file in files:
         os.utime(file, ns=(0, 0))
-    assert cubefiles.opened(moved).mark != mark
+    assert cubefiles.open_cube(moved).mark != mark
 
 
 @pytest.mark.parametrize("form", ["zarr2", "netcdf"])
@@ -180,7 +180,7 @@ def test_images_are_put_into_the_order_of_time(
 ) -> None:
     path = FORMATS[form](cube.isel(time=order), tmp_path / "cube")
     np.testing.assert_array_equal(values_of(path), cube["B2"])
-    opened = cubefiles.opened(path)
+    opened = cubefiles.open_cube(path)
     part = opened.part(opened.grid, date(2021, 4, 2), LAST, ["B2"])
     np.testing.assert_array_equal(part["B2"], cube["B2"][1:])
     assert tuple(part["granule"].to_numpy()) == NAMES[1:]
@@ -215,7 +215,7 @@ def test_times_may_have_any_unit(cube: xr.Dataset, tmp_path: Path, unit: str, ve
 @pytest.mark.parametrize("version", [2, 3])
 def test_south_up_is_turned_north_up(cube: xr.Dataset, tmp_path: Path, version: int) -> None:
     path = zarr(cube.isel(y=slice(None, None, -1)), tmp_path / "cube", version)
-    opened = cubefiles.opened(path)
+    opened = cubefiles.open_cube(path)
     assert opened.grid == cube.odc.geobox
     found = opened.part(opened.grid[1:3, 0:4], FIRST, LAST, ["B2"])
     np.testing.assert_array_equal(found["B2"], cube["B2"][:, 1:3, :4])
@@ -224,9 +224,9 @@ def test_south_up_is_turned_north_up(cube: xr.Dataset, tmp_path: Path, version: 
 def test_a_block_is_the_pixels_of_a_chunk(cube: xr.Dataset, tmp_path: Path) -> None:
     cube["B2"].encoding["chunks"] = cube["B4"].encoding["chunks"] = (4, 3, 5)
     cube["SCL"].encoding["chunks"] = (4, 3, 5)
-    assert cubefiles.opened(zarr(cube, tmp_path / "cube")).block == (3, 5)
-    assert cubefiles.opened(an_image_a_file(cube, tmp_path / "files")).block == (ROWS, COLUMNS)
-    assert cubefiles.opened(netcdf(cube, tmp_path / "cube")).block == (1, 1)  # contiguous
+    assert cubefiles.open_cube(zarr(cube, tmp_path / "cube")).block == (3, 5)
+    assert cubefiles.open_cube(an_image_a_file(cube, tmp_path / "files")).block == (ROWS, COLUMNS)
+    assert cubefiles.open_cube(netcdf(cube, tmp_path / "cube")).block == (1, 1)  # contiguous
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -337,21 +337,21 @@ def test_other_scales_are_refused(
 ) -> None:
     cube["B2"].attrs[name] = value
     with pytest.raises(DataError, match="B2 of the cube .*expected digital numbers"):
-        cubefiles.opened(zarr(cube, tmp_path / "cube"))
+        cubefiles.open_cube(zarr(cube, tmp_path / "cube"))
 
 
 def test_a_scaled_geotiff_is_refused(cube: xr.Dataset, tmp_path: Path) -> None:
     path = tiff(tmp_path / "20210401_B2.tif", [cube["B2"].to_numpy()[0]], scale=0.01)
     with pytest.raises(DataError, match=f"B2 of {path} is stored with the scale 0.01"):
-        cubefiles.opened(tmp_path)
+        cubefiles.open_cube(tmp_path)
 
 
 def test_what_is_no_band_is_left_alone(cube: xr.Dataset, tmp_path: Path) -> None:
     more = cube.assign(NDVI=cube["B2"], B10=cube["B4"], slope=(("y", "x"), np.ones((6, 8))))
-    assert cubefiles.opened(zarr(more, tmp_path / "cube")).bands == BANDS
+    assert cubefiles.open_cube(zarr(more, tmp_path / "cube")).bands == BANDS
     layers = [cube[band].to_numpy()[0] for band in ("B2", "B2", "B4")]
     tiff(tmp_path / "files" / "2021-04-01.tif", layers, names=("NDVI", "B8A", "B10"))
-    assert cubefiles.opened(tmp_path / "files").bands == ("B8A",)
+    assert cubefiles.open_cube(tmp_path / "files").bands == ("B8A",)
 
 
 def test_what_lies_beside_geotiffs_is_left_alone(cube: xr.Dataset, tmp_path: Path) -> None:
@@ -380,12 +380,12 @@ def test_what_lies_beside_geotiffs_is_left_alone(cube: xr.Dataset, tmp_path: Pat
 )
 def test_the_moment_is_in_the_name(tmp_path: Path, name: str, moment: str) -> None:
     tiff(tmp_path / f"{name}_B02.tif", [np.ones((2, 2), np.uint16)])
-    assert cubefiles.opened(tmp_path).times.tolist() == [np.datetime64(moment).item()]
+    assert cubefiles.open_cube(tmp_path).times.tolist() == [np.datetime64(moment).item()]
 
 
 def refused(path: Path, *said: str) -> None:
     with pytest.raises(CroplandError) as caught:
-        cubefiles.opened(path)
+        cubefiles.open_cube(path)
     for part in said:
         assert part in str(caught.value)
     assert str(path) in str(caught.value)
@@ -564,7 +564,7 @@ def test_a_geotiff_that_is_cut_off_is_said(tmp_path: Path) -> None:
     for day in ("20210401", "20210402"):
         path = tiff(tmp_path / f"{day}_B2.tif", [np.ones((256, 256), np.uint16)])
     path.write_bytes(path.read_bytes()[:50_000])
-    opened = cubefiles.opened(tmp_path)
+    opened = cubefiles.open_cube(tmp_path)
     assert opened.part(opened.grid[:9, :9], FIRST, LAST, ["B2"])["B2"].to_numpy().all()
     with pytest.raises(DataError, match=rf"rows 200 to 256, columns 0 to 256 \(.*{path.name}"):
         opened.part(opened.grid[200:, :], FIRST, LAST, ["B2"])
@@ -575,7 +575,7 @@ def test_a_broken_chunk_is_said(cube: xr.Dataset, tmp_path: Path, version: int) 
     path = zarr(cube, tmp_path / "cube", version)
     chunk = path / ("B4/0.0.0" if version == 2 else "B4/c/0/0/0")
     chunk.write_bytes(chunk.read_bytes()[:20])
-    opened = cubefiles.opened(path)
+    opened = cubefiles.open_cube(path)
     with pytest.raises(DataError, match="cannot be read in rows 1 to 3, columns 0 to 8"):
         opened.part(opened.grid[1:3, :], FIRST, LAST, ["B4"])
 
@@ -602,7 +602,7 @@ def test_a_chunk_of_one_band_that_is_missing_is_said(
 ) -> None:
     path = chunked(cube, tmp_path / "cube", version)
     (path / band / ("0.0.1" if version == 2 else "c/0/0/1")).unlink()
-    opened = cubefiles.opened(path)
+    opened = cubefiles.open_cube(path)
     said = f"no data for {band} in rows 1 to 3, columns 4 to 7, where other bands have; a chunk of it is"
     with pytest.raises(DataError, match=said):
         opened.part(opened.grid[1:5, 2:7], FIRST, LAST, BANDS)
@@ -685,7 +685,7 @@ def test_times_that_cannot_be_decoded_are_said(
 
 
 def test_a_band_that_is_asked_for_and_not_there_is_said(cube: xr.Dataset, tmp_path: Path) -> None:
-    opened = cubefiles.opened(zarr(cube, tmp_path / "cube"))
+    opened = cubefiles.open_cube(zarr(cube, tmp_path / "cube"))
     with pytest.raises(DataError, match=r"has no B8, B11; it has B2, B4, SCL: add the missing"):
         opened.require(["B2", "B8", "B11"])
     with pytest.raises(DataError, match="has no B8; it has"):
@@ -693,7 +693,7 @@ def test_a_band_that_is_asked_for_and_not_there_is_said(cube: xr.Dataset, tmp_pa
 
 
 def test_days_without_an_image_are_said(cube: xr.Dataset, tmp_path: Path) -> None:
-    opened = cubefiles.opened(zarr(cube, tmp_path / "cube"))
+    opened = cubefiles.open_cube(zarr(cube, tmp_path / "cube"))
     said = "no image from 2021-04-04 to 2021-04-19; its images are from 2021-04-01 to 2021-04-20"
     assert opened.days(date(2021, 4, 4), date(2021, 4, 19)) == ()
     with pytest.raises(NoImage, match=said):
@@ -701,7 +701,7 @@ def test_days_without_an_image_are_said(cube: xr.Dataset, tmp_path: Path) -> Non
 
 
 def test_both_days_are_included(cube: xr.Dataset, tmp_path: Path) -> None:
-    opened = cubefiles.opened(zarr(cube, tmp_path / "cube"))
+    opened = cubefiles.open_cube(zarr(cube, tmp_path / "cube"))
     early, middle, late = date(2021, 4, 1), date(2021, 4, 3), date(2021, 4, 20)
     assert (opened.first, opened.last) == (early, late)
     assert opened.days(early, middle) == (early, middle)
@@ -723,6 +723,6 @@ def test_both_days_are_included(cube: xr.Dataset, tmp_path: Path) -> None:
 def test_pixels_that_the_cube_has_not_are_refused(
     cube: xr.Dataset, tmp_path: Path, other: Callable[[Any], Any]
 ) -> None:
-    opened = cubefiles.opened(zarr(cube, tmp_path / "cube"))
+    opened = cubefiles.open_cube(zarr(cube, tmp_path / "cube"))
     with pytest.raises(DataError, match="expected a part of the grid of the cube"):
         opened.part(other(opened.grid), FIRST, LAST, ["B2"])

@@ -41,9 +41,9 @@ from cropland.errors import ConfigError, CroplandError, DataError
 from cropland.sources.earthengine import cubes, graphs
 from cropland.sources.earthengine import service as earthengine
 from cropland.sources.earthengine.connection import Connection
-from cropland.sources.earthengine.refusals import StalePage, meaning
+from cropland.sources.earthengine.refusals import StalePage, meaning_of
 from cropland.sources.earthengine.service import EarthEngineService
-from cropland.sources.earthengine.transport import Transport
+from cropland.sources.earthengine.transport import HttpTransport
 from cropland.sources.grid import grid_of
 from cropland.sources.retries import Attempts, GivenUp, TooLarge, Transient
 from cropland.sources.service import NO_IMAGE, Finding, Seen
@@ -196,7 +196,7 @@ def server() -> Iterator[Any]:
 def test_a_whole_answer_arrives_in_any_form_and_its_connection_is_used_again(
     server: Any, form: str
 ) -> None:
-    transport = Transport(2, 5.0)
+    transport = HttpTransport(2, 5.0)
     for _ in range(3):
         head, body = transport.request(f"{server.url}/{form}")
         assert (head.status, body) == (200, BODY)
@@ -218,7 +218,7 @@ def test_an_answer_that_is_not_whole_is_an_error_in_time(
 ) -> None:
     begun = time.monotonic()
     with pytest.raises(error):
-        Transport(2, 0.3).request(f"{server.url}/{form}")
+        HttpTransport(2, 0.3).request(f"{server.url}/{form}")
     assert time.monotonic() - begun < 2
 
 
@@ -227,11 +227,11 @@ def test_nobody_there_is_an_error_of_the_connection() -> None:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(ConnectionError):
-        Transport(2, 1.0).request(address)
+        HttpTransport(2, 1.0).request(address)
 
 
 def test_as_many_connections_are_kept_as_there_are_workers(server: Any) -> None:
-    transport, workers = Transport(16, 5.0), 16
+    transport, workers = HttpTransport(16, 5.0), 16
     server.barrier = threading.Barrier(workers)
     with ThreadPoolExecutor(workers) as pool:
         for _ in range(2):
@@ -240,13 +240,13 @@ def test_as_many_connections_are_kept_as_there_are_workers(server: Any) -> None:
 
 
 def test_no_redirection_is_followed_since_headers_hold_a_token(server: Any) -> None:
-    head, _ = Transport(2, 5.0).request(f"{server.url}/elsewhere")
+    head, _ = HttpTransport(2, 5.0).request(f"{server.url}/elsewhere")
     assert head.status == 302
     assert server.paths == ["/elsewhere"]
 
 
 def test_the_header_of_a_used_up_quota_is_remembered_and_kept_from_the_client(server: Any) -> None:
-    transport = Transport(2, 5.0)
+    transport = HttpTransport(2, 5.0)
     transport.request(f"{server.url}/whole")
     assert not transport.restricted
     head, _ = transport.request(f"{server.url}/used_up")
@@ -286,14 +286,14 @@ TOO_LARGE = (
 
 @pytest.mark.parametrize(("status", "text"), BUSY)
 def test_a_busy_service_is_asked_less(status: int, text: str) -> None:
-    meant = meaning(refused(text, status), "my-project")
+    meant = meaning_of(refused(text, status), "my-project")
     assert isinstance(meant, Transient)
     assert meant.busy
 
 
 @pytest.mark.parametrize(("status", "text"), TOO_LARGE)
 def test_what_is_too_large_is_to_be_split(status: int, text: str) -> None:
-    assert isinstance(meaning(refused(text, status), "my-project"), TooLarge)
+    assert isinstance(meaning_of(refused(text, status), "my-project"), TooLarge)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_what_is_too_large_is_to_be_split(status: int, text: str) -> None:
     ids=repr,
 )
 def test_what_may_not_come_again_is_asked_again(error: Exception) -> None:
-    meant = meaning(error, "my-project")
+    meant = meaning_of(error, "my-project")
     assert isinstance(meant, Transient)
     assert not meant.busy
 
@@ -323,13 +323,13 @@ def test_what_may_not_come_again_is_asked_again(error: Exception) -> None:
 def test_a_service_says_how_long_it_wants_to_be_left_alone() -> None:
     for wait, seconds in (("7", 7.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0)):
         for status in (429, 503):
-            meant = meaning(refused("slow down", status, **{"retry-after": wait}), "my-project")
+            meant = meaning_of(refused("slow down", status, **{"retry-after": wait}), "my-project")
             assert isinstance(meant, Transient)
             assert meant.wait_seconds == seconds
 
 
 def test_a_page_that_the_service_forgot_is_no_refusal() -> None:
-    assert isinstance(meaning(refused("Invalid page token.", 400), "my-project"), StalePage)
+    assert isinstance(meaning_of(refused("Invalid page token.", 400), "my-project"), StalePage)
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_a_page_that_the_service_forgot_is_no_refusal() -> None:
     ],
 )
 def test_what_only_a_user_can_mend_is_said_in_one_line(error: Exception, said: str) -> None:
-    meant = meaning(error, "my-project")
+    meant = meaning_of(error, "my-project")
     assert isinstance(meant, CroplandError)
     with pytest.raises(type(meant), match=said):
         raise meant
@@ -385,7 +385,7 @@ def test_what_only_a_user_can_mend_is_said_in_one_line(error: Exception, said: s
 
 
 def test_a_long_refusal_is_shortened() -> None:
-    assert len(str(meaning(refused("word " * 1000, 400), "my-project"))) < 400
+    assert len(str(meaning_of(refused("word " * 1000, 400), "my-project"))) < 400
 
 
 @pytest.mark.parametrize(
@@ -633,9 +633,9 @@ def test_a_page_that_the_service_forgot_is_asked_for_anew_from_the_first(
 def test_rows_that_come_twice_are_kept_once_and_must_be_the_same() -> None:
     row = {"p": 0, "t": 1_600_000_000_000, "i": "A", "B8": 3000, "SCL": 4}
     other = row | {"t": 1_500_000_000_000, "i": "B"}
-    assert graphs.distinct(iter([row, other, dict(row)])) == [row, other]
+    assert graphs.distinct_rows(iter([row, other, dict(row)])) == [row, other]
     with pytest.raises(DataError, match="different values of image A"):
-        graphs.distinct(iter([row, row | {"B8": 3001}]))
+        graphs.distinct_rows(iter([row, row | {"B8": 3001}]))
 
 
 def test_a_place_without_rows_is_told_why(
@@ -697,8 +697,8 @@ def test_pages_that_overlap_give_each_row_once_and_one_page_alone_is_not_searche
         return distinct(rows)
 
     last: list[Any] = []
-    distinct = graphs.distinct
-    monkeypatch.setattr(graphs, "distinct", watched)
+    distinct = graphs.distinct_rows
+    monkeypatch.setattr(graphs, "distinct_rows", watched)
     monkeypatch.setattr(ee.data, "computeFeatures", overlapping)
     for size, searches in ((5000, 0), (len(truth) // 3 + 1, 1)):
         last.clear()
@@ -730,7 +730,7 @@ def test_reflectance_of_zero_is_no_lack_of_data(
 
 def test_the_scene_class_of_zero_stays_zero(service: EarthEngineService) -> None:
     # Class 1 is a defective pixel. The stand-in has no class 0 that is seen, the graph tells.
-    asked = graphs.filled(ee.Image("A"), ("B4", "SCL", "B8")).serialize(for_cloud_api=True)
+    asked = graphs.unmasked(ee.Image("A"), ("B4", "SCL", "B8")).serialize(for_cloud_api=True)
     assert re.search(r"\[\s*1,\s*0,\s*1\s*\]", asked)
 
 
@@ -911,7 +911,7 @@ def examined(
 
 def test_an_examination_ends_with_observations(standin: EarthEngineStandin) -> None:
     found = examined(standin.url)
-    assert [(each.step, each.well) for each in found] == [
+    assert [(each.step, each.ok) for each in found] == [
         ("credentials", True),
         ("project", True),
         ("API", True),
@@ -919,11 +919,11 @@ def test_an_examination_ends_with_observations(standin: EarthEngineStandin) -> N
         ("quota", True),
         ("observations", True),
     ]
-    assert found[2].said.startswith(
+    assert found[2].text.startswith(
         f"earthengine-api {ee.__version__} speaks with http://127.0.0.1"
     )
-    assert "COPERNICUS/S2_SR_HARMONIZED has" in found[3].said
-    assert "from 2022-01-06 to 2022-02-14 in" in found[5].said
+    assert "COPERNICUS/S2_SR_HARMONIZED has" in found[3].text
+    assert "from 2022-01-06 to 2022-02-14 in" in found[5].text
 
 
 @pytest.mark.parametrize(
@@ -957,16 +957,16 @@ def test_an_examination_ends_with_the_first_failure_and_how_to_mend_it(
     if fault:
         standin.faults.append(Refusal(status=403, times=9, **fault))
     *before, last = examined(changes.pop("endpoint", standin.url), **changes)
-    assert all(each.well for each in before)
-    assert (last.step, last.well) == (step, False)
-    assert re.search(said, last.said)
+    assert all(each.ok for each in before)
+    assert (last.step, last.ok) == (step, False)
+    assert re.search(said, last.text)
 
 
 def test_an_examination_tells_of_a_place_without_images_and_of_a_used_up_quota(
     granules: Granules,
 ) -> None:
     with EarthEngineStandin(granules, quota_restricted=True) as standin:
-        assert "used up its noncommercial quota" in examined(standin.url)[4].said
+        assert "used up its noncommercial quota" in examined(standin.url)[4].text
         last = examined(standin.url, FAR_AWAY)[-1]
-    assert (last.step, last.well) == ("collection", False)
-    assert "no image of [30.0, 10.0] from 2022-01-06 to 2022-02-14" in last.said
+    assert (last.step, last.ok) == ("collection", False)
+    assert "no image of [30.0, 10.0] from 2022-01-06 to 2022-02-14" in last.text

@@ -74,15 +74,15 @@ def test_the_contract_of_cubes_holds() -> None:
 
 
 def test_a_country_is_planned_without_being_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "shown", None)
+    monkeypatch.setattr(images, "values_seen", None)
     seen = cube(HERE.box, date(2019, 1, 1), date(2019, 12, 31))
     assert seen.nbytes > 10e9
     assert max(seen["B3"].chunks[1]) == images.BLOCK_PIXELS
 
 
 def test_bands_of_a_block_are_evaluated_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, calls, shown = cube(SMALL), [], images.shown
-    monkeypatch.setattr(images, "shown", lambda *given: calls.append(1) or shown(*given))
+    seen, calls, shown = cube(SMALL), [], images.values_seen
+    monkeypatch.setattr(images, "values_seen", lambda *given: calls.append(1) or shown(*given))
     dask.compute(seen, scheduler="synchronous")
     assert 0 < len(calls) <= seen.sizes["time"]
 

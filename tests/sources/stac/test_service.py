@@ -32,11 +32,11 @@ from cropland.sources.service import Seen
 from cropland.sources.simulation.profile import Profile
 from cropland.sources.stac import ranges
 from cropland.sources.stac.assets import asset_of
-from cropland.sources.stac.boxes import around, inside, overlap
+from cropland.sources.stac.boxes import bounds_around, in_box, overlap
 from cropland.sources.stac.cogs import Cogs
 from cropland.sources.stac.ranges import RangedFile
 from cropland.sources.stac.service import StacService
-from cropland.sources.stac.transport import Span, Transport
+from cropland.sources.stac.transport import RangeTransport, Span
 
 FIRST, LAST = date(2022, 1, 6), date(2022, 2, 14)
 BANDS = ("B2", "B4", "B8A", "SCL")
@@ -487,7 +487,7 @@ def answering(
     if span is not None:
         answer.headers["Content-Range"] = span
     monkeypatch.setattr(requests.Session, "get", get)
-    return RangedFile(Transport(patient(), 1.0), "http://host/file")
+    return RangedFile(RangeTransport(patient(), 1.0), "http://host/file")
 
 
 def test_a_host_without_ranges_gives_the_whole_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -655,13 +655,13 @@ def test_boxes_may_lie_across_the_antimeridian(
     box: list[float] | None, expected: list[bool]
 ) -> None:
     lonlat = np.array([[179.9, -16.5], [-179.9, -16.5], [0, -16.5], [179.9, 40]])
-    assert inside(box, lonlat).tolist() == expected
-    assert [overlap(box, around(place[None])) for place in lonlat] == expected
+    assert in_box(box, lonlat).tolist() == expected
+    assert [overlap(box, bounds_around(place[None])) for place in lonlat] == expected
 
 
 def test_no_search_goes_beyond_the_earth() -> None:
-    assert around(np.array([[180.0, 90.0], [179.0, 89.0]])) == (178.999, 88.999, 180.0, 90.0)
-    assert around(np.array([[-180.0, -90.0]])) == (-180.0, -90.0, -179.999, -89.999)
+    assert bounds_around(np.array([[180.0, 90.0], [179.0, 89.0]])) == (178.999, 88.999, 180.0, 90.0)
+    assert bounds_around(np.array([[-180.0, -90.0]])) == (-180.0, -90.0, -179.999, -89.999)
 
 
 def test_cogs_are_read_in_another_process_too(standin: StacStandin, table: pd.DataFrame) -> None:
@@ -750,12 +750,12 @@ def test_an_examination_goes_step_by_step(standin: StacStandin) -> None:
     findings = list(service.examine(24.105, 10.05, date(2022, 1, 26), LAST))
     steps = ["catalogue", "collection", "images", "bands", "numbers", "observations"]
     assert [finding.step for finding in findings] == steps
-    assert all(finding.well for finding in findings)
-    assert "STAC API 1.0.0" in findings[0].said
-    assert "minus 1000" in findings[4].said
+    assert all(finding.ok for finding in findings)
+    assert "STAC API 1.0.0" in findings[0].text
+    assert "minus 1000" in findings[4].text
     standin.faults.append(Fault("/search", 403, times=None))
     *_, last = service.examine(24.105, 10.05, FIRST, LAST)
-    assert (last.step, last.well) == ("images", False)
+    assert (last.step, last.ok) == ("images", False)
 
 
 def test_a_band_that_no_image_has_is_refused(

@@ -1,4 +1,4 @@
-"""Asking over HTTP: what an answer's status means, and how pystac-client asks."""
+"""PatientStacIO over HTTP: what an answer's status means, and how pystac-client asks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REFUSED = (401, 403)
 _AGAIN = (408, 425, 500, 502, 504, *BUSY)
 
 
-class Asking(StacApiIO):
+class PatientStacIO(StacApiIO):
     """How pystac-client sends its requests here: with patience, and within a time; for several threads."""
 
     def __init__(self, address: str, attempts: Attempts, timeout_seconds: float) -> None:
@@ -60,7 +60,7 @@ class Asking(StacApiIO):
             self._answered = True
             return _text(answer)
 
-        return self._attempts.run(f"asking {shown(href)}", once)
+        return self._attempts.run(f"asking {without_signature(href)}", once)
 
     def _failure(self, error: requests.RequestException) -> Exception:
         reason = getattr(error.args[0] if error.args else None, "reason", None)
@@ -74,15 +74,15 @@ class Asking(StacApiIO):
 
 
 def _text(answer: requests.Response) -> str:
-    if problem := trouble(answer, answer.content):
+    if problem := failure_of(answer, answer.content):
         raise problem
     if not answer.ok:
         raise APIError.from_response(answer)
     return answer.content.decode("utf-8", "replace")
 
 
-def trouble(answer: requests.Response, content: bytes) -> Exception | None:
-    """Give what is to be raised where a host is busy, stumbles or refuses, with what it says."""
+def failure_of(answer: requests.Response, content: bytes) -> Exception | None:
+    """Return what is to be raised where a host is busy, stumbles or refuses, with what it says."""
     status = answer.status_code
     if status in REFUSED:
         return refusal(answer.url, status)
@@ -94,21 +94,21 @@ def trouble(answer: requests.Response, content: bytes) -> Exception | None:
 
 
 def refusal(address: str, status: int) -> DataError:
-    """Say that a host refuses, and what helps."""
+    """Return the error that a host refuses, and what helps."""
     return DataError(
-        f"{shown(address)} is refused (HTTP {status}); choose a catalogue that is open, or source.sign=true "
-        f"for links of Planetary Computer"
+        f"{without_signature(address)} is refused (HTTP {status}); choose a catalogue that is open, or "
+        f"source.sign=true for links of Planetary Computer"
     )
 
 
 def asked_to_wait(headers: Mapping[str, str]) -> float:
-    """Give the seconds for which an answer asks to be left alone."""
+    """Return the seconds for which an answer asks to be left alone."""
     try:
         return max(0.0, float(headers.get("Retry-After", 0)))
     except ValueError:  # a date: the backoff will do
         return 0.0
 
 
-def shown(href: str) -> str:
-    """Leave out a signature, which is a secret."""
+def without_signature(href: str) -> str:
+    """Return an address without its signature, which is a secret."""
     return href.partition("?")[0]
