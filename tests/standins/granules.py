@@ -25,7 +25,7 @@ from shapely import Polygon
 from cropland.config import countries
 from cropland.config.countries import Country
 from cropland.sources.grid import utm_zone
-from cropland.sources.simulation.images import Places, chosen, in_sight, shown
+from cropland.sources.simulation.images import Places, in_sight, select_overpasses, values_seen
 from cropland.sources.simulation.landscape import METRES_PER_DEGREE, Landscape
 from cropland.sources.simulation.overpasses import (
     ORBIT_SPACING_METRES,
@@ -92,11 +92,11 @@ class Granules:
         )
         days = np.array([first, last], "datetime64[D]").astype(int)
         passes = overpasses(self.land, *self._edges, int(days[0]), int(days[1]))
-        passes = chosen(passes, in_sight(passes, *self._edges))
+        passes = select_overpasses(passes, in_sight(passes, *self._edges))
         tiles = {int(number): _tile(self.land, int(number)) for number in np.unique(passes.tile)}
         names = [tiles[int(number)][0] for number in passes.tile]
         order = np.lexsort((names, passes.time))
-        self._passes: Overpasses = chosen(passes, order)
+        self._passes: Overpasses = select_overpasses(passes, order)
         self.granules = tuple(
             _granule(number, *tiles[int(self._passes.tile[number])], self._passes.time[number])
             for number in range(len(order))
@@ -160,9 +160,9 @@ class Granules:
             x, y = _to_zone(epsg).transform(lonlat[:, 0], lonlat[:, 1])
             for metres in (10, 20):
                 places = self._places(epsg, _centre(x, metres), _centre(y, metres))
-                seen = visible(chosen(self._passes, numbers), places.x, places.y)
+                seen = visible(select_overpasses(self._passes, numbers), places.x, places.y)
                 where, image = np.nonzero(seen)
-                rows = shown(self.land, self._passes, places, where, numbers[image])
+                rows = values_seen(self.land, self._passes, places, where, numbers[image])
                 for band in _bands_of(metres):
                     values[where, BANDS.index(band), numbers[image]] = rows[band]
         return values
@@ -212,7 +212,7 @@ class Granules:
 
     def _shown(self, number: int, places: Places, metres: int) -> dict[str, NDArray[Any]]:
         """Evaluate a granule at the centres of native pixels, all bands of that size."""
-        seen = visible(chosen(self._passes, np.array([number])), places.x, places.y)
+        seen = visible(select_overpasses(self._passes, np.array([number])), places.x, places.y)
         where = np.flatnonzero(seen[:, 0])
         values = {
             band: np.zeros(len(seen), np.uint8 if band == "SCL" else np.uint16)
@@ -220,7 +220,7 @@ class Granules:
         }
         if len(where):
             image = np.full(len(where), number)
-            rows = shown(self.land, self._passes, places, where, image)
+            rows = values_seen(self.land, self._passes, places, where, image)
             for band, column in values.items():
                 column[where] = rows[band]
         return values

@@ -147,7 +147,7 @@ class _Crew:
                 self.done.put((len(seen), seen.notes))
 
     def _give_up(self, error: GivenUp) -> None:
-        """Count a chunk that is given up; where nothing was ever fetched, there is no use in trying all of them."""
+        """Count a chunk that is given up; where nothing was fetched yet, give up all."""
         with self.lock:
             self.given_up += 1
             hopeless = not self.fetched and self.given_up >= _HOPELESS

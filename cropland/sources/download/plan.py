@@ -82,7 +82,7 @@ class DownloadPlan:
         return by_reason
 
     def unseen_edges(self) -> list[str]:
-        """Return before and after which day nothing was seen of any point, where it is so for a whole chunk."""
+        """Return, in words, the days before and after which no image shows any point, by chunks."""
         seen = [part.days for part in self._within() if part.counts.any()]
         if not seen:
             return []

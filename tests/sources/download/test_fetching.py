@@ -17,7 +17,7 @@ from cropland.errors import DataError
 from cropland.sources.download.chunks import Chunk, cut, missing, pack
 from cropland.sources.download.fetching import Tally, fetch, observe
 from cropland.sources.download.parts import Parts
-from cropland.sources.retries import Attempts, GivenUp, Stopped, TooLarge, Transient
+from cropland.sources.retries import Attempts, GivenUp, TooLarge, Transient
 from cropland.sources.service import Seen, Shape
 
 RANDOM = np.random.default_rng(3)
@@ -224,42 +224,3 @@ def test_a_service_that_never_answers_is_not_asked_for_every_chunk(parts: Parts)
     with pytest.raises(GivenUp, match="connection refused"):
         fetched(parts, down, workers=1, tries=2)
     assert asked["all"] < 2 * len(CHUNKS)
-
-
-def test_a_busy_service_that_answers_nobody_is_given_up() -> None:
-    attempts = Attempts(workers=2, tries=3, first_seconds=0.001, most_seconds=0.002)
-    asked = []
-
-    def busy() -> None:
-        asked.append(1)
-        raise Transient("429", busy=True)
-
-    with pytest.raises(GivenUp, match="failed 3 times"):
-        attempts.run("it", busy)
-    assert len(asked) == 3
-
-
-def test_a_wait_that_the_service_asks_for_is_kept() -> None:
-    attempts = Attempts(first_seconds=0.001, most_seconds=0.002)
-    waits: list[float] = []
-    attempts.stop.wait = lambda seconds: waits.append(seconds) or False  # type: ignore[method-assign, assignment, func-returns-value]
-    errors = [Transient("503", wait_seconds=7.0)]
-
-    def ask() -> str:
-        if errors:
-            raise errors.pop()
-        return "answer"
-
-    assert attempts.run("it", ask) == "answer"
-    assert 7.0 < waits[0] <= 7.002
-
-
-def test_work_that_is_called_off_stops_waiting() -> None:
-    attempts = Attempts(first_seconds=60, most_seconds=60)
-    threading.Timer(0.1, attempts.stop.set).start()
-
-    def ask() -> None:
-        raise Transient("503")
-
-    with pytest.raises(Stopped):
-        attempts.run("it", ask)

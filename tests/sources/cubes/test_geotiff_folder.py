@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from rasterio.transform import Affine
+from standins.cube_files import (
+    FIRST,
+    LAST,
+    NAMES,
+    TRANSFORM,
+    a_band_a_file,
+    an_image_a_file,
+    read,
+    refused,
+    tiff,
+    values_of,
+)
+
+from cropland.errors import DataError
+from cropland.sources.cubes import cube as cubefiles
+
+
+def test_images_of_one_day_are_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for number, name in enumerate(("c_2021-04-03", "a_20210403", "b_20210402"), 1):
+        tiff(tmp_path / "cube" / f"{name}_B02.tif", [np.full((2, 2), number, np.uint16)])
+    found = read(tmp_path / "cube", "B2")
+    assert found["granule"].to_numpy().tolist() == ["b_20210402", "a_20210403", "c_2021-04-03"]
+    assert found["B2"].to_numpy()[:, 0, 0].tolist() == [3, 2, 1]
+
+
+def test_what_lies_beside_geotiffs_is_left_alone(cube: xr.Dataset, tmp_path: Path) -> None:
+    path = an_image_a_file(cube, tmp_path / "cube")
+    for name in ("readme.txt", "20210401.tif.aux.xml", "._20210401.tif"):
+        (path / name).write_text("no image")
+    np.testing.assert_array_equal(values_of(path), cube["B2"])
+
+
+@pytest.mark.parametrize(
+    ("name", "moment"),
+    [
+        ("20210401", "2021-04-01T00:00:00"),
+        ("2021-04-01", "2021-04-01T00:00:00"),
+        ("S2A_39SVB_20210401_0_L2A", "2021-04-01T00:00:00"),
+        ("T39SVB_20210401T070619", "2021-04-01T07:06:19"),
+        ("x_2021-04-01T07:06:19Z", "2021-04-01T07:06:19"),
+        ("id12345678_20210401", "2021-04-01T00:00:00"),
+        ("20210401_20210401T070619", "2021-04-01T07:06:19"),
+        ("20210401T070619_20210401T071502_T39SVB", "2021-04-01T07:06:19"),
+        (
+            "S2A_MSIL2A_20210401T070619_N0500_R106_T39SVB_20230211T123456",
+            "2021-04-01T07:06:19",
+        ),
+    ],
+)
+def test_the_moment_is_in_the_name(tmp_path: Path, name: str, moment: str) -> None:
+    tiff(tmp_path / f"{name}_B02.tif", [np.ones((2, 2), np.uint16)])
+    assert cubefiles.open_cube(tmp_path).times.tolist() == [np.datetime64(moment).item()]
+
+
+@pytest.mark.parametrize("name", ["scene", "202104", "20211301", "T39SVB_99990231"])
+def test_a_name_without_a_time_is_said(tmp_path: Path, name: str) -> None:
+    path = tiff(tmp_path / f"{name}_B02.tif", [np.ones((2, 2), np.uint16)])
+    refused(tmp_path, f"{path.name} has no time in its name", "20210401")
+
+
+def test_two_dates_that_disagree_are_said(tmp_path: Path) -> None:
+    path = tiff(tmp_path / "20210401_2021-04-11_B02.tif", [np.ones((2, 2), np.uint16)])
+    refused(tmp_path, f"{path.name} has two dates in its name, 2021-04-01 and 2021-04-11")
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [{"crs": "EPSG:32638"}, {"transform": TRANSFORM * Affine.translation(0.5, 0)}, {}],
+    ids=["zone", "half a pixel", "size"],
+)
+def test_the_first_file_on_another_grid_is_named(tmp_path: Path, profile: dict[str, Any]) -> None:
+    for day in ("20210401", "20210402"):
+        tiff(tmp_path / f"{day}_B02.tif", [np.ones((2, 2), np.uint16)])
+    other = np.ones((2, 2) if profile else (2, 3), np.uint16)
+    for day in ("20210404", "20210403"):
+        tiff(tmp_path / f"{day}_B02.tif", [other], **profile)
+    refused(tmp_path, "20210403_B02.tif is on another grid than 20210401_B02.tif")
+
+
+def test_a_geotiff_that_names_no_band_is_said(tmp_path: Path) -> None:
+    tiff(tmp_path / "20210401.tif", [np.ones((2, 2), np.uint16)])
+    refused(tmp_path, "does not say which Sentinel-2 band it is")
+
+
+def test_several_bands_are_not_named_by_the_name_of_their_file(tmp_path: Path) -> None:
+    tiff(tmp_path / "20210401_B02.tif", [np.ones((2, 2), np.uint16)] * 2)
+    refused(tmp_path, "expected descriptions of its 2 bands")
+
+
+def test_a_description_that_differs_from_the_name_is_said(tmp_path: Path) -> None:
+    tiff(tmp_path / "20210401_B02.tif", [np.ones((2, 2), np.uint16)], names=("B8",))
+    refused(tmp_path, "is B8 by its description and B2 by its name")
+
+
+def test_a_band_in_two_files_of_an_image_is_said(tmp_path: Path) -> None:
+    for name in ("20210401_B02.tif", "20210401_B2.tif"):
+        tiff(tmp_path / name, [np.ones((2, 2), np.uint16)])
+    refused(tmp_path, "20210401_B2.tif gives B2 of an image that has it from 20210401_B02.tif")
+
+
+def test_an_image_that_lacks_a_band_of_others_is_said(cube: xr.Dataset, tmp_path: Path) -> None:
+    path = a_band_a_file(cube, tmp_path / "cube")
+    (path / f"{NAMES[1]}_B04_10m.TIF").unlink()
+    refused(path, f"the image {NAMES[1]} in", "has no B4, which others have")
+
+
+def test_a_broken_geotiff_is_said(cube: xr.Dataset, tmp_path: Path) -> None:
+    path = an_image_a_file(cube, tmp_path / "cube")
+    (path / f"{NAMES[2]}.tif").write_bytes(b"II*\0 no image")
+    refused(path, f"{NAMES[2]}.tif cannot be read")
+
+
+def test_a_geotiff_that_is_cut_off_is_said(tmp_path: Path) -> None:
+    for day in ("20210401", "20210402"):
+        path = tiff(tmp_path / f"{day}_B2.tif", [np.ones((256, 256), np.uint16)])
+    path.write_bytes(path.read_bytes()[:50_000])
+    opened = cubefiles.open_cube(tmp_path)
+    assert opened.part(opened.grid[:9, :9], FIRST, LAST, ["B2"])["B2"].to_numpy().all()
+    with pytest.raises(DataError, match=rf"rows 200 to 256, columns 0 to 256 \(.*{path.name}"):
+        opened.part(opened.grid[200:, :], FIRST, LAST, ["B2"])
