@@ -235,7 +235,7 @@ def _examine(
     attempts = Attempts(source.workers, tries=2, first_seconds=source.wait_seconds)
     screen = terminal.screen()
     for finding in fetched.examine(source, attempts, lon, lat, month):
-        mark = "[green]well[/]" if finding.ok else "[red]ill [/]"
+        mark = "[green]ok    [/]" if finding.ok else "[red]FAILED[/]"
         screen.print(f"{mark} {finding.step}: {escape(finding.text)}")
         if not finding.ok:
             raise DataError(

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _NOT_BANDS = frozenset((*COLUMNS, "row_size", "time", "granule"))
 _ROWS_AT_ONCE = 10_000_000
-"""Scene classes looked through at once: 10 MB."""
+"""Scene classes read at once: 10 MB."""
 
 
 @dataclass(frozen=True, eq=False)

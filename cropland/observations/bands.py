@@ -65,7 +65,7 @@ SCENE_CLASS = "SCL"
 
 @dataclass(frozen=True)
 class BandSet:
-    """What is looked at, in the order in which it was named.
+    """What is used, in the order in which it was named.
 
     Attributes
     ----------

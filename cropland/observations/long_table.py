@@ -33,7 +33,7 @@ def of_points(archive: Archive, at: NDArray[np.int64], columns: Iterable[str]) -
         One row an observation, as stored; a point without any has no row.
     """
     starts, sizes = archive.offsets[at], np.diff(archive.offsets)[at]
-    # Rows of each point, one after the other: its start, and a count that begins anew at each point.
+    # Rows of each point, one after the other: its start, and a count from each point's first.
     rows = np.arange(sizes.sum()) + np.repeat(starts - np.cumsum(sizes) + sizes, sizes)
 
     def stored(name: str) -> NDArray[Any]:

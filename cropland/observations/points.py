@@ -34,7 +34,7 @@ def read(path: Path, *, labelled: bool) -> pd.DataFrame:
     Parameters
     ----------
     path : Path
-        A CSV with columns ``ID, Lat, Lon`` and, where `labelled`, ``Target``; others are left aside. IDs are
+        A CSV with columns ``ID, Lat, Lon`` and, where `labelled`, ``Target``; others are ignored. IDs are
         kept as they are written.
     labelled : bool
         Whether the file must bring labels; without, every ``Target`` is -1.
@@ -122,7 +122,7 @@ def read_points(
     """
     first, second = Path(folder) / labelled, Path(folder) / unlabelled
     tables = [(first, read(first, labelled=True))]
-    if os.path.lexists(second):  # a pipe of that name is answered, not passed over
+    if os.path.lexists(second):  # a pipe of that name is an error
         tables.append((second, read(second, labelled=False)))
     return join_tables(tables)
 

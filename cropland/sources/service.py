@@ -87,7 +87,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Finding:
-    """One step of an examination: what was looked at, whether it is well, and what was seen or is to do."""
+    """One step of an examination: what was checked, whether it is ok, and what was seen or is to do."""
 
     step: str
     ok: bool

@@ -462,11 +462,13 @@ def test_the_doctor_looks_at_each_step(farm: Farm, engine: EarthEngineStandin) -
     done = farm.run(*at(engine), "doctor=true")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert len(lines) >= 5 and all(line.startswith("well ") for line in lines)
+    assert len(lines) >= 5 and all(line.startswith("ok ") for line in lines)
     assert not farm.parts()
-    ill = farm.run("source=earthengine", "doctor=true", f"source.endpoint={engine.url}", *SETTINGS)
-    assert ill.returncode == 1
-    assert "source.project=NAME" in ill.stderr
+    failed = farm.run(
+        "source=earthengine", "doctor=true", f"source.endpoint={engine.url}", *SETTINGS
+    )
+    assert failed.returncode == 1
+    assert "source.project=NAME" in failed.stderr
 
 
 def test_nothing_in_these_dates_is_told_from_a_failure(farm: Farm, tmp_path: Path) -> None:

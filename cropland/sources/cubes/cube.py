@@ -50,7 +50,7 @@ _BROKEN = (OSError, RasterioError, RuntimeError, ValueError, KeyError)
 
 @dataclass(frozen=True, eq=False)
 class Cube:
-    """An open cube; pickled, it takes some kilobytes and no file is looked at again.
+    """An open cube; pickled, it takes some kilobytes and no file is read again.
 
     Attributes
     ----------

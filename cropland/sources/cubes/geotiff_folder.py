@@ -190,7 +190,7 @@ def _layers(source: rasterio.DatasetReader, path: Path) -> dict[str, StoredBand]
         described = [named[0]]
     if source.count == 1 and len(named) == 1 and described != named:
         raise DataError(
-            f"{path} is {described[0]} by its description and {named[0]} by its name; mend one of them"
+            f"{path} is {described[0]} by its description and {named[0]} by its name; fix one of them"
         )
     if not any(described):
         raise DataError(

@@ -1,7 +1,7 @@
 """Fetching: chunks through a service into parts, several at once.
 
 A chunk that is too large for its service is halved, by places, then by days, until it is answered. One that
-goes on failing is left out and told at the end, since the others may go well; a refusal, such as expired
+goes on failing is left out and named at the end, since the others may go well; a refusal, such as expired
 credentials, stops everything. Each part is stored as it comes, so nothing that was fetched is lost by what
 comes after.
 """
@@ -87,7 +87,7 @@ def fetch(
     attempts : Attempts
         Says how many threads there are; is called off when this ends early.
     on_change : callable
-        Told after each chunk, in the thread of the caller.
+        Called after each chunk, in the thread of the caller.
 
     Raises
     ------

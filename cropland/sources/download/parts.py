@@ -97,7 +97,7 @@ class Parts:
         if content is None:
             raise DataError(
                 f"{part.path} is damaged; give the command of scripts/download.py again, it fetches "
-                f"this part anew"
+                f"this part again"
             )
         return part_file.read_rows(content)
 

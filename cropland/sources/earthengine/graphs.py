@@ -129,7 +129,7 @@ def distinct_rows(rows: Iterator[Row]) -> list[Row]:
 def rows_as_seen(
     rows: Sequence[Row], bands: Sequence[str], unseen: Mapping[int, str], notes: tuple[str, ...]
 ) -> Seen:
-    """Convert rows into arrays, with what else is to be told of them."""
+    """Convert rows into arrays, with what else a user should know of them."""
     return Seen(
         place=np.array([row["p"] for row in rows], np.int32),
         time=times(rows),

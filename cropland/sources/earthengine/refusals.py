@@ -1,6 +1,6 @@
 """What it means that Earth Engine did not answer: ask again, ask for less, or tell the user what to do.
 
-Earth Engine's errors are told apart by their words: its client keeps no status, and the service says the same
+Earth Engine's errors differ by their words alone: its client keeps no status, and the service says the same
 status for a request that is too large as for one that is wrong.
 """
 
@@ -154,7 +154,7 @@ def meaning_of(error: Exception, project: str) -> Exception:
         return Transient(str(error) or type(error).__name__)
     if isinstance(error, OSError):
         return DataError(
-            f"Earth Engine could not be asked, for a fault of this machine ({_shortened(str(error))}); mend "
+            f"Earth Engine could not be asked, for a fault of this machine ({_shortened(str(error))}); fix "
             f"it, then give the same command again"
         )
     if isinstance(error, InvalidJsonError | UnknownApiNameOrVersion):
@@ -177,7 +177,7 @@ def _passing(text: str, status: int, http: HttpError | None) -> Exception | None
 
 
 def _lasting(text: str, status: int, project: str) -> Exception:
-    """Return what only the user can mend."""
+    """Return what only the user can fix."""
     for advice in _ADVICE:
         if match := advice.pattern.search(text):
             return advice.error(advice.message.format(*match.groups(), project=project))

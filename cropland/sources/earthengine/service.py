@@ -157,7 +157,7 @@ class EarthEngineService:
         return sorted(rows, key=lambda row: (row["t"], row["i"]))
 
     def _features(self, graph: ee.FeatureCollection, what: str) -> list[graphs.Row]:
-        """Read all pages; where the service forgets how they go on, anew from the first."""
+        """Read all pages; where the service forgets how they go on, again from the first."""
         for start in range(1, _STARTS + 1):
             try:
                 pages = list(self._pages(graph, what))

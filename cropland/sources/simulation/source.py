@@ -52,7 +52,7 @@ POINTS_STORED = 10_000
 """Points in a block of an archive: about 90 MB."""
 CANDIDATES_AT_ONCE = 10_000
 MOST_CANDIDATES, MOST_A_POINT = 1_000_000, 50
-"""Places looked at, in all or for each point, until a class is said to be too rare."""
+"""Places drawn, in all or for each point, until a class is said to be too rare."""
 SEED = 2023
 """Of the landscape that commands show."""
 _SIGNS = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"))

@@ -45,7 +45,7 @@ class PatientStacIO(StacApiIO):
         APIError
             An answer that will not change.
         DataError
-            It is refused, goes on failing, or there is nobody at the address.
+            It is refused, goes on failing, or nothing answers at the address.
         """
         method = (method or "GET").upper()
         query, body = (parameters, None) if method == "GET" else (None, parameters)
@@ -68,7 +68,7 @@ class PatientStacIO(StacApiIO):
         wrong = isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.SSLError)
         if nobody or wrong:
             return DataError(
-                f"nobody answers at {self._address} ({reason or error}); check the address and the network"
+                f"nothing answers at {self._address} ({reason or error}); check the address and the network"
             )
         return Transient(f"{type(error).__name__}: {error}")
 

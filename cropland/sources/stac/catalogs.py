@@ -33,7 +33,7 @@ _NOT_STAC = (ClientTypeError, pystac.STACError, ValueError, KeyError, TypeError)
 
 
 class Catalogue(Protocol):
-    """Where items are looked for."""
+    """Where items are searched for."""
 
     @property
     def title(self) -> str:
@@ -125,7 +125,7 @@ class Api:
         return _sorted(item for item in items if first <= moment(item).date() <= last)
 
     def _answer(self, ask: Callable[[], T]) -> T:
-        """Return an answer; what goes wrong is told in one line."""
+        """Return an answer; raise what goes wrong in one line."""
         try:
             return ask()
         except APIError as error:
@@ -214,7 +214,7 @@ def _items_of(path: Path) -> tuple[Item, ...]:
             items = [item for file in sorted(path.rglob("*.json")) for item in _items_in(file)]
     except (OSError, *_NOT_STAC) as error:
         raise DataError(
-            f"{path} is no STAC catalogue that can be read: {error}; mend the file"
+            f"{path} is no STAC catalogue that can be read: {error}; fix the file"
         ) from error
     for item in items:
         item.make_asset_hrefs_absolute()

@@ -147,5 +147,5 @@ def _locally(href: str, read: Callable[[Any], T]) -> T:
             return read(source)
     except RasterioError as error:
         raise DataError(
-            f"{without_signature(href)} cannot be read ({error}); fetch or write it anew"
+            f"{without_signature(href)} cannot be read ({error}); fetch or write it again"
         ) from error

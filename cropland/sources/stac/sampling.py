@@ -132,7 +132,7 @@ def errors_of_image(granule: str) -> Iterator[None]:
         yield
     except DataError as error:
         raise GivenUp(
-            f"image {granule}: {error}; or pass over it with source.leave_out=[{granule}]"
+            f"image {granule}: {error}; or exclude it with source.leave_out=[{granule}]"
         ) from error
 
 

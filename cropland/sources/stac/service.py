@@ -85,9 +85,9 @@ class StacService:
         place, time, granule = (rows.pop(name) for name in ("place", "time", "granule"))
         why = f"outside the swath of all {len(items)} images" if items else NO_IMAGE
         if left_out and not items:
-            why = f"all {len(left_out)} images are passed over (source.leave_out)"
+            why = f"all {len(left_out)} images are excluded (source.leave_out)"
         unseen = {int(at): why for at in np.setdiff1d(np.arange(len(lonlat)), place)}
-        notes = [f"{name} is passed over (source.leave_out)" for name in left_out]
+        notes = [f"{name} is excluded (source.leave_out)" for name in left_out]
         for band, count in sorted(missing.items()):
             if count >= _ENOUGH and not rows[band].any():
                 raise ConfigError(
@@ -144,7 +144,7 @@ class StacService:
     def _images_near(
         self, lonlat: NDArray[np.float64], first: date, last: date
     ) -> tuple[list[Item], list[str]]:
-        """Return the images near places, and the names of those that are passed over."""
+        """Return the images near places, and the names of those that are excluded."""
         from cropland.sources.stac.boxes import bounds_around
 
         return self._not_left_out(self._catalogue().search(bounds_around(lonlat), first, last))

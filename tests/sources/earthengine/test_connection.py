@@ -113,7 +113,7 @@ def test_a_fault_of_this_machine_is_told_at_once(
         raise error
 
     monkeypatch.setattr(ee.data, "get_persistent_credentials", fails)
-    with pytest.raises(DataError, match="this machine .*/home/me/credentials.* mend it"):
+    with pytest.raises(DataError, match="this machine .*/home/me/credentials.* fix it"):
         Connection(source_of("https://earthengine.googleapis.com"), patient()).sign_in()
     assert looked_for == [1]
 

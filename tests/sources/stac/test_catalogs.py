@@ -23,7 +23,7 @@ from cropland.errors import DataError
         ),
         ("{url}/cogs", {}, "answers HTTP 404"),
         ("{url}/collections", {}, "answers, but not as a STAC API"),
-        ("known", {}, "nobody answers at http://127.0.0.1:1/v1"),
+        ("known", {}, "nothing answers at http://127.0.0.1:1/v1"),
         ("earth_serch", {}, "must be a name in source.catalogs, .* got '.*earth_serch'"),
         ("{empty}", {}, "has no item"),
         ("{folder}", {"collection": "other"}, "set source.collection to one of sentinel-2-c1-l2a"),
