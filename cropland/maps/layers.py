@@ -73,7 +73,7 @@ PROBABILITY = _percent("probability", "probability of cropland", unit="%", ramp=
 PROBABILITY_EXACT = _exact(
     "probability_exact", "probability of cropland", limits=(0, 1), ramp="cividis"
 )
-UNCERTAINTY = _percent("uncertainty", "entropy of the class", unit="% of a bit", ramp="magma_r")
+UNCERTAINTY = _percent("uncertainty", "entropy of the class", unit="%", ramp="magma_r")
 """Binary entropy of the probability of cropland: 0 where it is 0 or 1, 100 where it is a half."""
 OBSERVATIONS = Layer(
     "observations",

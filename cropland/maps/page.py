@@ -1,24 +1,20 @@
-"""A map as a page for a browser: one file with all that it needs, which no network is asked for."""
+"""The page of a map for a browser: its layers, with the values under the pointer."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import math
-import re
-import zlib
 from collections.abc import Mapping
-from html import escape
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.maps.pictures import metres, pictures
-from cropland.sources.grid import lonlat
+from cropland.maps.pictures import NO_DATA, metres, pictures
+from cropland.sources.grid import box_of, pixels
+from cropland.support.map_page import ImageLayer, image_page
+from cropland.support.map_plot import from_mercator, mercator
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -26,14 +22,12 @@ if TYPE_CHECKING:
     from cropland.maps.pictures import Picture
 
 _LONGEST = 1500
-_LATTICE = 17
-"""Places a side whose longitude and latitude are told; what lies between is off by less than a pixel."""
 
 
 def page(
     layers: Mapping[str, Path], *, title: str, facts: Mapping[str, str], note: str = ""
 ) -> str:
-    """Write a map that one can move, with the values under the pointer.
+    """Write the page of a map.
 
     Parameters
     ----------
@@ -43,14 +37,15 @@ def page(
     title : str
         One line.
     facts : mapping of str to str
-        What the panel tells, such as model, window and hectares.
+        Shown beside the map, such as model, window and hectares.
     note : str
         A line under the title; empty for none.
 
     Returns
     -------
     str
-        An HTML page. Values are told to a 254th of their scale.
+        An HTML page that needs no network. Values are those of a 254th of their scale, and places are right
+        to half a pixel.
 
     Raises
     ------
@@ -61,56 +56,62 @@ def page(
         raise DataError("expected layers to show, got none; write one first")
     drawn = pictures(layers, _LONGEST)
     grid = drawn[0].grid
-    data = {
-        "shape": list(grid.shape),
-        "metres": metres(grid),
-        "lonlat": _lattice(grid),
-        "layers": [_encoded(picture) for picture in drawn],
-    }
-    script = _part("map.js")
-    told = {**facts, "Shown at": f"{round(max(metres(grid)), 1):,g} m a pixel"}
-    rows = (f"<dt>{escape(key)}</dt><dd>{escape(fact)}</dd>" for key, fact in told.items())
-    filled = {
-        "title": escape(title),
-        "note": f"<p>{escape(note)}</p>" if note else "",
-        "facts": "".join(rows),
-        # A script element ends at its end tag, whatever language it is in.
-        "data": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
-        "script": script,
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    }
-    # In one go, so that nothing that was filled in is taken for a place to fill.
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: filled[place[1]], _part("map.html"))
+    bounds, rows, columns, inside = _in_mercator(grid)
+    images = [
+        _image(picture, np.where(inside, picture.codes[rows, columns], np.uint8(NO_DATA)))
+        for picture in drawn
+    ]
+    size = f"{round(max(metres(grid)), 1):,g} m a pixel"
+    return image_page(images, bounds, title=title, note=note, facts={**facts, "shown at": size})
 
 
-def _part(name: str) -> str:
-    return files("cropland.maps").joinpath(name).read_text(encoding="utf-8")
+def _in_mercator(
+    grid: GeoBox,
+) -> tuple[
+    tuple[float, float, float, float], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]
+]:
+    """Return a grid's bounds in Web Mercator, and the pixel at each place of an image of about its size.
 
-
-def _encoded(picture: Picture) -> dict[str, Any]:
-    """Give a layer as the script reads it."""
-    layer = picture.layer
-    return {
-        "name": layer.name,
-        "label": picture.label,
-        "unit": layer.unit,
-        "classes": {code: name for code, (name, _) in layer.classes.items()},
-        "low": picture.low,
-        "step": picture.step,
-        "digits": max(0, math.floor(-math.log10(picture.step))),
-        "top": picture.top,
-        "open_ended": picture.open_ended,
-        "codes": base64.b64encode(zlib.compress(picture.codes.tobytes(), 9)).decode(),
-        "colours": base64.b64encode(picture.colours.tobytes()).decode(),
-    }
-
-
-def _lattice(grid: GeoBox) -> list[list[list[float]]]:
-    """Give longitude and latitude at places spread over a grid, row by row from its upper left corner."""
-    height, width = grid.shape
-    rows, columns = np.meshgrid(
-        np.linspace(0, height, _LATTICE), np.linspace(0, width, _LATTICE), indexing="ij"
+    Returns
+    -------
+    bounds : tuple of float
+        Left, bottom, right and top, metres of Web Mercator; right of 180 degrees they go on.
+    rows, columns : ndarray of int, shape (row, column)
+        The pixel of the grid; 0, 0 outside of it.
+    inside : ndarray of bool, shape (row, column)
+        Whether there is one.
+    """
+    box = box_of(grid)
+    lon, lat = np.array([box.west, box.west + box.width]), np.array([box.south, box.north])
+    (left, right), (bottom, top) = mercator(lon, lat)
+    stretch = math.cos(math.radians(lat.mean()))
+    width, height = (
+        max(1, round(length * stretch / side))
+        for length, side in zip((right - left, top - bottom), metres(grid), strict=True)
     )
-    places = np.stack(lonlat(grid, rows, columns), axis=-1).round(7)
-    lattice: list[list[list[float]]] = places.tolist()
-    return lattice
+    x = left + (np.arange(width) + 0.5) * (right - left) / width
+    y = top - (np.arange(height) + 0.5) * (top - bottom) / height
+    rows, columns, inside = pixels(grid, *np.meshgrid(*from_mercator(x, y)))
+    return (float(left), float(bottom), float(right), float(top)), rows, columns, inside
+
+
+def _image(picture: Picture, codes: NDArray[np.uint8]) -> ImageLayer:
+    layer = picture.layer
+    digits = max(0, math.floor(-math.log10(picture.step)))
+
+    def number(code: int) -> str:
+        at_least = "≥ " if picture.open_ended and code >= picture.top else ""
+        return f"{at_least}{picture.low + code * picture.step:.{digits}f}"
+
+    classes = {code: name for code, (name, _) in layer.classes.items()}
+    words = [classes.get(code, f"{number(code)} {layer.unit}".strip()) for code in range(NO_DATA)]
+    return ImageLayer(
+        name=layer.name.replace("_", " "),
+        label=picture.label,
+        codes=codes,
+        colours=picture.colours,
+        words=[*words, "no data"],
+        classes=classes,
+        ends=(number(0), number(picture.top)),
+        top=picture.top,
+    )

@@ -11,6 +11,7 @@ from cropland.models import diagnosis, importance
 from cropland.models import portrait_figures as drawn
 from cropland.models.points_map import points_map
 from cropland.observations.bands import BandSet
+from cropland.support.terminal import SIMULATED
 from cropland.training.out_of_fold import confusion
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ def portrait(
     counts = confusion(scores.out_of_fold)
     points = points_map(
         points_table(material, scores, fitted),
-        title=f"{title}, simulated landscape" if simulated else title,
+        title=title,
         box=candidate.country.box,
+        note=SIMULATED if simulated else "",
     )
     files: dict[str, str | bytes] = {
         "confusion_matrix.png": drawn.confusion_figure(counts, title=title, simulated=simulated),

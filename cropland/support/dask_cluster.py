@@ -63,6 +63,7 @@ def opened(scheduler: str | None, workers: int) -> Iterator[Client]:
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},  # which costs a second, and nobody is told of it
             silence_logs=logging.CRITICAL + 1,
             # Jobs that ask for all cores get the one of their worker.
             env={"LOKY_MAX_CPU_COUNT": "1"},

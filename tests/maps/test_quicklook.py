@@ -1,14 +1,8 @@
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 import io
-import json
 import re
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -168,108 +162,10 @@ def test_an_unknown_layer_and_one_of_another_grid_are_told(
         pictures({"class": layers["class"], "probability": other["probability"]}, 100)
 
 
-def embedded(text: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    assert found is not None
-    data: dict[str, Any] = json.loads(found[1])
-    return data
-
-
-def codes_of(layer: dict[str, Any], shape: list[int]) -> np.ndarray:
-    inflated = zlib.decompress(base64.b64decode(layer["codes"]))
-    return np.frombuffer(inflated, np.uint8).reshape(shape)
-
-
-def test_a_page_holds_the_values_of_its_layers(layers: dict[str, Path]) -> None:
-    data = embedded(page(layers, title="Toyland", facts={}))
-    assert [layer["name"] for layer in data["layers"]] == list(layers)
-    for layer in data["layers"]:
-        expected = landscape(HEIGHT, WIDTH)[layer["name"]].astype(float)
-        expected[expected == rasters.LAYERS[layer["name"]].nodata] = np.nan
-        codes = codes_of(layer, data["shape"])
-        values = np.where(codes == 255, np.nan, layer["low"] + codes * layer["step"])
-        values[codes == layer["top"]] = np.fmin(values, expected)[codes == layer["top"]]
-        tolerance = 0 if layer["step"] == 1 else layer["step"] / 2 * 1.001
-        np.testing.assert_allclose(values, expected, rtol=0, atol=tolerance + 0.001)
-        assert (codes == 255).any()
-
-
-def test_a_scale_without_an_end_is_not_stretched_by_one_strange_pixel(tmp_path: Path) -> None:
-    values = {"dissimilarity": np.full((100, 100), 0.5, np.float32)}
-    values["dissimilarity"][3, 3] = 900
-    data = embedded(page(written(tmp_path, grid(100, 100), values), title="", facts={}))
-    [layer] = data["layers"]
-    assert layer["open_ended"]
-    assert layer["low"] + layer["top"] * layer["step"] == pytest.approx(0.5)
-    assert codes_of(layer, data["shape"])[3, 3] == layer["top"]
-
-
-def test_more_days_than_codes_are_told_in_steps(tmp_path: Path) -> None:
-    values = {"observations": np.arange(400, dtype=np.uint16).reshape(20, 20)}
-    data = embedded(page(written(tmp_path, grid(20, 20), values), title="", facts={}))
-    [layer] = data["layers"]
-    assert layer["step"] == 2
-    found = codes_of(layer, data["shape"]) * 2.0
-    assert np.abs(found - values["observations"]).max() <= 1
-
-
 @pytest.mark.parametrize("values", [np.nan, 0.0], ids=["no data", "zero"])
 def test_a_layer_without_a_single_difference_is_shown(tmp_path: Path, values: float) -> None:
     same = {"class": np.full((20, 20), 255, np.uint8)}
     same["dissimilarity"] = np.full((20, 20), values, np.float32)
     paths = written(tmp_path, grid(20, 20), same)
-    assert len(embedded(page(paths, title="", facts={}))["layers"]) == 2
+    assert "dissimilarity" in page(paths, title="", facts={})
     assert quicklook(paths, title="").startswith(b"\x89PNG")
-
-
-def test_a_large_map_is_reduced_for_its_page(tmp_path: Path) -> None:
-    values = {"class": np.zeros((1600, 40), np.uint8)}
-    text = page(written(tmp_path, grid(1600, 40), values), title="", facts={})
-    assert embedded(text)["shape"] == [800, 20]
-    assert "<dt>Shown at</dt><dd>20 m a pixel</dd>" in text
-
-
-def test_places_between_those_that_a_page_knows_are_off_by_less_than_a_pixel(
-    tmp_path: Path,
-) -> None:
-    box = grid(1500, 1500, step=200)  # 300 km
-    paths = written(tmp_path, box, {"class": np.zeros(box.shape, np.uint8)})
-    lattice = np.array(embedded(page(paths, title="", facts={}))["lonlat"])
-    known = len(lattice) - 1
-    step = 1500 / known
-    middle = lattice[:2, :2].mean(
-        axis=(0, 1)
-    )  # the corner that is farthest from the central meridian
-    lon, lat = lonlat(box, step / 2, step / 2)
-    off = np.hypot((middle[0] - lon) * np.cos(np.radians(lat)), middle[1] - lat) * 111_200
-    assert off < 200
-
-
-def test_a_page_asks_no_network_for_anything(layers: dict[str, Path]) -> None:
-    text = page(layers, title="Toyland", facts={"model": "3"}, note="simulated")
-    assert not re.search(
-        r"https?:|//[a-z]+\.|\bsrc=|\bhref=|url\(|@import|<link|<img|fetch\(", text
-    )
-    assert "default-src 'none'" in text
-
-
-def test_a_page_lets_its_own_script_run_and_no_other(layers: dict[str, Path]) -> None:
-    text = page(layers, title="Toyland", facts={})
-    [script] = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-    hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{hashed}'" in text
-
-
-def test_words_from_outside_stay_words(layers: dict[str, Path]) -> None:
-    strange = "</title></script><script>alert('{{data}}')</script>&amp;\"{{facts}}"
-    text = page(layers, title=strange, facts={strange: strange}, note=strange)
-    assert strange not in text
-    assert text.count(html.escape(strange)) == 5  # title twice, note, fact and its name
-    plain = page(layers, title="", facts={"": ""}, note=" ")
-    assert text.count("<script") == plain.count("<script") == 2
-    assert embedded(text) == embedded(plain)
-
-
-def test_a_page_without_a_layer_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="expected layers to show"):
-        page({}, title="Toyland", facts={})

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import io
-import json
-import re
 from datetime import date
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +16,6 @@ from cropland.config.countries import Box
 from cropland.config.groups import Validation
 from cropland.models import diagnosis, importance
 from cropland.models import portrait_figures as figures
-from cropland.models.points_map import points_map
 
 BOX = Box(south=10.0, north=10.4, west=20.0, east=20.4)
 CURVE = pd.DataFrame(
@@ -165,57 +161,3 @@ def test_names_of_two_years_of_months_and_statistics_do_not_overlap(drawn: list[
     assert [label.get_text() for label in labels[:3]] == ["Aug\n2018", "Sep", "Oct"]
     boxes = [label.get_window_extent() for label in labels]
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
-
-
-def points() -> pd.DataFrame:
-    """Right, wrong, unpredicted and unlabelled points; one of the wrong ones with a bad name."""
-    rows = [
-        ("right1", 1, 1, 0.9),
-        ("right0", 0, 0, 0.2),
-        ("missed", 1, 0, 0.4),
-        ("<script>alert('x')</script>", 0, 1, 0.8),
-        ("unseen", 1, np.nan, np.nan),
-        ("unlabelled", np.nan, np.nan, np.nan),
-        ("guessed", np.nan, 1, 0.7),
-    ]
-    table = pd.DataFrame(rows, columns=["ID", "Target", "label", "probability"])
-    return table.assign(Lat=np.linspace(10.1, 10.3, 7), Lon=np.linspace(20.3, 20.1, 7))
-
-
-def layers(page: str) -> dict[str, list[dict[str, Any]]]:
-    """The features of each layer of a page, by the first word of its name in the legend."""
-    names = re.findall(r'/span\\u003e (\w+)[^"]*" ?: ?(geo_json_\w+)', page)
-    given = dict(re.findall(r"(geo_json_\w+)_add\((\{.*\})\);", page))
-    return {name: json.loads(given[variable])["features"] for name, variable in names}
-
-
-def test_each_point_stands_once_in_its_layer() -> None:
-    found = layers(points_map(points(), title="Toyland", box=BOX).decode())
-    ids = {name: [each["properties"]["ID"] for each in rows] for name, rows in found.items()}
-    assert ids == {
-        "cropland": ["right1", "unseen"],
-        "other": ["right0"],
-        "misclassified": ["missed", "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;"],
-        "unlabelled": ["unlabelled", "guessed"],
-    }
-    missed = found["misclassified"][0]
-    told = {"truth": "cropland", "prediction": "other", "probability": "0.40"}
-    assert told.items() <= missed["properties"].items()
-    assert missed["geometry"]["coordinates"] == pytest.approx([20.3 - 0.2 / 3, 10.1 + 0.2 / 3])
-    assert missed["properties"]["style"]["fillColor"] == figures.COLOURS["cropland"]
-
-
-def test_neither_names_nor_titles_become_code() -> None:
-    page = points_map(points(), title="<b>Toy</b> {{ 6 * 7 }}{% if %}").decode()
-    assert "<script>alert" not in page and "<b>Toy" not in page
-    assert page.count("&lt;b&gt;Toy&lt;/b&gt; {{ 6 * 7 }}{% if %}") == 2
-
-
-def test_without_a_network_the_page_still_draws_every_point() -> None:
-    page = points_map(points(), title="Toyland", box=BOX).decode()
-    drawing = page[page.index('<div id="plain">') : page.index("</svg>")]
-    assert "Leaflet could not be loaded" in drawing
-    assert drawing.count("<circle") == 7 and drawing.count('type="checkbox"') == 4
-    # Of what folium links only Leaflet, so that nothing else need be there.
-    links = re.findall(r'(?:src|href)="(https?://[^"]+)"', page)
-    assert [link.rsplit("/", 1)[1] for link in links] == ["leaflet.js", "leaflet.css"]

@@ -18,7 +18,7 @@ if __name__ == "__main__":
     # Libraries only, once for both workers; the project is loaded by the jobs that bring it.
     dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
     set_forkserver_preload(["distributed", "mlflow", "sklearn.ensemble", "xarray", "zarr"])
-    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": 51}
+    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": 51, "scheduler_kwargs": {"dashboard": False}}
     with LocalCluster(n_workers=2, threads_per_worker=1, **quiet) as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()

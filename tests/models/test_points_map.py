@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pandas as pd
+import pytest
+from standins import pages
+
+from cropland.config.countries import Box
+from cropland.models import portrait_figures as figures
+from cropland.models.points_map import points_map
+from cropland.support.map_plot import from_mercator
+
+BOX = Box(south=10.0, north=10.4, west=20.0, east=20.4)
+
+
+def points() -> pd.DataFrame:
+    """Right, wrong, unpredicted and unlabelled points; one of the wrong ones with a bad name."""
+    rows = [
+        ("right1", 1, 1, 0.9),
+        ("right0", 0, 0, 0.2),
+        ("missed", 1, 0, 0.4),
+        ("<script>alert('x')</script>", 0, 1, 0.8),
+        ("unseen", 1, np.nan, np.nan),
+        ("unlabelled", np.nan, np.nan, np.nan),
+        ("guessed", np.nan, 1, 0.7),
+    ]
+    table = pd.DataFrame(rows, columns=["ID", "Target", "label", "probability"])
+    return table.assign(Lat=np.linspace(10.1, 10.3, 7), Lon=np.linspace(20.3, 20.1, 7))
+
+
+def layers(page: bytes) -> dict[str, dict[str, Any]]:
+    """The points of each layer of a page, by the first word of its name in the legend."""
+    text = page.decode()
+    names = [
+        each["label"]["value"].split()[0].strip(",") for each in pages.models(text, "LegendItem")
+    ]
+    return dict(zip(names, pages.sources(text), strict=True))
+
+
+def test_each_point_stands_once_in_its_layer() -> None:
+    found = layers(points_map(points(), title="Toyland", box=BOX))
+    assert {name: rows["ID"] for name, rows in found.items()} == {
+        "unlabelled": ["unlabelled", "guessed"],
+        "other": ["right0"],
+        "cropland": ["right1", "unseen"],
+        "misclassified": ["missed", "<script>alert('x')</script>"],
+    }
+    missed = {name: values[0] for name, values in found["misclassified"].items()}
+    told = {"truth": "cropland", "prediction": "other", "probability": "0.40"}
+    assert told.items() <= missed.items()
+    lon, lat = from_mercator(missed["x"], missed["y"])
+    assert (lon, lat) == pytest.approx((20.3 - 0.2 / 3, 10.1 + 0.2 / 3))
+    assert missed["colour"] == figures.COLOURS["cropland"]
+
+
+def test_neither_names_nor_titles_become_code() -> None:
+    page = points_map(points(), title="<b>Toy</b> {{ 6 * 7 }}{% if %}", note="<i>").decode()
+    assert "<script>alert" not in page and "<b>Toy" not in page
+    assert "<title>&lt;b&gt;Toy&lt;/b&gt; {{ 6 * 7 }}{% if %}</title>" in page
+    head = pages.models(page, "Div")[0]["text"]
+    assert "<h1>&lt;b&gt;Toy&lt;/b&gt; {{ 6 * 7 }}{% if %}</h1>" in head and "&lt;i&gt;" in head
+
+
+def test_a_page_needs_no_network_until_a_background_is_chosen() -> None:
+    page = points_map(points(), title="Toyland", box=BOX).decode()
+    tiles = pages.models(page, "TileRenderer")
+    assert [each["visible"] for each in tiles] == [False, False]
+    sources = pages.models(page, "WMTSTileSource")
+    assert pages.hosts(page) == {urlsplit(each["url"]).hostname for each in sources}
