@@ -23,7 +23,7 @@ from cropland.maps.landcover.agreement import HEAD
 from cropland.maps.landcover.comparison import ChampionScores, MapComparison
 from cropland.maps.landcover.raster import Raster
 from cropland.models import registry
-from cropland.models.champion import promoting
+from cropland.models.champion import promote_command
 from cropland.observations import points
 from cropland.sources import opening
 from cropland.support import terminal
@@ -145,7 +145,7 @@ def _champion(
 
 def _none(command: Compare, country: Country, name: str) -> str:
     """Return that there is no such version, and what makes one."""
-    remedy = f"after scripts/train.py, this makes one: {promoting(command, country.name)}"
+    remedy = f"after scripts/train.py, this makes one: {promote_command(command, country.name)}"
     if command.alias != registry.CHAMPION:
         remedy = f"alias={registry.CHAMPION} is the one in use"
     return f"the map stands alone: no version of the model {name} has the alias {command.alias!r}; {remedy}"

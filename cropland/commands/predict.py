@@ -1,7 +1,7 @@
-"""Predictions of points by the champion of each country: the command and its story.
+"""The command that predicts points by the champion of each country.
 
-Points → their observations (from the archive, or made for the points of a file) → the registered model →
-a CSV of ``ID,Target`` in the order of the points, tracked with the versions and data that made it.
+Points → their observations (from the archive, or of the points of a file) → the registered model →
+a CSV of ``ID,Target`` in the order of the points, tracked with the versions and the data behind it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from rich.markup import escape
 from rich.progress import track
 
 from cropland.errors import DataError
-from cropland.models.champion import Champion, check_there
+from cropland.models.champion import Champion, check_champions
 from cropland.observations import points
 from cropland.sources import opening
 from cropland.support import terminal
+from cropland.support.words import some
 from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
@@ -57,14 +58,14 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     store = open_store(command.tracking, command.source.name)
     console = terminal.notes()
     asked = _asked(command)
-    check_there(command, countries, store)
+    check_champions(command, countries, store)
     champions = {country.name: Champion.of(command, country, store) for country in countries}
     for champion in champions.values():
-        for said in champion.warnings:
-            console.print(f"[yellow]warning[/] {escape(said)}")
+        for message in champion.warnings:
+            console.print(f"[yellow]warning[/] {escape(message)}")
     names = "all" if len(countries) > 1 else countries[0].name
     with store.running(f"predict {names}", {"kind": PREDICTION, **code_tags()}, None) as record:
-        found = {
+        predicted = {
             country.name: _predicted(command, country, champions[country.name], asked, console)
             for country in track(
                 countries,
@@ -74,21 +75,21 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
                 disable=not console.is_terminal,
             )
         }
-        table = _together(found, asked, every=command.points is not None or len(countries) > 1)
+        table = _together(predicted, asked, every=command.points is not None or len(countries) > 1)
         text = _csv(table, command)
         # Tracked before it is written: a full disk does not lose it.
         record.files[Path(command.output).name] = text
-        record.params |= _params(command, champions, found)
+        record.params |= _params(command, champions, predicted)
         record.metrics["n_points"] = float(len(table))
         record.metrics["n_missing"] = float(table["probability"].isna().sum())
         record.metrics["n_cropland"] = float((table["Target"] == 1).sum())
         write_whole(Path(command.output), text)
-    _say_missing(command, table, 0 if asked is None else len(asked) - len(table), console)
+    _show_missing(command, table, 0 if asked is None else len(asked) - len(table), console)
     _show(command, table, champions)
 
 
 def _check_output(path: Path) -> None:
-    """Refuse, before any work, a file that cannot be written."""
+    """Check, before any work, that the file can be written."""
     if path.is_dir():
         raise DataError(f"output {path} is a folder; set output to a file, as in output=points.csv")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -114,10 +115,10 @@ def _predicted(
 ) -> Predicted:
     """Predict the points of one country."""
     if command.points is not None and asked is not None:
-        own = points.inside(asked, country.box)
-        if own.empty:
+        inside = points.inside(asked, country.box)
+        if inside.empty:
             return Predicted(pd.DataFrame(columns=["ID", *_PREDICTED, "Target"]), "no point")
-        archive = opening.archive_of_points(command.source, command.paths, country, own)
+        archive = opening.archive_of_points(command.source, command.paths, country, inside)
     else:
         archive = opening.archive_of(
             command.source,
@@ -134,14 +135,14 @@ def _predicted(
 
 
 def _together(
-    found: Mapping[str, Predicted], asked: pd.DataFrame | None, *, every: bool
+    predicted: Mapping[str, Predicted], asked: pd.DataFrame | None, *, every: bool
 ) -> pd.DataFrame:
-    """Put the predictions of countries in the order that was asked for.
+    """Return the predictions of all countries in one table, in the order of the points that were given.
 
-    With `every`, points outside every box stay, without a prediction. Where boxes overlap, a country that
-    has seen the point comes before one that has not.
+    With `every`, points outside every box stay, without a prediction. Where boxes overlap, a country with
+    observations of the point comes before one without.
     """
-    tables = [each.table for each in found.values() if len(each.table)]
+    tables = [one.table for one in predicted.values() if len(one.table)]
     empty = pd.DataFrame(columns=["ID", *_PREDICTED, "Target"])
     table = pd.concat(tables or [empty], ignore_index=True)
     seen = table["probability"].notna().to_numpy()
@@ -158,9 +159,9 @@ def _csv(table: pd.DataFrame, command: Predict) -> str:
 
 
 def _params(
-    command: Predict, champions: Mapping[str, Champion], found: Mapping[str, Predicted]
+    command: Predict, champions: Mapping[str, Champion], predicted: Mapping[str, Predicted]
 ) -> dict[str, object]:
-    """Give what made the predictions: settings, versions, data."""
+    """Return the params of the run: settings, versions, data."""
     params: dict[str, object] = {
         "source": command.source.name,
         "points": command.points or "unlabelled",
@@ -169,31 +170,31 @@ def _params(
     }
     for name, champion in champions.items():
         params[f"model.{name}"] = f"{champion.version.name}/{champion.version.version}"
-        params[f"archive.{name}"] = found[name].fingerprint
+        params[f"archive.{name}"] = predicted[name].fingerprint
     return params
 
 
-def _say_missing(command: Predict, table: pd.DataFrame, outside: int, console: Console) -> None:
-    """Name the points without a prediction; say how many were not of the countries that were asked for."""
+def _show_missing(command: Predict, table: pd.DataFrame, outside: int, console: Console) -> None:
+    """Print the points without a prediction, and how many are outside the countries that were named."""
     unseen = table["probability"].isna()
     elsewhere = unseen & table["n_observations"].isna()
-    became = "an empty Target" if command.missing == "empty" else "the commoner class"
+    target = "an empty Target" if command.missing == "empty" else "the majority class"
     for which, where, got in (
-        (unseen & ~elsewhere, "without observations in the window", became),
+        (unseen & ~elsewhere, "without observations in the window", target),
         (elsewhere, "outside every country's box", "an empty Target"),
     ):
         ids = table.loc[which, "ID"]
         if len(ids):
-            names = ", ".join(ids[:_NAMED]) + (", …" if len(ids) > _NAMED else "")
-            console.print(f"[yellow]note[/] {len(ids)} points {where} got {got}: {escape(names)}")
+            names = escape(some(ids, _NAMED))
+            console.print(f"[yellow]note[/] {len(ids)} points {where} got {got}: {names}")
     if outside:
         console.print(
-            f"[yellow]note[/] {outside} points of other places are left out; country=all has all"
+            f"[yellow]note[/] {outside} points outside of it are left out; country=all predicts all"
         )
 
 
 def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champion]) -> None:
-    """Say what was written, and by which models."""
+    """Print what was written, and by which models."""
     screen = terminal.screen()
     cropland, known = int((table["Target"] == 1).sum()), int(table["Target"].notna().sum())
     models = ", ".join(f"{c.version.name} version {c.version.version}" for c in champions.values())

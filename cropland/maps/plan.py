@@ -16,7 +16,7 @@ from cropland.maps.extent import Extent
 from cropland.maps.facts import MapFacts
 from cropland.maps.imagery import Imagery
 from cropland.maps.tile_store import TileStore
-from cropland.models.champion import Champion, check_there, season_of
+from cropland.models.champion import Champion, check_champions, season_of
 from cropland.models.fitted import code_hash
 from cropland.sources.grid import PIXEL_METRES, box_of
 from cropland.sources.service import NoImage
@@ -166,7 +166,7 @@ def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPla
     (country,) = countries
     extent = _extent(command, country)
     _check_output(Path(command.output) / country.name)
-    check_there(command, countries, store)
+    check_champions(command, countries, store)
     champion = Champion.of(command, country, store)
     window = champion.window(command.reference_end)
     season = season_of(command.reference_end)

@@ -1,4 +1,4 @@
-"""Applicability: how unlike its training samples a sample is, and where a model may be asked at all.
+"""Area of applicability: how unlike its training samples a sample is, and where a model may be used.
 
 The dissimilarity index (DI) and the area of applicability of Meyer & Pebesma 2021,
 doi:10.1111/2041-210X.13650.
@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
@@ -26,24 +23,22 @@ _ROWS = 512
 _CLOSE = 5e-3
 """A DI below so many times the squared norm is measured again: single precision errs there by 3e-4."""
 
-_BROKEN = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What reading an archive can raise; of an unknown compression or a password, RuntimeError."""
-
-_REMEDY = "make it again from the training samples"
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""Errors of reading a damaged archive; of an unknown compression or a password, RuntimeError."""
 
 
 @dataclass(frozen=True, eq=False)
 class Applicability:
-    """What is kept of training samples to tell how unlike them others are.
+    """The training samples of a model, as the distances of others to them are computed.
 
     Attributes
     ----------
     mean : ndarray of float32, shape (feature,)
         Of the training samples.
     scale : ndarray of float32, shape (feature,)
-        Importance, relative to the largest, over standard deviation; 0 where a feature is not looked at.
+        Importance, relative to the largest, over standard deviation; 0 where a feature is not used.
     points : ndarray of float32, shape (training sample, feature of a scale above 0)
-        The training samples as `weighted` gives them.
+        The training samples as `weighted` returns them.
     mean_distance : float
         Of all pairs of them: a DI of 1.
     threshold : float
@@ -60,17 +55,17 @@ class Applicability:
     def of(
         cls, x: NDArray[np.float32], importance: NDArray[np.float64], fold: NDArray[np.int64]
     ) -> Applicability:
-        """Learn from training samples.
+        """Compute the area of applicability of training samples.
 
         Parameters
         ----------
         x : ndarray of float32, shape (sample, feature)
-            The training samples; a feature that is constant among them is not looked at.
+            The training samples; a feature that is constant among them is not used.
         importance : ndarray of float64, shape (feature,)
             Of any unit. What is below 0 counts as 0; if nothing is above, all features count alike.
         fold : ndarray of int, shape (sample,)
-            The fold in which cross-validation leaves each sample out; below 0 for one that is never left out,
-            but always learnt from. The threshold is the largest distance, of those that are left out, to the
+            The fold in which cross-validation leaves each sample out; below 0 for one that is always among
+            the training samples. The threshold is the largest distance, of those that are left out, to the
             nearest sample of another fold that is within the upper whisker (75th percentile + 1.5
             interquartile ranges).
 
@@ -99,7 +94,7 @@ class Applicability:
         return cls(mean, scale, points, mean_distance, _upper_whisker(tested))
 
     def weighted(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Put samples, shape (sample, feature), where the distance between them is what dissimilarity is.
+        """Return samples, shape (sample, feature), so scaled that dissimilarity is their distance.
 
         Standardised by the training samples and weighted by importance; features of no weight are dropped.
 
@@ -116,23 +111,19 @@ class Applicability:
         return _weighted(x, self.mean, self.scale)
 
     def dissimilarity(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the DI: the distance to the nearest training sample over the training samples' mean distance.
+        """Return the DI: the distance to the nearest training sample, over the mean distance of these.
 
-        Of samples as `weighted` takes them, shape (sample, feature), to an ndarray of shape (sample,). It is
-        within 1e-3 of double precision, or a millionth of what is large; not finite where a sample is not,
-        or where squares overflow.
+        Samples are as `weighted` takes them, shape (sample, feature); the DI has shape (sample,). It is
+        within 1e-3 of double precision, or a millionth of a large one; not finite where a sample is not, or
+        where squares overflow.
         """
-        found = np.empty(len(x), dtype=np.float32)
+        dissimilarity = np.empty(len(x), dtype=np.float32)
         half = np.square(self.points, dtype=np.float64).sum(axis=1).astype(np.float32) / 2
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(x), _ROWS):
                 block = self.weighted(x[start : start + _ROWS])
-                found[start : start + _ROWS] = self._nearest(block, half)
-        return found
-
-    def inside(self, x: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Tell which samples lie in the area of applicability; one whose DI is not finite does not."""
-        return self.dissimilarity(x) <= self.threshold
+                dissimilarity[start : start + _ROWS] = self._nearest(block, half)
+        return dissimilarity
 
     def write(self, path: Path) -> None:
         """Write a NumPy archive (.npz)."""
@@ -141,7 +132,7 @@ class Applicability:
 
     @classmethod
     def read(cls, path: Path, n_features: int) -> Applicability:
-        """Read what `write` has written.
+        """Read a file that `write` has written.
 
         Raises
         ------
@@ -149,20 +140,26 @@ class Applicability:
             It cannot be read, or is not that of a model with so many features.
         """
         try:
-            with path.open("rb") as file, NpzFile(file, allow_pickle=False) as stored:
-                # What is no array in the archive comes as bytes.
-                arrays = {name: np.asarray(stored[name]) for name in cls.__dataclass_fields__}
-        except _BROKEN as error:
-            raise DataError(f"{path} is no area of applicability: {error}; {_REMEDY}") from error
-        if wrong := _wrong(arrays, n_features):
-            raise DataError(f"{path} is not the model's area of applicability: {wrong}; {_REMEDY}")
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in cls.__dataclass_fields__}
+        except _DAMAGED as error:
+            raise DataError(
+                f"{path} is no area of applicability: {error}; log the model again"
+            ) from error
+        scale, points = arrays["scale"], arrays["points"]
+        n_used = int((scale > 0).sum())
+        if scale.shape != (n_features,) or points.shape[1:] != (n_used,):
+            raise DataError(
+                f"{path} is of another model: expected {n_features} features, got scales of shape "
+                f"{scale.shape} and samples of {points.shape}; log the model again"
+            )
         distance, threshold = (float(arrays.pop(name)) for name in ("mean_distance", "threshold"))
         return cls(**arrays, mean_distance=distance, threshold=threshold)
 
     def _nearest(
         self, block: NDArray[np.float32], half: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Give the DI of weighted samples; `half` are the halved squared norms of the training samples.
+        """Return the DI of weighted samples; `half` are the halved squared norms of the training samples.
 
         |a - b|² = |a|² - 2 (ab - |b|²/2), so that nearly all of the work is one product of matrices. Where
         the two terms nearly cancel, differences are taken instead.
@@ -189,7 +186,7 @@ def _weighted(
 def _between_folds(
     points: NDArray[np.float32], fold: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], float]:
-    """Give each sample's distance to the nearest of another fold, and the mean distance of all pairs."""
+    """Return each sample's distance to the nearest of another fold, and the mean distance of all pairs."""
     nearest, total = np.empty(len(points)), 0.0
     exact = points.astype(np.float64)
     for start in range(0, len(exact), _ROWS):
@@ -202,7 +199,7 @@ def _between_folds(
 
 
 def _upper_whisker(values: NDArray[np.float64]) -> float:
-    """Give the largest value that is no outlier of a box plot."""
+    """Return the largest value that is no outlier of a box plot."""
     low, high = np.percentile(values, [25, 75])
     return float(values[values <= high + 1.5 * (high - low)].max())
 
@@ -224,22 +221,3 @@ def _check_training(
             f"expected training samples of at least 2 folds, got {len(np.unique(fold))}; give the folds "
             f"of a cross-validation"
         )
-
-
-def _wrong(arrays: Mapping[str, NDArray[Any]], n_features: int) -> str | None:
-    """Say what is wrong with the arrays of a file."""
-    mean, scale, points = (arrays[name] for name in ("mean", "scale", "points"))
-    if any(each.dtype != np.float32 for each in (mean, scale, points)):
-        return "mean, scale and points are not all float32"
-    if mean.shape != (n_features,) or scale.shape != (n_features,):
-        return f"expected {n_features} features, got means of shape {mean.shape}, scales of {scale.shape}"
-    if points.ndim != 2 or not len(points) or points.shape[1] != (scale > 0).sum():
-        return f"points of shape {points.shape} do not fit {(scale > 0).sum()} features of a weight"
-    numbers = [arrays["mean_distance"], arrays["threshold"]]
-    if any(each.dtype != np.float64 or each.shape != () for each in numbers):
-        return "mean_distance and threshold are not each a float64"
-    if not all(np.isfinite(each).all() for each in arrays.values()):
-        return "some numbers are not finite"
-    if (scale < 0).any() or not numbers[0] > 0 or numbers[1] < 0:
-        return "a scale or the threshold is negative, or the mean distance is not positive"
-    return None

@@ -1,4 +1,4 @@
-"""Champions: the registered models of countries, loaded."""
+"""The champion of a country: its registered model, loaded."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Champion:
     Attributes
     ----------
     version : ModelVersion
-        Which one it is.
+        Its version in the registry.
     model : mlflow.pyfunc.PyFuncModel
         From raw observations to ``ID, probability, label, n_observations``.
     warnings : tuple of str
-        What was said when it was loaded, such as that it was made by other code.
+        Warnings of its loading, such as that it was made by other code.
     """
 
     version: ModelVersion
@@ -67,12 +67,12 @@ class Champion:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             model = _load(version, command.tracking.uri)
-        said = tuple(str(each.message) for each in caught if each.category is UserWarning)
-        return cls(version, model, said)
+        messages = tuple(str(item.message) for item in caught if item.category is UserWarning)
+        return cls(version, model, messages)
 
     @property
     def fitted(self) -> Fitted:
-        """The house's own model behind MLflow's face."""
+        """The fitted model that MLflow has loaded."""
         fitted: Fitted = self.model.unwrap_python_model().fitted
         return fitted
 
@@ -105,18 +105,18 @@ class Champion:
         window = self.window(reference_end)
         if not archive.first <= window.first <= window.last <= archive.last:
             raise WindowError(
-                f"the model of {self.fitted.country} looks at {window} where reference_end="
+                f"the model of {self.fitted.country} needs {window} where reference_end="
                 f"{reference_end or 'null'}, its observations are of {archive.first} … {archive.last}; "
                 f"choose another reference_end"
             )
-        # The model's own way from an archive: MLflow's face to it looks at every cell of a table first.
+        # Straight from the archive: MLflow's own predict would check every cell of a table first.
         predicted: pd.DataFrame = self.fitted.predict_archive(
             archive, reference_end=season_of(reference_end)
         )
         return predicted.iloc[at].reset_index(drop=True).astype(_TYPES)
 
     def window(self, reference_end: str | None) -> Window:
-        """Give the window that it looks at, in its own season or in one that ends on another day.
+        """Return the window of the model, in its own season or in one that ends on another day.
 
         Raises
         ------
@@ -147,33 +147,33 @@ def _load(version: ModelVersion, uri: str) -> Any:
 
 
 def season_of(reference_end: str | None) -> date | None:
-    """Read the end of a season, where one is given."""
+    """Return the end of a season as a date, where one is given."""
     return iso_date(reference_end, "reference_end") if reference_end else None
 
 
-def check_there(command: Predict | Map, countries: Sequence[Country], store: Store) -> None:
-    """Check, before any work, that each country has a model, and say what would help where one has none."""
-    there: list[str] = []
+def check_champions(command: Predict | Map, countries: Sequence[Country], store: Store) -> None:
+    """Check, before any work, that each country has a model; the error names the command that makes one."""
+    present: list[str] = []
     missing: list[str] = []
     for country in countries:
         name = registry.model_name(command.source.name, country.name)
-        found = registry.version_of(store.client, name, command.alias)
-        (missing if found is None else there).append(country.name)
+        version = registry.version_of(store.client, name, command.alias)
+        (missing if version is None else present).append(country.name)
     if not missing:
         return
     names = ", ".join(registry.model_name(command.source.name, name) for name in missing)
-    remedy = f"make one: {promoting(command, missing[0] if len(missing) == 1 else None)}"
+    remedy = f"make one: {promote_command(command, missing[0] if len(missing) == 1 else None)}"
     if command.alias != registry.CHAMPION:
         remedy = f"alias={registry.CHAMPION} is the one in use"
-    others = f"; or predict one that is there: country={there[0]}" if there else ""
+    others = f"; or predict another country: country={present[0]}" if present else ""
     raise DataError(
         f"no version of the model {names} has the alias {command.alias!r} in {command.tracking.uri}; "
         f"{remedy}{others}"
     )
 
 
-def promoting(command: Predict | Map | Compare, country: str | None) -> str:
-    """Give the command that makes a champion, of every country where none is named."""
+def promote_command(command: Predict | Map | Compare, country: str | None) -> str:
+    """Return the command that makes a champion, of every country where none is named."""
     words = ["python", "scripts/promote.py", f"source={command.source.name}"]
     if command.source.name != "simulated":
         words.append(f"paths.data={command.paths.data}")

@@ -1,4 +1,4 @@
-"""Diagnosis: what more labels would give, how the classes differ over the year, where a model errs."""
+"""Tables of diagnostics: accuracy against the number of labels, and the year of each class."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def learning_curve(
     sizes: Sequence[int] | None = None,
     taught: xr.DataArray | None = None,
 ) -> pd.DataFrame:
-    """Score a classifier that is given fewer labels, on the same left-out samples.
+    """Compute the accuracy of a classifier with fewer labels, on the same left-out samples.
 
     Parameters
     ----------
     classifier, features, validation, n_jobs, taught
-        As of `cross_validation.cross_validate`; what was `taught` elsewhere is always there.
+        As of `cross_validation.cross_validate`; `taught` samples are always among the training samples.
     seed : int
         Decides the folds, and which labels come first. Subsets are stratified and nested.
     sizes : sequence of int, optional
@@ -70,31 +70,31 @@ def learning_curve(
         _nested(y[train], np.random.default_rng([seed, number]))
         for number, (train, _) in enumerate(folds)
     ]
-    chosen = _checked(sizes, max(len(train) for train, _ in folds))
+    numbers = _checked(sizes, max(len(train) for train, _ in folds))
     # Rows keep their order, so that with all of them the fit is that of cross-validation.
     tasks = [
         (size, train[np.sort(order[:size])], test)
-        for size, ((train, test), order) in product(chosen, zip(folds, orders, strict=True))
+        for size, ((train, test), order) in product(numbers, zip(folds, orders, strict=True))
     ]
-    said = Parallel(n_jobs=n_jobs, prefer="threads")(
+    results = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(fit_fold)(clone(classifier), x, y, train, test, taught) for _, train, test in tasks
     )
-    right = {size: np.zeros(len(y)) for size in chosen}
-    for (size, _, test), (probability, _) in zip(tasks, said, strict=True):
+    right = {size: np.zeros(len(y)) for size in numbers}
+    for (size, _, test), (probability, _) in zip(tasks, results, strict=True):
         right[size][test] += ((probability > 0.5) == y[test]) / validation.repeats
     return pd.DataFrame(
-        [(size, each.mean(), standard_error(each, units)) for size, each in right.items()],
+        [(size, shares.mean(), standard_error(shares, units)) for size, shares in right.items()],
         columns=["n_labels", "accuracy", "accuracy_se"],
     )
 
 
 def profiles(series: xr.Dataset, band: str) -> pd.DataFrame:
-    """Summarise a band over the year: median and quantiles of the labelled points of each class.
+    """Compute median and quantiles of a band over the year, for the labelled points of each class.
 
     Parameters
     ----------
     series : xarray.Dataset
-        As `cropland.features.series.aligned` gives it.
+        As `cropland.features.series.aligned` returns it.
     band : str
         One of its bands.
 
@@ -121,16 +121,16 @@ def profiles(series: xr.Dataset, band: str) -> pd.DataFrame:
         )
     tables = []
     for label, name in CLASSES.items():
-        own = values[seen & (target == label)].astype(np.float64)
-        if len(own):
-            quantiles = np.quantile(own, list(QUANTILES.values()), axis=0)
-            columns = {"class": name, "time": series["time"].to_numpy(), "n": len(own)}
+        of_class = values[seen & (target == label)].astype(np.float64)
+        if len(of_class):
+            quantiles = np.quantile(of_class, list(QUANTILES.values()), axis=0)
+            columns = {"class": name, "time": series["time"].to_numpy(), "n": len(of_class)}
             tables.append(pd.DataFrame(columns | dict(zip(QUANTILES, quantiles, strict=True))))
     return pd.concat(tables, ignore_index=True)
 
 
 def _checked(sizes: Sequence[int] | None, most: int) -> list[int]:
-    """Choose sizes that about double up to `most`, or check those that were asked for."""
+    """Return sizes that about double up to `most`, or the given ones, checked."""
     if sizes is None:
         steps = max(0, round(np.log2(most / FEWEST_LABELS)))
         return [round(size) for size in most / 2.0 ** np.arange(steps, -1, -1)] if steps else [most]
@@ -145,13 +145,14 @@ def _checked(sizes: Sequence[int] | None, most: int) -> list[int]:
 
 
 def _nested(y: NDArray[np.int8], random: Generator) -> NDArray[np.int64]:
-    """Order samples so that the first n are a stratified choice of them, for every n.
+    """Return an order of samples in which the first n are a stratified choice of them, for every n.
 
-    The first three of each class lead, for classifiers that split what they are given once more.
+    The first three of each class lead, for classifiers that split their training samples once more.
     """
     order = random.permutation(len(y))
     share = np.zeros(len(y))
     for label in np.unique(y):
-        own = order[y[order] == label]
-        share[own[_FIRST:]] = (np.arange(_FIRST, len(own)) + 0.5) / len(own)
+        of_class = order[y[order] == label]
+        rank = np.arange(_FIRST, len(of_class)) + 0.5
+        share[of_class[_FIRST:]] = rank / len(of_class)
     return order[np.argsort(share[order], kind="stable")]

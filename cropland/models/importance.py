@@ -1,9 +1,10 @@
-"""Importance: what a candidate's classifier looks at, by band and time."""
+"""Permutation importance of a candidate's features, by band and time."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -41,23 +42,22 @@ def measure(
     repeats: int = 3,
     taught: xr.DataArray | None = None,
 ) -> xr.Dataset:
-    """Measure what the accuracy loses where groups of features are permuted among left-out samples.
+    """Compute the drop in accuracy where groups of features are permuted among left-out samples.
 
     Permutation importance (Breiman 2001, doi:10.1023/A:1010933404324, section 10) on out-of-fold samples,
-    all features of a group by one permutation. What other groups also tell is not missed: a band's
-    neighbouring months stand in for each other, so that a month of a band may show nothing where the whole
-    band shows much.
+    all features of a group by one permutation. Correlated groups stand in for each other: a single month of
+    a band may show no drop where the whole band shows a large one.
 
     Parameters
     ----------
     classifier : Classifier
         Unfitted; each fold fits a clone of its own.
     features : xarray.DataArray
-        Labelled samples, as `cropland.features.matrix.labelled` gives them.
+        Labelled samples, as `cropland.features.matrix.labelled` returns them.
     validation : Validation
         How they are split.
     reference_end : date
-        The season day 0, to tell calendar months.
+        Day 0 of the season, for calendar months.
     seed : int
         Decides folds and permutations.
     n_jobs : int
@@ -65,7 +65,7 @@ def measure(
     repeats : int
         Permutations of each group in each fold.
     taught : xarray.DataArray, optional
-        Labelled samples of elsewhere, which every fold learns from too.
+        Labelled samples of other countries, which every fold is fitted on too.
 
     Returns
     -------
@@ -78,46 +78,135 @@ def measure(
         - ``importance_se``, ``importance_se_band``, ``importance_se_when``: its standard error, over points
           or spatial blocks;
         - ``impurity``, ``impurity_band``, ``impurity_when``, where the classifier has
-          ``feature_importances_``: their sums, the mean over folds. They say what the trees split by when
-          they learnt, not what helps on new samples.
+          ``feature_importances_``: their sums, the mean over folds. They show what the trees split by in
+          training, not what helps on new samples.
     """
     x, y = features.to_numpy(), features["Target"].to_numpy()
     groups = _groups(features, reference_end)
-    columns = [np.array(each) for each in groups.values()]
+    columns = [np.array(group) for group in groups.values()]
     units = independent(features, validation)
     folds = list(splits(y, units, validation, seed))
-    found = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_permuted)(
-            clone(classifier),
-            x,
-            y,
-            fold,
-            taught,
+    results = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(_score)(
+            Fold(
+                clone(classifier),
+                *together(x[train], y[train], taught),
+                x=x[test],
+                y=y[test],
+                random=np.random.default_rng([seed, number]),
+            ),
             columns,
             repeats,
-            np.random.default_rng([seed, number]),
         )
-        for number, fold in enumerate(folds)
+        for number, (train, test) in enumerate(folds)
     )
     right, lost = np.zeros(len(y)), np.zeros((len(columns), len(y)))
-    for (_, test), (right_test, lost_test, _) in zip(folds, found, strict=True):
-        right[test] += right_test / validation.repeats
-        lost[:, test] += lost_test / validation.repeats
+    for (_, test), result in zip(folds, results, strict=True):
+        right[test] += result.right / validation.repeats
+        lost[:, test] += result.lost / validation.repeats
     variables = _tables(groups, lost.mean(axis=1), "importance", "drop in accuracy")
     errors = np.array([standard_error(row, units) for row in lost])
     variables |= _tables(groups, errors, "importance_se", "its standard error")
-    if impurity := [each for *_, each in found if each is not None]:
-        sums = np.array([np.mean(impurity, axis=0)[each].sum() for each in columns])
+    shares = [result.impurity for result in results if result.impurity is not None]
+    if shares:
+        sums = np.array([np.mean(shares, axis=0)[group].sum() for group in columns])
         variables |= _tables(groups, sums, "impurity", "share of the decrease in impurity")
-    told = {"accuracy": float(right.mean()), "n_samples": len(y), "repeats": repeats}
-    return xr.Dataset(variables, attrs=told)
+    attributes = {"accuracy": float(right.mean()), "n_samples": len(y), "repeats": repeats}
+    return xr.Dataset(variables, attrs=attributes)
+
+
+def impurity(classifier: Classifier, n_features: int) -> NDArray[np.float64] | None:
+    """Return the impurity importance of each feature, by the last step where there are several."""
+    last = getattr(classifier, "steps", [("", classifier)])[-1][1]
+    shares = getattr(last, "feature_importances_", None)
+    return shares if shares is not None and len(shares) == n_features else None
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """A fold of cross-validation.
+
+    Attributes
+    ----------
+    classifier : Classifier
+        Its own, unfitted.
+    x_train, y_train : ndarray, shapes (sample, feature) and (sample,)
+        The samples that it is fitted on.
+    x, y : ndarray, shapes (sample, feature) and (sample,)
+        The samples that are left out.
+    random : Generator
+        Decides the permutations.
+    """
+
+    classifier: Classifier
+    x_train: NDArray[np.float32]
+    y_train: NDArray[np.int8]
+    x: NDArray[np.float32]
+    y: NDArray[np.int8]
+    random: Generator
+
+
+@dataclass(frozen=True, eq=False)
+class FoldScores:
+    """The scores of a fold.
+
+    Attributes
+    ----------
+    right : ndarray of bool, shape (left-out sample,)
+        Whether each is predicted right.
+    lost : ndarray of float64, shape (group, left-out sample)
+        The share of a group's permutations in which each is no longer right, less where it becomes right.
+    impurity : ndarray of float64, shape (feature,), optional
+        As `impurity` returns it.
+    """
+
+    right: NDArray[np.bool_]
+    lost: NDArray[np.float64]
+    impurity: NDArray[np.float64] | None
+
+
+def _score(fold: Fold, columns: Sequence[NDArray[np.int64]], repeats: int) -> FoldScores:
+    """Fit the classifier of a fold, and score the left-out samples with each group of features permuted."""
+    fold.classifier.fit(fold.x_train, fold.y_train)
+    n_features = fold.x.shape[1]
+    right = (cropland_probability(fold.classifier, fold.x) > 0.5) == fold.y
+    still_right = np.zeros((len(columns), len(fold.y)))
+    for groups, copies in _permuted(fold.x, columns, repeats, fold.random):
+        probability = cropland_probability(fold.classifier, copies.reshape(-1, n_features))
+        label = (probability > 0.5).reshape(len(copies), -1)
+        np.add.at(still_right, groups, label == fold.y)
+    return FoldScores(right, right - still_right / repeats, impurity(fold.classifier, n_features))
+
+
+def _permuted(
+    x: NDArray[np.float32], columns: Sequence[NDArray[np.int64]], repeats: int, random: Generator
+) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+    """Make copies of samples with a group of features permuted in each, as many at once as fit in memory.
+
+    Yields
+    ------
+    list of int
+        The group that is permuted in each copy.
+    ndarray of float32, shape (copy, sample, feature)
+        The copies.
+    """
+    permutations = [
+        (group, random.permutation(len(x))) for group in range(len(columns)) for _ in range(repeats)
+    ]
+    size = max(1, _CHUNK_BYTES // x.nbytes)
+    for start in range(0, len(permutations), size):
+        chunk = permutations[start : start + size]
+        copies = np.repeat(x[None], len(chunk), axis=0)
+        for copy, (group, order) in zip(copies, chunk, strict=True):
+            copy[:, columns[group]] = x[np.ix_(order, columns[group])]
+        yield [group for group, _ in chunk], copies
 
 
 def _groups(features: xr.DataArray, reference_end: date) -> dict[tuple[str, str], list[int]]:
     """Group features by (band, when), by (band, all) and by (all, when)."""
     groups: dict[tuple[str, str], list[int]] = {}
     for number, name in enumerate(features["feature"].to_numpy()):
-        band, when = _parted(str(name), reference_end)
+        band, when = _split_name(str(name), reference_end)
         for group in ((band, when), (band, _ALL), (_ALL, when)):
             groups.setdefault(group, []).append(number)
     return groups
@@ -130,22 +219,22 @@ def _tables(
     by_group = dict(zip(groups, values, strict=True))
     bands = [band for band, when in by_group if when == _ALL]
     whens = sorted((when for band, when in by_group if band == _ALL), key=_order)
-    table = pd.Series(by_group).unstack().reindex(index=[*bands, _ALL], columns=[*whens, _ALL])
+    values_of = pd.Series(by_group).unstack().reindex(index=[*bands, _ALL], columns=[*whens, _ALL])
     both = xr.DataArray(
-        table.to_numpy(),
-        coords={"band": table.index.to_numpy(str), "when": table.columns.to_numpy(str)},
+        values_of.to_numpy(),
+        coords={"band": values_of.index.to_numpy(str), "when": values_of.columns.to_numpy(str)},
         attrs={"long_name": meaning, "units": "1"},
     )
-    parts = {
+    tables = {
         name: both[:-1, :-1],
         f"{name}_band": both[:-1, -1].drop_vars("when"),
         f"{name}_when": both[-1, :-1].drop_vars("band"),
     }
-    return {key: part.assign_attrs(both.attrs) for key, part in parts.items()}
+    return {key: table.assign_attrs(both.attrs) for key, table in tables.items()}
 
 
-def _parted(name: str, reference_end: date) -> tuple[str, str]:
-    """Part a feature's name into its band, and its month, its statistic or ``static``."""
+def _split_name(name: str, reference_end: date) -> tuple[str, str]:
+    """Split a feature's name into its band, and its month, its statistic or ``static``."""
     if name in STATIC:
         return name, "static"
     if dated := _DATED.fullmatch(name):
@@ -155,42 +244,6 @@ def _parted(name: str, reference_end: date) -> tuple[str, str]:
 
 
 def _order(when: str) -> tuple[int, str]:
-    """Months come first, in their order; then statistics in the order of their names' appearance."""
+    """Return a key that sorts months first, in their order, then statistics in the order of appearance."""
     month = when[:4].isdigit()
     return (0, when) if month else (2 if when == "static" else 1, "")
-
-
-def _permuted(
-    classifier: Classifier,
-    x: NDArray[np.float32],
-    y: NDArray[np.int8],
-    fold: tuple[NDArray[np.int64], NDArray[np.int64]],
-    taught: xr.DataArray | None,
-    columns: Sequence[NDArray[np.int64]],
-    repeats: int,
-    random: Generator,
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64] | None]:
-    """Fit a fold; tell which left-out samples are right, and what each loses by each group."""
-    train, test = fold
-    classifier.fit(*together(x[train], y[train], taught))
-    right = (cropland_probability(classifier, x[test]) > 0.5) == y[test]
-    still = np.zeros((len(columns), len(test)))
-    copies = [
-        (group, random.permutation(test)) for group in range(len(columns)) for _ in range(repeats)
-    ]
-    size = max(1, _CHUNK_BYTES // x[test].nbytes)
-    for chunk in (copies[start : start + size] for start in range(0, len(copies), size)):
-        values = np.repeat(x[test][None], len(chunk), axis=0)
-        for copy, (group, order) in zip(values, chunk, strict=True):
-            copy[:, columns[group]] = x[np.ix_(order, columns[group])]
-        rows = values.reshape(-1, x.shape[1])
-        said = (cropland_probability(classifier, rows) > 0.5).reshape(len(chunk), -1)
-        np.add.at(still, [group for group, _ in chunk], said == y[test])
-    return right, right - still / repeats, impurity(classifier, x.shape[1])
-
-
-def impurity(classifier: Classifier, n_features: int) -> NDArray[np.float64] | None:
-    """Give the impurity importance of each feature, by the last step where there are several."""
-    last = getattr(classifier, "steps", [("", classifier)])[-1][1]
-    found = getattr(last, "feature_importances_", None)
-    return found if found is not None and len(found) == n_features else None

@@ -1,4 +1,4 @@
-"""The portrait of a model: figures and tables that let a person judge it."""
+"""Diagnostics of a model: figures and tables by which a user judges it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from cropland.features import series
 from cropland.models import diagnosis, importance
-from cropland.models import portrait_figures as drawn
+from cropland.models import portrait_figures as figures
 from cropland.models.points_map import points_map
 from cropland.observations.bands import BandSet
 from cropland.support.terminal import SIMULATED
@@ -26,12 +26,12 @@ _GREENNESS = "NDVI"
 def portrait(
     material: Material, scores: Scores, fitted: Fitted, validation: Validation, *, simulated: bool
 ) -> dict[str, str | bytes]:
-    """Draw a model from all sides.
+    """Draw the diagnostic figures of a model.
 
     Parameters
     ----------
     material : Material
-        The candidate that it was made of.
+        The candidate, with its archives.
     scores : Scores
         Its scores, with the out-of-fold predictions.
     fitted : Fitted
@@ -39,7 +39,7 @@ def portrait(
     validation : Validation
         The folds for importance and learning curve.
     simulated : bool
-        Whether the figures must say that they speak of no real country.
+        Whether the data are, which the figures then say.
 
     Returns
     -------
@@ -74,24 +74,26 @@ def portrait(
         note=SIMULATED if simulated else "",
     )
     files: dict[str, str | bytes] = {
-        "confusion_matrix.png": drawn.confusion_figure(counts, title=title, simulated=simulated),
-        "importance.png": drawn.importance_figure(measured, title=title, simulated=simulated),
+        "confusion_matrix.png": figures.confusion_figure(counts, title=title, simulated=simulated),
+        "importance.png": figures.importance_figure(measured, title=title, simulated=simulated),
         "importance.csv": measured.to_dataframe().to_csv(),
-        "learning_curve.png": drawn.learning_curve_figure(curve, title=title, simulated=simulated),
+        "learning_curve.png": figures.learning_curve_figure(
+            curve, title=title, simulated=simulated
+        ),
         "learning_curve.csv": curve.to_csv(index=False),
         "points.html": points,
     }
     greenness = BandSet.of([_GREENNESS])
     if set(greenness.measured(material.archive.stored)) <= set(material.archive.stored):
         profiles = _profiles(material, greenness)
-        files["ndvi_profiles.png"] = drawn.profile_figure(
+        files["ndvi_profiles.png"] = figures.profile_figure(
             profiles, _GREENNESS, title=title, simulated=simulated
         )
     return files
 
 
 def points_table(material: Material, scores: Scores, fitted: Fitted) -> pd.DataFrame:
-    """Tabulate all points: labelled ones with their out-of-fold prediction, others with the model's own."""
+    """Tabulate all points: labelled ones with their out-of-fold prediction, others with the model's."""
     archived = material.archive.points
     table = archived.to_dataframe().reset_index(drop=True)[["ID", "Lat", "Lon", "Target"]]
     table["Target"] = table["Target"].where(table["Target"] >= 0)
@@ -99,8 +101,10 @@ def points_table(material: Material, scores: Scores, fitted: Fitted) -> pd.DataF
     left_out = pd.Series(
         out_of_fold["probability"].mean("repeat").to_numpy(), index=out_of_fold["ID"].to_numpy()
     )
-    own = fitted.predict_archive(material.archive).set_index("ID")["probability"]
-    probability = table["ID"].map(left_out).where(table["Target"].notna(), table["ID"].map(own))
+    predicted = fitted.predict_archive(material.archive).set_index("ID")["probability"]
+    probability = (
+        table["ID"].map(left_out).where(table["Target"].notna(), table["ID"].map(predicted))
+    )
     return table.assign(
         probability=probability,
         label=(probability > 0.5).astype(float).where(probability.notna()),
@@ -108,12 +112,12 @@ def points_table(material: Material, scores: Scores, fitted: Fitted) -> pd.DataF
 
 
 def _profiles(material: Material, greenness: BandSet) -> pd.DataFrame:
-    chosen = material.candidate.configuration.series
+    settings = material.candidate.configuration.series
     aligned = series.aligned(
         material.archive,
         material.candidate.window,
         greenness,
-        step_days=chosen.step_days,
-        clear=chosen.clear,
+        step_days=settings.step_days,
+        clear=settings.clear,
     )
     return diagnosis.profiles(aligned, _GREENNESS)

@@ -1,6 +1,6 @@
-"""Figures that portray one candidate: class profiles, confusion, importance, learning curve.
+"""Diagnostic figures of one candidate: class profiles, confusion, importance, learning curve.
 
-Each takes a title, whose second line says so where the data are simulated, and gives a PNG.
+Each takes a title, whose second line says so where the data are simulated, and returns a PNG.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def profile_figure(profiles: pd.DataFrame, band: str, *, title: str, simulated: 
     Parameters
     ----------
     profiles : pandas.DataFrame
-        As `cropland.models.diagnosis.profiles` gives it.
+        As `cropland.models.diagnosis.profiles` returns it.
     band : str
         The band, which names the axis and its unit.
     title : str
@@ -68,7 +68,7 @@ def confusion_figure(counts: pd.DataFrame, *, title: str, simulated: bool) -> by
     Parameters
     ----------
     counts : pandas.DataFrame
-        As `cropland.training.out_of_fold.confusion` gives it.
+        As `cropland.training.out_of_fold.confusion` returns it.
     title, simulated
         As of `profile_figure`.
     """
@@ -101,12 +101,12 @@ def confusion_figure(counts: pd.DataFrame, *, title: str, simulated: bool) -> by
 
 
 def importance_figure(importance: xr.Dataset, *, title: str, simulated: bool) -> bytes:
-    """Draw what permuting costs: each band at each time, and beside it whole bands and whole times.
+    """Draw permutation importance: of each band at each time, and beside it of whole bands and times.
 
     Parameters
     ----------
     importance : xarray.Dataset
-        As `cropland.models.importance.measure` gives it.
+        As `cropland.models.importance.measure` returns it.
     title, simulated
         As of `profile_figure`.
     """
@@ -130,7 +130,7 @@ def importance_figure(importance: xr.Dataset, *, title: str, simulated: bool) ->
     right.tick_params(labelleft=False, left=False)
     above.set_ylabel("drop in accuracy,\nall bands")
     right.set_xlabel("drop in accuracy,\nwhole band")
-    _tell(above, importance)
+    _draw_legend(above, importance)
     return _titled(figure, title, simulated)
 
 
@@ -140,7 +140,7 @@ def learning_curve_figure(curve: pd.DataFrame, *, title: str, simulated: bool) -
     Parameters
     ----------
     curve : pandas.DataFrame
-        As `cropland.models.diagnosis.learning_curve` gives it.
+        As `cropland.models.diagnosis.learning_curve` returns it.
     title, simulated
         As of `profile_figure`.
     """
@@ -202,14 +202,14 @@ def _draw_bars(
     panel.locator_params(axis=along, nbins=4)
 
 
-def _tell(panel: Axes, importance: xr.Dataset) -> None:
-    """Write beside a panel what the numbers are made of."""
-    told = importance.attrs
+def _draw_legend(panel: Axes, importance: xr.Dataset) -> None:
+    """Write beside a panel how the numbers were computed."""
+    facts = importance.attrs
     lines = [
-        f"accuracy {told['accuracy']:.3f}",
+        f"accuracy {facts['accuracy']:.3f}",
         "with nothing permuted",
-        f"{told['n_samples']:,} points,",
-        f"{told['repeats']} permutations",
+        f"{facts['n_samples']:,} points,",
+        f"{facts['repeats']} permutations",
         "bars: ± 1 s.e.",
     ]
     text = panel.annotate(
@@ -239,7 +239,7 @@ def _draw_cells(figure: Figure, panel: Axes, importance: xr.Dataset) -> None:
 
 
 def _when_labels(whens: np.ndarray) -> list[str]:
-    """Write months as ``Nov``, with the year under the first one shown of each; statistics as they are."""
+    """Return labels: months as ``Nov``, with the year under its first one; statistics as they are."""
     import calendar
 
     labels, year_before = [], ""
@@ -255,7 +255,7 @@ def _when_labels(whens: np.ndarray) -> list[str]:
 
 
 def _unit(band: str) -> str:
-    """Name a band with its unit."""
+    """Return the name of a band with its unit."""
     if band in STANDARD_NAMES:
         return f"{band}, reflectance × 10,000"
     name, _, number = band.partition("_")
@@ -265,11 +265,9 @@ def _unit(band: str) -> str:
 
 
 def _titled(figure: Figure, title: str, simulated: bool) -> bytes:
-    """Put a title of one or two lines on a figure and give its PNG."""
+    """Draw a title of one or two lines on a figure; return its PNG."""
     first, _, second = title.partition("\n")
-    second = " · ".join(
-        part for part in (second, "simulated landscape" if simulated else "") if part
-    )
+    second = " · ".join(part for part in (second, "simulated data" if simulated else "") if part)
     text = f"{first}\n{second}" if second else first
     figure.suptitle(text, x=0.01, ha="left", fontsize=12)
     return png(figure)

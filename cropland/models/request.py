@@ -1,4 +1,4 @@
-"""Requests: raw observations that somebody sent, checked before anything is made of them."""
+"""Requests: raw observations that a user sends, checked before features are made of them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PLACES = {"Lat": 90.0, "Lon": 180.0}
 def checked(
     observations: pd.DataFrame, measured: Sequence[str], static: Sequence[str], whose: str
 ) -> pd.DataFrame:
-    """Check raw observations.
+    """Check raw observations; return them as plain columns.
 
     Parameters
     ----------
     observations : DataFrame
-        One row an observation: ``ID``, ``Timestamp``, and what a model needs; other columns are left aside.
+        One row an observation: ``ID``, ``Timestamp``, and the columns of a model; other columns are ignored.
     measured, static : sequence of str
         The columns needed beside these two: bands and the like, and ``Lat`` or ``Lon``.
     whose : str
@@ -60,8 +60,8 @@ def checked(
         raise DataError("the table of observations is empty; give at least one row")
     rows = {"ID": _ids(observations["ID"]), "time": _times(observations["Timestamp"])}
     for name in (*measured, *PLACES):
-        there = name in observations
-        rows[name] = _numbers(observations[name]) if there else np.full(len(observations), np.nan)
+        given = name in observations
+        rows[name] = _numbers(observations[name]) if given else np.full(len(observations), np.nan)
     for name in static:
         _refuse(observations[name], np.isnan(rows[name]), "degrees in every row")
     return _of_one_place(pd.DataFrame(rows))

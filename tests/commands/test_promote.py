@@ -538,7 +538,7 @@ def test_points_of_a_file_come_back_in_its_order(promoted: Toy, tmp_path: Path) 
     assert "note 1 points outside every country's box got an empty Target: NA" in said
     said = promoted.predict(out, points=str(tmp_path / "points.csv"), missing="majority")
     assert table(out)["Target"].tolist() == ["1", "1", "1", "0", "", "0"]
-    assert "got the commoner class" in said
+    assert "got the majority class" in said
 
 
 def test_points_of_no_country_are_all_named(promoted: Toy, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -158,20 +157,22 @@ def test_a_training_sample_is_at_no_distance_from_itself() -> None:
 def test_samples_like_the_training_samples_lie_inside_and_others_outside() -> None:
     made, _ = of_clouds()
     x = clouds(400, 40, seed=1)
-    assert made.inside(x).mean() > 0.9
+    assert (made.dissimilarity(x) <= made.threshold).mean() > 0.9
     away = x.mean(axis=0) + 20 * x.std(axis=0)
-    assert not made.inside(away[None].astype(np.float32)).any()
+    assert (made.dissimilarity(away[None].astype(np.float32)) > made.threshold).all()
 
 
 def test_the_border_belongs_to_the_area() -> None:
     # The threshold of 1.5 is 5 away from 6.
-    assert line().inside(np.float32([[11], [11.01]])).tolist() == [True, False]
+    made = line()
+    found = made.dissimilarity(np.float32([[11], [11.01]]))
+    assert (found <= made.threshold).tolist() == [True, False]
 
 
 def test_what_is_not_finite_is_outside_and_spoils_no_other_sample() -> None:
     x = np.float32([[np.nan], [2.5], [np.inf], [1e30]])
     made = line()
-    assert made.inside(x).tolist() == [False, True, False, False]
+    assert (made.dissimilarity(x) <= made.threshold).tolist() == [False, True, False, False]
     assert made.dissimilarity(x)[1] == pytest.approx(0.15, abs=1e-6)
 
 
@@ -229,51 +230,32 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
     assert type(found.threshold) is type(found.mean_distance) is float
 
 
-def test_the_area_of_a_model_with_other_features_is_refused(tmp_path: Path) -> None:
-    line().write(tmp_path / "area.npz")
-    with pytest.raises(DataError, match="expected 2 features, got means of shape \\(1,\\)"):
-        Applicability.read(tmp_path / "area.npz", 2)
-
-
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    "changed",
     [
-        ({"mean": np.zeros(1)}, "not all float32"),
-        ({"points": np.zeros((4, 2), np.float32)}, "shape \\(4, 2\\) do not fit 1 features"),
-        ({"points": np.zeros(4, np.float32)}, "do not fit"),
-        ({"points": np.zeros((0, 1), np.float32)}, "do not fit"),
-        ({"scale": np.ones((1, 1), np.float32)}, "scales of \\(1, 1\\)"),
-        ({"threshold": np.ones(2)}, "not each a float64"),
-        ({"threshold": np.array("high")}, "not each a float64"),
-        ({"threshold": np.array(np.nan)}, "not finite"),
-        ({"points": np.full((4, 1), np.inf, np.float32)}, "not finite"),
-        ({"threshold": np.array(-1.0)}, "negative"),
-        ({"mean_distance": np.array(0.0)}, "not positive"),
-        ({"mean": np.array([{}])}, "is no area of applicability"),
+        {"scale": np.ones(2, np.float32)},
+        {"points": np.zeros((4, 2), np.float32)},
+        {"points": np.zeros(4, np.float32)},
     ],
 )
-def test_arrays_that_do_not_belong_together_are_refused(
-    tmp_path: Path, changed: dict[str, np.ndarray], said: str
+def test_the_area_of_a_model_with_other_features_is_refused(
+    tmp_path: Path, changed: dict[str, np.ndarray]
 ) -> None:
     np.savez(tmp_path / "area.npz", **(stored(line()) | changed))
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match="is of another model: expected 1 features"):
         Applicability.read(tmp_path / "area.npz", 1)
 
 
-def test_a_file_that_is_no_archive_or_lacks_an_array_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_lacks_an_array_or_holds_objects_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "area.npz"
     with pytest.raises(DataError, match="No such file"):
         Applicability.read(path, 1)
-    np.save(tmp_path / "plain.npy", LINE)
     partial = stored(line())
     del partial["scale"]
-    np.savez(tmp_path / "partial.npz", **partial)
-    with zipfile.ZipFile(tmp_path / "bytes.npz", "w") as file:
-        for name in stored(line()):
-            file.writestr(name, b"1")
-    for name in ("plain.npy", "partial.npz", "bytes.npz"):
-        with pytest.raises(DataError, match=f"{name} is "):
-            Applicability.read(tmp_path / name, 1)
+    for arrays in (partial, stored(line()) | {"mean": np.array([{}])}):
+        np.savez(path, **arrays)
+        with pytest.raises(DataError, match="area.npz is no area of applicability"):
+            Applicability.read(path, 1)
 
 
 def test_a_damaged_file_is_refused_or_read_as_it_was(tmp_path: Path) -> None:
@@ -304,8 +286,8 @@ def test_what_was_never_left_out_does_not_widen_the_area() -> None:
     x = np.concatenate([home, elsewhere])
     made = Applicability.of(x, np.ones(3), np.concatenate([fold, np.full(200, -1)]))
     between = np.full((1, 3), 10, np.float32)
-    assert not made.inside(between)[0]
-    assert made.inside(home).mean() > 0.9
+    assert made.dissimilarity(between)[0] > made.threshold
+    assert (made.dissimilarity(home) <= made.threshold).mean() > 0.9
     alone = Applicability.of(home, np.ones(3), fold)
     # In units of distance the threshold is that of the points at home, up to how features are scaled.
     ours, theirs = (each.threshold * each.mean_distance / each.scale[0] for each in (made, alone))

@@ -113,9 +113,9 @@ def test_a_learning_curve_and_a_confusion_matrix_are_drawn() -> None:
     ("title", "simulated", "expected"),
     [
         ("Toyland", False, "Toyland"),
-        ("Toyland", True, "Toyland\nsimulated landscape"),
+        ("Toyland", True, "Toyland\nsimulated data"),
         ("Toyland\nforest", False, "Toyland\nforest"),
-        ("Toyland\nforest", True, "Toyland\nforest · simulated landscape"),
+        ("Toyland\nforest", True, "Toyland\nforest · simulated data"),
     ],
 )
 def test_titles_say_what_is_simulated(
@@ -130,7 +130,7 @@ def test_every_figure_says_that_it_is_simulated(drawn: list[Figure]) -> None:
     figures.importance_figure(measured(["B4_d-20"]), **chosen)
     figures.confusion_figure(confusion([[1, 2], [3, 4]]), **chosen)
     figures.profile_figure(profiles("B4", ["2020-01-01"]), "B4", **chosen)
-    expected = "Toyland\nsimulated landscape"
+    expected = "Toyland\nsimulated data"
     assert [figure.get_suptitle() for figure in drawn] == [expected] * 3
 
 
