@@ -7,11 +7,12 @@ TRACKING := sqlite:///mlruns/mlflow.db
 PORT ?= 5000
 MODEL ?= cropland-simulated-iran
 SERVE_PORT ?= 5001
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 SOAK_JOBS ?= 1000
 SOAK_SEED ?= 2023
 
 .DEFAULT_GOAL := help
-.PHONY: help train map test soak check format ui serve bench curves lock
+.PHONY: help train map test quick soak check format ui serve bench curves lock
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -23,8 +24,11 @@ map: $(STAMP)  ## Map 10 x 10 km of the simulated Iran, by a champion of its own
 	$(BIN)/python scripts/train.py country=iran promote=true promotion.figures=false
 	$(BIN)/python scripts/map.py country=iran 'box=[48.300,32.200,48.403,32.288]'
 
-test: $(STAMP)  ## Run the tests
-	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
+test: $(STAMP)  ## Run all tests but the soak
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+quick: $(STAMP)  ## Run the tests that start no process
+	$(BIN)/python -m pytest --numprocesses logical --dist worksteal -m "not processes"
 
 soak: $(STAMP)  ## Kill a sweep of 1,000 jobs at random, on both databases (SOAK_JOBS=…, SOAK_SEED=…)
 	SOAK_JOBS=$(SOAK_JOBS) SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest tests/commands/test_soak.py

@@ -17,6 +17,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
+from standins.shell import Shell
 
 import cropland
 from cropland.config.countries import Country
@@ -66,7 +67,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def promoted(shell: Any, story: Path, toy_archive: archive.Archive) -> Path:
+def promoted(shell: Shell, story: Path, toy_archive: archive.Archive) -> Path:
     """A folder with exports, a country's file, an archive, a run and a champion."""
     if not (story / "exports").exists():
         small = ("span=24", "bands=ndvi", "validation.folds=2", "seed=3")
@@ -127,6 +128,7 @@ def test_every_name_is_there_once_documented_and_known_to_type_checkers() -> Non
         cropland.read_pints  # noqa: B018
 
 
+@pytest.mark.processes
 def test_the_import_loads_nothing_else() -> None:
     code = (
         "import sys, importlib; before = set(sys.modules); import cropland; "
@@ -165,14 +167,14 @@ def equal(scores: cropland.Scores, run: pd.Series[Any]) -> None:
         assert run[name] == round(getattr(scores, name), 6), name
 
 
-def test_ten_lines_score_as_the_command_does(shell: Any) -> None:
+def test_ten_lines_score_as_the_command_does(shell: Shell) -> None:
     done = shell.run("source=files", f"paths.data={shell.exports}", "country=toyland")
     assert done.returncode == 0, done.stderr
     toyland = str(shell.folder / "conf" / "country" / "toyland.yaml")
     equal(*scored(ten_lines(), shell.exports, toyland, shell.folder))
 
 
-def test_ten_lines_score_real_data_as_the_command_does(shell: Any, challenge: Path) -> None:
+def test_ten_lines_score_real_data_as_the_command_does(shell: Shell, challenge: Path) -> None:
     done = shell.run("source=files", f"paths.data={challenge}", "country=iran")
     assert done.returncode == 0, done.stderr
     iran = str(ROOT / "conf" / "country" / "iran.yaml")

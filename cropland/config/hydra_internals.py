@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.core_plugins import basic_sweeper
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 __all__ = [
-    "BasicSweeper",
     "Callback",
     "apply_overrides",
+    "basic_sweeper",
     "error_of",
     "failed_job",
     "job_context",
@@ -60,7 +60,7 @@ def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
     ValueError, ZeroDivisionError
         A range that cannot be written out.
     """
-    jobs: list[list[str]] = BasicSweeper.split_arguments(list(overrides), None)[0]
+    jobs: list[list[str]] = basic_sweeper.BasicSweeper.split_arguments(list(overrides), None)[0]
     return jobs
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hydra.core.config_store import ConfigStore
 
-from cropland.config.hydra_internals import BasicSweeper
+from cropland.config.hydra_internals import basic_sweeper
 from cropland.config.job_templates import Templates
 
 
@@ -23,7 +23,7 @@ ConfigStore.instance().store(
 )
 
 
-class LeanSweeper(BasicSweeper):
+class LeanSweeper(basic_sweeper.BasicSweeper):  # of the module: Hydra executes it once more
     """Splits a sweep into jobs as the basic sweeper does; each distinct override is checked once."""
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from standins import maps
+from standins.shell import Done, Shell, refusal
 
 from cropland.observations import points
 
 
 @pytest.fixture
-def folder(shell: Any) -> Path:
+def folder(shell: Shell) -> Path:
     """The folder of a map of the simulated landscape."""
     path: Path = shell.folder / "maps" / "iran"
     path.mkdir(parents=True)
@@ -24,21 +24,15 @@ def folder(shell: Any) -> Path:
     return path
 
 
-def assess(shell: Any, *words: str) -> Any:
+def assess(shell: Shell, *words: str) -> Done:
     return shell.run("map=maps/iran", *words, script="assess")
 
 
-def refused(shell: Any, *words: str) -> str:
-    """The one line that says why not."""
-    done = assess(shell, *words)
-    assert done.returncode == 1, done.stdout + done.stderr
-    (line,) = done.stderr.splitlines()
-    assert done.stdout == ""
-    assert line.startswith("cropland: ")
-    return str(line)
+def refused(shell: Shell, *words: str) -> str:
+    return refusal(assess(shell, *words))
 
 
-def test_a_map_leads_to_hectares_with_an_interval(shell: Any, folder: Path) -> None:
+def test_a_map_leads_to_hectares_with_an_interval(shell: Shell, folder: Path) -> None:
     done = assess(shell, "sample_size=400")
     assert done.returncode == 0, done.stderr
     assert "maps/iran/sample.csv: 400 units in random order" in done.stdout
@@ -56,7 +50,7 @@ def test_a_map_leads_to_hectares_with_an_interval(shell: Any, folder: Path) -> N
     assert found["hectares_cropland_low"] < true < found["hectares_cropland_high"]
     assert (folder / "assessment.png").read_bytes().startswith(b"\x89PNG")
 
-    client = MlflowClient(f"sqlite:///{shell.folder}/mlruns/mlflow.db")
+    client = MlflowClient(shell.database)
     experiment = client.get_experiment_by_name("cropland-simulated")
     (run,) = client.search_runs([experiment.experiment_id], "tags.kind = 'assessment'")
     assert run.data.params["map"] == maps.KEY
@@ -73,7 +67,7 @@ def test_a_map_leads_to_hectares_with_an_interval(shell: Any, folder: Path) -> N
 
 
 def test_a_sample_that_people_have_filled_in_is_kept_and_used_for_the_next_map(
-    shell: Any, folder: Path
+    shell: Shell, folder: Path
 ) -> None:
     assess(shell, "sample_size=300", "seed=5")
     table = pd.read_csv(folder / "sample.csv")
@@ -101,7 +95,7 @@ def test_a_sample_that_people_have_filled_in_is_kept_and_used_for_the_next_map(
     assert (folder / "sample.csv").read_text() != kept
 
 
-def test_points_to_label_next_are_a_points_file(shell: Any, folder: Path) -> None:
+def test_points_to_label_next_are_a_points_file(shell: Shell, folder: Path) -> None:
     layers = {name: maps.mistaken() * 30 + 20 for name in ("probability", "uncertainty")}
     maps.write(folder, maps.mistaken(), observations=maps.mistaken() + 9, **layers)
     done = assess(shell, "next=15", "min_distance=100")
@@ -129,7 +123,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("words", "said"), REFUSED, ids=lambda value: str(value)[:40])
 def test_what_cannot_be_done_is_said_in_one_line(
-    shell: Any, folder: Path, words: list[str], said: str
+    shell: Shell, folder: Path, words: list[str], said: str
 ) -> None:
     before = sorted(path.name for path in folder.iterdir())
     line = refused(shell, *words)
@@ -137,7 +131,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-def test_no_landscape_answers_for_a_real_map(shell: Any, folder: Path) -> None:
+def test_no_landscape_answers_for_a_real_map(shell: Shell, folder: Path) -> None:
     maps.write(folder, maps.mistaken(), source="stac")
     expected = "labels=landscape is for simulated maps, maps/iran is of source=stac"
     assert expected in refused(shell, "labels=landscape")
@@ -145,7 +139,9 @@ def test_no_landscape_answers_for_a_real_map(shell: Any, folder: Path) -> None:
     assert expected in refused(shell, "labels=landscape")
 
 
-def test_a_sample_without_an_error_is_no_certainty_and_it_says_so(shell: Any, folder: Path) -> None:
+def test_a_sample_without_an_error_is_no_certainty_and_it_says_so(
+    shell: Shell, folder: Path
+) -> None:
     maps.write(folder, maps.truth(), true=maps.truth())
     assess(shell, "sample_size=200")
     done = assess(shell, "labels=landscape")
@@ -155,7 +151,7 @@ def test_a_sample_without_an_error_is_no_certainty_and_it_says_so(shell: Any, fo
             assert f"o error was seen where the map says {name}: its interval is too" in text
 
 
-def test_labels_that_excel_saved_with_semicolons_are_read(shell: Any, folder: Path) -> None:
+def test_labels_that_excel_saved_with_semicolons_are_read(shell: Shell, folder: Path) -> None:
     assess(shell, "sample_size=200")
     text = (folder / "sample.csv").read_text().replace(",\n", ",1\n")
     (shell.folder / "labels.csv").write_text(text.replace(",", ";").replace(".", ",") + ";;;\n")
@@ -164,14 +160,14 @@ def test_labels_that_excel_saved_with_semicolons_are_read(shell: Any, folder: Pa
     assert "nothing but errors was seen where the map says other" in done.stdout
 
 
-def test_another_landscape_does_not_answer(shell: Any, folder: Path) -> None:
+def test_another_landscape_does_not_answer(shell: Shell, folder: Path) -> None:
     assert assess(shell, "sample_size=400").returncode == 0
     said = refused(shell, "labels=landscape", "source.profiles.iran.fallow=0.9")
     assert "it is another one; give the country file and source.profiles" in said
     assert not (folder / "assessment.md").exists()
 
 
-def test_labels_of_another_sample_are_refused(shell: Any, folder: Path) -> None:
+def test_labels_of_another_sample_are_refused(shell: Shell, folder: Path) -> None:
     assess(shell, "sample_size=200", "seed=1")
     text = (folder / "sample.csv").read_text()
     (shell.folder / "labels.csv").write_text(text.replace(",\n", ",1\n"))

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
+from hostile.claims import refused
+from standins.configuration import jobs
+from standins.shell import Shell, refusal
+from standins.toyland import SOURCE, TOYLAND, write_country
 
-
-def answer(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line that a failed command says of its failure."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("making the archive")]
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("cropland: ")
-    assert done.stdout == ""
-    return lines[0]
-
+from cropland.config.groups import Paths
+from cropland.sources import opening
 
 CONFIGURATION = [
     (["country=toyalnd"], "unknown country 'toyalnd'; did you mean 'toyland'?"),
     (["-m", "country=toyland,irna"], "unknown country 'irna'; did you mean 'iran'?"),
     (["bands=ndwi"], "unknown bands 'ndwi'; did you mean 'ndvi'"),
-    (["bands.names=[B4,NVDI]"], "bands.names has 'NVDI', .* did you mean 'NDVI'"),
     (["span=0"], "span must be a whole number of weeks, 1 or more, got 0"),
     (["span=abc"], "span must be a whole number, got 'abc'"),
     (["-m", "span=4,abc"], "span must be a whole number, got 'abc'"),
@@ -38,17 +30,12 @@ CONFIGURATION = [
     (["period=2020-13-01"], "must be a date like 2020-06-30, got '2020-13-01'"),
     (["spam=3"], "unknown key 'spam'; did you mean 'span'?"),
     (["-m", "model.depth=1,2"], "unknown key 'model.depth'; did you mean 'model.max_depth'"),
-    (["+model.max_feature=3"], "has no such parameter; did you mean 'max_features'"),
     (["model=custom", "model._target_=os.system"], "expected a class of scikit-learn"),
     (["model=custom"], "model._target_ has no value"),
     (["tracking=server"], "tracking.uri has no value"),
-    (["tracking=server", "tracking.uri=http://127.0.0.1:9"], "does not answer .* tracking=local"),
-    (["-m", "source=simulated,files"], "source cannot be swept; give one command for each"),
-    (["source=files", "paths.data=nowhere"], "expected a folder with exports at nowhere"),
     (["source.points=1"], "source.points must be 2 or more"),
     (["study=nosuch"], "unknown study 'nosuch'; there are: bands, features, models"),
     (["study=bnads"], "unknown study 'bnads'; did you mean 'bands'"),
-    (["output=x.csv"], "output is for study=submission; scripts/predict.py writes predictions"),
     (["-m", "training=own,both"], "training: .*'own', 'pooled' or 'others'"),
     (["validation=nested", "validation.candidates.bands=[ndvi,nvdi]"], "unknown bands 'nvdi'; did"),
     (["validation=nested", "training=pooled"], "nested validation .* leave out training=pooled"),
@@ -58,12 +45,45 @@ CONFIGURATION = [
 ]
 
 
-@pytest.mark.parametrize(("overrides", "message"), CONFIGURATION, ids=lambda value: str(value)[:40])
-def test_a_configuration_that_cannot_be_run(shell: Any, overrides: list[str], message: str) -> None:
-    small = ["source.points=20"] if not any("source" in word for word in overrides) else []
-    said = answer(shell.run(*small, *overrides))
+@pytest.fixture(scope="module")
+def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of configuration with the toy country."""
+    folder = tmp_path_factory.mktemp("conf")
+    write_country(TOYLAND, folder)
+    return folder
+
+
+@pytest.mark.parametrize(("words", "message"), CONFIGURATION, ids=lambda value: str(value)[:40])
+def test_a_configuration_that_cannot_be_is_refused(
+    conf: Path, words: list[str], message: str
+) -> None:
+    said = refused(lambda: jobs(*words, beside=conf))
     assert re.search(message, said), said
-    assert not list(shell.folder.glob("mlruns/runs/*/outcomes.jsonl"))
+
+
+BY_COMMAND = [
+    (["country=toyalnd"], "unknown country 'toyalnd'; did you mean 'toyland'?"),
+    (["span=4,12"], "span=4,12 has several values; add -m to sweep over them"),
+    (["-m", "model.depth=1,2"], "unknown key 'model.depth'; did you mean 'model.max_depth'"),
+    (["study=bnads"], "unknown study 'bnads'; did you mean 'bands'"),
+    (["bands.names=[B4,NVDI]"], "bands.names has 'NVDI', .* did you mean 'NDVI'"),
+    (["+model.max_feature=3"], "has no such parameter; did you mean 'max_features'"),
+    (["tracking=server", "tracking.uri=http://127.0.0.1:9"], "does not answer .* tracking=local"),
+    (["-m", "source=simulated,files"], "source cannot be swept; give one command for each"),
+    (["source=files", "paths.data=nowhere"], "expected a folder with exports at nowhere"),
+    (["output=x.csv"], "output is for study=submission; scripts/predict.py writes predictions"),
+]
+"""Some of the above, and what is found out after the configuration."""
+
+
+@pytest.mark.parametrize(("words", "message"), BY_COMMAND, ids=lambda value: str(value)[:40])
+def test_a_command_that_cannot_be_run_is_answered_in_one_line(
+    shell: Shell, words: list[str], message: str
+) -> None:
+    small = ["source.points=20"] if not any("source" in word for word in words) else []
+    said = refusal(shell.run(*small, *words))
+    assert re.search(message, said), said
+    assert not shell.outcomes()
 
 
 DATA = [
@@ -77,62 +97,65 @@ DATA = [
 
 @pytest.mark.parametrize(("override", "message"), DATA)
 def test_a_configuration_that_the_data_does_not_carry(
-    shell: Any, override: str, message: str
+    shell: Shell, override: str, message: str
 ) -> None:
     name = override.partition("=")[0]
     kept = [word for word in shell.toy if not word.startswith(f"{name}=")]
-    said = answer(shell.run(*kept, override))
+    said = refusal(shell.run(*kept, override))
     assert re.search(message, said), said
 
 
-def test_a_nested_validation_without_any_window_inside(shell: Any) -> None:
+def test_a_nested_validation_without_any_window_inside(shell: Shell) -> None:
     nested = ["validation=nested", "validation.inner=2", "validation.candidates.span=[150,200]"]
-    said = answer(shell.run(*shell.toy, *nested))
+    said = refusal(shell.run(*shell.toy, *nested))
     assert "of toyland is outside its archive (2019-01-01 … 2020-12-31)" in said
 
 
-def test_blocks_that_are_too_large(shell: Any) -> None:
-    said = answer(shell.run(*shell.toy, "validation=blocks", "validation.block_km=100"))
+def test_blocks_that_are_too_large(shell: Shell) -> None:
+    said = refusal(shell.run(*shell.toy, "validation=blocks", "validation.block_km=100"))
     assert "fall into 1 blocks of 100.0 km, fewer than the 3 folds" in said
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ("labels", "a label other than 0 or 1: '5' in line 2"),
-        ("duplicate", "a duplicate ID: 'P000' in line 62"),
-        ("column", "needs the columns ID, Lat, Lon, Target"),
-        ("box", "expected labelled points in the box of toyland"),
-        ("class", "toyland has labels of one class only"),
-        ("no file", "expected a points file at"),
-    ],
-)
-def test_a_points_file_that_is_not_one(shell: Any, change: str, message: str) -> None:
-    path: Path = shell.exports / "Train.csv"
-    table = pd.read_csv(path)
-    if change == "labels":
-        table.loc[0, "Target"] = 5
-    elif change == "duplicate":
-        table = pd.concat([table, table.iloc[:1]])
-    elif change == "column":
-        table = table.drop(columns="Lat")
-    elif change == "box":
-        table["Lat"] = -40
-    elif change == "class":
-        table["Target"] = 1
-    table.to_csv(path, index=False)
-    if change == "no file":
-        path.unlink()
-    assert message in answer(shell.run(*shell.toy))
+def test_labels_of_one_class_only(shell: Shell) -> None:
+    path = shell.exports / "Train.csv"
+    pd.read_csv(path).assign(Target=1).to_csv(path, index=False)
+    assert "toyland has labels of one class only" in refusal(shell.run(*shell.toy))
 
 
-def test_an_export_with_unreadable_dates(shell: Any) -> None:
-    (path,) = shell.exports.glob("COPERNICUS*")
+POINTS = {
+    "a label other than 0 or 1: '5' in line 2": lambda table: table.assign(
+        Target=[5, *table["Target"][1:]]
+    ),
+    "a duplicate ID: 'P000' in line 62": lambda table: pd.concat([table, table.iloc[:1]]),
+    "needs the columns ID, Lat, Lon, Target": lambda table: table.drop(columns="Lat"),
+    "expected labelled points in the box of toyland": lambda table: table.assign(Lat=-40),
+}
+
+
+def refused_archive(exports: Path, folder: Path) -> str:
+    paths = Paths(str(exports), str(folder / "archive"), "runs")
+    return refused(lambda: opening.archive_of(SOURCE, paths, TOYLAND))
+
+
+@pytest.mark.parametrize("message", POINTS)
+def test_a_points_file_that_is_not_one(exports: Path, tmp_path: Path, message: str) -> None:
+    path = exports / "Train.csv"
+    POINTS[message](pd.read_csv(path)).to_csv(path, index=False)
+    assert message in refused_archive(exports, tmp_path)
+
+
+def test_no_points_file(exports: Path, tmp_path: Path) -> None:
+    (exports / "Train.csv").unlink()
+    assert "expected a points file at" in refused_archive(exports, tmp_path)
+
+
+def test_an_export_with_unreadable_dates(exports: Path, tmp_path: Path) -> None:
+    (path,) = exports.glob("COPERNICUS*")
     path.write_text(path.read_text().replace("2019-", "19/", 1))
-    assert "unreadable dates: Timestamp '19/" in answer(shell.run(*shell.toy))
+    assert "unreadable dates: Timestamp '19/" in refused_archive(exports, tmp_path)
 
 
-def test_a_typo_is_answered_before_anything_heavy_is_imported(shell: Any) -> None:
+def test_a_typo_is_answered_before_anything_heavy_is_imported(shell: Shell) -> None:
     command = shell.words("span=abc")
     program = (
         "import runpy, sys; sys.argv = sys.argv[1:]\n"
@@ -142,7 +165,7 @@ def test_a_typo_is_answered_before_anything_heavy_is_imported(shell: Any) -> Non
     done = subprocess.run(
         [sys.executable, "-c", program, *command[1:]],
         cwd=shell.folder,
-        env=dict(os.environ),
+        env=shell.environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +12,11 @@ import pytest
 import rasterio
 from mlflow import MlflowClient
 from rasterio.transform import from_origin
+from standins.runs import artifacts
+from standins.shell import Shell, refusal, screen
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "compare.md").read_text()
-WORDS = ["validation.folds=3", "n_jobs=1"]
 WRONG = 12
 """Points that the map has wrong: every fifth of 60."""
 
@@ -51,25 +51,18 @@ def toy_map(folder: Path, exports: Path) -> Path:
     return path
 
 
-def ended(done: Any) -> str:
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    return str(done.stdout + done.stderr)
-
-
-def test_a_map_is_scored_alone_and_then_beside_a_champion(shell: Any) -> None:
-    where = ["source=files", f"paths.data={shell.exports}", "country=toyland"]
-    asked = [*where, "landcover=worldcover", f"raster={toy_map(shell.folder, shell.exports)}"]
-    alone = ended(shell.run(*asked, script="compare"))
+def test_a_map_is_scored_alone_and_then_beside_a_champion(swept: Shell, tmp_path: Path) -> None:
+    shell = swept.copy(tmp_path / "work")
+    raster = toy_map(shell.folder, shell.exports)
+    asked = [*shell.here, "landcover=worldcover", f"raster={raster}"]
+    alone = screen(shell.run(*asked, script="compare"))
     assert "worldcover is right on 80.0 % (68.2…88.2) of 60 labelled points of toyland" in alone
     assert "note toyland: the map stands alone: no version of the model cropland-toyland" in alone
     assert f"python scripts/promote.py source=files paths.data={shell.exports}" in alone
 
-    knn = ["bands=ndvi", "model=knn", "span=24", *WORDS]
-    ended(shell.run(*where, *knn, script="train"))
-    quick = ["promotion.bootstraps=100", "promotion.figures=false", *WORDS]
-    ended(shell.run(*where, *quick, script="promote"))
-    beside = ended(shell.run(*asked, script="compare"))
+    quick = ["promotion.bootstraps=100", "promotion.figures=false", "validation.folds=3"]
+    screen(shell.run(*shell.here, *quick, script="promote"))
+    beside = screen(shell.run(*asked, script="compare"))
     assert "note" not in beside
     found = re.search(
         r"worldcover is right on 80.0 % .* the champion \(version 1, out of fold\)", beside
@@ -78,7 +71,7 @@ def test_a_map_is_scored_alone_and_then_beside_a_champion(shell: Any) -> None:
     assert "McNemar's p = " in beside
     assert "labelled points are no random sample" in beside
 
-    client = MlflowClient(f"sqlite:///{shell.folder}/mlruns/mlflow.db")
+    client = MlflowClient(shell.database)
     runs = client.search_runs(["1"], "tags.kind = 'compare'")
     assert [run.data.params["model"] for run in runs] == ["cropland-toyland/1", "none"]
     metrics = runs[0].data.metrics
@@ -86,15 +79,13 @@ def test_a_map_is_scored_alone_and_then_beside_a_champion(shell: Any) -> None:
     assert metrics["difference"] == pytest.approx(0.8 - metrics["champion_accuracy"])
     promoted = client.search_runs(["1"], "tags.kind = 'promotion'")[0]
     assert metrics["champion_accuracy"] == pytest.approx(promoted.data.metrics["accuracy"])
-    artifacts = Path(runs[0].info.artifact_uri.removeprefix("file://"))
-    assert {"comparison.md", "comparison.csv", "points.csv"} <= {
-        p.name for p in artifacts.iterdir()
-    }
-    at_points = pd.read_csv(artifacts / "points.csv")
+    folder = artifacts(runs[0])
+    assert {"comparison.md", "comparison.csv", "points.csv"} <= {p.name for p in folder.iterdir()}
+    at_points = pd.read_csv(folder / "points.csv")
     assert (at_points["landcover"] != at_points["Target"]).sum() == WRONG
 
-    Path(promoted.info.artifact_uri.removeprefix("file://"), "predictions.csv").unlink()
-    lost = ended(shell.run(*asked, script="compare"))
+    (artifacts(promoted) / "predictions.csv").unlink()
+    lost = screen(shell.run(*asked, script="compare"))
     assert (
         "version 1 of cropland-toyland: run 'promote toyland' has lost its predictions.csv" in lost
     )
@@ -122,25 +113,21 @@ BAD = [
 ]
 
 
-def test_what_cannot_be_compared_is_one_line(shell: Any) -> None:
+def test_what_cannot_be_compared_is_one_line(shell: Shell) -> None:
     toy_map(shell.folder, shell.exports)
     (shell.folder / "text.tif").write_text("no raster")
     whole = (shell.folder / "toy.tif").read_bytes()
     (shell.folder / "cut.tif").write_bytes(whole[: len(whole) // 2])
-    where = ["source=files", f"paths.data={shell.exports}", "country=toyland"]
     for words, message in BAD:
         product = [] if any("landcover=" in word for word in words) else ["landcover=worldcover"]
-        done = shell.run(*where, *product, *words, script="compare")
-        assert done.returncode == 1, (words, done.stdout)
-        lines = [line for line in done.stderr.splitlines() if not line.startswith("making the")]
-        assert len(lines) == 1, (words, done.stderr)
-        assert re.search(message, lines[0]), (words, lines[0])
-    runs = MlflowClient(f"sqlite:///{shell.folder}/mlruns/mlflow.db").search_runs(["0", "1"])
+        line = refusal(shell.run(*shell.here, *product, *words, script="compare"))
+        assert re.search(message, line), (words, line)
+    runs = MlflowClient(shell.database).search_runs(["0", "1"])
     assert not runs
 
 
 def test_the_commands_of_the_document_run_on_the_map_that_it_makes(
-    shell: Any, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", DOC, re.DOTALL)
     monkeypatch.chdir(shell.folder)
@@ -156,7 +143,7 @@ def test_the_commands_of_the_document_run_on_the_map_that_it_makes(
     assert len(commands) == 4
     said = []
     for _, path, *words in commands:
-        said.append(ended(shell.run(*words, "source.points=60", script=Path(path).stem)))
+        said.append(screen(shell.run(*words, "source.points=60", script=Path(path).stem)))
     scores = [re.findall(r"is right on ([\d.]+) %", each) for each in said]
     assert scores[0] == scores[1] == scores[3]
     assert scores[2] == 2 * scores[0]

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,11 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
-from mlflow import MlflowClient
 from omegaconf import DictConfig
-from standins.clusters import two_workers
+from standins.runs import results, runs
+from standins.shell import Shell
 
-
-@pytest.fixture(scope="module")
-def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A cluster that is there already, of two workers in processes of their own."""
-    with two_workers(tmp_path_factory.mktemp("cluster")) as address:
-        yield address
+from cropland.support import dask_cluster
 
 
 class Heard:
@@ -49,8 +44,11 @@ class Heard:
         self.ended.append(config.number)
 
 
+Launch = Callable[..., Sequence[JobReturn]]
+
+
 @pytest.fixture
-def launch(tmp_path: Path) -> Callable[..., Sequence[JobReturn]]:
+def launch(tmp_path: Path) -> Launch:
     """Runs a task for numbers from 0 on, as Hydra would for an application of somebody else's."""
     conf = tmp_path / "conf"
     conf.mkdir()
@@ -77,7 +75,7 @@ def launch(tmp_path: Path) -> Callable[..., Sequence[JobReturn]]:
 
 
 def test_results_are_in_order_and_callbacks_hear_of_each_job_here(
-    launch: Any, scheduler: str
+    launch: Launch, scheduler: str
 ) -> None:
     def task(config: DictConfig) -> tuple[int, int, str]:
         time.sleep(0.3 if config.number == 0 else 0)
@@ -94,7 +92,7 @@ def test_results_are_in_order_and_callbacks_hear_of_each_job_here(
     assert heard.ended != heard.started  # job 0 slept: the others did not wait for it
 
 
-def test_a_failing_job_fails_alone(launch: Any, scheduler: str) -> None:
+def test_a_failing_job_fails_alone(launch: Launch, scheduler: str) -> None:
     class Odd(Exception):  # cannot be unpickled: it is not made of its arguments
         def __init__(self, number: int, other: int) -> None:
             super().__init__(f"{number} and {other}")
@@ -118,7 +116,7 @@ def test_a_failing_job_fails_alone(launch: Any, scheduler: str) -> None:
 
 
 def test_jobs_of_a_killed_worker_run_again_once(
-    launch: Any, scheduler: str, tmp_path: Path
+    launch: Launch, scheduler: str, tmp_path: Path
 ) -> None:
     def task(config: DictConfig) -> str:
         with (Path(config.folder) / f"{config.number}.txt").open("a") as stream:
@@ -139,7 +137,7 @@ def test_jobs_of_a_killed_worker_run_again_once(
     assert (tmp_path / "3.txt").read_text() in ("xx", "xxx")
 
 
-def test_workers_keep_what_they_have_loaded(launch: Any, scheduler: str) -> None:
+def test_workers_keep_what_they_have_loaded(launch: Launch, scheduler: str) -> None:
     kept: list[int] = []
 
     def task(config: DictConfig) -> tuple[int, int]:
@@ -152,7 +150,7 @@ def test_workers_keep_what_they_have_loaded(launch: Any, scheduler: str) -> None
         assert counts == list(range(1, len(counts) + 1))
 
 
-def test_few_jobs_run_in_this_process(launch: Any) -> None:
+def test_few_jobs_run_in_this_process(launch: Launch) -> None:
     def task(config: DictConfig) -> int:
         return os.getpid()
 
@@ -160,7 +158,10 @@ def test_few_jobs_run_in_this_process(launch: Any) -> None:
     assert {each.return_value for each in done} == {os.getpid()}
 
 
-def test_a_scheduler_that_does_not_answer_is_said(launch: Any) -> None:
+def test_a_scheduler_that_does_not_answer_is_said(
+    launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_cluster, "SECONDS_TO_ANSWER", 0.3)
     with pytest.raises(HydraException, match=r"no Dask scheduler answers at .*127\.0\.0\.1:9 "):
         launch(print, 1, "hydra.launcher.scheduler=tcp://127.0.0.1:9")
 
@@ -169,30 +170,12 @@ SWEEP = ("-m", "span=12,24", "bands=ndvi,green_nir")
 CLUSTER = ("hydra/launcher=dask", "hydra.launcher.from_jobs=1", "hydra.launcher.workers=2")
 
 
-def results(folder: Path) -> dict[str, Any]:
-    """Everything that was found, by the identity of the candidate."""
-    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
-    experiment = client.get_experiment_by_name("cropland")
-    assert experiment is not None
-    found = {}
-    for run in client.search_runs([experiment.experiment_id], "attributes.status = 'FINISHED'"):
-        if "mlflow.parentRunId" in run.data.tags:
-            seconds = ("fit_seconds", "features_seconds")
-            metrics = {key: value for key, value in run.data.metrics.items() if key not in seconds}
-            artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
-            predictions = (artifacts / "predictions.csv").read_text()
-            identity = run.data.tags["identity"]
-            assert identity not in found
-            found[identity] = metrics, run.data.params, predictions
-    return found
-
-
 def test_a_sweep_gives_the_numbers_of_the_basic_launcher(
-    shell: Any, tmp_path: Path, scheduler: str
+    shell: Shell, tmp_path: Path, scheduler: str
 ) -> None:
     basic = shell.run(*shell.toy, *SWEEP, "hydra/launcher=basic", "hydra/sweeper=basic")
     assert basic.returncode == 0, basic.stderr
-    expected = results(shell.folder)
+    expected = results(shell.database)
     assert len(expected) == 4
     running = (f"hydra.launcher.scheduler={scheduler}",)
     for name, words in {"local": CLUSTER, "running": running}.items():
@@ -202,10 +185,10 @@ def test_a_sweep_gives_the_numbers_of_the_basic_launcher(
         assert dask.returncode == 0, dask.stderr
         assert "4 finished" in dask.stdout
         assert "distributed" not in dask.stderr
-        assert results(elsewhere.folder) == expected
+        assert results(elsewhere.database) == expected
 
 
-def test_a_failing_candidate_fails_alone_on_a_cluster(shell: Any, scheduler: str) -> None:
+def test_a_failing_candidate_fails_alone_on_a_cluster(shell: Shell, scheduler: str) -> None:
     where = [word for word in shell.toy if not word.startswith("model")]
     words = ("-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5")
     done = shell.run(*where, *words, f"hydra.launcher.scheduler={scheduler}")
@@ -228,33 +211,33 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 LONG = ("-m", "span=range(4,18,2)", "bands=ndvi", "seed=1,2", "model.n_estimators=40", *CLUSTER)
 
 
-def test_a_sweep_outlives_its_workers(shell: Any) -> None:
-    with shell.started(*LONG) as process:
+def test_a_sweep_outlives_its_workers(shell: Shell) -> None:
+    with shell.started(*shell.toy, *LONG) as process:
         shell.wait_for(2)
         workers_of(process)[0].kill()
         said, errors = process.communicate(timeout=90)
     assert process.returncode == 0, errors
     assert "14 finished" in said
-    assert len(results(shell.folder)) == 14
+    assert len(results(shell.database)) == 14
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_sweep_on_a_cluster_that_is_stopped_leaves_nobody_behind(
-    shell: Any, how: signal.Signals
+    shell: Shell, how: signal.Signals
 ) -> None:
-    with shell.started(*LONG) as process:
+    with shell.started(*shell.toy, *LONG) as process:
         shell.wait_for(2)
         below = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
         _, said = process.communicate(timeout=60)
-    if how != signal.SIGKILL:
-        assert process.returncode == 128 + how, said
-        assert "Give the same command again" in said
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(below, timeout=20)
     assert not alive
-    # Who has been killed could close nothing: the same command goes on. The others are gone on with here.
-    here = ["hydra.launcher.from_jobs=10000"] if how != signal.SIGKILL else []
-    again = shell.run(*shell.toy, *LONG, *here)
-    assert again.returncode == 0, again.stderr
-    assert len(results(shell.folder)) == 14
+    if how == signal.SIGINT:  # the terminal's Ctrl-C, which all processes of a command get
+        assert process.returncode == 128 + how, said
+        assert "Give the same command again" in said
+        assert not [run for run in runs(shell.database) if run.info.status == "RUNNING"]
+    else:  # who has been killed could close nothing: the same command goes on
+        again = shell.run(*shell.toy, *LONG)
+        assert again.returncode == 0, again.stderr
+        assert len(results(shell.database)) == 14

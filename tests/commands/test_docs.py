@@ -88,10 +88,21 @@ def test_the_messages_that_the_documents_explain_are_said() -> None:
             assert message in texts, message
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
-def test_links_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(((?!http)[^)#]+)", path.read_text()):
-        assert (path.parent / target).exists(), target
+LINKS = [
+    (path.name, target)
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS)
+    for target in re.findall(r"\]\(((?!http)[^)#]+)", path.read_text())
+]
+
+
+def test_the_documents_have_links() -> None:
+    assert {"README.md", "CONTRIBUTING.md", "architecture.md", "maps.md"} <= {n for n, _ in LINKS}
+
+
+@pytest.mark.parametrize(("name", "target"), LINKS)
+def test_a_link_or_a_picture_leads_somewhere(name: str, target: str) -> None:
+    folder = ROOT if (ROOT / name).exists() else ROOT / "docs"
+    assert (folder / target).exists()
 
 
 def test_the_files_that_the_architecture_names_are_there() -> None:

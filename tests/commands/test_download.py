@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import rasterio
 import yaml
 from standins.earthengine import EarthEngineStandin, Hang, Refusal, Reset, Truncation
 from standins.granules import Granules
+from standins.shell import Done, Shell, Warm
 from standins.stac import COLLECTION, StacStandin
 
 from cropland.config.countries import Box, Country, Reference
@@ -81,54 +82,31 @@ def cogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cogs")
 
 
-@dataclass(frozen=True)
-class Farm:
-    """Gives commands for the farmland, in a folder of their own."""
-
-    shell: Any
-    data: Path
+class Farm(Shell):
+    """A folder in which commands are given for the farmland: downloads, unless another script is named."""
 
     def words(self, *overrides: str, script: str = "download") -> list[str]:
-        words = self.shell.words(*overrides, script=script)
-        conf = self.shell.folder / "conf" / "country" / "farmland.yaml"
-        conf.write_text(
-            "name: farmland\ntitle: Farmland\n"
-            f"box: {{south: {FARMLAND.box.south}, north: {FARMLAND.box.north}, "
-            f"west: {FARMLAND.box.west}, east: {FARMLAND.box.east}}}\n"
-            f"reference: {{start: {FARMLAND.reference.start}, end: {FARMLAND.reference.end}}}\n"
-        )
-        return [str(word) for word in words]
+        where = (f"paths.data={self.exports}", "country=farmland")
+        return super().words(*where, *overrides, script=script)
 
-    def run(self, *overrides: str, script: str = "download") -> subprocess.CompletedProcess[str]:
-        self.words(script=script)
-        done: subprocess.CompletedProcess[str] = self.shell.run(
-            f"paths.data={self.data}", "country=farmland", *overrides, script=script
-        )
-        return done
-
-    def start(self, *overrides: str) -> subprocess.Popen[str]:
-        """Start a download in a process of its own."""
-        words = self.words(f"paths.data={self.data}", "country=farmland", *overrides)
-        return subprocess.Popen(
-            words,
-            cwd=self.shell.folder,
-            env=self.shell.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def run(self, *overrides: str, script: str = "download", **variables: Any) -> Done:
+        return super().run(*overrides, script=script, **variables)
 
     def paths(self) -> Paths:
-        folder = self.shell.folder
-        return Paths(str(self.data), "", "", str(folder / "data" / "downloads"))
+        return Paths(str(self.exports), "", "", str(self.folder / "data" / "downloads"))
 
     def parts(self) -> list[Path]:
-        return sorted((self.shell.folder / "data" / "downloads").rglob("*.parquet"))
+        return sorted((self.folder / "data" / "downloads").rglob("*.parquet"))
+
+    def wait_for_parts(self, count: int) -> None:
+        until = time.monotonic() + 60
+        while len(self.parts()) < count and time.monotonic() < until:
+            time.sleep(0.05)
 
 
 @pytest.fixture
-def farm(shell: Any, data: Path) -> Farm:
-    return Farm(shell, data)
+def farm(tmp_path: Path, data: Path, empty_store: Path, warm: Warm) -> Farm:
+    return replace(Farm.make(tmp_path / "work", data, warm, empty_store), country=FARMLAND)
 
 
 @pytest.fixture
@@ -198,6 +176,10 @@ def test_archives_from_earth_engine_stac_and_files_agree_observation_by_observat
     done = farm.run(*at(engine))
     assert done.returncode == 0, done.stderr
     check(farm, granules, table)
+    asked = len(engine.requests)
+    again = farm.run(*at(engine))
+    assert "all there, nothing to fetch" in again.stderr
+    assert len(engine.requests) == asked
     with StacStandin(granules, AREA, cogs, BANDS) as catalogue:
         done = farm.run(*catalogued(catalogue.url))
         assert done.returncode == 0, done.stderr
@@ -244,7 +226,7 @@ def test_the_commands_of_the_readme_lead_from_a_service_to_predictions(
             _, path, *words = shlex.split(line.replace("source=earthengine", f"source={name}"))
             script = Path(path).stem
             words = [
-                word.replace("FOLDER", str(farm.data))
+                word.replace("FOLDER", str(farm.exports))
                 .replace("iran", "farmland")
                 .replace("NAME", "standin")
                 for word in words
@@ -252,7 +234,7 @@ def test_the_commands_of_the_readme_lead_from_a_service_to_predictions(
             ]
             done = farm.run(*words, *overridden, *QUICK[script], script=script)
             assert done.returncode == 0, (line, done.stderr)
-    predicted = pd.read_csv(farm.shell.folder / "submission.csv")
+    predicted = pd.read_csv(farm.folder / "submission.csv")
     assert sorted(predicted["ID"]) == sorted(table.loc[table["Target"] < 0, "ID"])
     assert set(predicted["Target"]) <= {0, 1}
 
@@ -275,7 +257,7 @@ def test_maps_of_earth_engine_and_stac_say_of_pixels_what_predict_says_of_points
     layers = {}
     for name in ("class", "probability_exact", "observations"):
         ours, theirs = (
-            rasterio.open(farm.shell.folder / source / "farmland" / f"{name}.tif").read(1)
+            rasterio.open(farm.folder / source / "farmland" / f"{name}.tif").read(1)
             for source in ("earthengine", "stac")
         )
         np.testing.assert_array_equal(ours, theirs)
@@ -283,25 +265,16 @@ def test_maps_of_earth_engine_and_stac_say_of_pixels_what_predict_says_of_points
     lon, lat = degrees(grid_of(box))
     centres = pd.DataFrame({"ID": np.arange(lon.size).astype(str)})
     centres["Lat"], centres["Lon"] = lat.ravel(), lon.ravel()
-    centres.to_csv(farm.shell.folder / "centres.csv", index=False)
+    centres.to_csv(farm.folder / "centres.csv", index=False)
     points = (*at(engine), "points=centres.csv", "source.points_per_request=2000")
     done = farm.run(*points, script="download")
     assert done.returncode == 0, done.stderr
     done = farm.run(*points, "probabilities=true", "output=out.csv", script="predict")
     assert done.returncode == 0, done.stderr
-    predicted = pd.read_csv(farm.shell.folder / "out.csv")
+    predicted = pd.read_csv(farm.folder / "out.csv")
     np.testing.assert_array_equal(layers["class"].ravel(), predicted["Target"])
     apart = np.abs(layers["probability_exact"].ravel() - predicted["probability"])
     assert apart.max() <= 1e-6
-
-
-def test_a_second_call_makes_no_request(farm: Farm, engine: EarthEngineStandin) -> None:
-    farm.run(*at(engine))
-    asked = len(engine.requests)
-    again = farm.run(*at(engine))
-    assert again.returncode == 0
-    assert "all there, nothing to fetch" in again.stderr
-    assert len(engine.requests) == asked
 
 
 def test_a_storm_of_refusals_is_survived(
@@ -363,10 +336,8 @@ def test_a_download_that_is_stopped_goes_on_where_it_was(
 ) -> None:
     with EarthEngineStandin(granules, latency=0.4) as engine:
         words = [*at(engine), "source.workers=2"]
-        with farm.start(*words) as process:
-            until = time.monotonic() + 60
-            while len(farm.parts()) < 3 and time.monotonic() < until:
-                time.sleep(0.05)
+        with farm.started(*words, script="download") as process:
+            farm.wait_for_parts(3)
             process.send_signal(number)
             stopped = time.monotonic()
             process.communicate(timeout=20)
@@ -386,11 +357,9 @@ def test_a_download_that_is_stopped_goes_on_where_it_was(
 def test_a_second_download_at_the_same_time_is_told_to_wait(farm: Farm, granules: Granules) -> None:
     with (
         EarthEngineStandin(granules, latency=0.5) as engine,
-        farm.start(*at(engine), "source.workers=1") as process,
+        farm.started(*at(engine), "source.workers=1", script="download") as process,
     ):
-        until = time.monotonic() + 60
-        while not farm.parts() and time.monotonic() < until:
-            time.sleep(0.05)
+        farm.wait_for_parts(1)
         second = farm.run(*at(engine))
         process.kill()
         process.communicate()
@@ -454,7 +423,7 @@ def test_a_full_disk_is_told_and_what_is_there_stays(
     done = farm.run(*at(engine), f"paths.downloads={small_disk}")
     assert done.returncode == 0, done.stderr
     assert len(engine.posts("computeFeatures")) - asked == 13 - len(kept)
-    shutil.copytree(small_disk, farm.shell.folder / "data" / "downloads")
+    shutil.copytree(small_disk, farm.folder / "data" / "downloads")
     check(farm, granules, table)
 
 

@@ -7,10 +7,7 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -24,7 +21,8 @@ import rasterio
 from distributed import Client, LocalCluster
 from mlflow import MlflowClient
 from rio_cogeo.cogeo import cog_validate
-from standins.clusters import two_workers
+from standins.once import make_once
+from standins.shell import Shell, screen
 
 from cropland.commands import map as mapping
 from cropland.config.commands.map import Dask
@@ -42,17 +40,6 @@ from cropland.support import dask_cluster
 ROOT = Path(__file__).parents[2]
 BOX = "[48.300,32.200,48.304,32.2037]"
 SMALL = ("country=iran", f"box={BOX}", "chunk=16")
-QUICK = (
-    *("country=iran", "span=12", "source.points=100", "model.n_estimators=10", "n_jobs=1"),
-    *("validation.folds=2", "promote=true", "promotion.figures=false", "promotion.bootstraps=100"),
-)
-
-
-def run(warm: Any, folder: Path, script: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(ROOT / "scripts" / f"{script}.py"), *words]
-    environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
-    said = warm.run(command, folder, environment | {"COLUMNS": "200"})
-    return subprocess.CompletedProcess(command, *said)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -61,32 +48,29 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a cluster that is running."""
-    with two_workers(tmp_path_factory.mktemp("cluster")) as address:
-        yield f"dask.scheduler={address}"
-
-
-@pytest.fixture(scope="module")
 def home(
-    tmp_path_factory: pytest.TempPathFactory, empty_store: Path, warm: Any, scheduler: str
-) -> Path:
-    """A folder with a champion of the simulated Iran and a map, made by a cluster that was running."""
-    folder = tmp_path_factory.mktemp("map")
-    (folder / "mlruns").mkdir()
-    shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
-    done = run(warm, folder, "train", *QUICK)
-    assert done.returncode == 0, done.stderr
-    done = run(warm, folder, "map", *SMALL, "exact=true", scheduler)
-    assert done.returncode == 0, done.stderr
-    assert "of all pixels are right" in done.stdout
-    return folder
+    tmp_path_factory: pytest.TempPathFactory,
+    iran: Shell,
+    request: pytest.FixtureRequest,
+    shared: Path,
+) -> Shell:
+    """A champion of the simulated Iran and a map, made by a cluster that was running."""
+
+    def make(folder: Path) -> None:
+        cluster = f"dask.scheduler={request.getfixturevalue('scheduler')}"
+        done = iran.copy(folder / "work").run(*SMALL, "exact=true", cluster, script="map")
+        assert "of all pixels are right" in screen(done)
+
+    mapped = replace(iran, folder=make_once(shared, "map", make) / "work")
+    home = mapped.copy(tmp_path_factory.mktemp("map") / "work")
+    shutil.copytree(mapped.folder / "maps", home.folder / "maps")
+    return home
 
 
 @pytest.fixture(scope="module")
-def made(home: Path) -> Path:
+def made(home: Shell) -> Path:
     """The folder of the map."""
-    return home / "maps" / "iran"
+    return home.folder / "maps" / "iran"
 
 
 def read(path: Path) -> np.ndarray:
@@ -95,9 +79,7 @@ def read(path: Path) -> np.ndarray:
         return values
 
 
-def test_pixels_have_what_predict_says_of_points_in_their_centres(
-    home: Path, made: Path, warm: Any
-) -> None:
+def test_pixels_have_what_predict_says_of_points_in_their_centres(home: Shell, made: Path) -> None:
     with rasterio.open(made / "class.tif") as source:
         height, width = source.shape
     grid = Extent.of_box((48.3, 32.2, 48.304, 32.2037), 10).grid
@@ -106,11 +88,11 @@ def test_pixels_have_what_predict_says_of_points_in_their_centres(
     chosen = np.random.default_rng(5).choice(height * width, 1000, replace=False)
     table = pd.DataFrame({"ID": [f"p{n}" for n in chosen]})
     table["Lon"], table["Lat"] = lon.ravel()[chosen], lat.ravel()[chosen]
-    table.to_csv(home / "centres.csv", index=False)
+    table.to_csv(home.folder / "centres.csv", index=False)
     words = ("country=iran", "source.points=100", "points=centres.csv", "probabilities=true")
-    done = run(warm, home, "predict", *words, "output=centres_predicted.csv")
+    done = home.run(*words, "output=centres_predicted.csv", script="predict")
     assert done.returncode == 0, done.stderr
-    predicted = pd.read_csv(home / "centres_predicted.csv")
+    predicted = pd.read_csv(home.folder / "centres_predicted.csv")
     assert predicted["ID"].tolist() == table["ID"].tolist()
     exact = read(made / "probability_exact.tif").ravel()[chosen]
     assert len(np.unique(exact)) > 10
@@ -150,8 +132,8 @@ def test_layers_are_cloud_optimised_and_say_what_made_them(made: Path) -> None:
             assert tags["NOTE"] == "Simulated data: not valid for any real country"
 
 
-def test_a_map_is_tracked_beside_its_model(home: Path, made: Path) -> None:
-    client = MlflowClient(f"sqlite:///{home}/mlruns/mlflow.db")
+def test_a_map_is_tracked_beside_its_model(home: Shell, made: Path) -> None:
+    client = MlflowClient(home.database)
     experiment = client.get_experiment_by_name("cropland-simulated")
     (mapped,) = client.search_runs(
         [experiment.experiment_id], "tags.kind = 'map' and params.n_tiles = '9'", max_results=1
@@ -173,18 +155,18 @@ def test_a_map_is_tracked_beside_its_model(home: Path, made: Path) -> None:
     assert sum(map(sum, facts["truth"])) == label.size
 
 
-def test_the_same_map_is_not_made_twice(home: Path, made: Path, warm: Any) -> None:
+def test_the_same_map_is_not_made_twice(home: Shell, made: Path) -> None:
     before = (made / "class.tif").stat().st_mtime_ns
-    done = run(warm, home, "map", *SMALL, "exact=true", "chunk=40")
+    done = home.run(*SMALL, "exact=true", "chunk=40", script="map")
     assert done.returncode == 0
     assert "is there already; force=true maps it again" in done.stdout
     assert (made / "class.tif").stat().st_mtime_ns == before
 
 
-def test_a_map_that_is_not_whole_is_made_again(home: Path, made: Path) -> None:
+def test_a_map_that_is_not_whole_is_made_again(home: Shell, made: Path) -> None:
     plan = SimpleNamespace(
         command=SimpleNamespace(force=False, exact=True),
-        folder=home / "copy",
+        folder=home.folder / "copy",
         layers=list(layers.LAYERS.values()),
         key=json.loads((made / "map.json").read_text())["key"],
         _shape=read(made / "class.tif").shape,
@@ -205,44 +187,43 @@ def test_a_map_that_is_not_whole_is_made_again(home: Path, made: Path) -> None:
 
 
 def test_a_map_that_is_killed_goes_on_to_the_same_bytes_as_a_cluster_makes(
-    home: Path, made: Path, warm: Any
+    home: Shell, made: Path
 ) -> None:
-    output = home / "killed"
-    command = [sys.executable, str(ROOT / "scripts" / "map.py"), *SMALL, f"output={output}"]
-    command += ["exact=true", "dask.workers=1"]
-    environment = os.environ | {"MLFLOW_TRACKING_URI": ""}
-    process = subprocess.Popen(
-        command, cwd=home, env=environment, stderr=subprocess.PIPE, start_new_session=True
-    )
-    until = time.monotonic() + 90
-    while len(list(output.rglob("r*.npz"))) < 2 and time.monotonic() < until:
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    output = home.folder / "killed"
+    words = (*SMALL, f"output={output}", "exact=true", "dask.workers=1")
+    with home.started(*words, script="map") as process:
+        until = time.monotonic() + 90
+        while len(list(output.rglob("r*.npz"))) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
     kept = len(list(output.rglob("r*.npz")))
     assert 2 <= kept < 9
     assert not list(output.rglob("*.tif"))
-    done = run(warm, home, "map", *command[2:])
+    done = home.run(*words, script="map")
     assert done.returncode == 0, done.stderr
     assert f"in 9 tiles, {kept} of them from before" in done.stderr
     assert files(output / "iran") == files(made)
     assert not list(output.rglob("r*.npz"))
 
 
-def test_pixels_outside_of_a_geometry_are_no_data(
-    home: Path, made: Path, warm: Any, scheduler: str
-) -> None:
+def test_pixels_outside_of_a_geometry_are_no_data(home: Shell, made: Path, scheduler: str) -> None:
     ring = [[48.3, 32.2], [48.304, 32.2], [48.3, 32.2037], [48.3, 32.2]]
     area = {"type": "Polygon", "coordinates": [ring]}
-    (home / "area.geojson").write_text(json.dumps(area))
-    words = ("country=iran", "geometry=area.geojson", "output=triangle", scheduler)
-    done = run(warm, home, "map", *words)
+    (home.folder / "area.geojson").write_text(json.dumps(area))
+    words = (
+        "country=iran",
+        "geometry=area.geojson",
+        "output=triangle",
+        f"dask.scheduler={scheduler}",
+    )
+    done = home.run(*words, script="map")
     assert done.returncode == 0, done.stderr
-    found, everywhere = read(home / "triangle/iran/class.tif"), read(made / "class.tif")
+    found, everywhere = read(home.folder / "triangle/iran/class.tif"), read(made / "class.tif")
     inside = found != 255
     assert 0.4 < inside.mean() < 0.55
     np.testing.assert_array_equal(found[inside], everywhere[: len(found), : len(found.T)][inside])
-    assert (read(home / "triangle/iran/observations.tif")[~inside] == 65535).all()
+    assert (read(home.folder / "triangle/iran/observations.tif")[~inside] == 65535).all()
 
 
 @pytest.mark.parametrize(
@@ -267,11 +248,9 @@ def test_pixels_outside_of_a_geometry_are_no_data(
         ((f"box={BOX}", "reference_end=soon"), "reference_end must be a date"),
     ],
 )
-def test_bad_input_is_answered_in_one_line(
-    words: tuple[str, ...], said: str, home: Path, warm: Any
-) -> None:
+def test_bad_input_is_answered_in_one_line(words: tuple[str, ...], said: str, home: Shell) -> None:
     country = () if any(word.startswith("country") for word in words) else ("country=iran",)
-    done = run(warm, home, "map", *country, "output=bad", *words)
+    done = home.run(*country, "output=bad", *words, script="map")
     assert done.returncode == 1
     answer = [line for line in done.stderr.splitlines() if line.startswith("cropland: ")]
     assert len(answer) == 1 and said in answer[0], done.stderr
@@ -291,13 +270,13 @@ def test_a_cluster_that_does_not_answer_is_said_before_any_work(
 
 
 @pytest.fixture(scope="module")
-def work(home: Path) -> compute.Work:
+def work(home: Shell) -> compute.Work:
     """What the workers of the map were told."""
     import mlflow
 
     from cropland.tracking.mlflow_session import mlflow_at
 
-    with mlflow_at(f"sqlite:///{home}/mlruns/mlflow.db"):
+    with mlflow_at(home.database):
         loaded = mlflow.pyfunc.load_model("models:/cropland-simulated-iran@champion")
     fitted = loaded.unwrap_python_model().fitted
     window = fitted.recipe.window()

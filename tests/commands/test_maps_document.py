@@ -6,19 +6,16 @@ import json
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from standins.shell import QUICK, Shell
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "maps.md").read_text()
 README = (ROOT / "README.md").read_text()
 SMALL = "box=[48.300,32.200,48.304,32.2037]"
-QUICK = {
-    "train": (
-        *("source.points=100", "span=12", "model.n_estimators=10", "validation.folds=2"),
-        *("promotion.figures=false", "promotion.bootstraps=100"),
-    ),
+MORE = {
+    "train": QUICK,
     "map": (SMALL,),
     "assess": (),
 }
@@ -33,14 +30,15 @@ EXAMPLE = commands(DOCUMENT[: DOCUMENT.index("## What a map consists of")])
 SAMPLES = [each for each in commands(DOCUMENT) if "assess.py" in each and each not in EXAMPLE]
 
 
-def test_the_example_leads_from_points_to_hectares(shell: Any) -> None:
+def test_the_example_leads_from_points_to_hectares(iran: Shell, tmp_path: Path) -> None:
+    shell = iran.copy(tmp_path / "work")
     said = {}
     for command in (*EXAMPLE, *SAMPLES):
         _, path, *words = shlex.split(command)
         script = Path(path).stem
         words = [word for word in words if not (script == "map" and word.startswith("box="))]
         near = ("min_distance=10",) if any(word.startswith("next=") for word in words) else ()
-        done = shell.run(*words, *QUICK[script], *near, script=script)
+        done = shell.run(*words, *MORE[script], *near, script=script)
         assert done.returncode == 0, (command, done.stderr)
         said[command] = done.stdout
     folder = shell.folder / "maps" / "iran"

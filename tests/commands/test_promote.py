@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing as closing_at_once
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +15,16 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from skops.io import get_untrusted_types
+from standins.runs import runs
+from standins.shell import Shell, refusal, screen
+from standins.toyland import SOURCE, TOYLAND
 
 from cropland.commands import predict as predicting
 from cropland.commands import promote as promoting
 from cropland.config.commands.predict import Predict
 from cropland.config.commands.promote import Promote
-from cropland.config.countries import Box, Country, Reference
+from cropland.config.countries import Country
 from cropland.config.groups import Paths, Promotion, Tracking, Validation
-from cropland.config.sources import Files
 from cropland.errors import ConfigError, CroplandError
 from cropland.learning import classifiers
 from cropland.models import fitting, model_files, registry
@@ -34,73 +32,8 @@ from cropland.sources import opening
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.training.candidate import Candidate
 
-ROOT = Path(__file__).parents[2]
 NAME = "cropland-toyland"
 QUICK = ("n_jobs=1", "validation.folds=3", "promotion.figures=false", "promotion.bootstraps=100")
-TOYLAND = Country(
-    "toyland", "Toyland", Box(10.0, 10.4, 20.0, 20.4), Reference("2020-01-01", "2020-12-31")
-)
-SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
-
-
-def shell(folder: Path, script: str, *words: str) -> list[str]:
-    """The command of a script for the toy country, given in a folder."""
-    options = [word for word in words if word == "-m"]
-    rest = [word for word in words if word != "-m"]
-    where = ["source=files", f"paths.data={folder}/exports", "country=toyland"]
-    start = [str(ROOT / "scripts" / f"{script}.py"), "--config-dir", "conf"]
-    return [*start, *options, *where, *rest]
-
-
-def ran(warm: Any, folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
-    said = warm.run(command, folder, environment | {"COLUMNS": "200"})
-    return subprocess.CompletedProcess(command, *said)
-
-
-def ended(done: subprocess.CompletedProcess[str], code: int = 0) -> str:
-    """The screen of a command that ended so, and without a traceback."""
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def swept(
-    warm: Any,
-    toy_points: pd.DataFrame,
-    toy_rows: pd.DataFrame,
-    empty_store: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """A folder with toy exports and a sweep of two candidates; a worse one with other folds."""
-    folder = tmp_path_factory.mktemp("swept")
-    exports, conf = folder / "exports", folder / "conf" / "country"
-    exports.mkdir()
-    conf.mkdir(parents=True)
-    (folder / "mlruns").mkdir()
-    shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
-    (conf / "toyland.yaml").write_text(
-        "name: toyland\ntitle: Toyland\n"
-        "box: {south: 10.0, north: 10.4, west: 20.0, east: 20.4}\n"
-        "reference: {start: 2020-01-01, end: 2020-12-31}\n"
-    )
-    known = toy_points["Target"] >= 0
-    toy_points[known].to_csv(exports / "Train.csv", index=False)
-    toy_points[~known].drop(columns="Target").to_csv(exports / "Test.csv", index=False)
-    rows = toy_rows.merge(toy_points[["ID", "Lat", "Lon"]], on="ID")
-    rows.rename(columns={"time": "Timestamp"}).to_csv(
-        exports / f"{SOURCE.prefix}_Toyland_2019-01-01_2020-12-31.csv", index=False
-    )
-    words = ("-m", "n_jobs=1", "validation.folds=3", "bands=ndvi", "model=knn")
-    ended(ran(warm, folder, shell(folder, "train", *words, "span=12,24")))
-    ended(ran(warm, folder, shell(folder, "train", *words, "span=12", "seed=5")))
-    with (
-        closing_at_once(sqlite3.connect(folder / "mlruns" / "mlflow.db")) as database,
-        closing_at_once(sqlite3.connect(folder / "scored.db")) as copy,
-    ):
-        database.backup(copy)  # whole, whatever its journal still holds
-    return folder
 
 
 @dataclass(frozen=True)
@@ -108,12 +41,13 @@ class Toy:
     """The sweep's candidates in a store of their own, promoted and predicted in this process."""
 
     folder: Path
+    exports: Path
     tracking: Tracking
     screen: Callable[[], str]
 
     @property
     def paths(self) -> Paths:
-        return Paths(str(self.folder / "exports"), str(self.folder / "data/archive"), "runs")
+        return Paths(str(self.exports), str(self.folder / "data/archive"), "runs")
 
     @property
     def archive(self) -> Any:
@@ -182,23 +116,30 @@ class Toy:
 
 
 @pytest.fixture
-def toy(swept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Toy:
-    shutil.copy(swept / "scored.db", tmp_path / "mlflow.db")
-    local = Tracking("local", f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts"))
+def toy(swept: Shell, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Toy:
+    mine = swept.copy(tmp_path / "toy")
+    local = Tracking("local", mine.database, str(tmp_path / "artifacts"))
 
-    def screen() -> str:
+    def printed() -> str:
         said = capsys.readouterr()
         return said.out + said.err
 
-    return Toy(swept, local, screen)
+    return Toy(mine.folder, mine.exports, local, printed)
 
 
-def test_by_command_from_a_sweep_to_predictions(warm: Any, swept: Path) -> None:
-    first = ended(ran(warm, swept, shell(swept, "promote", *QUICK)))
+@pytest.fixture
+def mine(swept: Shell, tmp_path: Path) -> Shell:
+    """A copy of the sweep's folder."""
+    return swept.copy(tmp_path / "mine")
+
+
+def test_by_command_from_a_sweep_to_predictions(mine: Shell) -> None:
+    first = screen(mine.run(*mine.here, *QUICK, script="promote"))
     assert "registered as version 1, now champion" in first
-    predicted = ended(ran(warm, swept, shell(swept, "predict", "output=sub/mine.csv")))
+    predicted = screen(mine.run(*mine.here, "output=sub/mine.csv", script="predict"))
     assert f"sub/mine.csv: 20 points, 10 of 20 cropland, by {NAME} version 1" in predicted
-    assert (swept / "sub" / "mine.csv").read_text().startswith("ID,Target\nP060,0\nP061,1\n")
+    written = (mine.folder / "sub" / "mine.csv").read_text()
+    assert written.startswith("ID,Target\nP060,0\nP061,1\n")
 
 
 def test_a_version_has_its_card_its_table_and_its_marks(toy: Toy) -> None:
@@ -284,14 +225,9 @@ def test_a_country_that_cannot_be_promoted_does_not_keep_the_others_from_it(toy:
     assert toy.aliases == {"champion": "1"}
 
 
-def test_a_sweep_promotes_although_a_candidate_failed(
-    warm: Any, swept: Path, empty_store: Path
-) -> None:
-    (swept / "own").mkdir()
-    shutil.copy(empty_store, swept / "own" / "mlflow.db")
+def test_a_sweep_promotes_although_a_candidate_failed(shell: Shell) -> None:
     words = ("span=24", "bands=ndvi", "model=knn", "model.n_neighbors=3,500", *QUICK)
-    tracked = "tracking.uri=sqlite:///own/mlflow.db"
-    out = ended(ran(warm, swept, shell(swept, "train", "-m", "promote=true", tracked, *words)), 1)
+    out = screen(shell.run("-m", *shell.here, "promote=true", *words), 1)
     assert "1 finished, 1 failed" in out
     assert "registered as version 1, now champion" in out
     assert "cropland: some candidates failed" in out.splitlines()[-1]
@@ -306,9 +242,9 @@ def test_a_sweep_promotes_although_a_candidate_failed(
     ],
 )
 def test_a_sweep_of_several_comparisons_cannot_promote(
-    swept: Path, words: dict[str, Any], expected: str
+    swept: Shell, words: dict[str, Any], expected: str
 ) -> None:
-    (config_file,) = list((swept / "mlruns" / "artifacts").rglob("config.yaml"))[:1]
+    (config_file,) = list((swept.folder / "mlruns").rglob("config.yaml"))[:1]
     from cropland.training import candidate
 
     made = candidate.from_yaml(config_file.read_text())
@@ -318,37 +254,31 @@ def test_a_sweep_of_several_comparisons_cannot_promote(
         Promote.of([made.configuration, other.configuration])
 
 
-def test_a_nested_sweep_cannot_promote_and_says_so_before_any_work(warm: Any, swept: Path) -> None:
-    tracked = "tracking.uri=sqlite:///nested/mlflow.db"
-    words = ("span=24", "validation=nested", "promote=true", tracked)
-    out = ended(ran(warm, swept, shell(swept, "train", *words)), 1)
-    assert "promote=true and validation=nested do not go together" in out.splitlines()[-1]
-    assert MlflowClient(f"sqlite:///{swept}/nested/mlflow.db").search_runs(["1"]) == []
+def test_a_nested_sweep_cannot_promote_and_says_so_before_any_work(shell: Shell) -> None:
+    words = ("span=24", "validation=nested", "promote=true")
+    said = refusal(shell.run(*shell.here, *words))
+    assert "promote=true and validation=nested do not go together" in said
+    assert runs(shell.database) == []
 
 
-def of_shell(shell: Any, script: str, *words: str, **variables: str) -> str:
+def of_shell(shell: Shell, script: str, *words: str, **variables: str) -> str:
     """The screen of a command for the toy country, given through the shell of the tests."""
-    where = ("source=files", f"paths.data={shell.exports}", "country=toyland", "n_jobs=1")
-    return ended(shell.run(*where, "validation.folds=3", *words, script=script, **variables))
-
-
-def champion(shell: Any) -> Any:
-    client = MlflowClient(f"sqlite:///{shell.folder}/mlruns/mlflow.db")
-    return client.get_model_version_by_alias(NAME, "champion")
+    small = (*shell.here, "n_jobs=1", "validation.folds=3")
+    return screen(shell.run(*small, *words, script=script, **variables))
 
 
 RULES = ("promotion.figures=false", "promotion.bootstraps=100")
 
 
 @pytest.mark.skipif(not classifiers.has_fast(), reason="scikit-learn-intelex is not installed")
-def test_what_the_fast_forest_chose_is_fitted_by_scikit_learn(shell: Any) -> None:
+def test_what_the_fast_forest_chose_is_fitted_by_scikit_learn(shell: Shell) -> None:
     quick = ("model=forest_fast", "model.n_estimators=10", "span=24", "bands=ndvi")
     of_shell(shell, "train", *quick)
     assert "registered as version 1, now champion" in of_shell(shell, "promote", *RULES)
-    version = champion(shell)
+    version = MlflowClient(shell.database).get_model_version_by_alias(NAME, "champion")
     assert "Selected with the fast forest; scored again and fitted with" in version.description
     assert "Estimator: `sklearn.ensemble.RandomForestClassifier`" in version.description
-    client = MlflowClient(f"sqlite:///{shell.folder}/mlruns/mlflow.db")
+    client = MlflowClient(shell.database)
     chosen = client.get_run(version.tags["candidate"])
     assert chosen.data.params["model"] == "forest_fast"
     assert version.tags["identity"] == chosen.data.tags["identity"]
@@ -361,7 +291,7 @@ def test_what_the_fast_forest_chose_is_fitted_by_scikit_learn(shell: Any) -> Non
 
 
 @pytest.fixture
-def allowed(shell: Any, tmp_path: Path) -> Callable[..., str]:
+def allowed(shell: Shell, tmp_path: Path) -> Callable[..., str]:
     """Gives a command where a package with a classifier of somebody else's can be imported."""
     package = tmp_path / "package"
     package.mkdir()
@@ -378,12 +308,12 @@ def allowed(shell: Any, tmp_path: Path) -> Callable[..., str]:
 
 
 def test_a_class_of_another_package_is_scored_but_not_promoted(
-    allowed: Callable[..., str], shell: Any
+    allowed: Callable[..., str], shell: Shell
 ) -> None:
     only = "1 candidates of greenhouse.Bayes are excluded: a registered model holds classes of"
     assert "candidates: 1 finished" in allowed("train", "allow=[greenhouse.Bayes]")
     done = shell.run(*shell.toy[:3], "validation.folds=3", "n_jobs=1", *RULES, script="promote")
-    out = ended(done, 1)
+    out = screen(done, 1)
     assert only in out
     assert "none of 1 candidates of toyland may be promoted: the best of them is of gree" in out
     of_shell(shell, "train", "model=custom", NAIVE, "span=12", "bands=ndvi")
@@ -396,7 +326,7 @@ NAIVE = "model._target_=sklearn.naive_bayes.GaussianNB"
 
 
 def test_a_class_of_another_package_is_refused_unless_it_is_named(
-    allowed: Callable[..., str], shell: Any
+    allowed: Callable[..., str], shell: Shell
 ) -> None:
     conf = shell.folder / "conf"
     with pytest.raises(AssertionError, match="expected a class of scikit-learn, got _target_ 'gre"):
@@ -404,7 +334,7 @@ def test_a_class_of_another_package_is_refused_unless_it_is_named(
     conf.mkdir(exist_ok=True)
     (conf / "local.yaml").write_text("allow: [greenhouse.]\n")
     assert "candidates: 1 finished" in allowed("train")
-    assert "no finished candidate" in ended(
+    assert "no finished candidate" in screen(
         shell.run(*shell.toy[:3], "seed=1", *RULES, script="promote"), 1
     )
 
@@ -479,11 +409,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def test_a_killed_command_is_taken_up_by_the_next_one(warm: Any, toy: Toy, tmp_path: Path) -> None:
-    words = shell(toy.folder, "promote", *QUICK, f"tracking.uri={toy.tracking.uri}")
-    program = tmp_path / "killed.py"
-    program.write_text(KILL.format(words=words))
-    killed = ran(warm, toy.folder, [str(program)])
+def test_a_killed_command_is_taken_up_by_the_next_one(mine: Shell, toy: Toy) -> None:
+    tracked = f"tracking.uri={toy.tracking.uri}"
+    _, *words = mine.words(*mine.here, *QUICK, tracked, script="promote")
+    killed = mine.run_program(KILL.format(words=words))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert toy.client.search_registered_models() == []
     assert "registered as version 1, now champion" in toy.promote()
@@ -504,7 +433,7 @@ def test_predictions_are_those_of_the_fitted_model(promoted: Toy, tmp_path: Path
     out = tmp_path / "own.csv"
     promoted.predict(out, probabilities=True)
     found = pd.read_csv(out)
-    asked = pd.read_csv(promoted.folder / "exports" / "Test.csv")
+    asked = pd.read_csv(promoted.exports / "Test.csv")
     assert found["ID"].tolist() == asked["ID"].tolist()
     assert found["Target"].tolist() == [0, 1] * 10
     with mlflow_at(promoted.tracking.uri):
@@ -593,7 +522,7 @@ def test_a_champion_that_is_gone_or_of_other_code_is_told_of(
         )
     _, _, made = promoted.versions[0].source.rpartition("/")
     assert made.startswith("m-")
-    shutil.rmtree(promoted.folder / "mlruns" / "artifacts" / "cropland" / "models" / made)
+    shutil.rmtree(promoted.client.get_logged_model(made).artifact_location.removeprefix("file://"))
     with pytest.raises(CroplandError, match="version 1 of cropland-toyland cannot be loaded"):
         promoted.predict(tmp_path / "q.csv")
 

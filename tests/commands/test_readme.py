@@ -7,12 +7,11 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from standins.clusters import two_workers
 from standins.servers import Tracker
+from standins.shell import Shell
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -28,7 +27,7 @@ QUICK = {
 }
 
 
-def run(shell: Any, command: str, *more: str) -> str:
+def run(shell: Shell, command: str, *more: str) -> str:
     """Run a command of the README with a small forest; give what it says."""
     _, path, *words = shlex.split(command)
     script = Path(path).stem
@@ -57,7 +56,7 @@ def test_a_make_command_is_a_target(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", [c for c in HERE if "train.py" in c])
-def test_a_command_that_trains_runs(shell: Any, command: str) -> None:
+def test_a_command_that_trains_runs(shell: Shell, command: str) -> None:
     # Where the command leaves the country open, the default is tried without anything else only.
     is_open = "country=" not in command and not command.endswith("train.py")
     said = run(shell, command, SAMPLES, *(["country=iran"] if is_open else []))
@@ -67,12 +66,11 @@ def test_a_command_that_trains_runs(shell: Any, command: str) -> None:
 
 
 def test_the_commands_for_a_cluster_and_for_a_server_run(
-    shell: Any, empty_store: Path, tmp_path: Path
+    shell: Shell, scheduler: str, empty_store: Path, tmp_path: Path
 ) -> None:
     cluster, server = (command for command in COMMANDS if "HOST" in command)
     small = (SAMPLES, "country=iran")
-    with two_workers(tmp_path) as address:
-        said = run(shell, cluster.replace("tcp://HOST:8786", address), *small)
+    said = run(shell, cluster.replace("tcp://HOST:8786", scheduler), *small)
     assert "candidates: 2 finished" in said
     (tmp_path / "server").mkdir()
     shutil.copy(empty_store, tmp_path / "server" / "server.db")
@@ -81,7 +79,7 @@ def test_the_commands_for_a_cluster_and_for_a_server_run(
     assert "candidates: 2 finished" in said
 
 
-def test_the_commands_from_training_to_predictions_run_one_after_the_other(shell: Any) -> None:
+def test_the_commands_from_training_to_predictions_run_one_after_the_other(shell: Shell) -> None:
     promote, predict = (
         command
         for command in COMMANDS
@@ -96,7 +94,7 @@ def test_the_commands_from_training_to_predictions_run_one_after_the_other(shell
     assert set(predicted["Target"]) <= {0, 1}
 
 
-def test_the_commands_for_own_data_run_on_real_exports(shell: Any, challenge: Path) -> None:
+def test_the_commands_for_own_data_run_on_real_exports(shell: Shell, challenge: Path) -> None:
     own = [c.replace("FOLDER", str(challenge)) for c in COMMANDS if "source=files" in c]
     assert [Path(shlex.split(c)[1]).stem for c in own] == ["train", "promote", "predict"]
     said = [run(shell, command) for command in own]
@@ -107,8 +105,3 @@ def test_the_commands_for_own_data_run_on_real_exports(shell: Any, challenge: Pa
 def test_the_make_sweep_is_the_one_of_the_readme() -> None:
     sweep = "scripts/train.py -m country=all 'span=range(24,97,24)'"
     assert sweep in README and sweep in (ROOT / "Makefile").read_text()
-
-
-def test_links_and_pictures_are_there() -> None:
-    for target in re.findall(r"\]\(((?!http)[^)]+)\)", README):
-        assert (ROOT / target).exists(), target

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from hostile.claims import refused
+from standins.configuration import jobs
 from standins.granules import Granules
+from standins.shell import Shell, refusal, screen
 from standins.stac import COLLECTION, StacStandin
 
 from cropland.config.countries import Box, Country, Reference
 from cropland.sources.simulation.profile import Profile
 from cropland.tracking import provenance
 
+FARMLAND = Country(
+    "farmland", "Farmland", Box(10.0, 10.1, 23.95, 24.15), Reference("2020-11-01", "2020-11-30")
+)
 SECRETS = {
     "MLFLOW_TRACKING_PASSWORD": "mlflow-4c1f8e0b",
     "MLFLOW_TRACKING_TOKEN": "bearer-77aa19d3",
@@ -40,7 +45,6 @@ ADDRESSES = [
         "paths.data='https://host/e?X-Amz-Signature={}'",
         "paths.data has a secret .*X-Amz-Signature=…",
     ),
-    ("hydra.launcher.scheduler=tcp://ada:{}@127.0.0.1:9", "hydra.launcher.scheduler has a pass"),
     (
         "source.project=${{oc.env:AWS_SECRET_ACCESS_KEY}}",
         "environment variable AWS_SECRET_ACCESS_KEY",
@@ -48,6 +52,12 @@ ADDRESSES = [
     ("source.project=${{oc.env:PGPASSWORD}}", "environment variable PGPASSWORD"),
     ("source.project=" + SECRETS["PC_SDK_SUBSCRIPTION_KEY"], "variable PC_SDK_SUBSCRIPTION_KEY"),
     ("bands.name=of-" + SECRETS["MLFLOW_TRACKING_PASSWORD"], "variable MLFLOW_TRACKING_PASSWORD"),
+]
+BY_COMMAND = [
+    ADDRESSES[0],
+    ADDRESSES[7],
+    ("hydra.launcher.scheduler=tcp://ada:{}@127.0.0.1:9", "hydra.launcher.scheduler has a pass"),
+    ADDRESSES[-1],
 ]
 
 
@@ -65,25 +75,37 @@ def assert_clean(folder: Path, *said: str) -> None:
                 assert secret.encode() not in path.read_bytes(), path
 
 
-@pytest.mark.parametrize(("word", "message"), ADDRESSES, ids=lambda value: str(value)[:50])
-def test_a_secret_where_it_would_be_stored_is_refused_without_being_repeated(
-    shell: Any, word: str, message: str
-) -> None:
+def sweep_with(word: str) -> list[str]:
+    """The words of a sweep, with one that has something where it would be stored."""
     source = ["source=earthengine"] if word.startswith("source.project") else []
     if "=postgresql" in word or "='postgresql" in word:
         source = ["tracking.artifacts=artifacts"]
-    wanted = [*source, word.format(SECRET)]
-    if not any(each.startswith("bands") for each in wanted):
-        wanted.append("bands=ndvi")
-    done = shell.run("-m", *wanted, **SECRETS)
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert re.search(message, line), line
+    bands = [] if word.startswith("bands") else ["bands=ndvi"]
+    return ["-m", *source, word.format(SECRET), *bands]
+
+
+@pytest.mark.parametrize(("word", "message"), ADDRESSES, ids=lambda value: str(value)[:50])
+def test_a_secret_where_it_would_be_stored_is_refused_without_being_repeated(
+    monkeypatch: pytest.MonkeyPatch, word: str, message: str
+) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    said = refused(lambda: jobs(*sweep_with(word)))
+    assert re.search(message, said), said
+    assert not [secret for secret in planted() if secret in said]
+
+
+@pytest.mark.parametrize(("word", "message"), BY_COMMAND, ids=lambda value: str(value)[:50])
+def test_a_command_with_a_secret_is_refused_before_anything_is_stored(
+    shell: Shell, word: str, message: str
+) -> None:
+    done = shell.run(*sweep_with(word), **SECRETS)
+    assert re.search(message, refusal(done))
     assert_clean(shell.folder, done.stdout, done.stderr)
     assert not list(shell.folder.glob("mlruns/runs/*"))
 
 
-def test_the_other_commands_refuse_it_too(shell: Any) -> None:
+def test_the_other_commands_refuse_it_too(shell: Shell) -> None:
     word = f"tracking.uri=http://ada:{SECRET}@127.0.0.1:9"
     for script in ("promote", "predict"):
         done = shell.run(word, script=script)
@@ -104,7 +126,7 @@ def test_the_other_commands_refuse_it_too(shell: Any) -> None:
         "tracking.uri='http://127.0.0.1:9/?monkey=banana'",
     ],
 )
-def test_an_address_without_a_secret_is_not_refused(shell: Any, word: str) -> None:
+def test_an_address_without_a_secret_is_not_refused(shell: Shell, word: str) -> None:
     done = shell.run(word, "tracking.artifacts=artifacts", "source.points=20")
     assert "does not answer" in done.stderr
 
@@ -127,23 +149,19 @@ def test_the_address_of_a_git_remote_is_tracked_without_its_token(
 
 
 def test_nothing_of_the_environment_is_kept_by_training_promoting_and_predicting(
-    shell: Any,
+    shell: Shell,
 ) -> None:
-    where = [word for word in shell.toy if not word.startswith("model")]
+    where = [*shell.here, "validation.folds=3", "n_jobs=1"]
     sweep = ["-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5"]
     said: list[str] = []
 
-    def give(*words: str, script: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done: subprocess.CompletedProcess[str] = shell.run(*words, script=script, **SECRETS)
-        assert done.returncode == code, done.stderr
-        said.extend((done.stdout, done.stderr))
-        return done
+    def give(*words: str, script: str, code: int = 0) -> None:
+        said.append(screen(shell.run(*words, script=script, **SECRETS), code))
 
     give(*where, *sweep, "hydra.launcher.from_jobs=1", script="train", code=1)  # one fails
     few = ["promotion.bootstraps=100", "promotion.figures=false"]
     give(*where, *few, script="promote")
-    elsewhere = [word for word in where if not word.startswith(("validation", "n_jobs"))]
-    give(*elsewhere, "output=predicted.csv", script="predict")
+    give(*shell.here, "output=predicted.csv", script="predict")
     # What is looked through is there: a traceback, the sweep's own file, the database, the model.
     for name in ("traceback.txt", "multirun.yaml", "mlflow.db", "MLmodel", "config.yaml"):
         assert list(shell.folder.rglob(name)), name
@@ -153,11 +171,8 @@ def test_nothing_of_the_environment_is_kept_by_training_promoting_and_predicting
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Iterator[StacStandin]:
     """A catalogue whose links are signed."""
-    farmland = Country(
-        "farmland", "Farmland", Box(10.0, 10.1, 23.95, 24.15), Reference("2020-11-01", "2020-11-30")
-    )
     area = Box(10.045, 10.055, 24.1, 24.11)
-    made = Granules(farmland, Profile(), farmland.reference.first, farmland.reference.last)
+    made = Granules(FARMLAND, Profile(), FARMLAND.reference.first, FARMLAND.reference.last)
     with StacStandin(made, area, tmp_path / "cogs", ("B4", "B8", "SCL")) as standin:
         for item in standin.items:
             for asset in item["assets"].values():
@@ -166,21 +181,15 @@ def catalogue(tmp_path: Path) -> Iterator[StacStandin]:
 
 
 def test_nothing_of_a_signed_link_is_kept_by_a_download(
-    shell: Any, catalogue: StacStandin, tmp_path: Path
+    shell: Shell, catalogue: StacStandin, tmp_path: Path
 ) -> None:
     rows = ["ID,Lat,Lon,Target", "a,10.05,24.105,1", "b,10.051,24.104,0"]
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "Train.csv").write_text("\n".join([*rows, ""]))
-    shell.words()
-    (shell.folder / "conf" / "country" / "farmland.yaml").write_text(
-        "name: farmland\ntitle: Farmland\n"
-        "box: {south: 10.0, north: 10.1, west: 23.95, east: 24.15}\n"
-        "reference: {start: 2020-11-01, end: 2020-11-30}\n"
-    )
     words = ["source=stac", f"source.catalog={catalogue.url}", f"source.collection={COLLECTION}"]
     words += ["source.bands=[B4,B8,SCL]", "source.margin_days=0", "source.wait_seconds=0.05"]
     words += ["country=farmland", f"paths.data={tmp_path / 'data'}", "source.sign=false"]
-    done = shell.run(*words, script="download", **SECRETS)
+    done = replace(shell, country=FARMLAND).run(*words, script="download", **SECRETS)
     assert done.returncode == 0, done.stderr
     assert catalogue.asked("cogs/")
     assert list(shell.folder.rglob("*.parquet"))

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from standins.runs import candidates, results, runs
 from standins.servers import Postgres, Tracker
+from standins.shell import Shell, refusal, screen
 
 ADMIN, PASSWORD, TOKEN = "ada", "correct-horse-battery", "token-0d5a7c1e9b"
 LOGS_IN = {"MLFLOW_TRACKING_USERNAME": ADMIN, "MLFLOW_TRACKING_PASSWORD": PASSWORD}
@@ -71,42 +71,16 @@ def guarded(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield started
 
 
-def runs(client: MlflowClient) -> list[Run]:
-    """All runs of candidates and sweeps, of any status."""
-    found = client.get_experiment_by_name("cropland")
-    return list(client.search_runs([found.experiment_id], max_results=5000)) if found else []
-
-
-def children(client: MlflowClient) -> dict[str, list[Run]]:
-    """Runs of candidates by their sweep."""
-    by_sweep: dict[str, list[Run]] = {}
-    for run in runs(client):
-        if "mlflow.parentRunId" in run.data.tags:
-            by_sweep.setdefault(run.data.tags["mlflow.parentRunId"], []).append(run)
-    return by_sweep
-
-
 @pytest.fixture
 def clear(postgres: Postgres, server: Tracker) -> Callable[[], None]:
     """Takes the runs of earlier tests out of the way."""
 
     def delete() -> None:
         client = MlflowClient(server.uri)
-        for run in runs(client):
+        for run in runs(server.uri):
             client.delete_run(run.info.run_id)
 
     return delete
-
-
-TIMES = ("fit_seconds", "features_seconds")
-
-
-def content(run: Run, client: MlflowClient, folder: Path) -> tuple[object, ...]:
-    """All that a run holds but for times."""
-    metrics = {key: value for key, value in run.data.metrics.items() if key not in TIMES}
-    names = sorted(item.path for item in client.list_artifacts(run.info.run_id))
-    scored = client.download_artifacts(run.info.run_id, "predictions.csv", str(folder))
-    return run.data.params, metrics, names, Path(scored).read_text()
 
 
 SWEEP = ("-m", "span=12,24,36", "bands=ndvi,green_nir", "model.n_estimators=3")
@@ -122,7 +96,7 @@ LAUNCHERS = {
     [("server", ["each writes", "one writes for all"]), ("local", ["one writes for all", "alone"])],
 )
 def test_processes_that_write_at_once_leave_the_same_runs(
-    shell: Any, where: str, launchers: list[str], request: pytest.FixtureRequest, tmp_path: Path
+    shell: Shell, where: str, launchers: list[str], request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     """By a server on PostgreSQL, and into an SQLite file."""
     uri, words = f"sqlite:///{shell.folder}/mlruns/mlflow.db", ["tracking=local"]
@@ -133,19 +107,15 @@ def test_processes_that_write_at_once_leave_the_same_runs(
     for name in launchers:
         done = shell.run(*shell.toy, *SWEEP, *words, *LAUNCHERS[name], "force=true")
         assert "candidates: 6 finished" in done.stdout, done.stderr
-    client = MlflowClient(uri)
-    sweeps = children(client)
-    assert len(sweeps) == len(launchers)
-    assert {run.info.status for run in runs(client)} == {"FINISHED"}
-    found = [
-        {run.data.tags["identity"]: content(run, client, tmp_path) for run in sweep}
-        for sweep in sweeps.values()
-    ]
-    assert [len(sweep) for sweep in sweeps.values()] == [6] * len(sweeps)
-    assert all(len(each) == 6 for each in found)
-    assert found[1:] == found[:-1]
+    sweeps: dict[str, list[Run]] = {}
+    for run in candidates(uri):
+        sweeps.setdefault(run.data.tags["mlflow.parentRunId"], []).append(run)
+    assert {run.info.status for run in runs(uri)} == {"FINISHED"}
+    first, *others = (results(uri, sweep) for sweep in sweeps.values())
+    assert len(others) == len(launchers) - 1 and len(first) == 6
+    assert all(other == first for other in others)
     names = ["config.yaml", "confusion_matrix.csv", "predictions.csv"]
-    assert all(each[2] == names for each in found[0].values())
+    assert all(result.artifacts == names for result in first.values())
     if where == "server":
         assert done.stdout.count(f"{uri}/#/experiments/") == 1
         assert sqlite_runs(shell.folder / "mlruns" / "mlflow.db") == []
@@ -195,19 +165,13 @@ sys.exit(max(codes))
 EACH = 25
 
 
-def load(shell: Any, *words: str) -> None:
+def load(shell: Shell, *words: str) -> None:
     """Let four processes keep runs at once."""
-    program = shell.folder / "load.py"
-    program.write_text(LOAD)
-    code, _, said = shell.warm.run(
-        [str(program), str(EACH), *words], shell.folder, shell.environment()
-    )
-    assert code == 0, said
-    assert "Traceback" not in said
+    screen(shell.run_program(LOAD, str(EACH), *words))
 
 
 def test_a_database_file_takes_all_that_four_processes_write_at_once_though_it_is_locked(
-    shell: Any,
+    shell: Shell,
 ) -> None:
     path = shell.folder / "mlruns" / "mlflow.db"
 
@@ -231,7 +195,7 @@ def test_a_database_file_takes_all_that_four_processes_write_at_once_though_it_i
 
 
 def test_a_server_on_postgresql_takes_all_that_four_processes_write_at_once(
-    shell: Any, server: Tracker, postgres: Postgres
+    shell: Shell, server: Tracker, postgres: Postgres
 ) -> None:
     load(shell, server.uri, "")
     asked = (
@@ -244,20 +208,13 @@ def test_a_server_on_postgresql_takes_all_that_four_processes_write_at_once(
     assert len(list(server.folder.glob("artifacts/*/*/artifacts/config.yaml"))) >= 4 * EACH
 
 
-def answer(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line that a command says that has done nothing."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    (line,) = done.stderr.splitlines()
-    return line
-
-
-def test_who_logs_in_may_train_promote_and_predict(shell: Any, guarded: Tracker) -> None:
+def test_who_logs_in_may_train_promote_and_predict(shell: Shell, guarded: Tracker) -> None:
     where = ["tracking=server", f"tracking.uri={guarded.uri}"]
     sweep = ["-m", "span=12,24", "bands=ndvi", *where]
-    said = answer(shell.run(*shell.toy, *sweep))
+    said = refusal(shell.run(*shell.toy, *sweep))
     assert f"server {guarded.uri} asks for a log-in; set MLFLOW_TRACKING_USERNAME and" in said
     wrong = {**LOGS_IN, "MLFLOW_TRACKING_PASSWORD": "a-wrong-password"}
-    said = answer(shell.run(*shell.toy, *sweep, **wrong))
+    said = refusal(shell.run(*shell.toy, *sweep, **wrong))
     assert "does not accept MLFLOW_TRACKING_USERNAME with MLFLOW_TRACKING_PASSWORD" in said
     assert "a-wrong-password" not in said
     assert not (shell.folder / "data").exists()  # no archive has been made for nothing
@@ -270,14 +227,14 @@ def test_who_logs_in_may_train_promote_and_predict(shell: Any, guarded: Tracker)
     assert promoted.returncode == 0, promoted.stderr
     toy = [word for word in toy if not word.startswith(("validation", "n_jobs"))]
     predict = [*toy, *where, "output=predicted.csv"]
-    assert "asks for a log-in" in answer(shell.run(*predict, script="predict"))
+    assert "asks for a log-in" in refusal(shell.run(*predict, script="predict"))
     predicted = shell.run(*predict, script="predict", **LOGS_IN)
     assert predicted.returncode == 0, predicted.stderr
     assert len((shell.folder / "predicted.csv").read_text().splitlines()) == 21
 
 
 def test_a_database_can_be_written_to_without_a_server(
-    shell: Any, postgres: Postgres, server: Tracker
+    shell: Shell, postgres: Postgres, server: Tracker
 ) -> None:
     own = f"tracking.uri={postgres.another('own')}"
     done = shell.run(*shell.toy, "bands=ndvi", own, **postgres.variables)
@@ -288,7 +245,7 @@ def test_a_database_can_be_written_to_without_a_server(
     if client.get_experiment_by_name("cropland") is None:
         client.create_experiment("cropland")
     of_server = f"tracking.uri={postgres.uri}"
-    said = answer(shell.run(*shell.toy, "bands=ndvi", of_server, **postgres.variables))
+    said = refusal(shell.run(*shell.toy, "bands=ndvi", of_server, **postgres.variables))
     assert "a server keeps the artifacts of what is in" in said
 
 
@@ -303,51 +260,33 @@ def test_a_database_can_be_written_to_without_a_server(
     ],
 )
 def test_a_database_that_does_not_answer_is_said_at_once(
-    shell: Any, uri: str, message: str
+    shell: Shell, uri: str, message: str
 ) -> None:
-    said = answer(shell.run(*shell.toy, f"tracking.uri={uri}"))
+    said = refusal(shell.run(*shell.toy, f"tracking.uri={uri}"))
     assert re.search(message, said), said
 
 
 def test_a_database_that_asks_for_a_password_says_so_at_once(
-    shell: Any, postgres: Postgres
+    shell: Shell, postgres: Postgres
 ) -> None:
-    said = answer(
+    said = refusal(
         shell.run(*shell.toy, f"tracking.uri={postgres.uri}", PGPASSWORD="wrong-for-sure")
     )
     assert "password authentication failed" in said
     assert "wrong-for-sure" not in said
 
 
-def wait_for(folder: Path, count: int) -> None:
-    """Wait until so many candidates are in the ledgers of all sweeps."""
-    for _ in range(1200):
-        if len(outcomes(folder)) >= count:
-            return
-        time.sleep(0.05)
-    raise AssertionError("the sweep did not get going")
-
-
-def outcomes(folder: Path) -> list[str]:
-    return [
-        line
-        for path in folder.glob("mlruns/runs/*/outcomes.jsonl")
-        for line in path.read_text().splitlines()
-        if '"finished"' in line
-    ]
-
-
 def test_a_server_that_goes_away_costs_no_finished_candidate(
-    shell: Any, server: Tracker, clear: Callable[[], None]
+    shell: Shell, server: Tracker, clear: Callable[[], None]
 ) -> None:
     clear()
     sweep = ["-m", "span=range(4,40,3)", "bands=ndvi", "model.n_estimators=40"]
     sweep += ["tracking=server", f"tracking.uri={server.uri}"]
-    with shell.started(*sweep, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1") as process:
-        wait_for(shell.folder, 2)
+    with shell.started(*shell.toy, *sweep, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1") as process:
+        shell.wait_for(2)
         server.kill()
         _, said = process.communicate(timeout=60)
-    before = len(outcomes(shell.folder))
+    before = sum('"finished"' in line for line in shell.outcomes())
     server.start()
     assert process.returncode == 1, said
     assert "Traceback" not in said, said
@@ -360,7 +299,7 @@ def test_a_server_that_goes_away_costs_no_finished_candidate(
     there = re.search(r"(\d+) already there", again.stdout)
     # One more, if the server was killed between taking it and saying so.
     assert there is not None and int(there[1]) - before in (0, 1), again.stderr
-    found = runs(MlflowClient(server.uri))
+    found = runs(server.uri)
     assert not [run for run in found if run.info.status == "RUNNING"]
     finished = [
         run for run in found if "identity" in run.data.tags and run.info.status == "FINISHED"

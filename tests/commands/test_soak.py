@@ -1,6 +1,6 @@
 """A sweep whose workers, server and main process are killed at random ends with what an undisturbed one has.
 
-The short version runs with all tests; ``make soak`` runs the long one (SOAK_JOBS, SOAK_SEED, SOAK_DATABASE).
+``make soak`` runs it with 1,000 jobs (SOAK_JOBS, SOAK_SEED, SOAK_DATABASE), CI with 24; else it is skipped.
 """
 
 from __future__ import annotations
@@ -11,19 +11,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities import Run
+from standins.runs import candidates, results
 from standins.servers import Postgres, Tracker
+from standins.shell import Shell
 from standins.soaking import MAIN, SERVER, WORKER, Soak
 
 JOBS = int(os.environ.get("SOAK_JOBS", "24"))
 SEED = int(os.environ.get("SOAK_SEED", "2023"))
 DATABASE = os.environ.get("SOAK_DATABASE", "sqlite")
 KILLS = {WORKER: max(2, JOBS // 100), SERVER: max(1, JOBS // 200), MAIN: max(1, JOBS // 200)}
-TIMES = ("fit_seconds", "features_seconds")
 
 
 @pytest.fixture
@@ -48,58 +46,28 @@ def tracker(tmp_path: Path, empty_store: Path, postgres: Postgres | None) -> Ite
         yield started
 
 
-def candidates(uri: str) -> list[Run]:
-    """The runs of candidates, of any status."""
-    client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name("cropland")
-    found, token = [], None
-    while True:
-        page = client.search_runs([experiment.experiment_id], page_token=token, max_results=1000)
-        found += page
-        token = page.token
-        if not token:
-            return [run for run in found if "mlflow.parentRunId" in run.data.tags]
-
-
-def finished(uri: str, artifacts: Path) -> dict[str, tuple[object, ...]]:
-    """What the finished runs hold but for times, by their identity; each is there once."""
-    held: dict[str, tuple[object, ...]] = {}
-    for run in candidates(uri):
-        if run.info.status != "FINISHED":
-            continue
-        identity = run.data.tags["identity"]
-        assert identity not in held, f"{run.info.run_name} is there twice"
-        metrics = {key: value for key, value in run.data.metrics.items() if key not in TIMES}
-        (scored,) = artifacts.glob(f"**/{run.info.run_id}/artifacts/predictions.csv")
-        held[identity] = (run.data.params, metrics, scored.read_text())
-    return held
-
-
 def check_whole(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
-def give(shell: Any, *words: str, says: str) -> None:
+def give(shell: Shell, *words: str, says: str) -> None:
     """Give a command that may take long, undisturbed."""
-    _, *command = shell.words(*words)
-    longest = 60 + 2 * JOBS
-    _, said, errors = shell.warm.run(command, shell.folder, shell.environment(), longest)
-    assert says in said, errors
+    done = shell.run(*words, seconds=60 + 2 * JOBS)
+    assert says in done.stdout, done.stderr
 
 
+@pytest.mark.skipif("SOAK_JOBS" not in os.environ, reason="takes half a minute: make soak")
 @pytest.mark.skipif(
     DATABASE == "postgresql" and Postgres.binaries() is None, reason="no PostgreSQL here"
 )
 def test_a_sweep_that_is_killed_at_random_ends_as_one_that_is_not(
-    shell: Any, tracker: Tracker, postgres: Postgres | None
+    shell: Shell, tracker: Tracker, postgres: Postgres | None
 ) -> None:
     words = ["-m", "span=8,12", "period=0,-2", f"seed=range({JOBS // 4})", "bands=ndvi"]
     toy = [*shell.toy, "model.n_estimators=3", "validation.folds=2", *words]
     give(shell, *toy, "hydra/launcher=basic", says=f"candidates: {JOBS} finished")
-    expected = finished(
-        f"sqlite:///{shell.folder}/mlruns/mlflow.db", shell.folder / "mlruns" / "artifacts"
-    )
+    expected = results(shell.database)
     assert len(expected) == JOBS
 
     server = ["tracking=server", f"tracking.uri={tracker.uri}", "hydra.launcher.from_jobs=1"]
@@ -114,7 +82,7 @@ def test_a_sweep_that_is_killed_at_random_ends_as_one_that_is_not(
     assert soak.starts <= 1 + KILLS[MAIN] + KILLS[WORKER] // 2
     assert not soak.left()
 
-    assert finished(tracker.uri, tracker.folder / "artifacts") == expected
+    assert results(tracker.uri) == expected
     # The next start finds nothing to do but what was left open by those that were killed.
     here = "hydra.launcher.from_jobs=100000"
     give(shell, *toy, *server, here, says=f"candidates: {JOBS} already there")

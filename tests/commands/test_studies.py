@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from mlflow import MlflowClient
 from mlflow.entities import Run
+from standins.runs import artifacts, runs
+from standins.shell import Done, Shell
 
 SMALL = ("country=iran", "source.points=30", "validation.folds=2", "n_jobs=1")
 QUICK = "model.n_estimators=2"
@@ -24,37 +23,35 @@ STUDIES = {
 }
 
 
-def parents(folder: Path) -> list[Run]:
-    """The parent runs of a folder's store, the newest first."""
-    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
-    experiment = client.get_experiment_by_name("cropland-simulated")
-    assert experiment is not None
-    found = client.search_runs([experiment.experiment_id], "tags.study LIKE '%'")
-    return [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+def studies(shell: Shell) -> list[Run]:
+    """The parent runs of studies, the newest first."""
+    tracked = runs(shell.database, "cropland-simulated")
+    own = [run for run in tracked if "mlflow.parentRunId" not in run.data.tags]
+    return [run for run in own if "study" in run.data.tags]
 
 
-def run_folder(done: subprocess.CompletedProcess[str], folder: Path) -> Path:
+def run_folder(done: Done, folder: Path) -> Path:
     """The folder that a command names at its end."""
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("files: ")]
     return folder / line.removeprefix("files: ")
 
 
-def check_concluded(shell: Any, done: subprocess.CompletedProcess[str], name: str) -> pd.DataFrame:
+def check_concluded(shell: Shell, done: Done, name: str) -> pd.DataFrame:
     """Check what every study leaves, and give its table."""
     assert done.returncode == 0, done.stderr
-    parent = parents(shell.folder)[0]
+    parent = studies(shell)[0]
     assert (parent.data.tags["study"], parent.info.status) == (name, "FINISHED")
     note = parent.data.tags["mlflow.note.content"]
     assert "imulated" in note and "| Iran" in note.replace("iran", "Iran")
-    artifacts = Path(parent.info.artifact_uri.removeprefix("file://"))
-    for folder in (artifacts, run_folder(done, shell.folder)):
+    tracked = artifacts(parent)
+    for folder in (tracked, run_folder(done, shell.folder)):
         assert (folder / "study.png").read_bytes().startswith(b"\x89PNG")
         assert {"study.csv", "outcomes.csv"} <= {item.name for item in folder.iterdir()}
-    return pd.read_csv(artifacts / "study.csv")
+    return pd.read_csv(tracked / "study.csv")
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_a_study_runs_by_its_one_command(shell: Any, name: str) -> None:
+def test_a_study_runs_by_its_one_command(shell: Shell, name: str) -> None:
     narrowed, count = STUDIES[name]
     done = shell.run(*SMALL, f"study={name}", *narrowed)
     table = check_concluded(shell, done, name)
@@ -78,12 +75,12 @@ def test_a_study_runs_by_its_one_command(shell: Any, name: str) -> None:
         assert len(set(outcomes["training"])) == 2
 
 
-def test_the_window_that_time_range_chooses_is_used_by_later_studies(shell: Any) -> None:
+def test_the_window_that_time_range_chooses_is_used_by_later_studies(shell: Shell) -> None:
     first = shell.run(*SMALL, "study=time_range", QUICK, "span=4,12,500", "period=0,2")
     table = check_concluded(shell, first, "time_range")
     assert "candidates: 4 finished, 2 outside" in first.stdout
     (chosen,) = table[table["chosen"]].to_dict("records")
-    kept = json.loads(parents(shell.folder)[0].data.tags["chosen.iran"])
+    kept = json.loads(studies(shell)[0].data.tags["chosen.iran"])
     assert (kept["span"], kept["period"]) == (chosen["span"], chosen["period"])
 
     second = shell.run(*SMALL, "study=bands", QUICK)

@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from standins.runs import artifacts, candidates, runs
+from standins.shell import Shell
 
 SWEEP = ("-m", "span=12,24", "bands=ndvi,green_nir")
 
 
-def runs(folder: Path, experiment: str = "cropland") -> list[Run]:
-    """All runs of a folder's store."""
-    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
-    found = client.get_experiment_by_name(experiment)
-    return list(client.search_runs([found.experiment_id], max_results=1000)) if found else []
-
-
-def children(folder: Path) -> list[Run]:
-    return [run for run in runs(folder) if "mlflow.parentRunId" in run.data.tags]
-
-
-def accuracies(folder: Path) -> dict[str, Any]:
+def accuracies(shell: Shell) -> dict[str, tuple[float, float]]:
+    """Accuracy and Brier score of finished candidates, by name."""
     return {
         run.data.tags["mlflow.runName"]: (run.data.metrics["accuracy"], run.data.metrics["brier"])
-        for run in children(folder)
-        if run.info.status == "FINISHED"
+        for run in candidates(shell.database, status="FINISHED")
     }
 
 
-def test_one_configuration_is_tracked_with_all_that_decides_it(shell: Any) -> None:
+def test_one_configuration_is_tracked_with_all_that_decides_it(shell: Shell) -> None:
     (shell.folder / "mlruns" / "mlflow.db").unlink()  # the first command makes it
     done = shell.run(*shell.toy, "span=52")
     assert done.returncode == 0, done.stderr
     assert "Best candidate of each country" in done.stdout
-    (child,) = children(shell.folder)
+    (child,) = candidates(shell.database)
     (parent,) = [
         run
-        for run in runs(shell.folder)
+        for run in runs(shell.database)
         if run is not child and run.info.run_id != child.info.run_id
     ]
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
@@ -74,10 +63,10 @@ def test_one_configuration_is_tracked_with_all_that_decides_it(shell: Any) -> No
     assert child.data.tags["uses_future"] == "false"
     assert len(child.data.tags["identity"]) == 32
     assert {"mlflow.source.name", "mlflow.user", "git_dirty"} <= set(child.data.tags)
-    client = MlflowClient(f"sqlite:///{shell.folder}/mlruns/mlflow.db")
+    client = MlflowClient(shell.database)
     history = client.get_metric_history(child.info.run_id, "accuracy")
     assert history[0].step == (pd.Timestamp("2020-12-31") - pd.Timestamp(0)).days
-    folder = Path(child.info.artifact_uri.removeprefix("file://"))
+    folder = artifacts(child)
     predictions = pd.read_csv(folder / "predictions.csv")
     right = (predictions["label"] == predictions["Target"]).mean()
     assert right == pytest.approx(child.data.metrics["accuracy"], abs=1e-6)
@@ -86,59 +75,59 @@ def test_one_configuration_is_tracked_with_all_that_decides_it(shell: Any) -> No
     assert confusion.to_numpy().sum() == 60
 
 
-def test_a_sweep_is_resumed_and_force_runs_it_again(shell: Any) -> None:
+def test_a_sweep_is_resumed_and_force_runs_it_again(shell: Shell) -> None:
     first = shell.run(*shell.toy, *SWEEP)
     assert first.returncode == 0, first.stderr
-    assert len(children(shell.folder)) == 4
+    assert len(candidates(shell.database)) == 4
     second = shell.run(*shell.toy, *SWEEP, "validation.folds=3", "n_jobs=2")
     assert second.returncode == 0
     assert second.stderr.count("is already there as run") == 4
     assert "4 already there" in second.stdout
-    assert len(children(shell.folder)) == 4
+    assert len(candidates(shell.database)) == 4
     forced = shell.run(*shell.toy, *SWEEP, "span=12", "bands=ndvi", "force=true")
     assert "1 finished" in forced.stdout
-    assert len(children(shell.folder)) == 5
-    (again,) = [name for name in accuracies(shell.folder) if name == "toyland 12w +0m ndvi forest"]
+    assert len(candidates(shell.database)) == 5
+    (again,) = [name for name in accuracies(shell) if name == "toyland 12w +0m ndvi forest"]
     assert again
 
 
-def test_another_setting_or_other_data_is_another_candidate(shell: Any) -> None:
+def test_another_setting_or_other_data_is_another_candidate(shell: Shell) -> None:
     command = (*shell.toy, "span=12", "bands=ndvi")
     shell.run("-m", *command, "seed=2023,7", "model.max_depth=10,3")
     train = shell.exports / "Train.csv"
     train.write_text(train.read_text().replace(",1\n", ",0\n", 2))
     shell.run(*command)
-    assert len(children(shell.folder)) == 5
-    assert len({run.data.tags["identity"] for run in children(shell.folder)}) == 5
+    assert len(candidates(shell.database)) == 5
+    assert len({run.data.tags["identity"] for run in candidates(shell.database)}) == 5
 
 
-def test_the_joblib_launcher_gives_the_same_numbers(shell: Any, tmp_path: Path) -> None:
+def test_the_joblib_launcher_gives_the_same_numbers(shell: Shell, tmp_path: Path) -> None:
     basic = shell.run(*shell.toy, *SWEEP)
     assert basic.returncode == 0, basic.stderr
-    expected = accuracies(shell.folder)
+    expected = accuracies(shell)
     (shell.folder / "mlruns").rename(tmp_path / "basic")
     joblib = shell.run(*shell.toy, *SWEEP, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     assert joblib.returncode == 0, joblib.stderr
-    assert accuracies(shell.folder) == expected
-    parents = {run.data.tags["mlflow.parentRunId"] for run in children(shell.folder)}
+    assert accuracies(shell) == expected
+    parents = {run.data.tags["mlflow.parentRunId"] for run in candidates(shell.database)}
     assert len(parents) == 1
     # The tags are those of the command, not of a worker.
     assert {
-        run.data.tags["mlflow.source.name"].rpartition("/")[2] for run in runs(shell.folder)
+        run.data.tags["mlflow.source.name"].rpartition("/")[2] for run in runs(shell.database)
     } == {"train.py"}
 
 
-def test_windows_outside_the_archive_are_skipped_with_their_reason(shell: Any) -> None:
+def test_windows_outside_the_archive_are_skipped_with_their_reason(shell: Shell) -> None:
     done = shell.run(*shell.toy, "-m", "span=52,104", "period=0,-6", "bands=ndvi")
     assert done.returncode == 0, done.stderr
     assert "3 finished, 1 outside" in done.stdout
     assert re.search(
         r"skipped toyland span=104 period=-6 .* \(2019-01-01 … 2020-12-31\)", done.stderr
     )
-    assert len(children(shell.folder)) == 3
+    assert len(candidates(shell.database)) == 3
 
 
-def test_a_failing_candidate_fails_alone(shell: Any) -> None:
+def test_a_failing_candidate_fails_alone(shell: Shell) -> None:
     # 60 points have no 500 neighbours: scikit-learn says so only when it predicts.
     where = [word for word in shell.toy if not word.startswith("model")]
     done = shell.run(
@@ -148,38 +137,38 @@ def test_a_failing_candidate_fails_alone(shell: Any) -> None:
     assert "2 finished, 1 failed" in done.stdout
     assert re.search(r"failed toyland span=12 .* n_neighbors", done.stderr)
     assert "Traceback" not in done.stderr
-    failed = [run for run in children(shell.folder) if run.info.status == "FAILED"]
+    failed = [run for run in candidates(shell.database) if run.info.status == "FAILED"]
     assert [run.data.params["model.n_neighbors"] for run in failed] == ["500"]
-    artifacts = Path(failed[0].info.artifact_uri.removeprefix("file://"))
-    assert "ValueError" in (artifacts / "traceback.txt").read_text()
+    folder = artifacts(failed[0])
+    assert "ValueError" in (folder / "traceback.txt").read_text()
     again = shell.run(
         *where, "-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5"
     )
     assert "2 already there, 1 failed" in again.stdout
 
 
-def test_every_outcome_is_in_the_run_folder_and_the_parent(shell: Any) -> None:
+def test_every_outcome_is_in_the_run_folder_and_the_parent(shell: Shell) -> None:
     shell.run(*shell.toy, *SWEEP)
     (folder,) = (shell.folder / "mlruns" / "runs").iterdir()
     assert len((folder / "outcomes.jsonl").read_text().splitlines()) == 4
-    (parent,) = [run for run in runs(shell.folder) if "mlflow.parentRunId" not in run.data.tags]
+    (parent,) = [run for run in runs(shell.database) if "mlflow.parentRunId" not in run.data.tags]
     assert (
         parent.info.run_name
         == "country=toyland model.n_estimators=10 validation.folds=3 n_jobs=1 span=12,24 ba…"
     )
     assert "| toyland |" in parent.data.tags["mlflow.note.content"]
-    artifacts = Path(parent.info.artifact_uri.removeprefix("file://"))
-    assert (artifacts / "accuracy.png").read_bytes().startswith(b"\x89PNG")
-    assert len(pd.read_csv(artifacts / "outcomes.csv")) == 4
+    folder = artifacts(parent)
+    assert (folder / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+    assert len(pd.read_csv(folder / "outcomes.csv")) == 4
 
 
-def test_a_nested_choice_is_one_run_a_country(shell: Any) -> None:
+def test_a_nested_choice_is_one_run_a_country(shell: Shell) -> None:
     few = ["source.points=30", "model.n_estimators=2", "validation.folds=2", "n_jobs=1"]
     words = ["validation=nested", "validation.inner=2", "validation.candidates.bands=[ndvi]"]
     done = shell.run("-m", "country=iran,sudan", *few, *words)
     assert done.returncode == 0, done.stderr
     found = [
-        run for run in runs(shell.folder, "cropland-simulated") if "country" in run.data.params
+        run for run in runs(shell.database, "cropland-simulated") if "country" in run.data.params
     ]
     assert sorted(run.data.params["country"] for run in found) == ["iran", "sudan"]
     for run in found:
@@ -189,60 +178,61 @@ def test_a_nested_choice_is_one_run_a_country(shell: Any) -> None:
         # The largest of its matrices, and no window: each fold has its own.
         assert (run.data.params["n_features"], run.data.params["n_alternatives"]) == ("68", "2")
         assert "window_start" not in run.data.params
-        artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
-        chosen = pd.read_csv(artifacts / "chosen.csv")
+        folder = artifacts(run)
+        chosen = pd.read_csv(folder / "chosen.csv")
         assert list(chosen["fold"]) == [0, 1]
         spans = {f"{run.data.params['country']} {span}w +0m ndvi forest" for span in (24, 48)}
         assert set(chosen["chosen"]) <= spans
-        assert len(pd.read_csv(artifacts / "predictions.csv")) == 30
+        assert len(pd.read_csv(folder / "predictions.csv")) == 30
 
 
-def test_a_nested_choice_leaves_out_windows_outside_the_archive(shell: Any) -> None:
+def test_a_nested_choice_leaves_out_windows_outside_the_archive(shell: Shell) -> None:
     # The configuration's own span is not looked at where spans are chosen from.
-    candidates = "validation.candidates.span=[24,300]"
-    words = ["validation=nested", "validation.inner=2", candidates, "span=200"]
+    spans = "validation.candidates.span=[24,300]"
+    words = ["validation=nested", "validation.inner=2", spans, "span=200"]
     done = shell.run(*shell.toy, *words, "validation.candidates.bands=[ndvi]")
     assert done.returncode == 0, done.stderr
     assert "candidates: 1 finished" in done.stdout
-    (child,) = children(shell.folder)
-    artifacts = Path(child.info.artifact_uri.removeprefix("file://"))
-    chosen = pd.read_csv(artifacts / "chosen.csv")
+    (child,) = candidates(shell.database)
+    folder = artifacts(child)
+    chosen = pd.read_csv(folder / "chosen.csv")
     assert set(chosen["chosen"]) == {"toyland 24w +0m ndvi forest"}
 
 
 LONG = ("-m", "span=range(4,18,2)", "bands=ndvi", "model.n_estimators=40")
 
 
-@pytest.mark.parametrize(
-    ("how", "launcher"),
-    [
-        (signal.SIGINT, "basic"),
-        (signal.SIGTERM, "basic"),
-        (signal.SIGKILL, "joblib"),
-    ],
-)
-def test_a_sweep_that_is_stopped_loses_nothing_and_goes_on(
-    shell: Any, how: signal.Signals, launcher: str
+def still_running(shell: Shell) -> list[Run]:
+    return [run for run in runs(shell.database) if run.info.status == "RUNNING"]
+
+
+def test_a_sweep_that_is_stopped_keeps_what_is_finished_and_leaves_nothing_open(
+    shell: Shell,
 ) -> None:
-    sweep = (*LONG, f"hydra/launcher={launcher}")
-    with shell.started(*sweep) as process:
+    with shell.started(*shell.toy, *LONG, "hydra/launcher=basic") as process:
         shell.wait_for(2)
-        os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
+        process.terminate()
         _, said = process.communicate(timeout=60)
-    if how != signal.SIGKILL:
-        assert process.returncode == 128 + how, said
-        assert "Give the same command again" in said
-        assert not [run for run in runs(shell.folder) if run.info.status == "RUNNING"]
-        assert "Traceback" not in said
-    before = accuracies(shell.folder)
+    assert process.returncode == 128 + signal.SIGTERM, said
+    assert "Give the same command again" in said
+    assert "Traceback" not in said
+    assert 2 <= len(accuracies(shell)) < 7
+    assert not still_running(shell)
+
+
+def test_a_sweep_that_is_killed_loses_nothing_and_goes_on(shell: Shell) -> None:
+    with shell.started(*shell.toy, *LONG, "hydra/launcher=joblib") as process:
+        shell.wait_for(2)
+        process.kill()
+        process.communicate(timeout=60)
+    before = accuracies(shell)
     assert 2 <= len(before) < 7
     again = shell.run(*shell.toy, *LONG)  # the launcher makes no difference to what is there
     assert again.returncode == 0, again.stderr
-    if how == signal.SIGKILL:
-        assert re.search(r"closed \d+ runs that a killed process had left RUNNING", again.stderr)
+    assert re.search(r"closed \d+ runs that a killed process had left RUNNING", again.stderr)
     assert again.stderr.count("is already there") >= len(before)
-    finished = [run for run in children(shell.folder) if run.info.status == "FINISHED"]
+    finished = candidates(shell.database, status="FINISHED")
     assert len({run.data.tags["identity"] for run in finished}) == len(finished) == 7
-    assert not [run for run in runs(shell.folder) if run.info.status == "RUNNING"]
+    assert not still_running(shell)
     with closing(sqlite3.connect(shell.folder / "mlruns" / "mlflow.db")) as database:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)

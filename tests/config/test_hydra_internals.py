@@ -70,8 +70,8 @@ def test_the_error_of_a_failed_job_is_read_without_raising_it() -> None:
 
 
 def test_the_basic_sweeper_can_be_told_not_to_compose_what_it_splits() -> None:
-    assert issubclass(hydra_internals.BasicSweeper, Sweeper)
-    assert callable(hydra_internals.BasicSweeper.validate_batch_is_legal)
+    assert issubclass(hydra_internals.basic_sweeper.BasicSweeper, Sweeper)
+    assert callable(hydra_internals.basic_sweeper.BasicSweeper.validate_batch_is_legal)
 
 
 @pytest.mark.parametrize(

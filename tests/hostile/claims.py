@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+import pytest
+from hydra.errors import HydraException
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from cropland.config.hydra_words import error_line
 from cropland.errors import LONGEST_MESSAGE, CroplandError
 
 BRIEFLY = settings(
@@ -121,6 +124,15 @@ def answered() -> Iterator[None]:
             yield
         except CroplandError as error:
             check_line(str(error))
+
+
+def refused(call: Callable[[], object]) -> str:
+    """Return the line of the error that a call raises, of this project or of Hydra."""
+    with quickly(), pytest.raises((CroplandError, HydraException)) as caught:
+        call()
+    line = error_line(caught.value)
+    check_line(line)
+    return line
 
 
 def check_line(said: str) -> None:

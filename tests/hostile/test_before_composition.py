@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hostile.claims import check_line
+from standins.shell import Shell
 
 COUNTRY = (
     "name: kenya\ntitle: Kenya\nbox: {south: 1, north: 2, west: 36, east: 37}\n"
@@ -52,7 +53,7 @@ def line(done: Any) -> str:
 )
 @pytest.mark.parametrize("script", ["train", "download"])
 def test_a_file_of_the_configuration_that_is_none(
-    shell: Any, script: str, name: str, content: str | bytes, said: str
+    shell: Shell, script: str, name: str, content: str | bytes, said: str
 ) -> None:
     shell.words()
     path = shell.folder / "conf" / name
@@ -71,5 +72,5 @@ def test_a_file_of_the_configuration_that_is_none(
         "+x=" + "{a:" * 300 + "1" + "}" * 300,
     ],
 )
-def test_a_word_that_is_none(shell: Any, word: str) -> None:
+def test_a_word_that_is_none(shell: Shell, word: str) -> None:
     assert "the configuration cannot be read" in line(shell.run(word))

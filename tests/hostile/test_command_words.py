@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from hostile.claims import check_line, tree
+from standins.shell import Shell
 
 NAMES = (
     "../../x",
@@ -36,7 +36,7 @@ def renamed(folder: Path) -> None:
         table.to_csv(path, index=False)
 
 
-def test_no_name_of_a_point_leads_a_command_out_of_its_folders(shell: Any) -> None:
+def test_no_name_of_a_point_leads_a_command_out_of_its_folders(shell: Shell) -> None:
     renamed(shell.exports)
     before = tree(shell.exports)
     where = ["source=files", f"paths.data={shell.exports}", "country=toyland"]
@@ -64,7 +64,7 @@ def test_no_name_of_a_point_leads_a_command_out_of_its_folders(shell: Any) -> No
     ("words", "said"),
     [
         (["points=/dev/zero"], "expected a points file at /dev/zero, there is none"),
-        (["points=/proc/self/mem"], "/proc/self/mem cannot be read: Input/output error"),
+        (["points=/proc/self/mem"], "/proc/self/mem cannot be read as CSV: Input/output error"),
         (["output=/etc"], "output /etc is a folder"),
         (["output=" + "x" * 300], "output must be a path of printable signs"),
         (["reference_end=0001-01-32"], "reference_end must be a date"),
@@ -72,7 +72,7 @@ def test_no_name_of_a_point_leads_a_command_out_of_its_folders(shell: Any) -> No
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_what_cannot_be_predicted_is_said(shell: Any, words: list[str], said: str) -> None:
+def test_what_cannot_be_predicted_is_said(shell: Shell, words: list[str], said: str) -> None:
     done = shell.run("country=toyland", *words, script="predict")
     assert done.returncode == 1 and said in done.stderr
     line, *others = done.stderr.splitlines()
@@ -80,7 +80,7 @@ def test_what_cannot_be_predicted_is_said(shell: Any, words: list[str], said: st
     check_line(line)
 
 
-def test_a_folder_that_is_none_is_said_in_one_line(shell: Any) -> None:
+def test_a_folder_that_is_none_is_said_in_one_line(shell: Shell) -> None:
     done = shell.run(*shell.toy, "paths.runs=/proc/none")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("cropland: /proc/none")

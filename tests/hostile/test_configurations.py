@@ -6,24 +6,17 @@ import copy
 import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile.claims import BRIEFLY, TEXTS, answered, check_line, quickly
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
-from hydra.types import RunMode
+from hostile.claims import BRIEFLY, TEXTS, answered, refused
 from hypothesis import given
 from hypothesis import strategies as st
+from standins.configuration import CONF, compose, jobs
 
-from cropland.config import composition, countries, filling, hydra_words
-from cropland.config.jobs import Job
-from cropland.errors import ConfigError
+from cropland.config import countries, filling
 
-CONF = Path(__file__).parents[2] / "conf"
 KENYA: dict[str, Any] = {
     "name": "kenya",
     "title": "Kenya",
@@ -50,23 +43,6 @@ def put(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         inner = inner[name]
     inner[last] = value
     return made
-
-
-def refused(call: Callable[[], object]) -> str:
-    with quickly(), pytest.raises((ConfigError, HydraException)) as caught:
-        call()
-    said = hydra_words.error_line(caught.value)
-    check_line(said)
-    return said
-
-
-def job(*overrides: str, conf: Path = CONF, mode: RunMode = RunMode.RUN) -> Job | list[Job]:
-    with initialize_config_dir(str(conf), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        config = loader.load_configuration("train", list(overrides), run_mode=mode)
-        if mode is RunMode.MULTIRUN:
-            return composition.jobs(config)
-        return composition.job(config, config.hydra)
 
 
 @BRIEFLY
@@ -190,11 +166,9 @@ def test_a_season_of_a_lifetime_is_none() -> None:
     ),
     value=VALUES,
 )
-def test_whatever_a_group_says(
-    composed: Callable[..., dict[str, Any]], key: str, value: Any
-) -> None:
+def test_whatever_a_group_says(key: str, value: Any) -> None:
     with answered():
-        made = filling.configuration(put(composed(), key, value))
+        made = filling.configuration(put(compose(), key, value))
         for path in (made.paths.data, made.paths.archive, made.paths.runs, made.output or ""):
             assert path.isprintable() and len(path) <= 1_000
 
@@ -223,10 +197,8 @@ def test_whatever_a_group_says(
         ("model", "forest", "model must be a group of keys"),
     ],
 )
-def test_a_value_out_of_reason_is_said(
-    composed: Callable[..., dict[str, Any]], key: str, value: Any, said: str
-) -> None:
-    assert said in refused(lambda: filling.configuration(put(composed(), key, value)))
+def test_a_value_out_of_reason_is_said(key: str, value: Any, said: str) -> None:
+    assert said in refused(lambda: filling.configuration(put(compose(), key, value)))
 
 
 @pytest.mark.parametrize(
@@ -252,7 +224,7 @@ def test_a_value_out_of_reason_is_said(
     ids=lambda value: value[:20],
 )
 def test_an_override_that_cannot_be_is_said(override: str, said: str) -> None:
-    assert said in refused(lambda: job("country=iran", override))
+    assert said in refused(lambda: jobs("country=iran", override))
 
 
 @pytest.mark.parametrize(
@@ -266,9 +238,7 @@ def test_an_override_that_cannot_be_is_said(override: str, said: str) -> None:
 )
 def test_a_sweep_that_would_never_end_is_not_begun(words: list[str]) -> None:
     start = time.monotonic()
-    assert "a sweep has at most 100,000 jobs" in refused(
-        lambda: job("country=iran", *words, mode=RunMode.MULTIRUN)
-    )
+    assert "a sweep has at most 100,000 jobs" in refused(lambda: jobs("-m", "country=iran", *words))
     assert time.monotonic() - start < 5
 
 
@@ -291,13 +261,13 @@ def test_no_country_file_reads_the_environment(
 ) -> None:
     monkeypatch.setenv("SECRET", "hunter2")
     conf = conf_with(tmp_path, SENT.format(title='"${oc.env:SECRET}"'))
-    assert "hunter2" not in refused(lambda: job(f"country={chosen}", conf=conf))
+    assert "hunter2" not in refused(lambda: jobs(f"country={chosen}", conf=conf))
 
 
 def test_two_files_of_one_country_are_refused(tmp_path: Path) -> None:
     conf = conf_with(tmp_path, SENT.format(title="Kenya"), "other")
     shutil.copy(conf / "country" / "other.yaml", conf / "country" / "kenya.yaml")
-    said = refused(lambda: job("country=all", conf=conf))
+    said = refused(lambda: jobs("country=all", conf=conf))
     assert "the files kenya, other of conf/country name the same country" in said
 
 
@@ -318,5 +288,5 @@ def test_country_all_reads_no_file_that_is_none(tmp_path: Path, kind: str) -> No
             "text": "abc",
         }
         path.write_text(content[kind])
-    refused(lambda: job("country=all", conf=conf))
+    refused(lambda: jobs("country=all", conf=conf))
     assert not (tmp_path / "run").exists()

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from rich.console import Console
+from standins.shell import Shell
 
 from cropland.config import filling
 from cropland.config.countries import Country
@@ -220,7 +221,7 @@ def test_where_it_can_be_used_nothing_is_said_or_changed(
     assert jobs[0].configuration == fast.configuration
 
 
-def test_by_command_the_run_names_the_forest_that_was_run(shell: Any, tmp_path: Path) -> None:
+def test_by_command_the_run_names_the_forest_that_was_run(shell: Shell, tmp_path: Path) -> None:
     absent = tmp_path / "absent" / "sklearnex"
     absent.mkdir(parents=True)
     (absent / "__init__.py").write_text("raise ImportError('not for this processor')")

@@ -104,6 +104,7 @@ print(json.dumps([cropland.__file__, modules, table.to_dict("list")]))
 """
 
 
+@pytest.mark.processes
 def test_a_fresh_python_without_cropland_predicts_with_the_models_own_code(
     logged: tuple[str, str], fitted: Fitted, observations: pd.DataFrame, tmp_path: Path
 ) -> None:

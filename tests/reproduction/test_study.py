@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from standins.shell import Shell
 
 from cropland.reproduction import recipe
 
@@ -29,7 +29,7 @@ def command(exports: Path, *more: str) -> list[str]:
     return ["study=submission", *where, WINDOW, "model.n_estimators=20", *more]
 
 
-def test_the_command_writes_what_the_module_predicts(shell: Any, complete: Path) -> None:
+def test_the_command_writes_what_the_module_predicts(shell: Shell, complete: Path) -> None:
     done = shell.run(*command(complete.parent, "output=out/answer.csv"))
     assert done.returncode == 0, done.stderr
     written = pd.read_csv(shell.folder / "out" / "answer.csv", dtype={"Target": "Int64"})
@@ -51,7 +51,7 @@ def test_the_command_writes_what_the_module_predicts(shell: Any, complete: Path)
     assert {path.name for path in artifacts.iterdir()} == {"answer.csv", "study.csv", "study.png"}
 
 
-def test_it_runs_on_the_simulation_too(shell: Any) -> None:
+def test_it_runs_on_the_simulation_too(shell: Shell) -> None:
     done = shell.run("study=submission", "source.points=30", "model.n_estimators=2")
     assert done.returncode == 0, done.stderr
     written = pd.read_csv(shell.folder / "submission.csv")
@@ -68,7 +68,7 @@ def test_it_runs_on_the_simulation_too(shell: Any) -> None:
     ],
 )
 def test_what_is_not_the_original_is_answered_in_one_line(
-    shell: Any, complete: Path, words: tuple[str, ...], said: str
+    shell: Shell, complete: Path, words: tuple[str, ...], said: str
 ) -> None:
     given = [word for word in command(complete.parent) if not word.startswith("model.")]
     done = shell.run(*given, *words)
@@ -77,7 +77,7 @@ def test_what_is_not_the_original_is_answered_in_one_line(
     assert not (shell.folder / "submission.csv").exists()
 
 
-def test_a_missing_column_is_named_with_what_to_do(shell: Any, exports: Path) -> None:
+def test_a_missing_column_is_named_with_what_to_do(shell: Shell, exports: Path) -> None:
     done = shell.run(*command(exports))
     assert done.returncode == 1
     assert "lacks NDVI; export it again, or name fewer in bands.names" in done.stderr

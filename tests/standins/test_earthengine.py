@@ -415,6 +415,7 @@ def test_answers_are_packed_for_those_who_take_it(
     assert "Content-Encoding" not in post(headers={"Accept-Encoding": "identity"}).headers
 
 
+@pytest.mark.processes
 def test_it_runs_as_a_process_of_its_own() -> None:
     program = Path(__file__).parent / "earthengine.py"
     command = [sys.executable, str(program), "sudan", "2020-01-01", "2020-01-31", "--limit", "3"]

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
+from standins.shell import Warm
 
 from cropland.config.groups import Tracking
 from cropland.errors import TrackingError
@@ -43,12 +43,12 @@ sys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(3)))
 
 
 def test_commands_that_make_the_same_database_at_once_do_not_disturb_each_other(
-    warm: Any, tmp_path: Path
+    warm: Warm, tmp_path: Path
 ) -> None:
     program = tmp_path / "make.py"
     program.write_text(MAKE)
-    code, said, errors = warm.run([str(program)], tmp_path, dict(os.environ))
-    assert (code, said.split()) == (0, ["1"] * 3), errors
+    done = warm.run([str(program)], tmp_path, dict(os.environ))
+    assert (done.returncode, done.stdout.split()) == (0, ["1"] * 3), done.stderr
 
 
 def test_what_stands_behind_the_question_mark_of_an_address_is_no_part_of_its_file(

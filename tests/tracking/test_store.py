@@ -100,6 +100,7 @@ def test_a_child_says_what_its_parent_says_of_user_and_code(store: Store) -> Non
     assert (tags["mlflow.user"], tags["git_dirty"]) == ("ada", "true")
 
 
+@pytest.mark.processes
 def test_runs_of_a_dead_process_are_closed_and_those_of_a_living_one_are_not(store: Store) -> None:
     dead = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     mark = process_mark(dead.pid)

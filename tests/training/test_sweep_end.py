@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +29,7 @@ from cropland.training.sweep_end import _folds, _right
     ],
 )
 def test_the_next_command_names_the_folds_that_were_scored_by(
-    composed: Any, validation: Validation, seed: int, words: list[str]
+    composed: Callable[..., dict[str, Any]], validation: Validation, seed: int, words: list[str]
 ) -> None:
     chosen = replace(configuration(composed()), validation=validation, seed=seed)
     assert _folds(chosen) == words

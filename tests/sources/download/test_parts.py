@@ -88,6 +88,7 @@ def test_what_a_kill_left_unfinished_is_removed(parts: Parts) -> None:
     assert not half.exists() and len(list(parts)) == 1
 
 
+@pytest.mark.processes
 def test_a_second_download_is_told_who_is_at_work(parts: Parts) -> None:
     code = (
         "import sys; from pathlib import Path; from cropland.sources.download.parts import Parts\n"
