@@ -216,7 +216,7 @@ def _legend(figure: Figure, place: _Place, picture: Picture, below: float) -> No
 
 
 def _scale(figure: Figure, place: _Place, picture: Picture) -> None:
-    """Put scale bar and north arrow above the right end of a layer."""
+    """Draw scale bar and north arrow above the right end of a layer."""
     ground = metres(picture.grid)[0] * picture.grid.shape[1]
     length = round_length(ground / 4)
     inches = length / ground * place.width
@@ -242,7 +242,7 @@ def _scale(figure: Figure, place: _Place, picture: Picture) -> None:
 
 
 def _colours(figure: Figure, place: _Place, picture: Picture) -> None:
-    """Put the colours of a layer and what they stand for under it."""
+    """Draw the colours of a layer and their values under it."""
     if picture.layer.classes:
         _legend(figure, place, picture, 0.1)
         return

@@ -118,18 +118,18 @@ def assess_by_class(
     share = counts / np.maximum(units, 1)[:, None]
     variance = share * (1 - share) / np.maximum(units - 1, 1)[:, None]
     matrix, squared = weights[:, None] * share, weights**2  # eq. 4
-    present, own = matrix.sum(axis=0), np.diagonal(variance)
+    present, of_class = matrix.sum(axis=0), np.diagonal(variance)
     producers = np.diagonal(matrix) / _positive(present)  # eq. 3
     # eq. 7, its areas divided by the whole area
-    missed = squared * (1 - producers) ** 2 * own
-    missed += producers**2 * (squared @ (variance - np.diag(own)))
+    missed = squared * (1 - producers) ** 2 * of_class
+    missed += producers**2 * (squared @ (variance - np.diag(of_class)))
     drawn = np.where(units > 0, 1.0, np.nan)
     return Assessment(
         classes,
         counts,
         matrix,
-        Estimate(float(np.trace(matrix)), float(np.sqrt(squared @ own))),  # eqs 1, 5
-        _named(classes, np.diagonal(share) * drawn, np.sqrt(own) * drawn),  # eqs 2, 6
+        Estimate(float(np.trace(matrix)), float(np.sqrt(squared @ of_class))),  # eqs 1, 5
+        _named(classes, np.diagonal(share) * drawn, np.sqrt(of_class) * drawn),  # eqs 2, 6
         _named(classes, producers, np.sqrt(missed) / _positive(present)),
         _named(classes, present, np.sqrt(squared @ variance), sum(areas.values())),  # eqs 9-11
     )
@@ -233,7 +233,7 @@ class _Stratified:
 
 
 def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Put NaN for 0, by which nothing can be divided."""
+    """Return NaN for 0, by which nothing can be divided."""
     return np.asarray(np.where(values > 0, values, np.nan))
 
 

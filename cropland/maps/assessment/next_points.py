@@ -50,7 +50,7 @@ def choose(
     candidates : int
         Pixels drawn at random to choose from; all where the map has no more.
     min_distance : int
-        Metres between any two that are chosen, at least.
+        Metres between any two points, at least.
     seed : int
         Decides the candidates, and where the clustering begins.
 
@@ -118,7 +118,7 @@ def select_diverse(
     seed : int
         Decides where the clustering begins.
     pool : int
-        How many of the most uncertain samples are looked at for each that is chosen.
+        How many of the most uncertain samples are considered for each point.
 
     Returns
     -------

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DESIGN, TABLE, SQUARES = "sample.json", "sample.csv", "sample.geojson"
 _ORDER = 1
-"""Tells the random numbers of the order from those of the draw."""
+"""Separates the random numbers of the order from those of the draw."""
 _DECIMALS = 7
 """Of degrees: a centimetre."""
 

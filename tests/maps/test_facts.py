@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cropland.maps.assemble import PixelCounts
+from cropland.maps.facts import FACTS, MapFacts
+
+TAGS = {
+    "KEY": "k",
+    "MODEL": "cropland-simulated-iran version 3",
+    "COUNTRY": "Iran",
+    "WINDOW": "2019-07-30 to 2020-06-30",
+    "SEASON_END": "2020-06-30",
+    "SOURCE": "simulated",
+    "RESOLUTION": "10 m",
+}
+COUNTS = PixelCounts(
+    pixels={0: 30, 1: 60, 255: 10},
+    hectares={0: 0.3, 1: 0.6, 255: 0.1},
+    dissimilar=9,
+    observations=4_000,
+    truth=np.array([[28, 4], [2, 56]]),
+)
+RECALLS = {"cropland": 0.95, "other": 0.9}
+
+
+@pytest.fixture
+def facts() -> MapFacts:
+    return MapFacts.of(COUNTS, TAGS, RECALLS, threshold=0.4)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["all", "what a real map has"])
+def test_what_is_written_is_read(facts: MapFacts, tmp_path: Path, whole: bool) -> None:
+    if not whole:
+        facts = replace(facts, truth=None, outside_applicability=None)
+    (tmp_path / FACTS).write_text(facts.as_json())
+    again = MapFacts.read(tmp_path)
+    assert again.as_json() == facts.as_json()
+    assert ("truth" in json.loads(facts.as_json())) is whole
+    assert list(again.lines()) == list(facts.lines())
+    assert again.metrics() == facts.metrics()
+
+
+def test_numbers_are_those_of_the_pixels(facts: MapFacts) -> None:
+    metrics = facts.metrics()
+    assert facts.pixels == {"cropland": 60, "other": 30, "no data": 10}
+    assert metrics["n_pixels"] == 100 and metrics["n_missing"] == 10
+    assert metrics["mean_observations"] == 40 and metrics["outside_applicability"] == 0.1
+    assert metrics["truth_accuracy"] == pytest.approx(84 / 90)
+    assert metrics["truth_cropland"] == pytest.approx(56 / 58)
+    assert metrics["truth_other"] == pytest.approx(28 / 32)
+    assert metrics["truth_true_cropland"] == pytest.approx(58 / 90)
+    true = facts.true_hectares
+    assert true == pytest.approx({"cropland": 0.9 * 58 / 90, "other": 0.9 * 32 / 90})
+
+
+def test_the_lines_name_what_a_reader_must_know(facts: MapFacts) -> None:
+    lines = dict(facts.lines())
+    assert "counted pixels, which is biased" in lines["cropland"]
+    assert lines["mean observations per pixel"] == "40 days of the window"
+    assert lines["outside the area of applicability"].startswith("10.0%")
+    assert "of cropland 96.6% (cross-validated 95.0%)" in lines["against the simulated truth"]
