@@ -12,6 +12,8 @@ from cropland.maps import compute
 from cropland.maps import extent as extents
 from cropland.maps.extent import Extent
 
+pytestmark = pytest.mark.processes  # a cluster asks the system for its processors
+
 
 @dataclass
 class Flaky:
