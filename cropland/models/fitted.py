@@ -23,7 +23,7 @@ from cropland.errors import DataError
 from cropland.learning import probability as probabilities
 from cropland.models.request import PLACES, checked
 from cropland.observations import archive as archives
-from cropland.observations import bands
+from cropland.observations import bands, ragged_array
 from cropland.observations.points import UNLABELLED
 from cropland.support.fingerprint import fingerprint_of
 
@@ -200,7 +200,7 @@ def code_hash() -> str:
 def _archive(rows: pd.DataFrame, country: str) -> Archive:
     """Return an archive in memory of checked observations."""
     points = rows.drop_duplicates("ID")[["ID", *PLACES]].assign(Target=np.int8(UNLABELLED))
-    dataset = archives.ragged(points, rows.drop(columns=list(PLACES)))
+    dataset = ragged_array.from_table(points, rows.drop(columns=list(PLACES)))
     return archives.Archive(
         dataset.assign_attrs(
             country=country,

@@ -17,7 +17,7 @@ CF conventions 1.11, section 9.3.3) in Zarr:
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -30,14 +30,11 @@ from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.observations import archive_writing, bands
-from cropland.observations.band_values import dtype_of
 from cropland.observations.points import COLUMNS
 from cropland.support.fingerprint import fingerprint
 from cropland.support.writing import whole
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from cropland.observations.archive_writing import Blocks
 
 _NOT_BANDS = frozenset((*COLUMNS, "row_size", "time", "granule"))
@@ -184,70 +181,6 @@ class Archive:
         return bands.index(name, {part: self.values(part) for part in parts})
 
 
-def ragged(points: pd.DataFrame, observations: pd.DataFrame) -> xr.Dataset:
-    """Arrange a long table in the ragged layout.
-
-    Parameters
-    ----------
-    points : DataFrame
-        As `cropland.observations.points` gives it.
-    observations : DataFrame
-        Columns ``ID``, ``time`` (datetime64) and one for each band; any order of rows. Rows of the
-        same point and time keep their order.
-
-    Returns
-    -------
-    xarray.Dataset
-        The contract above, without its attributes.
-    """
-    position = dict(zip(points["ID"], range(len(points)), strict=True))
-    columns = {
-        str(name): _packed(str(name), observations[name].to_numpy())
-        for name in observations.columns
-        if name not in ("ID", "time")
-    }
-    where = observations["ID"].map(position).to_numpy()
-    return arranged(points, where, observations["time"].to_numpy(), columns)
-
-
-def arranged(
-    points: pd.DataFrame,
-    where: NDArray[np.integer[Any]],
-    time: NDArray[np.datetime64],
-    columns: Mapping[str, NDArray[Any]],
-) -> xr.Dataset:
-    """Arrange observations in the ragged layout.
-
-    Parameters
-    ----------
-    points : DataFrame
-        As `cropland.observations.points` gives it.
-    where : ndarray of int, shape (row,)
-        Position of each row's point.
-    time : ndarray of datetime64, shape (row,)
-        Its moment.
-    columns : mapping of str to ndarray of shape (row,)
-        Bands and others, as they are to be stored.
-
-    Returns
-    -------
-    xarray.Dataset
-        The contract above, without its attributes.
-    """
-    order = np.lexsort((time, where))
-    return xr.Dataset(
-        {
-            "ID": ("point", points["ID"].to_numpy(dtype=str)),
-            "Lat": ("point", points["Lat"].to_numpy(), {"units": "degrees_north"}),
-            "Lon": ("point", points["Lon"].to_numpy(), {"units": "degrees_east"}),
-            "Target": ("point", points["Target"].to_numpy()),
-            "row_size": ("point", np.bincount(where, minlength=len(points)).astype(np.int32)),
-            "time": ("observation", time.astype("datetime64[s]")[order]),
-            **{name: ("observation", values[order]) for name, values in columns.items()},
-        }
-    )
-
-
 def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) -> None:
     """Check a dataset against the contract and store it, whole or not at all.
 
@@ -317,17 +250,3 @@ def in_memory(dataset: xr.Dataset, source: str, country: str) -> Archive:
 def _bytes(values: NDArray[Any]) -> bytes:
     """Return what numbers or texts consist of."""
     return values.tobytes() if values.dtype != object else repr(values.tolist()).encode()
-
-
-def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Convert to the stored type: digital numbers uint16, ``SCL`` uint8, other numbers float32."""
-    if not np.issubdtype(values.dtype, np.number):
-        return np.asarray(values.astype(str))
-    if name == bands.SCENE_CLASS:
-        return np.asarray(np.nan_to_num(values, nan=bands.NO_DATA).astype(dtype_of(name)))
-    if name in bands.STANDARD_NAMES:
-        filled = np.nan_to_num(values, nan=bands.NO_DATA)
-        whole = (filled >= 0) & (filled <= np.iinfo(np.uint16).max) & (filled == np.floor(filled))
-        if whole.all():
-            return np.asarray(filled.astype(dtype_of(name)))
-    return np.asarray(values.astype(np.float32))

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from cropland.config.groups import Paths
 from cropland.config.sources import Files
 from cropland.errors import DataError
-from cropland.observations import archive, band_values, bands, points
+from cropland.observations import archive, band_values, bands, points, ragged_array
 from cropland.support import columns, reading
 from cropland.support.words import some
 
@@ -183,7 +183,7 @@ def observations_of(
             f"the exports of {country.name} have no observation of its {len(table)} points: the points are "
             f"{some(table['ID'], 3)}, the exports have {has}; the ID of a point must be the same in both"
         )
-    dataset = archive.ragged(table, rows)
+    dataset = ragged_array.from_table(table, rows)
     return dataset.assign_attrs(
         time_coverage_start=min(export.first for export in files).isoformat(),
         time_coverage_end=max(export.last for export in files).isoformat(),

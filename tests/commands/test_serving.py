@@ -26,7 +26,7 @@ from cropland.config.groups import Features, Series
 from cropland.features.recipe import Recipe
 from cropland.models import mlflow_model
 from cropland.models.fitted import Fitted, measured_columns
-from cropland.observations import archive
+from cropland.observations import archive, ragged_array
 
 FLAT = Features("flat", True, ())
 
@@ -70,7 +70,7 @@ def served(
 ) -> Iterator[Served]:
     """A model of the toy country, logged to a store of its own and served from there."""
     folder = tmp_path_factory.mktemp("serving")
-    fitted = learnt(archive.ragged(toy_points, toy_rows))
+    fitted = learnt(ragged_array.from_table(toy_points, toy_rows))
     uri = f"sqlite:///{folder}/mlflow.db"
     client = MlflowClient(uri)
     run = client.create_run(client.create_experiment("cropland", (folder / "store").as_uri()))

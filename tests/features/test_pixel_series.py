@@ -15,7 +15,7 @@ from cropland.config.groups import Features, Series
 from cropland.features import pixel_series
 from cropland.features.pixel_series import Images
 from cropland.features.recipe import Recipe
-from cropland.observations import archive
+from cropland.observations import archive, ragged_array
 
 START = np.datetime64("2020-03-01T07:00:00")
 STATISTICS = ("min", "max", "median", "std", "amplitude")
@@ -52,7 +52,7 @@ def as_points(seen: Images) -> archive.Archive:
         }
     )
     columns = {name: values.T[where, image] for name, values in seen.values.items()}
-    dataset = archive.arranged(points, where, seen.times[image], columns)
+    dataset = ragged_array.from_rows(points, where, seen.times[image], columns)
     return archive.Archive(dataset.assign_attrs(country="x", source="x", fingerprint="x"))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cropland.errors import DataError
 from cropland.features import series
 from cropland.features.window import Window
-from cropland.observations import archive
+from cropland.observations import archive, ragged_array
 from cropland.observations.bands import UNCLEAR_CLASSES, BandSet
 
 START = date(2020, 1, 1)
@@ -37,7 +37,7 @@ def made(rows: list[tuple[int, float, float, int]], n_points: int = 3) -> archiv
         }
     )
     attributes = {"source": "files", "country": "toyland", "fingerprint": "f00"}
-    return archive.Archive(archive.ragged(points, observations).assign_attrs(attributes))
+    return archive.Archive(ragged_array.from_table(points, observations).assign_attrs(attributes))
 
 
 def with_pandas(

@@ -17,7 +17,7 @@ from cropland.config.groups import Features, Series
 from cropland.features.recipe import Recipe
 from cropland.models.fitted import Fitted, measured_columns
 from cropland.models.serving import CroplandModel, RequestError
-from cropland.observations import archive
+from cropland.observations import archive, ragged_array
 
 ROW = {"ID": "a", "Timestamp": "2020-06-01", "B4": 1000, "B8": 3000, "SCL": 4}
 JSON = st.one_of(
@@ -35,7 +35,7 @@ JSON = st.one_of(
 def served(toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> CroplandModel:
     """What MLflow serves, without the server."""
     attributes = {"source": "files", "country": "toyland", "fingerprint": "f00"}
-    opened = archive.Archive(archive.ragged(toy_points, toy_rows).assign_attrs(attributes))
+    opened = archive.Archive(ragged_array.from_table(toy_points, toy_rows).assign_attrs(attributes))
     recipe = Recipe(
         *("2020-12-31", 40, 0, ("B4", "B8", "NDVI", "SCL"), Series("raw", False, 5)),
         *(Features("flat", True, ()), (4, 5, 9)),

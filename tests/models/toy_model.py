@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from cropland.config.groups import Features, Series
 from cropland.features.recipe import Recipe, classes_of
 from cropland.models.fitted import Fitted, measured_columns
-from cropland.observations import archive
+from cropland.observations import archive, ragged_array
 
 FLAT = Features("flat", True, ())
 
@@ -19,7 +19,7 @@ FLAT = Features("flat", True, ())
 def toy_archive(points: pd.DataFrame, rows: pd.DataFrame) -> archive.Archive:
     """The toy archive, in memory."""
     attributes = {"source": "files", "country": "toyland", "fingerprint": "f00"}
-    return archive.Archive(archive.ragged(points, rows).assign_attrs(attributes))
+    return archive.Archive(ragged_array.from_table(points, rows).assign_attrs(attributes))
 
 
 def toy_request(points: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

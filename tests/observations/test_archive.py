@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from cropland.errors import DataError
-from cropland.observations import archive
+from cropland.observations import archive, ragged_array
 from cropland.observations.archive_writing import Blocks
 
 ATTRIBUTES = {
@@ -48,7 +48,7 @@ def two_points() -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_observations_stand_by_point_and_time_and_ties_keep_their_order(
     two_points: tuple[pd.DataFrame, pd.DataFrame],
 ) -> None:
-    dataset = archive.ragged(*two_points)
+    dataset = ragged_array.from_table(*two_points)
     assert list(dataset["row_size"].to_numpy()) == [2, 2, 0]
     assert list(dataset["granule"].to_numpy()) == ["g2", "g4", "g3", "g1"]
 
@@ -56,7 +56,7 @@ def test_observations_stand_by_point_and_time_and_ties_keep_their_order(
 def test_whole_digital_numbers_are_stored_small_and_fractions_as_they_are(
     two_points: tuple[pd.DataFrame, pd.DataFrame],
 ) -> None:
-    dataset = archive.ragged(*two_points)
+    dataset = ragged_array.from_table(*two_points)
     assert dataset["B4"].dtype == np.uint16
     assert dataset["B8"].dtype == np.float32
     assert dataset["SCL"].dtype == np.uint8
@@ -65,7 +65,7 @@ def test_whole_digital_numbers_are_stored_small_and_fractions_as_they_are(
 def test_an_archive_comes_back_as_it_was_written(
     tmp_path: Path, two_points: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
-    dataset = archive.ragged(*two_points)
+    dataset = ragged_array.from_table(*two_points)
     archive.write(dataset, tmp_path / "a.zarr", ATTRIBUTES)
     opened = archive.open_archive(tmp_path / "a.zarr")
     for name in dataset:
@@ -80,7 +80,7 @@ def test_an_archive_comes_back_as_it_was_written(
 def test_no_data_is_nan_and_an_index_is_computed_of_its_bands(
     tmp_path: Path, two_points: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
-    archive.write(archive.ragged(*two_points), tmp_path / "a.zarr", ATTRIBUTES)
+    archive.write(ragged_array.from_table(*two_points), tmp_path / "a.zarr", ATTRIBUTES)
     opened = archive.open_archive(tmp_path / "a.zarr")
     np.testing.assert_array_equal(opened.values("B4"), np.array([2, np.nan, 3, 1], np.float32))
     np.testing.assert_allclose(opened.values("NDVI"), [0, np.nan, 0, 0.2], atol=1e-7)
@@ -96,7 +96,7 @@ def test_zero_is_no_data_in_a_band_of_fractions_too() -> None:
             "cloudiness": [0.0, 1.5, np.nan],
         }
     )
-    opened = archive.Archive(archive.ragged(points, rows))
+    opened = archive.Archive(ragged_array.from_table(points, rows))
     assert opened.dataset["B4"].dtype == np.float32
     np.testing.assert_array_equal(opened.values("B4"), [np.nan, 1.5, np.nan])
     # Nothing is known of other columns: their zeros are zeros.
@@ -112,8 +112,8 @@ def test_the_first_of_two_writers_wins_and_nothing_is_left_over(
     tmp_path: Path, two_points: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
     path = tmp_path / "a.zarr"
-    archive.write(archive.ragged(*two_points), path, ATTRIBUTES)
-    archive.write(archive.ragged(*two_points), path, ATTRIBUTES | {"fingerprint": "f01"})
+    archive.write(ragged_array.from_table(*two_points), path, ATTRIBUTES)
+    archive.write(ragged_array.from_table(*two_points), path, ATTRIBUTES | {"fingerprint": "f01"})
     assert archive.open_archive(path).fingerprint == "f00"
     assert [item.name for item in tmp_path.iterdir()] == ["a.zarr"]
 
@@ -132,7 +132,7 @@ def test_what_breaks_the_contract_is_not_written(
     change: dict[str, tuple[str, np.ndarray]],
     message: str,
 ) -> None:
-    broken = archive.ragged(*two_points).assign(change)
+    broken = ragged_array.from_table(*two_points).assign(change)
     with pytest.raises(DataError, match=message):
         archive.write(broken, tmp_path / "a.zarr", ATTRIBUTES)
     assert not (tmp_path / "a.zarr").exists()
@@ -142,14 +142,16 @@ def in_blocks(table: pd.DataFrame, rows: pd.DataFrame, size: int) -> Iterator[xr
     """The same observations, a few points after others."""
     for first in range(0, len(table), size):
         some = table.iloc[first : first + size]
-        yield archive.ragged(some, rows[rows["ID"].isin(some["ID"])])
+        yield ragged_array.from_table(some, rows[rows["ID"].isin(some["ID"])])
 
 
 @pytest.mark.parametrize("size", [30, 79, 80])
 def test_an_archive_written_in_blocks_is_the_one_written_whole(
     tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame, size: int
 ) -> None:
-    archive.write(archive.ragged(toy_points, toy_rows), tmp_path / "whole.zarr", ATTRIBUTES)
+    archive.write(
+        ragged_array.from_table(toy_points, toy_rows), tmp_path / "whole.zarr", ATTRIBUTES
+    )
     blocks = Blocks(len(toy_points), in_blocks(toy_points, toy_rows, size))
     archive.write(blocks, tmp_path / "blocks.zarr", ATTRIBUTES)
     whole, made = (archive.open_archive(tmp_path / f"{name}.zarr") for name in ("whole", "blocks"))

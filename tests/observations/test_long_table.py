@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cropland.observations import archive, long_table
+from cropland.observations import archive, long_table, ragged_array
 
 COLUMNS = ("ID", "Timestamp", "Lat", "Lon", "B4", "SCL")
 
@@ -29,7 +29,7 @@ def opened() -> archive.Archive:
             "SCL": [4, 5, 9, 4, 4, 4],
         }
     )
-    return archive.Archive(archive.ragged(points, rows))
+    return archive.Archive(ragged_array.from_table(points, rows))
 
 
 def test_a_row_is_an_observation_as_it_is_stored(opened: archive.Archive) -> None:

@@ -17,7 +17,7 @@ from cropland.errors import DataError
 from cropland.features import series
 from cropland.features.recipe import Recipe
 from cropland.features.window import Window
-from cropland.observations import archive, point_blocks
+from cropland.observations import point_blocks, ragged_array
 from cropland.observations.archive import Archive
 from cropland.observations.bands import BandSet
 
@@ -99,7 +99,7 @@ def test_bands_that_some_blocks_miss_change_nothing(
     rows.loc[(number % 5 == 0) & (rows.index % 3 == 0), "B4"] = 0
     rows.loc[number == 7, "B8"] = 0
     marks = {"source": "files", "country": "toyland", "fingerprint": "f00"}
-    opened = Archive(archive.ragged(toy_points, rows).assign_attrs(marks))
+    opened = Archive(ragged_array.from_table(toy_points, rows).assign_attrs(marks))
     recipe = replace(RECIPE, span=20)
     whole = recipe.samples(opened)
     assert "P007" in whole.unobserved

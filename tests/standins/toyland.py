@@ -9,7 +9,7 @@ import pandas as pd
 
 from cropland.config.countries import Box, Country, Reference
 from cropland.config.sources import Files
-from cropland.observations import archive
+from cropland.observations import archive, ragged_array
 
 TOYLAND = Country(
     "toyland", "Toyland", Box(10.0, 10.4, 20.0, 20.4), Reference("2020-01-01", "2020-12-31")
@@ -58,7 +58,7 @@ def observations(table: pd.DataFrame) -> pd.DataFrame:
 
 def write_archive(path: Path, table: pd.DataFrame, rows: pd.DataFrame) -> archive.Archive:
     """Write points and observations as an archive, and open it."""
-    dataset = archive.ragged(table, rows).assign_attrs(
+    dataset = ragged_array.from_table(table, rows).assign_attrs(
         time_coverage_start="2019-01-01", time_coverage_end="2020-12-31"
     )
     archive.write(dataset, path, {"source": "files", "country": "toyland", "fingerprint": "f00"})

@@ -15,7 +15,7 @@ from cropland.config import filling
 from cropland.config.countries import Box, Country, Reference
 from cropland.errors import WindowError
 from cropland.features import matrix
-from cropland.observations import archive
+from cropland.observations import ragged_array
 from cropland.observations.archive import Archive
 from cropland.sources import opening
 from cropland.training import candidate_data
@@ -64,7 +64,7 @@ def far_archive(toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> Archive:
     rows = toy_rows.assign(ID="F" + toy_rows["ID"], time=toy_rows["time"] - pd.Timedelta(days=180))
     days = {"time_coverage_start": "2018-07-05", "time_coverage_end": "2020-07-04"}
     marks = {"source": "files", "country": "farland", "fingerprint": "f01"}
-    return Archive(archive.ragged(points, rows).assign_attrs(marks | days))
+    return Archive(ragged_array.from_table(points, rows).assign_attrs(marks | days))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cropland.config.sources import EarthEngine, Stac
 from cropland.errors import DataError
-from cropland.observations import archive, points
+from cropland.observations import points, ragged_array
 from cropland.sources.download import chunks, rows
 from cropland.sources.download.parts import Parts
 from cropland.sources.service import Shape
@@ -170,7 +170,7 @@ def observations_of(
     used, days = _used(source, paths, country, table)
     parts, places = parts_of(source, paths, country), chunks.places_of(table)
     seen = rows.join_rows((parts.rows(part).within(places, days) for part in used), source.bands)
-    dataset = archive.arranged(table, *rows.rows_of_points(seen, places))
+    dataset = ragged_array.from_rows(table, *rows.rows_of_points(seen, places))
     first, last = days
     return dataset.assign(granule_id=("image", seen.granules)).assign_attrs(
         time_coverage_start=first.isoformat(),
