@@ -108,6 +108,19 @@ def test_the_examples_run(
             assert result.failed == 0, said.getvalue()
 
 
+def test_the_second_example_of_the_document_runs(
+    promoted: Path, monkeypatch: pytest.MonkeyPatch, toy_rows: pd.DataFrame
+) -> None:
+    monkeypatch.chdir(promoted)
+    text = (ROOT / "docs" / "python.md").read_text()
+    _, second = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    lines = second.replace("iran", "toyland").replace("2021, 6, 30", "2019, 12, 31")
+    names: dict[str, Any] = {"observations": toy_rows.rename(columns={"time": "Timestamp"})}
+    exec(lines, names)
+    assert list(names["runs"]["country"]) == ["toyland"]
+    assert names["champion"].country == "toyland"
+
+
 def test_every_name_is_there_once_documented_and_known_to_type_checkers() -> None:
     tree = ast.parse((ROOT / "cropland" / "__init__.py").read_text())
     typed = [
