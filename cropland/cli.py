@@ -1,86 +1,164 @@
-"""The border to the shell: runs a script's main function and words what goes wrong in one line."""
+"""The command line: seven commands, their configuration by Hydra, and errors in one line."""
 
 from __future__ import annotations
 
 import gc
 import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
 
-from hydra.errors import HydraException
-from yaml import YAMLError
+from cropland.errors import ConfigError, CroplandError, exit_on_error, nearest, one_line
 
-from cropland.config import secrets, yaml_checks
-from cropland.config.hydra_words import error_line
-from cropland.errors import ConfigError, CroplandError
-from cropland.support import signals
-from cropland.support.warning_filter import quieten
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
+    from cropland.training.scoring import Scored
+
+COMMANDS = {
+    "train": "train and score one configuration, or with -m a sweep of them",
+    "promote": "choose, refit and register the best candidate of each country",
+    "predict": "predict points by the champion of each country",
+    "download": "fetch the observations of each country's points",
+    "map": "map the cropland of an area by the champion of a country",
+    "assess": "draw a sample of a map, estimate hectares, or choose what to label next",
+    "compare": "score a land-cover raster on labelled points, beside the champion",
+}
 INTERRUPTED = 130
-_CONF = Path(__file__).parent.parent / "conf"
+_SUGGESTING = ("download", "promote")
+"""They suggest a next command, which needs the words that say where this one worked."""
 
 
-def launch(main: Callable[[], Any]) -> None:
-    """Run a ``@hydra.main`` function as a command.
+def main(name: str | None = None) -> None:
+    """Run a command: the one that is named, or the first word of the command line.
 
-    Errors that a user can mend end in one line on standard error and exit code 1; Ctrl-C and SIGTERM close
+    ``python scripts/train.py …`` and ``cropland train …`` are the same. Errors that a user can correct end in
+    one line on standard error and exit code 1.
+    """
+    if name is None:
+        name = _command_of(sys.argv[1:])
+        sys.argv = [f"cropland {name}", *sys.argv[2:]]
+    launch(partial(_run, name))
+
+
+def launch(command: Callable[[], Any]) -> None:
+    """Run a command by Hydra.
+
+    Errors that a user can correct end in one line on standard error and exit code 1; Ctrl-C and SIGTERM close
     what is open and end in 130 and 143. With ``HYDRA_FULL_ERROR=1`` every error shows its traceback.
     """
+    from hydra.errors import HydraException
+
+    from cropland.support import signals
+    from cropland.support.warning_filter import without_noise
+
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     # Hydra words errors in many lines and prints them itself, unless it is asked for all of them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    signals.listen()
-    quieten()
-    gc.disable()  # it costs start-up 15 % and finds nothing; long work enables it
-    try:
-        _heeding(lambda: _composing(main))
-    except (CroplandError, HydraException) as error:
-        _abandon("stopped by an error")
-        if wants_traceback:
+    gc.disable()  # it costs imports 15 % and finds nothing in them; `collect_garbage` ends that
+    with signals.listening(), without_noise():
+        try:
+            signals.call(command)
+        except (CroplandError, HydraException) as error:
+            _abandon("stopped by an error")
+            if wants_traceback:
+                raise
+            from cropland.config.hydra_words import error_line
+
+            raise SystemExit(f"cropland: {error_line(error)}") from error
+        except KeyboardInterrupt as error:
+            _abandon("interrupted")
+            raise SystemExit(INTERRUPTED) from error
+        except BaseException as error:
+            _abandon("stopped")
+            if wants_traceback and error.__cause__ is not None:
+                raise error.__cause__ from None
             raise
-        raise SystemExit(f"cropland: {error_line(error)}") from error
-    except KeyboardInterrupt as error:
-        _abandon("interrupted")
-        raise SystemExit(INTERRUPTED) from error
-    except BaseException as error:
-        _abandon("stopped")
-        if wants_traceback and error.__cause__ is not None:
-            raise error.__cause__ from None
-        raise
 
 
-def _heeding(main: Callable[[], Any]) -> None:
-    """Run `main`; an error behind which there was a signal is taken for the signal."""
-    try:
-        main()
-    except Exception:
-        signals.heed()
-        raise
+def train(config: DictConfig) -> list[Scored]:
+    """Run one job, a configuration for one or more countries; return what is not tracked yet.
+
+    Hydra's task function of ``train``: launchers send it to their workers by its name.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    from cropland.commands import train as command
+    from cropland.config import composition
+
+    node: Any = HydraConfig.get()
+    return command.run_job(composition.job(config, node), node.runtime.output_dir)
 
 
-def _composing(main: Callable[[], Any]) -> None:
-    """Run `main`; word what Hydra raises of its own before it reaches any code of the project.
+def run_command(name: str, config: DictConfig) -> None:
+    """Run a command that is no sweep: Hydra's task function of the other six."""
+    with exit_on_error():
+        from hydra.core.hydra_config import HydraConfig
+
+        from cropland.config import commands, composition
+        from cropland.support.garbage import collect_garbage
+
+        node: Any = HydraConfig.get()
+        schema = getattr(import_module(f"{commands.__name__}.{name}"), name.capitalize())
+        command, countries = composition.command(schema, config, node)
+        where = [word for word in node.overrides.task if word.startswith(commands.WHERE)]
+
+        run = import_module(f"cropland.commands.{name}").run  # heavy imports
+        collect_garbage()
+        run(command, countries, *([where] if name in _SUGGESTING else []))
+
+
+def _command_of(words: Sequence[str]) -> str:
+    """Return the command that a command line names; help and version are answered here."""
+    name = words[0] if words else "--help"
+    if name in ("--help", "-h"):
+        print(_help())  # noqa: T201
+        raise SystemExit(0 if words else 1)
+    if name == "--version":
+        print(f"cropland {metadata.version('cropland')}")  # noqa: T201
+        raise SystemExit(0)
+    if name not in COMMANDS:
+        near = nearest(name, COMMANDS)
+        raise SystemExit(f"cropland: {one_line(f'unknown command {name!r}; {near}')}")
+    return name
+
+
+def _help() -> str:
+    """Return what ``cropland --help`` shows."""
+    lines = [f"  {name:10}{purpose}" for name, purpose in COMMANDS.items()]
+    head = "usage: cropland COMMAND [OVERRIDES …]\n\ncommands:"
+    foot = "cropland COMMAND --help lists the groups and values of its configuration."
+    return "\n".join([head, *lines, "", foot])
+
+
+def _run(name: str) -> None:
+    """Compose the configuration of a command and run it.
 
     Raises
     ------
     ConfigError
-        A word of the command that holds a secret; a file of the configuration that would explode, or is no
-        YAML; an override that is no value.
+        A word of the command that holds a secret; a file or an override that cannot be read.
     """
+    import hydra
+    from hydra.errors import HydraException
+    from yaml import YAMLError
+
+    from cropland.config import hydra_words, search_path, secrets
+
     secrets.check_words(sys.argv)  # which runs remember, and Hydra's errors repeat
-    folders = [_CONF, *map(Path, yaml_checks.given(sys.argv[1:]))]
-    yaml_checks.check_aliases(folders)  # beforehand: Hydra would fill them in, and might never end
+    search_path.register()
+    task = train if name == "train" else partial(run_command, name)
+    conf = str(search_path.SHIPPED)
     try:
-        main()
+        hydra.main(version_base="1.3", config_path=conf, config_name=name)(task)()
     except HydraException:
         raise
     except (OSError, ValueError, RecursionError, YAMLError) as error:
-        if not yaml_checks.is_of_libraries(error):
+        if not hydra_words.is_of_libraries(error):
             raise
-        yaml_checks.check_all(folders)  # says which file it was
-        raise ConfigError(f"the configuration cannot be read: {error}") from error
+        raise ConfigError(hydra_words.unreadable(error)) from error
 
 
 def _abandon(reason: str) -> None:

@@ -86,7 +86,7 @@ def no_value(key: str) -> str:
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """Leave with one line on an error; Hydra would add lines of its own, or warn and go on."""
     try:
         yield

@@ -3,29 +3,30 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from importlib import import_module, metadata
+from pathlib import Path
 
 import pytest
 from hydra.errors import HydraException
 
 from cropland import cli
 from cropland.errors import ConfigError
-from cropland.support import signals
+
+CONF = Path(__file__).parents[1] / "conf"
 
 
 @pytest.fixture(autouse=True)
 def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep the test runner's handlers, environment and garbage collector."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    monkeypatch.setattr(signals, "_heard", [])
+    """Keep the test runner's environment and garbage collector."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     yield
     gc.enable()
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    gc.unfreeze()
 
 
-def test_an_error_that_a_user_can_mend_is_one_line() -> None:
+def test_an_error_that_a_user_can_correct_is_one_line() -> None:
     def main() -> None:
         raise ConfigError("expected a,\n got b")
 
@@ -60,3 +61,58 @@ def test_every_error_shows_its_traceback_when_asked(
 
     with pytest.raises(ConfigError):
         cli.launch(main)
+
+
+class Reached(Exception):
+    """The work of a command would begin."""
+
+
+def reach(*_: object) -> None:
+    raise Reached(f"collector on: {gc.isenabled()}, frozen: {gc.get_freeze_count() > 0}")
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_garbage_is_collected_while_a_command_works(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+) -> None:
+    module = "cropland.training.sweep" if name == "train" else f"cropland.commands.{name}"
+    monkeypatch.setattr(import_module(module), "opened" if name == "train" else "run", reach)
+    needed = {"assess": ["map=maps"], "compare": ["raster=x.tif", "landcover=worldcover"]}
+    words = ["country=iran", f"paths.runs={tmp_path}"] if name == "train" else ["country=iran"]
+    monkeypatch.setattr(sys, "argv", ["cropland", name, *words, *needed.get(name, [])])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "Reached: collector on: True, frozen: True" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["trian"], "cropland: unknown command 'trian'; did you mean 'train'?", ""),
+        (["spam"], "cropland: unknown command 'spam'; there are: assess, compare, download", ""),
+        (["--version"], 0, f"cropland {metadata.version('cropland')}\n"),
+        (["--help"], 0, "usage: cropland COMMAND"),
+        ([], 1, "usage: cropland COMMAND"),
+    ],
+)
+def test_what_names_no_command_is_answered_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int | str,
+    text: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cropland", *words])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert str(caught.value.code).startswith(str(code))
+    assert capsys.readouterr().out.startswith(text)
+
+
+def test_every_command_has_a_script_a_configuration_and_a_line_of_help() -> None:
+    scripts = {path.stem for path in (CONF.parent / "scripts").glob("*.py")}
+    assert scripts == {path.stem for path in CONF.glob("*.yaml")} - {"local"} == set(cli.COMMANDS)

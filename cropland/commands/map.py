@@ -121,7 +121,7 @@ def _map_tiles(plan: MapPlan, console: Console) -> None:
     ):
         try:
             for tile, result in compute.map_tiles(client, plan.work, missing, plan.command.tries):
-                signals.heed()
+                signals.check()
                 if isinstance(result, compute.Failure):
                     failures.append(result)
                     continue

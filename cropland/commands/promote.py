@@ -47,7 +47,7 @@ def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) ->
     failed: list[CroplandError] = []
     try:
         for country in countries:
-            signals.heed()
+            signals.check()
             try:
                 done.append(promotion.promote(command, country, store, console.print))
             except CroplandError as error:

@@ -7,12 +7,10 @@ runs, `run_job` runs its candidates and writes their outcomes to the ledger.
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +21,11 @@ from omegaconf import DictConfig, open_dict
 
 from cropland.config import composition
 from cropland.config.hydra_internals import Callback, error_of
-from cropland.errors import ConfigError, CroplandError, answering
+from cropland.errors import ConfigError, CroplandError, exit_on_error
 from cropland.observations.bands import BandSet
 from cropland.support import signals
-from cropland.support.warning_filter import quieten
+from cropland.support.garbage import collect_garbage
+from cropland.support.warning_filter import without_noise
 
 if TYPE_CHECKING:
     from cropland.config.jobs import Job
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 _PARENT_SECONDS = 0.3
 
 
+@without_noise()
 def run_job(job: Job, run_folder: str) -> list[Scored]:
     """Run the candidates of a job, one country after the other.
 
@@ -48,14 +48,13 @@ def run_job(job: Job, run_folder: str) -> list[Scored]:
     if _is_reproduction(job):
         from cropland.reproduction import study as reproduction
 
-        with answering():
+        with exit_on_error():
             reproduction.run(job)
         return []
 
     from cropland.training import candidate, resume, scoring
     from cropland.training.ledger import Ledger
 
-    quieten()
     folder = Path(run_folder)
     waiting = [each for each in candidate.of_job(job) if each.mark not in resume.read(folder)]
     if job.configuration.hand_over and not _sessions:
@@ -66,8 +65,8 @@ def run_job(job: Job, run_folder: str) -> list[Scored]:
 
     store, parent = sweep.store_of(job.configuration), job.configuration.parent_run
     for each in waiting:
-        signals.heed()
-        with answering():
+        signals.check()
+        with exit_on_error():
             Ledger(folder).append(scoring.run(each).kept(store, parent))
     return []
 
@@ -77,7 +76,7 @@ class SweepCallback(Callback):
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a run of one job."""
-        with answering():
+        with exit_on_error():
             job = composition.job(config, config.hydra)
             if _is_reproduction(job):
                 return
@@ -87,7 +86,7 @@ class SweepCallback(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a sweep."""
-        with answering():
+        with exit_on_error():
             composition.prefer_overrides(config)
             jobs = composition.jobs(config)
             if any(map(_is_reproduction, jobs)):
@@ -104,7 +103,7 @@ class SweepCallback(Callback):
         """Keep what a job hands over; a job that was lost is a failure of its candidates."""
         if not _sessions or not config.get("hand_over"):
             return
-        with answering():
+        with exit_on_error():
             session = _sessions[-1]
             error = error_of(job_return)
             if error is not None:
@@ -116,12 +115,12 @@ class SweepCallback(Callback):
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
         """End a run."""
-        with answering():
+        with exit_on_error():
             end()
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
         """End a sweep."""
-        with answering():
+        with exit_on_error():
             end()
 
 
@@ -139,10 +138,10 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, 
     for job in jobs:
         for each in (job.configuration, *job.alternatives):
             BandSet.of(each.bands.names)
-    with _quick_imports():
-        from cropland.training import sweep
+    from cropland.training import sweep  # heavy imports
 
-        session, told = sweep.opened(jobs, folder, words)
+    collect_garbage()
+    session, told = sweep.opened(jobs, folder, words)
     _sessions.append(session)
     return told
 
@@ -233,14 +232,3 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def _quick_imports() -> Iterator[None]:
-    """Keep the garbage collector out of heavy imports, and what they made out of its way."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.freeze()

@@ -55,11 +55,13 @@ def command(
     Raises
     ------
     ConfigError
-        See `cropland.config.filling.command`.
+        See `cropland.config.filling.command`; an override that the command has no use for.
     """
     values = _of_countries(composed)
     countries = countries_of(values.pop("country"), _folders(hydra))
-    return filling.command(schema, values), countries
+    filled = filling.command(schema, values)
+    filled.check_given(list(hydra.overrides.task))
+    return filled, countries
 
 
 def prefer_overrides(composed: DictConfig) -> None:

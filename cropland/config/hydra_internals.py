@@ -6,17 +6,18 @@ each, which a new version of Hydra must keep.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
-from hydra._internal.core_plugins import basic_sweeper
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
 
 if TYPE_CHECKING:
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
@@ -26,10 +27,13 @@ __all__ = [
     "basic_sweeper",
     "error_of",
     "failed_job",
+    "file_in_reading",
     "job_context",
     "overrides_dirname",
     "split_sweep",
 ]
+
+_FILE_SOURCE = "hydra._internal.core_plugins.file_config_source"
 
 
 def apply_overrides(overrides: Sequence[Override], config: DictConfig) -> None:
@@ -52,6 +56,17 @@ def overrides_dirname(overrides: Sequence[Override], config: DictConfig) -> str:
     return name
 
 
+def basic_sweeper() -> type[BasicSweeper]:
+    """Return Hydra's basic sweeper, to inherit from.
+
+    Hydra executes its plugins' modules anew when it looks for plugins: a class that was imported before is
+    another one then, and does not work.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    return BasicSweeper
+
+
 def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
     """Return the overrides of each job of a sweep, in the order in which they run.
 
@@ -60,7 +75,7 @@ def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
     ValueError, ZeroDivisionError
         A range that cannot be written out.
     """
-    jobs: list[list[str]] = basic_sweeper.BasicSweeper.split_arguments(list(overrides), None)[0]
+    jobs: list[list[str]] = basic_sweeper().split_arguments(list(overrides), None)[0]
     return jobs
 
 
@@ -78,3 +93,12 @@ def error_of(result: JobReturn) -> Exception | None:
     """Return the error of a job that failed; None of one that did not."""
     error: Exception = result._return_value
     return error if result.status == JobStatus.FAILED else None
+
+
+def file_in_reading(error: BaseException) -> str | None:
+    """Return the configuration file that Hydra was reading when an error was raised, or None."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__") == _FILE_SOURCE:
+            path = frame.f_locals.get("full_path")
+            return None if path is None else str(path)
+    return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import traceback
 
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig
 
+from cropland.config.hydra_internals import file_in_reading
 from cropland.errors import nearest, one_line, unknown_key
 
 
@@ -31,3 +33,18 @@ def _siblings(error: Exception, key: str) -> list[str]:
     outer = key.rpartition(".")[0]
     names = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
     return [f"{outer}.{name}" if outer else name for name in names if name != "hydra"]
+
+
+def is_of_libraries(error: BaseException) -> bool:
+    """Return whether an error was raised before any code of the project was reached, but for its start."""
+    frames = traceback.walk_tb(error.__traceback__)
+    modules = {frame.f_globals.get("__name__", "") for frame, _ in frames}
+    return not any(name.startswith("cropland.") for name in modules - {"cropland.cli"})
+
+
+def unreadable(error: Exception) -> str:
+    """Return the message of an error in the reading of a configuration, with its file where there is one."""
+    path = file_in_reading(error)
+    if path is None:
+        return f"the configuration cannot be read: {error}"
+    return f"{path} cannot be read as YAML: {error}; correct it"

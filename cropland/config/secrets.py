@@ -1,4 +1,4 @@
-"""Secrets in a configuration: addresses with a password, and what the environment keeps to itself.
+"""Secrets in a configuration: addresses with a password, a token or a signature.
 
 What a configuration says is stored: with every run, in the files of a sweep, in the command that a parent run
 remembers. So a secret in it is refused before any work, by a line that does not repeat it.
@@ -6,9 +6,8 @@ remembers. So a secret in it is refused before any work, by a line that does not
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from cropland.errors import ConfigError
 
@@ -16,10 +15,7 @@ _ADDRESS = re.compile(r"([A-Za-z][\w+.-]*)://([^\s'\"]*)")
 _PORT = re.compile(r"\d+(/|$)")
 _WORDS = r"sig|signature|token|key|apikey|accesskey|password|sslpassword|passwd|pwd|secret"
 _QUERY = re.compile(rf"[?&;]((?:[\w-]*[-_])?(?:{_WORDS}))=[^&\s]", re.IGNORECASE)
-_SECRET_NAME = re.compile(r"(^|_)(PASSWORD|PASSWD|SECRET|TOKEN|KEY)$|^PGPASSWORD$")
 _STORED = "and what a configuration says is stored with every run"
-_SHORTEST, _SHORTEST_WITHIN = 6, 12
-"""Characters of a secret that is looked for as a whole value, and within one: shorter ones are mere words."""
 
 
 def check(values: object, key: str) -> None:
@@ -35,7 +31,7 @@ def check(values: object, key: str) -> None:
     Raises
     ------
     ConfigError
-        An address with a password, a token or a signature; or what a secret environment variable holds.
+        An address with a password, a token or a signature.
     """
     if isinstance(values, dict):
         for name, value in values.items():
@@ -64,13 +60,13 @@ def check_words(words: Sequence[str]) -> None:
 
 
 def without_secrets(address: str) -> str:
-    """Leave out of an address who logs in, and its query."""
+    """Return an address without who logs in, and without its query."""
     return re.sub(r"(?<=://)[^\s/]*@", "", address).partition("?")[0]
 
 
 def _check_text(text: str, key: str) -> None:
-    for found in _ADDRESS.finditer(text) if "://" in text else ():
-        scheme, rest = found.groups()
+    for address in _ADDRESS.finditer(text) if "://" in text else ():
+        scheme, rest = address.groups()
         if _logs_in(scheme, rest):
             raise ConfigError(
                 f"{key} has a password in its address, {_STORED}; leave it out, and "
@@ -81,15 +77,10 @@ def _check_text(text: str, key: str) -> None:
             raise ConfigError(
                 f"{key} has a secret in its address ({named[1]}=…), {_STORED}; leave it out"
             )
-    for name, secret in _secrets(os.environ).items():
-        if text == secret or (len(secret) >= _SHORTEST_WITHIN and secret in text):
-            raise ConfigError(
-                f"{key} holds what the environment variable {name} does, a secret, {_STORED}; leave it out"
-            )
 
 
 def _logs_in(scheme: str, rest: str) -> bool:
-    """Tell whether an address has a password, or for a web address even a name, which may be a token."""
+    """Return whether an address has a password, or for a web address even a name, which may be a token."""
     before, at, _ = rest.rpartition("@")
     name, colon, password = before.partition(":")
     if not at or "/" in name or name.startswith("["):
@@ -100,18 +91,9 @@ def _logs_in(scheme: str, rest: str) -> bool:
 
 
 def _instead(scheme: str, key: str) -> str:
-    """Say where a password belongs."""
+    """Return where a password belongs."""
     if scheme.startswith("postgres"):
         return "set PGPASSWORD, or keep it in ~/.pgpass"
     if key.startswith("tracking"):
         return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
     return "log in by the variables that the service reads"
-
-
-def _secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the variables whose names say that they are secret."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if len(value) >= _SHORTEST and _SECRET_NAME.search(name.upper())
-    }

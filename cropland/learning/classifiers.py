@@ -99,7 +99,7 @@ def fast_version() -> str:
         return version(_FAST)
     except PackageNotFoundError as error:
         raise ConfigError(
-            f"{_FAST} is not installed here; pip install 'cropland[fast]' on every machine that runs jobs, "
+            f"{_FAST} is not installed here; pip install '.[fast]' on every machine that runs jobs, "
             f"or take model=forest"
         ) from error
 

@@ -122,7 +122,7 @@ def nested(
     chosen, predicted = [], []
     started = time.perf_counter()
     for number, (train, test) in enumerate(folds):
-        signals.heed()
+        signals.check()
         best = _chosen(common, train, inner, rule, _inner_seed(seed, number), n_jobs)
         chosen.append(best.name)
         predicted.append(_refitted(best, train, test))

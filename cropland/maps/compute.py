@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cropland.errors import CroplandError
 from cropland.maps.layers import NO_DATA
-from cropland.support.warning_filter import quieten
+from cropland.support.warning_filter import without_noise
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -54,6 +54,7 @@ class Work:
         return replace(self, imagery=replace(self.imagery, processes=processes))
 
 
+@without_noise()
 def map_tile(work: Work, tile: Tile) -> Arrays:
     """Compute the layers of a tile.
 
@@ -69,7 +70,6 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
     DataError
         The images cannot be read.
     """
-    quieten()
     inside = work.extent.mask(tile)
     images = work.imagery.of(tile.grid, inside)
     arrays = _empty(inside, with_dissimilarity=work.fitted.applicability is not None)

@@ -203,7 +203,7 @@ def _foreign_classes(runs: Iterable[TrackedRun], store: Store) -> dict[str, str]
 
 def _again(run: TrackedRun, command: Promote, country: Country, store: Store) -> Finalist:
     """Score a candidate again, by scikit-learn's own estimator, on the data that are here."""
-    signals.heed()
+    signals.check()
     text = store.read(run, "config.yaml")
     material = rebuilt(text, command, country)
     fast = candidates.from_yaml(text).configuration.model.fast

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cropland.config import yaml_checks
 from cropland.config.schema import CLOSED, filled
-from cropland.errors import ConfigError, DataError
+from cropland.errors import DataError
 from cropland.features.recipe import Recipe  # noqa: TC001  pydantic reads the annotations
 from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted, code_hash
+from cropland.support import yaml_text
 
 if TYPE_CHECKING:
     from cropland.learning.classifiers import Classifier
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 RECIPE, ESTIMATOR, APPLICABILITY = "recipe.yaml", "estimator.skops", "applicability.npz"
 TRUSTED = "sklearn."
 """Prefix of the types that a classifier may hold, beside those that skops knows as harmless."""
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster where libyaml is there
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def write(folder: Path, fitted: Fitted) -> dict[str, str]:
         "facts": dict(fitted.facts),
         "code": code_hash(),
     }
-    text = yaml.dump(contents, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
+    text = yaml_text.dump(contents)
     (folder / RECIPE).write_text(text, encoding="utf-8")
     skops.io.dump(fitted.classifier, folder / ESTIMATOR)
     files = {name: str(folder / name) for name in (RECIPE, ESTIMATOR)}
@@ -83,9 +81,8 @@ def read(files: Mapping[str, str]) -> Fitted:
         A recipe that is no plain YAML, with an unknown or missing key, or a value of the wrong type.
     """
     try:
-        yaml_checks.check(Path(files[RECIPE]))
-        values = yaml.load(Path(files[RECIPE]).read_text(encoding="utf-8"), Loader=_LOADER)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ConfigError) as error:
+        values = yaml_text.load_foreign(Path(files[RECIPE]).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"{files[RECIPE]} cannot be read: {error}; log the model again") from error
     contents: _Contents = filled(_Contents, values)
     if contents.code != code_hash():

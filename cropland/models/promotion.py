@@ -239,7 +239,7 @@ def _registered(
             input_example=fitting.example(material, fitted),
             description=text,
         )
-    signals.heed()
+    signals.check()
     tags |= {key: selected.run.tags[key] for key in (IDENTITY, COMPARISON)}
     # Another process may have promoted the same candidate meanwhile.
     other = None if command.force else registry.made_before(store.client, name, tags[IDENTITY])

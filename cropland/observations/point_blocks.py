@@ -80,7 +80,7 @@ def map_blocks(
     step = _points(archive, names, CPU_COUNT)
     starts = range(0, count, step)
     for first in range(0, len(starts), _A_CORE * CPU_COUNT):
-        signals.heed()
+        signals.check()
         blocks = [slice(at, min(at + step, count)) for at in starts[first:][: _A_CORE * CPU_COUNT]]
         # As one callable: Dask would look for collections in the fields of an archive.
         tasks = [delayed(partial(_done, archive, block, work))() for block in blocks]

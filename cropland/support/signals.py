@@ -1,28 +1,51 @@
-"""Ctrl-C and SIGTERM, remembered: a library that swallows the exception cannot make them unheard."""
+"""Ctrl-C and SIGTERM, remembered: a library that catches the exception cannot make them unheard."""
 
 from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-_heard: list[int] = []
+_received: list[int] = []
 
 
-def listen() -> None:
+@contextmanager
+def listening() -> Iterator[None]:
     """Raise `KeyboardInterrupt` on Ctrl-C and `SystemExit` on SIGTERM, and remember both."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _hear)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    hook = sys.unraisablehook
+    try:
+        for number in numbers:
+            signal.signal(number, _receive)
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        sys.unraisablehook = hook
+        _received.clear()
 
 
-def heed() -> None:
-    """Raise again what has been heard; long work calls this between its steps."""
-    if _heard:
-        _stop(_heard[-1])
+def check() -> None:
+    """Raise again what has been received; long work calls this between its steps."""
+    if _received:
+        _stop(_received[-1])
 
 
-def _hear(number: int, _: FrameType | None) -> None:
-    _heard.append(number)
+def call(function: Callable[[], Any]) -> None:
+    """Call a function; an error that came after a signal is taken for the signal."""
+    try:
+        function()
+    except Exception:
+        check()
+        raise
+
+
+def _receive(number: int, _: FrameType | None) -> None:
+    _received.append(number)
     # What is cleaned up on the way out may meet the exception too, where nobody can handle it.
     sys.unraisablehook = lambda _: None
     _stop(number)

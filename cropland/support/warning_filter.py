@@ -1,8 +1,10 @@
-"""Warnings of libraries that tell a user nothing they could act on."""
+"""Warnings of libraries that tell a user nothing to act on."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _NOISE = (
@@ -14,19 +16,21 @@ _NOISE = (
     # Zarr of version 3 whose coordinates are text: other libraries may not read it, this one does.
     "The data type (FixedLengthUTF32",
 )
-"""How warnings begin that are left out."""
+"""How the warnings begin."""
 
 
-def quieten() -> None:
-    """Leave noise out of what is shown; all other warnings come as before."""
+@contextmanager
+def without_noise() -> Iterator[None]:
+    """Hide these warnings; all others are shown as before."""
     show = warnings.showwarning
-    if getattr(show, "quiet", False):
-        return
 
-    def without_noise(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+    def show_others(message: Warning | str, *args: Any, **kwargs: Any) -> None:
         if not str(message).startswith(_NOISE):
             show(message, *args, **kwargs)
 
-    without_noise.quiet = True  # type: ignore[attr-defined]
     # Filters would not do: the library resets them.
-    warnings.showwarning = without_noise
+    warnings.showwarning = show_others
+    try:
+        yield
+    finally:
+        warnings.showwarning = show

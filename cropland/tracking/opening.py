@@ -118,7 +118,7 @@ def _connect(uri: str) -> None:
         create_engine(uri, connect_args={"connect_timeout": SECONDS_TO_ANSWER}).connect().close()
     except ModuleNotFoundError as error:
         raise TrackingError(
-            f"{error.name}, which PostgreSQL needs, is not installed; pip install 'cropland[server]'"
+            f"{error.name}, which PostgreSQL needs, is not installed; pip install '.[server]'"
         ) from error
     except OperationalError as error:
         raise ConnectionError(str(error.orig).splitlines()[0]) from error

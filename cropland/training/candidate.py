@@ -8,8 +8,6 @@ from functools import cache, cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-
 from cropland.config import countries
 from cropland.config.groups import Configuration
 from cropland.config.schema import filled
@@ -21,6 +19,7 @@ from cropland.learning import classifiers
 from cropland.learning import cross_validation as validation
 from cropland.observations import bands, points
 from cropland.observations.bands import BandSet
+from cropland.support import yaml_text
 from cropland.support.fingerprint import fingerprint, fingerprint_of
 
 if TYPE_CHECKING:
@@ -43,8 +42,6 @@ _KEY = (
     *("features", "model", "training", "validation"),
 )
 _NUMERICS = ("numpy", "scikit-learn", "spyndex")
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster where libyaml is there
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -258,8 +255,7 @@ class Candidate:
             "alternatives": [asdict(alternative) for alternative in self.alternatives],
             **asdict(self.configuration),
         }
-        text: str = yaml.dump(resolved, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
-        return text
+        return yaml_text.dump(resolved)
 
     def outcome(self, status: Status, **found: Any) -> Outcome:
         """Say what became of it; what is chosen anew in each fold has no value of its own."""
@@ -311,7 +307,7 @@ def from_yaml(text: str, **here: Any) -> Candidate:
     **here
         Fields of the configuration that belong to this place and time: paths, tracking, cores.
     """
-    values = yaml.load(text, _LOADER)
+    values = yaml_text.load(text)
     return Candidate(
         country=countries.country(values.pop("country")),
         teachers=tuple(countries.country(each) for each in values.pop("teachers")),

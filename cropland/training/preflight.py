@@ -62,7 +62,7 @@ def runnable(jobs: Sequence[Job], console: Console) -> tuple[list[Job], dict[str
         return list(jobs), {}
     instead = ", ".join(f"{name} is run as scikit-learn's own {own}" for name, own in fast.items())
     console.print(
-        f"scikit-learn-intelex cannot be used here (pip install 'cropland[fast]', x86-64): {instead}",
+        f"scikit-learn-intelex cannot be used here (pip install '.[fast]', x86-64): {instead}",
         markup=False,
     )
     return [_plain(job) for job in jobs], {"fast": False}

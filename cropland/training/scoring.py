@@ -71,7 +71,7 @@ def run(candidate: Candidate) -> Scored:
         tags |= _tags(material)
         outcome = _scored(material, record)
     except Exception as error:
-        signals.heed()  # an interruption may come as another error
+        signals.check()  # an interruption may come as another error
         known = isinstance(error, CroplandError)
         outcome = candidate.outcome(
             "failed", message=str(error) if known else f"{type(error).__name__}: {error}"

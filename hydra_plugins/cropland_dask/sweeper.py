@@ -23,7 +23,7 @@ ConfigStore.instance().store(
 )
 
 
-class LeanSweeper(basic_sweeper.BasicSweeper):  # of the module: Hydra executes it once more
+class LeanSweeper(basic_sweeper()):  # type: ignore[misc]
     """Splits a sweep into jobs as the basic sweeper does; each distinct override is checked once."""
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from yaml import YAMLError
 
 from cropland.config import hydra_internals
 
@@ -69,9 +72,35 @@ def test_the_error_of_a_failed_job_is_read_without_raising_it() -> None:
     assert hydra_internals.error_of(done) is None and done.return_value == [1]
 
 
-def test_the_basic_sweeper_can_be_told_not_to_compose_what_it_splits() -> None:
-    assert issubclass(hydra_internals.basic_sweeper.BasicSweeper, Sweeper)
-    assert callable(hydra_internals.basic_sweeper.BasicSweeper.validate_batch_is_legal)
+def test_the_basic_sweeper_can_be_inherited_from() -> None:
+    sweeper = hydra_internals.basic_sweeper()
+    assert issubclass(sweeper, Sweeper)
+    assert callable(sweeper.validate_batch_is_legal)
+
+
+@pytest.mark.processes
+def test_plugins_of_hydra_are_not_imported_before_it_looks_for_them() -> None:
+    program = (
+        "import sys, cropland.config.composition, cropland.config.hydra_words\n"
+        "print([name for name in sys.modules if name.startswith('hydra._internal.core_plugins.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("content", "error"), [(b'a: "', YAMLError), ("a: é".encode("utf-16"), UnicodeDecodeError)]
+)
+def test_the_file_that_cannot_be_read_is_known(
+    tmp_path: Path, content: bytes, error: type[Exception]
+) -> None:
+    (tmp_path / "train.yaml").write_bytes(content)
+    with initialize_config_dir(str(tmp_path), version_base="1.3"), pytest.raises(error) as caught:
+        GlobalHydra.instance().config_loader().load_configuration("train", [], RunMode.RUN)
+    assert hydra_internals.file_in_reading(caught.value) == str(tmp_path / "train.yaml")
+    assert hydra_internals.file_in_reading(ValueError()) is None
 
 
 @pytest.mark.parametrize(

@@ -47,21 +47,6 @@ def test_what_lets_nobody_in_is_taken(value: object) -> None:
     secrets.check({"paths": {"data": value}}, "")
 
 
-def test_what_a_secret_variable_holds_is_refused_by_the_name_of_the_variable(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("SOME_API_KEY", "0123456789abcdef")
-    monkeypatch.setenv("PGPASSWORD", "simulated")
-    monkeypatch.setenv("MONKEY", "banana-bread-recipe")
-    with pytest.raises(ConfigError, match="project holds .* SOME_API_KEY does") as refused:
-        secrets.check({"project": "of 0123456789abcdef"}, "")
-    assert "0123456789abcdef" not in str(refused.value)
-    with pytest.raises(ConfigError, match="name holds .* PGPASSWORD does"):
-        secrets.check({"name": "simulated"}, "")
-    # A short one within a longer text is a word like any other.
-    secrets.check({"paths": "data/simulated", "fruit": "banana-bread-recipe"}, "")
-
-
 def test_words_of_a_command_are_looked_at_by_their_keys() -> None:
     secrets.check_words(["scripts/train.py", "-m", "+span=4", "source=files"])
     with pytest.raises(ConfigError, match="^hydra.launcher.scheduler has a password"):

@@ -206,7 +206,7 @@ def test_where_it_cannot_be_used_one_line_says_so_for_all_jobs(
 ) -> None:
     jobs, told, said = settled(fast, False, monkeypatch)
     assert said.count("\n") == 1
-    assert "pip install 'cropland[fast]'" in said
+    assert "pip install '.[fast]'" in said
     assert "forest_fast is run as scikit-learn's own forest" in said
     assert told == {"fast": False}
     models = {each.model.name for job in jobs for each in (job.configuration, *job.alternatives)}

@@ -215,6 +215,6 @@ def test_alternatives_without_a_common_sample_are_refused() -> None:
 
 
 def test_an_interruption_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "_heard", [SIGINT])
+    monkeypatch.setattr(signals, "_received", [SIGINT])
     with pytest.raises(KeyboardInterrupt):
         found([alternative("one", 1)])

@@ -2,35 +2,44 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import sys
 
 import pytest
 
 from cropland.support import signals
 
 
-@pytest.fixture(autouse=True)
-def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep the handlers of the test runner."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    monkeypatch.setattr(signals, "_heard", [])
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-def test_nothing_heard_is_nothing_heeded() -> None:
-    signals.heed()
+def test_without_a_signal_nothing_is_raised() -> None:
+    with signals.listening():
+        signals.check()
+        with pytest.raises(ValueError, match="x"):
+            signals.call(lambda: int("x"))
 
 
 @pytest.mark.parametrize(
     ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
 )
-def test_a_signal_that_was_swallowed_is_heeded_later(
+def test_a_signal_that_was_caught_is_raised_later(
     number: signal.Signals, raised: type[BaseException]
 ) -> None:
-    signals.listen()
-    with pytest.raises(raised):
-        os.kill(os.getpid(), number)
-    with pytest.raises(raised):
-        signals.heed()
+    def failing() -> None:
+        raise ValueError("x")
+
+    with signals.listening():
+        with pytest.raises(raised):
+            os.kill(os.getpid(), number)
+        with pytest.raises(raised):
+            signals.check()
+        with pytest.raises(raised):
+            signals.call(failing)
+
+
+def test_what_listening_changes_is_restored() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    hook = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), signals.listening():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert [signal.getsignal(number) for number in numbers] == before
+    assert sys.unraisablehook is hook
+    signals.check()

@@ -6,22 +6,24 @@ import warnings
 
 import pytest
 
-from cropland.support.warning_filter import quieten
+from cropland.support.warning_filter import without_noise
 
 NOISE = "`sklearn.utils.parallel.delayed` should be used with `sklearn.utils.parallel.Parallel` to"
 
 
-def test_only_noise_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_noise_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    monkeypatch.setattr(
-        warnings, "showwarning", lambda message, *_, **__: shown.append(str(message))
-    )
-    quieten()
-    quieten()  # again changes nothing
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        shown.append(str(message))
+
+    monkeypatch.setattr(warnings, "showwarning", show)
     with warnings.catch_warnings():
         warnings.resetwarnings()
+        warnings.showwarning = show
+        with without_noise(), without_noise():
+            warnings.warn(NOISE, UserWarning, stacklevel=1)
+            warnings.warn("the disk is nearly full", UserWarning, stacklevel=1)
+        assert warnings.showwarning is show
         warnings.warn(NOISE, UserWarning, stacklevel=1)
-        warnings.warn("the disk is nearly full", UserWarning, stacklevel=1)
-    assert shown == ["the disk is nearly full"]
+    assert shown == ["the disk is nearly full", NOISE]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import StrictBool, StrictInt
 
+from cropland.config.commands import Command
 from cropland.config.groups import Tracking
 from cropland.config.schema import CLOSED, FilePath, given_keys, require
 from cropland.config.sources import Source
@@ -33,7 +34,7 @@ class UsersAccuracy:
 
 
 @dataclass(frozen=True)
-class Assess:
+class Assess(Command):
     """All of ``conf/assess.yaml`` but the country; the file says what each is."""
 
     __pydantic_config__ = CLOSED
@@ -88,6 +89,8 @@ class Assess:
         ConfigError
             It is given one.
         """
+        words = list(words)
+        super().check_given(words)
         keys = given_keys(words)
         for key in keys:
             require(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, StrictInt
 
+from cropland.config.commands import Command
 from cropland.config.groups import Paths, Tracking
 from cropland.config.schema import CLOSED, FilePath, Name, require
 from cropland.config.sources import Source
@@ -51,7 +52,7 @@ def _as_list(value: object) -> object:
 
 
 @dataclass(frozen=True)
-class Compare:
+class Compare(Command):
     """All of ``conf/compare.yaml`` but the country; each of `raster` is a file, a folder or a pattern."""
 
     __pydantic_config__ = CLOSED

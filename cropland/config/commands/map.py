@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import StrictBool, StrictInt
 
+from cropland.config.commands import Command
 from cropland.config.countries import iso_date
 from cropland.config.groups import Paths, Tracking
 from cropland.config.schema import CLOSED, FilePath, given_keys, require
@@ -47,7 +48,7 @@ class Dask:
 
 
 @dataclass(frozen=True)
-class Map:
+class Map(Command):
     """All of ``conf/map.yaml`` but the country; the file says what each is."""
 
     __pydantic_config__ = CLOSED
@@ -102,8 +103,7 @@ class Map:
         )
         require(self.tries >= 1, f"tries must be 1 or more, got {self.tries}")
 
-    @staticmethod
-    def check_given(words: Iterable[str]) -> None:
+    def check_given(self, words: Iterable[str]) -> None:
         """Refuse settings that decide no image.
 
         Raises
@@ -111,6 +111,8 @@ class Map:
         ConfigError
             One is given.
         """
+        words = list(words)
+        super().check_given(words)
         for key in given_keys(words):
             require(
                 key not in _OF_POINTS,

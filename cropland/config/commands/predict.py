@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import StrictBool
 
+from cropland.config.commands import Command
 from cropland.config.countries import iso_date
 from cropland.config.groups import Paths, Tracking
 from cropland.config.schema import CLOSED, FilePath
@@ -14,7 +15,7 @@ from cropland.config.sources import Source
 
 
 @dataclass(frozen=True)
-class Predict:
+class Predict(Command):
     """All of ``conf/predict.yaml`` but the country."""
 
     __pydantic_config__ = CLOSED

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 from pydantic import StrictBool, StrictInt
 
+from cropland.config.commands import Command
 from cropland.config.groups import (
     Configuration,
     Paths,
@@ -21,7 +22,7 @@ from cropland.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Promote:
+class Promote(Command):
     """All of ``conf/promote.yaml`` but the country."""
 
     __pydantic_config__ = CLOSED

@@ -167,7 +167,7 @@ def _collect(
     """Count what comes until all has come."""
     tally = Tally()
     while tally.chunks + len(tally.failures) < expected:
-        signals.heed()
+        signals.check()
         try:
             result = done.get(timeout=_POLL_SECONDS)
         except queue.Empty:

@@ -1,17 +1,40 @@
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from cropland.config import composition
 from cropland.config.commands.map import Map
 from cropland.errors import ConfigError
+
+CONF = Path(__file__).parents[3] / "conf"
+
+
+def compose(*words: str) -> Map:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("map", list(words), run_mode=RunMode.RUN)
+        command: Map = composition.command(Map, config, config.hydra)[0]
+    return command
 
 
 @pytest.mark.parametrize("key", ["source.points", "source.margin_days"])
 def test_what_decides_no_image_is_refused(key: str) -> None:
     with pytest.raises(ConfigError, match=f"{key} decides nothing here"):
-        Map.check_given(["country=iran", f"+{key}=7"])
+        compose("country=iran", f"{key}=7")
 
 
 def test_what_decides_images_is_taken() -> None:
-    words = ["country=iran", "source.profiles.iran.cloud=0.1", "source=stac", "box=[1,2,3,4]"]
-    Map.check_given(words)
+    made = compose(
+        "country=iran", "+source.profiles.iran.rain=0.1", "box=[1,2,3,4]", "dask.workers=1"
+    )
+    assert made.box == (1, 2, 3, 4)
+
+
+def test_what_only_training_has_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unknown key 'span'; there are"):
+        compose("+span=24")

@@ -1,0 +1,30 @@
+"""Where configuration files are looked for: ``conf/`` of the working folder, then the package's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+_PACKAGE = Path(__file__).parents[1]
+SHIPPED = next(
+    folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()
+)
+"""The project's own ``conf/``: inside an installed package, beside that of a checkout."""
+
+
+class WorkingFolder(SearchPathPlugin):
+    """Puts ``conf/`` of the working folder, where there is one, before the project's own."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Put the folder first; the project's own stands there already."""
+        folder = Path("conf").absolute()
+        if folder.is_dir() and not folder.samefile(SHIPPED):
+            search_path.prepend("working folder", f"file://{folder}", SearchPathQuery("main"))
+
+
+def register() -> None:
+    """Have Hydra look into the working folder, in this process only."""
+    Plugins.instance().register(WorkingFolder)
