@@ -17,7 +17,7 @@ from rich.table import Table
 
 from cropland.errors import CroplandError, DataError
 from cropland.features import matrix
-from cropland.learning.cross_validation import independent
+from cropland.learning.cross_validation import independent_units
 from cropland.maps.landcover import raster as landcover
 from cropland.maps.landcover.agreement import HEAD
 from cropland.maps.landcover.comparison import ChampionScores, MapComparison
@@ -31,8 +31,7 @@ from cropland.support.words import count, some
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import ARCHIVE
-from cropland.training import candidate as candidates
-from cropland.training import out_of_fold
+from cropland.training import candidates, out_of_fold
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -140,7 +139,7 @@ def _champion(
         in_blocks=scored.block_km is not None,
         same_data=version.tags.get(ARCHIVE) == archive.fingerprint,
     )
-    return champion, independent(labelled, scored)
+    return champion, independent_units(labelled, scored)
 
 
 def _none(command: Compare, country: Country, name: str) -> str:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cropland.errors import ConfigError, CroplandError
-from cropland.learning.choice import Comparison
+from cropland.learning.statistics import Comparison
 from cropland.models import promotion
 from cropland.models.promotion import Decision
 from cropland.support import signals, terminal

@@ -17,20 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import DictConfig, open_dict
 
 from cropland.config import composition
 from cropland.config.hydra_internals import Callback, error_of
 from cropland.errors import ConfigError, CroplandError, exit_on_error
 from cropland.observations.bands import BandSet
-from cropland.support import signals
+from cropland.support import signals, terminal
 from cropland.support.garbage import collect_garbage
 from cropland.support.warning_filter import without_noise
 
 if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
     from cropland.config.jobs import Job
     from cropland.training.scoring import Scored
-    from cropland.training.session import Session
+    from cropland.training.sweep import Session
 
 _PARENT_SECONDS = 0.3
 
@@ -42,8 +43,8 @@ def run_job(job: Job, run_folder: str) -> list[Scored]:
     Returns
     -------
     list of Scored
-        What the process that launched the job is to keep, where it said so; what has been run is kept here
-        otherwise, at once.
+        What the process that launched the job is to track, where it asked for that; what has been scored is
+        tracked here otherwise, at once.
     """
     if _is_reproduction(job):
         from cropland.reproduction import study as reproduction
@@ -52,22 +53,24 @@ def run_job(job: Job, run_folder: str) -> list[Scored]:
             reproduction.run(job)
         return []
 
-    from cropland.training import candidate, resume, scoring
+    from cropland.training import job_settings, scoring
     from cropland.training.ledger import Ledger
 
     folder = Path(run_folder)
-    waiting = [each for each in candidate.of_job(job) if each.mark not in resume.read(folder)]
-    if job.configuration.hand_over and not _sessions:
-        return [scoring.run(each) for each in waiting]
+    with exit_on_error():
+        settings = job_settings.read(folder)
+    candidates = settings.candidates_of(job)
+    if settings.returns_results and not _sessions:
+        return [scoring.score(candidate) for candidate in candidates]
     if not _sessions:
         _leave_with_parent()
-    from cropland.training import sweep
+    from cropland.tracking.opening import open_store
 
-    store, parent = sweep.store_of(job.configuration), job.configuration.parent_run
-    for each in waiting:
+    store = open_store(job.configuration.tracking, job.configuration.source.name)
+    for candidate in candidates:
         signals.check()
         with exit_on_error():
-            Ledger(folder).append(scoring.run(each).kept(store, parent))
+            Ledger(folder).append(scoring.score(candidate).track(store, settings.parent_run))
     return []
 
 
@@ -80,9 +83,7 @@ class SweepCallback(Callback):
             job = composition.job(config, config.hydra)
             if _is_reproduction(job):
                 return
-            begun = begin([job], Path(config.hydra.run.dir), list(config.hydra.overrides.task))
-            with open_dict(config):
-                config.update(begun)
+            begin([job], Path(config.hydra.run.dir), list(config.hydra.overrides.task))
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a sweep."""
@@ -94,14 +95,16 @@ class SweepCallback(Callback):
             launcher = Plugins.instance().class_name_to_class[config.hydra.launcher._target_]
             if hasattr(launcher, "prepare"):
                 launcher.prepare(config.hydra.launcher, len(jobs), _for_workers(jobs))
-            words = config.hydra.overrides.task
-            begun = begin(jobs, Path(config.hydra.sweep.dir), list(words))
-            begun["hand_over"] = getattr(launcher, "returns_here", False)
-            words.extend(composition.as_words(begun))
+            begin(
+                jobs,
+                Path(config.hydra.sweep.dir),
+                list(config.hydra.overrides.task),
+                returns_results=getattr(launcher, "returns_here", False),
+            )
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        """Keep what a job hands over; a job that was lost is a failure of its candidates."""
-        if not _sessions or not config.get("hand_over"):
+        """Track what a job returns; a job that was lost is a failure of its candidates."""
+        if not _sessions or not _sessions[-1].settings.returns_results:
             return
         with exit_on_error():
             session = _sessions[-1]
@@ -110,7 +113,7 @@ class SweepCallback(Callback):
                 lost = _lost(config, session, error)
                 job_return.status, job_return.return_value = JobStatus.COMPLETED, lost
             for scored in job_return.return_value:
-                session.ledger.append(scored.kept(session.store, session.parent_run))
+                session.ledger.append(scored.track(session.store, session.parent_run))
             job_return.return_value = None
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
@@ -127,8 +130,10 @@ class SweepCallback(Callback):
 _sessions: list[Session] = []
 
 
-def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, Any]:
-    """Open a sweep, see `cropland.training.sweep.opened`; give what each of its jobs must be told.
+def begin(
+    jobs: Sequence[Job], folder: Path, words: Sequence[str], *, returns_results: bool = False
+) -> None:
+    """Check, prepare and start a sweep, see `cropland.training.sweep`.
 
     Raises
     ------
@@ -136,14 +141,16 @@ def begin(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> dict[str, 
         Whatever can be known to be wrong before any work.
     """
     for job in jobs:
-        for each in (job.configuration, *job.alternatives):
-            BandSet.of(each.bands.names)
+        for configuration in (job.configuration, *job.alternatives):
+            BandSet.of(configuration.bands.names)
     from cropland.training import sweep  # heavy imports
 
     collect_garbage()
-    session, told = sweep.opened(jobs, folder, words)
+    console = terminal.notes()
+    sweep.check(jobs)
+    prepared = sweep.prepare(jobs, words, console)
+    session = sweep.start(prepared, folder, words, console, returns_results=returns_results)
     _sessions.append(session)
-    return told
 
 
 def end() -> None:
@@ -153,7 +160,7 @@ def end() -> None:
     if not _sessions:
         return
     session = _sessions[-1]
-    all_well = sweep_end.close(session)
+    all_well = sweep_end.close(session, terminal.tables())
     _sessions.pop()
     promoted = not session.configuration.promote or _promote(session)
     if not all_well:
@@ -173,18 +180,18 @@ def abandon(reason: str) -> None:
 
 
 def _promote(session: Session) -> bool:
-    """Promote the best candidate of each country of a sweep; say whether that went well."""
+    """Promote the best candidate of each country of a sweep; return whether all were promoted."""
     from rich.markup import escape
 
     from cropland.commands import promote
     from cropland.config.commands import WHERE
     from cropland.config.commands.promote import Promote
 
-    countries = {each.country.name: each.country for each in session.candidates}
+    countries = {one.country.name: one.country for one in session.candidates}
     try:
         where = [word for word in session.words if word.startswith(WHERE)]
         promote.run(
-            Promote.of([each.configuration for each in session.candidates]),
+            Promote.of([one.configuration for one in session.candidates]),
             list(countries.values()),
             where,
         )
@@ -195,25 +202,23 @@ def _promote(session: Session) -> bool:
 
 
 def _for_workers(jobs: Sequence[Job]) -> list[str]:
-    """Name modules that take seconds to import and that every job needs; one may be missing."""
+    """Return names of modules that take seconds to import and that every job needs; one may be missing."""
     modules = ["cropland.training.scoring", "sklearn.ensemble", "sklearn.model_selection"]
     fast = any(job.configuration.model.fast for job in jobs)
     return [*modules, "sklearnex.ensemble"] if fast else modules
 
 
 def _lost(config: DictConfig, session: Session, error: Exception) -> list[Scored]:
-    """Say of the candidates of a job that they were lost with what ran it."""
-    from cropland.training import candidate, resume, scoring
+    """Return the candidates of a job that was lost with the process that ran it."""
+    from cropland.training import scoring
 
-    known = resume.read(session.ledger.path.parent)
-    job = composition.job(config, config.hydra)
-    waiting = [each for each in candidate.of_job(job) if each.mark not in known]
+    candidates = session.settings.candidates_of(composition.job(config, config.hydra))
     reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return [scoring.failed(each, reason) for each in waiting]
+    return [scoring.failed(candidate, reason) for candidate in candidates]
 
 
 def _is_reproduction(job: Job) -> bool:
-    """Tell the one study that is no sweep."""
+    """Return whether a job is the one study that is no sweep."""
     study = job.configuration.study
     return study is not None and study.figure == "submission"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,18 +70,6 @@ def prefer_overrides(composed: DictConfig) -> None:
     with open_dict(composed):
         for key in given.intersection(params or ()):
             del params[key]
-
-
-def as_words(values: Mapping[str, Any]) -> list[str]:
-    """Write values as overrides that Hydra hands to every job; JSON's quotes are Hydra's too."""
-    return [f"++{key}={_in_grammar(value)}" for key, value in values.items()]
-
-
-def _in_grammar(value: Any) -> str:
-    """Write a value in Hydra's grammar: the keys of its mappings bear no quotes, its texts do."""
-    if not isinstance(value, dict):
-        return json.dumps(value)
-    return f"{{{','.join(f'{key}:{_in_grammar(inner)}' for key, inner in value.items())}}}"
 
 
 def jobs(composed: DictConfig) -> list[Job]:

@@ -12,7 +12,7 @@ from cropland.config.schema import filled, require
 from cropland.config.sources import Source
 from cropland.errors import nearest
 
-_OF_MODEL = ("allow", "fast")
+_OF_MODEL = ("allow",)
 """Keys beside the group `model` that say which of its classes may be made."""
 
 
@@ -68,11 +68,8 @@ def command(schema: type[Any], composed: Mapping[str, Any]) -> Any:
     return filled(schema, values)
 
 
-def _model(values: Mapping[str, Any], allow: object = (), *, fast: bool = True) -> Model:
-    """Part the house's own keys of a model file from the parameters of its class.
-
-    Without `fast`, scikit-learn's own classes take the place of those of scikit-learn-intelex.
-    """
+def _model(values: Mapping[str, Any], allow: object = ()) -> Model:
+    """Return a model: the project's own keys of its file, apart from the parameters of its class."""
     own = {"name": "name", "scale": "scale", "_target_": "target"}
     require(
         isinstance(allow, (list, tuple)) and all(isinstance(each, str) for each in allow),
@@ -84,7 +81,7 @@ def _model(values: Mapping[str, Any], allow: object = (), *, fast: bool = True) 
         "allow": allow,
     }
     made: Model = filled(Model, given, "model.")
-    return made if fast else made.plain
+    return made
 
 
 def _validation(values: Mapping[str, Any]) -> dict[str, Any]:

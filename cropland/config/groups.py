@@ -227,8 +227,6 @@ class Configuration:
     promote: StrictBool = False
     study: Study | None = None
     output: FilePath | None = None
-    parent_run: str | None = None
-    hand_over: StrictBool = False
 
     def __post_init__(self) -> None:
         Choice(self.span, self.period)

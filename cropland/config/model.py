@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import StrictBool
@@ -16,7 +16,6 @@ OWN = "sklearn."
 """What the name of a class that needs no leave starts with."""
 _PUBLIC = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
 _NOT_FOR_USE = frozenset(("conftest", "externals", "tests"))
-_FAST_ONLY = ("max_bins", "min_bin_size")
 _ALLOWED = re.compile(r"(?!__)[^\W\d]\w*(\.(?!__)[^\W\d]\w*)*\.?", re.ASCII)
 
 
@@ -89,15 +88,6 @@ class Model:
         )
         return found[0]
 
-    @property
-    def plain(self) -> Model:
-        """The same of scikit-learn's own classes: ``forest_fast`` becomes ``forest``."""
-        if not self.fast:
-            return self
-        made = _plain({"_target_": self.target, **self.parameters})
-        name, target = self.name.removesuffix("_fast"), made.pop("_target_")
-        return replace(self, name=name, target=target, parameters=made)
-
 
 def _targets(parameters: Any) -> list[str]:
     """Collect every ``_target_``."""
@@ -107,16 +97,3 @@ def _targets(parameters: Any) -> list[str]:
     if isinstance(parameters, list):
         return [target for value in parameters for target in _targets(value)]
     return []
-
-
-def _plain(value: Any) -> Any:
-    """Put scikit-learn's own class in the place of each fast one, without what only that one takes."""
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    made = {key: _plain(each) for key, each in value.items()}
-    if made.get("_target_") not in FAST:
-        return made
-    own = {key: each for key, each in made.items() if key not in _FAST_ONLY}
-    return own | {"_target_": own["_target_"].replace("sklearnex.", "sklearn.", 1)}

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from cropland.config.model import FAST
 from cropland.errors import ConfigError, nearest
+from cropland.learning import fast_forest
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from cropland.config.model import Model
-
-_FAST = "scikit-learn-intelex"
 
 
 class Classifier(Protocol):
@@ -72,61 +68,8 @@ def build(model: Model, seed: int) -> Classifier:
             f"sklearn.calibration.CalibratedClassifierCV as conf/model/svm.yaml does"
         )
     if model.fast:
-        _one_thread()
-    _remember_parameters()
+        fast_forest.use_one_thread()
     return cast("Classifier", _scaled(classifier) if model.scale else classifier)
-
-
-@cache
-def has_fast() -> bool:
-    """Tell whether scikit-learn-intelex can be used here."""
-    try:
-        importlib.import_module("sklearnex.ensemble")
-    except (ImportError, OSError):  # the latter of libraries that do not know the processor
-        return False
-    return True
-
-
-def fast_version() -> str:
-    """Give the version of scikit-learn-intelex.
-
-    Raises
-    ------
-    ConfigError
-        It is not installed here.
-    """
-    try:
-        return version(_FAST)
-    except PackageNotFoundError as error:
-        raise ConfigError(
-            f"{_FAST} is not installed here; pip install '.[fast]' on every machine that runs jobs, "
-            f"or take model=forest"
-        ) from error
-
-
-@cache
-def _one_thread() -> None:
-    """Keep scikit-learn-intelex to one thread of this process.
-
-    It holds Python's lock while it fits, so that folds in threads wait for each other, and sweeps have a
-    process for each core. Outside the main thread it passes n_jobs over, takes all cores:
-    hence the setting of the process, which stands there too.
-    """
-    importlib.import_module("daal4py").daalinit(1)
-
-
-@cache
-def _remember_parameters() -> None:
-    """Let scikit-learn look at the signature of a class once in place of five times a tree.
-
-    A tenth of the time that a forest of 100 trees takes for some hundred samples.
-    """
-    from sklearn.base import BaseEstimator
-
-    names = vars(BaseEstimator).get("_get_param_names")  # not public: it may go one day
-    if isinstance(names, classmethod):
-        known = cast("Callable[[type], list[str]]", cache(names.__func__))
-        BaseEstimator._get_param_names = classmethod(lambda kind: list(known(kind)))
 
 
 def _scaled(classifier: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Validation: splitters, and cross-validation that ends in `Scores`."""
+"""Cross-validation: samples, a classifier and folds become `Scores`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFol
 
 from cropland.config.groups import Validation
 from cropland.errors import DataError
-from cropland.learning import probability as inference
-from cropland.learning.choice import standard_error
+from cropland.learning.probability import cropland_probability
+from cropland.learning.statistics import standard_error
 
 if TYPE_CHECKING:
     from cropland.learning.classifiers import Classifier
@@ -32,7 +32,7 @@ KILOMETRES_PER_DEGREE = 111.195
 
 @dataclass(frozen=True)
 class Scores:
-    """What cross-validation says of a candidate.
+    """The scores of a cross-validated candidate.
 
     Attributes
     ----------
@@ -72,10 +72,10 @@ def cross_validate(
     *,
     seed: int = 2023,
     n_jobs: int = 1,
-    taught: xr.DataArray | None = None,
-    alone: bool = False,
+    other_samples: xr.DataArray | None = None,
+    only_others: bool = False,
 ) -> Scores:
-    """Score a classifier by cross-validation.
+    """Compute the scores of a classifier by cross-validation.
 
     Parameters
     ----------
@@ -90,10 +90,10 @@ def cross_validate(
         Decides the folds.
     n_jobs : int
         Folds fitted at once, in threads; the numbers do not depend on it.
-    taught : xarray.DataArray, optional
-        Labelled samples of elsewhere with the same features, which every fold learns from too.
-    alone : bool
-        Learn from `taught` only: nothing is left out then, and one fit predicts every sample.
+    other_samples : xarray.DataArray, optional
+        Labelled samples of other countries with the same features, which every fold is trained on too.
+    only_others : bool
+        Train on `other_samples` only: nothing is left out then, and one fit predicts every sample.
 
     Raises
     ------
@@ -113,21 +113,24 @@ def cross_validate(
     True
     """
     x, y = features.to_numpy(), features["Target"].to_numpy()
-    if not alone:
+    if not only_others:
         _check_targets(y, validation.folds)
-    groups = independent(features, validation)
+    groups = independent_units(features, validation)
     everything = np.arange(len(y))
     folds = (
         [(everything[:0], everything)] * validation.repeats
-        if alone
+        if only_others
         else list(splits(y, groups, validation, seed))
     )
     fitted = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(fit_fold)(clone(classifier), x, y, train, test, taught) for train, test in folds
+        delayed(fit_fold)(clone(classifier), x, y, train, test, other_samples)
+        for train, test in folds
     )
     predicted = [probability for probability, _ in fitted]
-    out_of_fold = gathered(features, folds, predicted, validation.repeats)
-    return summarise(out_of_fold, groups, fit_seconds=float(np.mean([took for _, took in fitted])))
+    out_of_fold = gather(features, folds, predicted, validation.repeats)
+    return summarise(
+        out_of_fold, groups, fit_seconds=float(np.mean([seconds for _, seconds in fitted]))
+    )
 
 
 def _check_targets(y: NDArray[np.int8], folds: int) -> None:
@@ -144,18 +147,18 @@ def _check_targets(y: NDArray[np.int8], folds: int) -> None:
         )
 
 
-def gathered(
+def gather(
     features: xr.DataArray,
     folds: Sequence[Fold],
     predicted: Sequence[NDArray[np.float64]],
     repeats: int,
 ) -> xr.Dataset:
-    """Put the predictions of all folds together, as `Scores.out_of_fold` holds them."""
+    """Return the predictions of all folds together, as `Scores.out_of_fold` holds them."""
     probability = np.empty((features.sizes["sample"], repeats), dtype=np.float64)
     fold = np.empty(probability.shape, dtype=np.int16)
-    for number, ((_, test), found) in enumerate(zip(folds, predicted, strict=True)):
+    for number, ((_, test), values) in enumerate(zip(folds, predicted, strict=True)):
         repeat = number * repeats // len(folds)
-        probability[test, repeat], fold[test, repeat] = found, number
+        probability[test, repeat], fold[test, repeat] = values, number
     by = ("sample", "repeat")
     return xr.Dataset(
         {
@@ -191,17 +194,19 @@ def summarise(out_of_fold: xr.Dataset, groups: NDArray[np.int64], *, fit_seconds
     )
 
 
-def independent(features: xr.Dataset | xr.DataArray, validation: Validation) -> NDArray[np.int64]:
-    """Give the number of the unit that each sample belongs to: itself, or its spatial block."""
+def independent_units(
+    features: xr.Dataset | xr.DataArray, validation: Validation
+) -> NDArray[np.int64]:
+    """Return the number of the unit that each sample belongs to: itself, or its spatial block."""
     if validation.block_km is None:
         return np.arange(len(features["Target"]))
-    return blocks(features, validation.block_km)
+    return spatial_blocks(features, validation.block_km)
 
 
 def splits(
     y: NDArray[np.int8], groups: NDArray[np.int64], validation: Validation, seed: int
 ) -> Iterator[Fold]:
-    """Give the (train, test) positions of every fold, repeat after repeat.
+    """Yield the (train, test) positions of every fold, repeat after repeat.
 
     Folds are shuffled and stratified; with spatial blocks, whole groups are left out.
     """
@@ -222,8 +227,8 @@ def splits(
             yield train, test
 
 
-def blocks(features: xr.Dataset | xr.DataArray, block_km: float) -> NDArray[np.int64]:
-    """Give the number of each sample's spatial block: squares of `block_km`, counted from the south-west.
+def spatial_blocks(features: xr.Dataset | xr.DataArray, block_km: float) -> NDArray[np.int64]:
+    """Compute the number of each sample's spatial block: squares of `block_km`, counted from the south-west.
 
     Kilometres are measured on a sphere, longitude at the mean latitude of the samples.
     """
@@ -234,7 +239,7 @@ def blocks(features: xr.Dataset | xr.DataArray, block_km: float) -> NDArray[np.i
     return np.unique(cells, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
 
 
-def check(points: xr.Dataset, validation: Validation, country: str) -> None:
+def check_blocks(points: xr.Dataset, validation: Validation, country: str) -> None:
     """Check that points fall into at least as many spatial blocks as there are folds.
 
     Raises
@@ -244,7 +249,7 @@ def check(points: xr.Dataset, validation: Validation, country: str) -> None:
     """
     if validation.block_km is None:
         return
-    count = len(np.unique(blocks(points, validation.block_km)))
+    count = len(np.unique(spatial_blocks(points, validation.block_km)))
     if count < validation.folds:
         raise DataError(
             f"the points of {country} fall into {count} blocks of {validation.block_km} km, fewer than "
@@ -258,23 +263,20 @@ def fit_fold(
     y: NDArray[np.int8],
     train: NDArray[np.int64],
     test: NDArray[np.int64],
-    taught: xr.DataArray | None,
+    other_samples: xr.DataArray | None,
 ) -> tuple[NDArray[np.float64], float]:
-    """Fit one fold; give the probability of cropland for what was left out, and the seconds it took."""
+    """Fit one fold; return the probability of cropland of its test samples, and the seconds it took."""
     started = time.perf_counter()
-    classifier.fit(*together(x[train], y[train], taught))
+    classifier.fit(*with_other_samples(x[train], y[train], other_samples))
     return cropland_probability(classifier, x[test]), time.perf_counter() - started
 
 
-def together(
-    x: NDArray[np.float32], y: NDArray[np.int8], taught: xr.DataArray | None
+def with_other_samples(
+    x: NDArray[np.float32], y: NDArray[np.int8], other_samples: xr.DataArray | None
 ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """Put samples and their labels together with what was taught elsewhere, if anything was."""
-    if taught is None:
+    """Return samples and their labels, those of other countries behind them."""
+    if other_samples is None:
         return x, y
-    return np.concatenate([x, taught.to_numpy()]), np.concatenate([y, taught["Target"].to_numpy()])
-
-
-def cropland_probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give the probability of cropland of samples by a fitted classifier."""
-    return inference.probability(classifier, x)
+    return np.concatenate([x, other_samples.to_numpy()]), np.concatenate(
+        [y, other_samples["Target"].to_numpy()]
+    )

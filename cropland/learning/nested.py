@@ -1,4 +1,4 @@
-"""Nesting: cross-validation of a whole choice among alternatives, not of one of them.
+"""Nested cross-validation: the score of a whole choice among alternatives, not of one of them.
 
 The best of many cross-validated scores is too good, for it was chosen for being high. Here the choice is
 made anew inside each outer fold, by an inner cross-validation of its training part alone, and scored on
@@ -22,13 +22,13 @@ from cropland.errors import DataError
 from cropland.learning import choice
 from cropland.learning.cross_validation import (
     Scores,
-    cropland_probability,
     cross_validate,
-    gathered,
-    independent,
+    gather,
+    independent_units,
     splits,
     summarise,
 )
+from cropland.learning.probability import cropland_probability
 from cropland.support import signals
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Alternative:
     Attributes
     ----------
     name : str
-        What it is called in `Nested.chosen`.
+        Its name in `NestedScores.chosen`.
     classifier : Classifier
         Unfitted; every fit is of a clone.
     features : xarray.DataArray
@@ -61,8 +61,8 @@ class Alternative:
 
 
 @dataclass(frozen=True, eq=False)
-class Nested:
-    """What nested cross-validation says of a choice.
+class NestedScores:
+    """The scores of a choice.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Nested:
     left_out: tuple[str, ...]
 
 
-def nested(
+def cross_validate_choice(
     alternatives: Sequence[Alternative],
     validation: Validation,
     *,
@@ -88,8 +88,8 @@ def nested(
     rule: Rule,
     seed: int,
     n_jobs: int = 1,
-) -> Nested:
-    """Score the choice among alternatives by nested cross-validation.
+) -> NestedScores:
+    """Compute the scores of the choice among alternatives by nested cross-validation.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def nested(
     """
     common, left_out = _in_common(alternatives)
     samples = common[0].features
-    y, groups = samples["Target"].to_numpy(), independent(samples, validation)
+    y, groups = samples["Target"].to_numpy(), independent_units(samples, validation)
     _check(y, validation.folds, "validation.folds")
     folds = list(splits(y, groups, validation, seed))
     for train, _ in folds:
@@ -123,19 +123,21 @@ def nested(
     started = time.perf_counter()
     for number, (train, test) in enumerate(folds):
         signals.check()
-        best = _chosen(common, train, inner, rule, _inner_seed(seed, number), n_jobs)
+        best = _choose(common, train, inner, rule, _inner_seed(seed, number), n_jobs)
         chosen.append(best.name)
-        predicted.append(_refitted(best, train, test))
-    took = (time.perf_counter() - started) / len(folds)
+        predicted.append(_refit(best, train, test))
+    seconds = (time.perf_counter() - started) / len(folds)
 
-    out_of_fold = gathered(samples, folds, predicted, validation.repeats)
-    return Nested(summarise(out_of_fold, groups, fit_seconds=took), tuple(chosen), left_out)
+    out_of_fold = gather(samples, folds, predicted, validation.repeats)
+    return NestedScores(
+        summarise(out_of_fold, groups, fit_seconds=seconds), tuple(chosen), left_out
+    )
 
 
 def _in_common(
     alternatives: Sequence[Alternative],
 ) -> tuple[list[Alternative], tuple[str, ...]]:
-    """Keep the samples that all alternatives have, in the first one's order; name the others."""
+    """Return the alternatives with the samples that all have, in the first one's order; and the other IDs."""
     positions = [
         {str(name): row for row, name in enumerate(each.features["ID"].to_numpy())}
         for each in alternatives
@@ -150,7 +152,7 @@ def _in_common(
 
 
 def _only(alternative: Alternative, rows: list[int]) -> Alternative:
-    """Keep some rows of an alternative, in their order; all of them need no copy."""
+    """Return an alternative with some of its rows, in their order; all of them need no copy."""
     if rows == list(range(alternative.features.sizes["sample"])):
         return alternative
     return replace(alternative, features=alternative.features.isel(sample=rows))
@@ -167,11 +169,11 @@ def _check(y: NDArray[np.int8], folds: int, key: str) -> None:
 
 
 def _inner_seed(seed: int, number: int) -> int:
-    """Give the seed of an outer fold's inner folds; it leaves room for one of each repeat above it."""
+    """Return the seed of an outer fold's inner folds; it leaves room for one of each repeat above it."""
     return int(np.random.default_rng([seed, number]).integers(2**31))
 
 
-def _chosen(
+def _choose(
     alternatives: Sequence[Alternative],
     train: NDArray[np.int64],
     inner: Validation,
@@ -179,7 +181,7 @@ def _chosen(
     seed: int,
     n_jobs: int,
 ) -> Alternative:
-    """Choose by cross-validation of the training part of an outer fold."""
+    """Return the alternative that cross-validation of an outer fold's training part chooses."""
     # Few alternatives would leave cores idle: then it is the folds of each that are fitted at once.
     many = len(alternatives) >= inner.folds * inner.repeats
     across, within = (n_jobs, 1) if many else (1, n_jobs)
@@ -197,16 +199,16 @@ def _chosen(
 def _inner_score(
     alternative: Alternative, train: NDArray[np.int64], inner: Validation, seed: int, n_jobs: int
 ) -> tuple[float, float]:
-    """Give accuracy and standard error of an alternative within the training part."""
+    """Compute accuracy and standard error of an alternative within the training part."""
     known = alternative.features.isel(sample=train)
     scores = cross_validate(alternative.classifier, known, inner, seed=seed, n_jobs=n_jobs)
     return scores.accuracy, scores.accuracy_se
 
 
-def _refitted(
+def _refit(
     alternative: Alternative, train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Fit the chosen alternative on the whole training part and predict what was left out."""
+    """Compute the probabilities of the test part by the chosen alternative, fitted on the training part."""
     x, y = alternative.features.to_numpy(), alternative.features["Target"].to_numpy()
     classifier = clone(alternative.classifier)
     classifier.fit(x[train], y[train])

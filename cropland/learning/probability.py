@@ -1,4 +1,4 @@
-"""Inference: the probability of cropland of samples, of forests in half the time that their own method takes.
+"""The probability of cropland of samples; of forests in half the time that their own method takes.
 
 scikit-learn's forests send all rows through a tree before the next tree begins. Here the same trees, in the
 same order, are given a block of rows at a time, which stays in the processor's cache: the same bits.
@@ -18,8 +18,8 @@ ROWS = 2_000
 """Rows of a block: some hundred features of so many are a few megabytes."""
 
 
-def probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give the probability of cropland, class 1, bit by bit as the classifier itself gives it.
+def cropland_probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Compute the probability of cropland, class 1: the same bits as the classifier's own method.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def probability(classifier: Classifier, x: NDArray[np.float32]) -> NDArray[np.fl
 
 
 def _is_plain(classifier: Any, x: NDArray[np.float32]) -> bool:
-    """Tell whether this is a forest of scikit-learn's, of two classes and one core, and `x` made for it."""
+    """Return whether this is a forest of scikit-learn's, of two classes and one core, and `x` fits it."""
     from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
     return (
@@ -61,22 +61,22 @@ def _is_plain(classifier: Any, x: NDArray[np.float32]) -> bool:
 
 
 def _of_forest(classifier: Any, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    # The values of a classifier's leaves are shares of the classes.
-    trees = [(each.tree_, each.tree_.value[:, 0, 1].copy()) for each in classifier.estimators_]
-    found = np.empty(len(x))
+    """Compute it tree by tree, a block of rows at a time; the values of leaves are shares of the classes."""
+    trees = [(tree.tree_, tree.tree_.value[:, 0, 1].copy()) for tree in classifier.estimators_]
+    result = np.empty(len(x))
     for start in range(0, len(x), ROWS):
         block = x[start : start + ROWS]
         if not _is_finite(block):
-            found[start : start + ROWS] = classifier.predict_proba(block)[:, 1]
+            result[start : start + ROWS] = classifier.predict_proba(block)[:, 1]
             continue
         total = np.zeros(len(block))
         for tree, share in trees:
             total += share[tree.apply(block)]
-        found[start : start + ROWS] = total / len(trees)
-    return found
+        result[start : start + ROWS] = total / len(trees)
+    return result
 
 
 def _is_finite(block: NDArray[np.float32]) -> bool:
-    """Tell whether all is finite; also not, where the sum of large numbers is not."""
+    """Return whether all is finite; also false where the sum of large numbers is not."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(block.sum()))

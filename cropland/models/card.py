@@ -11,8 +11,8 @@ from cropland.tracking.experiments import SIMULATED
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
-    from cropland.learning.choice import Comparison
     from cropland.learning.cross_validation import Scores
+    from cropland.learning.statistics import Comparison
     from cropland.models.competition import Result
     from cropland.models.fitted import Fitted
 
@@ -160,8 +160,8 @@ def _data(facts: CardFacts) -> Iterator[str]:
     archive, configuration = material.archive, material.candidate.configuration
     cropland, other = facts.n_labels
     yield f"- Labels: {cropland} cropland and {other} other points of the season to {recipe.reference_end}"
-    if material.teachers:
-        yield f"- among them those of {', '.join(teacher.country for teacher in material.teachers)}"
+    if material.other_archives:
+        yield f"- among them those of {', '.join(teacher.country for teacher in material.other_archives)}"
     yield (
         f"- Observations: source `{archive.source}`, {archive.first} … {archive.last}, archive fingerprint "
         f"`{archive.fingerprint}`"

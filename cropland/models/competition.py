@@ -12,13 +12,13 @@ import pandas as pd
 from cropland.errors import DataError
 from cropland.features import matrix
 from cropland.learning import choice
-from cropland.learning.cross_validation import independent
+from cropland.learning.cross_validation import independent_units
+from cropland.learning.fast_forest import plain_model
 from cropland.models import contenders
 from cropland.models.contenders import Field
 from cropland.support import signals
-from cropland.training import candidate as candidates
-from cropland.training import out_of_fold
-from cropland.training.candidate_data import Material
+from cropland.training import candidates, out_of_fold
+from cropland.training.candidate_data import CandidateData
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
     from cropland.config.groups import Rule
-    from cropland.learning.choice import Estimate
     from cropland.learning.cross_validation import Scores
+    from cropland.learning.statistics import Estimate
     from cropland.observations.archive import Archive
     from cropland.tracking.records import TrackedRun
     from cropland.tracking.store import Store
@@ -45,7 +45,7 @@ class Finalist:
     ----------
     run : TrackedRun
         Its run.
-    material : Material
+    material : CandidateData
         The candidate and its archives.
     scores : Scores
         Its scores here and now, by scikit-learn's own estimator.
@@ -54,7 +54,7 @@ class Finalist:
     """
 
     run: TrackedRun
-    material: Material
+    material: CandidateData
     scores: Scores
     fast: bool = False
 
@@ -135,7 +135,7 @@ def _units(right: pd.DataFrame, archive: Archive, command: Promote) -> NDArray[n
     if command.validation.block_km is None or right.empty:
         return None
     points = matrix.labelled(archive.points)
-    blocks = pd.Series(independent(points, command.validation), index=points["ID"].to_numpy())
+    blocks = pd.Series(independent_units(points, command.validation), index=points["ID"].to_numpy())
     return blocks[right.index].to_numpy()
 
 
@@ -210,7 +210,7 @@ def _again(run: TrackedRun, command: Promote, country: Country, store: Store) ->
     return Finalist(run, material, material.scores(), fast)
 
 
-def rebuilt(text: str, command: Promote, country: Country) -> Material:
+def rebuilt(text: str, command: Promote, country: Country) -> CandidateData:
     """Return a candidate made again of the configuration in its run, on the data that are here.
 
     Of scikit-learn's own classes only: a faster one gives way to its twin, and what the run was allowed
@@ -218,9 +218,9 @@ def rebuilt(text: str, command: Promote, country: Country) -> Material:
     """
     here = {name: getattr(command, name) for name in ("source", "paths", "tracking", "n_jobs")}
     kept = candidates.from_yaml(text, **here, validation=command.validation)
-    model = replace(kept.configuration.model.plain, allow=())
+    model = replace(plain_model(kept.configuration.model), allow=())
     configuration = replace(kept.configuration, model=model)
-    return Material.of(replace(kept, country=country, configuration=configuration))
+    return CandidateData.of(replace(kept, country=country, configuration=configuration))
 
 
 def _scored_again(field: Field, finalists: Mapping[str, Finalist]) -> pd.DataFrame:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cropland.errors import DataError
-from cropland.learning.choice import standard_errors
+from cropland.learning.statistics import standard_errors
 from cropland.tracking.records import ARCHIVE, COMPARISON
-from cropland.training import candidate as candidates
-from cropland.training import out_of_fold
+from cropland.training import identity, out_of_fold
+from cropland.training.candidates import fold_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +85,7 @@ def comparable(
     DataError
         There is none; the message says what there is in its place.
     """
-    comparison = candidates.comparison(archive, country, command.validation, command.seed)
+    comparison = identity.comparison(archive, country, command.validation, command.seed)
     newest = store.finished_of(comparison)
     if not newest:
         raise DataError(_no_candidate(command, country, archive, store))
@@ -96,11 +96,11 @@ def _no_candidate(command: Promote, country: Country, archive: Archive, store: S
     """Return in words that there is no candidate, and what there is in its place."""
     params: dict[str, object] = {"validation": command.validation.name, "seed": command.seed}
     params |= {f"validation.{key}": value for key, value in asdict(command.validation).items()}
-    words = " ".join(candidates.words_of(params))
+    words = " ".join(fold_words(params))
     condition = f"params.country = '{country.name}' and attributes.status = 'FINISHED'"
     scored = [run for run in store.search(condition) if COMPARISON in run.tags]
     same_archive = [run for run in scored if run.tags.get(ARCHIVE) == archive.fingerprint]
-    others = {" ".join(candidates.words_of(run.params)) for run in same_archive}
+    others = {" ".join(fold_words(run.params)) for run in same_archive}
     train = "run scripts/train.py with the same words"
     if words in others:
         instead = f"the existing ones were scored by another version of the code; {train} again"

@@ -14,8 +14,8 @@ from sklearn.base import clone
 
 from cropland.errors import ConfigError, DataError, nearest
 from cropland.features.matrix import labelled
-from cropland.learning.choice import standard_error
-from cropland.learning.cross_validation import fit_fold, independent, splits
+from cropland.learning.cross_validation import fit_fold, independent_units, splits
+from cropland.learning.statistics import standard_error
 from cropland.training.out_of_fold import CLASSES
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ def learning_curve(
     seed: int,
     n_jobs: int = 1,
     sizes: Sequence[int] | None = None,
-    taught: xr.DataArray | None = None,
+    other_samples: xr.DataArray | None = None,
 ) -> pd.DataFrame:
     """Compute the accuracy of a classifier with fewer labels, on the same left-out samples.
 
     Parameters
     ----------
-    classifier, features, validation, n_jobs, taught
-        As of `cross_validation.cross_validate`; `taught` samples are always among the training samples.
+    classifier, features, validation, n_jobs, other_samples
+        As of `cross_validation.cross_validate`; `other_samples` are always among those of training.
     seed : int
         Decides the folds, and which labels come first. Subsets are stratified and nested.
     sizes : sequence of int, optional
@@ -64,7 +64,7 @@ def learning_curve(
         A size below 6 or above the number of labels in a training fold.
     """
     x, y = features.to_numpy(), features["Target"].to_numpy()
-    units = independent(features, validation)
+    units = independent_units(features, validation)
     folds = list(splits(y, units, validation, seed))
     orders = [
         _nested(y[train], np.random.default_rng([seed, number]))
@@ -77,7 +77,8 @@ def learning_curve(
         for size, ((train, test), order) in product(numbers, zip(folds, orders, strict=True))
     ]
     results = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(fit_fold)(clone(classifier), x, y, train, test, taught) for _, train, test in tasks
+        delayed(fit_fold)(clone(classifier), x, y, train, test, other_samples)
+        for _, train, test in tasks
     )
     right = {size: np.zeros(len(y)) for size in numbers}
     for (size, _, test), (probability, _) in zip(tasks, results, strict=True):

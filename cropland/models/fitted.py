@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.learning import probability as probabilities
+from cropland.learning.probability import cropland_probability
 from cropland.models.request import PLACES, checked
 from cropland.observations import archive as archives
 from cropland.observations import bands, ragged_array
@@ -180,9 +180,7 @@ class Fitted:
         seen = ~np.isin(ids, samples.unobserved)
         probability = np.full(len(ids), np.nan)
         if seen.any():
-            probability[seen] = probabilities.probability(
-                self.classifier, samples.matrix.to_numpy()
-            )
+            probability[seen] = cropland_probability(self.classifier, samples.matrix.to_numpy())
         return probability, seen
 
 

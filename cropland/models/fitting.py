@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.learning.cross_validation import together
+from cropland.learning.cross_validation import with_other_samples
 from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted, measured_columns
 from cropland.models.importance import impurity
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from cropland.learning.classifiers import Classifier
     from cropland.learning.cross_validation import Scores
-    from cropland.training.candidate_data import Material
+    from cropland.training.candidate_data import CandidateData
 
 _EXAMPLE_POINTS = 2
 
 
-def fit(material: Material, facts: dict[str, object], scores: Scores) -> Fitted:
+def fit(material: CandidateData, facts: dict[str, object], scores: Scores) -> Fitted:
     """Fit a candidate on every labelled point.
 
     Parameters
     ----------
-    material : Material
+    material : CandidateData
         The candidate and its archives.
     facts : dict of str to plain values
         Facts for the users of the model, beside those of its data.
@@ -54,21 +54,23 @@ def fit(material: Material, facts: dict[str, object], scores: Scores) -> Fitted:
     )
 
 
-def label_counts(material: Material) -> tuple[int, int]:
+def label_counts(material: CandidateData) -> tuple[int, int]:
     """Return how many cropland and other points a candidate learns from."""
     _, y = _training_samples(material)
     return int((y == 1).sum()), int((y == 0).sum())
 
 
-def example(material: Material, fitted: Fitted) -> pd.DataFrame:
+def example(material: CandidateData, fitted: Fitted) -> pd.DataFrame:
     """Return the raw observations of a few points, as the model takes them."""
     observed = np.flatnonzero(np.diff(material.archive.offsets))
     return of_points(material.archive, observed[:_EXAMPLE_POINTS], fitted.columns)
 
 
-def _training_samples(material: Material) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+def _training_samples(material: CandidateData) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
     matrix = material.labelled
-    return together(matrix.to_numpy(), matrix["Target"].to_numpy(), material.taught)
+    return with_other_samples(
+        matrix.to_numpy(), matrix["Target"].to_numpy(), material.other_samples
+    )
 
 
 def _applicability(classifier: Classifier, x: NDArray[np.float32], scores: Scores) -> Applicability:

@@ -15,8 +15,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from cropland.learning.choice import standard_error
-from cropland.learning.cross_validation import cropland_probability, independent, splits, together
+from cropland.learning.cross_validation import independent_units, splits, with_other_samples
+from cropland.learning.probability import cropland_probability
+from cropland.learning.statistics import standard_error
 from cropland.observations.bands import STATIC
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def measure(
     seed: int,
     n_jobs: int = 1,
     repeats: int = 3,
-    taught: xr.DataArray | None = None,
+    other_samples: xr.DataArray | None = None,
 ) -> xr.Dataset:
     """Compute the drop in accuracy where groups of features are permuted among left-out samples.
 
@@ -64,7 +65,7 @@ def measure(
         Folds at once, in threads; the numbers do not depend on it.
     repeats : int
         Permutations of each group in each fold.
-    taught : xarray.DataArray, optional
+    other_samples : xarray.DataArray, optional
         Labelled samples of other countries, which every fold is fitted on too.
 
     Returns
@@ -84,13 +85,13 @@ def measure(
     x, y = features.to_numpy(), features["Target"].to_numpy()
     groups = _groups(features, reference_end)
     columns = [np.array(group) for group in groups.values()]
-    units = independent(features, validation)
+    units = independent_units(features, validation)
     folds = list(splits(y, units, validation, seed))
     results = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(_score)(
             Fold(
                 clone(classifier),
-                *together(x[train], y[train], taught),
+                *with_other_samples(x[train], y[train], other_samples),
                 x=x[test],
                 y=y[test],
                 random=np.random.default_rng([seed, number]),

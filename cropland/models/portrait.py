@@ -18,19 +18,24 @@ if TYPE_CHECKING:
     from cropland.config.groups import Validation
     from cropland.learning.cross_validation import Scores
     from cropland.models.fitted import Fitted
-    from cropland.training.candidate_data import Material
+    from cropland.training.candidate_data import CandidateData
 
 _GREENNESS = "NDVI"
 
 
 def portrait(
-    material: Material, scores: Scores, fitted: Fitted, validation: Validation, *, simulated: bool
+    material: CandidateData,
+    scores: Scores,
+    fitted: Fitted,
+    validation: Validation,
+    *,
+    simulated: bool,
 ) -> dict[str, str | bytes]:
     """Draw the diagnostic figures of a model.
 
     Parameters
     ----------
-    material : Material
+    material : CandidateData
         The candidate, with its archives.
     scores : Scores
         Its scores, with the out-of-fold predictions.
@@ -48,7 +53,7 @@ def portrait(
     """
     candidate = material.candidate
     title, seed = candidate.name, candidate.configuration.seed
-    labelled, taught = material.labelled, material.taught
+    labelled, other_samples = material.labelled, material.other_samples
     measured = importance.measure(
         material.classifier(),
         labelled,
@@ -56,7 +61,7 @@ def portrait(
         reference_end=candidate.country.reference.last,
         seed=seed,
         n_jobs=material.cores,
-        taught=taught,
+        other_samples=other_samples,
     )
     curve = diagnosis.learning_curve(
         material.classifier(),
@@ -64,7 +69,7 @@ def portrait(
         validation,
         seed=seed,
         n_jobs=material.cores,
-        taught=taught,
+        other_samples=other_samples,
     )
     counts = confusion(scores.out_of_fold)
     points = points_map(
@@ -92,7 +97,7 @@ def portrait(
     return files
 
 
-def points_table(material: Material, scores: Scores, fitted: Fitted) -> pd.DataFrame:
+def points_table(material: CandidateData, scores: Scores, fitted: Fitted) -> pd.DataFrame:
     """Tabulate all points: labelled ones with their out-of-fold prediction, others with the model's."""
     archived = material.archive.points
     table = archived.to_dataframe().reset_index(drop=True)[["ID", "Lat", "Lon", "Target"]]
@@ -111,7 +116,7 @@ def points_table(material: Material, scores: Scores, fitted: Fitted) -> pd.DataF
     )
 
 
-def _profiles(material: Material, greenness: BandSet) -> pd.DataFrame:
+def _profiles(material: CandidateData, greenness: BandSet) -> pd.DataFrame:
     settings = material.candidate.configuration.series
     aligned = series.aligned(
         material.archive,

@@ -19,8 +19,8 @@ from cropland.config.groups import Validation
 from cropland.errors import CroplandError, DataError
 from cropland.features import matrix
 from cropland.learning import choice
-from cropland.learning.choice import Comparison
-from cropland.learning.cross_validation import independent
+from cropland.learning.cross_validation import independent_units
+from cropland.learning.statistics import Comparison, compare
 from cropland.models import competition, fitting, mlflow_model, registry
 from cropland.models.card import CardFacts, card
 from cropland.models.portrait import portrait
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cropland.models.competition import Finalist, Result
     from cropland.tracking.records import Record
     from cropland.tracking.store import Store
-    from cropland.training.candidate_data import Material
+    from cropland.training.candidate_data import CandidateData
 
 PROMOTION = "promotion"
 
@@ -197,9 +197,9 @@ def _against(
     if not len(common):
         return "it has no labelled point in common with the selected one"
     points = matrix.labelled(selected.material.archive.points)
-    units = pd.Series(independent(points, command.validation), index=points["ID"].to_numpy())
+    units = pd.Series(independent_units(points, command.validation), index=points["ID"].to_numpy())
     first, second = (np.asarray(each[common], dtype=np.float64) for each in (right, right_before))
-    return choice.compare(first, second, units[common].to_numpy())
+    return compare(first, second, units[common].to_numpy())
 
 
 def _registered(
@@ -256,7 +256,7 @@ def _facts_of_model(result: Result) -> dict[str, object]:
     }
 
 
-def _in_blocks(material: Material, command: Promote) -> Scores | str:
+def _in_blocks(material: CandidateData, command: Promote) -> Scores | str:
     """Score the selected candidate with whole spatial blocks left out; or return why that cannot be done."""
     blocks = Validation(
         name="blocks", folds=command.validation.folds, block_km=command.promotion.block_km

@@ -1,4 +1,4 @@
-"""The material of a candidate: the archives that it needs, open, and what is made of them."""
+"""The data of a candidate: the archives that it needs, open, and the features that are made of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from joblib import effective_n_jobs
 
-from cropland.features import matrix as features
+from cropland.features.matrix import labelled
 from cropland.learning import classifiers
 from cropland.learning.cross_validation import cross_validate
 from cropland.sources import opening
@@ -25,35 +25,35 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class CandidateData:
     """A candidate with the archives that it needs, open."""
 
     candidate: Candidate
     archive: Archive
-    teachers: tuple[Archive, ...]
+    other_archives: tuple[Archive, ...]
 
     @classmethod
-    def of(cls, candidate: Candidate) -> Material:
-        """Open the archives of a candidate, and leave out alternatives whose window is outside.
+    def of(cls, candidate: Candidate) -> CandidateData:
+        """Open the archives of a candidate; alternatives whose window is outside are left out.
 
         Raises
         ------
         WindowError
             Its window, or that of every alternative, is outside an archive.
         """
-        chosen = candidate.configuration
-        archive, *teachers = (
-            opening.archive_of(chosen.source, chosen.paths, country)
-            for country in (candidate.country, *candidate.teachers)
+        configuration = candidate.configuration
+        archive, *others = (
+            opening.archive_of(configuration.source, configuration.paths, country)
+            for country in (candidate.country, *candidate.other_countries)
         )
-        made = cls(candidate.within(archive), archive, tuple(teachers))
-        for other, country in zip(teachers, candidate.teachers, strict=True):
-            made.recipe.window(country.reference.last).check_inside(other)
-        return made
+        data = cls(candidate.within(archive), archive, tuple(others))
+        for other, country in zip(others, candidate.other_countries, strict=True):
+            data.recipe.window(country.reference.last).check_inside(other)
+        return data
 
     @property
     def cores(self) -> int:
-        """How many cores its configuration gives it."""
+        """Number of cores that its configuration gives it."""
         return int(effective_n_jobs(self.candidate.configuration.n_jobs))
 
     @cached_property
@@ -69,39 +69,40 @@ class Material:
     @cached_property
     def labelled(self) -> xr.DataArray:
         """Features of the country's labelled points."""
-        return features.labelled(self.samples.matrix)
+        return labelled(self.samples.matrix)
 
     @cached_property
-    def taught(self) -> xr.DataArray | None:
-        """Features of the labelled points of the countries that it learns from beside its own."""
+    def other_samples(self) -> xr.DataArray | None:
+        """Features of the labelled points of the other countries that it is trained on."""
+        countries = self.candidate.other_countries
         matrices = [
             self._elsewhere(self.recipe.samples(archive, country.reference.last).matrix)
-            for archive, country in zip(self.teachers, self.candidate.teachers, strict=True)
+            for archive, country in zip(self.other_archives, countries, strict=True)
         ]
         return xr.concat(matrices, "sample") if matrices else None
 
     def _elsewhere(self, matrix: xr.DataArray) -> xr.DataArray:
-        """Choose labelled points outside the country's box: where boxes overlap, folds must leak nothing."""
+        """Return the labelled points outside the country's box: where boxes overlap, nothing may leak."""
         box = self.candidate.country.box
-        known = features.labelled(matrix)
+        known = labelled(matrix)
         lat, lon = known["Lat"].to_numpy(), known["Lon"].to_numpy()
         within = (box.south <= lat) & (lat <= box.north) & (box.west <= lon) & (lon <= box.east)
         return known.isel(sample=np.flatnonzero(~within))
 
     def classifier(self) -> Classifier:
         """Make its unfitted classifier."""
-        chosen = self.candidate.configuration
-        return classifiers.build(chosen.model, chosen.seed)
+        configuration = self.candidate.configuration
+        return classifiers.build(configuration.model, configuration.seed)
 
     def scores(self, validation: Validation | None = None) -> Scores:
-        """Cross-validate it on its labelled points, by its own validation or another one."""
-        chosen = self.candidate.configuration
+        """Compute its scores by cross-validation on its labelled points: its own validation, or another."""
+        configuration = self.candidate.configuration
         return cross_validate(
             self.classifier(),
             self.labelled,
-            validation or chosen.validation,
-            seed=chosen.seed,
+            validation or configuration.validation,
+            seed=configuration.seed,
             n_jobs=self.cores,
-            taught=self.taught,
-            alone=chosen.training == "others",
+            other_samples=self.other_samples,
+            only_others=configuration.training == "others",
         )

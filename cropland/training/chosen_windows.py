@@ -36,7 +36,7 @@ def windows(
     otherwise: Configuration,
     say: Callable[[str], None],
 ) -> dict[str, Choice]:
-    """Find the window of each country, and say where each comes from.
+    """Return the window of each country; `say` gets where each comes from.
 
     The last ``study=time_range`` on the same archive decides; without one, the country's file; and
     where that window is outside the archive, the configuration.

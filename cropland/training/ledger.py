@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from cropland.support.progress import Meter
-from cropland.training.candidate import Outcome
+from cropland.training.outcome import Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console

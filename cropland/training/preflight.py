@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cropland.errors import ConfigError, WindowError
-from cropland.learning import classifiers
+from cropland.learning import classifiers, fast_forest
 from cropland.sources import opening
 
 if TYPE_CHECKING:
@@ -21,58 +20,39 @@ if TYPE_CHECKING:
 
 
 def open_archives(
-    chosen: Configuration, countries: Iterable[Country], console: Console
+    configuration: Configuration, countries: Iterable[Country], console: Console
 ) -> dict[str, Archive]:
-    """Open the archives of countries, by name, and say so where one must be made first."""
+    """Open the archives of countries, by name; the console names each that must be made first."""
     return {
         country.name: opening.archive_of(
-            chosen.source,
-            chosen.paths,
+            configuration.source,
+            configuration.paths,
             country,
             before_filling=lambda country=country: console.print(  # type: ignore[misc]
-                f"making the archive of {country.name} (source={chosen.source.name}) …"
+                f"making the archive of {country.name} (source={configuration.source.name}) …"
             ),
         )
         for country in countries
     }
 
 
-def runnable(jobs: Sequence[Job], console: Console) -> tuple[list[Job], dict[str, Any]]:
-    """Put scikit-learn's own classes in the place of faster ones where these cannot be used.
+def check_fast(jobs: Sequence[Job], console: Console) -> bool:
+    """Return whether classes of scikit-learn-intelex can be used, where any job asks for one.
 
-    It is decided here, for all jobs of a sweep: workers are told, and never decide for themselves.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        All of the sweep.
-    console : Console
-        Where it is said, once, that a faster one was asked for and cannot be used.
-
-    Returns
-    -------
-    list of Job
-        The jobs as they can be run.
-    dict
-        What each job must be told: ``fast`` is false where classes were replaced.
+    The console says once which ones scikit-learn's own take the place of.
     """
-    models = [each.model for job in jobs for each in (job.configuration, *job.alternatives)]
-    fast = {model.name: model.plain.name for model in models if model.fast}
-    if not fast or classifiers.has_fast():
-        return list(jobs), {}
-    instead = ", ".join(f"{name} is run as scikit-learn's own {own}" for name, own in fast.items())
+    models = [one.model for job in jobs for one in (job.configuration, *job.alternatives)]
+    fast = {model.name: fast_forest.plain_model(model).name for model in models if model.fast}
+    if not fast or fast_forest.has_fast():
+        return True
+    instead = ", ".join(
+        f"{name} is run as scikit-learn's own {plain}" for name, plain in fast.items()
+    )
     console.print(
         f"scikit-learn-intelex cannot be used here (pip install '.[fast]', x86-64): {instead}",
         markup=False,
     )
-    return [_plain(job) for job in jobs], {"fast": False}
-
-
-def _plain(job: Job) -> Job:
-    made, *alternatives = (
-        replace(each, model=each.model.plain) for each in (job.configuration, *job.alternatives)
-    )
-    return replace(job, configuration=made, alternatives=tuple(alternatives))
+    return False
 
 
 def check(candidates: Sequence[Candidate], archives: Mapping[str, Archive]) -> None:
@@ -87,8 +67,9 @@ def check(candidates: Sequence[Candidate], archives: Mapping[str, Archive]) -> N
     checked: set[str] = set()
     outside: list[WindowError] = []
     for candidate in candidates:
-        chosen, name = candidate.configuration, candidate.country.name
-        key = repr((chosen.bands, chosen.series, chosen.validation, chosen.model, name))
+        configuration, name = candidate.configuration, candidate.country.name
+        groups = (configuration.bands, configuration.series, configuration.validation)
+        key = repr((*groups, configuration.model, name))
         if key not in checked:
             checked.add(key)
             candidate.check(archives[name])

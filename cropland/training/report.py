@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from rich.console import JustifyMethod
 
-    from cropland.training.candidate import Outcome
+    from cropland.training.outcome import Outcome
 
 VARIED = ("window_end", "span", "bands", "series", "features", "model", "training", "validation")
 LABELS = {"window_end": "end of the window", "span": "span (weeks)", "bands": "band set"}
@@ -70,7 +70,7 @@ def closing_table(outcomes: Sequence[Outcome]) -> Table:
             f"{row['accuracy']:.3f}",
             f"{row['accuracy_se']:.3f}",
             f"{row['span']} w" if row["span"] else "–",
-            f"{row['window_end']}{_period(row['period'])}" or "–",
+            f"{row['window_end']}{_months(row['period'])}" or "–",
             row["bands"],
             row["model"],
             str(row["n_features"]),
@@ -169,6 +169,6 @@ def _draw(panel: Axes, table: pd.DataFrame, x: str, by: str | None) -> None:
         panel.set_xticks(sorted(table["span"].unique()))
 
 
-def _period(period: str) -> str:
-    """Say a period in months, where it is none of a date that stands there already."""
-    return f" ({int(period):+d} months)" if period.lstrip("+-").isdigit() else ""
+def _months(period: int | str) -> str:
+    """Return a period in months; nothing for a date, which stands there already."""
+    return "" if isinstance(period, str) else f" ({period:+d} months)"

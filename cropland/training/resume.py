@@ -1,51 +1,63 @@
-"""What is known of candidates before a sweep runs: which are there already, which are outside their archive.
-
-The process that the user started finds out and writes it beside the ledger; whatever runs a job reads it
-there.
-"""
+"""Resume: which candidates of a sweep have a finished run, or no window inside their archive."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.errors import WindowError
-from cropland.support.writing import write_whole
-from cropland.training import scoring
+from cropland.training.identity import comparison
+from cropland.training.outcome import SCORES
 
 if TYPE_CHECKING:
     from cropland.observations.archive import Archive
+    from cropland.tracking.records import TrackedRun
     from cropland.tracking.store import Store
-    from cropland.training.candidate import Candidate, Outcome
-
-FILE = "settled.txt"
-"""One mark of a candidate a line."""
+    from cropland.training.candidate import Candidate
+    from cropland.training.outcome import Outcome
 
 
-def settled(
+def known_outcomes(
     candidates: Sequence[Candidate], archives: Mapping[str, Archive], store: Store
 ) -> dict[str, Outcome]:
-    """Give the outcomes of the candidates that need not be run, by their marks."""
+    """Return the outcomes of the candidates that need not be scored, by their fingerprints."""
     outcomes: dict[str, Outcome] = {}
     inside: dict[str, Candidate] = {}
-    for each in candidates:
+    for candidate in candidates:
         try:
-            inside[each.mark] = each.within(archives[each.country.name])
+            inside[candidate.fingerprint] = candidate.within(archives[candidate.country.name])
         except WindowError as error:
-            outcomes[each.mark] = each.outcome("outside", message=str(error))
-    return outcomes | scoring.already_there(inside, archives, store)
+            outcomes[candidate.fingerprint] = candidate.outcome("outside", message=str(error))
+    return outcomes | _finished(inside, archives, store)
 
 
-def write(folder: Path, marks: Mapping[str, object]) -> None:
-    """Keep marks for the jobs of a sweep."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / FILE, "".join(f"{mark}\n" for mark in marks))
+def _finished(
+    candidates: Mapping[str, Candidate], archives: Mapping[str, Archive], store: Store
+) -> dict[str, Outcome]:
+    """Return the outcomes of those that have a finished run and are not to be run again; keys are kept."""
+    keys: dict[str, dict[str, str]] = {}
+    for key, candidate in candidates.items():
+        configuration, country = candidate.configuration, candidate.country
+        if not configuration.force:
+            archive = archives[country.name]
+            others = [archives[other.name] for other in candidate.other_countries]
+            alike = comparison(archive, country, configuration.validation, configuration.seed)
+            keys.setdefault(alike, {})[candidate.identity(archive, others)] = key
+    runs = {
+        wanted[identity]: run
+        for alike, wanted in keys.items()
+        for identity, run in store.finished_of(alike).items()
+        if identity in wanted
+    }
+    return {key: _outcome_of(candidates[key], run) for key, run in runs.items()}
 
 
-@lru_cache(maxsize=1)
-def read(folder: Path) -> frozenset[str]:
-    """Read the marks of a sweep; there are none where its folder cannot be seen from here."""
-    path = folder / FILE
-    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else frozenset()
+def _outcome_of(candidate: Candidate, run: TrackedRun) -> Outcome:
+    """Return the outcome of a candidate that has been run before."""
+    return candidate.outcome(
+        "already there",
+        run_id=run.run_id,
+        n_features=int(run.params["n_features"]),
+        **{name: run.metrics[name] for name in SCORES},
+        message=f"is already there as run {run.name!r}; force=true runs it again",
+    )

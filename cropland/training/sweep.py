@@ -1,23 +1,24 @@
-"""How a sweep opens: everything is checked, archives are made, and a parent run says what is under way."""
+"""A sweep: everything is checked, archives are made, and a run of its own says what is under way."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cropland.config.commands import WHERE
 from cropland.config.commands.promote import Promote
-from cropland.support import terminal
+from cropland.learning import fast_forest
 from cropland.tracking import provenance
 from cropland.tracking.opening import open_store
-from cropland.training import candidate, chosen_windows, preflight, resume
+from cropland.training import chosen_windows, preflight, resume
+from cropland.training.candidates import candidates_of
+from cropland.training.job_settings import JobSettings
 from cropland.training.ledger import Ledger, Watch
-from cropland.training.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,78 +28,183 @@ if TYPE_CHECKING:
     from cropland.config.jobs import Job
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
+    from cropland.training.candidate import Candidate
+    from cropland.training.outcome import Outcome
 
 _NAME_LENGTH = 80
 _WINDOW = ("span", "period", "windows")
 
 
-def opened(
-    jobs: Sequence[Job], folder: Path, words: Sequence[str]
-) -> tuple[Session, dict[str, Any]]:
-    """Check all jobs, make what they need, and open the parent run.
+@dataclass(frozen=True)
+class Prepared:
+    """A sweep that can start.
+
+    Attributes
+    ----------
+    store : Store
+        Where it is tracked.
+    archives : mapping of str to Archive
+        Archive of each country.
+    windows : mapping of str to Choice
+        Windows that an earlier study has chosen, where this one asks for them.
+    candidates : sequence of Candidate
+        All that is to be scored.
+    fast : bool
+        Whether classes of scikit-learn-intelex can be used.
+    """
+
+    store: Store
+    archives: Mapping[str, Archive]
+    windows: Mapping[str, Choice]
+    candidates: Sequence[Candidate]
+    fast: bool
+
+    @property
+    def configuration(self) -> Configuration:
+        """What all candidates have in common: source, tracking, study, promotion."""
+        return self.candidates[0].configuration
+
+
+@dataclass(frozen=True)
+class Session:
+    """A sweep under way, as the process that the user started knows it.
+
+    Attributes
+    ----------
+    store, archives, candidates
+        As `Prepared` has them.
+    settings : JobSettings
+        What its jobs have in common.
+    name : str
+        Name of its run.
+    words : list of str
+        The overrides that the user gave.
+    ledger : Ledger
+        What has become of its candidates.
+    console : Console
+        For notes while it runs.
+    watching : ExitStack
+        What shows its progress, to be closed.
+    """
+
+    store: Store
+    archives: Mapping[str, Archive]
+    candidates: Sequence[Candidate]
+    settings: JobSettings
+    name: str
+    words: list[str]
+    ledger: Ledger
+    console: Console
+    watching: ExitStack
+
+    @property
+    def parent_run(self) -> str:
+        """Id of its run."""
+        return self.settings.parent_run
+
+    @property
+    def configuration(self) -> Configuration:
+        """What all candidates have in common: source, tracking, study, promotion."""
+        return self.candidates[0].configuration
+
+    def outcomes(self) -> list[Outcome]:
+        """Return what became of its candidates, in the order in which these were asked for."""
+        order = {candidate.key: number for number, candidate in enumerate(self.candidates)}
+        return sorted(self.ledger.read(), key=lambda outcome: order.get(outcome.key, len(order)))
+
+
+def check(jobs: Sequence[Job]) -> None:
+    """Check what the configurations of a sweep's jobs say together, before anything is opened.
+
+    Raises
+    ------
+    ConfigError
+        A sweep over what a sweep has one of, or a promotion of what cannot be promoted.
+    """
+    configurations = [job.configuration for job in jobs]
+    preflight.check_alike(configurations)
+    if configurations[0].promote:
+        Promote.of(configurations)
+
+
+def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prepared:
+    """Open the store, make the archives that are not there, and check each candidate on its own.
 
     Parameters
     ----------
     jobs : sequence of Job
-        All of the sweep.
-    folder : Path
-        Where the ledger goes.
-    words : sequence of str
+        All of the sweep, checked, see `check`.
+    words : iterable of str
         The overrides that the user gave.
-
-    Returns
-    -------
-    Session
-        The sweep under way.
-    dict
-        What each job must be told: id of the parent run, windows that a study has chosen, whether fast
-        classes can be used.
+    console : Console
+        For notes on what takes time.
 
     Raises
     ------
     CroplandError
         Whatever can be known to be wrong before any work.
     """
+    fast = preflight.check_fast(jobs, console)
+    if not fast:
+        jobs = [fast_forest.plain_job(job) for job in jobs]
     common = jobs[0].configuration
-    console = terminal.notes()
-    preflight.check_alike([job.configuration for job in jobs])
-    jobs, told = preflight.runnable(jobs, console)
     if not common.tracking.uri.startswith("sqlite"):
-        store_of(common)  # a server that is down is said before archives are made
+        open_store(common.tracking, common.source.name)  # fails before archives are made
     countries = {
         country.name: country for job in jobs for country in (*job.countries, *job.every_country)
     }
     archives = preflight.open_archives(common, countries.values(), console)
-    store = store_of(common)
+    store = open_store(common.tracking, common.source.name)
     windows = _windows(common, archives, countries, store, words, console)
     if windows:
         jobs = [replace(job, windows=windows) for job in jobs]
-        told["windows"] = {name: asdict(each) for name, each in windows.items()}
-    candidates = [each for job in jobs for each in candidate.of_job(job)]
-    if common.promote:
-        Promote.of([job.configuration for job in jobs])
+    candidates = [candidate for job in jobs for candidate in candidates_of(job)]
     preflight.check(candidates, archives)
+    return Prepared(store, archives, windows, candidates, fast)
+
+
+def start(
+    prepared: Prepared,
+    folder: Path,
+    words: Sequence[str],
+    console: Console,
+    *,
+    returns_results: bool = False,
+) -> Session:
+    """Start the run of a sweep and its ledger, and write what its jobs must know beside that.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        What is to be scored, and where.
+    folder : Path
+        Where the ledger goes.
+    words : sequence of str
+        The overrides that the user gave.
+    console : Console
+        For notes and progress.
+    returns_results : bool
+        See `JobSettings`.
+    """
+    store, archives, candidates = prepared.store, prepared.archives, prepared.candidates
     closed = store.close_orphans()
     if closed:
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
-    session = Session(
-        store=store,
-        parent_run=_started(store, common, words),
-        name=_name(words),
-        words=list(words),
-        candidates=candidates,
-        archives=archives,
-        ledger=_ledger(folder, candidates, archives, store),
-        console=console,
-        watching=ExitStack(),
+    name = _name(words)
+    parent_run = _start_run(store, prepared.configuration, name)
+    known = resume.known_outcomes(candidates, archives, store)
+    settings = JobSettings(
+        parent_run, returns_results, prepared.fast, prepared.windows, frozenset(known)
     )
-    session.watching.enter_context(Watch(session.ledger, len(candidates), console))
-    return session, {"parent_run": session.parent_run, **told}
-
-
-def store_of(common: Configuration) -> Store:
-    """Open the tracking store of a configuration."""
-    return open_store(common.tracking, common.source.name)
+    settings.write(folder)
+    ledger = Ledger(folder)
+    for outcome in known.values():
+        ledger.append(outcome)
+    watching = ExitStack()
+    watching.enter_context(Watch(ledger, len(candidates), console))
+    return Session(
+        store, archives, candidates, settings, name, list(words), ledger, console, watching
+    )
 
 
 def _windows(
@@ -106,45 +212,30 @@ def _windows(
     archives: Mapping[str, Archive],
     countries: Mapping[str, Country],
     store: Store,
-    words: Sequence[str],
+    words: Iterable[str],
     console: Console,
 ) -> dict[str, Choice]:
-    """Give the windows that an earlier study has chosen, where this one asks for them."""
-    if not (common.study and common.study.window) or _gives_window(words):
+    """Return the windows that an earlier study has chosen, where this one asks for them."""
+    if not (common.study and common.study.window) or _has_window(words):
         return {}
     return chosen_windows.windows(archives, countries, store, common, console.print)
 
 
-def _gives_window(words: Sequence[str]) -> bool:
-    """Tell whether the user has said which window to look at."""
+def _has_window(words: Iterable[str]) -> bool:
+    """Return whether the user has given a window."""
     return any(word.lstrip("+").partition("=")[0].partition(".")[0] in _WINDOW for word in words)
 
 
-def _started(store: Store, common: Configuration, words: Sequence[str]) -> str:
-    """Start the parent run; give its id."""
+def _start_run(store: Store, common: Configuration, name: str) -> str:
+    """Start the run of a sweep; return its id."""
     tags = {"command": shlex.join(sys.argv)} | (
         {chosen_windows.STUDY: common.study.name} if common.study else {}
     )
-    return store.start(_name(words), provenance.code_tags() | tags)
+    return store.start(name, provenance.code_tags() | tags)
 
 
-def _ledger(
-    folder: Path,
-    candidates: Sequence[candidate.Candidate],
-    archives: Mapping[str, Archive],
-    store: Store,
-) -> Ledger:
-    """Begin the ledger with the outcomes that are known, and tell the jobs of them."""
-    ledger = Ledger(folder)
-    known = resume.settled(candidates, archives, store)
-    resume.write(folder, known)
-    for outcome in known.values():
-        ledger.append(outcome)
-    return ledger
-
-
-def _name(words: Sequence[str]) -> str:
-    """Name a parent run by what its user chose."""
-    own = [word for word in words if not word.startswith(WHERE) and word != "country=all"]
-    name = " ".join(own) or "defaults"
+def _name(words: Iterable[str]) -> str:
+    """Return the name of a sweep's run: what its user chose."""
+    chosen = [word for word in words if not word.startswith(WHERE) and word != "country=all"]
+    name = " ".join(chosen) or "defaults"
     return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"

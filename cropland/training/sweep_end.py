@@ -1,4 +1,4 @@
-"""How a sweep closes: report and study into the parent run, the best on screen, and what to do next."""
+"""The end of a sweep: report and study into its run, the best on screen, and the next command."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ import pandas as pd
 from rich.markup import escape
 
 from cropland.config.commands import WHERE
-from cropland.config.countries import Choice
 from cropland.errors import CroplandError, DataError
 from cropland.support import terminal
 from cropland.tracking import opening
 from cropland.tracking.experiments import SIMULATED, link
-from cropland.training import chosen_windows as chosen
-from cropland.training import out_of_fold, report, studies
-from cropland.training.candidate import words_of
+from cropland.training import chosen_windows, out_of_fold, report
+from cropland.training.candidates import fold_words
+from cropland.training.studies.conclude import conclude
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from cropland.config.groups import Configuration
-    from cropland.training.candidate import Outcome
-    from cropland.training.session import Session
-    from cropland.training.studies import Conclusion
+    from cropland.training.outcome import Outcome
+    from cropland.training.studies.tables import Conclusion
+    from cropland.training.sweep import Session
 
 
-def close(session: Session) -> bool:
-    """Close the parent run of a sweep with its report and say on screen what came out.
+def close(session: Session, screen: Console) -> bool:
+    """Close the run of a sweep with its report, and print the result.
 
     Returns
     -------
@@ -48,7 +47,7 @@ def close(session: Session) -> bool:
     conclusion = _conclusion(session, outcomes)
     if conclusion:
         note, files = conclusion.note, dict(conclusion.files)
-        _remember(session, conclusion)
+        _keep_windows(session, conclusion)
     else:
         picture = report.figure(outcomes)
         files = {"accuracy.png": picture} if picture else {}
@@ -58,7 +57,7 @@ def close(session: Session) -> bool:
     status = "FAILED" if failed else "FINISHED"
     session.store.report(session.parent_run, note, files, status=status)
     session.store.tidy()
-    _on_screen(session, outcomes, conclusion)
+    _print_result(session, outcomes, conclusion, screen)
     return not failed
 
 
@@ -79,21 +78,23 @@ def abandon(session: Session, reason: str) -> None:
 
 
 def _conclusion(session: Session, outcomes: Sequence[Outcome]) -> Conclusion | None:
-    """Let the study conclude, where the sweep is one and has a score."""
+    """Return the conclusion of a study, where the sweep is one and has a score."""
     study = session.configuration.study
+    countries = [candidate.country for candidate in session.candidates]
     table = report.tabulated(outcomes)
     if study is None or table.empty:
         return None
-    return studies.conclude(
+    return conclude(
         study,
         table,
-        references={each.country.name: each.country.reference.last for each in session.candidates},
+        references={country.name: country.reference.last for country in countries},
         simulated=session.store.experiment == SIMULATED,
-        right=lambda run_id: _right(session, run_id),
+        correct=lambda run_id: _correct(session, run_id),
     )
 
 
-def _right(session: Session, run_id: str) -> pd.Series[float]:
+def _correct(session: Session, run_id: str) -> pd.Series[float]:
+    """Return in what share of the repeats each point was classified correctly, by its ID."""
     try:
         run = session.store.run(run_id)
         return out_of_fold.right(session.store.read(run, out_of_fold.FILE))
@@ -102,23 +103,18 @@ def _right(session: Session, run_id: str) -> pd.Series[float]:
         return pd.Series(dtype=float)
 
 
-def _remember(session: Session, conclusion: Conclusion) -> None:
-    """Keep the windows that a study has chosen, for the studies to come."""
-    windows = {
-        name: Choice(span, int(period) if period.lstrip("+-").isdigit() else period)
-        for name, (span, period) in conclusion.chosen.items()
-    }
-    for key, value in chosen.tags(windows, session.archives).items():
+def _keep_windows(session: Session, conclusion: Conclusion) -> None:
+    """Keep the windows that a study has chosen, for later studies."""
+    for key, value in chosen_windows.tags(conclusion.windows, session.archives).items():
         session.store.client.set_tag(session.parent_run, key, value)
 
 
-def _on_screen(
-    session: Session, outcomes: Sequence[Outcome], conclusion: Conclusion | None
+def _print_result(
+    session: Session, outcomes: Sequence[Outcome], conclusion: Conclusion | None, screen: Console
 ) -> None:
-    """Print the best of each country, where to look, and what to do next."""
+    """Print the best of each country, where to find the results, and the next command."""
     from rich.markdown import Markdown
 
-    screen = terminal.tables()
     best = report.best(outcomes)
     if conclusion:
         screen.print(Markdown(conclusion.note))
@@ -136,12 +132,12 @@ def _on_screen(
     )
     nested = session.configuration.validation.candidates is not None
     if len(best) and not session.configuration.promote and not nested:
-        _say_what_next(session, screen)
+        _print_next(session, screen)
 
 
-def _say_what_next(session: Session, screen: Console) -> None:
-    """Suggest the next command: promotion after a sweep, places not seen after one configuration."""
-    if len(session.candidates) > len({each.country.name for each in session.candidates}):
+def _print_next(session: Session, screen: Console) -> None:
+    """Print the next command: promotion after a sweep, spatial blocks after one configuration."""
+    if len(session.candidates) > len({candidate.country.name for candidate in session.candidates}):
         kept = [word for word in session.words if word.startswith((*WHERE, "country="))]
         words = [word for word in kept if not ("country=" in word and "," in word)]
         words += _folds(session.configuration)
@@ -155,9 +151,10 @@ def _say_what_next(session: Session, screen: Console) -> None:
     )
 
 
-def _folds(chosen: Configuration) -> list[str]:
-    """Give the words that make promotion look for this sweep's candidates, where it would not by itself."""
-    params: dict[str, object] = {"validation": chosen.validation.name, "seed": chosen.seed}
-    params |= {f"validation.{key}": value for key, value in asdict(chosen.validation).items()}
-    words = words_of(params)
+def _folds(configuration: Configuration) -> list[str]:
+    """Return the words by which promotion finds this sweep's candidates; none where it does by itself."""
+    validation = configuration.validation
+    params: dict[str, object] = {"validation": validation.name, "seed": configuration.seed}
+    params |= {f"validation.{key}": value for key, value in asdict(validation).items()}
+    words = fold_words(params)
     return [] if words == ["validation=kfold", "validation.folds=5", "seed=2023"] else words

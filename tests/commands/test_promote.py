@@ -26,7 +26,7 @@ from cropland.config.commands.promote import Promote
 from cropland.config.countries import Country
 from cropland.config.groups import Paths, Promotion, Tracking, Validation
 from cropland.errors import ConfigError, CroplandError
-from cropland.learning import classifiers
+from cropland.learning import fast_forest
 from cropland.models import fitting, model_files, registry
 from cropland.sources import opening
 from cropland.tracking.mlflow_session import mlflow_at
@@ -245,9 +245,9 @@ def test_a_sweep_of_several_comparisons_cannot_promote(
     swept: Shell, words: dict[str, Any], expected: str
 ) -> None:
     (config_file,) = list((swept.folder / "mlruns").rglob("config.yaml"))[:1]
-    from cropland.training import candidate
+    from cropland.training.candidates import from_yaml
 
-    made = candidate.from_yaml(config_file.read_text())
+    made = from_yaml(config_file.read_text())
     other = Candidate(replace(made.configuration, **words), made.country)
     assert Promote.of([made.configuration] * 2).force is False
     with pytest.raises(ConfigError, match=expected):
@@ -270,7 +270,7 @@ def of_shell(shell: Shell, script: str, *words: str, **variables: str) -> str:
 RULES = ("promotion.figures=false", "promotion.bootstraps=100")
 
 
-@pytest.mark.skipif(not classifiers.has_fast(), reason="scikit-learn-intelex is not installed")
+@pytest.mark.skipif(not fast_forest.has_fast(), reason="scikit-learn-intelex is not installed")
 def test_what_the_fast_forest_chose_is_fitted_by_scikit_learn(shell: Shell) -> None:
     quick = ("model=forest_fast", "model.n_estimators=10", "span=24", "bands=ndvi")
     of_shell(shell, "train", *quick)

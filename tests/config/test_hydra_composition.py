@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -132,26 +131,6 @@ def test_a_window_that_is_none_is_answered_in_one_line(word: str, message: str) 
     with pytest.raises(ConfigError, match=message) as caught:
         job(word)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "0123456789abcdef",
-        "12345678901234567890",
-        "123e45",
-        "a, b = {c} 'd'",
-        {"iran": {"span": 96, "period": 0}, "sudan": {"span": 4, "period": "2021-03-31"}},
-        {"iran": {"span": 96, "period": -22}},
-        {},
-    ],
-)
-def test_what_jobs_are_told_passes_through_hydras_grammar(value: Any) -> None:
-    (word,) = composition.as_words({"parent_run": value})
-    override = OverridesParser.create().parse_override(word)
-    assert override.key_or_group == "parent_run"
-    assert override.value() == value
-    assert type(override.value()) is type(value)
 
 
 def test_who_learns_from_others_learns_from_every_other_country() -> None:

@@ -34,7 +34,7 @@ def templates() -> Iterator[Templates]:
         ["span=12"],
         ["span=12", "period='2020-03-31'", "bands=ndvi"],
         ["model=svm", "country=iran", "span=4"],
-        ["+model.min_samples_leaf=3", "++parent_run=abc", "validation={folds:2}"],
+        ["+model.min_samples_leaf=3", "++output=abc", "validation={folds:2}"],
         ["bands.names=[B4,B8]", "~windows", "+windows.iran={span:96,period:0}"],
         ["study=bands", "model.max_depth=null", "seed=7"],
         ["series.step_days=${span}", "hydra.job.chdir=false"],

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cropland.errors import DataError
-from cropland.learning import choice
+from cropland.learning import choice, statistics
 
 SE = "one_standard_error"
 EQUAL = np.zeros(2, dtype=np.int64)
@@ -95,24 +95,6 @@ def test_rows_are_chosen_from_as_each_alone(
     assert list(together) == alone
 
 
-def test_a_standard_error_by_hand() -> None:
-    right = np.array([1.0, 0, 1, 1, 0, 1, 1, 1])
-    assert choice.standard_error(right) == pytest.approx(right.std(ddof=1) / np.sqrt(8))
-    # Sums of deviations from 1/2 are +1/2 and -1/2: sqrt(2/1 × (1/4 + 1/4)) / 4.
-    right, groups = np.array([1.0, 0, 1, 0]), np.array([7, 7, 7, 3])
-    assert choice.standard_error(right, groups) == pytest.approx(0.25)
-    assert np.isnan(choice.standard_error(right, np.zeros(4, dtype=int)))
-    assert choice.standard_error(np.ones(4), groups) == 0
-
-
-@pytest.mark.parametrize("groups", [None, np.repeat(np.arange(10), 6)])
-def test_standard_errors_of_many_are_those_of_each(groups: np.ndarray | None) -> None:
-    right = coin_flips(60, 7, np.linspace(0.3, 0.9, 7), 3)
-    found = choice.standard_errors(right, groups)
-    alone = [choice.standard_error(column, groups) for column in right.T]
-    np.testing.assert_allclose(found, alone, rtol=1e-12)
-
-
 def test_of_many_candidates_that_know_nothing_the_corrected_score_is_a_half() -> None:
     naive, corrected = [], []
     for seed in range(8):
@@ -156,7 +138,7 @@ def test_a_correction_is_that_of_a_plain_loop(rule: choice.Rule, grouped: bool) 
     rank = random.integers(0, 4, 12)
     groups = random.integers(0, 9, 40) if grouped else np.arange(40)
     units = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    all_units = choice._Units.of(right, groups)
+    all_units = statistics.Units.of(right, groups)
     draws = choice._bootstraps(all_units, 60, 3)
     scores = []
     for drawn in np.concatenate(list(draws)).astype(int):
@@ -164,7 +146,7 @@ def test_a_correction_is_that_of_a_plain_loop(rule: choice.Rule, grouped: bool) 
         copies = [rows for rows, count in zip(units, drawn, strict=True) for _ in range(count)]
         bag = right[np.concatenate(copies)]
         of = np.repeat(np.arange(len(copies)), [len(rows) for rows in copies])
-        errors = [choice.standard_error(column, of) for column in bag.T]
+        errors = [statistics.standard_error(column, of) for column in bag.T]
         np.testing.assert_allclose(all_units.scores(drawn[None].astype(float))[1][0], errors)
         chosen = choice.choose(bag.mean(axis=0), errors, rank, rule)
         out = np.concatenate([rows for rows, n in zip(units, drawn, strict=True) if not n])
@@ -196,39 +178,3 @@ def test_bootstraps_of_two_groups_leave_one_of_them_out() -> None:
 def test_one_group_cannot_be_corrected() -> None:
     with pytest.raises(DataError, match="at least 2 independent groups .* got 1"):
         choice.bbc_cv(np.ones((3, 2)), EQUAL, SE, groups=np.zeros(3, dtype=int))
-
-
-def test_mcnemar_by_hand() -> None:
-    # One sample only the first has right, nine only the second: 2 × (1 + 10) / 2**10.
-    first, second = (
-        np.repeat([1.0, 0, 1, 0], [1, 9, 50, 5]),
-        np.repeat([0, 1.0, 1, 0], [1, 9, 50, 5]),
-    )
-    found = choice.compare(first, second)
-    assert (found.only_first, found.only_second) == (1, 9)
-    assert found.p_value == pytest.approx(0.021484375)
-    assert found.difference == pytest.approx(-8 / 65)
-    assert found.standard_error == pytest.approx((first - second).std(ddof=1) / np.sqrt(65))
-    swapped = choice.compare(second, first)
-    assert swapped.p_value == pytest.approx(found.p_value)
-    assert swapped.difference == -found.difference
-
-
-def test_what_is_the_same_does_not_differ() -> None:
-    right = coin_flips(30, 1, 0.7, 2)[:, 0]
-    assert choice.compare(right, right) == choice.Comparison(0, 0, 0, 0, 1)
-
-
-def test_a_sample_counts_by_most_of_its_repeats() -> None:
-    first, second = np.array([0.75, 0.5, 0.5, 1.0, 0.25]), np.array([0.25, 0, 1, 0.75, 0.75])
-    found = choice.compare(first, second)
-    assert (found.only_first, found.only_second) == (1, 1)
-    assert found.difference == pytest.approx((0.5 + 0.5 - 0.5 + 0.25 - 0.5) / 5)
-
-
-def test_a_difference_in_clusters_is_less_sure() -> None:
-    first, second = (np.repeat(coin_flips(20, 1, 0.7, seed)[:, 0], 10) for seed in (1, 2))
-    groups = np.repeat(np.arange(20), 10)
-    alone, together = (choice.compare(first, second, of) for of in (None, groups))
-    assert together.difference == alone.difference
-    assert together.standard_error > 2 * alone.standard_error

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cropland.config.model import FAST, Model
 from cropland.errors import ConfigError
-from cropland.learning import classifiers
+from cropland.learning import classifiers, fast_forest
 
 MODELS = Path(__file__).parents[2] / "conf" / "model"
 
@@ -29,7 +29,7 @@ def test_every_model_of_conf_learns_and_gives_probabilities(path: Path) -> None:
     if values["_target_"] == "???":
         values["_target_"] = "sklearn.linear_model.LogisticRegression"
     assert values["name"] == path.stem
-    if values["_target_"] in FAST and not classifiers.has_fast():
+    if values["_target_"] in FAST and not fast_forest.has_fast():
         pytest.skip("scikit-learn-intelex is not installed")
     own = ("name", "scale", "_target_")
     parameters = {key: value for key, value in values.items() if key not in own}

@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from cropland.config.groups import Validation
 from cropland.errors import DataError
-from cropland.learning import choice, cross_validation
+from cropland.learning import cross_validation, statistics
 
 KFOLD = Validation("kfold", 5)
 BLOCKS = Validation("blocks", 4, block_km=10.0)
@@ -81,7 +81,7 @@ def test_every_point_is_predicted_once_a_repeat_and_never_by_a_model_that_saw_it
 
 def test_blocks_are_left_out_whole() -> None:
     samples = matrix(1)
-    blocks = cross_validation.blocks(samples, 10.0)
+    blocks = cross_validation.spatial_blocks(samples, 10.0)
     # 0.4° are 44 km each way near the equator; the last row and column are thin.
     assert 16 < len(np.unique(blocks)) <= 25
     folds = list(cross_validation.splits(samples["Target"].to_numpy(), blocks, BLOCKS, 5))
@@ -93,20 +93,20 @@ def test_blocks_are_left_out_whole() -> None:
 def test_a_standard_error_over_single_points_is_the_usual_one() -> None:
     right = np.array([1.0, 0, 1, 1, 0, 1, 1, 1])
     expected = right.std(ddof=1) / np.sqrt(8)
-    assert choice.standard_error(right, np.arange(8)) == pytest.approx(expected)
+    assert statistics.standard_error(right, np.arange(8)) == pytest.approx(expected)
 
 
 def test_points_that_err_together_have_a_larger_standard_error() -> None:
     right = np.repeat([1.0, 0, 1, 1], 10)
-    together = choice.standard_error(right, np.repeat(np.arange(4), 10))
-    assert together > 2 * choice.standard_error(right, np.arange(40))
+    together = statistics.standard_error(right, np.repeat(np.arange(4), 10))
+    assert together > 2 * statistics.standard_error(right, np.arange(40))
     # Ten copies of four points say no more than the four.
-    assert together == pytest.approx(choice.standard_error(right[::10], np.arange(4)))
+    assert together == pytest.approx(statistics.standard_error(right[::10], np.arange(4)))
 
 
 def test_fewer_blocks_than_folds_are_refused() -> None:
     with pytest.raises(DataError, match=r"into 1 blocks of 100.0 km, fewer than the 4 folds"):
-        cross_validation.check(
+        cross_validation.check_blocks(
             matrix(1).to_dataset(name="x"), Validation("blocks", 4, block_km=100.0), "x"
         )
 
@@ -115,7 +115,7 @@ def test_what_is_taught_beside_helps_and_the_folds_stay_the_same() -> None:
     few, many = matrix(1.0).isel(sample=slice(0, 20)), matrix(1.0, count=2000)
     bayes = GaussianNB()
     alone = cross_validation.cross_validate(bayes, few, KFOLD, seed=5)
-    taught = cross_validation.cross_validate(bayes, few, KFOLD, seed=5, taught=many)
+    taught = cross_validation.cross_validate(bayes, few, KFOLD, seed=5, other_samples=many)
     assert taught.out_of_fold["fold"].equals(alone.out_of_fold["fold"])
     assert taught.out_of_fold["ID"].equals(alone.out_of_fold["ID"])
     # Of 2000 samples a model knows the classes, of 16 it guesses; the Brier score shows it.
@@ -127,9 +127,11 @@ def test_alone_one_fit_on_what_is_taught_predicts_every_sample() -> None:
     turned = elsewhere.assign_coords(Target=("sample", 1 - elsewhere["Target"].to_numpy()))
     tree = DecisionTreeClassifier()
     right = cross_validation.cross_validate(
-        tree, samples, KFOLD, seed=5, taught=elsewhere, alone=True
+        tree, samples, KFOLD, seed=5, other_samples=elsewhere, only_others=True
     )
-    wrong = cross_validation.cross_validate(tree, samples, KFOLD, seed=5, taught=turned, alone=True)
+    wrong = cross_validation.cross_validate(
+        tree, samples, KFOLD, seed=5, other_samples=turned, only_others=True
+    )
     # Whoever had seen a sample's own label could not be wrong about all of them.
     assert (right.accuracy, wrong.accuracy) == (1, 0)
     assert right.accuracy_fold == (1,)

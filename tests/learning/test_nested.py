@@ -52,8 +52,10 @@ def found(
     rule: str = "best",
     seed: int = 5,
     n_jobs: int = 1,
-) -> nesting.Nested:
-    return nesting.nested(alternatives, outer, inner=inner, rule=rule, seed=seed, n_jobs=n_jobs)
+) -> nesting.NestedScores:
+    return nesting.cross_validate_choice(
+        alternatives, outer, inner=inner, rule=rule, seed=seed, n_jobs=n_jobs
+    )
 
 
 class Spy(GaussianNB):
@@ -129,7 +131,7 @@ def test_no_choice_has_seen_the_samples_that_it_is_scored_on(
     # Each outer fold: the inner fits and predictions of both, then one fit and one prediction.
     each = 2 * 2 * inner.folds + 2
     assert len(Spy.seen) == each * outer.folds
-    groups = cross_validation.independent(spies[0].features, outer)
+    groups = cross_validation.independent_units(spies[0].features, outer)
     tests = []
     for start in range(0, len(Spy.seen), each):
         *inside, train, test = Spy.seen[start : start + each]

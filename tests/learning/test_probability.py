@@ -58,7 +58,7 @@ def test_a_forest_gives_the_same_bits_whatever_the_blocks(
     assert len(np.unique(expected)) > 10
     silent(type(forest))
     monkeypatch.setattr(probability, "ROWS", rows)
-    np.testing.assert_array_equal(probability.probability(forest, UNSEEN), expected)
+    np.testing.assert_array_equal(probability.cropland_probability(forest, UNSEEN), expected)
 
 
 @every_forest
@@ -70,20 +70,22 @@ def test_values_beside_a_threshold_go_the_same_way(forest: Any, data: st.DataObj
     beside = [np.nextafter(near, np.float32(side)) for side in (-np.inf, np.inf)]
     rows = X[data.draw(st.lists(st.integers(0, 299), min_size=3, max_size=3))].copy()
     rows[:, tree.feature[node]] = [beside[0], near, beside[1]]
-    np.testing.assert_array_equal(probability.probability(forest, rows), own(forest, rows))
+    np.testing.assert_array_equal(probability.cropland_probability(forest, rows), own(forest, rows))
 
 
 def test_columns_in_another_layout_are_read_rightly(silent: Callable[[Any], None]) -> None:
     expected = own(FOREST, X[::3])
     silent(RandomForestClassifier)
     for rows in (X[::3], np.asfortranarray(X[::3])):
-        np.testing.assert_array_equal(probability.probability(FOREST, rows), expected)
+        np.testing.assert_array_equal(probability.cropland_probability(FOREST, rows), expected)
 
 
 def test_missing_values_are_the_classifiers_own_business() -> None:
     holes = np.where(RANDOM.random(X.shape) < 0.1, np.float32(np.nan), X)
     for forest in (FOREST, RandomForestClassifier(10, random_state=1).fit(holes, Y)):
-        np.testing.assert_array_equal(probability.probability(forest, holes), own(forest, holes))
+        np.testing.assert_array_equal(
+            probability.cropland_probability(forest, holes), own(forest, holes)
+        )
 
 
 def test_values_that_are_not_finite_are_refused_in_whatever_block(
@@ -94,38 +96,44 @@ def test_values_that_are_not_finite_are_refused_in_whatever_block(
         rows = X.copy()
         rows[120, : len(bad)] = bad
         with pytest.raises(ValueError, match="infinity"):
-            probability.probability(FOREST, rows)
+            probability.cropland_probability(FOREST, rows)
 
 
 @pytest.mark.filterwarnings("error")
 def test_numbers_too_large_to_add_up_are_still_numbers() -> None:
     rows = X.copy()
     rows[5:9] = np.finfo(np.float32).max
-    np.testing.assert_array_equal(probability.probability(FOREST, rows), own(FOREST, rows))
+    np.testing.assert_array_equal(probability.cropland_probability(FOREST, rows), own(FOREST, rows))
 
 
 def test_numbers_of_another_type_are_the_same_numbers() -> None:
-    np.testing.assert_array_equal(probability.probability(FOREST, X.astype(float)), own(FOREST, X))
+    np.testing.assert_array_equal(
+        probability.cropland_probability(FOREST, X.astype(float)), own(FOREST, X)
+    )
 
 
 @pytest.mark.parametrize("columns", [11, 13])
 def test_features_too_few_or_too_many_are_refused(columns: int) -> None:
     with pytest.raises(ValueError, match="expecting 12 features"):
-        probability.probability(FOREST, np.resize(X, (10, columns)))
+        probability.cropland_probability(FOREST, np.resize(X, (10, columns)))
 
 
 def test_no_row_is_refused_as_scikit_learn_does() -> None:
     with pytest.raises(ValueError, match="0 sample"):
-        probability.probability(FOREST, X[:0])
+        probability.cropland_probability(FOREST, X[:0])
 
 
 def test_classes_are_found_by_their_labels() -> None:
     three = RandomForestClassifier(10, random_state=1).fit(X, np.arange(300) % 3)
     signed = ExtraTreesClassifier(10, random_state=1).fit(X, np.where(Y == 1, 1, 2))
-    np.testing.assert_array_equal(probability.probability(three, X), three.predict_proba(X)[:, 1])
-    np.testing.assert_array_equal(probability.probability(signed, X), signed.predict_proba(X)[:, 0])
+    np.testing.assert_array_equal(
+        probability.cropland_probability(three, X), three.predict_proba(X)[:, 1]
+    )
+    np.testing.assert_array_equal(
+        probability.cropland_probability(signed, X), signed.predict_proba(X)[:, 0]
+    )
     alone = RandomForestClassifier(10, random_state=1).fit(X, np.ones(300, np.int8))
-    assert (probability.probability(alone, X) == 1).all()
+    assert (probability.cropland_probability(alone, X) == 1).all()
 
 
 class Doubtful(RandomForestClassifier):
@@ -146,7 +154,9 @@ class Doubtful(RandomForestClassifier):
 )
 def test_other_classifiers_are_asked_themselves(classifier: Any) -> None:
     classifier.fit(X, Y)
-    np.testing.assert_array_equal(probability.probability(classifier, X), own(classifier, X))
+    np.testing.assert_array_equal(
+        probability.cropland_probability(classifier, X), own(classifier, X)
+    )
 
 
 def test_a_forest_that_was_told_to_take_several_cores_does(
@@ -155,12 +165,12 @@ def test_a_forest_that_was_told_to_take_several_cores_does(
     forest = RandomForestClassifier(5, n_jobs=2, random_state=1).fit(X, Y)
     silent(RandomForestClassifier)
     with pytest.raises(AssertionError, match="asked itself"):
-        probability.probability(forest, X)
+        probability.cropland_probability(forest, X)
 
 
 def test_a_forest_that_learns_again_is_another() -> None:
     forest = RandomForestClassifier(10, random_state=1).fit(X, Y)
-    before = probability.probability(forest, X)
-    after = probability.probability(forest.fit(X, 1 - Y), X)
+    before = probability.cropland_probability(forest, X)
+    after = probability.cropland_probability(forest.fit(X, 1 - Y), X)
     assert (before != after).any()
     np.testing.assert_array_equal(after, own(forest, X))

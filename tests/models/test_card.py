@@ -26,14 +26,14 @@ from cropland.config.groups import (
 from cropland.config.model import Model
 from cropland.config.sources import Files
 from cropland.features import matrix
-from cropland.learning.choice import Comparison, Estimate
+from cropland.learning.statistics import Comparison, Estimate
 from cropland.models.card import CardFacts, card, limits
 from cropland.models.competition import Finalist, Result
 from cropland.models.fitted import Fitted
 from cropland.models.fitting import fit, label_counts
 from cropland.models.portrait import points_table, portrait
 from cropland.training.candidate import Candidate
-from cropland.training.candidate_data import Material
+from cropland.training.candidate_data import CandidateData
 
 KFOLD = Validation("kfold", 3)
 SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
@@ -56,7 +56,7 @@ def where(exports: Path, tmp_path: Path) -> dict[str, Any]:
 
 def material(
     toyland: Country, where: dict[str, Any], *bands: str, period: int = 0, **changes: Any
-) -> Material:
+) -> CandidateData:
     chosen = {
         "bands": Bands("some", bands or ("NDVI",)),
         "series": Series("raw", clear=False, step_days=5),
@@ -66,10 +66,10 @@ def material(
         "validation": KFOLD,
     }
     made = Configuration(span=24, period=period, **chosen | where | changes)
-    return Material.of(Candidate(made, toyland))
+    return CandidateData.of(Candidate(made, toyland))
 
 
-def facts(of: Material, name: str = "cropland-toyland", **changes: Any) -> CardFacts:
+def facts(of: CandidateData, name: str = "cropland-toyland", **changes: Any) -> CardFacts:
     scores = of.scores()
     table = pd.DataFrame(
         {"name": ["the best", "barred"], "accuracy": [0.9, 0.99], "accuracy_se": 0.01}

@@ -31,9 +31,9 @@ from cropland.sources import opening
 from cropland.tracking.opening import open_store
 from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY
 from cropland.tracking.store import Store
-from cropland.training import candidate as candidates
 from cropland.training import out_of_fold, scoring
 from cropland.training.candidate import Candidate
+from cropland.training.identity import comparison
 
 # Cropland greens around 19 July; the reference season ends soon after, the archive four months later.
 TOYLAND = Country(
@@ -80,7 +80,7 @@ class World:
 
     def score(self, *all_of_them: Candidate) -> list[str]:
         """Score candidates as a sweep does; give their runs."""
-        outcomes = [scoring.run(each).kept(self.store, None) for each in all_of_them]
+        outcomes = [scoring.score(each).track(self.store, None) for each in all_of_them]
         assert [outcome.status for outcome in outcomes] == ["finished"] * len(outcomes)
         return [outcome.run_id for outcome in outcomes]
 
@@ -89,7 +89,7 @@ class World:
         like = self.candidate(params.pop("span", 12))
         tags = {
             IDENTITY: name,
-            COMPARISON: candidates.comparison(self.archive, TOYLAND, KFOLD, 2023),
+            COMPARISON: comparison(self.archive, TOYLAND, KFOLD, 2023),
             ARCHIVE: self.archive.fingerprint,
             "uses_future": "false",
         } | params.pop("tags", {})

@@ -27,7 +27,7 @@ PRELOADED = (
     "cropland.models.portrait",
     "cropland.reproduction.study",
     "cropland.sources.simulation.source",
-    "cropland.training.studies",
+    "cropland.training.studies.conclude",
     "mlflow.pyfunc",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store",

@@ -12,8 +12,9 @@ from cropland.config.groups import Paths
 from cropland.config.jobs import Job
 from cropland.errors import DataError
 from cropland.observations.archive import Archive
-from cropland.training import candidate
 from cropland.training.candidate import Candidate
+from cropland.training.candidates import candidates_of, from_yaml
+from cropland.training.nested_candidate import NestedCandidate
 
 Made = Callable[..., Candidate]
 
@@ -36,10 +37,11 @@ def marked(opened: Archive, fingerprint: str) -> Archive:
 CHOICE = {"name": "nested", "folds": 3, "inner": 2, "candidates": {"span": [4, 8]}}
 
 
-def nested(made: Made) -> Candidate:
+def nested(made: Made) -> NestedCandidate:
     """A candidate that chooses among two spans."""
     alternatives = tuple(made(span=span).configuration for span in (4, 8))
-    return replace(made(validation=CHOICE), alternatives=alternatives)
+    chooser = made(validation=CHOICE)
+    return NestedCandidate(chooser.configuration, chooser.country, alternatives=alternatives)
 
 
 def test_its_name_says_what_differs_from_the_defaults(made: Made) -> None:
@@ -61,10 +63,10 @@ def test_its_outcome_has_its_key(made: Made) -> None:
 
 def test_what_it_wrote_makes_it_again(made: Made, farland: Country) -> None:
     chosen = replace(farland, chosen=Choice(96, "2020-03-31"))
-    whole = replace(nested(made), teachers=(chosen,))
-    assert candidate.from_yaml(whole.as_yaml()) == whole
+    whole = replace(nested(made), other_countries=(chosen,))
+    assert from_yaml(whole.as_yaml()) == whole
     here = Paths("elsewhere", "archive", "runs")
-    again = candidate.from_yaml(whole.as_yaml(), paths=here, n_jobs=1)
+    again = from_yaml(whole.as_yaml(), paths=here, n_jobs=1)
     assert again.configuration == replace(whole.configuration, paths=here, n_jobs=1)
     assert again.country == whole.country
 
@@ -97,7 +99,6 @@ def test_what_decides_scores_decides_its_identity(
         {"output": "x.csv"},
         {"paths__data": "elsewhere"},
         {"promotion__rule": "best"},
-        {"parent_run": "abc"},
         {"study": {"name": "s", "title": "S?", "figure": "comparison"}},
     ],
 )
@@ -107,20 +108,20 @@ def test_what_decides_nothing_does_not(
     assert made(**change).identity(toy_archive) == made().identity(toy_archive)
 
 
-def test_its_own_and_its_teachers_data_decide_its_identity(
+def test_its_own_and_other_countries_data_decide_its_identity(
     made: Made, toy_archive: Archive, farland: Country
 ) -> None:
-    pooled = replace(made(training="pooled"), teachers=(farland,))
+    pooled = replace(made(training="pooled"), other_countries=(farland,))
     alone = pooled.identity(toy_archive, [marked(toy_archive, "f01")])
     assert alone == pooled.identity(toy_archive, [marked(toy_archive, "f01")])
     assert alone != pooled.identity(toy_archive, [marked(toy_archive, "f02")])
     assert alone != pooled.identity(marked(toy_archive, "f02"), [marked(toy_archive, "f01")])
     # The season of a teacher's labels says which of its observations are looked at.
     later = replace(farland, reference=Reference("2019-08-01", "2020-07-31"))
-    moved = replace(pooled, teachers=(later,))
+    moved = replace(pooled, other_countries=(later,))
     assert alone != moved.identity(toy_archive, [marked(toy_archive, "f01")])
     # A window that someone found good decides nothing.
-    advised = replace(pooled, teachers=(replace(farland, chosen=Choice(96, 0)),))
+    advised = replace(pooled, other_countries=(replace(farland, chosen=Choice(96, 0)),))
     assert alone == advised.identity(toy_archive, [marked(toy_archive, "f01")])
 
 
@@ -141,12 +142,12 @@ def test_windows_of_single_countries_reach_candidates(
         every_country=(toyland, farland),
         windows={"farland": Choice(4, "2020-03-31")},
     )
-    first, second = candidate.of_job(job)
+    first, second = candidates_of(job)
     assert (first.configuration.span, first.configuration.period) == (48, 0)
     assert (second.configuration.span, second.configuration.period) == (4, "2020-03-31")
     assert second.window.last.isoformat() == "2020-03-31"
-    assert first.teachers == (farland,)
-    assert second.teachers == (toyland,)
+    assert first.other_countries == (farland,)
+    assert second.other_countries == (toyland,)
 
 
 def test_a_window_of_a_country_reaches_alternatives_that_do_not_vary_it(
@@ -159,7 +160,7 @@ def test_a_window_of_a_country_reaches_alternatives_that_do_not_vary_it(
         windows={"toyland": Choice(20, -2)},
         alternatives=chooser.alternatives,
     )
-    (found,) = candidate.of_job(job)
+    (found,) = candidates_of(job)
     windows = [(each.configuration.span, each.configuration.period) for each in found.choices]
     assert windows == [(4, -2), (8, -2)]
 

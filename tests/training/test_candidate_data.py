@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from cropland.config import filling
 from cropland.config.countries import Box, Country, Reference
+from cropland.config.groups import Configuration
 from cropland.errors import WindowError
 from cropland.features import matrix
 from cropland.observations import ragged_array
@@ -20,9 +21,10 @@ from cropland.observations.archive import Archive
 from cropland.sources import opening
 from cropland.training import candidate_data
 from cropland.training.candidate import Candidate
-from cropland.training.candidate_data import Material
+from cropland.training.candidate_data import CandidateData
+from cropland.training.nested_candidate import NestedCandidate
 
-Made = Callable[..., Material]
+Made = Callable[..., CandidateData]
 
 
 class Spy(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -45,7 +47,7 @@ class Spy(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def spied(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Spy]]:
     """Put the spy in place of every classifier."""
     Spy.learnt, Spy.asked = [], []
-    monkeypatch.setattr(Material, "classifier", lambda _: Spy())
+    monkeypatch.setattr(CandidateData, "classifier", lambda _: Spy())
     yield Spy
     Spy.learnt, Spy.asked = [], []
 
@@ -80,7 +82,7 @@ def made(
     opened = {"toyland": toy_archive, "farland": far_archive}
     monkeypatch.setattr(opening, "archive_of", lambda _, __, country: opened[country.name])
 
-    def make(training: str, **changes: Any) -> Material:
+    def make(training: str, **changes: Any) -> CandidateData:
         values = composed(
             training=training,
             n_jobs=1,
@@ -89,8 +91,8 @@ def made(
             model__n_estimators=5,
             **changes,
         )
-        teachers = () if training == "own" else (farland,)
-        return Material.of(Candidate(filling.configuration(values), toyland, teachers))
+        others = () if training == "own" else (farland,)
+        return CandidateData.of(Candidate(filling.configuration(values), toyland, others))
 
     return make
 
@@ -105,7 +107,7 @@ def test_where_boxes_overlap_no_point_of_the_country_is_taught(made: Made) -> No
     assert float(taught["Lat"].max()) < 10.2
 
 
-def labelled(chosen: Material) -> Any:
+def labelled(chosen: CandidateData) -> Any:
     return matrix.labelled(chosen.samples.matrix)
 
 
@@ -113,13 +115,13 @@ def test_what_is_taught_bears_the_same_names_and_lies_as_far_from_its_own_season
     made: Made,
 ) -> None:
     chosen = made("pooled")
-    own, taught = labelled(chosen), chosen.taught
+    own, taught = labelled(chosen), chosen.other_samples
     assert taught is not None
     assert list(taught["feature"].to_numpy()) == list(own["feature"].to_numpy())
     assert set(taught["ID"].to_numpy()) == {f"F{name}" for name in own["ID"].to_numpy()}
     # The other country's observations are the same at the same distance from the end of the season.
     np.testing.assert_allclose(taught[:, :-1], own[:, :-1], rtol=1e-5)
-    assert made("own").taught is None
+    assert made("own").other_samples is None
 
 
 def test_pooled_uses_the_same_folds_and_learns_from_the_others_too(
@@ -160,7 +162,7 @@ def test_identities_differ_by_mode_and_by_the_teachers_data(
     made: Made, toy_archive: Archive, far_archive: Archive
 ) -> None:
     marks = {
-        one.candidate.identity(one.archive, one.teachers)
+        one.candidate.identity(one.archive, one.other_archives)
         for one in (made("own"), made("pooled"), made("others"))
     }
     assert len(marks) == 3
@@ -173,15 +175,21 @@ def test_a_window_outside_a_teachers_archive_is_said(made: Made, toyland: Countr
     with pytest.raises(WindowError, match=r"of toyland is outside .* 2020-12-31"):
         made("own", period=1)
     fitting = made("pooled", period=0).candidate
-    short = replace(fitting, teachers=(replace(fitting.teachers[0], reference=toyland.reference),))
+    short = replace(
+        fitting, other_countries=(replace(fitting.other_countries[0], reference=toyland.reference),)
+    )
     with pytest.raises(WindowError, match=r"of farland is outside .* 2020-07-04"):
-        Material.of(short)
+        CandidateData.of(short)
 
 
 def test_alternatives_outside_the_archive_are_left_out(made: Made) -> None:
     chosen = made("own").candidate
     spans = [replace(chosen.configuration, span=span) for span in (12, 24, 200)]
-    found = candidate_data.Material.of(replace(chosen, alternatives=tuple(spans))).candidate
-    assert [each.span for each in found.alternatives] == [12, 24]
+
+    def nested(*alternatives: Configuration) -> NestedCandidate:
+        return NestedCandidate(chosen.configuration, chosen.country, alternatives=alternatives)
+
+    found = candidate_data.CandidateData.of(nested(*spans)).candidate
+    assert [each.configuration.span for each in found.choices] == [12, 24]
     with pytest.raises(WindowError, match="of toyland is outside its archive"):
-        Material.of(replace(chosen, alternatives=tuple(spans[2:])))
+        CandidateData.of(nested(*spans[2:]))

@@ -11,15 +11,15 @@ from typing import Any
 from rich.console import Console
 
 from cropland.training import ledger as progress
-from cropland.training.candidate import Outcome
 from cropland.training.ledger import Ledger, Watch
+from cropland.training.outcome import Outcome
 
 
 def outcome(span: int = 12, status: Any = "finished", **found: Any) -> Outcome:
     return Outcome(
         country="iran",
         span=span,
-        period="0",
+        period=0,
         bands="ndvi",
         series="raw",
         features="flat",

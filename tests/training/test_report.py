@@ -9,14 +9,14 @@ from matplotlib import image
 from rich.console import Console
 
 from cropland.training import report
-from cropland.training.candidate import Outcome
+from cropland.training.outcome import Outcome
 
 
 def outcome(country: str, accuracy: float, status: Any = "finished", **changes: Any) -> Outcome:
     values: dict[str, Any] = {
         "country": country,
         "span": 12,
-        "period": "0",
+        "period": 0,
         "bands": "ndvi",
         "series": "raw",
         "features": "flat",

@@ -12,7 +12,7 @@ import pytest
 from cropland.config.filling import configuration
 from cropland.config.groups import Validation
 from cropland.errors import DataError
-from cropland.training.sweep_end import _folds, _right
+from cropland.training.sweep_end import _correct, _folds
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,12 @@ def test_a_run_that_has_lost_its_predictions_costs_its_paired_difference_only() 
     said: list[str] = []
 
     class Lost:
-        client = SimpleNamespace(get_run=lambda run_id: run_id)
+        def run(self, run_id: str) -> str:
+            return run_id
 
         def read(self, run: str, name: str) -> str:
             raise DataError(f"run {run} has lost its {name}")
 
     session: Any = SimpleNamespace(store=Lost(), console=SimpleNamespace(print=said.append))
-    assert _right(session, "r1").empty
+    assert _correct(session, "r1").empty
     assert said == ["[yellow]note[/] no paired difference: run r1 has lost its predictions.csv"]

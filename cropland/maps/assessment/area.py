@@ -15,12 +15,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from cropland.errors import DataError
+from cropland.learning.statistics import Z_95
 from cropland.support.words import some
 
 Label: TypeAlias = str | int
-
-Z_95 = 1.96
-"""Standard errors to either side of a normal 95 % interval, rounded as in Olofsson et al. 2014."""
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.learning.choice import Estimate
+from cropland.learning.statistics import Estimate, wilson
 
 HEAD = ("points", "accuracy (95 %)", "cropland", "other", "F1")
 """Of `Agreement.cells`; between accuracy and F1 stand the recalls."""
 BOOTSTRAPS = 2_000
 _SEED = 2023
-_Z_95 = 1.959963984540054
-"""The 97.5th percentile of the normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -75,22 +73,6 @@ class Agreement:
     def cells(self) -> tuple[str, ...]:
         """Write the scores for a table, as `HEAD` has them; a dash where there is none."""
         return (str(self.n_points), *(_with_interval(estimate) for _, estimate in self.scores()))
-
-
-def wilson(successes: float, trials: int) -> Estimate:
-    """Estimate a share with its 95 % interval by Wilson's score.
-
-    Wilson 1927, doi:10.1080/01621459.1927.10502953. Unlike the normal interval it stays within 0 and 1, and
-    has a width at a share of 0 or 1. `successes` may be a fraction, as the mean over repeats is.
-    """
-    if not trials:
-        return Estimate(np.nan, np.nan, np.nan)
-    share, weight = successes / trials, _Z_95**2 / trials
-    centre = (share + weight / 2) / (1 + weight)
-    half = np.sqrt(weight * (share * (1 - share) + weight / 4)) / (1 + weight)
-    # Rounding may neither leave 0 … 1 nor put a share of 0 or 1 outside of its own interval.
-    low, high = max(0.0, float(centre - half)), min(1.0, float(centre + half))
-    return Estimate(share, min(share, low), max(share, high))
 
 
 def _f1_with_interval(right: NDArray[np.float64], cropland: NDArray[np.bool_]) -> Estimate:

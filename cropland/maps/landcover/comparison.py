@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cropland.learning import choice
+from cropland.learning import statistics
+from cropland.learning.statistics import Z_95
 from cropland.maps.landcover.agreement import BOOTSTRAPS, HEAD, Agreement
 from cropland.maps.landcover.raster import CROPLAND, NO_CLASS
 from cropland.support.words import markdown_table
 
 if TYPE_CHECKING:
-    from cropland.learning.choice import Comparison, Estimate
+    from cropland.learning.statistics import Comparison, Estimate
 
-_Z_95 = 1.96
 _SIGNIFICANT = 0.05
 
 
@@ -84,7 +84,7 @@ class MapComparison:
         if self.both.empty:
             return None
         first, second = (self.both[name].to_numpy(np.float64) for name in ("right", "repeats"))
-        return choice.compare(first, second, self.both["unit"].to_numpy(np.int64))
+        return statistics.compare(first, second, self.both["unit"].to_numpy(np.int64))
 
     @cached_property
     def rows(self) -> list[tuple[str, Agreement]]:
@@ -223,7 +223,7 @@ def _agreement(points: pd.DataFrame, right: str) -> Agreement:
 
 
 def _margin(comparison: Comparison) -> float:
-    return _Z_95 * comparison.standard_error
+    return Z_95 * comparison.standard_error
 
 
 def _metrics(agreement: Agreement, prefix: str) -> dict[str, float]:

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
-from cropland.maps.landcover.agreement import Agreement, wilson
+from cropland.learning.statistics import wilson
+from cropland.maps.landcover.agreement import Agreement
 
 
 @pytest.mark.parametrize(

@@ -21,15 +21,17 @@ from cropland.config.countries import Country
 from cropland.config.jobs import Job
 from cropland.config.model import Model
 from cropland.errors import ConfigError
-from cropland.learning import classifiers
+from cropland.learning import classifiers, fast_forest
+from cropland.learning.fast_forest import plain_model
 from cropland.observations.archive import Archive
-from cropland.training import candidate, preflight
+from cropland.training import preflight
 from cropland.training.candidate import Candidate
+from cropland.training.candidates import from_yaml
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
 FAST, PLAIN = (f"{name}.ensemble.RandomForestClassifier" for name in ("sklearnex", "sklearn"))
 needs_fast = pytest.mark.skipif(
-    not classifiers.has_fast(), reason="scikit-learn-intelex is not installed"
+    not fast_forest.has_fast(), reason="scikit-learn-intelex is not installed"
 )
 
 Samples = tuple[np.ndarray, np.ndarray]
@@ -126,9 +128,9 @@ def test_it_is_as_accurate_as_the_plain_one_within_what_a_seed_makes_of_it(
 
 
 def test_its_twin_is_the_forest_of_conf() -> None:
-    assert model("forest_fast").plain == model("forest")
-    assert model("forest").plain is not model("forest_fast")
-    assert model("svm").plain == model("svm")
+    assert plain_model(model("forest_fast")) == model("forest")
+    assert plain_model(model("forest")) == model("forest")
+    assert plain_model(model("svm")) == model("svm")
     assert (model("forest_fast").fast, model("forest").fast) == (True, False)
 
 
@@ -137,7 +139,7 @@ def test_the_twin_of_a_nested_forest_leaves_out_what_only_the_fast_one_takes() -
     outer = Model(
         "mine", "sklearn.ensemble.BaggingClassifier", False, {"estimator": inner, "n_estimators": 2}
     )
-    plain = outer.plain
+    plain = plain_model(outer)
     assert (outer.fast, plain.fast) == (True, False)
     assert plain.parameters["estimator"] == {"_target_": PLAIN, "n_estimators": 7}
     assert classifiers.build(plain, 1).estimator.n_estimators == 7
@@ -148,22 +150,15 @@ def fast(composed: Callable[..., dict[str, Any]], toyland: Country) -> Candidate
     return Candidate(filling.configuration(composed(model=of_conf("forest_fast"))), toyland)
 
 
-def test_a_sweep_that_is_told_so_takes_the_plain_one(
-    composed: Callable[..., dict[str, Any]],
-) -> None:
-    told = composed(model=of_conf("forest_fast"), fast=False)
-    assert filling.configuration(told) == filling.configuration(composed())
-
-
 def test_its_identity_holds_the_version_of_what_computes_it(
     fast: Candidate, toy_archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = replace(
-        fast, configuration=replace(fast.configuration, model=fast.configuration.model.plain)
+        fast, configuration=replace(fast.configuration, model=plain_model(fast.configuration.model))
     )
     found = []
     for version in ("2026.1", "2026.2"):
-        monkeypatch.setattr(classifiers, "version", lambda _, version=version: version)
+        monkeypatch.setattr(fast_forest, "version", lambda _, version=version: version)
         found.append((fast.identity(toy_archive), plain.identity(toy_archive)))
     assert found[0][0] != found[1][0]
     assert found[0][1] == found[1][1]
@@ -178,7 +173,7 @@ def test_what_is_allowed_does_not_decide_an_identity(
     )
     assert allowing.configuration.model.allow == ("lightgbm.",)
     assert made.identity(toy_archive) == allowing.identity(toy_archive)
-    assert candidate.from_yaml(allowing.as_yaml()) == allowing
+    assert from_yaml(allowing.as_yaml()) == allowing
 
 
 @pytest.mark.parametrize("allow", ["lightgbm.", None, 3, [3], {"a": "b"}])
@@ -189,36 +184,33 @@ def test_what_is_allowed_is_a_list_of_names(
         filling.configuration(composed(allow=allow))
 
 
-def settled(
-    fast: Candidate, here: bool, monkeypatch: pytest.MonkeyPatch
-) -> tuple[list[Job], Any, str]:
-    """Two jobs of the fast forest before a sweep: what they become, what they are told, what is said."""
-    monkeypatch.setattr(classifiers, "has_fast", lambda: here)
+def checked(fast: Candidate, here: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[Job, bool, str]:
+    """A job of the fast forest, whether a sweep of two can use it, and what is said."""
+    monkeypatch.setattr(fast_forest, "has_fast", lambda: here)
     job = Job(fast.configuration, (fast.country,), alternatives=(fast.configuration,))
     console = Console(width=500)
     with console.capture() as screen:
-        jobs, told = preflight.runnable([job, job], console)
-    return jobs, told, screen.get()
+        can_use = preflight.check_fast([job, job], console)
+    return job, can_use, screen.get()
 
 
 def test_where_it_cannot_be_used_one_line_says_so_for_all_jobs(
     fast: Candidate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs, told, said = settled(fast, False, monkeypatch)
+    job, can_use, said = checked(fast, False, monkeypatch)
     assert said.count("\n") == 1
     assert "pip install '.[fast]'" in said
     assert "forest_fast is run as scikit-learn's own forest" in said
-    assert told == {"fast": False}
-    models = {each.model.name for job in jobs for each in (job.configuration, *job.alternatives)}
-    assert (len(jobs), models) == (2, {"forest"})
+    assert not can_use
+    plain = fast_forest.plain_job(job)
+    assert {each.model.name for each in (plain.configuration, *plain.alternatives)} == {"forest"}
 
 
 def test_where_it_can_be_used_nothing_is_said_or_changed(
     fast: Candidate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs, told, said = settled(fast, True, monkeypatch)
-    assert (told, said) == ({}, "")
-    assert jobs[0].configuration == fast.configuration
+    _, can_use, said = checked(fast, True, monkeypatch)
+    assert (can_use, said) == (True, "")
 
 
 def test_by_command_the_run_names_the_forest_that_was_run(shell: Shell, tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from matplotlib import colors, image
 from numpy.typing import NDArray
 
 from cropland.support.figure_style import PALETTE
-from cropland.training import study_figures
+from cropland.training.studies import comparison as comparisons
+from cropland.training.studies import past_only, tables
+from cropland.training.studies import time_range as time_ranges
 
 BLUE, VERMILION = PALETTE[:2]
 ENDS = ("2019-12-31", "2020-02-29", "2020-04-30")
@@ -45,7 +47,7 @@ def time_range(*countries: str, reference: date = date(2020, 3, 1), **changes: A
     table = windows(*countries)
     chosen = table[(table["span"] == 12) & (table["window_end"] == ENDS[0])]
     values = {"title": "How long?", **changes}
-    return study_figures.time_range(table, chosen, dict.fromkeys(countries, reference), **values)
+    return time_ranges.draw(table, chosen, dict.fromkeys(countries, reference), **values)
 
 
 def test_a_panel_a_country_and_rows_of_four() -> None:
@@ -56,7 +58,7 @@ def test_a_panel_a_country_and_rows_of_four() -> None:
 
 def test_the_future_is_shaded() -> None:
     early, late = (
-        seen(time_range("a", reference=day), study_figures.FUTURE).sum()
+        seen(time_range("a", reference=day), time_ranges._FUTURE).sum()
         for day in (date(2020, 1, 5), date(2020, 4, 25))
     )
     assert early > 3 * late
@@ -85,7 +87,7 @@ def variants(best: str) -> pd.DataFrame:
 
 def comparison(best: str) -> bytes:
     cells = variants(best)
-    return study_figures.comparison(cells, list("abcdefghijkl"), baseline="c", title="Which?")
+    return comparisons.draw(cells, list("abcdefghijkl"), baseline="c", title="Which?")
 
 
 def test_the_best_variant_stands_out_in_its_row() -> None:
@@ -94,11 +96,9 @@ def test_the_best_variant_stands_out_in_its_row() -> None:
 
 
 def test_variants_need_room_below_each_other() -> None:
-    few = study_figures.comparison(variants("a"), list("abcdefghijkl"), baseline=None, title="?")
+    few = comparisons.draw(variants("a"), list("abcdefghijkl"), baseline=None, title="?")
     cells = variants("a")
-    two = study_figures.comparison(
-        cells[cells["variant"] < "c"], ["a", "b"], baseline=None, title="?"
-    )
+    two = comparisons.draw(cells[cells["variant"] < "c"], ["a", "b"], baseline=None, title="?")
     assert seen(few, VERMILION).shape[0] > 1.5 * seen(two, VERMILION).shape[0]
 
 
@@ -106,28 +106,28 @@ def test_the_past_lies_left_of_a_better_all() -> None:
     ends = pd.DataFrame(
         {
             "panel": "Iran",
-            "variant": [study_figures.ALL, study_figures.PAST],
+            "variant": [past_only.ALL, past_only.PAST],
             "span": [48, 24],
             "window_end": ["2020-08-31", "2020-06-30"],
             "accuracy": [0.95, 0.85],
             "accuracy_se": [0.01, float("nan")],
         }
     )
-    both = study_figures.past_only(ends, {"Iran": "+0.100"}, title="What is the future worth?")
+    both = past_only.draw(ends, {"Iran": "+0.100"}, title="What is the future worth?")
     assert middle(both, BLUE)[1] < middle(both, VERMILION)[1]
-    alone = study_figures.past_only(ends[:1], {"Iran": "none"}, title="What is the future worth?")
+    alone = past_only.draw(ends[:1], {"Iran": "none"}, title="What is the future worth?")
     assert seen(alone, BLUE).sum() < 0.6 * seen(both, BLUE).sum()
 
 
 @pytest.mark.parametrize(("name", "title"), [("iran", "Iran"), ("south_sudan", "South sudan")])
 def test_the_title_of_a_country(name: str, title: str) -> None:
-    assert study_figures.titled(name) == title
+    assert tables.titled(name) == title
 
 
 def test_the_legend_names_each_look_once(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = []
-    monkeypatch.setattr(study_figures, "png", lambda figure: drawn.append(figure) or b"")
-    study_figures.comparison(variants("a"), list("abcdefghijkl"), baseline="c", title="Which?")
+    monkeypatch.setattr(comparisons, "png", lambda figure: drawn.append(figure) or b"")
+    comparisons.draw(variants("a"), list("abcdefghijkl"), baseline="c", title="Which?")
     said = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert said.count("baseline") == 1
     assert len(said) == len(set(said))

@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
+from cropland.config.countries import Choice
 from cropland.config.groups import Study
 from cropland.errors import ConfigError, DataError
-from cropland.training import studies
-from cropland.training.studies import Conclusion
+from cropland.training.studies import comparison, past_only, time_range
+from cropland.training.studies import conclude as answers
+from cropland.training.studies.tables import Conclusion
 
 REFERENCES = {name: date(2020, 6, 30) for name in ("iran", "south_sudan", "sudan")}
-ENDS = {"-6": "2019-12-31", "0": "2020-06-30", "2": "2020-08-31"}
+ENDS = {-6: "2019-12-31", 0: "2020-06-30", 2: "2020-08-31"}
 RIGHT = {
     "half": pd.Series([1.0, 1, 1, 0], index=["a", "b", "c", "d"]),
     "third": pd.Series([0.0, 0, 0, 1, 1], index=["d", "c", "b", "a", "e"]),  # in another order
@@ -23,7 +25,7 @@ RIGHT = {
 }
 
 
-def row(country: str, accuracy: float, span: int = 48, period: str = "0", **changes: Any) -> Any:
+def row(country: str, accuracy: float, span: int = 48, period: int = 0, **changes: Any) -> Any:
     values = {
         "country": country,
         "span": span,
@@ -41,7 +43,7 @@ def row(country: str, accuracy: float, span: int = 48, period: str = "0", **chan
         "n_features": span * 2,
         "fit_seconds": 0.5,
         "features_mb": 1.5,
-        "uses_future": int(period) > 0,
+        "uses_future": period > 0,
     }
     return values | changes
 
@@ -53,14 +55,14 @@ def conclude(
     by = ("bands",) if figure == "comparison" else ()
     values: dict[str, Any] = {"name": "toy", "title": "Which is best?", "figure": figure, "by": by}
     with pytest.MonkeyPatch.context() as patch:
-        for name in KINDS if not drawn else ():
-            patch.setattr(studies.drawings, name, lambda *_, **__: b"")
-        return studies.conclude(
+        for question in (time_range, comparison, past_only) if not drawn else ():
+            patch.setattr(question, "draw", lambda *_, **__: b"")
+        return answers.conclude(
             Study(**(values | changes)),
             pd.DataFrame(rows),
             references=REFERENCES,
             simulated=simulated,
-            right=lambda run: RIGHT.get(run, RIGHT["half"]),
+            correct=lambda run: RIGHT.get(run, RIGHT["half"]),
         )
 
 
@@ -76,18 +78,18 @@ def lines(conclusion: Conclusion, start: str) -> list[str]:
 
 
 WINDOWS = [
-    row("sudan", 0.90, 12, "0"),
-    row("sudan", 0.95, 24, "-6"),  # the shortest within 0.02 of the best
-    row("sudan", 0.94, 24, "2"),
-    row("sudan", 0.96, 48, "2"),
-    row("iran", 0.80, 12, "2"),
-    row("iran", 0.70, 48, "-6"),
+    row("sudan", 0.90, 12, 0),
+    row("sudan", 0.95, 24, -6),  # the shortest within 0.02 of the best
+    row("sudan", 0.94, 24, 2),
+    row("sudan", 0.96, 48, 2),
+    row("iran", 0.80, 12, 2),
+    row("iran", 0.70, 48, -6),
 ]
 
 
 def test_the_planted_window_of_each_country_is_chosen() -> None:
     found = conclude("time_range", WINDOWS)
-    assert found.chosen == {"iran": (12, "2"), "sudan": (24, "-6")}
+    assert found.windows == {"iran": Choice(12, 2), "sudan": Choice(24, -6)}
     assert (
         "**Sudan 24 weeks to 2019-12-31**, 0.950 ± 0.020. A longer span adds +0.010" in found.note
     )
@@ -202,11 +204,11 @@ def test_left_out_blocks_are_a_warning_beside_paired_differences() -> None:
 
 
 PAST = [
-    row("sudan", 0.95, 24, "2", run_id="half"),
-    row("sudan", 0.80, 12, "-6", run_id="other"),
-    row("sudan", 0.81, 48, "0", run_id="third"),
-    row("iran", 0.90, 12, "0"),
-    row("south_sudan", 0.70, 12, "2"),
+    row("sudan", 0.95, 24, 2, run_id="half"),
+    row("sudan", 0.80, 12, -6, run_id="other"),
+    row("sudan", 0.81, 48, 0, run_id="third"),
+    row("iran", 0.90, 12, 0),
+    row("south_sudan", 0.70, 12, 2),
 ]
 
 
@@ -239,7 +241,7 @@ def test_every_kind_ends_with_a_picture_and_a_note_with_whole_tables(
     found = conclude(figure, rows, simulated=True, drawn=True)
     assert np.ptp(image.imread(io.BytesIO(found.files["study.png"]))) > 0.5
     assert found.note.startswith("**Which is best?**")
-    assert "imulated landscape: speaks of no real country" in found.note
+    assert "Simulated data: not valid for any real country." in found.note
     assert "optimistic; promotion corrects them" in found.note
     blocks = [part for part in found.note.split("\n\n") if part.startswith("|")]
     assert blocks

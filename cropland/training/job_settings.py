@@ -1,0 +1,86 @@
+"""Settings of a sweep's jobs: decided once by the process that opens it, kept in a file beside the ledger.
+
+Whatever runs a job, on whichever machine, reads them there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cropland.config.countries import Choice
+from cropland.errors import DataError
+from cropland.learning import fast_forest
+from cropland.support.writing import write_whole
+from cropland.training.candidates import candidates_of
+
+if TYPE_CHECKING:
+    from cropland.config.jobs import Job
+    from cropland.training.candidate import Candidate
+
+FILE = "job_settings.json"
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What every job of a sweep has in common beside its configuration.
+
+    Attributes
+    ----------
+    parent_run : str
+        Id of the sweep's own run.
+    returns_results : bool
+        Whether the process that launched a job tracks what it returns; else each job tracks its own.
+    fast : bool
+        Whether classes of scikit-learn-intelex can be used.
+    windows : mapping of str to Choice
+        Windows of countries that an earlier study has chosen.
+    known : frozenset of str
+        Fingerprints of the candidates whose outcome is known, which are not scored.
+    """
+
+    parent_run: str
+    returns_results: bool = False
+    fast: bool = True
+    windows: Mapping[str, Choice] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+
+    def candidates_of(self, job: Job) -> list[Candidate]:
+        """Return the candidates of a job that are to be scored."""
+        if not self.fast:
+            job = fast_forest.plain_job(job)
+        if self.windows:
+            job = replace(job, windows=self.windows)
+        return [each for each in candidates_of(job) if each.fingerprint not in self.known]
+
+    def write(self, folder: Path) -> None:
+        """Write them into the folder of a sweep."""
+        folder.mkdir(parents=True, exist_ok=True)
+        values = asdict(self) | {"known": sorted(self.known)}
+        write_whole(folder / FILE, json.dumps(values, indent=1))
+
+
+@lru_cache(maxsize=1)
+def read(folder: Path) -> JobSettings:
+    """Read the settings of a sweep's jobs.
+
+    Raises
+    ------
+    DataError
+        The folder of the sweep cannot be seen from here.
+    """
+    path = folder / FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(
+            f"expected {path}, which the process that opened the sweep has written, found none; give the "
+            f"command in a folder that every machine sees under the same name"
+        ) from error
+    windows = {name: Choice(**choice) for name, choice in values.pop("windows").items()}
+    known = frozenset(values.pop("known"))
+    return JobSettings(**values, windows=windows, known=known)

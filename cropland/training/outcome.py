@@ -1,0 +1,69 @@
+"""Outcomes: what became of candidates, as the ledger of a sweep and its report hold it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["finished", "already there", "outside", "failed"]
+KEY = (
+    *("country", "span", "period", "bands", "series"),
+    *("features", "model", "training", "validation"),
+)
+"""Fields that distinguish the outcomes of a sweep, in the order of their key."""
+SCORES = ("accuracy", "accuracy_se", "fit_seconds", "features_mb")
+"""Metrics of a run that are fields too."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a candidate: plain values, which a worker can send and JSON can hold.
+
+    Attributes
+    ----------
+    country, span, period, bands, series, features, model, training, validation : str or int
+        What was scored; what a nested validation chose anew in each fold is 0, empty or a dash.
+    window_end : str
+        Last day of its window.
+    status : str
+        ``finished``, ``already there``, ``outside`` its archive, or ``failed``.
+    run_id : str
+        Its MLflow run, empty where there is none.
+    accuracy, accuracy_se : float
+        Its score and the standard error, NaN where there is none.
+    n_features : int
+        Features of its matrix.
+    fit_seconds : float
+        Mean time to fit and predict one fold.
+    features_mb : float
+        Size of its matrix of features, 10⁶ bytes.
+    uses_future : bool
+        Whether its window ends after the reference season.
+    message : str
+        Why it was skipped or failed; or what else to know of it.
+    """
+
+    country: str
+    span: int
+    period: int | str
+    bands: str
+    series: str
+    features: str
+    model: str
+    training: str
+    validation: str
+    window_end: str
+    uses_future: bool
+    status: Status
+    run_id: str = ""
+    accuracy: float = float("nan")
+    accuracy_se: float = float("nan")
+    n_features: int = 0
+    fit_seconds: float = float("nan")
+    features_mb: float = float("nan")
+    message: str = ""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What distinguishes it from the other outcomes of a sweep."""
+        return tuple(getattr(self, name) for name in KEY)

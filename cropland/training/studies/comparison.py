@@ -1,0 +1,227 @@
+"""Which variant? Each with one candidate a country, beside the others, and their figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cropland.errors import ConfigError, nearest
+from cropland.learning import choice
+from cropland.support.figure_style import plain, png
+from cropland.training.studies.drawing import ALIKE, BEST, QUIET, heading, limit_accuracy, panels
+from cropland.training.studies.paired import add_differences, block_warning
+from cropland.training.studies.tables import (
+    COSTS,
+    Conclusion,
+    difference,
+    files,
+    markdown,
+    note,
+    records,
+    score,
+    select,
+    select_each,
+    titled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from cropland.config.groups import Study
+    from cropland.training.studies.paired import Correct
+
+BETWEEN = " · "
+"""Stands between the words of a variant."""
+_NAMED = 6
+_ALIKE_BAND = "#E8F1F8"
+_LOOKS: dict[str, dict[str, Any]] = {
+    "best": {"color": BEST, "marker": "D", "markersize": 8, "zorder": 4},
+    "alike": {"color": ALIKE, "marker": "o", "markersize": 6, "zorder": 3},
+    "below": {"color": "0.6", "marker": "o", "markersize": 6, "mfc": "white", "zorder": 2},
+}
+_STANDINGS = {"best": "the best", "alike": "within one standard error of it", "below": "below that"}
+
+
+def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -> Conclusion:
+    """Compare variants, each with one candidate a country.
+
+    Parameters
+    ----------
+    study : Study
+        The question, with the columns whose words make a variant, and a baseline.
+    table : DataFrame
+        Candidates, see `tables`.
+    correct : callable
+        See `paired.Correct`.
+    remark : str
+        A line below the title; may be empty.
+
+    Raises
+    ------
+    ConfigError
+        A comparison of nothing.
+    """
+    if not study.by:
+        raise ConfigError(f"study {study.name} compares nothing; name columns in study.by")
+    words = [table[name].astype(str) for name in study.by]
+    table = table.assign(variant=[BETWEEN.join(names) for names in zip(*words, strict=True)])
+    variants = list(table["variant"].unique())
+    cells = select_each(table, ["country", "variant"])
+    cells = cells.assign(panel=cells["country"].map(titled))
+    cells = add_differences(cells, study.baseline, cache(correct))
+    cells = _add_standings(pd.concat([cells, *_means(cells)], ignore_index=True))
+    parts = [
+        _variants_answer(cells, study.baseline),
+        markdown("variant", cells, variants, score, costs=True),
+    ]
+    if study.baseline in variants:
+        others = [variant for variant in variants if variant != study.baseline]
+        parts += [
+            f"Accuracy minus that of the baseline **{study.baseline}**, point by point, with the p-value of "
+            f"McNemar's exact test, each taken alone:",
+            markdown("variant", cells, others, difference),
+        ]
+    elif study.baseline:
+        near = nearest(study.baseline, variants)
+        parts.append(f"The baseline {study.baseline!r} has no scored candidate; {near}")
+    if study.baseline:
+        parts += block_warning(table)
+    picture = draw(cells, variants, baseline=study.baseline, title=study.title, remark=remark)
+    return Conclusion(note(study, parts, remark), files(cells, picture))
+
+
+def _means(cells: pd.DataFrame) -> list[pd.DataFrame]:
+    """Compute the mean over countries of each variant that all of them have; none of one country.
+
+    Countries are independent of each other: the standard error of the mean is the root of the sum of the
+    squares of theirs, over their number.
+    """
+    count = cells["country"].nunique()
+    errors, values = ["accuracy_se", "difference_se"], ["accuracy", "difference"]
+    rows = []
+    for variant, rows_of in cells.groupby("variant", sort=False):
+        if len(rows_of) == count > 1:
+            row = dict(rows_of[[*values, *COSTS]].mean(skipna=False))
+            row |= dict(np.sqrt((rows_of[errors] ** 2).sum(skipna=False)) / count)
+            rows.append({"panel": f"mean of {count} countries", "variant": variant, **row})
+    return [pd.DataFrame(rows)] if rows else []
+
+
+def _add_standings(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return cells with the standing of each in its panel, see `tables`."""
+    standing = pd.Series("below", index=cells.index)
+    for _, own in cells.groupby("panel"):
+        best = select(own.assign(span=0), "best")
+        border = choice.border(own["accuracy"][best], own["accuracy_se"][best])
+        standing[own.index[own["accuracy"] >= border]] = "alike"
+        standing[best] = "best"
+    return cells.assign(standing=standing)
+
+
+def _variants_answer(cells: pd.DataFrame, baseline: str | None) -> str:
+    """Return which variant is best on the mean, what is as good, and how it compares with the baseline."""
+    tops = records(cells[cells["standing"] == "best"])
+    countries = [top for top in tops if pd.notna(top["country"])]
+    sentences = []
+    if len(countries) > 1:
+        by_country = "; ".join(f"{top['panel']} {top['variant']}" for top in countries)
+        sentences.append(f"Best by country: {by_country}.")
+        if len(tops) == len(countries):
+            return f"{sentences[0]} No variant was scored in every country."
+    where = f"On the {tops[-1]['panel']}" if len(countries) > 1 else f"In {tops[-1]['panel']}"
+    sentences.append(f"{where} **{tops[-1]['variant']}** is best, {score(tops[-1])}.")
+    own = cells[cells["panel"] == tops[-1]["panel"]].sort_values("accuracy", ascending=False)
+    alike = list(own.loc[own["standing"] == "alike", "variant"])
+    if alike:
+        simplest = own.loc[select(own.assign(span=0))]
+        more = f" and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
+        sentences.append(
+            f"Within one standard error of it: {', '.join(alike[:_NAMED])}{more}; the simplest of all "
+            f"these is **{simplest['variant']}** ({simplest['n_features']:.0f} features)."
+        )
+    else:
+        sentences.append("No other lies within one standard error of it.")
+    others = records(own.dropna(subset="difference"))
+    if others:
+        first = f"**{others[0]['variant']}** minus the baseline **{baseline}**"
+        sentences.append(f"{first}: {difference(others[0])}.")
+    return " ".join(sentences)
+
+
+def draw(
+    cells: pd.DataFrame,
+    variants: Sequence[str],
+    *,
+    baseline: str | None,
+    title: str,
+    remark: str = "",
+) -> bytes:
+    """Draw the accuracy of variants as dots, a panel for each country and one for their mean.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Columns ``panel`` (its title), ``variant``, ``accuracy``, ``accuracy_se`` and ``standing`` in its
+        panel: ``best``, ``alike`` or ``below``; a variant that a panel lacks stays empty there. Panels
+        stand in the order of their first row.
+    variants : sequence of str
+        The rows, from the top.
+    baseline : str, optional
+        The variant whose accuracy is a dotted line.
+    title, remark : str
+        What stands above; the remark on a line of its own.
+    """
+    names = list(cells["panel"].unique())
+    figure, axes = panels(
+        len(names),
+        width=2.6,
+        height=0.27 * len(variants) + 0.9,
+        margin=0.085 * max(map(len, variants)),
+    )
+    for panel, name in zip(axes, names, strict=True):
+        _dots(panel, cells[cells["panel"] == name], variants, baseline)
+        plain(panel, grid="both")
+        panel.tick_params(axis="y", length=0)
+        panel.set_title(name, loc="left", fontweight="bold")
+        panel.set_xlabel("accuracy")
+    marked = [f"{name} (baseline)" if name == baseline else name for name in variants]
+    axes[0].set_yticks(range(len(variants)), marked)
+    axes[0].set_ylim(len(variants) - 0.4, -0.6)
+    for standing, words in _STANDINGS.items():
+        axes[0].plot([], [], linestyle="", label=words, **_LOOKS[standing])
+    if baseline in variants:
+        axes[0].plot([], [], color=QUIET, linestyle=":", label="baseline")
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    heading(figure, title, remark)
+    return png(figure)
+
+
+def _dots(panel: Axes, cells: pd.DataFrame, variants: Sequence[str], baseline: str | None) -> None:
+    """Draw a panel's variants: the best with its accuracy, those within its standard error, the rest."""
+    for _, cell in cells.iterrows():
+        row, accuracy = variants.index(cell["variant"]), cell["accuracy"]
+        error = float(np.nan_to_num(cell["accuracy_se"]))
+        panel.errorbar(accuracy, row, xerr=error, elinewidth=1.3, **_LOOKS[cell["standing"]])
+        if cell["variant"] == baseline:
+            line: dict[str, Any] = {
+                "color": QUIET,
+                "linestyle": ":",
+                "zorder": 1,
+            }
+            panel.axvline(accuracy, **line)
+        if cell["standing"] == "best":
+            panel.axvspan(accuracy - error, accuracy, color=_ALIKE_BAND, linewidth=0, zorder=0)
+            beside: dict[str, Any] = {
+                "textcoords": "offset points",
+                "va": "center",
+                "fontweight": "bold",
+            }
+            text = f"{accuracy:.3f}"
+            panel.annotate(text, (accuracy + error, row), (4, 0), color=BEST, fontsize=9, **beside)
+    low, high = panel.get_xlim()
+    limit_accuracy(panel, "x", low - 0.04 * (high - low), high + 0.2 * (high - low), ticks=5)

@@ -1,0 +1,62 @@
+"""What a sweep's jobs are told, by one file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cropland.config import filling
+from cropland.config.countries import Choice, Country
+from cropland.config.jobs import Job
+from cropland.errors import DataError
+from cropland.training import job_settings
+from cropland.training.candidates import candidates_of
+from cropland.training.job_settings import JobSettings
+
+
+@pytest.fixture
+def job(composed: Callable[..., dict[str, Any]], toyland: Country) -> Job:
+    return Job(filling.configuration(composed()), (toyland,))
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    settings = JobSettings(
+        parent_run="0123456789abcdef",
+        returns_results=True,
+        fast=False,
+        windows={"iran": Choice(96, 0), "sudan": Choice(4, "2021-03-31")},
+        known=frozenset(("a", "b")),
+    )
+    settings.write(tmp_path / "run")
+    assert job_settings.read(tmp_path / "run") == settings
+
+
+def test_a_folder_that_cannot_be_seen_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="in a folder that every machine sees"):
+        job_settings.read(tmp_path / "elsewhere")
+
+
+def test_candidates_whose_outcome_is_known_are_not_scored(job: Job) -> None:
+    (candidate,) = candidates_of(job)
+    assert JobSettings("run").candidates_of(job) == [candidate]
+    known = frozenset((candidate.fingerprint,))
+    assert JobSettings("run", known=known).candidates_of(job) == []
+
+
+def test_windows_of_an_earlier_study_reach_candidates(job: Job) -> None:
+    (found,) = JobSettings("run", windows={"toyland": Choice(4, -2)}).candidates_of(job)
+    assert (found.configuration.span, found.configuration.period) == (4, -2)
+
+
+def test_where_the_fast_forest_cannot_be_used_candidates_have_the_plain_one(
+    composed: Callable[..., dict[str, Any]], toyland: Country
+) -> None:
+    target = "sklearnex.ensemble.RandomForestClassifier"
+    model = {"name": "forest_fast", "_target_": target, "scale": False}
+    job = Job(filling.configuration(composed(model=model)), (toyland,))
+    (candidate,) = JobSettings("run", fast=False).candidates_of(job)
+    assert candidate.configuration.model.name == "forest"
+    assert candidate.configuration.model.target == "sklearn.ensemble.RandomForestClassifier"
