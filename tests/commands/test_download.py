@@ -250,9 +250,10 @@ def test_maps_of_earth_engine_and_stac_say_of_pixels_what_predict_says_of_points
     area = f"box=[{box.west},{box.south},{box.east},{box.north}]"
     with StacStandin(granules, AREA, cogs, BANDS) as catalogue:
         for where in (at(engine), catalogued(catalogue.url)):
-            done = farm.run(
-                *where, area, "exact=true", f"output={where[0][7:]}", "dask.workers=1", script="map"
-            )
+            # Days around the season decide no image: the map refuses them.
+            images = [word for word in where if not word.startswith("source.margin_days")]
+            more = (area, "exact=true", f"output={where[0][7:]}", "dask.workers=1")
+            done = farm.run(*images, *more, script="map")
             assert done.returncode == 0, done.stderr
     layers = {}
     for name in ("class", "probability_exact", "observations"):
