@@ -6,7 +6,6 @@ the plan is on screen, and nothing at all where nothing is missing.
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -51,7 +50,6 @@ def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -
     CroplandError
         No points, a service that refuses, or chunks that could not be fetched.
     """
-    gc.enable()
     source = _fetched(command)
     console = terminal.notes()
     if command.doctor:
