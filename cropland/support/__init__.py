@@ -1,1 +1,4 @@
-"""Support."""
+"""Support: what every package may need and none owns: files, words, the terminal, progress, signals, Dask.
+
+It imports no other package but `cropland.errors`.
+"""
