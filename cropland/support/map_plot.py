@@ -35,8 +35,7 @@ h1 { margin: 0; font-size: 18px; overflow-wrap: anywhere } p { margin: 4px 0 }
 .swatch { display: inline-block; width: 12px; height: 12px; margin: 0 5px -1px 0; border-radius: 2px }
 .class { margin-right: 14px; white-space: nowrap }
 .ramp { height: 12px; border-radius: 2px } .ends { display: flex; justify-content: space-between }
-dl { margin: 0; display: grid; grid-template-columns: auto 1fr; gap: 3px 12px }
-dt { color: #666 } dd { margin: 0; overflow-wrap: anywhere }
+dl { margin: 0 } dt { color: #666; font-size: 12px } dd { margin: 0 0 6px; overflow-wrap: anywhere }
 """
 
 
