@@ -1,15 +1,9 @@
-"""Downloads by command, from stand-ins on loopback: their archives hold the landscape's own observations."""
+"""The command that downloads, on a service that sees every place on two days of a month."""
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -18,436 +12,257 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import rasterio
 import yaml
-from standins.earthengine import EarthEngineStandin, Hang, Refusal, Reset, Truncation
-from standins.granules import Granules
-from standins.shell import Done, Shell, Warm
-from standins.stac import COLLECTION, StacStandin
+from numpy.typing import NDArray
 
+from cropland.commands import download
+from cropland.config.commands.download import Download
 from cropland.config.countries import Box, Country, Reference
 from cropland.config.groups import Paths
 from cropland.config.schema import filled
-from cropland.config.sources import EarthEngine, Files, Stac
-from cropland.maps.extent import degrees
-from cropland.observations import points
-from cropland.observations.archive import Archive
-from cropland.sources import exports as files
+from cropland.config.sources import EarthEngine, Simulated
+from cropland.errors import ConfigError, DataError
 from cropland.sources.download import source as fetched
-from cropland.sources.grid import grid_of
-from cropland.sources.simulation.profile import Profile
+from cropland.sources.retries import Attempts
+from cropland.sources.service import Seen
 
 ROOT = Path(__file__).parents[2]
-FARMLAND = Country(
-    "farmland", "Farmland", Box(10.0, 10.1, 23.95, 24.15), Reference("2020-11-01", "2021-02-28")
+TOYLAND = Country(
+    "toyland", "Toyland", Box(10.0, 10.4, 20.0, 20.4), Reference("2020-01-01", "2020-12-31")
 )
-"""At the edge of two UTM zones, where two tiles overlap."""
-AREA = Box(10.045, 10.055, 24.1, 24.11)
-"""Where the points are: a square kilometre, small enough for COGs."""
-BANDS = ("B2", "B3", "B4", "B8", "SCL")
-SETTINGS = (f"source.bands=[{','.join(BANDS)}]", "source.margin_days=0", "source.wait_seconds=0.05")
-README = (ROOT / "README.md").read_text()
+ELSEWHERE = Country(
+    "elsewhere", "Elsewhere", Box(30.0, 30.4, 20.0, 20.4), Reference("2020-01-01", "2020-12-31")
+)
 
 
-@pytest.fixture(scope="module")
-def granules() -> Granules:
-    return Granules(FARMLAND, Profile(), FARMLAND.reference.first, FARMLAND.reference.last)
+class Monthly:
+    """Sees each place in the middle of each month, but nothing south of 10.1 degrees."""
+
+    client = "monthly 1"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, date, date]] = []
+
+    def points(
+        self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
+    ) -> Seen:
+        self.asked.append((len(lonlat), first, last))
+        days = np.arange(first, last, dtype="M8[D]")
+        days = days[(days - days.astype("M8[M]")).astype(int) == 14]
+        north = np.flatnonzero(lonlat[:, 1] >= 10.1)
+        place = np.repeat(north, len(days)).astype(np.int32)
+        time = np.tile(days.astype("M8[s]"), len(north))
+        values = {b: np.full(len(place), 7, np.uint8 if b == "SCL" else np.uint16) for b in bands}
+        unseen = {
+            int(each): "no image in these dates" for each in np.flatnonzero(lonlat[:, 1] < 10.1)
+        }
+        return Seen(place, time, time.astype(str), values, unseen, ("a granule lacks B8",))
 
 
-@pytest.fixture(scope="module")
-def table(granules: Granules) -> pd.DataFrame:
-    """Forty labelled points of both classes, by the landscape's truth, and ten without labels."""
-    random = np.random.default_rng(8)
-    lon = random.uniform(AREA.west + 0.001, AREA.east - 0.001, 400).round(6)
-    lat = random.uniform(AREA.south + 0.001, AREA.north - 0.001, 400).round(6)
-    truth = granules.land.cropland(lon, lat).astype(int)
-    chosen = np.concatenate([np.flatnonzero(truth == label)[:25] for label in (0, 1)])
-    made = pd.DataFrame({"Lat": lat[chosen], "Lon": lon[chosen], "Target": truth[chosen]})
-    made.insert(0, "ID", [f"P{number:02}" for number in range(len(made))])
-    made.loc[random.choice(len(made), 10, replace=False), "Target"] = points.UNLABELLED
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Monthly:
+    made = Monthly()
+
+    def connect(source: Any, attempts: Attempts) -> Monthly:
+        return made
+
+    monkeypatch.setattr(fetched, "connect", connect)
     return made
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory, granules: Granules, table: pd.DataFrame) -> Path:
-    """Points files, and the truth as exports."""
-    folder = tmp_path_factory.mktemp("data")
-    granules.export(table, folder)
-    return folder
+def command(folder: Path, exports: Path, **changes: Any) -> Download:
+    values = yaml.safe_load((ROOT / "conf/source/earthengine.yaml").read_text())
+    own = {key: changes.pop(key) for key in list(changes) if key in values}
+    source = filled(EarthEngine, values | {"margin_days": 0} | own)
+    paths = Paths(str(exports), str(folder / "archive"), "runs", str(folder / "down"))
+    plain = {"source": source, "paths": paths, "points": None, "dry_run": False, "doctor": False}
+    return Download(**plain | changes)
 
 
-@pytest.fixture(scope="module")
-def cogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Takes up the COGs, each of which is made once."""
-    return tmp_path_factory.mktemp("cogs")
+def test_it_plans_fetches_and_tells(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
+) -> None:
+    download.run(command(tmp_path, exports), [TOYLAND], ["paths.data=x", "source=earthengine"])
+    out, err = capsys.readouterr()
+    assert re.search(r"toyland: 80 points, 2020-01-01 … 2020-12-31: 4 requests, 4 at a time", err)
+    assert "(an estimate)" in err
+    assert err.count("a granule lacks B8") == 1
+    assert sum(count for count, *_ in service.asked) == 80
+    south = (
+        pd.concat([pd.read_csv(exports / f"{n}.csv") for n in ("Train", "Test")])["Lat"] < 10.1
+    ).sum()
+    row = next(line for line in out.splitlines() if "toyland" in line)
+    assert re.findall(r"\d+", row) == ["80", str(12 * (80 - south)), "0", "12", "12", str(south)]
+    assert f"{south} points without any observation (no image in these dates): " in out
+    assert "next: python scripts/train.py country=toyland source=earthengine paths.data=x" in out
 
 
-class Farm(Shell):
-    """A folder in which commands are given for the farmland: downloads, unless another script is named."""
-
-    def words(self, *overrides: str, script: str = "download") -> list[str]:
-        where = (f"paths.data={self.exports}", "country=farmland")
-        return super().words(*where, *overrides, script=script)
-
-    def run(self, *overrides: str, script: str = "download", **variables: Any) -> Done:
-        return super().run(*overrides, script=script, **variables)
-
-    def paths(self) -> Paths:
-        return Paths(str(self.exports), "", "", str(self.folder / "data" / "downloads"))
-
-    def parts(self) -> list[Path]:
-        return sorted((self.folder / "data" / "downloads").rglob("*.parquet"))
-
-    def wait_for_parts(self, count: int) -> None:
-        until = time.monotonic() + 60
-        while len(self.parts()) < count and time.monotonic() < until:
-            time.sleep(0.05)
-
-
-@pytest.fixture
-def farm(tmp_path: Path, data: Path, empty_store: Path, warm: Warm) -> Farm:
-    return replace(Farm.make(tmp_path / "work", data, warm, empty_store), country=FARMLAND)
-
-
-@pytest.fixture
-def engine(granules: Granules) -> Iterator[EarthEngineStandin]:
-    with EarthEngineStandin(granules) as standin:
-        yield standin
-
-
-def at(standin: EarthEngineStandin) -> list[str]:
-    """Overrides that download from a stand-in, in many small requests."""
-    return [
-        "source=earthengine",
-        "source.project=standin",
-        f"source.endpoint={standin.url}",
-        "source.points_per_request=4",
-        *SETTINGS,
-    ]
-
-
-def catalogued(where: object) -> list[str]:
-    """Overrides that download from a catalogue of the stand-in."""
-    return ["source=stac", f"source.catalog={where}", f"source.collection={COLLECTION}", *SETTINGS]
-
-
-def source(name: str, **changes: Any) -> Any:
-    values = yaml.safe_load((ROOT / "conf" / "source" / f"{name}.yaml").read_text())
-    kind = {"earthengine": EarthEngine, "stac": Stac}[name]
-    return filled(kind, values | {"bands": BANDS, "margin_days": 0} | changes)
-
-
-def downloaded(farm: Farm, table: pd.DataFrame, chosen: Any) -> pd.DataFrame:
-    """What an archive of a download holds, a row an observation."""
-    ordered = table.astype({"Target": np.int8})
-    return as_rows(Archive(fetched.observations_of(chosen, farm.paths(), FARMLAND, ordered)))
-
-
-def as_rows(archive: Archive) -> pd.DataFrame:
-    sizes = archive.dataset["row_size"].to_numpy()
-    ids = np.repeat(archive.dataset["ID"].to_numpy(), sizes)
-    columns = {band: archive.raw(band).astype(int) for band in BANDS}
-    made = pd.DataFrame({"ID": ids, "time": archive.times.astype("M8[s]"), **columns})
-    return made.sort_values(["ID", "time", *BANDS]).reset_index(drop=True)
-
-
-def truth(granules: Granules, table: pd.DataFrame) -> pd.DataFrame:
-    rows = granules.observations(table)[["ID", "time", *BANDS]].astype(dict.fromkeys(BANDS, int))
-    rows["time"] = rows["time"].astype("M8[s]")
-    return rows.sort_values(["ID", "time", *BANDS]).reset_index(drop=True)
-
-
-def check(farm: Farm, granules: Granules, table: pd.DataFrame, chosen: Any | None = None) -> None:
-    """Compare an archive with the truth, observation by observation."""
-    expected = truth(granules, table)
-    assert len(expected) > 500
-    found = downloaded(farm, table, chosen or source("earthengine"))
-    pd.testing.assert_frame_equal(found, expected)
-
-
-def test_archives_from_earth_engine_stac_and_files_agree_observation_by_observation(
-    farm: Farm,
-    engine: EarthEngineStandin,
-    granules: Granules,
-    table: pd.DataFrame,
-    cogs: Path,
+def test_a_second_call_makes_no_request(
     tmp_path: Path,
+    exports: Path,
+    service: Monthly,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    done = farm.run(*at(engine))
-    assert done.returncode == 0, done.stderr
-    check(farm, granules, table)
-    asked = len(engine.requests)
-    again = farm.run(*at(engine))
-    assert "all there, nothing to fetch" in again.stderr
-    assert len(engine.requests) == asked
-    with StacStandin(granules, AREA, cogs, BANDS) as catalogue:
-        done = farm.run(*catalogued(catalogue.url))
-        assert done.returncode == 0, done.stderr
-        chosen = source("stac", catalog=catalogue.url, collection=COLLECTION)
-        check(farm, granules, table, chosen)
-        folder = catalogue.write_folder(tmp_path / "static")
-    done = farm.run(*catalogued(folder))
-    assert done.returncode == 0, done.stderr
-    check(farm, granules, table, source("stac", catalog=str(folder), collection=COLLECTION))
-    exports = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
-    read = files.observations_of(exports, farm.paths(), FARMLAND, table.astype({"Target": "i1"}))
-    pd.testing.assert_frame_equal(as_rows(Archive(read)), truth(granules, table))
+    download.run(command(tmp_path, exports), [TOYLAND], [])
+    capsys.readouterr()
+
+    def never(*_: Any) -> None:
+        pytest.fail("connected")
+
+    monkeypatch.setattr(fetched, "connect", never)
+    download.run(command(tmp_path, exports), [TOYLAND], [])
+    out, err = capsys.readouterr()
+    assert "all there, nothing to fetch" in err
+    assert "without any observation (no image in these dates)" in out
 
 
-OWN = [
-    line.partition(" #")[0].strip()
-    for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-    if "paths.data=FOLDER" in line and "source=files" not in line
-]
-QUICK = {
-    "download": (),
-    "train": ("model.n_estimators=5", "validation.folds=2", "span=12"),
-    "promote": ("validation.folds=2", "promotion.bootstraps=100", "promotion.figures=false"),
-    "predict": (),
-}
-
-
-@pytest.mark.parametrize("name", ["earthengine", "stac"])
-def test_the_commands_of_the_readme_lead_from_a_service_to_predictions(
-    farm: Farm,
-    engine: EarthEngineStandin,
-    granules: Granules,
-    table: pd.DataFrame,
-    cogs: Path,
-    name: str,
+def test_more_points_and_a_longer_range_fetch_what_is_missing_only(
+    tmp_path: Path, exports: Path, service: Monthly
 ) -> None:
-    with StacStandin(granules, AREA, cogs, BANDS) as catalogue:
-        where = at(engine) if name == "earthengine" else catalogued(catalogue.url)
-        overridden = [word for word in where if not word.startswith(("source=", "source.project"))]
-        asked = [line for line in OWN if f"source={name}" in line or "download" not in line]
-        assert [Path(shlex.split(line)[1]).stem for line in asked] == list(QUICK)
-        for line in asked:
-            _, path, *words = shlex.split(line.replace("source=earthengine", f"source={name}"))
-            script = Path(path).stem
-            words = [
-                word.replace("FOLDER", str(farm.exports))
-                .replace("iran", "farmland")
-                .replace("NAME", "standin")
-                for word in words
-                if name == "earthengine" or not word.startswith("source.project")
-            ]
-            done = farm.run(*words, *overridden, *QUICK[script], script=script)
-            assert done.returncode == 0, (line, done.stderr)
-    predicted = pd.read_csv(farm.folder / "submission.csv")
-    assert sorted(predicted["ID"]) == sorted(table.loc[table["Target"] < 0, "ID"])
-    assert set(predicted["Target"]) <= {0, 1}
+    table = pd.read_csv(exports / "Test.csv")
+    table[:-2].to_csv(exports / "Test.csv", index=False)
+    download.run(command(tmp_path, exports), [TOYLAND], [])
+    service.asked.clear()
+    table.to_csv(exports / "Test.csv", index=False)
+    download.run(command(tmp_path, exports), [TOYLAND], [])
+    assert service.asked == [(2, date(2020, 1, 1), date(2020, 12, 31))]
+    service.asked.clear()
+    download.run(command(tmp_path, exports, margin_days=10), [TOYLAND], [])
+    assert {(first, last) for _, first, last in service.asked} == {
+        (date(2019, 12, 22), date(2019, 12, 31)),
+        (date(2021, 1, 1), date(2021, 1, 10)),
+    }
+    assert sum(count for count, *_ in service.asked) == 2 * 80
 
 
-def test_maps_of_earth_engine_and_stac_say_of_pixels_what_predict_says_of_points(
-    farm: Farm, engine: EarthEngineStandin, granules: Granules, cogs: Path
+def test_a_damaged_part_is_fetched_again(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # The champion learns of the landscape's own observations; then images come from the stand-ins.
-    own = (*QUICK["train"], "bands=visible_nir", "promote=true", *QUICK["promote"][1:])
-    done = farm.run("source=files", *own, script="train")
-    assert done.returncode == 0, done.stderr
-    box = Box(10.048, 10.0488, 24.1030, 24.1040)
-    area = f"box=[{box.west},{box.south},{box.east},{box.north}]"
-    with StacStandin(granules, AREA, cogs, BANDS) as catalogue:
-        for where in (at(engine), catalogued(catalogue.url)):
-            # Days around the season decide no image: the map refuses them.
-            images = [word for word in where if not word.startswith("source.margin_days")]
-            more = (area, "exact=true", f"output={where[0][7:]}", "dask.workers=1")
-            done = farm.run(*images, *more, script="map")
-            assert done.returncode == 0, done.stderr
-    layers = {}
-    for name in ("class", "probability_exact", "observations"):
-        ours, theirs = (
-            rasterio.open(farm.folder / source / "farmland" / f"{name}.tif").read(1)
-            for source in ("earthengine", "stac")
-        )
-        np.testing.assert_array_equal(ours, theirs)
-        layers[name] = ours
-    lon, lat = degrees(grid_of(box))
-    centres = pd.DataFrame({"ID": np.arange(lon.size).astype(str)})
-    centres["Lat"], centres["Lon"] = lat.ravel(), lon.ravel()
-    centres.to_csv(farm.folder / "centres.csv", index=False)
-    points = (*at(engine), "points=centres.csv", "source.points_per_request=2000")
-    done = farm.run(*points, script="download")
-    assert done.returncode == 0, done.stderr
-    done = farm.run(*points, "probabilities=true", "output=out.csv", script="predict")
-    assert done.returncode == 0, done.stderr
-    predicted = pd.read_csv(farm.folder / "out.csv")
-    np.testing.assert_array_equal(layers["class"].ravel(), predicted["Target"])
-    apart = np.abs(layers["probability_exact"].ravel() - predicted["probability"])
-    assert apart.max() <= 1e-6
+    download.run(command(tmp_path, exports), [TOYLAND], [])
+    service.asked.clear()
+    part = sorted((tmp_path / "down").rglob("*.parquet"))[0]
+    part.write_bytes(part.read_bytes()[:100])
+    download.run(command(tmp_path, exports), [TOYLAND], [])
+    assert len(service.asked) == 1
+    assert "1 damaged part in" in capsys.readouterr().err
 
 
-def test_a_storm_of_refusals_is_survived(
-    farm: Farm, granules: Granules, table: pd.DataFrame
+def test_a_dry_run_counts_a_damaged_part_as_missing_and_leaves_it(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with EarthEngineStandin(granules, latency=0.05, limit=3) as engine:
-        done = farm.run(*at(engine), "source.workers=12")
-        refused = len(engine.posts("computeFeatures"))
-        assert engine.peak <= 3
-    assert done.returncode == 0, done.stderr
-    check(farm, granules, table)
-    retries = re.search(r"(\d+) retries", done.stdout)
-    assert retries is not None and 0 < int(retries[1]) < refused
+    download.run(command(tmp_path, exports), [TOYLAND], [])
+    part = sorted((tmp_path / "down").rglob("*.parquet"))[0]
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    capsys.readouterr()
+    download.run(command(tmp_path, exports, dry_run=True), [TOYLAND], [])
+    assert "1 request, 1 at a time" in capsys.readouterr().err
+    assert part.exists()
 
 
-def test_broken_answers_are_asked_for_again(
-    farm: Farm, engine: EarthEngineStandin, granules: Granules, table: pd.DataFrame
+def test_a_season_that_goes_on_is_fetched_as_far_as_it_is_published(
+    tmp_path: Path, exports: Path, service: Monthly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = "computeFeatures"
-    engine.faults += [
-        Refusal(path=path, nth=1, status=500),
-        Refusal(path=path, nth=2, status=503, headers={"Retry-After": "0"}),
-        Reset(path=path, nth=3),
-        Truncation(path=path, nth=4),
-        Truncation(path=path, nth=5, times=2),
-        Refusal(path=path, nth=9, status=429, message="Too Many Requests"),
-    ]
-    done = farm.run(*at(engine))
-    assert done.returncode == 0, done.stderr
-    assert len(engine.met) >= 6
-    check(farm, granules, table)
+    source = command(tmp_path, exports).source
+    monkeypatch.setattr(fetched, "today", lambda: date(2020, 5, 6))
+    download.run(command(tmp_path, exports), [TOYLAND], [])
+    assert {last for *_, last in service.asked} == {date(2020, 5, 1)}
+    table = fetched.points_of(source, command(tmp_path, exports).paths, TOYLAND)  # type: ignore[arg-type]
+    made = fetched.observations_of(source, command(tmp_path, exports).paths, TOYLAND, table)  # type: ignore[arg-type]
+    assert made.attrs["time_coverage_end"] == "2020-05-01"
+    service.asked.clear()
+    monkeypatch.setattr(fetched, "today", lambda: date(2020, 9, 9))
+    download.run(command(tmp_path, exports), [TOYLAND], [])
+    assert {(first, last) for _, first, last in service.asked} == {
+        (date(2020, 5, 2), date(2020, 9, 4))
+    }
 
 
-def test_chunks_that_time_out_are_halved_until_they_do_not(
-    farm: Farm, granules: Granules, table: pd.DataFrame
+def test_a_season_that_is_still_to_come_cannot_be_fetched(
+    tmp_path: Path, exports: Path, service: Monthly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    days = (FARMLAND.reference.last - FARMLAND.reference.first).days + 1
-    with EarthEngineStandin(granules, slow_above=days) as engine:
-        done = farm.run(*at(engine))
-        assert len(engine.posts("computeFeatures")) >= 3 * len(farm.parts())
-    assert done.returncode == 0, done.stderr
-    check(farm, granules, table)
-
-
-def test_a_connection_that_hangs_is_given_up_and_asked_again(
-    farm: Farm, engine: EarthEngineStandin, granules: Granules, table: pd.DataFrame
-) -> None:
-    engine.faults.append(Hang(path="computeFeatures", seconds=60))
-    began = time.monotonic()
-    done = farm.run(*at(engine), "source.timeout_seconds=1")
-    assert done.returncode == 0, done.stderr
-    assert time.monotonic() - began < 30
-    check(farm, granules, table)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_download_that_is_stopped_goes_on_where_it_was(
-    farm: Farm, granules: Granules, table: pd.DataFrame, number: int
-) -> None:
-    with EarthEngineStandin(granules, latency=0.4) as engine:
-        words = [*at(engine), "source.workers=2"]
-        with farm.started(*words, script="download") as process:
-            farm.wait_for_parts(3)
-            process.send_signal(number)
-            stopped = time.monotonic()
-            process.communicate(timeout=20)
-            assert time.monotonic() - stopped < 6
-        assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
-        kept = farm.parts()
-        assert 3 <= len(kept) < 13
-        engine.latency = 0
-        engine.requests.clear()
-        done = farm.run(*words)
-        assert done.returncode == 0, done.stderr
-        assert len(engine.posts("computeFeatures")) == 13 - len(kept)
-    assert set(kept) < set(farm.parts())
-    check(farm, granules, table)
-
-
-def test_a_second_download_at_the_same_time_is_told_to_wait(farm: Farm, granules: Granules) -> None:
-    with (
-        EarthEngineStandin(granules, latency=0.5) as engine,
-        farm.started(*at(engine), "source.workers=1", script="download") as process,
+    monkeypatch.setattr(fetched, "today", lambda: date(2019, 12, 1))
+    with pytest.raises(
+        DataError, match=r"the newest are of 2019-11-26; wait, or change the reference"
     ):
-        farm.wait_for_parts(1)
-        second = farm.run(*at(engine))
-        process.kill()
-        process.communicate()
-    assert second.returncode == 1
-    assert f"is being downloaded to by process {process.pid} on " in second.stderr
-    assert second.stderr.rstrip().endswith("wait for it, or stop it")
+        download.run(command(tmp_path, exports), [TOYLAND], [])
 
 
-def test_credentials_that_expire_half_way_leave_what_was_fetched(
-    farm: Farm, granules: Granules, table: pd.DataFrame
+def test_the_table_counts_the_days_that_are_wanted_only(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with EarthEngineStandin(granules, expire_after=5) as engine:
-        done = farm.run(*at(engine), "source.workers=1")
-    assert done.returncode == 1
-    assert re.search(r"cropland: .*earthengine authenticate", done.stderr)
-    kept = len(farm.parts())
-    assert kept >= 3
-    with EarthEngineStandin(granules) as engine:
-        assert farm.run(*at(engine)).returncode == 0
-        assert len(engine.posts("computeFeatures")) == 13 - kept
-    check(farm, granules, table)
+    download.run(command(tmp_path, exports, margin_days=100), [TOYLAND], [])
+    capsys.readouterr()
+    download.run(command(tmp_path, exports), [TOYLAND], [])
+    row = next(line for line in capsys.readouterr().out.splitlines() if "toyland" in line)
+    assert re.findall(r"\d+", row)[4] == "12"
 
 
-def test_a_restricted_quota_is_told_once(farm: Farm, granules: Granules) -> None:
-    with EarthEngineStandin(granules, quota_restricted=True) as engine:
-        done = farm.run(*at(engine))
-    assert done.returncode == 0, done.stderr
-    said = done.stdout + done.stderr
-    assert said.count("restricted") == 1, said
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 KiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if mount is None or os.geteuid() != 0:
-        pytest.skip("a small disk is mounted by root only")
-    subprocess.run([mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def test_a_full_disk_is_told_and_what_is_there_stays(
-    farm: Farm,
-    engine: EarthEngineStandin,
-    granules: Granules,
-    table: pd.DataFrame,
-    small_disk: Path,
+def test_images_that_came_by_are_the_reason_that_is_told(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = farm.run(*at(engine), f"paths.downloads={small_disk}", "source.workers=2")
-    assert done.returncode == 1
-    assert re.search(
-        r"cropland: cannot write to .*: No space left on device; make room", done.stderr
-    )
-    kept = list(small_disk.rglob("*.parquet"))
-    assert kept
-    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
-    asked = len(engine.posts("computeFeatures"))
-    done = farm.run(*at(engine), f"paths.downloads={small_disk}")
-    assert done.returncode == 0, done.stderr
-    assert len(engine.posts("computeFeatures")) - asked == 13 - len(kept)
-    shutil.copytree(small_disk, farm.folder / "data" / "downloads")
-    check(farm, granules, table)
+    first = service.points
+
+    def outside_at_first(*asked: Any) -> Seen:
+        seen = first(*asked)
+        if asked[1] == date(2020, 1, 1):
+            seen = replace(seen, unseen=dict.fromkeys(seen.unseen, "outside the swath"))
+        return seen
+
+    service.points = outside_at_first  # type: ignore[method-assign]
+    download.run(command(tmp_path, exports, margin_days=0), [TOYLAND], [])
+    longer = command(tmp_path, exports, margin_days=30)
+    download.run(longer, [TOYLAND], [])
+    assert "without any observation (outside the swath)" in capsys.readouterr().out
 
 
-def test_the_doctor_looks_at_each_step(farm: Farm, engine: EarthEngineStandin) -> None:
-    done = farm.run(*at(engine), "doctor=true")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert len(lines) >= 5 and all(line.startswith("ok ") for line in lines)
-    assert not farm.parts()
-    failed = farm.run(
-        "source=earthengine", "doctor=true", f"source.endpoint={engine.url}", *SETTINGS
-    )
-    assert failed.returncode == 1
-    assert "source.project=NAME" in failed.stderr
+def test_a_band_that_is_none_is_answered_before_any_work(
+    tmp_path: Path, exports: Path, service: Monthly
+) -> None:
+    with pytest.raises(ConfigError, match=r"source.bands has 'B99', which is no band .* 'B9'"):
+        download.run(command(tmp_path, exports, bands=["B99", "SCL"]), [TOYLAND], [])
 
 
-def test_nothing_in_these_dates_is_told_from_a_failure(farm: Farm, tmp_path: Path) -> None:
-    nothing = Granules(FARMLAND, Profile(), date(2012, 1, 1), date(2012, 1, 2))
-    with EarthEngineStandin(nothing) as engine:
-        done = farm.run(*at(engine))
-    assert done.returncode == 0, done.stderr
-    assert "50 points without any observation (no image in these dates)" in done.stdout
-    with StacStandin(nothing, AREA, tmp_path / "cogs", BANDS) as catalogue:
-        done = farm.run(*catalogued(catalogue.url))
-    assert done.returncode == 0, done.stderr
-    assert "50 points without any observation (no image in these dates)" in done.stdout
+def test_a_dry_run_leaves_nothing_behind(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
+) -> None:
+    download.run(command(tmp_path, exports, dry_run=True), [TOYLAND], [])
+    assert "4 requests" in capsys.readouterr().err
+    assert service.asked == []
+    assert not (tmp_path / "down").exists()
+
+
+def test_points_of_a_file_are_fetched(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.csv").write_text("ID,Lat,Lon\na,10.2,20.3\nb,50,20.3\n")
+    mine = command(tmp_path, exports, points=str(tmp_path / "mine.csv"))
+    download.run(mine, [TOYLAND], [])
+    assert [count for count, *_ in service.asked] == [1]
+    out, err = capsys.readouterr()
+    assert "1 of 2 points lie outside the box of toyland: b" in err
+    assert f"next: python scripts/predict.py country=toyland points={tmp_path}/mine.csv " in out
+
+
+def test_countries_without_points_are_named(
+    tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
+) -> None:
+    download.run(command(tmp_path, exports), [ELSEWHERE, TOYLAND], [])
+    assert "no points of elsewhere in" in capsys.readouterr().err
+    with pytest.raises(DataError, match=r"no point of .* lies in the box of a country"):
+        download.run(command(tmp_path, exports), [ELSEWHERE], [])
+
+
+def test_a_simulation_has_nothing_to_download(tmp_path: Path, exports: Path) -> None:
+    values = yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text())
+    simulated = command(tmp_path, exports, source=filled(Simulated, values))
+    with pytest.raises(
+        ConfigError, match=r"source=simulated has nothing to download; take source="
+    ):
+        download.run(simulated, [TOYLAND], [])
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("COLUMNS", "200")
+    yield

@@ -1,136 +1,32 @@
-"""Promotion and prediction: in this process, by command, and killed in between."""
+"""Promotion: by command, in this process, and stopped in between."""
 
 from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from skops.io import get_untrusted_types
 from standins.runs import runs
 from standins.shell import Shell, refusal, screen
-from standins.toyland import SOURCE, TOYLAND
+from standins.toy_models import NAME, ToyModels
+from standins.toyland import TOYLAND
 
-from cropland.commands import predict as predicting
-from cropland.commands import promote as promoting
-from cropland.config.commands.predict import Predict
 from cropland.config.commands.promote import Promote
-from cropland.config.countries import Country
-from cropland.config.groups import Paths, Promotion, Tracking, Validation
+from cropland.config.groups import Validation
 from cropland.errors import ConfigError, CroplandError
 from cropland.learning import fast_forest
-from cropland.models import fitting, model_files, registry
-from cropland.sources import opening
-from cropland.tracking.mlflow_session import mlflow_at
+from cropland.models import fitting, registry
 from cropland.training.candidate import Candidate
 
-NAME = "cropland-toyland"
 QUICK = ("n_jobs=1", "validation.folds=3", "promotion.figures=false", "promotion.bootstraps=100")
-
-
-@dataclass(frozen=True)
-class Toy:
-    """The sweep's candidates in a store of their own, promoted and predicted in this process."""
-
-    folder: Path
-    exports: Path
-    tracking: Tracking
-    screen: Callable[[], str]
-
-    @property
-    def paths(self) -> Paths:
-        return Paths(str(self.exports), str(self.folder / "data/archive"), "runs")
-
-    @property
-    def archive(self) -> Any:
-        return opening.archive_of(SOURCE, self.paths, TOYLAND)
-
-    def promote(self, *countries: Country, **changes: Any) -> str:
-        """Promote; give what is on screen."""
-        rules = Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False)
-        groups = {name: changes.pop(name) for name in ("rule", "figures") if name in changes}
-        given = {
-            "validation": Validation("kfold", 3),
-            "source": SOURCE,
-            "tracking": self.tracking,
-            "paths": self.paths,
-            "promotion": replace(rules, **groups),
-            "seed": 2023,
-            "n_jobs": 1,
-            "force": False,
-        }
-        promoting.run(Promote(**given | changes), countries or [TOYLAND], ["source=files"])
-        return self.screen()
-
-    def predict(self, path: Path, *countries: Country, **changes: Any) -> str:
-        """Predict; give what is on screen."""
-        given = {
-            "source": SOURCE,
-            "tracking": self.tracking,
-            "paths": self.paths,
-            "output": str(path),
-            "points": None,
-            "probabilities": False,
-            "missing": "empty",
-            "reference_end": None,
-            "alias": "champion",
-        }
-        predicting.run(Predict(**given | changes), countries or [TOYLAND])
-        return self.screen()
-
-    @property
-    def client(self) -> MlflowClient:
-        return MlflowClient(self.tracking.uri)
-
-    @property
-    def aliases(self) -> dict[str, str]:
-        aliases = self.client.get_registered_model(NAME).aliases
-        return {name: str(version) for name, version in aliases.items()}
-
-    @property
-    def versions(self) -> list[Any]:
-        """All versions of the model, the newest first."""
-        found = self.client.search_model_versions(f"name = '{NAME}'")
-        return sorted(found, key=lambda version: -int(version.version))
-
-    def runs(self, kind: str) -> list[Any]:
-        return list(self.client.search_runs(["1"], f"tags.kind = '{kind}'"))
-
-    def artifacts(self, run_id: str) -> Path:
-        return Path(self.client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
-
-    def loads(self, alias: str = "champion") -> bool:
-        """Load a version and let it predict."""
-        with mlflow_at(self.tracking.uri):
-            loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@{alias}")
-        fitted = loaded.unwrap_python_model().fitted
-        return bool(fitted.predict_archive(self.archive)["label"].notna().all())
-
-
-@pytest.fixture
-def toy(swept: Shell, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Toy:
-    mine = swept.copy(tmp_path / "toy")
-    local = Tracking("local", mine.database, str(tmp_path / "artifacts"))
-
-    def printed() -> str:
-        said = capsys.readouterr()
-        return said.out + said.err
-
-    return Toy(mine.folder, mine.exports, local, printed)
-
-
-@pytest.fixture
-def mine(swept: Shell, tmp_path: Path) -> Shell:
-    """A copy of the sweep's folder."""
-    return swept.copy(tmp_path / "mine")
 
 
 def test_by_command_from_a_sweep_to_predictions(mine: Shell) -> None:
@@ -142,7 +38,7 @@ def test_by_command_from_a_sweep_to_predictions(mine: Shell) -> None:
     assert written.startswith("ID,Target\nP060,0\nP061,1\n")
 
 
-def test_a_version_has_its_card_its_table_and_its_marks(toy: Toy) -> None:
+def test_a_version_has_its_card_its_table_and_its_marks(toy: ToyModels) -> None:
     toy.promote()
     assert toy.aliases == {"champion": "1"}
     (version,) = toy.versions
@@ -167,7 +63,7 @@ def test_a_version_has_its_card_its_table_and_its_marks(toy: Toy) -> None:
     assert table["verdict"].notna().all()
 
 
-def test_a_promotion_repeated_makes_nothing_new(toy: Toy) -> None:
+def test_a_promotion_repeated_makes_nothing_new(toy: ToyModels) -> None:
     toy.promote()
     runs = len(toy.client.search_runs(["1"]))
     out = toy.promote()
@@ -176,7 +72,7 @@ def test_a_promotion_repeated_makes_nothing_new(toy: Toy) -> None:
     assert len(toy.client.search_runs(["1"])) == runs
 
 
-def test_only_a_better_candidate_takes_the_place_of_a_champion(toy: Toy) -> None:
+def test_only_a_better_candidate_takes_the_place_of_a_champion(toy: ToyModels) -> None:
     toy.promote()
     # The folds of another seed are another comparison: a worse candidate is alone there.
     kept = toy.promote(seed=5)
@@ -195,18 +91,18 @@ def test_only_a_better_candidate_takes_the_place_of_a_champion(toy: Toy) -> None
     assert len(toy.versions) == 2
 
 
-def lose_configuration(toy: Toy) -> None:
+def lose_configuration(toy: ToyModels) -> None:
     (toy.artifacts(toy.versions[0].run_id) / "config.yaml").unlink()
 
 
-def lose_run(toy: Toy) -> None:
+def lose_run(toy: ToyModels) -> None:
     toy.client.delete_run(toy.versions[0].run_id)
     shutil.rmtree(toy.artifacts(toy.versions[0].run_id))
 
 
 @pytest.mark.parametrize("lose", [lose_configuration, lose_run])
 def test_a_champion_that_cannot_be_compared_is_replaced_and_that_is_said(
-    toy: Toy, lose: Callable[[Toy], None]
+    toy: ToyModels, lose: Callable[[ToyModels], None]
 ) -> None:
     toy.promote()
     lose(toy)
@@ -217,7 +113,7 @@ def test_a_champion_that_cannot_be_compared_is_replaced_and_that_is_said(
     assert "The champion before could not be compared: run 'promote toyland' has lost" in card
 
 
-def test_a_country_that_cannot_be_promoted_does_not_keep_the_others_from_it(toy: Toy) -> None:
+def test_a_country_that_cannot_be_promoted_does_not_keep_the_others_from_it(toy: ToyModels) -> None:
     nowhere = replace(TOYLAND, name="nowhere", title="Nowhere")
     with pytest.raises(CroplandError, match="no archive of nowhere"):
         toy.promote(nowhere, TOYLAND)
@@ -373,7 +269,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_promotion_that_is_stopped_leaves_nothing_by_halves(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch, moment: str
+    toy: ToyModels, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     where, name, instead, versions, aliases = MOMENTS[moment]
     toy.promote(seed=5)
@@ -389,7 +285,7 @@ def test_a_promotion_that_is_stopped_leaves_nothing_by_halves(
 
 
 def test_a_first_promotion_that_is_stopped_leaves_no_champion(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch
+    toy: ToyModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(registry, "crown", dying)
@@ -409,7 +305,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def test_a_killed_command_is_taken_up_by_the_next_one(mine: Shell, toy: Toy) -> None:
+def test_a_killed_command_is_taken_up_by_the_next_one(mine: Shell, toy: ToyModels) -> None:
     tracked = f"tracking.uri={toy.tracking.uri}"
     _, *words = mine.words(*mine.here, *QUICK, tracked, script="promote")
     killed = mine.run_program(KILL.format(words=words))
@@ -417,128 +313,3 @@ def test_a_killed_command_is_taken_up_by_the_next_one(mine: Shell, toy: Toy) -> 
     assert toy.client.search_registered_models() == []
     assert "registered as version 1, now champion" in toy.promote()
     assert toy.loads()
-
-
-@pytest.fixture
-def promoted(toy: Toy) -> Iterator[Toy]:
-    toy.promote()
-    yield toy
-
-
-def table(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={"ID": str}, keep_default_na=False)
-
-
-def test_predictions_are_those_of_the_fitted_model(promoted: Toy, tmp_path: Path) -> None:
-    out = tmp_path / "own.csv"
-    promoted.predict(out, probabilities=True)
-    found = pd.read_csv(out)
-    asked = pd.read_csv(promoted.exports / "Test.csv")
-    assert found["ID"].tolist() == asked["ID"].tolist()
-    assert found["Target"].tolist() == [0, 1] * 10
-    with mlflow_at(promoted.tracking.uri):
-        loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
-    own = loaded.unwrap_python_model().fitted.predict_archive(promoted.archive).set_index("ID")
-    expected = own.loc[asked["ID"], "probability"].to_numpy()
-    np.testing.assert_allclose(found["probability"], expected, atol=5e-7)
-    (run,) = promoted.runs("prediction")
-    assert run.data.params["model.toyland"] == f"{NAME}/1"
-    assert run.data.params["archive.toyland"] == promoted.archive.fingerprint
-    assert run.data.metrics["n_points"] == 20
-    assert (promoted.artifacts(run.info.run_id) / "own.csv").read_text() == out.read_text()
-
-
-def test_points_of_a_file_come_back_in_its_order(promoted: Toy, tmp_path: Path) -> None:
-    asked = pd.DataFrame(
-        {
-            "ID": ["P061", 'a,"b"', "../../x", "P000", "NA", "P060"],
-            "Lat": [10.2, 10.2, 10.2, 10.2, 50.0, 10.2],
-            "Lon": 20.2,
-            "Target": ["x", "", "", 1, "", ""],
-        }
-    )
-    asked.to_csv(tmp_path / "points.csv", index=False)
-    out = tmp_path / "out.csv"
-    said = promoted.predict(out, points=str(tmp_path / "points.csv"), missing="empty")
-    found = table(out)
-    assert found["ID"].tolist() == asked["ID"].tolist()
-    assert found["Target"].tolist() == ["1", "", "", "0", "", "0"]
-    assert 'note 2 points without observations in the window got an empty Target: a,"b"' in said
-    assert "note 1 points outside every country's box got an empty Target: NA" in said
-    said = promoted.predict(out, points=str(tmp_path / "points.csv"), missing="majority")
-    assert table(out)["Target"].tolist() == ["1", "1", "1", "0", "", "0"]
-    assert "got the majority class" in said
-
-
-def test_points_of_no_country_are_all_named(promoted: Toy, tmp_path: Path) -> None:
-    (tmp_path / "points.csv").write_text("ID,Lat,Lon\nfar,50,8\n")
-    out = tmp_path / "out.csv"
-    said = promoted.predict(out, points=str(tmp_path / "points.csv"))
-    assert table(out).to_numpy().tolist() == [["far", ""]]
-    assert "outside every country's box got an empty Target: far" in said
-
-
-def test_another_season_is_looked_at_where_it_was_observed(promoted: Toy, tmp_path: Path) -> None:
-    promoted.predict(tmp_path / "a.csv", reference_end="2019-12-31")
-    assert pd.read_csv(tmp_path / "a.csv")["Target"].tolist() == [0, 1] * 10
-    with pytest.raises(CroplandError, match=r"reference_end=2018-12-31.*choose another"):
-        promoted.predict(tmp_path / "b.csv", reference_end="2018-12-31")
-    with pytest.raises(CroplandError, match="leaves the calendar"):
-        promoted.predict(tmp_path / "b.csv", reference_end="0001-01-01")
-    assert not (tmp_path / "b.csv").exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        (
-            {"points": "nowhere.csv"},
-            "expected a points file at nowhere.csv, there is none; set points",
-        ),
-        ({"output": "."}, "output . is a folder"),
-        ({"output": "/proc/none/p.csv"}, "cannot write /proc/none/p.csv"),
-        ({"alias": "best"}, "no version .* 'best' .*; alias=champion is the one in use"),
-    ],
-)
-def test_what_cannot_be_predicted_is_one_line(
-    promoted: Toy, tmp_path: Path, changes: dict[str, Any], expected: str
-) -> None:
-    with pytest.raises(CroplandError, match=expected):
-        promoted.predict(tmp_path / "p.csv", **changes)
-
-
-def test_without_a_champion_the_command_that_makes_one_is_named(toy: Toy, tmp_path: Path) -> None:
-    with pytest.raises(CroplandError, match=r"make one: python scripts/promote\.py source=files"):
-        toy.predict(tmp_path / "p.csv")
-
-
-def test_a_champion_that_is_gone_or_of_other_code_is_told_of(
-    promoted: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(model_files, "code_hash", lambda: "other")
-        assert "warning the model of toyland was made by other code" in promoted.predict(
-            tmp_path / "p.csv"
-        )
-    _, _, made = promoted.versions[0].source.rpartition("/")
-    assert made.startswith("m-")
-    shutil.rmtree(promoted.client.get_logged_model(made).artifact_location.removeprefix("file://"))
-    with pytest.raises(CroplandError, match="version 1 of cropland-toyland cannot be loaded"):
-        promoted.predict(tmp_path / "q.csv")
-
-
-def test_a_disk_that_is_full_loses_no_prediction(
-    promoted: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "p.csv").write_text("of before")
-
-    def full(*_: Any, **__: Any) -> Path:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(CroplandError, match=r"cannot write .*No space left"):
-        promoted.predict(tmp_path / "p.csv")
-    assert (tmp_path / "p.csv").read_text() == "of before"
-    assert not list(tmp_path.glob(".p.csv*"))
-    (run,) = promoted.runs("prediction")
-    assert (promoted.artifacts(run.info.run_id) / "p.csv").read_text().startswith("ID,Target\nP060")

@@ -41,6 +41,7 @@ def test_the_readme_has_commands_of_two_kinds_only() -> None:
     assert all(command.startswith(("make ", "python scripts/")) for command in COMMANDS)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
 def test_a_make_command_is_a_target(command: str) -> None:
     _, target, *variables = shlex.split(command)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,6 +18,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from sklearn.ensemble import RandomForestClassifier
+from standins.servers import Group, free_port, wait_for
 
 from cropland.config.groups import Features, Series
 from cropland.features.recipe import Recipe
@@ -28,6 +26,7 @@ from cropland.models import mlflow_model
 from cropland.models.fitted import Fitted, measured_columns
 from cropland.observations import archive, ragged_array
 
+pytestmark = pytest.mark.processes
 FLAT = Features("flat", True, ())
 
 
@@ -76,9 +75,7 @@ def served(
     run = client.create_run(client.create_experiment("cropland", (folder / "store").as_uri()))
     where = {"run_id": run.info.run_id, "tracking_uri": uri}
     source = mlflow_model.log(fitted, **where, input_example=observations[:3], description="")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", source]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     variables = os.environ | {
@@ -87,23 +84,13 @@ def served(
         # MLflow starts uvicorn by its name.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    log = (folder / "server.log").open("w")
-    process = subprocess.Popen(
-        [*command, "--workers", "1"],
-        cwd=folder,
-        env=variables,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    address = f"http://127.0.0.1:{port}"
+    log, address = folder / "server.log", f"http://127.0.0.1:{port}"
+    server = Group([*command, "--workers", "1"], log, variables, cwd=folder)
     try:
-        wait_for(address, folder / "server.log", process)
+        wait_for(f"{address}/ping", log)
         yield Served(address, fitted)
     finally:
-        os.killpg(process.pid, 15)
-        process.wait(20)
-        log.close()
+        server.kill()
 
 
 def learnt(dataset: Any) -> Fitted:
@@ -121,17 +108,6 @@ def learnt(dataset: Any) -> Fitted:
         country="toyland",
         facts={},
     )
-
-
-def wait_for(address: str, log: Path, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"{address}/ping", timeout=1).close()
-            return
-        except (urllib.error.URLError, OSError):
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.2)
-    raise AssertionError(log.read_text())
 
 
 def split(table: pd.DataFrame, **more: Any) -> dict[str, Any]:

@@ -37,6 +37,18 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def wait_for(address: str, log: Path) -> None:
+    """Wait until an address is answered; fail with the log of who should answer."""
+    until = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < until:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
 class Group:
     """A process group on a leash."""
 
@@ -231,14 +243,7 @@ class Tracker:
 
     def wait(self) -> None:
         """Wait until it answers."""
-        until = time.monotonic() + _SECONDS_TO_START
-        while time.monotonic() < until:
-            try:
-                urllib.request.urlopen(f"{self.uri}/health", timeout=2).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError(self.log.read_text())
+        wait_for(f"{self.uri}/health", self.log)
 
     def kill(self) -> None:
         """Kill it by SIGKILL, its workers too."""

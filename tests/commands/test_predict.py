@@ -1,0 +1,226 @@
+"""Predictions of countries: how they are put together and written, by champions."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from standins.toy_models import NAME, ToyModels
+
+from cropland.commands import predict
+from cropland.commands.predict import Predicted
+from cropland.config.commands.predict import Predict
+from cropland.config.groups import Paths, Tracking
+from cropland.config.sources import Simulated
+from cropland.errors import CroplandError, DataError
+from cropland.models import model_files
+from cropland.tracking.mlflow_session import mlflow_at
+
+SIMULATED = Simulated("simulated", 30, 100, {})
+
+
+def command(output: str = "p.csv", *, probabilities: bool = False) -> Predict:
+    return Predict(
+        source=SIMULATED,
+        tracking=Tracking("local", "sqlite:///mlflow.db", "artifacts"),
+        paths=Paths("data", "archive", "runs"),
+        output=output,
+        points=None,
+        probabilities=probabilities,
+        missing="empty",
+        reference_end=None,
+        alias="champion",
+    )
+
+
+def predicted(rows: dict[str, float | None]) -> Predicted:
+    """Predictions by ID: a probability, or None where the point was not observed."""
+    table = pd.DataFrame(
+        {"ID": list(rows), "probability": pd.array(list(rows.values()), "Float64")}
+    )
+    table["label"] = (table["probability"] > 0.5).astype("Int64")
+    table["probability"] = table["probability"].astype("float64")
+    table["n_observations"] = table["label"].notna().astype("int64")
+    table["Target"] = table["label"]
+    return Predicted(table, "f00")
+
+
+def asked(*ids: str) -> pd.DataFrame:
+    return pd.DataFrame({"ID": list(ids)})
+
+
+def test_countries_are_put_in_the_order_of_the_file() -> None:
+    found = {"a": predicted({"x": 0.9, "y": 0.1}), "b": predicted({"z": 0.7})}
+    table = predict._together(found, asked("z", "y", "q", "x"), every=True)
+    assert table["ID"].tolist() == ["z", "y", "q", "x"]
+    assert table["Target"].tolist() == [1, 0, pd.NA, 1]
+    few = predict._together(found, asked("z", "y", "q", "x"), every=False)
+    assert few["ID"].tolist() == ["z", "y", "x"]
+
+
+def test_where_boxes_overlap_the_country_that_has_seen_the_point_is_believed() -> None:
+    found = {"a": predicted({"x": None, "y": 0.2}), "b": predicted({"x": 0.8, "y": 0.9})}
+    table = predict._together(found, None, every=True)
+    assert dict(zip(table["ID"], table["probability"], strict=True)) == {"x": 0.8, "y": 0.2}
+
+
+def test_no_point_at_all_is_an_empty_file() -> None:
+    empty = Predicted(
+        pd.DataFrame(columns=["ID", "probability", "label", "n_observations", "Target"]), ""
+    )
+    table = predict._together({"a": empty}, asked(), every=True)
+    assert predict._csv(table, command()) == "ID,Target\n"
+
+
+@pytest.mark.parametrize("name", ["../../x", 'a,"b"', "NA", "line\nbreak", " blank ", "ünï"])
+def test_ids_survive_the_file(name: str) -> None:
+    table = predict._together({"a": predicted({name: 0.7})}, asked(name), every=True)
+    text = predict._csv(table, command(probabilities=True))
+    read = pd.read_csv(io.StringIO(text), dtype={"ID": str}, keep_default_na=False)
+    assert read["ID"].tolist() == [name]
+    assert text.endswith(",1,0.700000\n")
+
+
+def test_missing_values_are_empty_cells() -> None:
+    table = predict._together({"a": predicted({"x": None, "y": 0.25})}, None, every=True)
+    text = predict._csv(table, command(probabilities=True))
+    assert text == "ID,Target,probability\nx,,\ny,0,0.250000\n"
+
+
+def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    predict._check_output(tmp_path / "new" / "deep" / "p.csv")
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+    with pytest.raises(DataError, match="is a folder"):
+        predict._check_output(tmp_path)
+    with pytest.raises(DataError, match="file is no folder"):
+        predict._check_output(tmp_path / "file" / "p.csv")
+
+
+def table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"ID": str}, keep_default_na=False)
+
+
+def test_predictions_are_those_of_the_fitted_model(promoted: ToyModels, tmp_path: Path) -> None:
+    out = tmp_path / "own.csv"
+    promoted.predict(out, probabilities=True)
+    found = pd.read_csv(out)
+    asked = pd.read_csv(promoted.exports / "Test.csv")
+    assert found["ID"].tolist() == asked["ID"].tolist()
+    assert found["Target"].tolist() == [0, 1] * 10
+    with mlflow_at(promoted.tracking.uri):
+        loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
+    own = loaded.unwrap_python_model().fitted.predict_archive(promoted.archive).set_index("ID")
+    expected = own.loc[asked["ID"], "probability"].to_numpy()
+    np.testing.assert_allclose(found["probability"], expected, atol=5e-7)
+    (run,) = promoted.runs("prediction")
+    assert run.data.params["model.toyland"] == f"{NAME}/1"
+    assert run.data.params["archive.toyland"] == promoted.archive.fingerprint
+    assert run.data.metrics["n_points"] == 20
+    assert (promoted.artifacts(run.info.run_id) / "own.csv").read_text() == out.read_text()
+
+
+def test_points_of_a_file_come_back_in_its_order(promoted: ToyModels, tmp_path: Path) -> None:
+    asked = pd.DataFrame(
+        {
+            "ID": ["P061", 'a,"b"', "../../x", "P000", "NA", "P060"],
+            "Lat": [10.2, 10.2, 10.2, 10.2, 50.0, 10.2],
+            "Lon": 20.2,
+            "Target": ["x", "", "", 1, "", ""],
+        }
+    )
+    asked.to_csv(tmp_path / "points.csv", index=False)
+    out = tmp_path / "out.csv"
+    said = promoted.predict(out, points=str(tmp_path / "points.csv"), missing="empty")
+    found = table(out)
+    assert found["ID"].tolist() == asked["ID"].tolist()
+    assert found["Target"].tolist() == ["1", "", "", "0", "", "0"]
+    assert 'note 2 points without observations in the window got an empty Target: a,"b"' in said
+    assert "note 1 points outside every country's box got an empty Target: NA" in said
+    said = promoted.predict(out, points=str(tmp_path / "points.csv"), missing="majority")
+    assert table(out)["Target"].tolist() == ["1", "1", "1", "0", "", "0"]
+    assert "got the majority class" in said
+
+
+def test_points_of_no_country_are_all_named(promoted: ToyModels, tmp_path: Path) -> None:
+    (tmp_path / "points.csv").write_text("ID,Lat,Lon\nfar,50,8\n")
+    out = tmp_path / "out.csv"
+    said = promoted.predict(out, points=str(tmp_path / "points.csv"))
+    assert table(out).to_numpy().tolist() == [["far", ""]]
+    assert "outside every country's box got an empty Target: far" in said
+
+
+def test_another_season_is_looked_at_where_it_was_observed(
+    promoted: ToyModels, tmp_path: Path
+) -> None:
+    promoted.predict(tmp_path / "a.csv", reference_end="2019-12-31")
+    assert pd.read_csv(tmp_path / "a.csv")["Target"].tolist() == [0, 1] * 10
+    with pytest.raises(CroplandError, match=r"reference_end=2018-12-31.*choose another"):
+        promoted.predict(tmp_path / "b.csv", reference_end="2018-12-31")
+    with pytest.raises(CroplandError, match="leaves the calendar"):
+        promoted.predict(tmp_path / "b.csv", reference_end="0001-01-01")
+    assert not (tmp_path / "b.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"points": "nowhere.csv"},
+            "expected a points file at nowhere.csv, there is none; set points",
+        ),
+        ({"output": "."}, "output . is a folder"),
+        ({"output": "/proc/none/p.csv"}, "cannot write /proc/none/p.csv"),
+        ({"alias": "best"}, "no version .* 'best' .*; alias=champion is the one in use"),
+    ],
+)
+def test_what_cannot_be_predicted_is_one_line(
+    promoted: ToyModels, tmp_path: Path, changes: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(CroplandError, match=expected):
+        promoted.predict(tmp_path / "p.csv", **changes)
+
+
+def test_without_a_champion_the_command_that_makes_one_is_named(
+    toy: ToyModels, tmp_path: Path
+) -> None:
+    with pytest.raises(CroplandError, match=r"make one: python scripts/promote\.py source=files"):
+        toy.predict(tmp_path / "p.csv")
+
+
+def test_a_champion_that_is_gone_or_of_other_code_is_told_of(
+    promoted: ToyModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(model_files, "code_hash", lambda: "other")
+        assert "warning the model of toyland was made by other code" in promoted.predict(
+            tmp_path / "p.csv"
+        )
+    _, _, made = promoted.versions[0].source.rpartition("/")
+    assert made.startswith("m-")
+    shutil.rmtree(promoted.client.get_logged_model(made).artifact_location.removeprefix("file://"))
+    with pytest.raises(CroplandError, match="version 1 of cropland-toyland cannot be loaded"):
+        promoted.predict(tmp_path / "q.csv")
+
+
+def test_a_disk_that_is_full_loses_no_prediction(
+    promoted: ToyModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p.csv").write_text("of before")
+
+    def full(*_: Any, **__: Any) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(CroplandError, match=r"cannot write .*No space left"):
+        promoted.predict(tmp_path / "p.csv")
+    assert (tmp_path / "p.csv").read_text() == "of before"
+    assert not list(tmp_path.glob(".p.csv*"))
+    (run,) = promoted.runs("prediction")
+    assert (promoted.artifacts(run.info.run_id) / "p.csv").read_text().startswith("ID,Target\nP060")
