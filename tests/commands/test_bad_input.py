@@ -116,10 +116,19 @@ def test_blocks_that_are_too_large(shell: Shell) -> None:
     assert "fall into 1 blocks of 100.0 km, fewer than the 3 folds" in said
 
 
-def test_labels_of_one_class_only(shell: Shell) -> None:
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"Target": 1}, "toyland has labels of one class only"),
+        ({"Lat": -40}, "expected labelled points in the box of toyland"),
+    ],
+)
+def test_points_that_nothing_can_be_learnt_from(
+    shell: Shell, changed: dict[str, int], message: str
+) -> None:
     path = shell.exports / "Train.csv"
-    pd.read_csv(path).assign(Target=1).to_csv(path, index=False)
-    assert "toyland has labels of one class only" in refusal(shell.run(*shell.toy))
+    pd.read_csv(path).assign(**changed).to_csv(path, index=False)
+    assert message in refusal(shell.run(*shell.toy))
 
 
 POINTS = {
@@ -128,7 +137,6 @@ POINTS = {
     ),
     "a duplicate ID: 'P000' in line 62": lambda table: pd.concat([table, table.iloc[:1]]),
     "needs the columns ID, Lat, Lon, Target": lambda table: table.drop(columns="Lat"),
-    "expected labelled points in the box of toyland": lambda table: table.assign(Lat=-40),
 }
 
 

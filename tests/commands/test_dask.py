@@ -130,10 +130,11 @@ def test_jobs_of_a_killed_worker_run_again_once(
 
     done = launch(task, 6, f"hydra.launcher.scheduler={scheduler}")
     assert [each.status == JobStatus.COMPLETED for each in done] == [n != 3 for n in range(6)]
-    assert done[1].return_value == "xx"
     with pytest.raises(RuntimeError, match="worker died while it ran this job"):
         _ = done[3].return_value
-    # Twice, or once more where a worker died before its word that it had begun was out.
+    # Twice, or once more where a worker died before its word that it had begun was out, or where job 1
+    # waited on the worker that job 3 killed.
+    assert done[1].return_value in ("xx", "xxx")
     assert (tmp_path / "3.txt").read_text() in ("xx", "xxx")
 
 
