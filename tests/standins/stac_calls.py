@@ -92,5 +92,5 @@ def large(standin: StacStandin) -> tuple[str, np.ndarray[Any, Any]]:
         with rasterio.open(path, "w", height=1024, width=1024, **options) as made:
             made.write(noise, 1)
     middles = np.stack(np.meshgrid(*[np.arange(64.5, 1024, 128)] * 2), -1).reshape(-1, 2).T
-    places = Transformer.from_crs(32635, 4326, always_xy=True).transform(*(affine * middles))
+    places = Transformer.from_crs(32635, 4326, always_xy=True).transform(*(affine @ middles))
     return f"{standin.url}/cogs/large/B2.tif", np.stack(places, 1)

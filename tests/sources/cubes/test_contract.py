@@ -151,9 +151,9 @@ def test_what_is_no_band_is_left_alone(cube: xr.Dataset, tmp_path: Path) -> None
     [
         ({"crs": None}, "has no CRS"),
         ({"crs": "EPSG:4326"}, "expected a projected grid in metres"),
-        ({"transform": TRANSFORM * Affine.rotation(10)}, "has a rotated grid"),
-        ({"transform": TRANSFORM * Affine.scale(2, 1)}, "has pixels of 20 × 10 m"),
-        ({"transform": TRANSFORM * Affine.scale(1, -1)}, "has a mirrored grid"),
+        ({"transform": TRANSFORM @ Affine.rotation(10)}, "has a rotated grid"),
+        ({"transform": TRANSFORM @ Affine.scale(2, 1)}, "has pixels of 20 × 10 m"),
+        ({"transform": TRANSFORM @ Affine.scale(1, -1)}, "has a mirrored grid"),
     ],
 )
 def test_a_geotiff_of_another_grid_than_square_metres_is_said(

@@ -74,7 +74,7 @@ def test_two_dates_that_disagree_are_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "profile",
-    [{"crs": "EPSG:32638"}, {"transform": TRANSFORM * Affine.translation(0.5, 0)}, {}],
+    [{"crs": "EPSG:32638"}, {"transform": TRANSFORM @ Affine.translation(0.5, 0)}, {}],
     ids=["zone", "half a pixel", "size"],
 )
 def test_the_first_file_on_another_grid_is_named(tmp_path: Path, profile: dict[str, Any]) -> None:
