@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -51,26 +51,16 @@ def portrait(
     dict of str to str or bytes
         Files by name: profiles of both classes, confusion, importance, learning curve, map of points.
     """
-    candidate = material.candidate
-    title, seed = candidate.name, candidate.configuration.seed
-    labelled, other_samples = material.labelled, material.other_samples
-    measured = importance.measure(
-        material.classifier(),
-        labelled,
-        validation,
-        reference_end=candidate.country.reference.last,
-        seed=seed,
-        n_jobs=material.cores,
-        other_samples=other_samples,
-    )
-    curve = diagnosis.learning_curve(
-        material.classifier(),
-        labelled,
-        validation,
-        seed=seed,
-        n_jobs=material.cores,
-        other_samples=other_samples,
-    )
+    candidate, title = material.candidate, material.candidate.name
+    samples = (material.classifier(), material.labelled, validation)
+    common: dict[str, Any] = {
+        "seed": candidate.configuration.seed,
+        "n_jobs": material.cores,
+        "other_samples": material.other_samples,
+    }
+    season_end = candidate.country.reference.last
+    measured = importance.measure(*samples, reference_end=season_end, **common)
+    curve = diagnosis.learning_curve(*samples, **common)
     counts = confusion(scores.out_of_fold)
     points = points_map(
         points_table(material, scores, fitted),
@@ -88,9 +78,8 @@ def portrait(
         "learning_curve.csv": curve.to_csv(index=False),
         "points.html": points,
     }
-    greenness = BandSet.of([_GREENNESS])
-    if set(greenness.measured(material.archive.stored)) <= set(material.archive.stored):
-        profiles = _profiles(material, greenness)
+    profiles = _profiles(material)
+    if profiles is not None:
         files["ndvi_profiles.png"] = figures.profile_figure(
             profiles, _GREENNESS, title=title, simulated=simulated
         )
@@ -116,7 +105,11 @@ def points_table(material: CandidateData, scores: Scores, fitted: Fitted) -> pd.
     )
 
 
-def _profiles(material: CandidateData, greenness: BandSet) -> pd.DataFrame:
+def _profiles(material: CandidateData) -> pd.DataFrame | None:
+    """Return the year of both classes by NDVI, where the archive has its bands."""
+    greenness = BandSet.of([_GREENNESS])
+    if not set(greenness.measured(material.archive.stored)) <= set(material.archive.stored):
+        return None
     settings = material.candidate.configuration.series
     aligned = series.aligned(
         material.archive,
