@@ -39,7 +39,7 @@ from cropland.features import matrix as features
 from cropland.features import pixel_series, series
 from cropland.features.recipe import Recipe
 from cropland.learning import classifiers, probability
-from cropland.models import mlflow_model
+from cropland.models import fitted, mlflow_model
 from cropland.models.champion import Champion
 from cropland.models.fitted import Fitted, measured_columns
 from cropland.observations import long_table
@@ -116,7 +116,7 @@ def forests(archive: Archive, recipe: Recipe, n_rows: int) -> None:
         print(f"\n{name}: {len(classifier.estimators_)} trees, {nodes:,} nodes; {len(x):,} rows")
         ways: dict[str, Callable[[], NDArray[Any]]] = {
             "scikit-learn": lambda asked=classifier: asked.predict_proba(x)[:, 1],
-            "Cropland": partial(probability.probability, classifier, x),
+            "Cropland": partial(probability.cropland_probability, classifier, x),
         }
         if find_spec("skl2onnx") and find_spec("onnxruntime"):
             ways["ONNX Runtime"] = partial(by_onnx, converted(classifier), x)
@@ -246,7 +246,7 @@ def timed() -> dict[str, float]:
         ("series", series, "aligned"),
         ("series", pixel_series, "aligned"),
         ("features", features, "matrix"),
-        ("probabilities", probability, "probability"),
+        ("probabilities", fitted, "cropland_probability"),
     ):
         original = getattr(owner, name)
         original = getattr(original, "original", original)

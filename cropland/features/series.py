@@ -45,27 +45,12 @@ def aligned(
     clear: bool,
     classes: Sequence[int] | None = None,
 ) -> xr.Dataset:
-    """Align the observations of a window.
+    """Align the observations of a window, as `make_series` does, whether or not the archive covers it.
 
     Parameters
     ----------
-    archive : Archive
-        Where they are.
-    window : Window
-        Which of them.
-    band_set : BandSet
-        Bands and indices to align; ``SCL`` becomes one band for each scene class.
-    step_days : int
-        Distance of the grid's days.
-    clear : bool
-        Drop observations of cloud, cirrus, shadow, defective and no data first (by ``SCL``).
     classes : sequence of int, optional
         The scene classes that get a band; all that the archive has, where it is left out.
-
-    Returns
-    -------
-    xarray.Dataset
-        The contract above.
 
     Raises
     ------
