@@ -15,41 +15,35 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from cropland.errors import DataError
-from cropland.learning.statistics import Z_95
+from cropland.learning.statistics import Z_95, Estimate
 from cropland.support.words import some
 
 Label: TypeAlias = str | int
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A value with its standard error, NaN both where the sample says nothing of it.
+class SampleEstimate(Estimate):
+    """A value with its standard error and normal 95 % interval, NaN all where the sample has no unit for it.
+
+    An end below 0, or that of an accuracy above 1, shows that the sample is too small.
 
     Attributes
     ----------
-    value : float
-        The estimate.
     se : float
-        Its standard error, from the sampling alone: reference labels count as right.
+        Its standard error, from the sampling alone: label errors are not included.
     """
 
-    value: float
     se: float
+
+    @classmethod
+    def of(cls, value: float, se: float) -> SampleEstimate:
+        """Compute the interval of a value from its standard error."""
+        return cls(value, value - Z_95 * se, value + Z_95 * se, se)
 
     @property
     def margin(self) -> float:
-        """Half the width of the normal 95 % interval."""
+        """Half the width of the interval."""
         return Z_95 * self.se
-
-    @property
-    def low(self) -> float:
-        """Lower end of the normal 95 % interval; below 0 it says that the sample is too small."""
-        return self.value - self.margin
-
-    @property
-    def high(self) -> float:
-        """Upper end of the normal 95 % interval; an accuracy's can be above 1."""
-        return self.value + self.margin
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +61,12 @@ class Assessment:
         Sample units.
     error_matrix : ndarray of float, shape (map class, reference class)
         Estimated proportions of the area that has a class in the map; their sum is 1.
-    overall : Estimate
+    overall : SampleEstimate
         Proportion of that area that is mapped right.
-    users, producers : dict of Estimate by class
+    users, producers : dict of SampleEstimate by class
         Proportion of what is mapped as the class that is of it, and of what is of the class, and mapped
         at all, that is mapped as it. NaN where no unit was mapped as the class, or none is of it.
-    area : dict of Estimate by class
+    area : dict of SampleEstimate by class
         Hectares of all strata that are of the class by the reference. Of a class that no unit shows it is 0
         with a standard error of 0, which only says that the sample does not hold it.
     """
@@ -80,10 +74,10 @@ class Assessment:
     classes: tuple[Label, ...]
     counts: NDArray[np.int64]
     error_matrix: NDArray[np.float64]
-    overall: Estimate
-    users: dict[Label, Estimate]
-    producers: dict[Label, Estimate]
-    area: dict[Label, Estimate]
+    overall: SampleEstimate
+    users: dict[Label, SampleEstimate]
+    producers: dict[Label, SampleEstimate]
+    area: dict[Label, SampleEstimate]
 
 
 def assess_by_class(
@@ -126,7 +120,7 @@ def assess_by_class(
         classes,
         counts,
         matrix,
-        Estimate(float(np.trace(matrix)), float(np.sqrt(squared @ of_class))),  # eqs 1, 5
+        SampleEstimate.of(float(np.trace(matrix)), float(np.sqrt(squared @ of_class))),  # eqs 1, 5
         _named(classes, np.diagonal(share) * drawn, np.sqrt(of_class) * drawn),  # eqs 2, 6
         _named(classes, producers, np.sqrt(missed) / _positive(present)),
         _named(classes, present, np.sqrt(squared @ variance), sum(areas.values())),  # eqs 9-11
@@ -184,7 +178,7 @@ def assess_by_stratum(
         classes,
         _counts([map_code[has_class], code[has_class]], len(classes)),
         sample.ratio(cells, covered)[0].reshape(len(classes), -1),
-        Estimate(float(overall), float(overall_se)),
+        SampleEstimate.of(float(overall), float(overall_se)),
         _named(classes, *sample.ratio(mapped & present, mapped)),
         _named(classes, *sample.ratio(mapped & present, present & covered)),
         _named(classes, *sample.mean(present), sum(areas.values())),
@@ -210,7 +204,7 @@ class _Stratified:
     def mean(
         self, values: NDArray[np.float64] | NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Estimate means over the area of what units hold, shape (unit, quantity)."""
+        """SampleEstimate means over the area of what units hold, shape (unit, quantity)."""
         means = self._sums(values) / np.maximum(self.units, 1)[:, None]
         squares = self._sums((values - means[self.stratum]) ** 2)
         variance = squares / np.maximum((self.units - 1) * self.units, 1)[:, None]
@@ -219,7 +213,7 @@ class _Stratified:
     def ratio(
         self, part: NDArray[np.bool_], whole: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Estimate ratios of two means; their linearised variance is that of the residuals."""
+        """SampleEstimate ratios of two means; their linearised variance is that of the residuals."""
         denominator = _positive(self.mean(whole)[0])
         ratio = self.mean(part)[0] / denominator
         return ratio, self.mean(part - ratio * whole)[1] / denominator
@@ -240,9 +234,12 @@ def _named(
     values: NDArray[np.float64],
     errors: NDArray[np.float64],
     factor: float = 1.0,
-) -> dict[Label, Estimate]:
+) -> dict[Label, SampleEstimate]:
     pairs = zip(factor * values, factor * errors, strict=True)
-    return {name: Estimate(*map(float, pair)) for name, pair in zip(classes, pairs, strict=True)}
+    return {
+        name: SampleEstimate.of(*map(float, pair))
+        for name, pair in zip(classes, pairs, strict=True)
+    }
 
 
 def _counts(codes: Sequence[NDArray[np.int64]], classes: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from cropland.support.terminal import SIMULATED
 from cropland.support.words import count, ha, markdown_table, some
 
 if TYPE_CHECKING:
-    from cropland.maps.assessment.area import Estimate
+    from cropland.maps.assessment.area import SampleEstimate
     from cropland.maps.assessment.result import AssessmentResult
 
 REPORT, PICTURE, NUMBERS = "assessment.md", "assessment.png", "assessment.json"
@@ -42,7 +42,7 @@ def picture(result: AssessmentResult) -> bytes:
     )
 
 
-def _ends(estimate: Estimate) -> tuple[float, float, float]:
+def _ends(estimate: SampleEstimate) -> tuple[float, float, float]:
     return estimate.value, estimate.low, estimate.high
 
 
@@ -199,7 +199,7 @@ def share(value: float) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
-def interval(estimate: Estimate, write: Callable[[float], str] = ha) -> str:
+def interval(estimate: SampleEstimate, write: Callable[[float], str] = ha) -> str:
     """Write an interval, without what no area or share can be."""
     if math.isnan(estimate.value):
         return "–"

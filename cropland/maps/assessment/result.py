@@ -19,7 +19,7 @@ from cropland.maps.layers import CLASSES, NO_DATA
 from cropland.support.words import count, ha
 
 if TYPE_CHECKING:
-    from cropland.maps.assessment.area import Assessment, Estimate
+    from cropland.maps.assessment.area import Assessment, SampleEstimate
     from cropland.maps.assessment.sample import Design
     from cropland.maps.facts import MapFacts
 
@@ -152,13 +152,13 @@ class AssessmentResult:
                 f"the map was made with"
             )
 
-    def areas(self) -> Iterator[tuple[str, Estimate, float, float | None]]:
+    def areas(self) -> Iterator[tuple[str, SampleEstimate, float, float | None]]:
         """Yield each class with its estimated hectares, those counted, and the true ones where known."""
         true = self.design.true_hectares or {}
         for name in CLASSES:
             yield name, self.estimates.area[name], self.facts.hectares[name], true.get(name)
 
-    def accuracies(self) -> Iterator[tuple[str, Estimate]]:
+    def accuracies(self) -> Iterator[tuple[str, SampleEstimate]]:
         """Yield each accuracy by its name."""
         yield "overall accuracy", self.estimates.overall
         for name in CLASSES:
@@ -223,6 +223,6 @@ class AssessmentResult:
         return "Olofsson et al. 2014, doi:10.1016/j.rse.2014.02.015"
 
 
-def _numbers(name: str, estimate: Estimate) -> dict[str, float]:
+def _numbers(name: str, estimate: SampleEstimate) -> dict[str, float]:
     ends = {"": estimate.value, "_se": estimate.se, "_low": estimate.low, "_high": estimate.high}
     return {f"{name}{end}": value for end, value in ends.items()}

@@ -7,7 +7,12 @@ import pytest
 
 from cropland.errors import DataError
 from cropland.maps.assessment import sampling
-from cropland.maps.assessment.area import Assessment, Estimate, assess_by_class, assess_by_stratum
+from cropland.maps.assessment.area import (
+    Assessment,
+    SampleEstimate,
+    assess_by_class,
+    assess_by_stratum,
+)
 
 # Olofsson et al. 2014, section 5: Table 8, and the strata in pixels of 30 m
 FOREST = ("deforestation", "forest gain", "stable forest", "stable non-forest")
@@ -42,7 +47,7 @@ def numbers(found: Assessment) -> np.ndarray:
     return np.array([(e.value, e.se) for e in (found.overall, *per_class)])
 
 
-def within(estimates: dict[str, Estimate], digits: int) -> list[tuple[float, float]]:
+def within(estimates: dict[str, SampleEstimate], digits: int) -> list[tuple[float, float]]:
     return [(round(e.value, digits), round(e.margin, digits)) for e in estimates.values()]
 
 
@@ -128,7 +133,7 @@ def test_they_disagree_where_a_unit_was_remapped_after_it_was_drawn() -> None:
 
 
 def test_an_interval_is_1_96_standard_errors_to_either_side() -> None:
-    estimate = Estimate(100.0, 10.0)
+    estimate = SampleEstimate.of(100.0, 10.0)
     assert (estimate.low, estimate.high) == pytest.approx((80.4, 119.6))
 
 
@@ -137,7 +142,7 @@ def test_labels_may_be_numbers_and_units_in_any_order() -> None:
     found = assess_by_class(mapped, reference, {0: 75.0, 1: 25.0})
     assert found.classes == (0, 1)
     assert found.area[1].value == pytest.approx(75 / 3 + 25 / 2)
-    assert found.users[1] == Estimate(0.5, 0.5)
+    assert found.users[1] == SampleEstimate.of(0.5, 0.5)
     shuffled = assess_by_class(mapped[::-1], reference[::-1], {0: 75.0, 1: 25.0})
     assert numbers(shuffled) == pytest.approx(numbers(found))
 
@@ -159,22 +164,22 @@ def test_a_class_that_was_never_mapped_has_an_area_and_no_users_accuracy(by_stra
         else assess_by_class(mapped, reference, areas)
     )
     assert found.area["water"].value == pytest.approx(10)
-    assert found.producers["water"] == Estimate(0.0, 0.0)
+    assert found.producers["water"] == SampleEstimate.of(0.0, 0.0)
     assert np.isnan([found.users["water"].value, found.users["water"].se]).all()
     assert found.users["crop"].value == pytest.approx(0.75)
 
 
 def test_a_class_that_no_unit_shows_has_no_area_and_no_accuracy() -> None:
     found = assess_by_stratum([1, 1, 2, 2], list("aaaa"), list("aaaa"), {1: 5.0, 2: 5.0}, "ab")
-    assert found.area["b"] == Estimate(0.0, 0.0)
+    assert found.area["b"] == SampleEstimate.of(0.0, 0.0)
     lacking = [found.users["b"].value, found.producers["b"].value, found.producers["b"].se]
     assert np.isnan(lacking).all()
-    assert found.overall == Estimate(1.0, 0.0)
+    assert found.overall == SampleEstimate.of(1.0, 0.0)
 
 
 def test_a_mapped_class_that_is_never_there_has_no_producers_accuracy() -> None:
     found = assess_by_class(list("aabb"), list("aaaa"), {"a": 5.0, "b": 5.0})
-    assert found.users["b"] == Estimate(0.0, 0.0)
+    assert found.users["b"] == SampleEstimate.of(0.0, 0.0)
     assert np.isnan(found.producers["b"].value)
 
 
