@@ -40,6 +40,7 @@ check: $(STAMP)  ## Check format, rules, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry cropland hydra_plugins scripts
 
 format: $(STAMP)  ## Format the code and mend what rules can mend
 	$(BIN)/ruff format .

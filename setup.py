@@ -6,6 +6,8 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
+CONF = Path(__file__).parent / "conf"
+
 
 class BuildWithConfiguration(build_py):
     """Copies the top-level ``conf/`` into the wheel as ``cropland/conf``; a checkout keeps using its own."""
@@ -14,12 +16,9 @@ class BuildWithConfiguration(build_py):
         """Build the package, then copy all but a user's own defaults."""
         super().run()
         if not self.editable_mode:
-            shutil.copytree(
-                Path(__file__).parent / "conf",
-                Path(self.build_lib) / "cropland" / "conf",
-                ignore=shutil.ignore_patterns("local.yaml"),
-                dirs_exist_ok=True,
-            )
+            built = Path(self.build_lib) / "cropland" / "conf"
+            shutil.copytree(CONF, built, dirs_exist_ok=True)
+            (built / "local.yaml").unlink(missing_ok=True)
 
 
 setup(cmdclass={"build_py": BuildWithConfiguration})
