@@ -26,7 +26,7 @@ from cropland.maps.assessment.sample import DESIGN, SQUARES, TABLE
 from cropland.maps.finished_map import FinishedMap
 from cropland.maps.layers import CLASSES, NO_DATA
 from cropland.support import terminal
-from cropland.support.words import count, ha, some
+from cropland.support.words import command_line, count, ha, some
 from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
@@ -125,7 +125,7 @@ def _draw(command: Assess, finished_map: FinishedMap, screen: Console) -> None:
         f"map. {SQUARES} draws the square of each pixel. Whoever labels must not see {DESIGN}"
     )
     labels = LANDSCAPE if finished_map.facts.truth is not None else f"{folder}/{TABLE}"
-    screen.print(f"next, hectares: python scripts/assess.py map={folder} labels={labels}")
+    screen.print(f"next, hectares: {command_line('assess', f'map={folder}', f'labels={labels}')}")
 
 
 def _sample_size(command: Assess, finished_map: FinishedMap) -> int:

@@ -27,7 +27,7 @@ from cropland.models.champion import promote_command
 from cropland.observations import points
 from cropland.sources import opening
 from cropland.support import terminal
-from cropland.support.words import count, some
+from cropland.support.words import command_line, count, some
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import ARCHIVE
@@ -144,7 +144,9 @@ def _champion(
 
 def _none(command: Compare, country: Country, name: str) -> str:
     """Return that there is no such version, and what makes one."""
-    remedy = f"after scripts/train.py, this makes one: {promote_command(command, country.name)}"
+    remedy = (
+        f"after {command_line('train')}, this makes one: {promote_command(command, country.name)}"
+    )
     if command.alias != registry.CHAMPION:
         remedy = f"alias={registry.CHAMPION} is the one in use"
     return f"the map stands alone: no version of the model {name} has the alias {command.alias!r}; {remedy}"

@@ -22,7 +22,7 @@ from cropland.maps.facts import FACTS, UNMAPPED, MapFacts
 from cropland.maps.plan import PAGE, PICTURE, plan_map
 from cropland.support import dask_cluster, signals, terminal
 from cropland.support.progress import Meter
-from cropland.support.words import count, some
+from cropland.support.words import command_line, count, some
 from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
@@ -236,8 +236,8 @@ def _show(plan: MapPlan, facts: MapFacts, *, again: bool) -> None:
         )
     screen.print(f"look: {escape(str(plan.folder / PAGE))}, {escape(str(plan.folder / PICTURE))}")
     screen.print(
-        f"next, an area estimate with its confidence interval: python scripts/assess.py "
-        f"map={escape(str(plan.folder))}"
+        f"next, an area estimate with its confidence interval: "
+        f"{escape(command_line('assess', f'map={plan.folder}'))}"
     )
     if plan.command.source.name == "simulated":
         screen.print(terminal.SIMULATED)

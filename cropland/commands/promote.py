@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from cropland.learning.statistics import Comparison
 from cropland.models import promotion
 from cropland.models.promotion import Decision
 from cropland.support import signals, terminal
+from cropland.support.words import command_line
 from cropland.tracking.opening import open_store
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str]) -> N
         screen.print(terminal.SIMULATED)
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
     country = f"country={done[0].country if len(done) == 1 else 'all'}"
-    following = shlex.join([*words, country])
-    screen.print(f"next: python scripts/predict.py {following}", soft_wrap=True)
+    screen.print(f"next: {command_line('predict', *words, country)}", soft_wrap=True)
 
 
 def _table(done: Sequence[Promoted]) -> Table:

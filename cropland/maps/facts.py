@@ -13,16 +13,17 @@ from pydantic import TypeAdapter
 from cropland.errors import DataError
 from cropland.maps.layers import CLASSES, NO_DATA
 from cropland.support import reading
+from cropland.support.words import command_line
 
 if TYPE_CHECKING:
     from cropland.maps.assemble import PixelCounts
 
 FACTS = "map.json"
-REMEDY = "map it again: python scripts/map.py force=true with the words that made it"
+REMEDY = "map it again with force=true and the words that made it"
 UNMAPPED = "no data"
 """The name of what has no class, beside those of `CLASSES`."""
 _TAGS = ("COUNTRY", "MODEL", "RESOLUTION", "SEASON_END", "SOURCE", "WINDOW")
-_COUNTED = "counted pixels, which is biased: see scripts/assess.py"
+_COUNTED = "counted pixels, which is biased: see the command assess"
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,13 @@ class MapFacts:
         """
         if not folder.is_dir():
             raise DataError(
-                f"expected the folder of a map at {folder}, there is none; make one: python scripts/map.py"
+                f"expected the folder of a map at {folder}, there is none; make one: {command_line('map')}"
             )
         file = folder / FACTS
         if not reading.is_file(file):
             raise DataError(
                 f"expected {FACTS} in {folder}, there is none: no map was finished there; name the folder of "
-                f"one, or give the command of scripts/map.py again"
+                f"one, or give the command map again"
             )
         facts = reading.validated(file, _FACTS, REMEDY)
         missing = [f"tags.{name}" for name in _TAGS if name not in facts.tags]

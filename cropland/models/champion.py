@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cropland.config.countries import iso_date
 from cropland.errors import ConfigError, DataError, WindowError
 from cropland.models import registry
+from cropland.support.words import command_line
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.runs import LOCAL, client_of
 
@@ -174,10 +174,10 @@ def check_champions(command: Predict | Map, countries: Sequence[Country], store:
 
 def promote_command(command: Predict | Map | Compare, country: str | None) -> str:
     """Return the command that makes a champion, of every country where none is named."""
-    words = ["python", "scripts/promote.py", f"source={command.source.name}"]
+    words = [f"source={command.source.name}"]
     if command.source.name != "simulated":
         words.append(f"paths.data={command.paths.data}")
-    return shlex.join([*words, *([f"country={country}"] if country else [])])
+    return command_line("promote", *words, *([f"country={country}"] if country else []))
 
 
 def load_champion(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cropland.errors import DataError
 from cropland.learning.statistics import standard_errors
+from cropland.support.words import command_line
 from cropland.tracking.records import ARCHIVE, COMPARISON
 from cropland.training import identity, out_of_fold
 from cropland.training.candidates import fold_words
@@ -101,7 +102,7 @@ def _no_candidate(command: Promote, country: Country, archive: Archive, store: S
     scored = [run for run in store.search(condition) if COMPARISON in run.tags]
     same_archive = [run for run in scored if run.tags.get(ARCHIVE) == archive.fingerprint]
     others = {" ".join(fold_words(run.params)) for run in same_archive}
-    train = "run scripts/train.py with the same words"
+    train = f"run {command_line('train')} with the same words"
     if words in others:
         instead = f"the existing ones were scored by another version of the code; {train} again"
     elif others:

@@ -1,8 +1,11 @@
-"""Numbers, times, lists and tables as text."""
+"""Numbers, times, lists, tables and commands as text."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 
 def count(number: int, noun: str, nouns: str | None = None) -> str:
@@ -51,3 +54,11 @@ def some(names: Iterable[object], show: int = 8) -> str:
     every = [str(name) for name in names]
     more = f", … ({len(every)} in all)" if len(every) > show else ""
     return f"{', '.join(every[:show])}{more}"
+
+
+def command_line(name: str, *words: str) -> str:
+    """Return a command of Cropland to type next, started as the present one was: by its script, or not."""
+    script = Path(sys.argv[0])
+    by_script = (script.parent.name, script.suffix) == ("scripts", ".py")
+    start = f"python scripts/{name}.py" if by_script else f"cropland {name}"
+    return shlex.join([*start.split(), *words])

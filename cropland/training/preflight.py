@@ -91,5 +91,5 @@ def check_alike(configurations: Sequence[Configuration]) -> None:
     first = configurations[0]
     if first.output and not (first.study and first.study.figure == "submission"):
         raise ConfigError(
-            "output is for study=submission; scripts/predict.py writes predictions of a model"
+            "output is for study=submission; the command predict writes predictions of a model"
         )

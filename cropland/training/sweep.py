@@ -228,7 +228,7 @@ def _has_window(words: Iterable[str]) -> bool:
 
 def _start_run(store: Store, common: Configuration, name: str) -> str:
     """Start the run of a sweep; return its id."""
-    tags = {"command": shlex.join(sys.argv)} | (
+    tags = {"command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".rstrip()} | (
         {chosen_windows.STUDY: common.study.name} if common.study else {}
     )
     return store.start(name, provenance.code_tags() | tags)

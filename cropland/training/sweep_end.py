@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from rich.markup import escape
 from cropland.config.commands import WHERE
 from cropland.errors import CroplandError, DataError
 from cropland.support import terminal
+from cropland.support.words import command_line
 from cropland.tracking import opening
 from cropland.tracking.experiments import SIMULATED, link
 from cropland.training import chosen_windows, out_of_fold, report
@@ -146,9 +146,7 @@ def _print_next(session: Session, screen: Console) -> None:
         words = [word for word in session.words if not word.startswith("validation")]
         words.append("validation=blocks")
         reason, script = "does it hold in places it has not seen?", "train"
-    screen.print(
-        f"next, {reason} python scripts/{script}.py {shlex.join(words)}".rstrip(), soft_wrap=True
-    )
+    screen.print(f"next, {reason} {command_line(script, *words)}", soft_wrap=True)
 
 
 def _folds(configuration: Configuration) -> list[str]:

@@ -71,7 +71,7 @@ BY_COMMAND = [
     (["tracking=server", "tracking.uri=http://127.0.0.1:9"], "does not answer .* tracking=local"),
     (["-m", "source=simulated,files"], "source cannot be swept; give one command for each"),
     (["source=files", "paths.data=nowhere"], "expected a folder with exports at nowhere"),
-    (["output=x.csv"], "output is for study=submission; scripts/predict.py writes predictions"),
+    (["output=x.csv"], "output is for study=submission; the command predict writes predictions"),
 ]
 """Some of the above, and what is found out after the configuration."""
 

@@ -92,8 +92,8 @@ def test_a_map_of_elsewhere_or_without_data_is_said(
 def test_where_there_is_no_champion_the_command_that_makes_one_is_said(toyland: Country) -> None:
     said = compare._none(command(), toyland, "cropland-toyland")
     assert said.startswith("the map stands alone: no version of the model cropland-toyland has")
-    made = "python scripts/promote.py source=files 'paths.data=my data' country=toyland"
-    assert said.endswith(f"after scripts/train.py, this makes one: {made}")
+    made = "cropland promote source=files 'paths.data=my data' country=toyland"
+    assert said.endswith(f"after cropland train, this makes one: {made}")
     other = compare._none(command(alias="previous"), toyland, "cropland-toyland")
     assert other.endswith("alias=champion is the one in use")
 

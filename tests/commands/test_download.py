@@ -94,7 +94,7 @@ def test_it_plans_fetches_and_tells(
     row = next(line for line in out.splitlines() if "toyland" in line)
     assert re.findall(r"\d+", row) == ["80", str(12 * (80 - south)), "0", "12", "12", str(south)]
     assert f"{south} points without any observation (no image in these dates): " in out
-    assert "next: python scripts/train.py country=toyland source=earthengine paths.data=x" in out
+    assert "next: cropland train country=toyland source=earthengine paths.data=x" in out
 
 
 def test_a_second_call_makes_no_request(
@@ -241,7 +241,7 @@ def test_points_of_a_file_are_fetched(
     assert [count for count, *_ in service.asked] == [1]
     out, err = capsys.readouterr()
     assert "1 of 2 points lie outside the box of toyland: b" in err
-    assert f"next: python scripts/predict.py country=toyland points={tmp_path}/mine.csv " in out
+    assert f"next: cropland predict country=toyland points={tmp_path}/mine.csv " in out
 
 
 def test_countries_without_points_are_named(

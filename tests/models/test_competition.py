@@ -273,7 +273,7 @@ def other_code(world: World) -> None:
 @pytest.mark.parametrize(
     ("there", "found"),
     [
-        (lambda _: None, "there are none at all; run scripts/train.py with the same words"),
+        (lambda _: None, "there are none at all; run cropland train with the same words"),
         (other_seed, "there are some by validation=kfold validation.folds=3 seed=7; give"),
         (
             other_folds,

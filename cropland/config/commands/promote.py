@@ -59,7 +59,7 @@ class Promote(Command):
             if len(found) > 1:
                 raise ConfigError(
                     f"promote=true needs one {name}, the sweep has {len(found)}; leave it out, and give "
-                    f"scripts/promote.py the one to compare by"
+                    f"the command promote the one to compare by"
                 )
         own = {field.name: getattr(common, field.name) for field in fields(cls)}
         return cls(**own | {"force": False})  # of a sweep, force says to score candidates again

@@ -14,7 +14,7 @@ from cropland.support.words import some
 if TYPE_CHECKING:
     from cropland.maps.assessment.sample import Design
 
-_REMEDY = "give the sample.csv that scripts/assess.py wrote, its Target filled in, saved as CSV"
+_REMEDY = "give the sample.csv that the command assess wrote, its Target filled in, saved as CSV"
 _MARKS = ";\t"
 """What spreadsheets put between cells where a comma is the decimal mark."""
 

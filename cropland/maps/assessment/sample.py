@@ -22,6 +22,7 @@ from cropland.errors import DataError
 from cropland.maps.assessment import sampling
 from cropland.maps.layers import CLASSES
 from cropland.support import reading
+from cropland.support.words import command_line
 
 if TYPE_CHECKING:
     from cropland.maps.finished_map import FinishedMap
@@ -239,7 +240,7 @@ def read(path: Path) -> Design:
     if not reading.is_file(path):
         raise DataError(
             f"expected the design of the sample at {path}, there is none; name it, as in "
-            f"design=maps/iran/{DESIGN}, or draw a sample: python scripts/assess.py map={path.parent}"
+            f"design=maps/iran/{DESIGN}, or draw a sample: {command_line('assess', f'map={path.parent}')}"
         )
     remedy = f"give the {DESIGN} that was written with the sample"
     design = reading.validated(path, _DESIGN, remedy)

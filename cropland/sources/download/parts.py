@@ -96,7 +96,7 @@ class Parts:
         content = part_file.read_undamaged(part.path)
         if content is None:
             raise DataError(
-                f"{part.path} is damaged; give the command of scripts/download.py again, it fetches "
+                f"{part.path} is damaged; give the command download again, it fetches "
                 f"this part again"
             )
         return part_file.read_rows(content)

@@ -1,4 +1,4 @@
-"""What ``scripts/download.py`` fetched from a service, read into an archive.
+"""What the command ``download`` fetched from a service, read into an archive.
 
 The parts of a country lie in a folder that is named by what decides their content: service, collection or
 catalogue, bands, and for STAC the rule of harmonisation. So an archive of one source is never extended by
@@ -7,7 +7,6 @@ another.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from cropland.sources.download import chunks, rows
 from cropland.sources.download.parts import Parts
 from cropland.sources.service import Shape
 from cropland.support.fingerprint import fingerprint
+from cropland.support.words import command_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,12 +220,13 @@ def _incomplete(
 ) -> str:
     """Return a message of what was not fetched, and the command that fetches it."""
     first, last = days_of(source, country)
-    words = ["python", "scripts/download.py", f"source={source.name}", f"country={country.name}"]
+    words = [f"source={source.name}", f"country={country.name}"]
     words += ["source.project=NAME"] if isinstance(source, EarthEngine) else []
     words += [f"source.catalog={source.catalog}"] if isinstance(source, Stac) else []
     words += [f"paths.data={paths.data}"] if paths.data != "data" else []
     words.append(f"source.margin_days={source.margin_days}")
-    command = f"{shlex.join(words)} (with this command's bands and points, where it was given any)"
+    command = command_line("download", *words)
+    command += " (with this command's bands and points, where it was given any)"
     if not any_there:
         return (
             f"no archive of {country.name}: of source={source.name} nothing was downloaded of "

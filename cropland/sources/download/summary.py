@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from rich.table import Table
 
 from cropland.config.sources import EarthEngine, Fetched
 from cropland.observations.bands import SCENE_CLASS
-from cropland.support.words import count, in_words, some
+from cropland.support.words import command_line, count, in_words, some
 
 if TYPE_CHECKING:
     from cropland.config.commands.download import Download
@@ -94,14 +93,14 @@ def next_command(command: Download, plans: Sequence[DownloadPlan], overrides: Se
     where = [f"source={source.name}", *(word for word in overrides if word.startswith(_DECIDE))]
     if command.points is not None:
         country = names[0] if len(names) == 1 else "all"
-        words = ["scripts/predict.py", f"country={country}", f"points={command.points}", *where]
+        name, words = "predict", [f"country={country}", f"points={command.points}", *where]
     else:
         several = ["-m"] if len(names) > 1 else []
-        words = ["scripts/train.py", *several, f"country={','.join(names)}", *where]
+        name, words = "train", [*several, f"country={','.join(names)}", *where]
         if isinstance(source, Fetched) and not set(_DEFAULT_BANDS) <= set(source.bands):
             measured = [band for band in source.bands if band != SCENE_CLASS]
             words.append(f"bands.names=[{','.join(measured)}]")
-    return f"python {shlex.join(words)}"
+    return command_line(name, *words)
 
 
 def cost(chunks: Sequence[Chunk], bands: int) -> str:

@@ -75,7 +75,7 @@ def test_harm_is_noticed_and_the_part_is_no_more(parts: Parts, harm: object) -> 
 def test_a_part_that_was_harmed_after_it_was_found_is_not_read(parts: Parts) -> None:
     part = parts.keep(CHUNK, SEEN, "c")
     part.path.write_bytes(part.path.read_bytes()[:-1] + b"x")
-    with pytest.raises(DataError, match=r"is damaged; give the command of scripts/download.py"):
+    with pytest.raises(DataError, match=r"is damaged; give the command download again"):
         parts.rows(part)
 
 

@@ -151,7 +151,7 @@ def test_a_download_that_is_not_complete_is_no_archive(
         r"the download of toyland is not complete: 3 of 80 places lack days within 2020-01-01 … "
         r"2020-01-31, "
         r"where source.margin_days=0 wants 2020-01-01 … 2020-12-31; fetch the rest: "
-        r"python scripts/download.py "
+        r"cropland download "
         r"source=earthengine country=toyland source.project=NAME paths.data=.* source.margin_days=0 .with"
     )
     with pytest.raises(DataError, match=said):
@@ -159,7 +159,7 @@ def test_a_download_that_is_not_complete_is_no_archive(
 
 
 def test_without_any_download_the_command_is_told(paths: Paths) -> None:
-    said = "python scripts/download.py source=stac country=toyland source.catalog=earth_search"
+    said = "cropland download source=stac country=toyland source.catalog=earth_search"
     with pytest.raises(DataError, match=said):
         opening.archive_of(stac(), paths, TOYLAND)
 
