@@ -50,7 +50,7 @@ def run_job(job: Job, run_folder: str) -> list[Scored]:
         from cropland.reproduction import study as reproduction
 
         with exit_on_error():
-            reproduction.run(job)
+            reproduction.predict_all(job, terminal.notes(), terminal.screen())
         return []
 
     from cropland.training import job_settings, scoring

@@ -1,5 +1,8 @@
-"""Features: the observations of a window become an aligned series, and the series a matrix.
+"""Features: from the observations of a window to a named matrix, the same way for points and pixels.
 
-In: an archive of points or the images of pixels, a window. Out: a named matrix ``(sample, feature)``, the
-same for training, points, REST and maps. Works in memory only.
+In: an `Archive`, or `Images` in memory, and a `Window`. Out: a series, and the ``(sample, feature)`` matrix
+made of it. Memory only: no file, no network, no store.
+
+``window`` (which days) → ``series`` of points, ``pixel_series`` of pixels (aligned on a grid of days) →
+``matrix``. A ``recipe`` is all three as one value, which a model keeps.
 """

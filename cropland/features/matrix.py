@@ -133,12 +133,12 @@ def make_features(
 
 
 def unobserved(series: xr.Dataset) -> list[str]:
-    """Give the IDs of the points that have no observation, or lack a band wholly, in the window."""
+    """Return the IDs of the points that have no observation, or lack a band wholly, in the window."""
     return [str(point) for point in series["ID"].to_numpy()[_is_unobserved(series)]]
 
 
 def labelled(table: Labelled) -> Labelled:
-    """Choose the samples of a matrix, or the points of a dataset, that have a label."""
+    """Return the samples of a matrix, or the points of a dataset, that have a label."""
     targets = table["Target"]
     return table.isel({targets.dims[0]: np.flatnonzero(targets.to_numpy() >= 0)})
 

@@ -12,10 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from cropland.features.series import grid_of
+from cropland.features.series import band_names, dataset, grid_of
 from cropland.observations.bands import (
     NO_DATA,
     SCENE_CLASS,
@@ -27,6 +26,8 @@ from cropland.observations.bands import (
 from cropland.observations.points import UNLABELLED
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from cropland.features.window import Window
 
 
@@ -50,7 +51,7 @@ class Images:
     lon: NDArray[np.float64]
 
     def part(self, pixels: slice) -> Images:
-        """Give some of the pixels."""
+        """Return some of the pixels."""
         values = {name: np.ascontiguousarray(each[:, pixels]) for name, each in self.values.items()}
         return Images(self.times, values, self.lat[pixels], self.lon[pixels])
 
@@ -65,7 +66,7 @@ class Images:
         return seen
 
     def band(self, name: str) -> NDArray[np.float32]:
-        """Give a band or an index of every pixel, NaN where there is no data."""
+        """Return a band or an index of every pixel, NaN where there is no data."""
         if name in self.values:
             values = self.values[name]
             as_float = values.astype(np.float32)
@@ -96,38 +97,20 @@ def aligned(
         seen &= ~np.isin(images.values[SCENE_CLASS], UNCLEAR_CLASSES)
     grid = grid_of(window, step_days)
     daily = _Daily(days, seen, grid)
-    names = _columns(band_set, classes)
+    names = band_names(band_set, classes)
     values = np.empty((len(images.lat), len(grid), len(names)), np.float32)
     for number, band in enumerate(_bands(images, band_set, classes)):
         values[:, :, number] = daily.interpolated(band).T
-    n_pixels = len(images.lat)
-    return xr.Dataset(
-        {
-            "values": (("point", "time", "band"), values),
-            "n_observations": ("point", daily.counts),
-        },
-        coords={
-            "ID": ("point", np.arange(n_pixels).astype(str)),
-            "Lat": ("point", images.lat),
-            "Lon": ("point", images.lon),
-            "Target": ("point", np.full(n_pixels, UNLABELLED, np.int8)),
-            "time": grid.astype("datetime64[D]").astype("datetime64[s]"),
-            "band": np.array(names, dtype=str),
-        },
-    )
-
-
-def _columns(band_set: BandSet, classes: Sequence[int]) -> list[str]:
-    names: list[str] = []
-    for name in band_set.dynamic:
-        names += [f"{SCENE_CLASS}_{each}" for each in classes] if name == SCENE_CLASS else [name]
-    return names
+    ids = np.arange(len(images.lat)).astype(str)
+    labels = np.full(len(images.lat), UNLABELLED, np.int8)
+    points = {"ID": ids, "Lat": images.lat, "Lon": images.lon, "Target": labels}
+    return dataset(values, daily.counts, points, grid=grid, names=names)
 
 
 def _bands(
     images: Images, band_set: BandSet, classes: Sequence[int]
 ) -> Iterator[NDArray[np.float32]]:
-    """Give what is aligned, in the order of the columns, each with shape (image, pixel)."""
+    """Yield what is aligned, in the order of `band_names`, each with shape (image, pixel)."""
     for name in band_set.dynamic:
         if name == SCENE_CLASS:
             yield from ((images.values[name] == each).astype(np.float32) for each in classes)
@@ -136,7 +119,7 @@ def _bands(
 
 
 @dataclass(frozen=True, eq=False)
-class _Brackets:
+class _PixelBrackets:
     """For each day of the grid and each pixel, the days before and after it on which it was seen.
 
     Attributes
@@ -154,8 +137,8 @@ class _Brackets:
     @classmethod
     def of(
         cls, seen: NDArray[np.bool_], days: NDArray[np.int64], grid: NDArray[np.int64]
-    ) -> _Brackets:
-        """Find them among days on which a pixel was `seen`, shape (day, pixel)."""
+    ) -> _PixelBrackets:
+        """Compute them from the days on which a pixel was `seen`, shape (day, pixel)."""
         is_alike = bool((seen == seen[:, :1]).all())
         if is_alike:
             seen = seen[:, :1]
@@ -180,7 +163,7 @@ class _Brackets:
         return cls(before.astype(np.intp), after.astype(np.intp), weight)
 
     def between(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Interpolate daily values, shape (day, pixel), onto the grid, shape (time, pixel)."""
+        """Compute daily values, shape (day, pixel), on the grid, shape (time, pixel)."""
         if self.before.ndim == 1:
             left, right = values[self.before].astype(np.float64), values[self.after]
         else:
@@ -215,21 +198,21 @@ class _Daily:
         self.counts = self._usual.sum(axis=0, dtype=np.int32)
 
     def interpolated(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Interpolate a band, shape (image, pixel); NaN where a pixel was not seen: (time, pixel)."""
+        """Compute a band, shape (image, pixel), on the grid; NaN where a pixel was not seen."""
         values[~self._seen] = np.nan
         daily = self._of_days(values)
-        there = ~np.isnan(daily)
-        is_usual = np.array_equal(there, self._usual)
-        brackets = self._usual_brackets if is_usual else self._brackets(there)
+        present = ~np.isnan(daily)
+        is_usual = np.array_equal(present, self._usual)
+        brackets = self._usual_brackets if is_usual else self._brackets(present)
         return brackets.between(daily)
 
     @cached_property
-    def _usual_brackets(self) -> _Brackets:
+    def _usual_brackets(self) -> _PixelBrackets:
         """Brackets of a band that misses no value."""
         return self._brackets(self._usual)
 
-    def _brackets(self, seen: NDArray[np.bool_]) -> _Brackets:
-        return _Brackets.of(seen, self._days, self._grid)
+    def _brackets(self, seen: NDArray[np.bool_]) -> _PixelBrackets:
+        return _PixelBrackets.of(seen, self._days, self._grid)
 
     def _of_days(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         if len(self._days) == len(values):

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from cropland.config.countries import iso_date
 from cropland.config.groups import Features, Series
 from cropland.config.schema import CLOSED
-from cropland.features import matrix as features
 from cropland.features import pixel_series, series
+from cropland.features.matrix import matrix, unobserved
 from cropland.features.window import Window
 from cropland.observations import point_blocks
 from cropland.observations.bands import SCENE_CLASS, BandSet
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is made of observations, told by days from the end of a reference season.
+    """What is made of observations, in days from the end of a reference season.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Recipe:
         return BandSet.of(self.bands)
 
     def window(self, reference_end: date | None = None) -> Window:
-        """Give the window in its own season, or in one that ends on another day."""
+        """Return the window in its own season, or in one that ends on another day."""
         end = reference_end or iso_date(self.reference_end, "reference_end")
         last = end + timedelta(days=self.end_offset_days)
         first = last - timedelta(days=7 * self.span)
@@ -97,7 +97,7 @@ class Recipe:
     def samples_of_pixels(
         self, images: pixel_series.Images, reference_end: date | None = None
     ) -> Samples:
-        """Make the features of pixels, as `samples` does of points that lie in their centres."""
+        """Make the features of pixels, as `samples` does for points that lie in their centres."""
         end = reference_end or iso_date(self.reference_end, "reference_end")
         return self._samples(pixel_series.aligned, images, end)
 
@@ -120,8 +120,8 @@ class Recipe:
             classes=self.classes,
         )
         return Samples(
-            matrix=features.matrix(aligned, self.band_set, self.features, reference_end=end),
-            unobserved=features.unobserved(aligned),
+            matrix=matrix(aligned, self.band_set, self.features, reference_end=end),
+            unobserved=unobserved(aligned),
             n_observations=aligned["n_observations"].to_numpy(),
         )
 
@@ -168,5 +168,5 @@ class Samples:
 
 
 def classes_of(archive: Archive, band_set: BandSet) -> tuple[int, ...]:
-    """Give the scene classes of an archive, where a band set asks for them."""
+    """Return the scene classes of an archive, where a band set asks for them."""
     return archive.scene_classes if SCENE_CLASS in band_set.dynamic else ()

@@ -15,10 +15,10 @@ original study). A band's missing values are passed over, as if that band had no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -123,7 +123,7 @@ def make_series(
 
 
 def needed(archive: Archive, band_set: BandSet, *, clear: bool) -> set[str]:
-    """Name the columns of an archive that a series is made of, and the indices."""
+    """Return the columns of an archive that a series is made of, and the indices."""
     of_clouds = {SCENE_CLASS} if clear else set()
     return {*band_set.measured(archive.stored), *band_set.dynamic, *of_clouds}
 
@@ -138,31 +138,65 @@ def _aligned(
 ) -> xr.Dataset:
     """Align what may be in memory as a whole."""
     rows = _selected(archive, window, step_days, clear)
-    names: list[str] = []
     layers: list[NDArray[np.float32]] = []
     for name in band_set.dynamic:
+        values = archive.values(name)
         if name == SCENE_CLASS:
-            for number in classes:
-                names.append(f"{SCENE_CLASS}_{number}")
-                layers.append(
-                    rows.interpolated((archive.values(name) == number).astype(np.float32))
-                )
+            shares = ((values == number).astype(np.float32) for number in classes)
+            layers += [rows.interpolated(share) for share in shares]
         else:
-            names.append(name)
-            layers.append(rows.interpolated(archive.values(name)))
+            layers.append(rows.interpolated(values))
     shape = (len(archive.points["ID"]), len(rows.grid), 0)
-    values = np.stack(layers, axis=-1) if layers else np.empty(shape, np.float32)
+    return dataset(
+        np.stack(layers, axis=-1) if layers else np.empty(shape, np.float32),
+        rows.brackets.counts.astype(np.int32),
+        {str(name): archive.points[name].to_numpy() for name in archive.points},
+        grid=rows.grid,
+        names=band_names(band_set, classes),
+    )
+
+
+def dataset(
+    values: NDArray[np.float32],
+    counts: NDArray[np.int32],
+    points: Mapping[str, NDArray[Any]],
+    *,
+    grid: NDArray[np.int64],
+    names: Sequence[str],
+) -> xr.Dataset:
+    """Return a series as the contract at the top of this module has it.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (point, time, band)
+        Aligned values.
+    counts : ndarray of int32, shape (point,)
+        Days of the window on which each point was observed.
+    points : mapping of str to ndarray, shape (point,)
+        Coordinates of the points.
+    grid : ndarray of int, shape (time,)
+        Day numbers.
+    names : sequence of str
+        Names of the bands.
+    """
     return xr.Dataset(
-        {
-            "values": (("point", "time", "band"), values),
-            "n_observations": ("point", rows.brackets.counts.astype(np.int32)),
-        },
+        {"values": (("point", "time", "band"), values), "n_observations": ("point", counts)},
         coords={
-            **{name: ("point", archive.points[name].to_numpy()) for name in archive.points},
-            "time": rows.grid.astype("datetime64[D]").astype("datetime64[s]"),  # xarray has no [D]
+            **{name: ("point", column) for name, column in points.items()},
+            "time": grid.astype("datetime64[D]").astype("datetime64[s]"),  # xarray has no [D]
             "band": np.array(names, dtype=str),
         },
     )
+
+
+def band_names(band_set: BandSet, classes: Sequence[int]) -> list[str]:
+    """Return the names of what is aligned; ``SCL`` has one for each scene class."""
+    names: list[str] = []
+    for name in band_set.dynamic:
+        names += (
+            [f"{SCENE_CLASS}_{number}" for number in classes] if name == SCENE_CLASS else [name]
+        )
+    return names
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +220,7 @@ class _Brackets:
 
     @classmethod
     def of(cls, rows: _Rows, present: NDArray[np.bool_] | None = None) -> _Brackets:
-        """Find them among the rows that are `present`; the first row of a day counts."""
+        """Compute them for the rows that are `present`; the first row of a day counts."""
         at = np.arange(len(rows.day)) if present is None else np.flatnonzero(present)
         new_point = np.diff(rows.point[at], prepend=-1) != 0
         at = at[new_point | (np.diff(rows.day[at], prepend=-1) != 0)]
@@ -248,7 +282,7 @@ class _Rows:
         return _Brackets.of(self)
 
     def interpolated(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Interpolate one band, given for every row of the archive: shape (point, time)."""
+        """Compute one band, given for every row of the archive, on the grid: shape (point, time)."""
         rows = values[self.index]
         missing = np.isnan(rows)
         brackets = _Brackets.of(self, ~missing) if missing.any() else self.brackets
@@ -262,20 +296,20 @@ class _Rows:
 
 
 def _selected(archive: Archive, window: Window, step_days: int, clear: bool) -> _Rows:
-    """Choose the rows of a window, or remember them: a sweep over band sets comes back to its windows."""
+    """Return the rows of a window, remembered: a sweep over band sets comes back to its windows."""
     key = (window, step_days, clear)
     if key not in archive.selections:
-        chosen = _select(archive, window, step_days, clear)
-        kept = min(_REMEMBERED, _REMEMBERED_BYTES // max(chosen.bytes, 1))
+        rows = _select(archive, window, step_days, clear)
+        kept = min(_REMEMBERED, _REMEMBERED_BYTES // max(rows.bytes, 1))
         while archive.selections and len(archive.selections) >= kept:
             del archive.selections[next(iter(archive.selections))]
-        archive.selections[key] = chosen
-    rows: _Rows = archive.selections[key]
-    return rows
+        archive.selections[key] = rows
+    remembered: _Rows = archive.selections[key]
+    return remembered
 
 
 def _select(archive: Archive, window: Window, step_days: int, clear: bool) -> _Rows:
-    """Choose the rows of a window, without those in which the ground is not seen if `clear`."""
+    """Return the rows of a window, without those in which the ground is not seen if `clear`."""
     inside = (archive.days >= window.start_day) & (archive.days <= window.end_day)
     if clear:
         archive.require([SCENE_CLASS])
@@ -292,5 +326,5 @@ def _select(archive: Archive, window: Window, step_days: int, clear: bool) -> _R
 
 
 def grid_of(window: Window, step_days: int) -> NDArray[np.int64]:
-    """Give the day numbers of the grid, shape (time,)."""
+    """Return the day numbers of the grid, shape (time,)."""
     return np.arange(window.start_day, window.end_day + 1, step_days, dtype=np.int64)

@@ -1,5 +1,8 @@
-"""Learning: classifiers, cross-validation, and the choice among candidates.
+"""Learning: a matrix and labels become scores, and of many candidates one is chosen.
 
-In: a matrix of features, labels. Out: `cross_validation.Scores`, a choice and its bias-corrected
-estimate. Works in memory only, and knows neither countries nor MLflow.
+In: a matrix of features with labels, a classifier's configuration, how it is validated. Out: `Scores`, the
+position of a choice, estimates with their intervals. Memory only: arrays in, numbers out.
+
+``classifiers``, ``fast_forest`` → ``cross_validation`` and ``nested`` (by ``probability``) → ``statistics`` →
+``choice``.
 """

@@ -17,9 +17,8 @@ from cropland.observations import long_table, points
 from cropland.reproduction import recipe
 from cropland.reproduction.figure import predicted_points
 from cropland.reproduction.recipe import Season
-from cropland.sources import exports as files
-from cropland.sources import opening
-from cropland.support import terminal
+from cropland.sources import exports, opening
+from cropland.support.terminal import SIMULATED
 from cropland.support.words import markdown_table
 from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
@@ -27,6 +26,8 @@ from cropland.tracking.provenance import code_tags
 from cropland.training.chosen_windows import STUDY
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cropland.config.countries import Country
     from cropland.config.groups import Configuration
     from cropland.config.jobs import Job
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class Observations:
     """What the original program reads.
 
     Attributes
@@ -50,8 +51,15 @@ class Material:
     unlabelled: pd.DataFrame
 
 
-def run(job: Job) -> None:
-    """Predict every unlabelled point as the original solution does.
+def predict_all(job: Job, console: Console, screen: Console) -> None:
+    """Predict every unlabelled point as the original solution does; write, track and print the result.
+
+    Parameters
+    ----------
+    job : Job
+        The study as it is configured.
+    console, screen : Console
+        For notes, and for the result.
 
     Raises
     ------
@@ -65,17 +73,16 @@ def run(job: Job) -> None:
         country for name in job.windows for country in job.countries if country.name == name
     ]
     seasons = [_season(country, job) for country in countries]
-    console = terminal.notes()
     store = open_store(chosen.tracking, chosen.source.name)
     with store.running("submission", {STUDY: "submission", **code_tags()}, None) as record:
         began = time.perf_counter()
         console.print("reading the observations")
-        material = _material(chosen, countries)
+        observations = _observations(chosen, countries)
         predicted = recipe.predictions(
-            material.exports,
+            observations.exports,
             seasons,
-            material.labelled,
-            material.unlabelled,
+            observations.labelled,
+            observations.unlabelled,
             columns=_columns(chosen),
             seed=chosen.seed,
             trees=trees,
@@ -84,12 +91,11 @@ def run(job: Job) -> None:
         )
         record.metrics["seconds"] = time.perf_counter() - began
         record.metrics["n_points"] = float(len(predicted))
-        summary = _summary(material, predicted, countries, seasons)
-        _record(record, job, summary, _placed(material, predicted), countries)
+        summary = _summary(observations, predicted, countries, seasons)
+        _record(record, job, summary, _placed(observations, predicted), countries)
         text = predicted.to_csv(index=False)
         record.files[Path(str(chosen.output)).name] = text
         write_whole(Path(str(chosen.output)), text)
-    screen = terminal.screen()
     screen.print(summary.to_string(index=False))
     screen.print(
         f"{chosen.output}: {len(predicted)} points in {record.metrics['seconds']:.1f} s; in MLflow: "
@@ -98,7 +104,7 @@ def run(job: Job) -> None:
 
 
 def _check(job: Job) -> int:
-    """Refuse what the original has one of; give the number of trees."""
+    """Check that settings are the original's; return the number of trees."""
     chosen = job.configuration
     parameters = chosen.model.parameters
     alike = (
@@ -129,7 +135,7 @@ def _check(job: Job) -> int:
 
 
 def _columns(chosen: Configuration) -> list[str]:
-    """Give the original's columns, in its order, as far as the band set has them."""
+    """Return the original's columns, in its order, as far as the band set has them."""
     return [name for name in recipe.COLUMNS if name in chosen.bands.names]
 
 
@@ -140,12 +146,12 @@ def _record(
     placed: pd.DataFrame,
     countries: Sequence[Country],
 ) -> None:
-    """Put table, figure and note into the run."""
+    """Write table, figure and note into the record of the run."""
     chosen = job.configuration
     title = chosen.study.title if chosen.study else ""
     remark = ""
     if chosen.source.name == "simulated":
-        remark = "simulated landscape: speaks of no real country"
+        remark = SIMULATED
     table = markdown_table(list(summary.columns), summary.astype(str).to_numpy().tolist())
     record.note = "\n\n".join(
         part
@@ -168,16 +174,16 @@ def _season(country: Country, job: Job) -> Season:
     return Season(country.name, window.first.isoformat(), window.last.isoformat())
 
 
-def _material(chosen: Configuration, countries: Sequence[Country]) -> Material:
+def _observations(chosen: Configuration, countries: Sequence[Country]) -> Observations:
     """Read exports, or write the archives of another source as exports are written."""
     names = _columns(chosen)
     if isinstance(chosen.source, Files):
         folder = Path(chosen.paths.data)
         found = {
-            country.name: [each.path for each in files.exports(chosen.source, folder, country)]
+            country.name: [each.path for each in exports.exports(chosen.source, folder, country)]
             for country in countries
         }
-        return Material(
+        return Observations(
             recipe.read_exports(found, columns=names),
             points.read(folder / chosen.source.labelled, labelled=True),
             points.read(folder / chosen.source.unlabelled, labelled=False),
@@ -185,26 +191,26 @@ def _material(chosen: Configuration, countries: Sequence[Country]) -> Material:
     archives = [opening.archive_of(chosen.source, chosen.paths, country) for country in countries]
     table = pd.concat([archive.points.to_dataframe() for archive in archives], ignore_index=True)
     every = [long_table.as_export(archive, names) for archive in archives]
-    return Material(
+    return Observations(
         {country.name: rows for country, rows in zip(countries, every, strict=True)},
         table[table["Target"] >= 0],
         table[table["Target"] < 0],
     )
 
 
-def _placed(material: Material, predicted: pd.DataFrame) -> pd.DataFrame:
-    """Give predicted points their places."""
-    return predicted.merge(material.unlabelled[["ID", "Lat", "Lon"]], on="ID", how="left")
+def _placed(observations: Observations, predicted: pd.DataFrame) -> pd.DataFrame:
+    """Return predicted points with their coordinates."""
+    return predicted.merge(observations.unlabelled[["ID", "Lat", "Lon"]], on="ID", how="left")
 
 
 def _summary(
-    material: Material,
+    observations: Observations,
     predicted: pd.DataFrame,
     countries: Sequence[Country],
     seasons: Sequence[Season],
 ) -> pd.DataFrame:
-    """Tabulate, for each country, what went in and what came out."""
-    placed = _placed(material, predicted)
+    """Return for each country its window and its numbers of points."""
+    placed = _placed(observations, predicted)
     rows = []
     for country, season in zip(countries, seasons, strict=True):
         own = points.inside(placed, country.box)
@@ -212,7 +218,7 @@ def _summary(
             {
                 "country": country.name,
                 "window": f"{season.start} … {season.end}",
-                "labelled": len(points.inside(material.labelled, country.box)),
+                "labelled": len(points.inside(observations.labelled, country.box)),
                 "predicted": int(own["Target"].notna().sum()),
                 "cropland": int((own["Target"] == 1).sum()),
                 "without rows": int(own["Target"].isna().sum()),

@@ -120,14 +120,14 @@ def test_a_part_of_images_has_some_of_their_pixels() -> None:
 def test_pixels_that_the_same_images_saw_share_their_brackets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made: list[pixel_series._Brackets] = []
-    original = pixel_series._Brackets.of.__func__  # type: ignore[attr-defined]
+    made: list[pixel_series._PixelBrackets] = []
+    original = pixel_series._PixelBrackets.of.__func__  # type: ignore[attr-defined]
 
-    def of(kind: Any, *given: Any) -> pixel_series._Brackets:
+    def of(kind: Any, *given: Any) -> pixel_series._PixelBrackets:
         made.append(original(kind, *given))
         return made[-1]
 
-    monkeypatch.setattr(pixel_series._Brackets, "of", classmethod(of))
+    monkeypatch.setattr(pixel_series._PixelBrackets, "of", classmethod(of))
     recipe("B4", "B8", clear=False).samples_of_pixels(images(1, 10, 500, 0.0))
     assert [each.before.ndim for each in made] == [1]
 
