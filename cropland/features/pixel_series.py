@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.features.series import band_names, dataset, grid_of
+from cropland.features.interpolation import grid_of
+from cropland.features.series import band_names, dataset
 from cropland.observations.bands import (
     NO_DATA,
     SCENE_CLASS,

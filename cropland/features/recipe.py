@@ -146,7 +146,7 @@ class Samples:
 
     @classmethod
     def together(cls, parts: Iterable[tuple[slice, Samples]], n_points: int) -> Samples:
-        """Put the samples of blocks of points together, in a matrix that is made but once: it is large."""
+        """Return the samples of blocks of points together, in a matrix that is made but once: it is large."""
         matrix: NDArray[np.float32] | None = None
         coordinates: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
         unobserved: list[str] = []

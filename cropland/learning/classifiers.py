@@ -30,7 +30,7 @@ class Classifier(Protocol):
         """Learn from samples and their labels."""
 
     def predict_proba(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Give the probability of each class for each sample."""
+        """Return the probability of each class for each sample."""
 
 
 def build(model: Model, seed: int) -> Classifier:
@@ -120,7 +120,7 @@ def _check_parameters(kind: type, given: dict[Any, Any], where: str, target: str
 
 
 def _located(target: str, model: Model) -> type:
-    """Find a class that may be made.
+    """Return a class that may be made.
 
     Modules are imported by the name that the target gives them: what a module has imported for its own use
     cannot be reached through it.

@@ -196,7 +196,7 @@ def _tables(
     ids: pd.Series[str],
     columns: Sequence[str],
 ) -> dict[str, pd.DataFrame]:
-    """Choose the rows that count, for each country in the order of the seasons."""
+    """Return the rows that count, for each country in the order of the seasons."""
     tables: dict[str, pd.DataFrame] = {}
     country_of: dict[str, str] = {}
     for season in seasons:
@@ -276,7 +276,7 @@ def _interpolated(
 
 
 def _days(stamps: pd.Series[str]) -> NDArray[np.int64]:
-    """Give the number of each day."""
+    """Return the number of each day."""
     days = pd.to_datetime(stamps.str[:10], format="%Y-%m-%d")
     return days.to_numpy().astype("datetime64[D]").astype(np.int64)
 
@@ -327,7 +327,7 @@ def _refuse(column: pd.Series[Any], bad: pd.Series[bool], where: str, remedy: st
 
 
 def _targets(labelled: pd.DataFrame) -> pd.Series[int]:
-    """Give the labels by ID."""
+    """Return the labels by ID."""
     ids, targets = labelled["ID"], labelled["Target"]
     _refuse(ids, ids.duplicated(), "the table of labels", "keep each ID once")
     remedy = "write 1 for cropland and 0 for anything else"

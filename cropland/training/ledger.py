@@ -44,11 +44,11 @@ class Ledger:
             os.close(file)
 
     def read(self) -> list[Outcome]:
-        """Give all outcomes so far."""
+        """Return all outcomes so far."""
         return self.read_on(0)[0]
 
     def read_on(self, start: int) -> tuple[list[Outcome], int]:
-        """Give the outcomes from a byte on, and the byte after the last whole line."""
+        """Return the outcomes from a byte on, and the byte after the last whole line."""
         if not self.path.exists():
             return [], start
         with self.path.open("rb") as stream:
@@ -122,7 +122,7 @@ class Watch:
             self._console.print(f"[cyan]skipped[/] {name}: {escape(outcome.message)}")
 
     def _say_outside(self, name: str, outcome: Outcome) -> None:
-        """Name the first windows of a country that are outside; a study has many, by design."""
+        """Print the first windows of a country that are outside; a study has many, by design."""
         self._outside[outcome.country] += 1
         count = self._outside[outcome.country]
         if count <= _OUTSIDE_NAMED:

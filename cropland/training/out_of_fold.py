@@ -47,7 +47,7 @@ def right(text: str) -> pd.Series[float]:
 
 
 def right_of(out_of_fold: xr.Dataset) -> pd.Series[float]:
-    """Say in what share of the repeats each sample was right; the index is its ID."""
+    """Return in what share of the repeats each sample was right; the index is its ID."""
     share = (out_of_fold["label"] == out_of_fold["Target"]).mean("repeat")
     return pd.Series(share.to_numpy(), index=out_of_fold["ID"].to_numpy(), dtype=float)
 

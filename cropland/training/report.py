@@ -51,7 +51,7 @@ def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Choose the best candidate of each country, with ``tried``, how many it was chosen from."""
+    """Return the best candidate of each country, with ``tried``, how many it was chosen from."""
     table = scored(outcomes)
     if table.empty:
         return table
@@ -95,7 +95,7 @@ def note(outcomes: Sequence[Outcome]) -> str:
 
 
 def counted(outcomes: Sequence[Outcome]) -> str:
-    """Say how many candidates became what, the most frequent first."""
+    """Return how many candidates have each status, the most frequent first."""
     counts = Counter(outcome.status for outcome in outcomes)
     return ", ".join(f"{count} {status}" for status, count in counts.most_common())
 
@@ -140,7 +140,7 @@ def figure(outcomes: Sequence[Outcome]) -> bytes | None:
 
 
 def _varies(table: pd.DataFrame, name: str) -> bool:
-    """Tell whether some country has more than one value of a column."""
+    """Return whether some country has more than one value of a column."""
     return bool((table.groupby("country")[name].nunique() > 1).any())
 
 

@@ -185,7 +185,7 @@ def _check_and_count(options: Sequence[CandidateData], record: Record) -> int:
 
 
 def _record_scores(record: Record, scores: Scores, end_day: int) -> None:
-    """Put scores and out-of-fold predictions into a record."""
+    """Write scores and out-of-fold predictions into a record."""
     record.metrics |= {
         field.name: round(getattr(scores, field.name), _DIGITS)
         for field in fields(scores)

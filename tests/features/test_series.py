@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cropland.errors import DataError
-from cropland.features import series
+from cropland.features import interpolation, series
 from cropland.features.window import Window
 from cropland.observations import archive, ragged_array
 from cropland.observations.bands import UNCLEAR_CLASSES, BandSet
@@ -168,6 +168,6 @@ def test_windows_are_remembered_as_long_as_they_are_small(
             )
         return len(toy_archive.selections)
 
-    assert kept() == series._REMEMBERED
-    monkeypatch.setattr(series, "_REMEMBERED_BYTES", 0)
+    assert kept() == interpolation._REMEMBERED
+    monkeypatch.setattr(interpolation, "_REMEMBERED_BYTES", 0)
     assert kept() == 1  # the newest, for the next band set
