@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from cropland.config.filling import configuration
+from cropland.config import filling
 from cropland.config.groups import Configuration
 from cropland.config.plain_values import read_group_file, resolved
 from cropland.errors import ConfigError, unknown_key
@@ -52,7 +52,7 @@ def alternatives(
                 alternative[key] = read_group_file(key, str(value), folders)
             else:
                 alternative[key] = value
-        yield configuration(resolved(OmegaConf.create(alternative)))
+        yield filling.command(Configuration, resolved(OmegaConf.create(alternative)))
 
 
 def _check_varied(

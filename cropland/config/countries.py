@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import StrictInt
 
-from cropland.config.schema import CLOSED, filled, require
+from cropland.config.schema import Closed, filled, require
 from cropland.errors import ConfigError
 
 EVERY_COUNTRY = "all"
@@ -33,7 +33,7 @@ def iso_date(text: str, name: str) -> date:
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(Closed):
     """A rectangle of longitude and latitude, degrees, edges included.
 
     Examples
@@ -41,8 +41,6 @@ class Box:
     >>> print(cropland.Box(south=10.0, north=10.4, west=20.0, east=20.4))
     lat 10.0…10.4, lon 20.0…20.4
     """
-
-    __pydantic_config__ = CLOSED
 
     south: float
     north: float
@@ -61,7 +59,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(Closed):
     """The season that a country's labels speak of: ISO dates, both included.
 
     Examples
@@ -69,8 +67,6 @@ class Reference:
     >>> cropland.Reference(start="2020-01-01", end="2020-12-31").last
     datetime.date(2020, 12, 31)
     """
-
-    __pydantic_config__ = CLOSED
 
     start: str
     end: str
@@ -103,10 +99,8 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Closed):
     """A window as it is asked for: span in weeks, period in months or as the date of its end."""
-
-    __pydantic_config__ = CLOSED
 
     span: StrictInt
     period: StrictInt | str
@@ -118,7 +112,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Country:
+class Country(Closed):
     """An area with its own box, reference season and model.
 
     Attributes
@@ -140,8 +134,6 @@ class Country:
     >>> year = cropland.Reference(start="2020-01-01", end="2020-12-31")
     >>> toyland = cropland.Country("toyland", "Toyland", box, year)
     """
-
-    __pydantic_config__ = CLOSED
 
     name: str
     title: str
@@ -177,8 +169,7 @@ def choices(values: Mapping[str, Any]) -> dict[str, Choice]:
 
 def country(values: Mapping[str, Any]) -> Country:
     """Fill and check the schema of one file of ``conf/country/``."""
-    made: Country = filled(Country, values, "country.")
-    return made
+    return filled(Country, values, "country.")
 
 
 def read_country(path: Path | str) -> Country:

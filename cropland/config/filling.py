@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from cropland.config import secrets
 from cropland.config.groups import Configuration
@@ -12,34 +12,13 @@ from cropland.config.schema import filled, require
 from cropland.config.sources import Source
 from cropland.errors import nearest
 
+T = TypeVar("T")
 _OF_MODEL = ("allow",)
 """Keys beside the group `model` that say which of its classes may be made."""
 
 
-def configuration(composed: Mapping[str, Any]) -> Configuration:
-    """Fill and check the schema of ``conf/train.yaml``.
-
-    Parameters
-    ----------
-    composed : mapping
-        Plain containers: the groups and values of ``conf/train.yaml`` without `country`.
-
-    Returns
-    -------
-    Configuration
-        The checked configuration.
-
-    Raises
-    ------
-    ConfigError
-        Unknown key, value of the wrong type, or a rule between values that does not hold.
-    """
-    made: Configuration = command(Configuration, composed)
-    return made
-
-
-def command(schema: type[Any], composed: Mapping[str, Any]) -> Any:
-    """Fill and check the schema of a command's configuration.
+def command(schema: type[T], composed: Mapping[str, Any]) -> T:
+    """Fill and check the schema of a command's configuration, given as plain containers without `country`.
 
     Keys that only ``conf/train.yaml`` has are passed over: ``conf/local.yaml`` serves all commands. No value
     may hold a secret, see `cropland.config.secrets`.
@@ -47,7 +26,7 @@ def command(schema: type[Any], composed: Mapping[str, Any]) -> Any:
     Raises
     ------
     ConfigError
-        As `configuration` does.
+        Unknown key, value of the wrong type, or a rule between values that does not hold.
     """
     secrets.check(dict(composed), "")
     own, elsewhere = get_type_hints(schema), get_type_hints(Configuration)
@@ -80,8 +59,7 @@ def _model(values: Mapping[str, Any], allow: object = ()) -> Model:
         "parameters": {key: value for key, value in values.items() if key not in own},
         "allow": allow,
     }
-    made: Model = filled(Model, given, "model.")
-    return made
+    return filled(Model, given, "model.")
 
 
 def _validation(values: Mapping[str, Any]) -> dict[str, Any]:

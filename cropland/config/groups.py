@@ -9,7 +9,7 @@ from pydantic import StrictBool, StrictInt
 
 from cropland.config.countries import Choice
 from cropland.config.model import Model
-from cropland.config.schema import CLOSED, FilePath, Name, at_most, require
+from cropland.config.schema import Closed, FilePath, Name, at_most, require
 from cropland.config.sources import Source
 
 Rule = Literal["one_standard_error", "best"]
@@ -19,10 +19,8 @@ MOST_KM = 20_038
 
 
 @dataclass(frozen=True)
-class Bands:
+class Bands(Closed):
     """A named band set; the names are checked against Sentinel-2 and spyndex in `observations.bands`."""
-
-    __pydantic_config__ = CLOSED
 
     name: Name
     names: tuple[str, ...]
@@ -34,10 +32,8 @@ class Bands:
 
 
 @dataclass(frozen=True)
-class Series:
+class Series(Closed):
     """How observations become a series: what is dropped and how far the grid's steps are apart."""
-
-    __pydantic_config__ = CLOSED
 
     name: Name
     clear: StrictBool
@@ -49,10 +45,8 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Features:
+class Features(Closed):
     """What is made of an aligned series: each day of each band, statistics over time, or both."""
-
-    __pydantic_config__ = CLOSED
 
     name: Name
     flat: StrictBool
@@ -63,14 +57,12 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Validation:
+class Validation(Closed):
     """How a candidate is scored: ``kfold``, ``repeated``, spatial ``blocks`` or ``nested``.
 
     With `inner` folds and the `candidates` to choose from (values by key of the configuration), the choice is
     made anew inside each fold, by `rule`.
     """
-
-    __pydantic_config__ = CLOSED
 
     name: Name
     folds: StrictInt
@@ -100,7 +92,7 @@ class Validation:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Closed):
     """A sweep with a question, ending in the figure and table that answer it.
 
     Attributes
@@ -117,8 +109,6 @@ class Study:
         ``chosen``: each country at the window that ``study=time_range`` chose for it.
     """
 
-    __pydantic_config__ = CLOSED
-
     name: Name
     title: str
     figure: Literal["time_range", "comparison", "past_only", "submission"]
@@ -128,10 +118,8 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Promotion:
+class Promotion(Closed):
     """How the best candidate is chosen, and whether it may replace a champion that scores higher."""
-
-    __pydantic_config__ = CLOSED
 
     rule: Rule
     future: Literal["allow", "forbid"]
@@ -155,7 +143,7 @@ class Promotion:
 
 
 @dataclass(frozen=True)
-class Tracking:
+class Tracking(Closed):
     """The MLflow store, and the folder of its artifacts where no server decides on it.
 
     Attributes
@@ -167,8 +155,6 @@ class Tracking:
     artifacts : str, optional
         Folder of the artifacts; needed with a database.
     """
-
-    __pydantic_config__ = CLOSED
 
     name: Name
     uri: str
@@ -192,10 +178,8 @@ class Tracking:
 
 
 @dataclass(frozen=True)
-class Paths:
+class Paths(Closed):
     """Folders, relative to where the command is given."""
-
-    __pydantic_config__ = CLOSED
 
     data: FilePath
     archive: FilePath
@@ -204,10 +188,8 @@ class Paths:
 
 
 @dataclass(frozen=True)
-class Configuration:
+class Configuration(Closed):
     """All of ``conf/train.yaml`` but the country: with one, it makes a candidate."""
-
-    __pydantic_config__ = CLOSED
 
     span: StrictInt
     period: StrictInt | str

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cropland.config import filling
 from cropland.config.alternatives import alternatives
 from cropland.config.countries import EVERY_COUNTRY, Choice, Country, choices, country
-from cropland.config.filling import configuration
 from cropland.config.groups import Configuration
 from cropland.config.plain_values import mapping, read_file
 from cropland.config.schema import require
@@ -86,7 +86,7 @@ def make_job(values: dict[str, Any], overrides: Iterable[str], folders: Sequence
     if any(word.lstrip("+").startswith("bands.names=") for word in overrides):
         # An ad hoc band set must not bear the name of the file that it replaces.
         values["bands"] = {**values["bands"], "name": "+".join(map(str, values["bands"]["names"]))}
-    filled = configuration(values)
+    filled = filling.command(Configuration, values)
     nested = tuple(alternatives(filled, values, folders))
     every_country = all_countries(tuple(folders)) if filled.training != "own" else ()
     names = {country.name for country in (*chosen_countries, *every_country)}

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import StrictBool
 
-from cropland.config.schema import CLOSED, Name, require
+from cropland.config.schema import Closed, Name, require
 
 FAST = ("sklearnex.ensemble.RandomForestClassifier", "sklearnex.ensemble.ExtraTreesClassifier")
 """Classes of scikit-learn-intelex that stand in for scikit-learn's of the same names."""
@@ -20,7 +20,7 @@ _ALLOWED = re.compile(r"(?!__)[^\W\d]\w*(\.(?!__)[^\W\d]\w*)*\.?", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Closed):
     """A classifier: the class, its own parameters, and whether features are scaled.
 
     Attributes
@@ -36,8 +36,6 @@ class Model:
     allow : tuple of str
         Classes that may be made beside scikit-learn's: full names, or prefixes that end with a dot.
     """
-
-    __pydantic_config__ = CLOSED
 
     name: Name
     target: str

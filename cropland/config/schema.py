@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from cropland.errors import ConfigError, no_value, unknown_key
 
-CLOSED = ConfigDict(extra="forbid")
+T = TypeVar("T")
 _LONGEST_PATH, _LONGEST_PART = 1_000, 200
 """Bytes: systems take 4,096 and 255, and what is made there has longer names."""
 _IN_WORDS = {
@@ -28,6 +28,12 @@ _IN_WORDS = {
     "tuple_type": "a list, as in [B4,B8]",
 }
 """What pydantic's kinds of error say was expected."""
+
+
+class Closed:
+    """A schema that takes no key but its own."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
 
 def _path(text: str) -> str:
@@ -63,7 +69,7 @@ def at_most(most: float, **values: float) -> None:
 
 
 def keys(schema: type[Any], prefix: str = "") -> Iterator[str]:
-    """Give every dotted key of a schema, for saying which is nearest to a mistyped one."""
+    """Yield every dotted key of a schema, nested ones behind their group."""
     hints = get_type_hints(schema)
     for entry in fields(schema):
         yield prefix + entry.name
@@ -73,11 +79,11 @@ def keys(schema: type[Any], prefix: str = "") -> Iterator[str]:
 
 
 @cache
-def _adapter(schema: Any) -> TypeAdapter[Any]:
+def _adapter(schema: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(schema)
 
 
-def filled(schema: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
+def filled(schema: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     """Fill a closed dataclass; `prefix` is where its keys stand, for the error.
 
     Raises
@@ -86,13 +92,14 @@ def filled(schema: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
         Unknown key, missing key, value of the wrong type.
     """
     try:
-        return _adapter(schema).validate_python(values)
+        made: T = _adapter(schema).validate_python(values)  # type: ignore[arg-type]
     except ValidationError as error:
         raise ConfigError(_explain(error, schema, prefix)) from error
+    return made
 
 
-def _explain(error: ValidationError, schema: Any, prefix: str) -> str:
-    """Say the first thing that is wrong with a configuration, in one line."""
+def _explain(error: ValidationError, schema: type[Any], prefix: str) -> str:
+    """Return the first thing that is wrong with a configuration, in one line."""
     # A mistyped key is also a missing one; it is the slip itself that the user must see.
     unknown = "unexpected_keyword_argument"
     first = min(error.errors(), key=lambda each: each["type"] != unknown)

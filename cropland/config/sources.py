@@ -8,18 +8,15 @@ from typing import Any, Literal
 
 from pydantic import StrictBool, StrictInt
 
-from cropland.config.schema import CLOSED, FilePath, at_most, require
+from cropland.config.schema import Closed, FilePath, at_most, require
 
-"""Half the equator."""
 MOST_MARGIN_DAYS = 36_525
 """A century: all that any satellite has seen."""
 
 
 @dataclass(frozen=True)
-class Files:
+class Files(Closed):
     """Exports in the layout of the original study, with their points files beside them."""
-
-    __pydantic_config__ = CLOSED
 
     name: Literal["files"]
     prefix: str
@@ -28,10 +25,8 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Simulated:
+class Simulated(Closed):
     """The simulated landscape; countries without a profile get the default one."""
-
-    __pydantic_config__ = CLOSED
 
     name: Literal["simulated"]
     margin_days: StrictInt
@@ -46,7 +41,7 @@ class Simulated:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class Fetched(Closed):
     """What sources have in common that ``scripts/download.py`` fetches.
 
     Attributes
@@ -66,8 +61,6 @@ class Fetched:
     timeout_seconds : float
         How long an answer may take.
     """
-
-    __pydantic_config__ = CLOSED
 
     bands: tuple[str, ...]
     margin_days: StrictInt
@@ -112,8 +105,6 @@ class EarthEngine(Fetched):
         Most points of a request, 25 by default.
     """
 
-    __pydantic_config__ = CLOSED
-
     name: Literal["earthengine"]
     project: str | None
     collection: str
@@ -129,10 +120,8 @@ class EarthEngine(Fetched):
 
 
 @dataclass(frozen=True)
-class Catalog:
+class Catalog(Closed):
     """A STAC catalogue that has a name: its address, its collection, and whether its links want signing."""
-
-    __pydantic_config__ = CLOSED
 
     url: str
     collection: str
@@ -156,8 +145,6 @@ class Stac(Fetched):
     catalogs : mapping of str to Catalog
         Those that have a name.
     """
-
-    __pydantic_config__ = CLOSED
 
     name: Literal["stac"]
     catalog: str

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cropland.config.countries import iso_date
 from cropland.config.groups import Features, Series
-from cropland.config.schema import CLOSED
+from cropland.config.schema import Closed
 from cropland.features import pixel_series, series
 from cropland.features.matrix import matrix, unobserved
 from cropland.features.window import Window
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Closed):
     """What is made of observations, in days from the end of a reference season.
 
     Attributes
@@ -46,8 +46,6 @@ class Recipe:
     classes : tuple of int
         Scene classes that get a column where ``SCL`` is a band.
     """
-
-    __pydantic_config__ = CLOSED
 
     reference_end: str
     span: int

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cropland.config.schema import CLOSED, filled
+from cropland.config.schema import Closed, filled
 from cropland.errors import DataError
 from cropland.features.recipe import Recipe  # noqa: TC001  pydantic reads the annotations
 from cropland.models.applicability import Applicability
@@ -30,10 +30,8 @@ TRUSTED = "sklearn."
 
 
 @dataclass(frozen=True)
-class _Contents:
+class _Contents(Closed):
     """The layout of `RECIPE`."""
-
-    __pydantic_config__ = CLOSED
 
     recipe: Recipe
     feature_names: tuple[str, ...]
@@ -84,7 +82,7 @@ def read(files: Mapping[str, str]) -> Fitted:
         values = yaml_text.load_foreign(Path(files[RECIPE]).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"{files[RECIPE]} cannot be read: {error}; log the model again") from error
-    contents: _Contents = filled(_Contents, values)
+    contents = filled(_Contents, values)
     if contents.code != code_hash():
         warnings.warn(
             f"the model of {contents.country} was made by other code than the cropland in "

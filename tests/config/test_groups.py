@@ -9,6 +9,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from cropland.config import countries, filling
+from cropland.config.groups import Configuration
 from cropland.config.sources import Simulated
 from cropland.errors import ConfigError
 
@@ -17,7 +18,7 @@ Composed = Callable[..., dict[str, Any]]
 
 
 def test_the_files_of_conf_fill_the_schema(composed: Composed) -> None:
-    filled = filling.configuration(composed())
+    filled = filling.command(Configuration, composed())
     assert filled.model.target == "sklearn.ensemble.RandomForestClassifier"
     assert filled.model.parameters == {"n_estimators": 100, "max_depth": 10}
     assert isinstance(filled.source, Simulated)
@@ -27,7 +28,7 @@ def test_the_files_of_conf_fill_the_schema(composed: Composed) -> None:
             assert countries.country(values).name == file.stem
     for file in (CONF / "features").glob("*.yaml"):
         values = composed(features=yaml.safe_load(file.read_text()))
-        assert filling.configuration(values).features.name == file.stem
+        assert filling.command(Configuration, values).features.name == file.stem
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_a_bad_value_is_one_line_that_says_what_was_expected(
     composed: Composed, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        filling.configuration(composed(**changes))
+        filling.command(Configuration, composed(**changes))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 

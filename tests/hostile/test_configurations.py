@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from standins.configuration import CONF, compose, jobs
 
 from cropland.config import countries, filling
+from cropland.config.groups import Configuration
 
 KENYA: dict[str, Any] = {
     "name": "kenya",
@@ -168,7 +169,7 @@ def test_a_season_of_a_lifetime_is_none() -> None:
 )
 def test_whatever_a_group_says(key: str, value: Any) -> None:
     with answered():
-        made = filling.configuration(put(compose(), key, value))
+        made = filling.command(Configuration, put(compose(), key, value))
         for path in (made.paths.data, made.paths.archive, made.paths.runs, made.output or ""):
             assert path.isprintable() and len(path) <= 1_000
 
@@ -198,7 +199,7 @@ def test_whatever_a_group_says(key: str, value: Any) -> None:
     ],
 )
 def test_a_value_out_of_reason_is_said(key: str, value: Any, said: str) -> None:
-    assert said in refused(lambda: filling.configuration(put(compose(), key, value)))
+    assert said in refused(lambda: filling.command(Configuration, put(compose(), key, value)))
 
 
 @pytest.mark.parametrize(

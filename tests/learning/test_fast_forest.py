@@ -18,6 +18,7 @@ from standins.shell import Shell
 
 from cropland.config import filling
 from cropland.config.countries import Country
+from cropland.config.groups import Configuration
 from cropland.config.jobs import Job
 from cropland.config.model import Model
 from cropland.errors import ConfigError
@@ -147,7 +148,9 @@ def test_the_twin_of_a_nested_forest_leaves_out_what_only_the_fast_one_takes() -
 
 @pytest.fixture
 def fast(composed: Callable[..., dict[str, Any]], toyland: Country) -> Candidate:
-    return Candidate(filling.configuration(composed(model=of_conf("forest_fast"))), toyland)
+    return Candidate(
+        filling.command(Configuration, composed(model=of_conf("forest_fast"))), toyland
+    )
 
 
 def test_its_identity_holds_the_version_of_what_computes_it(
@@ -168,7 +171,7 @@ def test_what_is_allowed_does_not_decide_an_identity(
     composed: Callable[..., dict[str, Any]], toyland: Country, toy_archive: Archive
 ) -> None:
     made, allowing = (
-        Candidate(filling.configuration(composed(allow=allow)), toyland)
+        Candidate(filling.command(Configuration, composed(allow=allow)), toyland)
         for allow in ([], ["lightgbm."])
     )
     assert allowing.configuration.model.allow == ("lightgbm.",)
@@ -181,7 +184,7 @@ def test_what_is_allowed_is_a_list_of_names(
     composed: Callable[..., dict[str, Any]], allow: object
 ) -> None:
     with pytest.raises(ConfigError, match=r"allow must be a list of names, as in allow=\["):
-        filling.configuration(composed(allow=allow))
+        filling.command(Configuration, composed(allow=allow))
 
 
 def checked(fast: Candidate, here: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[Job, bool, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from cropland.config import filling
 from cropland.config.countries import Choice, Country, Reference
-from cropland.config.groups import Paths
+from cropland.config.groups import Configuration, Paths
 from cropland.config.jobs import Job
 from cropland.errors import DataError
 from cropland.observations.archive import Archive
@@ -22,7 +22,7 @@ Made = Callable[..., Candidate]
 @pytest.fixture
 def made(composed: Callable[..., dict[str, Any]], toyland: Country) -> Made:
     """Gives the toy country's candidate with some keys of the configuration changed."""
-    return lambda **changes: Candidate(filling.configuration(composed(**changes)), toyland)
+    return lambda **changes: Candidate(filling.command(Configuration, composed(**changes)), toyland)
 
 
 @pytest.fixture

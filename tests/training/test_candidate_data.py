@@ -92,7 +92,7 @@ def made(
             **changes,
         )
         others = () if training == "own" else (farland,)
-        return CandidateData.of(Candidate(filling.configuration(values), toyland, others))
+        return CandidateData.of(Candidate(filling.command(Configuration, values), toyland, others))
 
     return make
 

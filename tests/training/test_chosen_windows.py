@@ -8,7 +8,7 @@ import pytest
 
 from cropland.config import filling
 from cropland.config.countries import Choice, Country
-from cropland.config.groups import Tracking
+from cropland.config.groups import Configuration, Tracking
 from cropland.observations.archive import Archive
 from cropland.tracking.opening import open_store
 from cropland.tracking.store import Store
@@ -47,7 +47,7 @@ def found(
             {"toyland": archive},
             {"toyland": country},
             store,
-            filling.configuration(composed()),
+            filling.command(Configuration, composed()),
             said.append,
         )
         (line,) = said

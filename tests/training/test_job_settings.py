@@ -10,6 +10,7 @@ import pytest
 
 from cropland.config import filling
 from cropland.config.countries import Choice, Country
+from cropland.config.groups import Configuration
 from cropland.config.jobs import Job
 from cropland.errors import DataError
 from cropland.training import job_settings
@@ -19,7 +20,7 @@ from cropland.training.job_settings import JobSettings
 
 @pytest.fixture
 def job(composed: Callable[..., dict[str, Any]], toyland: Country) -> Job:
-    return Job(filling.configuration(composed()), (toyland,))
+    return Job(filling.command(Configuration, composed()), (toyland,))
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_where_the_fast_forest_cannot_be_used_candidates_have_the_plain_one(
 ) -> None:
     target = "sklearnex.ensemble.RandomForestClassifier"
     model = {"name": "forest_fast", "_target_": target, "scale": False}
-    job = Job(filling.configuration(composed(model=model)), (toyland,))
+    job = Job(filling.command(Configuration, composed(model=model)), (toyland,))
     (candidate,) = JobSettings("run", fast=False).candidates_of(job)
     assert candidate.configuration.model.name == "forest"
     assert candidate.configuration.model.target == "sklearn.ensemble.RandomForestClassifier"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cropland.config.filling import configuration
-from cropland.config.groups import Validation
+from cropland.config import filling
+from cropland.config.groups import Configuration, Validation
 from cropland.errors import DataError
 from cropland.training.sweep_end import _correct, _folds
 
@@ -31,7 +31,7 @@ from cropland.training.sweep_end import _correct, _folds
 def test_the_next_command_names_the_folds_that_were_scored_by(
     composed: Callable[..., dict[str, Any]], validation: Validation, seed: int, words: list[str]
 ) -> None:
-    chosen = replace(configuration(composed()), validation=validation, seed=seed)
+    chosen = replace(filling.command(Configuration, composed()), validation=validation, seed=seed)
     assert _folds(chosen) == words
 
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from cropland.config.schema import given_keys, require
+from cropland.config.schema import Closed, given_keys, require
 from cropland.errors import unknown_key
 
 WHERE = ("source", "paths.", "tracking")
 """Overrides that say where a command works, not what it does."""
 
 
-class Command:
+class Command(Closed):
     """A command that is no sweep: a frozen dataclass of all of its file in ``conf/`` but the country."""
 
     def check_given(self: Any, words: Iterable[str]) -> None:

@@ -11,15 +11,13 @@ from pydantic import StrictBool, StrictInt
 
 from cropland.config.commands import Command
 from cropland.config.groups import Tracking
-from cropland.config.schema import CLOSED, FilePath, given_keys, require
+from cropland.config.schema import Closed, FilePath, given_keys, require
 from cropland.config.sources import Source
 
 
 @dataclass(frozen=True)
-class UsersAccuracy:
+class UsersAccuracy(Closed):
     """What is conjectured of a map: the share of what is mapped as each class that is of it."""
-
-    __pydantic_config__ = CLOSED
 
     cropland: float
     other: float
@@ -36,8 +34,6 @@ class UsersAccuracy:
 @dataclass(frozen=True)
 class Assess(Command):
     """All of ``conf/assess.yaml`` but the country; the file says what each is."""
-
-    __pydantic_config__ = CLOSED
 
     source: Source
     tracking: Tracking

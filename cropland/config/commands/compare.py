@@ -9,12 +9,12 @@ from pydantic import BeforeValidator, StrictInt
 
 from cropland.config.commands import Command
 from cropland.config.groups import Paths, Tracking
-from cropland.config.schema import CLOSED, FilePath, Name, require
+from cropland.config.schema import Closed, FilePath, Name, require
 from cropland.config.sources import Source
 
 
 @dataclass(frozen=True)
-class LandCover:
+class LandCover(Closed):
     """What the classes of a land-cover product mean.
 
     Attributes
@@ -27,8 +27,6 @@ class LandCover:
     missing : tuple of int
         Values that say nothing, beside what a file itself declares as no data.
     """
-
-    __pydantic_config__ = CLOSED
 
     name: Name
     cropland: tuple[StrictInt, ...]
@@ -54,8 +52,6 @@ def _as_list(value: object) -> object:
 @dataclass(frozen=True)
 class Compare(Command):
     """All of ``conf/compare.yaml`` but the country; each of `raster` is a file, a folder or a pattern."""
-
-    __pydantic_config__ = CLOSED
 
     landcover: LandCover
     source: Source

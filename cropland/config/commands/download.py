@@ -8,15 +8,13 @@ from pydantic import StrictBool
 
 from cropland.config.commands import Command
 from cropland.config.groups import Paths
-from cropland.config.schema import CLOSED, FilePath
+from cropland.config.schema import FilePath
 from cropland.config.sources import Source
 
 
 @dataclass(frozen=True)
 class Download(Command):
     """All of ``conf/download.yaml`` but the country."""
-
-    __pydantic_config__ = CLOSED
 
     source: Source
     paths: Paths

@@ -10,7 +10,7 @@ from pydantic import StrictBool, StrictInt
 from cropland.config.commands import Command
 from cropland.config.countries import iso_date
 from cropland.config.groups import Paths, Tracking
-from cropland.config.schema import CLOSED, FilePath, given_keys, require
+from cropland.config.schema import Closed, FilePath, given_keys, require
 from cropland.config.sources import Source
 
 MOST_METRES = 10_000
@@ -20,7 +20,7 @@ _OF_POINTS = ("source.points", "source.margin_days")
 
 
 @dataclass(frozen=True)
-class Dask:
+class Dask(Closed):
     """Where a map is computed; see `cropland.support.dask_cluster`.
 
     Attributes
@@ -30,8 +30,6 @@ class Dask:
     workers : int, optional
         Processes of the local cluster; one a core without it.
     """
-
-    __pydantic_config__ = CLOSED
 
     scheduler: str | None
     workers: StrictInt | None
@@ -50,8 +48,6 @@ class Dask:
 @dataclass(frozen=True)
 class Map(Command):
     """All of ``conf/map.yaml`` but the country; the file says what each is."""
-
-    __pydantic_config__ = CLOSED
 
     source: Source
     tracking: Tracking

@@ -10,15 +10,13 @@ from pydantic import StrictBool
 from cropland.config.commands import Command
 from cropland.config.countries import iso_date
 from cropland.config.groups import Paths, Tracking
-from cropland.config.schema import CLOSED, FilePath
+from cropland.config.schema import FilePath
 from cropland.config.sources import Source
 
 
 @dataclass(frozen=True)
 class Predict(Command):
     """All of ``conf/predict.yaml`` but the country."""
-
-    __pydantic_config__ = CLOSED
 
     source: Source
     tracking: Tracking

@@ -16,7 +16,6 @@ from cropland.config.groups import (
     Validation,
     check_seed_and_cores,
 )
-from cropland.config.schema import CLOSED
 from cropland.config.sources import Source
 from cropland.errors import ConfigError
 
@@ -24,8 +23,6 @@ from cropland.errors import ConfigError
 @dataclass(frozen=True)
 class Promote(Command):
     """All of ``conf/promote.yaml`` but the country."""
-
-    __pydantic_config__ = CLOSED
 
     validation: Validation
     source: Source

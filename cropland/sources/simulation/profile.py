@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cropland.config.schema import CLOSED, require
+from cropland.config.schema import Closed, require
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Closed):
     """Climate, cropping and difficulty of a simulated country.
 
     The defaults are a plausible dry country with winter rain and serve any box on Earth. Days of
@@ -64,8 +64,6 @@ class Profile:
     label_noise
         Share of labelled points with the wrong label.
     """
-
-    __pydantic_config__ = CLOSED
 
     season_start: int = 305
     main_peak: int = 110

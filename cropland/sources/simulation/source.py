@@ -262,8 +262,7 @@ def _covered(source: Simulated, country: Country) -> dict[str, str]:
 def _profile(source: Simulated, country: Country) -> Profile:
     """Return the profile of a country: the default one where the source has none for it."""
     values = source.profiles.get(country.name, {})
-    made: Profile = filled(Profile, values, f"source.profiles.{country.name}.")
-    return made
+    return filled(Profile, values, f"source.profiles.{country.name}.")
 
 
 def truth(
