@@ -86,7 +86,7 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
         by_stem[stem] = _export(path, match[1], match[2])
     if not by_stem:
         raise DataError(
-            f"no archive of {country.name}: expected exports named {layout} in {folder}, by_stem none; "
+            f"no archive of {country.name}: expected exports named {layout} in {folder}, found none; "
             f"set paths.data=FOLDER, or try source=simulated, which needs no data"
         )
     return list(by_stem.values())
@@ -163,11 +163,6 @@ def read_exports(
     source = Files("files", prefix, labelled, unlabelled)
     paths = Paths(data=str(folder), archive="", runs="")  # only the first is read
     return archive.in_memory(fill(source, paths, country), source.name, country.name)
-
-
-def unlabelled(source: Files, paths: Paths) -> pd.DataFrame:
-    """Read the unlabelled points of every country, in the order of their file."""
-    return points.read(Path(paths.data) / source.unlabelled, labelled=False)
 
 
 def observations_of(

@@ -1,12 +1,11 @@
 """Sources fill archives.
 
-Each module here is a source and has four functions:
+Each module here is a source and has three functions:
 
 - ``inputs``, all that decides an archive's content;
 - ``fill``, which makes it: the ragged dataset of `observations.archive` with the days that it covers,
   whole or in blocks of points;
-- ``observations_of``, which makes the same of points that are given;
-- ``unlabelled``, the file of points to predict, where there is one.
+- ``observations_of``, which makes the same of points that are given.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropland.observations import archive
+from cropland.config.sources import Simulated
+from cropland.observations import archive, points
 from cropland.observations.archive_writing import Blocks
 from cropland.sources import exports
 from cropland.sources.download import source as fetched
@@ -99,8 +99,9 @@ def archive_of_points(
 
 def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
     """Read the points to predict, of every country and in the order of their file, where there is one."""
-    table: pd.DataFrame | None = _FILLERS[source.name].unlabelled(source, paths)
-    return table
+    if isinstance(source, Simulated):  # they are in its archives
+        return None
+    return points.read(Path(paths.data) / source.unlabelled, labelled=False)
 
 
 def _shown(blocks: Blocks) -> Blocks:

@@ -35,25 +35,6 @@ def best_reason(*reasons: str) -> str:
     return next((reason for reason in reasons if reason != NO_IMAGE), NO_IMAGE)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """How large a piece of work a service takes at once.
-
-    Attributes
-    ----------
-    points : int
-        Most places of a chunk.
-    cell_degrees : float
-        A chunk's places lie in one cell of such a grid.
-    months : int
-        About how many months a chunk may cover: pieces of equal length, for 12 at most 366 days.
-    """
-
-    points: int
-    cell_degrees: float
-    months: int
-
-
 @dataclass(frozen=True, eq=False)
 class Seen:
     """What was observed at some places in some days: arrays of shape ``(row,)``.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,39 +31,34 @@ _REFLECTANCE = 2.0
 """Fractions about here are reflectances; as digital numbers they would all be of the darkest water."""
 
 
-class CubeReader(Protocol):
-    """The values of a cube, wherever they are; it can be pickled."""
+@dataclass(frozen=True, eq=False)
+class CubeReader(ABC):
+    """The values of a cube, wherever they are; it can be pickled.
 
-    @property
-    def grid(self) -> GeoBox:
-        """Pixels, north up."""
-        ...
+    Attributes
+    ----------
+    grid : GeoBox
+        Pixels, north up.
+    block : tuple of int
+        Rows and columns that are stored together; 1 where a side has no chunks.
+    bands : tuple of str
+        In the order of `cropland.observations.bands.STANDARD_NAMES`, ``SCL`` last.
+    times : ndarray of datetime64[s], shape (image,)
+        Moment of each image, ascending.
+    granules : ndarray of str, shape (image,)
+        Name of each image.
+    files : tuple of Path
+        Files that change when the cube does.
+    """
 
-    @property
-    def block(self) -> tuple[int, int]:
-        """Rows and columns that are stored together."""
-        ...
+    grid: GeoBox
+    block: tuple[int, int]
+    bands: tuple[str, ...]
+    times: NDArray[np.datetime64]
+    granules: NDArray[np.str_]
+    files: tuple[Path, ...]
 
-    @property
-    def bands(self) -> tuple[str, ...]:
-        """Bands, in the order of `cropland.observations.bands.STANDARD_NAMES`, ``SCL`` last."""
-        ...
-
-    @property
-    def times(self) -> NDArray[np.datetime64]:
-        """Moment of each image, shape ``(image,)``, datetime64[s], ascending."""
-        ...
-
-    @property
-    def granules(self) -> NDArray[np.str_]:
-        """Name of each image, shape ``(image,)``."""
-        ...
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Files that change when the cube does."""
-        ...
-
+    @abstractmethod
     def read(
         self, bands: Sequence[str], images: slice, rows: slice, columns: slice
     ) -> Mapping[str, NDArray[Any]]:
@@ -69,7 +66,6 @@ class CubeReader(Protocol):
 
         Slices lie within the cube. Any error of a library may come out.
         """
-        ...
 
 
 def band_of(name: str) -> str | None:

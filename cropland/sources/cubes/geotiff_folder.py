@@ -18,6 +18,7 @@ from rasterio.windows import Window
 
 from cropland.errors import DataError
 from cropland.sources.cubes.contract import (
+    CubeReader,
     band_of,
     check_grid,
     check_plain,
@@ -48,8 +49,8 @@ class StoredBand:
 
 
 @dataclass(frozen=True, eq=False)
-class GeoTiffFolder:
-    """The files of a folder, image by image; see `cropland.sources.cubes.contract.CubeReader`.
+class GeoTiffFolder(CubeReader):
+    """The files of a folder, image by image.
 
     Attributes
     ----------
@@ -58,16 +59,6 @@ class GeoTiffFolder:
     """
 
     images: tuple[Mapping[str, StoredBand], ...]
-    grid: GeoBox
-    block: tuple[int, int]
-    times: NDArray[np.datetime64]
-    granules: NDArray[np.str_]
-    files: tuple[Path, ...]
-
-    @property
-    def bands(self) -> tuple[str, ...]:
-        """Bands that every image has."""
-        return in_order(self.images[0])
 
     def read(
         self, bands: Sequence[str], images: slice, rows: slice, columns: slice
@@ -121,14 +112,15 @@ def open_folder(folder: Path, files: tuple[Path, ...]) -> GeoTiffFolder:
                 f"{path} is on another grid than {files[0].name}: {grid_in_words(here)} and not "
                 f"{grid_in_words(grid)}; warp it to the same one, as with gdalwarp -t_srs, -te and -tr"
             )
-        image = _image(path)
+        image = _BAND.sub("", path.stem).strip("_. -")  # the same for each of its bands
         times.setdefault(image, when[path])
         _add(images.setdefault(image, {}), layers)
     _check_complete(images, folder)
     names = sorted(images, key=times.__getitem__)  # stable: those of one time by name
     moments = np.array([times[name] for name in names], "datetime64[s]")
     in_time = tuple(images[name] for name in names)
-    return GeoTiffFolder(in_time, grid, block, moments, np.array(names), files)
+    bands = in_order(in_time[0])
+    return GeoTiffFolder(grid, block, bands, moments, np.array(names), files, in_time)
 
 
 def moment(path: Path) -> datetime:
@@ -175,11 +167,6 @@ def _header(path: Path) -> tuple[GeoBox, tuple[int, int], dict[str, StoredBand]]
         raise DataError(
             f"{path} cannot be read ({error}); expected a GeoTIFF: write it again, or take it out"
         ) from error
-
-
-def _image(path: Path) -> str:
-    """Return the image that a file is of: its name without the band."""
-    return _BAND.sub("", path.stem).strip("_. -")
 
 
 def _layers(source: rasterio.DatasetReader, path: Path) -> dict[str, StoredBand]:

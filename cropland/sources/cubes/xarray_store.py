@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from cropland.errors import DataError
-from cropland.sources.cubes.contract import band_of, check_grid, check_plain, in_order, zero_no_data
+from cropland.sources.cubes.contract import (
+    CubeReader,
+    band_of,
+    check_grid,
+    check_plain,
+    in_order,
+    zero_no_data,
+)
 from cropland.support.words import some
 
 _METADATA = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray")
@@ -25,8 +32,8 @@ _DIMS = ("time", "y", "x")
 
 
 @dataclass(frozen=True, eq=False)
-class XarrayStore:
-    """An open store; see `cropland.sources.cubes.contract.CubeReader`.
+class XarrayStore(CubeReader):
+    """An open store.
 
     Attributes
     ----------
@@ -41,23 +48,6 @@ class XarrayStore:
     dataset: xr.Dataset
     places: Mapping[str, tuple[str, int | None]]
     order: NDArray[np.intp]
-    grid: GeoBox
-    times: NDArray[np.datetime64]
-    granules: NDArray[np.str_]
-    files: tuple[Path, ...]
-
-    @property
-    def bands(self) -> tuple[str, ...]:
-        """Bands that it holds."""
-        return in_order(self.places)
-
-    @property
-    def block(self) -> tuple[int, int]:
-        """Rows and columns of a chunk; 1 where a variable has none."""
-        variable = self.dataset[next(iter(self.places.values()))[0]].variable
-        lengths = variable.encoding.get("chunks") or variable.encoding.get("chunksizes")
-        sides = dict(zip(variable.dims, lengths or [1] * variable.ndim, strict=True))
-        return int(sides["y"]), int(sides["x"])
 
     def read(
         self, bands: Sequence[str], images: slice, rows: slice, columns: slice
@@ -105,6 +95,8 @@ def open_store(path: Path) -> XarrayStore:
         places=places,
         order=order,
         grid=_grid(dataset, path),
+        block=_block(dataset[next(iter(places.values()))[0]].variable),
+        bands=in_order(places),
         times=ordered,
         granules=dataset["granule"].to_numpy().astype(str)[order] if named else ordered.astype(str),
         files=_files(path),
@@ -141,7 +133,8 @@ def _places(dataset: xr.Dataset, path: Path) -> dict[str, tuple[str, int | None]
         extra = [dim for dim in variable.dims if dim not in _DIMS]
         if variable.ndim - len(extra) < len(_DIMS) or extra not in ([], ["band"]):
             continue
-        layers = [str(label) for label in _labels(variable)] if extra else [str(name)]
+        # Without a coordinate xarray gives numbers, which name no band.
+        layers = list(map(str, variable["band"].to_numpy())) if extra else [str(name)]
         names += layers
         for position, layer in enumerate(layers):
             band = band_of(layer)
@@ -157,12 +150,6 @@ def _places(dataset: xr.Dataset, path: Path) -> dict[str, tuple[str, int | None]
             f"B12, B8A and SCL; it has {some(names) or 'none over time, y and x'}"
         )
     return places
-
-
-def _labels(variable: xr.DataArray) -> NDArray[Any]:
-    """Return the names along ``band``; without a coordinate xarray gives numbers, which name no band."""
-    labels: NDArray[Any] = variable["band"].to_numpy()
-    return labels
 
 
 def _check_stored(variable: xr.DataArray, where: str) -> None:
@@ -205,6 +192,13 @@ def _is_even(coordinates: NDArray[Any]) -> bool:
         return False
     steps = np.diff(coordinates.astype(np.float64))
     return bool(np.allclose(steps, steps.mean(), rtol=_EVEN, atol=0)) if len(steps) else True
+
+
+def _block(variable: xr.Variable) -> tuple[int, int]:
+    """Return the rows and columns of a chunk; 1 where there are none."""
+    lengths = variable.encoding.get("chunks") or variable.encoding.get("chunksizes")
+    sides = dict(zip(variable.dims, lengths or [1] * variable.ndim, strict=True))
+    return int(sides["y"]), int(sides["x"])
 
 
 def _files(path: Path) -> tuple[Path, ...]:

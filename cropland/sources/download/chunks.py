@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cropland.sources.service import Shape
-
 _UNITS_PER_DEGREE = 1e7
 _SHIFT, _OFFSET = 32, 1 << 31
+_CELL_DEGREES = 1.0
+"""The places of a chunk lie in one cell of such a grid."""
 _ROW_DEGREES = 0.1
 """Height of the rows in which places are walked, so that those of a chunk lie near each other."""
 _DAYS_PER_MONTH = 30.5
@@ -117,10 +117,22 @@ def _gaps(days: Days, covered: frozenset[Days]) -> tuple[Days, ...]:
     return tuple(gaps)
 
 
-def cut(places: NDArray[np.int64], days: Days, shape: Shape) -> Iterator[Chunk]:
-    """Split places × days into chunks: cells of the shape's grid, pieces of about equal length and size."""
-    pieces = _pieces(days, shape.months)
-    for group in _neighbours(places, shape):
+def cut(places: NDArray[np.int64], days: Days, most: int, months: int) -> Iterator[Chunk]:
+    """Split places × days into chunks of neighbours, of about equal length and size.
+
+    Parameters
+    ----------
+    places : ndarray of int64, shape (place,)
+        Packed coordinates, see `pack`.
+    days : tuple of date
+        First and last day.
+    most : int
+        Most places of a chunk.
+    months : int
+        About how many months a chunk may cover; for 12 at most 366 days.
+    """
+    pieces = _pieces(days, months)
+    for group in _neighbours(places, most):
         for first, last in pieces:
             yield Chunk(group, first, last)
 
@@ -134,12 +146,12 @@ def _pieces(days: Days, months: int) -> list[Days]:
     return [(a, b - timedelta(days=1)) for a, b in pairwise(edges)]
 
 
-def _neighbours(places: NDArray[np.int64], shape: Shape) -> Iterator[NDArray[np.int64]]:
+def _neighbours(places: NDArray[np.int64], most: int) -> Iterator[NDArray[np.int64]]:
     """Split places into groups that lie in one cell each."""
     lon, lat = unpack(places).T
-    east, north = (np.floor(each / shape.cell_degrees).astype(np.int64) for each in (lon, lat))
+    east, north = (np.floor(each / _CELL_DEGREES).astype(np.int64) for each in (lon, lat))
     order = np.lexsort((lon, np.floor(lat / _ROW_DEGREES), east, north))
     cells = np.stack([north, east])[:, order]
     borders = np.flatnonzero((np.diff(cells) != 0).any(axis=0)) + 1
     for cell in np.split(places[order], borders):
-        yield from np.array_split(cell, -(-len(cell) // shape.points))
+        yield from np.array_split(cell, -(-len(cell) // most))

@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -205,10 +205,8 @@ def observe(
         if len(lonlat) > 1:
             half = len(lonlat) // 2
             return _beside(
-                [
-                    observe(service, some, first, last, bands)
-                    for some in (lonlat[:half], lonlat[half:])
-                ],
+                observe(service, lonlat[:half], first, last, bands),
+                observe(service, lonlat[half:], first, last, bands),
                 half,
             )
         days = (last - first).days + 1
@@ -224,30 +222,26 @@ def observe(
         )
 
 
-def _beside(halves: Sequence[Seen], offset: int) -> Seen:
+def _beside(first: Seen, second: Seen, offset: int) -> Seen:
     """Join what was seen of some places and of the places after them."""
-    first, second = halves
     unseen = {place + offset: why for place, why in second.unseen.items()}
-    return _join_halves(
-        halves, np.concatenate([first.place, second.place + offset]), {**first.unseen, **unseen}
-    )
+    second = replace(second, place=second.place + offset)
+    return _join_halves(first, second, {**first.unseen, **unseen})
 
 
 def _after(earlier: Seen, later: Seen) -> Seen:
     """Join what was seen of the same places in some days and in the days after them."""
-    halves = (earlier, later)
     unseen = {
         place: best_reason(why, later.unseen[place])
         for place, why in earlier.unseen.items()
         if place in later.unseen
     }
-    return _join_halves(halves, np.concatenate([each.place for each in halves]), unseen)
+    return _join_halves(earlier, later, unseen)
 
 
-def _join_halves(halves: Iterable[Seen], place: NDArray[np.int32], unseen: dict[int, str]) -> Seen:
-    first, second = halves
+def _join_halves(first: Seen, second: Seen, unseen: dict[int, str]) -> Seen:
     return Seen(
-        place=place.astype(np.int32),
+        place=np.concatenate([first.place, second.place]).astype(np.int32),
         time=np.concatenate([first.time, second.time]),
         granule=np.concatenate([first.granule, second.granule]),
         values={

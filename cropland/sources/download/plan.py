@@ -123,11 +123,11 @@ def plan_of(
     DataError
         All days that are wanted are still to come.
     """
-    days, shape = fetched.published_days(source, country), fetched.shape_of(source)
+    days = fetched.published_days(source, country)
     kept = ((part.places, part.days) for part in parts if part.path not in damaged)
     lacking = [
         chunk
         for some, gap in chunks.missing(chunks.places_of(table), days, kept)
-        for chunk in chunks.cut(some, gap, shape)
+        for chunk in chunks.cut(some, gap, *fetched.chunk_limits(source))
     ]
     return DownloadPlan(country, table, days, parts, lacking, damaged)

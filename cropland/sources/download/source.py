@@ -20,7 +20,6 @@ from cropland.errors import DataError
 from cropland.observations import points, ragged_array
 from cropland.sources.download import chunks, rows
 from cropland.sources.download.parts import Parts
-from cropland.sources.service import Shape
 from cropland.support.fingerprint import fingerprint
 from cropland.support.words import command_line
 
@@ -71,15 +70,15 @@ def _service(source: Source) -> Any:
     return StacService
 
 
-def shape_of(source: Source) -> Shape:
-    """Return how chunks are cut for a source: a few points × a year, or all points of a tile × a month.
+def chunk_limits(source: Source) -> tuple[int, int]:
+    """Return how many points and months a chunk may have: a few × a year, or all of a tile × a month.
 
     Earth Engine bills and bounds a request by points × images; from a catalogue each image must be opened,
     for one point or for thousands.
     """
     if isinstance(source, EarthEngine):
-        return Shape(points=source.points_per_request, cell_degrees=1.0, months=12)
-    return Shape(points=5_000, cell_degrees=1.0, months=1)
+        return source.points_per_request, 12
+    return 5_000, 1
 
 
 def provenance(source: Source) -> dict[str, str]:
@@ -152,11 +151,6 @@ def fill(source: Source, paths: Paths, country: Country) -> xr.Dataset:
     return observations_of(source, paths, country, points_of(source, paths, country))
 
 
-def unlabelled(source: Source, paths: Paths) -> pd.DataFrame:
-    """Read the unlabelled points of every country, in the order of their file."""
-    return points.read(Path(paths.data) / source.unlabelled, labelled=False)
-
-
 def observations_of(
     source: Source, paths: Paths, country: Country, table: pd.DataFrame
 ) -> xr.Dataset:
@@ -186,17 +180,13 @@ def _used(
     """Return the parts that hold some points in the days that are wanted, and these days.
 
     Of a season that is still going on they end where the last download ended.
-
-    Raises
-    ------
-    DataError
-        Something was not fetched yet.
     """
     first, last = days_of(source, country)
     places = chunks.places_of(table)
+    parts = list(parts_of(source, paths, country))
     used = [
         part
-        for part in parts_of(source, paths, country)
+        for part in parts
         if part.days[0] <= last and first <= part.days[1] and np.isin(part.places, places).any()
     ]
     if used and last > today() - timedelta(days=PUBLISHED_AFTER_DAYS):
@@ -205,8 +195,7 @@ def _used(
     lacking = list(chunks.missing(places, (first, last), fetched))
     if lacking:
         wanted = len(np.unique(places))
-        anything = next(iter(parts_of(source, paths, country)), None) is not None
-        raise DataError(_incomplete(source, paths, country, wanted, lacking, anything))
+        raise DataError(_incomplete(source, paths, country, wanted, lacking, bool(parts)))
     return used, (first, last)
 
 

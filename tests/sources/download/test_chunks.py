@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cropland.sources.download.chunks import cut, missing, pack, unpack
-from cropland.sources.service import Shape
 
 YEAR = (date(2020, 1, 1), date(2020, 12, 31))
 DAYS = st.tuples(st.dates(date(2019, 6, 1), date(2021, 6, 1)), st.integers(0, 400)).map(
@@ -56,7 +55,7 @@ def test_chunks_are_all_of_what_is_cut_and_no_larger_than_asked(
     random = np.random.default_rng(count)
     places = np.unique(pack(random.uniform(47.5, 49.5, count), random.uniform(-1, 1, count)))
     span = (date(2019, 2, 3), date(2019, 2, 3) + timedelta(days=length))
-    chunks = list(cut(places, span, Shape(most, 1.0, months)))
+    chunks = list(cut(places, span, most, months))
     seen = [(p, d) for c in chunks for p in c.places.tolist() for d in days(c.first, c.last)]
     assert len(seen) == len(set(seen)) == len(places) * (length + 1)
     for chunk in chunks:
@@ -68,7 +67,7 @@ def test_chunks_are_all_of_what_is_cut_and_no_larger_than_asked(
 def test_a_thousand_points_in_sixteen_cells_for_three_years_are_141_requests() -> None:
     random = np.random.default_rng(0)
     places = pack(random.uniform(30, 34, 1000), random.uniform(-19, -15, 1000))
-    chunks = list(cut(places, (date(2021, 1, 1), date(2023, 12, 31)), Shape(25, 1.0, 12)))
+    chunks = list(cut(places, (date(2021, 1, 1), date(2023, 12, 31)), 25, 12))
     assert len(chunks) == 141  # the figure of docs/data.md
 
 

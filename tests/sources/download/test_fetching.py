@@ -18,12 +18,12 @@ from cropland.sources.download.chunks import Chunk, cut, missing, pack
 from cropland.sources.download.fetching import Tally, fetch, observe
 from cropland.sources.download.parts import Parts
 from cropland.sources.retries import Attempts, GivenUp, TooLarge, Transient
-from cropland.sources.service import Seen, Shape
+from cropland.sources.service import Seen
 
 RANDOM = np.random.default_rng(3)
 PLACES = np.unique(pack(RANDOM.uniform(48, 49, 30), RANDOM.uniform(32, 33, 30)))
 DAYS = (date(2020, 1, 1), date(2020, 3, 31))
-CHUNKS = list(cut(PLACES, DAYS, Shape(6, 1.0, 1)))
+CHUNKS = list(cut(PLACES, DAYS, 6, 1))
 
 
 class Daily:
@@ -99,9 +99,7 @@ def fetched(
     attempts = Attempts(**{"workers": 4, "first_seconds": 0.001, "most_seconds": 0.01, **patience})
     service = Daily(attempts, before)
     there = ((part.places, part.days) for part in parts)
-    todo = [
-        c for some, gap in missing(PLACES, DAYS, there) for c in cut(some, gap, Shape(6, 1.0, 1))
-    ]
+    todo = [c for some, gap in missing(PLACES, DAYS, there) for c in cut(some, gap, 6, 1)]
     return fetch(todo, service, parts, ["B4"], attempts), service  # type: ignore[arg-type]
 
 
