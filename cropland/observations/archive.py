@@ -158,9 +158,8 @@ class Archive:
             Digital numbers or index values; NaN where there is no data. ``SCL`` keeps its class 0.
         """
         if name not in self._values:
-            self._values[name] = (
-                self._stored_values(name) if name in self.stored else self._index(name)
-            )
+            read = self._stored_values if name in self.stored else self._index
+            self._values[name] = read(name)
         return self._values[name]
 
     def raw(self, name: str) -> NDArray[Any]:

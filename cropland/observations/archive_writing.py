@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from cropland.errors import DataError
 
@@ -52,7 +51,9 @@ def store(blocks: Iterable[xr.Dataset], folder: Path, attributes: Mapping[str, A
         else:
             rows = _marked(_of_dim(block, "observation"), attributes)
             rows.to_zarr(folder, append_dim="observation", **_FORMAT)
-    _check_unique(np.concatenate([some["ID"].to_numpy() for some in points]))
+    ids = np.concatenate([some["ID"].to_numpy() for some in points])
+    if len(np.unique(ids)) != len(ids):
+        raise DataError("an archive's IDs must be unique")
     if len(points) > 1:  # they are small: once, at the end
         others = _marked(xr.concat(points[1:], "point"), attributes)
         others.to_zarr(folder, append_dim="point", **_FORMAT)
@@ -69,11 +70,6 @@ def _marked(dataset: xr.Dataset, attributes: Mapping[str, Any]) -> xr.Dataset:
 
 def _of_dim(dataset: xr.Dataset, dim: str) -> xr.Dataset:
     return dataset[[name for name, each in dataset.data_vars.items() if each.dims == (dim,)]]
-
-
-def _check_unique(ids: NDArray[np.str_]) -> None:
-    if len(np.unique(ids)) != len(ids):
-        raise DataError("an archive's IDs must be unique")
 
 
 def _check(dataset: xr.Dataset) -> None:

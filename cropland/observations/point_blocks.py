@@ -93,7 +93,6 @@ def _done(archive: Archive, block: slice, work: Callable[[Archive], T]) -> T:
 
 
 def _points(archive: Archive, names: Iterable[str], cores: int) -> int:
-    """Return how many points a block has."""
     of_a_point = max(_bytes(archive, names) / archive.dataset.sizes["point"], 1)
     return max(1, min(_MOST_POINTS, int(_SHARE * MOST_BYTES / cores / of_a_point)))
 

@@ -45,14 +45,16 @@ def read(path: Path, *, labelled: bool) -> pd.DataFrame:
         No such file, none that is a table, a missing column, an ID that is empty, there twice, very long or
         has control characters, coordinates that are not numbers or out of range, labels other than 0 and 1.
     """
-    if not is_file(path):
-        raise DataError(
-            f"expected a points file at {path}, there is none; set paths.data to its folder"
-        )
+    _check_there(path, "paths.data to its folder")
     table = _table(path, COLUMNS if labelled else COLUMNS[:3])
     if not labelled:
         table["Target"] = UNLABELLED
     return _validated(table, path, labels=(0, 1) if labelled else (UNLABELLED,))
+
+
+def _check_there(path: Path, remedy: str) -> None:
+    if not is_file(path):
+        raise DataError(f"expected a points file at {path}, there is none; set {remedy}")
 
 
 def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
@@ -81,10 +83,7 @@ def read_given(path: Path) -> pd.DataFrame:
     DataError
         There is no such file, or no point in it; and as `read` does.
     """
-    if not is_file(path):
-        raise DataError(
-            f"expected a points file at {path}, there is none; set points to a CSV file"
-        )
+    _check_there(path, "points to a CSV file")
     table = read(path, labelled=False)
     if table.empty:
         raise DataError(f"{path} has no points; add a line of ID,Lat,Lon for each")

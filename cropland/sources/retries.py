@@ -34,10 +34,6 @@ class Transient(Exception):
         self.wait_seconds = wait_seconds
 
 
-class TooLarge(Exception):
-    """A request that the service will not answer unless it is made smaller."""
-
-
 class GivenUp(DataError):
     """A request that failed too often; others may still be answered."""
 

@@ -8,18 +8,22 @@ aggregated: each granule that saw a place gives a row, named by the granule.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cropland.errors import DataError
+from cropland.errors import CroplandError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
+
+
+class TooLarge(Exception):
+    """A request that the service will not answer unless it is made smaller."""
 
 
 class NoImage(DataError):
@@ -73,6 +77,17 @@ class Finding:
     step: str
     ok: bool
     text: str
+
+
+def findings_of(steps: Mapping[str, Callable[[], str]]) -> Iterator[Finding]:
+    """Take the steps of an examination one after another, up to the first that fails."""
+    for step, look in steps.items():
+        try:
+            text = look()
+        except (CroplandError, TooLarge) as error:
+            yield Finding(step, False, str(error))
+            return
+        yield Finding(step, True, text)
 
 
 class Service(Protocol):

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.sources.retries import GivenUp, Stopped, TooLarge
-from cropland.sources.service import Seen, best_reason
+from cropland.sources.retries import GivenUp, Stopped
+from cropland.sources.service import Seen, TooLarge, best_reason
 from cropland.support import signals
 
 if TYPE_CHECKING:

@@ -56,15 +56,7 @@ class Connection:
         return _connection_here, (self._source, self._attempts.patience)
 
     def open(self) -> None:
-        """Check the project, sign in and learn what the service can do.
-
-        Raises
-        ------
-        ConfigError
-            No project, or an endpoint that is none.
-        DataError
-            No credentials, or the service refuses or cannot be reached.
-        """
+        """Check the project, sign in and learn what the service can do; raises as these steps do."""
         self.check_project()
         self.sign_in()
         self.initialize()
@@ -161,15 +153,14 @@ class Connection:
         return self._attempts.run(what, once)
 
     @property
-    def restricted(self) -> bool:
-        """The project has used up its quota; known from answers."""
-        return self._transport.restricted
+    def restriction(self) -> str | None:
+        """What a user should know where the project has used up its quota; known from answers."""
+        text = RESTRICTED.format(project=self._source.project)
+        return text if self._transport.restricted else None
 
     def news(self) -> tuple[str, ...]:
         """Return what a user should know of the project and the collection, each once."""
-        notes = []
-        if self.restricted:
-            notes.append(RESTRICTED.format(project=self._source.project))
+        notes = [self.restriction] if self.restriction else []
         deprecated = ee.deprecation.deprecated_assets.get(self._source.collection)
         if deprecated:
             instead = f"; its successor is {deprecated.replacement_id}"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.sources.earthengine import graphs
 from cropland.sources.lazy_cube import lazy_cube
-from cropland.sources.retries import TooLarge
+from cropland.sources.service import TooLarge
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,7 +12,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import requests
 import urllib3
@@ -22,7 +21,8 @@ from googleapiclient.errors import Error as ClientError
 from googleapiclient.errors import HttpError, InvalidJsonError, UnknownApiNameOrVersion
 
 from cropland.errors import ConfigError, DataError
-from cropland.sources.retries import TooLarge, Transient
+from cropland.sources.retries import Transient
+from cropland.sources.service import TooLarge
 
 _BUSY = re.compile(
     r"too many requests|quota exceeded|exceeded.{0,40}quota|rate or concurrency limit|rate limit|"
@@ -63,57 +63,47 @@ class StalePage(Exception):
     """The service no longer knows how an answer in pages goes on."""
 
 
-class _Advice(NamedTuple):
-    """What to tell a user: `pattern` in Earth Engine's text; its groups and the project fill `message`."""
-
-    pattern: re.Pattern[str]
-    error: type[ConfigError | DataError]
-    message: str
-
-
-_ADVICE = tuple(
-    _Advice(re.compile(pattern, re.IGNORECASE), error, message)
-    for pattern, error, message in (
-        (
-            r"please authorize",
-            DataError,
-            f"no valid credentials for Earth Engine, none are stored or they have expired; {_SIGN_IN}, then "
-            f"give the same command again (source=stac needs no account)",
-        ),
-        (r"no project found", ConfigError, NO_PROJECT),
-        (
-            r"not registered to use Earth Engine|not signed up for Earth Engine",
-            DataError,
-            "the project {project} is not registered for Earth Engine; register it at "
-            "https://code.earthengine.google.com/register, or give another, as in source.project=NAME",
-        ),
-        (
-            r"has not been used in project|API.{0,40} disabled",
-            DataError,
-            "the Earth Engine API is not enabled in the project {project}; enable it at "
-            "https://console.cloud.google.com/apis/library/earthengine.googleapis.com?project={project}, "
-            "wait a few minutes and try again",
-        ),
-        (
-            r"caller does not have required permission|project '[^']*' not found",
-            DataError,
-            "your account may not use the project {project}, or there is none of that name; correct "
-            "source.project=NAME, or ask its owner for the roles Service Usage Consumer and Earth Engine "
-            "Resource Viewer",
-        ),
-        (
-            r"ImageCollection asset '([^']*)' not found",
-            ConfigError,
-            "Earth Engine has no collection {0} that you may read; correct source.collection, as in "
-            "source.collection=COPERNICUS/S2_SR_HARMONIZED",
-        ),
-        (
-            r"band pattern '([^']*)' did not match",
-            ConfigError,
-            "the collection has no band {0}; correct source.bands",
-        ),
-    )
+_ADVICE: tuple[tuple[str, type[ConfigError | DataError], str], ...] = (
+    (
+        r"please authorize",
+        DataError,
+        f"no valid credentials for Earth Engine, none are stored or they have expired; {_SIGN_IN}, then "
+        f"give the same command again (source=stac needs no account)",
+    ),
+    (r"no project found", ConfigError, NO_PROJECT),
+    (
+        r"not registered to use Earth Engine|not signed up for Earth Engine",
+        DataError,
+        "the project {project} is not registered for Earth Engine; register it at "
+        "https://code.earthengine.google.com/register, or give another, as in source.project=NAME",
+    ),
+    (
+        r"has not been used in project|API.{0,40} disabled",
+        DataError,
+        "the Earth Engine API is not enabled in the project {project}; enable it at "
+        "https://console.cloud.google.com/apis/library/earthengine.googleapis.com?project={project}, "
+        "wait a few minutes and try again",
+    ),
+    (
+        r"caller does not have required permission|project '[^']*' not found",
+        DataError,
+        "your account may not use the project {project}, or there is none of that name; correct "
+        "source.project=NAME, or ask its owner for the roles Service Usage Consumer and Earth Engine "
+        "Resource Viewer",
+    ),
+    (
+        r"ImageCollection asset '([^']*)' not found",
+        ConfigError,
+        "Earth Engine has no collection {0} that you may read; correct source.collection, as in "
+        "source.collection=COPERNICUS/S2_SR_HARMONIZED",
+    ),
+    (
+        r"band pattern '([^']*)' did not match",
+        ConfigError,
+        "the collection has no band {0}; correct source.bands",
+    ),
 )
+"""A pattern in Earth Engine's text, the error, and its message, which the groups and the project fill."""
 
 
 @contextmanager
@@ -178,9 +168,9 @@ def _passing(text: str, status: int, http: HttpError | None) -> Exception | None
 
 def _lasting(text: str, status: int, project: str) -> Exception:
     """Return what only the user can fix."""
-    for advice in _ADVICE:
-        if match := advice.pattern.search(text):
-            return advice.error(advice.message.format(*match.groups(), project=project))
+    for pattern, error, message in _ADVICE:
+        if match := re.search(pattern, text, re.IGNORECASE):
+            return error(message.format(*match.groups(), project=project))
     if status == 401:
         return DataError(EXPIRED)
     return DataError(f"Earth Engine refuses{f' ({status})' if status else ''}: {text}")

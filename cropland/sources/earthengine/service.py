@@ -16,14 +16,14 @@ import ee
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.errors import CroplandError, DataError
+from cropland.errors import DataError
 from cropland.sources.earthengine import graphs
-from cropland.sources.earthengine.connection import CLIENT, RESTRICTED, Connection
+from cropland.sources.earthengine.connection import CLIENT, Connection
 from cropland.sources.earthengine.cubes import TileReader, cube_of
 from cropland.sources.earthengine.refusals import StalePage
 from cropland.sources.grid import box_of
-from cropland.sources.retries import GivenUp, TooLarge
-from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen
+from cropland.sources.retries import GivenUp
+from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen, findings_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -100,16 +100,12 @@ class EarthEngineService:
             "project": self._connection.check_project,
             "API": self._connection.initialize,
             "collection": lambda: self._first_image([lon, lat], first, last),
-            "quota": self._quota,
+            "quota": lambda: (
+                self._connection.restriction or "not used up, as far as Earth Engine says"
+            ),
             "observations": lambda: self._one_place(lon, lat, first, last),
         }
-        for step, look in steps.items():
-            try:
-                text = look()
-            except (CroplandError, TooLarge) as error:
-                yield Finding(step, False, str(error))
-                return
-            yield Finding(step, True, text)
+        return findings_of(steps)
 
     def _first_image(self, place: list[float], first: date, last: date) -> str:
         images = self._images(ee.Geometry.Point(place), first, last)
@@ -120,11 +116,6 @@ class EarthEngineService:
                 f"days or places"
             )
         return f"{self._source.collection} has {len(rows)} images, the first is {rows[0]['i']}"
-
-    def _quota(self) -> str:
-        if self._connection.restricted:
-            return RESTRICTED.format(project=self._source.project)
-        return "not used up, as far as Earth Engine says"
 
     def _one_place(self, lon: float, lat: float, first: date, last: date) -> str:
         begun = time.monotonic()

@@ -1,20 +1,6 @@
 """Observations of a simulated country: the synthetic landscape seen by Sentinel-2.
 
-The dataset that `observations` returns is a CF contiguous ragged array of time series:
-
-=============  ===============  ==============  ======================================
-variable       dimension        dtype           meaning
-=============  ===============  ==============  ======================================
-``ID``         point            str             ``ID_`` and 12 characters A-Z, 0-9
-``Lat, Lon``   point            float64         degrees
-``Target``     point            int8            1 cropland, 0 other, -1 unlabelled
-``row_size``   point            int32           number of observations of the point
-``time``       observation      datetime64[s]   UTC, ascending within a point
-``B2 … B12``   observation      uint16          reflectance × 10,000; 0 is no data
-``SCL``        observation      uint8           scene class of Sen2Cor
-=============  ===============  ==============  ======================================
-
-The observations of a point are contiguous and in the order of the points.
+Datasets keep the contract of `cropland.observations.archive` and are the same bytes for the same input.
 """
 
 from __future__ import annotations
@@ -58,36 +44,10 @@ SEED = 2023
 _SIGNS = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 
 
-def observations(
-    country: Country,
-    profile: Profile,
-    *,
-    points: int = 500,
-    margin_days: int = 365,
-    seed: int = SEED,
+def observe_points(
+    country: Country, land: Landscape, located: xr.Dataset, margin_days: int
 ) -> xr.Dataset:
-    """Return the observations of a simulated country: the same bytes for the same arguments.
-
-    Parameters
-    ----------
-    country
-        Its name (which selects the landscape), box and reference season.
-    profile
-        Climate, cropping and difficulty.
-    points
-        Number of labelled points, and of unlabelled ones; half of each are cropland.
-    margin_days
-        Days observed before and after the reference season.
-    seed
-        Selects landscape, weather and points.
-
-    Returns
-    -------
-    Dataset
-        A ragged array as described at the top of this module.
-    """
-    land = Landscape.of(country, profile, seed)
-    located = draw_points(country, land, points)
+    """Return points with what is observed of them in the reference season and some days around it."""
     return _seen(land, _passes(country, land, located, margin_days), located)
 
 
@@ -115,8 +75,7 @@ def _seen(land: Landscape, passes: Overpasses, located: xr.Dataset) -> xr.Datase
 def observe(land: Landscape, passes: Overpasses, lon: Float, lat: Float) -> dict[str, NDArray[Any]]:
     """Return what overpasses see at locations in degrees, ordered by location and time.
 
-    The columns are those of the dataset above: ``row_size`` has shape ``(location,)``, the others
-    ``(observation,)``.
+    Columns are those of an archive: ``row_size`` has shape ``(location,)``, the others ``(observation,)``.
     """
     x, y = land.metres(lon, lat)
     seen = visible(passes, x, y)
@@ -214,17 +173,13 @@ def fill(source: Simulated, _: Paths, country: Country) -> Blocks:
     return Blocks(count, (_seen(land, passes, located.isel(point=block)) for block in blocks))
 
 
-def unlabelled(_: Simulated, __: Paths) -> None:
-    """Return nothing: the simulation has no file of unlabelled points: they are in its archives."""
-
-
 def observations_of(
     source: Simulated, _: Paths, country: Country, table: pd.DataFrame
 ) -> xr.Dataset:
     """Simulate the observations of some points."""
     land = Landscape.of(country, _profile(source, country), SEED)
     located = xr.Dataset({name: ("point", table[name].to_numpy()) for name in COLUMNS})
-    seen = _seen(land, _passes(country, land, located, source.margin_days), located)
+    seen = observe_points(country, land, located, source.margin_days)
     return seen.assign_attrs(_covered(source, country))
 
 

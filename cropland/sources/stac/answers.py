@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -58,7 +58,11 @@ class PatientStacIO(StacApiIO):
             except requests.RequestException as error:
                 raise self._failure(error) from error
             self._answered = True
-            return _text(answer)
+            if problem := failure_of(answer, answer.content):
+                raise problem
+            if not answer.ok:
+                raise APIError.from_response(answer)
+            return answer.content.decode("utf-8", "replace")
 
         return self._attempts.run(f"asking {without_signature(href)}", once)
 
@@ -73,40 +77,21 @@ class PatientStacIO(StacApiIO):
         return Transient(f"{type(error).__name__}: {error}")
 
 
-def _text(answer: requests.Response) -> str:
-    if problem := failure_of(answer, answer.content):
-        raise problem
-    if not answer.ok:
-        raise APIError.from_response(answer)
-    return answer.content.decode("utf-8", "replace")
-
-
 def failure_of(answer: requests.Response, content: bytes) -> Exception | None:
     """Return what is to be raised where a host is busy, stumbles or refuses, with what it says."""
     status = answer.status_code
     if status in REFUSED:
-        return refusal(answer.url, status)
+        return DataError(
+            f"{without_signature(answer.url)} is refused (HTTP {status}); choose a catalogue that is "
+            f"open, or source.sign=true for links of Planetary Computer"
+        )
     if status in _AGAIN:
-        wait = asked_to_wait(answer.headers)
-        said = f"HTTP {status} {content[:120].decode('utf-8', 'replace')}"
-        return Transient(said, busy=status in BUSY, wait_seconds=wait)
+        text = f"HTTP {status} {content[:120].decode('utf-8', 'replace')}"
+        wait = 0.0
+        with suppress(ValueError):  # a date: the backoff will do
+            wait = max(0.0, float(answer.headers.get("Retry-After", 0)))
+        return Transient(text, busy=status in BUSY, wait_seconds=wait)
     return None
-
-
-def refusal(address: str, status: int) -> DataError:
-    """Return the error that a host refuses, and what helps."""
-    return DataError(
-        f"{without_signature(address)} is refused (HTTP {status}); choose a catalogue that is open, or "
-        f"source.sign=true for links of Planetary Computer"
-    )
-
-
-def asked_to_wait(headers: Mapping[str, str]) -> float:
-    """Return the seconds for which an answer asks to be left alone."""
-    try:
-        return max(0.0, float(headers.get("Retry-After", 0)))
-    except ValueError:  # a date: the backoff will do
-        return 0.0
 
 
 def without_signature(href: str) -> str:

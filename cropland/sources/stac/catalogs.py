@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pystac
 from pystac_client import Client
@@ -32,31 +32,7 @@ PAGE_ITEMS = 50
 _NOT_STAC = (ClientTypeError, pystac.STACError, ValueError, KeyError, TypeError)
 
 
-class Catalogue(Protocol):
-    """Where items are searched for."""
-
-    @property
-    def title(self) -> str:
-        """What it calls itself."""
-        ...
-
-    @property
-    def extent(self) -> str:
-        """The collection, and which dates it covers."""
-        ...
-
-    def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
-        """Find the items of some days (UTC, both included), each once, sorted by time and name.
-
-        Raises
-        ------
-        DataError
-            The catalogue refuses, or goes on failing.
-        """
-        ...
-
-
-def open_catalogue(catalog: Catalog, attempts: Attempts, timeout_seconds: float) -> Catalogue:
+def open_catalogue(catalog: Catalog, attempts: Attempts, timeout_seconds: float) -> Api | Folder:
     """Open the catalogue at an address or in a folder.
 
     Raises
@@ -81,8 +57,8 @@ class Api:
         self._catalog = catalog
         asking = PatientStacIO(catalog.url, attempts, timeout_seconds)
         self._client = self._answer(lambda: Client.open(catalog.url, stac_io=asking))
-        self._collection = self._answer(lambda: self._client.get_collection(catalog.collection))
-        if self._collection is None:
+        collection = self._answer(lambda: self._client.get_collection(catalog.collection))
+        if collection is None:
             known = self._answer(
                 lambda: [collection.id for collection in self._client.get_collections()]
             )
@@ -90,6 +66,7 @@ class Api:
                 f"{catalog.url} has no collection {catalog.collection!r} for source.collection; "
                 f"{nearest(catalog.collection, known)}"
             )
+        self._collection = collection
 
     @property
     def title(self) -> str:
@@ -102,8 +79,7 @@ class Api:
     @property
     def extent(self) -> str:
         """The collection, and which dates it covers."""
-        collection = self._collection
-        spans = collection.extent.temporal.intervals if collection else []
+        spans = self._collection.extent.temporal.intervals
         start, end = spans[0] if spans else (None, None)
         days = (
             f"{at:%Y-%m-%d}" if at else otherwise for at, otherwise in ((start, ""), (end, "today"))
@@ -111,7 +87,18 @@ class Api:
         return f"{self._catalog.collection}: {' … '.join(days)}"
 
     def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
-        """Find items page by page; see `Catalogue.search`."""
+        """Find the items of some days (UTC, both included), page by page.
+
+        Returns
+        -------
+        list of Item
+            Each once, sorted by time and name.
+
+        Raises
+        ------
+        DataError
+            The catalogue refuses, or goes on failing.
+        """
         items = self._answer(
             lambda: list(
                 self._client.search(
@@ -153,14 +140,10 @@ class Folder:
         every = _items_of(Path(catalog.url).resolve())
         self._items = [item for item in every if item.collection_id in (None, catalog.collection)]
         if not self._items:
-            names = sorted({str(item.collection_id) for item in every})
+            names = ", ".join(sorted({str(item.collection_id) for item in every}))
+            remedy = f"set source.collection to one of {names}" if names else "it has none"
             raise DataError(
-                f"{catalog.url} has no item of collection {catalog.collection!r}; "
-                + (
-                    f"set source.collection to one of {', '.join(names)}"
-                    if names
-                    else "it has none"
-                )
+                f"{catalog.url} has no item of collection {catalog.collection!r}; {remedy}"
             )
 
     @property
@@ -175,7 +158,7 @@ class Folder:
         return f"{self._catalog.collection}: {min(times):%Y-%m-%d} … {max(times):%Y-%m-%d}"
 
     def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
-        """Find items; see `Catalogue.search`."""
+        """Find items; see `Api.search`."""
         return _sorted(
             item
             for item in self._items

@@ -119,11 +119,11 @@ class Offsets:
     """
 
     def __init__(self, cogs: Cogs) -> None:
-        self._cogs = cogs
+        self.cogs = cogs
         self._found: dict[tuple[str, ...], int] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Offsets, (self._cogs,)
+        return Offsets, (self.cogs,)
 
     def __call__(self, hrefs: tuple[str, ...] | None) -> int:
         """Return the offset; raises as `Cogs.at` does, but for bands that are missing."""
@@ -136,7 +136,7 @@ class Offsets:
     def _samples(self, hrefs: tuple[str, ...]) -> Iterator[NDArray[Any]]:
         for href in hrefs:
             with suppress(Missing):
-                yield self._cogs.sample(href)
+                yield self.cogs.sample(href)
 
 
 def _locally(href: str, read: Callable[[Any], T]) -> T:

@@ -37,7 +37,7 @@ da: Any = dask.array  # which has no types
 
 
 def cube_of(
-    items: Sequence[Item], grid: GeoBox, bands: Sequence[str], cogs: Cogs, offsets: Offsets
+    items: Sequence[Item], grid: GeoBox, bands: Sequence[str], offsets: Offsets
 ) -> xr.Dataset:
     """Return the images of a grid, lazy and harmonised; see `Service.cube`.
 
@@ -50,7 +50,7 @@ def cube_of(
     times = np.array([moment(item).replace(tzinfo=None) for item in items], "datetime64[s]")
     images = [_Image(item.id, item.bbox, {b: href_of(item, b) for b in bands}) for item in items]
     groups = [(band,) for band in bands]
-    cube = lazy_cube(_Reader(cogs, images).read, names, times, grid, groups, BLOCK_PIXELS)
+    cube = lazy_cube(_Reader(offsets.cogs, images).read, names, times, grid, groups, BLOCK_PIXELS)
     one = (1, 1, 1)
     steps = (delayed(_offset)(offsets, item.id, _suspects(item)) for item in items)
     offset = da.concatenate([da.from_delayed(step, one, np.int64) for step in steps])

@@ -95,7 +95,7 @@ class RangedFile:
         return start <= first and end <= start + len(self._ranges[start])
 
     def _fetch(self, first: int, end: int | None) -> int:
-        """Return the graph of a range until all of it has come, keep it, and return the size of the file."""
+        """Fetch a range until all of it has come, keep it, and return the size of the file."""
         span = self._ask(first, None if end is None else max(end, first + LEAST_BYTES))
         start, content = span.start, span.content
         wanted = span.size if end is None else min(end, span.size)

@@ -24,7 +24,7 @@ from cropland.sources.stac.transport import Missing
 if TYPE_CHECKING:
     from pystac import Item
 
-    from cropland.sources.stac.cogs import Cogs, Offsets
+    from cropland.sources.stac.cogs import Offsets
 
 Columns = dict[str, "NDArray[Any]"]
 """By name, each of shape ``(row,)``."""
@@ -52,71 +52,67 @@ class Image:
     values: Columns
 
 
-class Sampling:
-    """Reads images at places, opening each COG once for all of them."""
+def read_image(
+    item: Item,
+    lonlat: NDArray[np.float64],
+    bands: Sequence[str],
+    offsets: Offsets,
+    missing: Counter[str],
+) -> Image:
+    """Read an image at places, opening each COG once for all of them.
 
-    def __init__(self, cogs: Cogs, offsets: Offsets) -> None:
-        self._cogs = cogs
-        self._offsets = offsets
+    Parameters
+    ----------
+    item : Item
+        The image.
+    lonlat : ndarray of float64, shape (place, 2)
+        Degrees.
+    bands : sequence of str
+        Bands to read.
+    offsets : Offsets
+        Has the COGs, and knows the offset that an image carries.
+    missing : Counter of str
+        Counts the images that do not have a band.
 
-    def image(
-        self, item: Item, lonlat: NDArray[np.float64], bands: Sequence[str], missing: Counter[str]
-    ) -> Image:
-        """Read an image.
+    Raises
+    ------
+    GivenUp
+        It cannot be read; other images may be.
+    """
+    places = np.flatnonzero(in_box(item.bbox, lonlat)).astype(np.int32)
+    with errors_of_image(item.id):
+        classes = _read(item, SCENE_CLASS, lonlat[places], offsets, missing)
+        if classes is not None:
+            places, classes = places[classes > 0], classes[classes > 0]
+        values: Columns = {}
+        for band in bands:
+            read = classes
+            if band != SCENE_CLASS:
+                read = _read(item, band, lonlat[places], offsets, missing)
+            column = np.zeros(len(places)) if read is None else read
+            values[band] = column.astype(dtype_of(band))
+    if classes is None:
+        seen = np.any([*values.values()], axis=0)
+        places, values = places[seen], {band: column[seen] for band, column in values.items()}
+    time = np.datetime64(moment(item).replace(tzinfo=None), "s")
+    return Image(item.id, time, places, values)
 
-        Parameters
-        ----------
-        item : Item
-            The image.
-        lonlat : ndarray of float64, shape (place, 2)
-            Degrees.
-        bands : sequence of str
-            Bands to read.
-        missing : Counter of str
-            Counts the images that do not have a band.
 
-        Raises
-        ------
-        GivenUp
-            It cannot be read; other images may be.
-        """
-        places = np.flatnonzero(in_box(item.bbox, lonlat)).astype(np.int32)
-        with errors_of_image(item.id):
-            classes = self._read(item, SCENE_CLASS, lonlat[places], missing)
-            if classes is not None:
-                places, classes = places[classes > 0], classes[classes > 0]
-            values: Columns = {}
-            for band in bands:
-                read = classes
-                if band != SCENE_CLASS:
-                    read = self._read(item, band, lonlat[places], missing)
-                column = np.zeros(len(places)) if read is None else read
-                values[band] = column.astype(dtype_of(band))
-        if classes is None:
-            seen = np.any([*values.values()], axis=0)
-            places, values = places[seen], {band: column[seen] for band, column in values.items()}
-        time = np.datetime64(moment(item).replace(tzinfo=None), "s")
-        return Image(item.id, time, places, values)
-
-    def _read(
-        self, item: Item, band: str, lonlat: NDArray[np.float64], missing: Counter[str]
-    ) -> NDArray[Any] | None:
-        """Read a band at places, harmonised; None where the item has none, which is counted."""
-        if len(lonlat) == 0:
-            return np.zeros(0, np.uint16)
-        try:
-            href = href_of(item, band)
-            if href is not None:
-                values = self._cogs.at(href, lonlat)
-                return values if band == SCENE_CLASS else harmonised(values, self.offset(item))
-        except Missing:
-            pass
-        missing[band] += 1
-        return None
-
-    def offset(self, item: Item) -> int:
-        """Return the offset that the numbers of an image carry."""
-        return self._offsets(suspects_of(item))
+def _read(
+    item: Item, band: str, lonlat: NDArray[np.float64], offsets: Offsets, missing: Counter[str]
+) -> NDArray[Any] | None:
+    """Read a band at places, harmonised; None where the item has none, which is counted."""
+    if len(lonlat) == 0:
+        return np.zeros(0, np.uint16)
+    try:
+        href = href_of(item, band)
+        if href is not None:
+            values = offsets.cogs.at(href, lonlat)
+            return values if band == SCENE_CLASS else harmonised(values, offsets(suspects_of(item)))
+    except Missing:
+        pass
+    missing[band] += 1
+    return None
 
 
 @contextmanager

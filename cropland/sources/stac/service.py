@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from cropland.errors import ConfigError, DataError
 from cropland.sources.grid import box_of
-from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen
+from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen, findings_of
 from cropland.sources.stac.harmonisation import claims_offset
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cropland.config.sources import Stac
     from cropland.sources.retries import Attempts
-    from cropland.sources.stac.catalogs import Catalogue
+    from cropland.sources.stac.catalogs import Api, Folder
 
 _ENOUGH = 3
 """Images without a band, and none with it, from which on the catalogue is taken to lack it."""
@@ -44,14 +44,11 @@ class StacService:
 
     def __init__(self, source: Stac, attempts: Attempts) -> None:
         from cropland.sources.stac.cogs import Cogs, Offsets
-        from cropland.sources.stac.sampling import Sampling
 
         self._source = source
         self._attempts = attempts
-        self._cogs = Cogs(attempts, source.timeout_seconds, sign=source.chosen.sign)
-        self._offsets = Offsets(self._cogs)
-        self._sampling = Sampling(self._cogs, self._offsets)
-        self._catalogue_open: Catalogue | None = None
+        self._offsets = Offsets(Cogs(attempts, source.timeout_seconds, sign=source.chosen.sign))
+        self._catalogue_open: Api | Folder | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -76,11 +73,11 @@ class StacService:
         self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
     ) -> Seen:
         """Observe places, opening each COG once for all of them; see `Service.points`."""
-        from cropland.sources.stac.sampling import join_images
+        from cropland.sources.stac.sampling import join_images, read_image
 
         items, left_out = self._images_near(lonlat, first, last)
         missing: Counter[str] = Counter()
-        images = [self._sampling.image(item, lonlat, bands, missing) for item in items]
+        images = [read_image(item, lonlat, bands, self._offsets, missing) for item in items]
         rows = join_images(images, bands)
         place, time, granule = (rows.pop(name) for name in ("place", "time", "granule"))
         why = f"outside the swath of all {len(items)} images" if items else NO_IMAGE
@@ -111,7 +108,7 @@ class StacService:
                 f"no image of {box} from {first} to {last} in {self._source.chosen.url}, which has "
                 f"{catalogue.extent}; choose other dates or another source.catalog"
             )
-        return cube_of(items, grid, bands, self._cogs, self._offsets)
+        return cube_of(items, grid, bands, self._offsets)
 
     def examine(self, lon: float, lat: float, first: date, last: date) -> Iterator[Finding]:
         """Check step by step what stands between a user and data, up to one place × one month."""
@@ -133,13 +130,7 @@ class StacService:
             "numbers": lambda: self._numbers_of(images[0]),
             "observations": lambda: self._one_place(place, first, last),
         }
-        for step, look in steps.items():
-            try:
-                text = look()
-            except DataError as error:
-                yield Finding(step, False, str(error))
-                return
-            yield Finding(step, True, text)
+        return findings_of(steps)
 
     def _images_near(
         self, lonlat: NDArray[np.float64], first: date, last: date
@@ -154,7 +145,7 @@ class StacService:
         kept = [item for item in items if item.id not in names]
         return kept, [item.id for item in items if item.id in names]
 
-    def _catalogue(self) -> Catalogue:
+    def _catalogue(self) -> Api | Folder:
         """Open the catalogue, once for all threads."""
         from cropland.sources.stac.catalogs import open_catalogue
 
@@ -179,10 +170,11 @@ class StacService:
         return text
 
     def _numbers_of(self, item: Item) -> str:
+        from cropland.sources.stac.assets import suspects_of
         from cropland.sources.stac.sampling import errors_of_image
 
         with errors_of_image(item.id):
-            offset = self._sampling.offset(item)
+            offset = self._offsets(suspects_of(item))
         claim = "an offset" if claims_offset(item.id, item.properties) else "none"
         done = f"minus {offset}" if offset else "as they are"
         return f"{item.id} says that they carry {claim}; taken {done}"

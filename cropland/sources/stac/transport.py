@@ -91,10 +91,11 @@ class RangeTransport:
                 raise problem
             if status >= 400:
                 raise DataError(f"{without_signature(href)} is answered with HTTP {status}")
-            span = _span(headers, content, first) if status == 206 else (0, content, len(content))
-            if span is None or size not in (None, span[2]):
+            whole = Span(0, content, len(content))
+            span = _span(headers, content, first) if status == 206 else whole
+            if span is None or size not in (None, span.size):
                 raise Transient(f"bytes from {first} on came as {headers.get('Content-Range')}")
-            return Span(*span)
+            return span
 
         return self._attempts.run(f"reading {without_signature(href)}", once)
 
@@ -115,14 +116,14 @@ class RangeTransport:
         return answer.status_code, answer.headers, content, failure_of(answer, content)
 
 
-def _span(headers: Any, content: bytes, first: int) -> tuple[int, bytes, int] | None:
+def _span(headers: Any, content: bytes, first: int) -> Span | None:
     """Read what part of a file came; None where it is not what was asked for, or cut off."""
     match = _SPAN.fullmatch(headers.get("Content-Range", ""))
     if match is None:
         return None
     start, last, size = (int(each) for each in match.groups())
     right = start == first and content and len(content) == last - start + 1
-    return (start, content, size) if right else None
+    return Span(start, content, size) if right else None
 
 
 def _signed(href: str) -> str:

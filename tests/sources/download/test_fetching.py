@@ -17,8 +17,8 @@ from cropland.errors import DataError
 from cropland.sources.download.chunks import Chunk, cut, missing, pack
 from cropland.sources.download.fetching import Tally, fetch, observe
 from cropland.sources.download.parts import Parts
-from cropland.sources.retries import Attempts, GivenUp, TooLarge, Transient
-from cropland.sources.service import Seen
+from cropland.sources.retries import Attempts, GivenUp, Transient
+from cropland.sources.service import Seen, TooLarge
 
 RANDOM = np.random.default_rng(3)
 PLACES = np.unique(pack(RANDOM.uniform(48, 49, 30), RANDOM.uniform(32, 33, 30)))

@@ -13,7 +13,8 @@ from googleapiclient.errors import HttpError
 
 from cropland.errors import CroplandError
 from cropland.sources.earthengine.refusals import StalePage, meaning_of
-from cropland.sources.retries import TooLarge, Transient
+from cropland.sources.retries import Transient
+from cropland.sources.service import TooLarge
 
 
 def refused(text: str, status: int, **headers: str) -> Exception:

@@ -30,8 +30,8 @@ from cropland.errors import ConfigError, DataError
 from cropland.sources.earthengine import graphs
 from cropland.sources.earthengine import service as earthengine
 from cropland.sources.earthengine.service import EarthEngineService
-from cropland.sources.retries import GivenUp, TooLarge
-from cropland.sources.service import NO_IMAGE, Finding
+from cropland.sources.retries import GivenUp
+from cropland.sources.service import NO_IMAGE, Finding, TooLarge
 
 
 def test_rows_are_those_that_the_landscape_shows(

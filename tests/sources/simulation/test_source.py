@@ -22,7 +22,7 @@ from cropland.sources.simulation import source as simulated
 from cropland.sources.simulation.landscape import Landscape
 from cropland.sources.simulation.overpasses import overpasses
 from cropland.sources.simulation.profile import Profile
-from cropland.sources.simulation.source import observations, observe
+from cropland.sources.simulation.source import SEED, draw_points, observe
 from cropland.sources.simulation.spectra import BANDS
 from cropland.support import progress
 
@@ -30,6 +30,15 @@ HERE = Country("here", "Here", Box(32.0, 32.5, 48.1, 48.6), Reference("2019-07-0
 PROFILE = Profile(label_noise=0.1)
 POINTS = 60
 ROOT = Path(__file__).parents[3]
+
+
+def observations(
+    country: Country, profile: Profile, points: int, margin_days: int = 365, seed: int = SEED
+) -> xr.Dataset:
+    """Simulate all points of a country at once."""
+    land = Landscape.of(country, profile, seed)
+    located = draw_points(country, land, points)
+    return simulated.observe_points(country, land, located, margin_days)
 
 
 @pytest.fixture(scope="module")
