@@ -21,9 +21,11 @@ CONF = Path(__file__).parents[1] / "conf"
 def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the test runner's environment and garbage collector."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    thresholds = gc.get_threshold()
     yield
     gc.enable()
     gc.unfreeze()
+    gc.set_threshold(*thresholds)
 
 
 def test_an_error_that_a_user_can_correct_is_one_line() -> None:
@@ -79,7 +81,7 @@ def test_garbage_is_collected_while_a_command_works(
     name: str,
 ) -> None:
     module = "cropland.training.sweep" if name == "train" else f"cropland.commands.{name}"
-    monkeypatch.setattr(import_module(module), "opened" if name == "train" else "run", reach)
+    monkeypatch.setattr(import_module(module), "prepare" if name == "train" else "run", reach)
     needed = {"assess": ["map=maps"], "compare": ["raster=x.tif", "landcover=worldcover"]}
     words = ["country=iran", f"paths.runs={tmp_path}"] if name == "train" else ["country=iran"]
     monkeypatch.setattr(sys, "argv", ["cropland", name, *words, *needed.get(name, [])])

@@ -144,7 +144,8 @@ def index(name: str, bands: Mapping[str, NDArray[np.float32]]) -> NDArray[np.flo
         if part in spyndex.constants:
             parameters[part] = spyndex.constants[part].default
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        values = np.asarray(spyndex.computeIndex(name, parameters), dtype=np.float32)
+        # As `spyndex.computeIndex` does, which imports Earth Engine's client first: 0.2 s.
+        values = np.asarray(eval(entry.formula, {}, parameters), dtype=np.float32)
     return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
