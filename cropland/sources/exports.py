@@ -248,13 +248,7 @@ def _kept(column: pd.Series[Any], path: Path) -> pd.Series[Any] | None:
 
 
 def _measured(column: pd.Series[Any], path: Path) -> pd.Series[Any]:
-    """Return a band, index or scene class as numbers, NaN where there is nothing.
-
-    Raises
-    ------
-    DataError
-        The first value that cannot be one.
-    """
+    """Return a band, index or scene class as numbers, NaN where there is nothing; check each value."""
     numbers = band_values.numbers(column)
     no_number = np.isnan(numbers) & column.notna().to_numpy()
     _refuse(column, no_number | np.isinf(numbers), path, "a number or nothing")

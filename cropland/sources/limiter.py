@@ -24,6 +24,11 @@ class Limiter:
         Most requests under way.
     round_seconds : float
         Shrinks at most once in this time: answers to what was sent before tell nothing new.
+
+    Attributes
+    ----------
+    answers : int
+        Number of requests that were answered.
     """
 
     def __init__(self, most: int, round_seconds: float) -> None:
@@ -31,14 +36,9 @@ class Limiter:
         self._round_seconds = round_seconds
         self._allowed = float(most)
         self._under_way = 0
-        self._answers = 0
+        self.answers = 0
         self._shrunk_at = -1e9
         self._changed = threading.Condition()
-
-    @property
-    def answers(self) -> int:
-        """Number of requests that were answered."""
-        return self._answers
 
     @contextmanager
     def turn(self, check: Callable[[], None]) -> Iterator[None]:
@@ -65,7 +65,7 @@ class Limiter:
     def grow(self) -> None:
         """Count an answer, and allow a little more."""
         with self._changed:
-            self._answers += 1
+            self.answers += 1
             self._allowed = min(self._most, self._allowed + 1 / self._allowed)
             self._changed.notify_all()
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from cropland.errors import CroplandError, DataError
 
 if TYPE_CHECKING:
-    import numpy as np
     import xarray as xr
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
@@ -68,6 +69,20 @@ class Seen:
 
     def __len__(self) -> int:
         return len(self.place)
+
+
+def join_seen(parts: Sequence[Seen], unseen: Mapping[int, str]) -> Seen:
+    """Join what was seen, one or more parts of the same bands; each note is kept once."""
+    return Seen(
+        place=np.concatenate([part.place for part in parts]),
+        time=np.concatenate([part.time for part in parts]),
+        granule=np.concatenate([part.granule for part in parts]),
+        values={
+            band: np.concatenate([part.values[band] for part in parts]) for band in parts[0].values
+        },
+        unseen=unseen,
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.sources.retries import GivenUp, Stopped
-from cropland.sources.service import Seen, TooLarge, best_reason
+from cropland.sources.service import Seen, TooLarge, best_reason, join_seen
 from cropland.support import signals
 
 if TYPE_CHECKING:
@@ -225,8 +225,8 @@ def observe(
 def _beside(first: Seen, second: Seen, offset: int) -> Seen:
     """Join what was seen of some places and of the places after them."""
     unseen = {place + offset: why for place, why in second.unseen.items()}
-    second = replace(second, place=second.place + offset)
-    return _join_halves(first, second, {**first.unseen, **unseen})
+    moved = replace(second, place=(second.place + offset).astype(np.int32))
+    return join_seen((first, moved), {**first.unseen, **unseen})
 
 
 def _after(earlier: Seen, later: Seen) -> Seen:
@@ -236,20 +236,7 @@ def _after(earlier: Seen, later: Seen) -> Seen:
         for place, why in earlier.unseen.items()
         if place in later.unseen
     }
-    return _join_halves(earlier, later, unseen)
-
-
-def _join_halves(first: Seen, second: Seen, unseen: dict[int, str]) -> Seen:
-    return Seen(
-        place=np.concatenate([first.place, second.place]).astype(np.int32),
-        time=np.concatenate([first.time, second.time]),
-        granule=np.concatenate([first.granule, second.granule]),
-        values={
-            band: np.concatenate([first.values[band], second.values[band]]) for band in first.values
-        },
-        unseen=unseen,
-        notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
-    )
+    return join_seen((earlier, later), unseen)
 
 
 def _join(threads: Iterable[threading.Thread]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -133,10 +133,8 @@ def cube(
             f"no simulated image of {box_of(grid)} from {first} to {last}; ask for more days"
         )
 
-    def read(image: int, part: GeoBox, bands: Sequence[str]) -> NDArray[np.uint16]:
-        return _block(land, passes, image, part, bands)
-
     times = passes.time.astype("datetime64[s]")
+    read = partial(_block, land, passes)
     return lazy_cube(read, _names(passes), times, grid, [bands], BLOCK_PIXELS)
 
 

@@ -192,15 +192,7 @@ def cube(
     last: date,
     bands: Sequence[str],
 ) -> xr.Dataset:
-    """Return the images of a grid, lazily, as `cropland.sources.service.Service.cube` says.
-
-    Raises
-    ------
-    DataError
-        A band that is not simulated.
-    NoImage
-        No image in these days.
-    """
+    """Return the images of a grid of a country, lazily; see `cropland.sources.simulation.images.cube`."""
     land = Landscape.of(country, _profile(source, country), SEED)
     return images.cube(land, grid, first, last, bands)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from cropland.errors import DataError
 from cropland.observations.band_values import dtype_of
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.retries import GivenUp
+from cropland.sources.service import Seen, join_seen
 from cropland.sources.stac.assets import href_of, suspects_of
 from cropland.sources.stac.boxes import in_box
 from cropland.sources.stac.catalogs import moment
@@ -26,31 +26,6 @@ if TYPE_CHECKING:
 
     from cropland.sources.stac.cogs import Offsets
 
-Columns = dict[str, "NDArray[Any]"]
-"""By name, each of shape ``(row,)``."""
-
-
-@dataclass(frozen=True, eq=False)
-class Image:
-    """What an image shows at places.
-
-    Attributes
-    ----------
-    granule : str
-        Its name.
-    time : datetime64[s]
-        Moment of the overpass, UTC.
-    place : ndarray of int32, shape (row,)
-        Positions of the places that it saw.
-    values : mapping of str to ndarray, shape (row,)
-        By band.
-    """
-
-    granule: str
-    time: np.datetime64
-    place: NDArray[np.int32]
-    values: Columns
-
 
 def read_image(
     item: Item,
@@ -58,7 +33,7 @@ def read_image(
     bands: Sequence[str],
     offsets: Offsets,
     missing: Counter[str],
-) -> Image:
+) -> Seen:
     """Read an image at places, opening each COG once for all of them.
 
     Parameters
@@ -84,7 +59,7 @@ def read_image(
         classes = _read(item, SCENE_CLASS, lonlat[places], offsets, missing)
         if classes is not None:
             places, classes = places[classes > 0], classes[classes > 0]
-        values: Columns = {}
+        values: dict[str, NDArray[Any]] = {}
         for band in bands:
             read = classes
             if band != SCENE_CLASS:
@@ -95,7 +70,7 @@ def read_image(
         seen = np.any([*values.values()], axis=0)
         places, values = places[seen], {band: column[seen] for band, column in values.items()}
     time = np.datetime64(moment(item).replace(tzinfo=None), "s")
-    return Image(item.id, time, places, values)
+    return Seen(places, np.full(len(places), time), np.full(len(places), item.id), values)
 
 
 def _read(
@@ -132,17 +107,15 @@ def errors_of_image(granule: str) -> Iterator[None]:
         ) from error
 
 
-def join_images(images: Sequence[Image], bands: Sequence[str]) -> Columns:
-    """Join images: columns ``place``, ``time``, ``granule`` and the bands, sorted by the first three."""
-    images = sorted(images, key=lambda image: (image.time, image.granule))
-    lengths = [len(image.place) for image in images]
-    place = np.concatenate([np.zeros(0, np.int32), *(image.place for image in images)])
-    order = np.argsort(place, kind="stable")
-    rows: Columns = {"place": place[order]}
-    number = np.repeat(np.arange(len(images)), lengths)[order]
-    rows["time"] = np.array([image.time for image in images], "datetime64[s]")[number]
-    rows["granule"] = np.array([image.granule for image in images], np.str_)[number]
-    for band in bands:
-        columns = (image.values[band] for image in images)
-        rows[band] = np.concatenate([np.zeros(0, dtype_of(band)), *columns])[order]
-    return rows
+def join_images(images: Sequence[Seen], bands: Sequence[str]) -> Seen:
+    """Join images, sorted by place, time and granule; none have the types of the bands."""
+    nothing = Seen(
+        np.zeros(0, np.int32),
+        np.zeros(0, "datetime64[s]"),
+        np.zeros(0, np.str_),
+        {band: np.zeros(0, dtype_of(band)) for band in bands},
+    )
+    joined = join_seen((nothing, *images), {})
+    order = np.lexsort((joined.granule, joined.time, joined.place))
+    values = {band: column[order] for band, column in joined.values.items()}
+    return Seen(joined.place[order], joined.time[order], joined.granule[order], values)

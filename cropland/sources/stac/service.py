@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
@@ -78,22 +79,21 @@ class StacService:
         items, left_out = self._images_near(lonlat, first, last)
         missing: Counter[str] = Counter()
         images = [read_image(item, lonlat, bands, self._offsets, missing) for item in items]
-        rows = join_images(images, bands)
-        place, time, granule = (rows.pop(name) for name in ("place", "time", "granule"))
+        seen = join_images(images, bands)
         why = f"outside the swath of all {len(items)} images" if items else NO_IMAGE
         if left_out and not items:
             why = f"all {len(left_out)} images are excluded (source.leave_out)"
-        unseen = {int(at): why for at in np.setdiff1d(np.arange(len(lonlat)), place)}
+        unseen = {int(at): why for at in np.setdiff1d(np.arange(len(lonlat)), seen.place)}
         notes = [f"{name} is excluded (source.leave_out)" for name in left_out]
         for band, count in sorted(missing.items()):
-            if count >= _ENOUGH and not rows[band].any():
+            if count >= _ENOUGH and not seen.values[band].any():
                 raise ConfigError(
                     f"none of {count} images of {self._source.chosen.collection} has {band}; leave it out of "
                     f"source.bands, or take another source.catalog"
                 )
             have = "image has" if count == 1 else "images have"
             notes.append(f"{count} {have} no {band}: no data there")
-        return Seen(place, time, granule, rows, unseen, tuple(notes))
+        return replace(seen, unseen=unseen, notes=tuple(notes))
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
         """Return the images of a grid, lazily; see `Service.cube`."""
