@@ -118,9 +118,8 @@ def inputs(source: Files, paths: Paths, country: Country) -> list[object]:
 
 def fill(source: Files, paths: Paths, country: Country) -> xr.Dataset:
     """Read a country's exports and points into the ragged layout of `cropland.observations.archive`."""
-    everywhere = points.read_points(Path(paths.data), source.labelled, source.unlabelled)
-    table = points.inside(everywhere, country.box)
-    return observations_of(source, paths, country, table)
+    everywhere = points.read_points(paths.data, source.labelled, source.unlabelled)
+    return observations_of(source, paths, country, points.inside(everywhere, country.box))
 
 
 def read_exports(

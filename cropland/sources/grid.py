@@ -15,6 +15,8 @@ from pyproj import Transformer
 from shapely import get_coordinates
 
 if TYPE_CHECKING:
+    from odc.geo.crs import CRS
+
     from cropland.config.countries import Box
 
 PIXEL_METRES = 10
@@ -87,7 +89,7 @@ def lonlat(
     Row 0, column 0 is the grid's upper left corner; row 0.5, column 0.5 the centre of its first pixel.
     """
     x, y = grid.pix2wld(np.asarray(columns, float), np.asarray(rows, float))  # type: ignore[no-untyped-call]
-    lon, lat = _from_degrees(_crs(grid)).transform(x, y, direction="INVERSE")
+    lon, lat = _from_degrees(grid.crs).transform(x, y, direction="INVERSE")
     return lon, lat
 
 
@@ -95,7 +97,7 @@ def pixels(
     grid: GeoBox, lon: NDArray[np.float64], lat: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Return rows and columns of places in degrees, and which are in the grid; 0, 0 of those that are not."""
-    x, y = _from_degrees(_crs(grid)).transform(lon, lat)
+    x, y = _from_degrees(grid.crs).transform(lon, lat)
     with np.errstate(invalid="ignore"):  # a place that the CRS does not have is not finite
         columns, rows = grid.wld2pix(x, y)  # type: ignore[no-untyped-call]
         inside = (rows >= 0) & (rows < grid.shape[0]) & (columns >= 0) & (columns < grid.shape[1])
@@ -147,11 +149,7 @@ def read_pixels(
     return found
 
 
-def _crs(grid: GeoBox) -> str:
-    assert grid.crs is not None  # no grid is without one
-    return str(grid.crs.to_wkt())
-
-
 @cache
-def _from_degrees(crs: str) -> Transformer:
-    return Transformer.from_crs(_DEGREES, crs, always_xy=True)
+def _from_degrees(crs: CRS | None) -> Transformer:
+    assert crs is not None  # no grid is without one
+    return Transformer.from_crs(_DEGREES, crs.to_wkt(), always_xy=True)

@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +76,7 @@ class Cube:
         """Rows and columns stored together: tiles of multiples of it read nothing twice."""
         return self.reader.block
 
-    @cached_property
+    @property
     def bands(self) -> tuple[str, ...]:
         """Bands that it holds."""
         return self.reader.bands
@@ -170,7 +169,7 @@ class Cube:
         except _BROKEN as error:
             cause = (
                 error.__cause__ or error
-            )  # rasterio keeps GDAL's word, which names the file, there
+            )  # where rasterio keeps GDAL's word, which names the file
             raise DataError(
                 f"the cube {self.path} cannot be read in rows {rows.start} to {rows.stop}, columns "
                 f"{columns.start} to {columns.stop} ({cause}); it is broken there: write it again"

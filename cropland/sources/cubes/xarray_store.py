@@ -156,28 +156,23 @@ def _check_stored(variable: xr.DataArray, where: str) -> None:
     if variable.dtype.kind not in "iuf" or "_Unsigned" in variable.attrs:
         kind = "signed for unsigned" if variable.dtype.kind in "iu" else str(variable.dtype)
         raise DataError(f"{where} is stored as {kind}; expected numbers: write it as uint16")
-    scale, offset = (
-        float(variable.attrs.get(name, plain))
-        for name, plain in (("scale_factor", 1), ("add_offset", 0))
-    )
-    check_plain(where, scale, offset)
+    scale, offset = variable.attrs.get("scale_factor", 1), variable.attrs.get("add_offset", 0)
+    check_plain(where, float(scale), float(offset))
 
 
 def _times(dataset: xr.Dataset, path: Path) -> NDArray[np.datetime64]:
     times = dataset["time"].to_numpy()
     if not np.issubdtype(times.dtype, np.datetime64) or np.isnat(times).any():
-        shown = some(times, 2)
         raise DataError(
-            f"the cube {path} has times that are no dates ({times.dtype}: {shown}); expected datetime64, as "
-            f"pandas.to_datetime gives it"
+            f"the cube {path} has times that are no dates ({times.dtype}: {some(times, 2)}); expected "
+            f"datetime64, as pandas.to_datetime gives it"
         )
     return times.astype("datetime64[s]")
 
 
 def _grid(dataset: xr.Dataset, path: Path) -> GeoBox:
-    even = all(
-        _is_even(dataset[name].to_numpy()) for name in ("y", "x")
-    )  # odc looks at the ends only
+    # odc looks at the ends only
+    even = all(_is_even(dataset[name].to_numpy()) for name in ("y", "x"))
     grid = dataset.odc.geobox if even else None
     if not isinstance(grid, GeoBox):
         raise DataError(

@@ -81,13 +81,12 @@ def join_rows(parts: Iterable[FetchedRows], bands: Sequence[str]) -> FetchedRows
             f"{', '.join(bands)}; delete the folder, and download again"
         )
     granules = np.unique(np.concatenate([each.granules for each in listed]))
-    numbers = [np.searchsorted(granules, each.granules).astype(np.int32) for each in listed]
     joined = FetchedRows(
         places=np.concatenate([each.places for each in listed]),
         time=np.concatenate([each.time for each in listed]),
         granule=np.concatenate(
-            [number[each.granule] for number, each in zip(numbers, listed, strict=True)]
-        ),
+            [np.searchsorted(granules, each.granules)[each.granule] for each in listed]
+        ).astype(np.int32),
         granules=granules,
         values={band: np.concatenate([each.values[band] for each in listed]) for band in bands},
     )

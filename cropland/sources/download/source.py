@@ -89,11 +89,8 @@ def provenance(source: Source) -> dict[str, str]:
     from cropland.sources.stac.harmonisation import RULE
 
     catalog = source.chosen
-    return facts | {
-        "catalog": catalog.url,
-        "collection": catalog.collection,
-        "harmonisation": RULE,
-    }
+    facts |= {"catalog": catalog.url, "collection": catalog.collection}
+    return facts | {"harmonisation": RULE}
 
 
 def parts_of(source: Source, paths: Paths, country: Country) -> Parts:
@@ -135,7 +132,7 @@ def today() -> date:
 
 def points_of(source: Source, paths: Paths, country: Country) -> pd.DataFrame:
     """Read the points of a country from the points files."""
-    everywhere = points.read_points(Path(paths.data), source.labelled, source.unlabelled)
+    everywhere = points.read_points(paths.data, source.labelled, source.unlabelled)
     return points.inside(everywhere, country.box)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dask.array
@@ -50,7 +51,8 @@ def cube_of(
     times = np.array([moment(item).replace(tzinfo=None) for item in items], "datetime64[s]")
     images = [_Image(item.id, item.bbox, {b: href_of(item, b) for b in bands}) for item in items]
     groups = [(band,) for band in bands]
-    cube = lazy_cube(_Reader(offsets.cogs, images).read, names, times, grid, groups, BLOCK_PIXELS)
+    read = partial(_read, offsets.cogs, images)
+    cube = lazy_cube(read, names, times, grid, groups, BLOCK_PIXELS)
     one = (1, 1, 1)
     steps = (delayed(_offset)(offsets, item.id, _suspects(item)) for item in items)
     offset = da.concatenate([da.from_delayed(step, one, np.int64) for step in steps])
@@ -68,26 +70,21 @@ class _Image:
     hrefs: Mapping[str, str | None]
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Reads blocks of images; Dask sends it to other processes."""
-
-    cogs: Cogs
-    images: Sequence[_Image]
-
-    def read(self, image: int, grid: GeoBox, bands: Sequence[str]) -> NDArray[np.uint16]:
-        """Read a band as it is stored; what is missing is no data, what fails is an error."""
-        (band,) = bands
-        read = self.images[image]
-        href = read.hrefs[band]
-        if href is not None and overlap(read.box, bounds_of(grid)):
-            try:
-                with errors_of_image(read.name):
-                    values = self.cogs.open(href, lambda source: _warped(source, grid))
-                return values.astype(np.uint16)[np.newaxis]
-            except Missing:
-                pass
-        return np.zeros((1, *grid.shape), np.uint16)
+def _read(
+    cogs: Cogs, images: Sequence[_Image], at: int, grid: GeoBox, bands: Sequence[str]
+) -> NDArray[np.uint16]:
+    """Read a band as it is stored; what is missing is no data, what fails is an error."""
+    (band,) = bands
+    image = images[at]
+    href = image.hrefs[band]
+    if href is not None and overlap(image.box, bounds_of(grid)):
+        try:
+            with errors_of_image(image.name):
+                values = cogs.open(href, lambda source: _warped(source, grid))
+            return values.astype(np.uint16)[np.newaxis]
+        except Missing:
+            pass
+    return np.zeros((1, *grid.shape), np.uint16)
 
 
 def _warped(source: Any, grid: GeoBox) -> NDArray[Any]:
