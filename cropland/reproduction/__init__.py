@@ -4,5 +4,6 @@ In: exports or archives, and points files. Out: the class of every unlabelled po
 they were made. It shares nothing with `cropland.features` and `cropland.learning`: what is better there
 would change the answer. May touch the file of predictions and, by `cropland.tracking`, the store.
 
-``recipe`` (the original program) ← ``study`` (its data, checks and run) → ``figure``.
+``export_tables`` (read as the original does) → ``recipe`` (the original program) ← ``study`` (data, checks,
+run) → ``figure``.
 """

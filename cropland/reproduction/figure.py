@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def predicted_points(
             )
         panel.set(xlim=(box.west, box.east), ylim=(box.south, box.north))
         # A degree of longitude is shorter than one of latitude; draw the ground as it is.
-        panel.set_aspect(1 / _cosine(box.south, box.north))
+        panel.set_aspect(1 / math.cos(math.radians((box.south + box.north) / 2)))
         panel.set_title(country.title, loc="left")
         panel.set_xlabel("longitude (°E)")
         figure_style.plain(panel, grid="both")
@@ -56,9 +57,3 @@ def predicted_points(
     panels[0].set_ylabel("latitude (°N)")
     figure.suptitle("\n".join(line for line in (title, remark) if line), x=0.01, ha="left")
     return figure_style.png(figure)
-
-
-def _cosine(south: float, north: float) -> float:
-    import math
-
-    return math.cos(math.radians((south + north) / 2))

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,15 +28,11 @@ from numpy.typing import NDArray
 
 from cropland.config.countries import iso_date
 from cropland.errors import ConfigError, DataError
-from cropland.support import reading
-from cropland.support.columns import first_bad
+from cropland.reproduction.export_tables import COLUMNS, check_export, refuse
 
-COLUMNS = ("B2", "B3", "B4", "B8", "Lon", "Lat", "NDVI", "SCL")
 SCENE_CLASS = "SCL"
 STEP_DAYS = 5
 DEPTH = 10
-_STAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?)?"
-"""A date, with a time or without; Earth Engine's times are in milliseconds, and exports may show them."""
 
 
 @dataclass(frozen=True)
@@ -65,30 +60,6 @@ class Features(NamedTuple):
     country: str
     ids: NDArray[np.object_]
     values: NDArray[np.float32]
-
-
-def read_exports(
-    paths: Mapping[str, Path | Sequence[Path]], *, columns: Sequence[str] = COLUMNS
-) -> dict[str, pd.DataFrame]:
-    """Read the CSV exports of each country; several are put one after the other, as given.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        For each country ``ID`` and ``Timestamp`` as text and `columns`, rows in file order.
-
-    Raises
-    ------
-    DataError
-        No such file, no CSV, a missing column or ID, a Timestamp of another shape, a value that is no number.
-    """
-    tables = {}
-    for country, given in paths.items():
-        files = [given] if isinstance(given, Path) else given
-        if not files:
-            raise DataError(f"expected an export of {country}, got none; name its files")
-        tables[country] = pd.concat([_read(path, columns) for path in files], ignore_index=True)
-    return tables
 
 
 def features(
@@ -206,7 +177,7 @@ def _tables(
                 f"expected an export and one season of {country}; exports are of {', '.join(exports)}, "
                 f"seasons of {', '.join(each.country for each in seasons)}"
             )
-        _check(exports[country], f"the export of {country}", columns)
+        check_export(exports[country], f"the export of {country}", columns)
         tables[country] = _in_season(exports[country], season, ids)
         for point in tables[country]["ID"].unique():
             if country_of.setdefault(point, country) != country:
@@ -281,57 +252,12 @@ def _days(stamps: pd.Series[str]) -> NDArray[np.int64]:
     return days.to_numpy().astype("datetime64[D]").astype(np.int64)
 
 
-def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    wanted = ("ID", "Timestamp", *columns)
-    text = {"ID": str, "Timestamp": str}
-    if path.suffix == ".parquet":
-        table = reading.read_parquet(path, "export it again")
-        table = table[[name for name in table if name in wanted]]
-    else:
-        table = reading.read_csv(
-            path, "export it again", dtype=text, usecols=lambda name: name in wanted
-        )
-    _check(table, str(path), columns)
-    return table
-
-
-def _check(table: pd.DataFrame, where: str, columns: Sequence[str]) -> None:
-    """Refuse an export that lacks a column or has a cell that cannot be used."""
-    missing = [name for name in ("ID", "Timestamp", *columns) if name not in table]
-    if missing:
-        raise DataError(
-            f"{where} needs ID, Timestamp, {', '.join(columns)} and lacks {', '.join(missing)}; "
-            f"export it again, or name fewer in bands.names"
-        )
-    _refuse(table["ID"], table["ID"].isna(), where, "give every row the ID of its point")
-    stamps = table["Timestamp"]
-    texts = stamps
-    if not isinstance(stamps.dtype, pd.StringDtype):
-        texts = stamps.map(lambda stamp: stamp if isinstance(stamp, str) else "").astype(str)
-    days = pd.to_datetime(texts.str[:10], format="%Y-%m-%d", errors="coerce")
-    bad = ~texts.str.fullmatch(_STAMP) | days.isna()
-    _refuse(stamps, bad, where, "write texts like 2019-07-16 08:05:11 or 2019-07-16")
-    for name in columns:
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        bad = (numbers.isna() & table[name].notna()) | np.isinf(numbers)
-        _refuse(table[name], bad, where, "write a number or nothing")
-
-
-def _refuse(column: pd.Series[Any], bad: pd.Series[bool], where: str, remedy: str) -> None:
-    """Raise a `DataError` that shows the first bad cell, if there is one."""
-    if value := first_bad(column, bad):
-        raise DataError(
-            f"{where} has {column.name} {column.iloc[value.row]!r} in line {value.row + 2}{value.more}; "
-            f"{remedy}"
-        )
-
-
 def _targets(labelled: pd.DataFrame) -> pd.Series[int]:
     """Return the labels by ID."""
     ids, targets = labelled["ID"], labelled["Target"]
-    _refuse(ids, ids.duplicated(), "the table of labels", "keep each ID once")
+    refuse(ids, ids.duplicated(), "the table of labels", "keep each ID once")
     remedy = "write 1 for cropland and 0 for anything else"
-    _refuse(targets, ~targets.isin((0, 1)), "the table of labels", remedy)
+    refuse(targets, ~targets.isin((0, 1)), "the table of labels", remedy)
     return labelled.set_index("ID")["Target"].astype(int)
 
 

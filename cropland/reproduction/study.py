@@ -15,6 +15,7 @@ from cropland.errors import ConfigError
 from cropland.features.window import Window
 from cropland.observations import long_table, points
 from cropland.reproduction import recipe
+from cropland.reproduction.export_tables import COLUMNS, read_exports
 from cropland.reproduction.figure import predicted_points
 from cropland.reproduction.recipe import Season
 from cropland.sources import exports, opening
@@ -91,8 +92,10 @@ def predict_all(job: Job, console: Console, screen: Console) -> None:
         )
         record.metrics["seconds"] = time.perf_counter() - began
         record.metrics["n_points"] = float(len(predicted))
-        summary = _summary(observations, predicted, countries, seasons)
-        _record(record, job, summary, _placed(observations, predicted), countries)
+        places = observations.unlabelled[["ID", "Lat", "Lon"]]
+        placed = predicted.merge(places, on="ID", how="left")
+        summary = _summary(observations.labelled, placed, countries, seasons)
+        _record(record, job, summary, placed, countries)
         text = predicted.to_csv(index=False)
         record.files[Path(str(chosen.output)).name] = text
         write_whole(Path(str(chosen.output)), text)
@@ -121,9 +124,7 @@ def _check(job: Job) -> int:
             "promote and a nested validation out"
         )
     if not _columns(chosen):
-        raise ConfigError(
-            f"study=submission looks at {', '.join(recipe.COLUMNS)}; bands has none of them"
-        )
+        raise ConfigError(f"study=submission looks at {', '.join(COLUMNS)}; bands has none of them")
     if chosen.output is None:
         raise ConfigError("study=submission needs a file for its predictions; give output=FILE")
     if not any(country.name in job.windows for country in job.countries):
@@ -136,7 +137,7 @@ def _check(job: Job) -> int:
 
 def _columns(chosen: Configuration) -> list[str]:
     """Return the original's columns, in its order, as far as the band set has them."""
-    return [name for name in recipe.COLUMNS if name in chosen.bands.names]
+    return [name for name in COLUMNS if name in chosen.bands.names]
 
 
 def _record(
@@ -149,19 +150,10 @@ def _record(
     """Write table, figure and note into the record of the run."""
     chosen = job.configuration
     title = chosen.study.title if chosen.study else ""
-    remark = ""
-    if chosen.source.name == "simulated":
-        remark = SIMULATED
+    remark = SIMULATED if chosen.source.name == "simulated" else ""
     table = markdown_table(list(summary.columns), summary.astype(str).to_numpy().tolist())
-    record.note = "\n\n".join(
-        part
-        for part in (
-            f"**{title}** The submitted solution of the original study, to the letter.",
-            table,
-            remark,
-        )
-        if part
-    )
+    lead = f"**{title}** The submitted solution of the original study, to the letter."
+    record.note = "\n\n".join(filter(None, (lead, table, remark)))
     record.params |= {"source": chosen.source.name, "seed": chosen.seed, "output": chosen.output}
     record.params |= dict(zip("window." + summary["country"], summary["window"], strict=True))
     record.files["study.csv"] = summary.to_csv(index=False)
@@ -184,7 +176,7 @@ def _observations(chosen: Configuration, countries: Sequence[Country]) -> Observ
             for country in countries
         }
         return Observations(
-            recipe.read_exports(found, columns=names),
+            read_exports(found, columns=names),
             points.read(folder / chosen.source.labelled, labelled=True),
             points.read(folder / chosen.source.unlabelled, labelled=False),
         )
@@ -198,19 +190,13 @@ def _observations(chosen: Configuration, countries: Sequence[Country]) -> Observ
     )
 
 
-def _placed(observations: Observations, predicted: pd.DataFrame) -> pd.DataFrame:
-    """Return predicted points with their coordinates."""
-    return predicted.merge(observations.unlabelled[["ID", "Lat", "Lon"]], on="ID", how="left")
-
-
 def _summary(
-    observations: Observations,
-    predicted: pd.DataFrame,
+    labelled: pd.DataFrame,
+    placed: pd.DataFrame,
     countries: Sequence[Country],
     seasons: Sequence[Season],
 ) -> pd.DataFrame:
     """Return for each country its window and its numbers of points."""
-    placed = _placed(observations, predicted)
     rows = []
     for country, season in zip(countries, seasons, strict=True):
         own = points.inside(placed, country.box)
@@ -218,7 +204,7 @@ def _summary(
             {
                 "country": country.name,
                 "window": f"{season.start} … {season.end}",
-                "labelled": len(points.inside(observations.labelled, country.box)),
+                "labelled": len(points.inside(labelled, country.box)),
                 "predicted": int(own["Target"].notna().sum()),
                 "cropland": int((own["Target"] == 1).sum()),
                 "without rows": int(own["Target"].isna().sum()),

@@ -10,7 +10,8 @@ from sklearn.ensemble import RandomForestClassifier
 
 from cropland.errors import ConfigError, DataError
 from cropland.reproduction import recipe
-from cropland.reproduction.recipe import COLUMNS, Season
+from cropland.reproduction.export_tables import COLUMNS, read_exports
+from cropland.reproduction.recipe import Season
 
 Exports = Mapping[str, pd.DataFrame]
 Study = tuple[Exports, list[Season], pd.DataFrame, pd.DataFrame]
@@ -262,7 +263,7 @@ def test_files_are_read_as_they_stand_and_put_one_after_the_other(
     halves = [tmp_path / "first.csv", tmp_path / "second.csv"]
     exports["Iran"][:99].to_csv(halves[0], index=False)
     exports["Iran"][99:].to_csv(halves[1], index=False)
-    read = recipe.read_exports(paths | {"Iran": halves})
+    read = read_exports(paths | {"Iran": halves})
     assert set(read["Sudan"]) == {"ID", "Timestamp", *COLUMNS}
     for found, expected in zip(
         recipe.features(read, seasons, known(study)),
@@ -270,36 +271,6 @@ def test_files_are_read_as_they_stand_and_put_one_after_the_other(
         strict=True,
     ):
         np.testing.assert_array_equal(found.values, expected.values)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("ID,Timestamp\np,2020-06-01\n", "needs ID, Timestamp, B4 and lacks B4"),
-        ("ID,B4\np,1\n", "lacks Timestamp"),
-        ("ID,Timestamp,B4\np,2020-06-01,1\np,01/06/2020,1\n", "'01/06/2020' in line 3; write"),
-        ("ID,Timestamp,B4\np,2020-06-01T08:00:00,1\n", "Timestamp '2020-06-01T08:00:00' in line 2"),
-        ("ID,Timestamp,B4\np,2020-06-31 08:00:00,1\n", "Timestamp '2020-06-31 08:00:00' in line 2"),
-        ("ID,Timestamp,B4\np,20200601,1\np,,1\n", "Timestamp '20200601' in line 2 and 1 more"),
-        ("ID,Timestamp,B4\n,2020-06-01,1\n", "ID nan in line 2; give every row the ID"),
-        ("ID,Timestamp,B4\np,2020-06-01,high\n", "B4 'high' in line 2; write a number or nothing"),
-        ("ID,Timestamp,B4\np,2020-06-01,inf\n", "B4 .*inf.* in line 2"),
-        ("", "cannot be read as CSV: No columns"),
-    ],
-)
-def test_a_bad_export_is_answered_with_its_line(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "export.csv"
-    path.write_text(text)
-    with pytest.raises(DataError, match=message) as caught:
-        recipe.read_exports({"a": path}, columns=["B4"])
-    assert str(path) in str(caught.value)
-
-
-def test_an_export_that_is_not_there_is_answered(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none.csv cannot be read"):
-        recipe.read_exports({"a": tmp_path / "none.csv"})
-    with pytest.raises(DataError, match="expected an export of a, got none"):
-        recipe.read_exports({"a": []})
 
 
 def test_timestamps_must_be_text() -> None:
@@ -372,7 +343,7 @@ def test_the_real_points_get_the_classes_of_plain_pandas(challenge: Path) -> Non
     paths = {s.country: challenge / f"{name}_{s.country}_{s.start}_{s.end}.csv" for s in seasons}
     labelled, unlabelled = (pd.read_csv(challenge / name) for name in ("Train.csv", "Test.csv"))
     columns = COLUMNS[:-1]  # there is no SCL
-    exports = recipe.read_exports(paths, columns=columns)
+    exports = read_exports(paths, columns=columns)
     found = recipe.predictions(exports, seasons, labelled, unlabelled, columns=columns)
     plain = {country: pd.read_csv(path) for country, path in paths.items()}
     ids = pd.concat([labelled["ID"], unlabelled["ID"]])

@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from standins.shell import Shell
 
 from cropland.reproduction import recipe
+from cropland.reproduction.export_tables import read_exports
 
 WINDOW = "+windows.toyland={span:40,period:2020-11-30}"
 
@@ -35,7 +36,7 @@ def test_the_command_writes_what_the_module_predicts(shell: Shell, complete: Pat
     written = pd.read_csv(shell.folder / "out" / "answer.csv", dtype={"Target": "Int64"})
     folder = complete.parent
     expected = recipe.predictions(
-        recipe.read_exports({"toyland": complete}),
+        read_exports({"toyland": complete}),
         [recipe.Season("toyland", "2020-02-24", "2020-11-30")],
         pd.read_csv(folder / "Train.csv"),
         pd.read_csv(folder / "Test.csv"),
