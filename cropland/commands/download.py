@@ -80,7 +80,7 @@ def _planned(
     tables: Sequence[tuple[Country, pd.DataFrame]],
     console: Console | None = None,
 ) -> list[DownloadPlan]:
-    """DownloadPlan what is to be fetched of each country; with a console, damaged parts are named on it."""
+    """Return what is to be fetched of each country; with a console, damaged parts are named on it."""
     plans = []
     for country, table in tables:
         parts = fetched.parts_of(source, command.paths, country)
@@ -114,10 +114,8 @@ def _tables(
 ) -> list[tuple[Country, pd.DataFrame]]:
     """Read the points of each country that has any."""
     if command.points is None:
-        table, where = (
-            points.read_points(Path(command.paths.data), source.labelled, source.unlabelled),
-            command.paths.data,
-        )
+        where = command.paths.data
+        table = points.read_points(Path(where), source.labelled, source.unlabelled)
     else:
         table, where = points.read_given(Path(command.points)), command.points
     tables = [(country, points.inside(table, country.box)) for country in countries]
@@ -138,7 +136,7 @@ def _tables(
 def _note_outside(
     table: pd.DataFrame, tables: Sequence[tuple[Country, pd.DataFrame]], console: Console
 ) -> None:
-    """Return the points that lie in no country's box."""
+    """Write a note on the points that lie in no country's box."""
     inside = {identifier for _, part in tables for identifier in part["ID"]}
     outside = [identifier for identifier in table["ID"] if identifier not in inside]
     if outside:
@@ -179,8 +177,7 @@ def _fetch_all(source: fetched.Source, plans: Sequence[DownloadPlan], console: C
         if any(True for plan in plans for _ in plan.parts):
             _show(plans)
             seconds = in_words(time.monotonic() - began)
-            screen = terminal.screen()
-            screen.print(
+            terminal.screen().print(
                 f"{count(attempts.answers, 'request')} answered, "
                 f"{count(attempts.retries, 'retry', 'retries')}, {seconds}"
             )

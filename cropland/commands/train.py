@@ -117,14 +117,11 @@ class SweepCallback(Callback):
             job_return.return_value = None
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
-        """End a run."""
+        """End a run, or a sweep."""
         with exit_on_error():
             end()
 
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
-        """End a sweep."""
-        with exit_on_error():
-            end()
+    on_multirun_end = on_run_end
 
 
 _sessions: list[Session] = []
@@ -147,7 +144,6 @@ def begin(
 
     collect_garbage()
     console = terminal.notes()
-    sweep.check(jobs)
     prepared = sweep.prepare(jobs, words, console)
     session = sweep.start(prepared, folder, words, console, returns_results=returns_results)
     _sessions.append(session)
@@ -225,7 +221,7 @@ def _is_reproduction(job: Job) -> bool:
 
 @cache
 def _leave_with_parent() -> None:
-    """Let a worker end when the process that started it has been killed.
+    """End a worker when the process that started it has been killed.
 
     It would go on otherwise, and the same sweep started again would run its candidate twice.
     """

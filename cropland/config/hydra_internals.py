@@ -13,25 +13,13 @@ from typing import TYPE_CHECKING
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.experimental.callback import Callback
+from hydra.experimental.callback import Callback as Callback
 from hydra.types import HydraContext
 
 if TYPE_CHECKING:
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
-
-__all__ = [
-    "Callback",
-    "apply_overrides",
-    "basic_sweeper",
-    "error_of",
-    "failed_job",
-    "file_in_reading",
-    "job_context",
-    "overrides_dirname",
-    "split_sweep",
-]
 
 _FILE_SOURCE = "hydra._internal.core_plugins.file_config_source"
 

@@ -44,7 +44,7 @@ class Templates:
 
     @classmethod
     def of(cls, loader: ConfigLoader, sweep: DictConfig) -> Templates:
-        """Give the templates of a sweep, those that were made before where it is the same one."""
+        """Return the templates of a sweep, those that were made before where it is the same one."""
         if not (_LAST and _LAST[0].sweep is sweep):
             _LAST[:] = [cls(loader, sweep)]
         return _LAST[0]
@@ -82,6 +82,6 @@ class Templates:
         return self._parsed[word]
 
     def is_value(self, word: str) -> bool:
-        """Tell whether an override sets a value of the configuration, as against choosing a group's file."""
+        """Return whether an override sets a value of the configuration, not the file of a group."""
         key = word.partition("=")[0].lstrip("+~")
         return not (key in self._groups or "/" in key or "@" in key or key.startswith("hydra."))

@@ -67,7 +67,7 @@ class Model(Closed):
         return [each for each in self.targets if not each.startswith(OWN) and each not in FAST]
 
     def allowed_by(self, target: str) -> str:
-        """Give what allows a class to be made: its own full name, or the prefix that it starts with.
+        """Return what allows a class to be made: its own full name, or the prefix that it starts with.
 
         Raises
         ------

@@ -19,7 +19,7 @@ class WorkingFolder(SearchPathPlugin):
     """Puts ``conf/`` of the working folder, where there is one, before the project's own."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Put the folder first; the project's own stands there already."""
+        """Prepend the folder; the project's own stands there already."""
         folder = Path("conf").absolute()
         if folder.is_dir() and not folder.samefile(SHIPPED):
             search_path.prepend("working folder", f"file://{folder}", SearchPathQuery("main"))

@@ -23,12 +23,12 @@ from cropland.learning import choice
 from cropland.learning.cross_validation import (
     Scores,
     cross_validate,
+    fit_fold,
     gather,
     independent_units,
     splits,
     summarise,
 )
-from cropland.learning.probability import cropland_probability
 from cropland.support import signals
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ def cross_validate_choice(
         signals.check()
         best = _choose(common, train, inner, rule, _inner_seed(seed, number), n_jobs)
         chosen.append(best.name)
-        predicted.append(_refit(best, train, test))
+        x = best.features.to_numpy()
+        predicted.append(fit_fold(clone(best.classifier), x, y, train, test, None)[0])
     seconds = (time.perf_counter() - started) / len(folds)
 
     out_of_fold = gather(samples, folds, predicted, validation.repeats)
@@ -203,13 +204,3 @@ def _inner_score(
     known = alternative.features.isel(sample=train)
     scores = cross_validate(alternative.classifier, known, inner, seed=seed, n_jobs=n_jobs)
     return scores.accuracy, scores.accuracy_se
-
-
-def _refit(
-    alternative: Alternative, train: NDArray[np.int64], test: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Compute the probabilities of the test part by the chosen alternative, fitted on the training part."""
-    x, y = alternative.features.to_numpy(), alternative.features["Target"].to_numpy()
-    classifier = clone(alternative.classifier)
-    classifier.fit(x[train], y[train])
-    return cropland_probability(classifier, x[test])

@@ -32,7 +32,7 @@ def plain(panel: Axes, *, grid: str = "y") -> None:
 
 
 def png(figure: Figure) -> bytes:
-    """Give a figure as the bytes of a PNG."""
+    """Return a figure as the bytes of a PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

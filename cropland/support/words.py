@@ -35,7 +35,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """Give a time in the words that its accuracy deserves.
+    """Write a time in the words that its accuracy deserves.
 
     >>> in_words(7), in_words(130), in_words(8000)
     ('7 s', '2 min', '2.2 h')

@@ -13,7 +13,7 @@ from cropland.errors import DataError
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give another name to write a file or a folder to; at the end it is moved to its place.
+    """Yield another name to write a file or a folder to; at the end it is moved to its place.
 
     What fails or is killed leaves no half of it at its place. A file that is there is replaced; a folder
     that is there stays, since somebody else was faster.

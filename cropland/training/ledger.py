@@ -8,8 +8,7 @@ import threading
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
@@ -82,17 +81,12 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: Any) -> None:
         """Show the last outcomes and stop."""
         self._stop.set()
         self._thread.join()
         self._look()
-        self._meter.__exit__(kind, error, trace)
+        self._meter.__exit__(*raised)
 
     def _loop(self) -> None:
         while not self._stop.wait(_POLL_SECONDS):

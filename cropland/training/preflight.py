@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from cropland.config.commands.promote import Promote
 from cropland.errors import ConfigError, WindowError
 from cropland.learning import classifiers, fast_forest
 from cropland.sources import opening
@@ -84,7 +85,13 @@ def check(candidates: Sequence[Candidate], archives: Mapping[str, Archive]) -> N
 
 
 def check_alike(configurations: Sequence[Configuration]) -> None:
-    """Refuse to sweep over what a whole sweep has one of."""
+    """Check what the configurations of a sweep say together, before anything is opened.
+
+    Raises
+    ------
+    ConfigError
+        A sweep over what a sweep has one of, or a promotion of what cannot be promoted.
+    """
     for group in ("source", "tracking", "paths", "study", "promotion", "promote", "output"):
         if len({repr(getattr(configuration, group)) for configuration in configurations}) > 1:
             raise ConfigError(f"{group} cannot be swept; give one command for each")
@@ -93,3 +100,5 @@ def check_alike(configurations: Sequence[Configuration]) -> None:
         raise ConfigError(
             "output is for study=submission; the command predict writes predictions of a model"
         )
+    if first.promote:
+        Promote.of(configurations)

@@ -19,7 +19,6 @@ from cropland.training import out_of_fold
 from cropland.training.candidate_data import CandidateData
 from cropland.training.identity import comparison
 from cropland.training.nested_candidate import NestedCandidate
-from cropland.training.out_of_fold import confusion
 from cropland.training.outcome import SCORES
 
 if TYPE_CHECKING:
@@ -195,7 +194,7 @@ def _record_scores(record: Record, scores: Scores, end_day: int) -> None:
     record.steps = {"accuracy": end_day}
     record.series = {"accuracy_fold": scores.accuracy_fold}
     record.files[out_of_fold.FILE] = out_of_fold.as_csv(scores.out_of_fold)
-    record.files["confusion_matrix.csv"] = confusion(scores.out_of_fold).to_csv()
+    record.files["confusion_matrix.csv"] = out_of_fold.confusion(scores.out_of_fold).to_csv()
 
 
 def _now() -> int:

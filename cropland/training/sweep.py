@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.config.commands import WHERE
-from cropland.config.commands.promote import Promote
 from cropland.learning import fast_forest
 from cropland.tracking import provenance
 from cropland.tracking.opening import open_store
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
 _NAME_LENGTH = 80
 _WINDOW = ("span", "period", "windows")
+"""Keys by which the user gives a window."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,11 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Session:
+class Session(Prepared):
     """A sweep under way, as the process that the user started knows it.
 
     Attributes
     ----------
-    store, archives, candidates
-        As `Prepared` has them.
     settings : JobSettings
         What its jobs have in common.
     name : str
@@ -87,9 +85,6 @@ class Session:
         What shows its progress, to be closed.
     """
 
-    store: Store
-    archives: Mapping[str, Archive]
-    candidates: Sequence[Candidate]
     settings: JobSettings
     name: str
     words: list[str]
@@ -102,29 +97,10 @@ class Session:
         """Id of its run."""
         return self.settings.parent_run
 
-    @property
-    def configuration(self) -> Configuration:
-        """What all candidates have in common: source, tracking, study, promotion."""
-        return self.candidates[0].configuration
-
     def outcomes(self) -> list[Outcome]:
         """Return what became of its candidates, in the order in which these were asked for."""
         order = {candidate.key: number for number, candidate in enumerate(self.candidates)}
         return sorted(self.ledger.read(), key=lambda outcome: order.get(outcome.key, len(order)))
-
-
-def check(jobs: Sequence[Job]) -> None:
-    """Check what the configurations of a sweep's jobs say together, before anything is opened.
-
-    Raises
-    ------
-    ConfigError
-        A sweep over what a sweep has one of, or a promotion of what cannot be promoted.
-    """
-    configurations = [job.configuration for job in jobs]
-    preflight.check_alike(configurations)
-    if configurations[0].promote:
-        Promote.of(configurations)
 
 
 def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prepared:
@@ -133,7 +109,7 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
     Parameters
     ----------
     jobs : sequence of Job
-        All of the sweep, checked, see `check`.
+        All of the sweep.
     words : iterable of str
         The overrides that the user gave.
     console : Console
@@ -144,6 +120,7 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
     CroplandError
         Whatever can be known to be wrong before any work.
     """
+    preflight.check_alike([job.configuration for job in jobs])
     fast = preflight.check_fast(jobs, console)
     if not fast:
         jobs = [fast_forest.plain_job(job) for job in jobs]
@@ -203,7 +180,13 @@ def start(
     watching = ExitStack()
     watching.enter_context(Watch(ledger, len(candidates), console))
     return Session(
-        store, archives, candidates, settings, name, list(words), ledger, console, watching
+        **vars(prepared),
+        settings=settings,
+        name=name,
+        words=list(words),
+        ledger=ledger,
+        console=console,
+        watching=watching,
     )
 
 
@@ -216,14 +199,10 @@ def _windows(
     console: Console,
 ) -> dict[str, Choice]:
     """Return the windows that an earlier study has chosen, where this one asks for them."""
-    if not (common.study and common.study.window) or _has_window(words):
+    keys = {word.lstrip("+").partition("=")[0].partition(".")[0] for word in words}
+    if not (common.study and common.study.window) or keys.intersection(_WINDOW):
         return {}
     return chosen_windows.windows(archives, countries, store, common, console.print)
-
-
-def _has_window(words: Iterable[str]) -> bool:
-    """Return whether the user has given a window."""
-    return any(word.lstrip("+").partition("=")[0].partition(".")[0] in _WINDOW for word in words)
 
 
 def _start_run(store: Store, common: Configuration, name: str) -> str:

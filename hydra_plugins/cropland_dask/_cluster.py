@@ -54,7 +54,7 @@ class _Job:
 def results(
     client: Client, task_function: TaskFunction, jobs: Iterable[tuple[int, DictConfig]]
 ) -> Iterator[tuple[int, JobReturn]]:
-    """Run jobs; give the number and the result of each as it ends.
+    """Run jobs; yield the number and the result of each as it ends.
 
     Jobs are taken from `jobs` as the cluster has room for them.
     """

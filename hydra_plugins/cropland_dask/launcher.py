@@ -97,7 +97,7 @@ class DaskLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run jobs; give their results in the order of the jobs."""
+        """Run jobs; return their results in the order of the jobs."""
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,7 @@ class DaskLauncher(Launcher):
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    """Give the words of a cluster that cannot be reached to Hydra."""
+    """Raise as an error of Hydra's that a cluster cannot be reached."""
     try:
         yield
     except ConnectionError as error:

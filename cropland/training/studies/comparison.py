@@ -208,20 +208,18 @@ def _dots(panel: Axes, cells: pd.DataFrame, variants: Sequence[str], baseline: s
         error = float(np.nan_to_num(cell["accuracy_se"]))
         panel.errorbar(accuracy, row, xerr=error, elinewidth=1.3, **_LOOKS[cell["standing"]])
         if cell["variant"] == baseline:
-            line: dict[str, Any] = {
-                "color": QUIET,
-                "linestyle": ":",
-                "zorder": 1,
-            }
-            panel.axvline(accuracy, **line)
+            panel.axvline(accuracy, color=QUIET, linestyle=":", zorder=1)
         if cell["standing"] == "best":
             panel.axvspan(accuracy - error, accuracy, color=_ALIKE_BAND, linewidth=0, zorder=0)
-            beside: dict[str, Any] = {
-                "textcoords": "offset points",
-                "va": "center",
-                "fontweight": "bold",
-            }
-            text = f"{accuracy:.3f}"
-            panel.annotate(text, (accuracy + error, row), (4, 0), color=BEST, fontsize=9, **beside)
+            panel.annotate(
+                f"{accuracy:.3f}",
+                (accuracy + error, row),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                color=BEST,
+                fontsize=9,
+                fontweight="bold",
+            )
     low, high = panel.get_xlim()
     limit_accuracy(panel, "x", low - 0.04 * (high - low), high + 0.2 * (high - low), ticks=5)

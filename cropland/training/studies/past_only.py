@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -103,12 +103,9 @@ def draw(cells: pd.DataFrame, gains: Mapping[str, str], *, title: str, remark: s
         panel.plot(ends["accuracy"], at, color="0.75", linewidth=3, zorder=1)
         for y, (_, cell) in zip(at, ends.iterrows(), strict=True):
             _end(panel, cell, y)
-        beside: dict[str, Any] = {
-            "xycoords": ("axes fraction", "data"),
-            "va": "center",
-            "fontsize": 9,
-        }
-        panel.annotate(words, (1.02, row), **beside)
+        panel.annotate(
+            words, (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=9
+        )
     plain(panel, grid="x")
     panel.set_yticks(range(len(gains)), list(gains), weight="bold")
     panel.set_ylim(len(gains) - 0.45, -0.55)
