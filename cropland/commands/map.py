@@ -113,7 +113,7 @@ def _map_tiles(plan: MapPlan, console: Console) -> None:
     )
     if not missing:
         return
-    dask, failures = plan.command.dask, list[compute.Failure]()
+    dask, failures = plan.command.dask, list[str]()
     workers = min(dask.workers or os.cpu_count() or 1, len(missing))
     with (
         dask_cluster.opened(dask.scheduler, workers) as client,
@@ -122,8 +122,8 @@ def _map_tiles(plan: MapPlan, console: Console) -> None:
         try:
             for tile, result in compute.map_tiles(client, plan.work, missing, plan.command.tries):
                 signals.check()
-                if isinstance(result, compute.Failure):
-                    failures.append(result)
+                if isinstance(result, str):
+                    failures.append(f"{tile.name}: {result}")
                     continue
                 plan.store.write(tile, result)
                 done += 1
@@ -138,13 +138,12 @@ def _map_tiles(plan: MapPlan, console: Console) -> None:
         raise DataError(_name_failures(failures, plan, console))
 
 
-def _name_failures(failures: Sequence[compute.Failure], plan: MapPlan, console: Console) -> str:
+def _name_failures(reasons: Sequence[str], plan: MapPlan, console: Console) -> str:
     """Print the tiles that failed, and return the error that names the first of them."""
-    reasons = [f"{failure.tile.name}: {failure.reason}" for failure in failures]
     for reason in reasons:
         console.print(f"[red]failed[/] tile {escape(reason)}")
     return (
-        f"{len(failures)} of {len(plan.tiles)} tiles could not be mapped in {plan.command.tries} attempts "
+        f"{len(reasons)} of {len(plan.tiles)} tiles could not be mapped in {plan.command.tries} attempts "
         f"({some(reasons, show=_NAMED)}); what is mapped is kept: fix this, and give the same command again "
         f"to go on"
     )

@@ -49,10 +49,6 @@ class Work:
     extent: Extent
     reference_end: date | None
 
-    def shared_by(self, processes: int) -> Work:
-        """Return the work of one of so many processes, which share the requests that a service allows."""
-        return replace(self, imagery=replace(self.imagery, processes=processes))
-
 
 @without_noise()
 def map_tile(work: Work, tile: Tile) -> Arrays:
@@ -72,7 +68,13 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
     """
     inside = work.extent.mask(tile)
     images = work.imagery.of(tile.grid, inside)
-    arrays = _empty(inside, with_dissimilarity=work.fitted.applicability is not None)
+    arrays: Arrays = {
+        "class": np.full(inside.shape, NO_DATA, np.uint8),
+        "probability": np.full(inside.shape, np.nan, np.float32),
+        "observations": np.where(inside, 0, -1).astype(np.int32),
+    }
+    if work.fitted.applicability is not None:
+        arrays["dissimilarity"] = np.full(inside.shape, np.nan, np.float32)
     if images is None:
         return arrays
     predicted = work.fitted.predict_images(images, reference_end=work.reference_end)
@@ -85,39 +87,16 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
         arrays["dissimilarity"][inside] = predicted.dissimilarity
     truth = work.imagery.truth(images.lon, images.lat)
     if truth is not None:
-        arrays["truth"] = _paired(truth, label)
+        known = label != NO_DATA
+        pairs = np.bincount(2 * truth[known] + label[known], minlength=4)
+        arrays["truth"] = pairs.reshape(2, 2)
     return arrays
-
-
-def _empty(inside: NDArray[np.bool_], *, with_dissimilarity: bool) -> Arrays:
-    arrays: Arrays = {
-        "class": np.full(inside.shape, NO_DATA, np.uint8),
-        "probability": np.full(inside.shape, np.nan, np.float32),
-        "observations": np.where(inside, 0, -1).astype(np.int32),
-    }
-    if with_dissimilarity:
-        arrays["dissimilarity"] = np.full(inside.shape, np.nan, np.float32)
-    return arrays
-
-
-def _paired(truth: NDArray[np.bool_], label: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Count pixels by true and mapped class, shape (2, 2)."""
-    known = label != NO_DATA
-    return np.bincount(2 * truth[known] + label[known], minlength=4).reshape(2, 2)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A tile that failed at every attempt, and why."""
-
-    tile: Tile
-    reason: str
 
 
 def map_tiles(
     client: Client, work: Work, tiles: Sequence[Tile], tries: int
-) -> Iterator[tuple[Tile, Arrays | Failure]]:
-    """Compute tiles on a cluster; yield each as it is finished, or has failed `tries` times.
+) -> Iterator[tuple[Tile, Arrays | str]]:
+    """Compute tiles on a cluster; yield each as it is finished, or why it has failed `tries` times.
 
     What has failed is sent again after all others, so that a service that was away has time to come back.
     """
@@ -125,7 +104,7 @@ def map_tiles(
 
     # No more than there are threads: a tile that only waits is not lost with the worker of another.
     threads = max(1, sum(client.nthreads().values()))
-    work = work.shared_by(threads)
+    work = replace(work, imagery=replace(work.imagery, processes=threads))
     scattered = client.scatter(work, broadcast=True, hash=False)
     waiting = deque(tiles)
     attempts: Counter[str] = Counter()
@@ -151,14 +130,14 @@ def map_tiles(
             waiting.append(tile)
         elif error is not None:
             failed += 1
-            yield tile, Failure(tile, _reason(error))
+            yield tile, _reason(error)
         else:
             finished += 1
             yield tile, future.result()
         future.release()
         send()
     for tile in waiting:
-        yield tile, Failure(tile, "not tried, since none of the first could be mapped")
+        yield tile, "not tried, since none of the first could be mapped"
 
 
 def _error(future: Future[Arrays]) -> BaseException | None:

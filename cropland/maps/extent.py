@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,7 +134,17 @@ class Extent:
 
     def tiles(self, side: int) -> list[Tile]:
         """Cut the grid into tiles of at most so many pixels a side, those that have a pixel inside."""
-        return [tile for tile in self._squares(side) if self.mask(tile).any()]
+        height, width = self.grid.shape
+        parts = (
+            Tile(
+                row,
+                column,
+                self.grid[row : min(row + side, height), column : min(column + side, width)],
+            )
+            for row in range(0, height, side)
+            for column in range(0, width, side)
+        )
+        return [tile for tile in parts if self._touches(tile.grid) and self.mask(tile).any()]
 
     def mask(self, tile: Tile) -> NDArray[np.bool_]:
         """Return which pixels of a tile lie inside, shape (row, column)."""
@@ -147,14 +156,6 @@ class Extent:
             return np.zeros(tile.grid.shape, np.bool_)
         where = (tile.grid.shape, tile.grid.transform)
         return np.asarray(geometry_mask([near.json], *where, invert=True))
-
-    def _squares(self, side: int) -> Iterator[Tile]:
-        height, width = self.grid.shape
-        for row in range(0, height, side):
-            for column in range(0, width, side):
-                part = self.grid[row : min(row + side, height), column : min(column + side, width)]
-                if self._touches(part):
-                    yield Tile(row, column, part)
 
     def _touches(self, part: GeoBox) -> bool:
         """Return whether a part can have a pixel inside, before all its pixels are looked at."""

@@ -82,7 +82,7 @@ class Imagery:
         DataError
             It cannot be read.
         """
-        return open_cube(str(self.file))
+        return open_cube(Path(str(self.file)))
 
     @property
     def mark(self) -> str:
@@ -198,19 +198,15 @@ class Imagery:
         return _connected(self.source, self._requests).cube(grid, *days, self._bands_read)
 
 
-def open_cube(path: str) -> cubefiles.Cube:
-    """Open a cube on disk, once a process.
+@lru_cache(maxsize=1)
+def open_cube(path: Path) -> cubefiles.Cube:
+    """Open a cube on disk, once a process; its path is absolute.
 
     Raises
     ------
     DataError
         It cannot be read.
     """
-    return _open_cube(Path(path).resolve())
-
-
-@lru_cache(maxsize=1)
-def _open_cube(path: Path) -> cubefiles.Cube:
     return cubefiles.open_cube(path)
 
 

@@ -56,7 +56,9 @@ class Layer:
         known = {value: _rgba(colour) for value, (_, colour) in self.classes.items()}
         if self.limits is not None:
             low, high = (int(limit) for limit in self.limits)
-            known = dict(zip(range(low, high + 1), _steps(self.ramp, high - low + 1), strict=True))
+            known = dict(
+                zip(range(low, high + 1), ramp_colours(self.ramp, high - low + 1), strict=True)
+            )
         return known | {int(self.nodata): (255, 255, 255, 0)}
 
 
@@ -92,11 +94,16 @@ APPLICABILITY = _either(
 )
 DISSIMILARITY = _exact("dissimilarity", "dissimilarity to the training points", ramp="plasma")
 """The dissimilarity index of Meyer & Pebesma 2021, doi:10.1111/2041-210X.13650."""
-_ALL = (CLASS, PROBABILITY, PROBABILITY_EXACT, UNCERTAINTY, OBSERVATIONS, APPLICABILITY)
-LAYERS: Mapping[str, Layer] = MappingProxyType(
-    {layer.name: layer for layer in (*_ALL, DISSIMILARITY)}
+_ALL = (
+    CLASS,
+    PROBABILITY,
+    PROBABILITY_EXACT,
+    UNCERTAINTY,
+    OBSERVATIONS,
+    APPLICABILITY,
+    DISSIMILARITY,
 )
-
+LAYERS: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in _ALL})
 
 CLASSES = {name: value for value, (name, _) in CLASS.classes.items()}
 """Values of the layer of classes by name: cropland, then other."""
@@ -123,7 +130,7 @@ def _rgba(colour: str) -> Colour:
     return red, green, blue, 255
 
 
-def _steps(ramp: str, number: int) -> list[Colour]:
+def ramp_colours(ramp: str, number: int) -> list[Colour]:
     """Return so many colours of a ramp, from one end to the other."""
     from matplotlib import colormaps
 

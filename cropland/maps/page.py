@@ -72,14 +72,8 @@ def _in_mercator(
 ]:
     """Return a grid's bounds in Web Mercator, and the pixel at each place of an image of about its size.
 
-    Returns
-    -------
-    bounds : tuple of float
-        Left, bottom, right and top, metres of Web Mercator; right of 180 degrees they go on.
-    rows, columns : ndarray of int, shape (row, column)
-        The pixel of the grid; 0, 0 outside of it.
-    inside : ndarray of bool, shape (row, column)
-        Whether there is one.
+    Bounds are left, bottom, right and top, metres; right of 180 degrees they go on. Pixels are row, column
+    and whether there is one, else they are 0, 0.
     """
     box = box_of(grid)
     lon, lat = np.array([box.west, box.west + box.width]), np.array([box.south, box.north])

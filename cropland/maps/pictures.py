@@ -14,7 +14,7 @@ from pyproj import Geod
 
 from cropland.errors import DataError, nearest
 from cropland.maps.geotiff import read_reduced
-from cropland.maps.layers import LAYERS
+from cropland.maps.layers import LAYERS, ramp_colours
 from cropland.sources.grid import lonlat
 
 if TYPE_CHECKING:
@@ -69,16 +69,11 @@ class Picture:
     def colours(self) -> NDArray[np.uint8]:
         """Red, green, blue and opacity of each code, shape (256, 4); codes of no value are transparent."""
         table = np.zeros((256, 4), dtype=np.uint8)
-        for code, colour in (self.layer.colours or self._ramp()).items():
+        ramp = self.layer.colours or enumerate(ramp_colours(self.layer.ramp, self.top + 1))
+        for code, colour in dict(ramp).items():
             table[code] = colour
         table[NO_DATA, 3] = 0
         return table
-
-    def _ramp(self) -> dict[int, NDArray[np.uint8]]:
-        from matplotlib import colormaps
-
-        colours = colormaps[self.layer.ramp](np.linspace(0, 1, self.top + 1), bytes=True)
-        return dict(enumerate(colours))
 
     @property
     def label(self) -> str:

@@ -143,14 +143,10 @@ class MapPlan:
                 f"give output=FOLDER for this one, or force=true to replace it"
             )
         files = (self.folder / f"{layer.name}.tif" for layer in self.layers)
-        whole = all(geotiff.key_and_shape(path) == (self.key, self._shape) for path in files)
+        expected = self.key, tuple(self.work.extent.grid.shape)
+        whole = all(geotiff.key_and_shape(path) == expected for path in files)
         shown = all((self.folder / name).is_file() for name in (PICTURE, PAGE))
         return facts if whole and shown else None
-
-    @property
-    def _shape(self) -> tuple[int, int]:
-        height, width = self.work.extent.grid.shape
-        return height, width
 
 
 def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPlan:
@@ -201,7 +197,7 @@ def _extent(command: Map, country: Country) -> Extent:
     elif command.geometry is not None:
         extent = Extent.of_file(Path(command.geometry), metres)
     if command.cube is not None:
-        grid = imagery.open_cube(command.cube).grid
+        grid = imagery.open_cube(Path(command.cube).resolve()).grid
         return Extent(grid) if extent is None else extent.within(grid)
     if extent is None:
         raise ConfigError(

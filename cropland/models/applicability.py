@@ -38,7 +38,7 @@ class Applicability:
     scale : ndarray of float32, shape (feature,)
         Importance, relative to the largest, over standard deviation; 0 where a feature is not used.
     points : ndarray of float32, shape (training sample, feature of a scale above 0)
-        The training samples as `weighted` returns them.
+        The training samples, standardised and weighted by importance.
     mean_distance : float
         Of all pairs of them: a DI of 1.
     threshold : float
@@ -72,10 +72,12 @@ class Applicability:
         Raises
         ------
         DataError
-            Shapes that do not belong together, numbers that are not finite, a single fold, or samples
-            that are all alike.
+            Numbers that are not finite, or samples that are all alike.
         """
-        _check_training(x, importance, fold)
+        if not (np.isfinite(x).all() and np.isfinite(importance).all()):
+            raise DataError(
+                "expected finite training samples and importances, got others; leave them out"
+            )
         weight = np.maximum(importance, 0)
         weight = weight / weight.max() if weight.any() else np.ones(len(weight))
         # In double precision it is exactly 0 where a feature is constant.
@@ -93,27 +95,10 @@ class Applicability:
         tested = nearest[fold >= 0] / mean_distance
         return cls(mean, scale, points, mean_distance, _upper_whisker(tested))
 
-    def weighted(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return samples, shape (sample, feature), so scaled that dissimilarity is their distance.
-
-        Standardised by the training samples and weighted by importance; features of no weight are dropped.
-
-        Raises
-        ------
-        DataError
-            They have another number of features than the training samples.
-        """
-        if x.ndim != 2 or x.shape[1] != len(self.mean):
-            raise DataError(
-                f"expected samples of the {len(self.mean)} features of the training samples, got an "
-                f"array of shape {x.shape}; give the features that the model was fitted on"
-            )
-        return _weighted(x, self.mean, self.scale)
-
     def dissimilarity(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the DI: the distance to the nearest training sample, over the mean distance of these.
 
-        Samples are as `weighted` takes them, shape (sample, feature); the DI has shape (sample,). It is
+        Samples have the features of the fit, shape (sample, feature); the DI has shape (sample,). It is
         within 1e-3 of double precision, or a millionth of a large one; not finite where a sample is not, or
         where squares overflow.
         """
@@ -121,7 +106,7 @@ class Applicability:
         half = np.square(self.points, dtype=np.float64).sum(axis=1).astype(np.float32) / 2
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(x), _ROWS):
-                block = self.weighted(x[start : start + _ROWS])
+                block = _weighted(x[start : start + _ROWS], self.mean, self.scale)
                 dissimilarity[start : start + _ROWS] = self._nearest(block, half)
         return dissimilarity
 
@@ -177,6 +162,7 @@ class Applicability:
 def _weighted(
     x: NDArray[np.float32], mean: NDArray[np.float32], scale: NDArray[np.float32]
 ) -> NDArray[np.float32]:
+    """Return samples so scaled that dissimilarity is their distance; features of no weight are dropped."""
     used = slice(None) if (scale > 0).all() else np.flatnonzero(scale)  # a slice copies nothing
     weighted = x[:, used] - mean[used]
     weighted *= scale[used]
@@ -202,22 +188,3 @@ def _upper_whisker(values: NDArray[np.float64]) -> float:
     """Return the largest value that is no outlier of a box plot."""
     low, high = np.percentile(values, [25, 75])
     return float(values[values <= high + 1.5 * (high - low)].max())
-
-
-def _check_training(
-    x: NDArray[np.float32], importance: NDArray[np.float64], fold: NDArray[np.int64]
-) -> None:
-    if x.ndim != 2 or importance.shape != x.shape[1:] or fold.shape != x.shape[:1]:
-        raise DataError(
-            f"expected samples by features, an importance a feature and a fold a sample, got arrays of "
-            f"shapes {x.shape}, {importance.shape} and {fold.shape}; give those of one model"
-        )
-    if not (np.isfinite(x).all() and np.isfinite(importance).all()):
-        raise DataError(
-            "expected finite training samples and importances, got others; leave them out"
-        )
-    if len(np.unique(fold)) < 2 or fold.max() < 0:
-        raise DataError(
-            f"expected training samples of at least 2 folds, got {len(np.unique(fold))}; give the folds "
-            f"of a cross-validation"
-        )

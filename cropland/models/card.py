@@ -34,7 +34,7 @@ class CardFacts:
     fitted : Fitted
         The model.
     result : Result
-        How it was configuration.
+        How it was selected.
     in_blocks : Scores or str
         Its scores where whole spatial blocks are left out, or why there are none.
     n_labels : tuple of int

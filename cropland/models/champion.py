@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
 
-_TYPES = {"probability": "float64", "label": "Int64", "n_observations": "int64"}
-
 
 @dataclass(frozen=True, eq=False)
 class Champion:
@@ -110,10 +108,8 @@ class Champion:
                 f"choose another reference_end"
             )
         # Straight from the archive: MLflow's own predict would check every cell of a table first.
-        predicted: pd.DataFrame = self.fitted.predict_archive(
-            archive, reference_end=season_of(reference_end)
-        )
-        return predicted.iloc[at].reset_index(drop=True).astype(_TYPES)
+        predicted = self.fitted.predict_archive(archive, reference_end=season_of(reference_end))
+        return predicted.iloc[at].reset_index(drop=True)
 
     def window(self, reference_end: str | None) -> Window:
         """Return the window of the model, in its own season or in one that ends on another day.

@@ -22,11 +22,10 @@ from cropland.training.candidate_data import CandidateData
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
     from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
-    from cropland.config.groups import Rule
+    from cropland.config.groups import Rule, Validation
     from cropland.learning.cross_validation import Scores
     from cropland.learning.statistics import Estimate
     from cropland.observations.archive import Archive
@@ -126,17 +125,17 @@ def _scored(
     right, lost = contenders.predictions(
         [runs[run_id] for run_id in table.index[table["eligible"]]], store
     )
-    field = Field(table, right, _units(right, archive, command))
+    blocks = None
+    if command.validation.block_km is not None and not right.empty:
+        blocks = units_of(archive, command.validation)[right.index].to_numpy()
+    field = Field(table, right, blocks)
     return field.without(lost).on_common_points()
 
 
-def _units(right: pd.DataFrame, archive: Archive, command: Promote) -> NDArray[np.int64] | None:
-    """Return the spatial block of each point, where whole blocks were left out."""
-    if command.validation.block_km is None or right.empty:
-        return None
+def units_of(archive: Archive, validation: Validation) -> pd.Series[Any]:
+    """Return the spatial block of each labelled point, or a number of its own, by its ID."""
     points = matrix.labelled(archive.points)
-    blocks = pd.Series(independent_units(points, command.validation), index=points["ID"].to_numpy())
-    return blocks[right.index].to_numpy()
+    return pd.Series(independent_units(points, validation), index=points["ID"].to_numpy())
 
 
 def _rank(table: pd.DataFrame) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
 
     from cropland.config.groups import Validation
     from cropland.learning.classifiers import Classifier
+
+    _FoldScores = tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64] | None]
+    """Whether each left-out sample is right, (sample,); the share of permutations that it is lost by,
+    (group, sample); the impurity importance, (feature,)."""
 
 _ALL = ""
 _CHUNK_BYTES = 64 * 2**20
@@ -87,28 +90,23 @@ def measure(
     columns = [np.array(group) for group in groups.values()]
     units = independent_units(features, validation)
     folds = list(splits(y, units, validation, seed))
+
+    def score(number: int, train: NDArray[np.int64], test: NDArray[np.int64]) -> _FoldScores:
+        fitted = clone(classifier).fit(*with_other_samples(x[train], y[train], other_samples))
+        copies = _permuted(x[test], columns, repeats, np.random.default_rng([seed, number]))
+        return _scored(fitted, x[test], y[test], copies, (len(columns), repeats))
+
     results = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_score)(
-            Fold(
-                clone(classifier),
-                *with_other_samples(x[train], y[train], other_samples),
-                x=x[test],
-                y=y[test],
-                random=np.random.default_rng([seed, number]),
-            ),
-            columns,
-            repeats,
-        )
-        for number, (train, test) in enumerate(folds)
+        delayed(score)(number, *fold) for number, fold in enumerate(folds)
     )
     right, lost = np.zeros(len(y)), np.zeros((len(columns), len(y)))
-    for (_, test), result in zip(folds, results, strict=True):
-        right[test] += result.right / validation.repeats
-        lost[:, test] += result.lost / validation.repeats
+    for (_, test), (right_of_fold, lost_of_fold, _) in zip(folds, results, strict=True):
+        right[test] += right_of_fold / validation.repeats
+        lost[:, test] += lost_of_fold / validation.repeats
     variables = _tables(groups, lost.mean(axis=1), "importance", "drop in accuracy")
     errors = np.array([standard_error(row, units) for row in lost])
     variables |= _tables(groups, errors, "importance_se", "its standard error")
-    shares = [result.impurity for result in results if result.impurity is not None]
+    shares = [share for _, _, share in results if share is not None]
     if shares:
         sums = np.array([np.mean(shares, axis=0)[group].sum() for group in columns])
         variables |= _tables(groups, sums, "impurity", "share of the decrease in impurity")
@@ -123,74 +121,28 @@ def impurity(classifier: Classifier, n_features: int) -> NDArray[np.float64] | N
     return shares if shares is not None and len(shares) == n_features else None
 
 
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """A fold of cross-validation.
-
-    Attributes
-    ----------
-    classifier : Classifier
-        Its own, unfitted.
-    x_train, y_train : ndarray, shapes (sample, feature) and (sample,)
-        The samples that it is fitted on.
-    x, y : ndarray, shapes (sample, feature) and (sample,)
-        The samples that are left out.
-    random : Generator
-        Decides the permutations.
-    """
-
-    classifier: Classifier
-    x_train: NDArray[np.float32]
-    y_train: NDArray[np.int8]
-    x: NDArray[np.float32]
-    y: NDArray[np.int8]
-    random: Generator
-
-
-@dataclass(frozen=True, eq=False)
-class FoldScores:
-    """The scores of a fold.
-
-    Attributes
-    ----------
-    right : ndarray of bool, shape (left-out sample,)
-        Whether each is predicted right.
-    lost : ndarray of float64, shape (group, left-out sample)
-        The share of a group's permutations in which each is no longer right, less where it becomes right.
-    impurity : ndarray of float64, shape (feature,), optional
-        As `impurity` returns it.
-    """
-
-    right: NDArray[np.bool_]
-    lost: NDArray[np.float64]
-    impurity: NDArray[np.float64] | None
-
-
-def _score(fold: Fold, columns: Sequence[NDArray[np.int64]], repeats: int) -> FoldScores:
-    """Fit the classifier of a fold, and score the left-out samples with each group of features permuted."""
-    fold.classifier.fit(fold.x_train, fold.y_train)
-    n_features = fold.x.shape[1]
-    right = (cropland_probability(fold.classifier, fold.x) > 0.5) == fold.y
-    still_right = np.zeros((len(columns), len(fold.y)))
-    for groups, copies in _permuted(fold.x, columns, repeats, fold.random):
-        probability = cropland_probability(fold.classifier, copies.reshape(-1, n_features))
+def _scored(
+    fitted: Classifier,
+    x: NDArray[np.float32],
+    y: NDArray[np.int8],
+    permuted: Iterable[tuple[list[int], NDArray[np.float32]]],
+    shape: tuple[int, int],
+) -> _FoldScores:
+    """Score left-out samples with each group of features permuted; `shape` is (groups, repeats)."""
+    n_groups, repeats = shape
+    right = (cropland_probability(fitted, x) > 0.5) == y
+    still_right = np.zeros((n_groups, len(y)))
+    for groups, copies in permuted:
+        probability = cropland_probability(fitted, copies.reshape(-1, x.shape[1]))
         label = (probability > 0.5).reshape(len(copies), -1)
-        np.add.at(still_right, groups, label == fold.y)
-    return FoldScores(right, right - still_right / repeats, impurity(fold.classifier, n_features))
+        np.add.at(still_right, groups, label == y)
+    return right, right - still_right / repeats, impurity(fitted, x.shape[1])
 
 
 def _permuted(
     x: NDArray[np.float32], columns: Sequence[NDArray[np.int64]], repeats: int, random: Generator
 ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-    """Make copies of samples with a group of features permuted in each, as many at once as fit in memory.
-
-    Yields
-    ------
-    list of int
-        The group that is permuted in each copy.
-    ndarray of float32, shape (copy, sample, feature)
-        The copies.
-    """
+    """Yield the group permuted in each copy of samples, and the copies, as many as fit in memory."""
     permutations = [
         (group, random.permutation(len(x))) for group in range(len(columns)) for _ in range(repeats)
     ]

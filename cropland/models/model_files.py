@@ -45,15 +45,15 @@ def write(folder: Path, fitted: Fitted) -> dict[str, str]:
     """Write a model into a folder; return the path of each file by its name."""
     import skops.io
 
-    contents = {
-        "recipe": asdict(fitted.recipe),
-        "feature_names": fitted.feature_names,
-        "measured": fitted.measured,
-        "country": fitted.country,
-        "facts": dict(fitted.facts),
-        "code": code_hash(),
-    }
-    text = yaml_text.dump(contents)
+    contents = _Contents(
+        fitted.recipe,
+        fitted.feature_names,
+        fitted.measured,
+        fitted.country,
+        dict(fitted.facts),
+        code_hash(),
+    )
+    text = yaml_text.dump(asdict(contents))
     (folder / RECIPE).write_text(text, encoding="utf-8")
     skops.io.dump(fitted.classifier, folder / ESTIMATOR)
     files = {name: str(folder / name) for name in (RECIPE, ESTIMATOR)}
@@ -96,14 +96,12 @@ def read(files: Mapping[str, str]) -> Fitted:
         measured=contents.measured,
         country=contents.country,
         facts=contents.facts,
-        applicability=_applicability(files, len(contents.feature_names)),
+        applicability=(
+            Applicability.read(Path(files[APPLICABILITY]), len(contents.feature_names))
+            if APPLICABILITY in files
+            else None
+        ),
     )
-
-
-def _applicability(files: Mapping[str, str], n_features: int) -> Applicability | None:
-    if APPLICABILITY not in files:
-        return None
-    return Applicability.read(Path(files[APPLICABILITY]), n_features)
 
 
 def _classifier(path: str) -> Classifier:

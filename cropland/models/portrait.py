@@ -51,7 +51,8 @@ def portrait(
     dict of str to str or bytes
         Files by name: profiles of both classes, confusion, importance, learning curve, map of points.
     """
-    candidate, title = material.candidate, material.candidate.name
+    candidate = material.candidate
+    look: dict[str, Any] = {"title": candidate.name, "simulated": simulated}
     samples = (material.classifier(), material.labelled, validation)
     common: dict[str, Any] = {
         "seed": candidate.configuration.seed,
@@ -61,28 +62,22 @@ def portrait(
     season_end = candidate.country.reference.last
     measured = importance.measure(*samples, reference_end=season_end, **common)
     curve = diagnosis.learning_curve(*samples, **common)
-    counts = confusion(scores.out_of_fold)
-    points = points_map(
-        points_table(material, scores, fitted),
-        title=title,
-        box=candidate.country.box,
-        note=SIMULATED if simulated else "",
-    )
     files: dict[str, str | bytes] = {
-        "confusion_matrix.png": figures.confusion_figure(counts, title=title, simulated=simulated),
-        "importance.png": figures.importance_figure(measured, title=title, simulated=simulated),
+        "confusion_matrix.png": figures.confusion_figure(confusion(scores.out_of_fold), **look),
+        "importance.png": figures.importance_figure(measured, **look),
         "importance.csv": measured.to_dataframe().to_csv(),
-        "learning_curve.png": figures.learning_curve_figure(
-            curve, title=title, simulated=simulated
-        ),
+        "learning_curve.png": figures.learning_curve_figure(curve, **look),
         "learning_curve.csv": curve.to_csv(index=False),
-        "points.html": points,
+        "points.html": points_map(
+            points_table(material, scores, fitted),
+            title=candidate.name,
+            box=candidate.country.box,
+            note=SIMULATED if simulated else "",
+        ),
     }
     profiles = _profiles(material)
     if profiles is not None:
-        files["ndvi_profiles.png"] = figures.profile_figure(
-            profiles, _GREENNESS, title=title, simulated=simulated
-        )
+        files["ndvi_profiles.png"] = figures.profile_figure(profiles, _GREENNESS, **look)
     return files
 
 

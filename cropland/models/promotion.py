@@ -13,13 +13,10 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from cropland.config.groups import Validation
 from cropland.errors import CroplandError, DataError
-from cropland.features import matrix
 from cropland.learning import choice
-from cropland.learning.cross_validation import independent_units
 from cropland.learning.statistics import Comparison, compare
 from cropland.models import competition, fitting, mlflow_model, registry
 from cropland.models.card import CardFacts, card
@@ -196,8 +193,7 @@ def _against(
     common = right.index.intersection(right_before.index)
     if not len(common):
         return "it has no labelled point in common with the selected one"
-    points = matrix.labelled(selected.material.archive.points)
-    units = pd.Series(independent_units(points, command.validation), index=points["ID"].to_numpy())
+    units = competition.units_of(selected.material.archive, command.validation)
     first, second = (np.asarray(each[common], dtype=np.float64) for each in (right, right_before))
     return compare(first, second, units[common].to_numpy())
 

@@ -114,7 +114,7 @@ class Store:
         TrackingError
             The store cannot be written to.
         """
-        tags = {**self._tags_below(parent), **done.tags}
+        tags = {**_tags_below(self.client, parent), **done.tags}
         done.record.run_id = self.start(done.name, tags, began=done.began)
         self._write(done.record)
         self.client.set_terminated(done.record.run_id, status=done.status, end_time=done.ended)
@@ -123,7 +123,7 @@ class Store:
     @contextmanager
     def running(self, name: str, tags: Mapping[str, str], parent: str | None) -> Iterator[Record]:
         """Open a run for as long as work takes: FINISHED at its end, FAILED with a traceback, or KILLED."""
-        record = Record(self.start(name, {**self._tags_below(parent), **tags}))
+        record = Record(self.start(name, {**_tags_below(self.client, parent), **tags}))
         status = "FINISHED"
         try:
             yield record
@@ -210,10 +210,6 @@ class Store:
         except MlflowException as error:
             raise TrackingError(str(error).splitlines()[0]) from error
 
-    def _tags_below(self, parent: str | None) -> dict[str, str]:
-        """Return the tags that a run has by its parent."""
-        return inherited_tags(self.client, parent) | ({PARENT: parent} if parent else {})
-
     def _write(self, record: Record) -> None:
         """Write a record: one batch, and one copy of its files."""
         from mlflow.entities import Metric, Param, RunTag
@@ -242,10 +238,11 @@ class Store:
 
 
 @cache
-def inherited_tags(client: MlflowClient, parent: str | None) -> dict[str, str]:
-    """Return the tags that a child takes from its parent: a worker's own would name the worker."""
+def _tags_below(client: MlflowClient, parent: str | None) -> dict[str, str]:
+    """Return the tags that a run has by its parent: a worker's own would name the worker."""
     tags = client.get_run(parent).data.tags if parent else code_tags()
-    return {key: tags[key] for key in _INHERITED if key in tags}
+    inherited = {key: tags[key] for key in _INHERITED if key in tags}
+    return inherited | ({PARENT: parent} if parent else {})
 
 
 def _tracked(run: Run) -> TrackedRun:

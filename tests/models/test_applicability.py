@@ -176,40 +176,23 @@ def test_what_is_not_finite_is_outside_and_spoils_no_other_sample() -> None:
     assert made.dissimilarity(x)[1] == pytest.approx(0.15, abs=1e-6)
 
 
-def test_weighted_samples_are_as_far_apart_as_the_index_says() -> None:
-    made, _ = of_clouds()
-    x = clouds(20, 40, seed=1)
-    apart = cdist(made.weighted(x), made.points).min(axis=1) / made.mean_distance
-    assert made.dissimilarity(x) == pytest.approx(apart, abs=1e-4)
-
-
 def test_no_sample_has_no_index() -> None:
     assert line().dissimilarity(np.empty((0, 1), dtype=np.float32)).shape == (0,)
 
 
-def test_samples_of_other_features_are_refused() -> None:
-    with pytest.raises(DataError, match="expected samples of the 1 features .* shape \\(3, 2\\)"):
-        line().dissimilarity(np.zeros((3, 2), dtype=np.float32))
-
-
 @pytest.mark.parametrize(
-    ("x", "importance", "fold", "said"),
+    ("x", "importance", "said"),
     [
-        (LINE, np.ones(2), FOLDS, "shapes \\(4, 1\\), \\(2,\\) and \\(4,\\)"),
-        (LINE, ONE, FOLDS[:3], "and \\(3,\\)"),
-        (LINE[:, 0], ONE, FOLDS, "expected samples by features"),
-        (LINE, ONE, np.zeros(4, int), "of at least 2 folds, got 1"),
-        (LINE[:0], ONE, FOLDS[:0], "at least 2 folds, got 0"),
-        (np.full_like(LINE, 3), ONE, FOLDS, "4 that are all alike"),
-        (np.where(LINE > 5, np.float32(np.nan), LINE), ONE, FOLDS, "finite"),
-        (LINE, ONE * np.nan, FOLDS, "finite"),
+        (np.full_like(LINE, 3), ONE, "4 that are all alike"),
+        (np.where(LINE > 5, np.float32(np.nan), LINE), ONE, "finite"),
+        (LINE, ONE * np.nan, "finite"),
     ],
 )
 def test_training_samples_that_tell_nothing_are_refused(
-    x: np.ndarray, importance: np.ndarray, fold: np.ndarray, said: str
+    x: np.ndarray, importance: np.ndarray, said: str
 ) -> None:
     with pytest.raises(DataError, match=said):
-        Applicability.of(x, importance, fold)
+        Applicability.of(x, importance, FOLDS)
 
 
 # The file

@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 from cropland.config.model import Model
 from cropland.errors import DataError
 from cropland.learning import classifiers
+from cropland.learning.fast_forest import plain_model
 from cropland.models import model_files
 from cropland.models.fitted import Fitted, code_hash
 from cropland.observations import archive
@@ -37,7 +38,7 @@ def test_every_model_of_conf_comes_back_as_it_was_written(
     quick = {"n_estimators": 5, "max_iter": 20}
     parameters |= {key: value for key, value in quick.items() if key in parameters}
     chosen = Model(path.stem, values["_target_"], values["scale"], parameters)
-    fitted = learnt(opened, classifier=classifiers.build(chosen.plain, seed=1))
+    fitted = learnt(opened, classifier=classifiers.build(plain_model(chosen), seed=1))
     back = model_files.read(model_files.write(tmp_path, fitted))
     pd.testing.assert_frame_equal(back.predict(observations), fitted.predict(observations))
     assert replace(back, classifier=None).__dict__ == replace(fitted, classifier=None).__dict__

@@ -204,7 +204,7 @@ class _Stratified:
     def mean(
         self, values: NDArray[np.float64] | NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """SampleEstimate means over the area of what units hold, shape (unit, quantity)."""
+        """Estimate means over the area of what units hold, shape (unit, quantity)."""
         means = self._sums(values) / np.maximum(self.units, 1)[:, None]
         squares = self._sums((values - means[self.stratum]) ** 2)
         variance = squares / np.maximum((self.units - 1) * self.units, 1)[:, None]
@@ -213,7 +213,7 @@ class _Stratified:
     def ratio(
         self, part: NDArray[np.bool_], whole: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """SampleEstimate ratios of two means; their linearised variance is that of the residuals."""
+        """Estimate ratios of two means; their linearised variance is that of the residuals."""
         denominator = _positive(self.mean(whole)[0])
         ratio = self.mean(part)[0] / denominator
         return ratio, self.mean(part - ratio * whole)[1] / denominator
@@ -258,11 +258,6 @@ def _codes(**labels: tuple[ArrayLike, tuple[Label, ...]]) -> list[NDArray[np.int
                 f"expected each {what} of the sample to be one of {some(map(repr, known))}, got "
                 f"{some(map(repr, unknown))}; leave such units out, or add what is missing"
             )
-    if len({len(positions) for positions in codes.values()}) > 1:
-        lengths = ", ".join(f"{len(positions)} of {what}" for what, positions in codes.items())
-        raise DataError(
-            f"expected as many labels of each kind, got {lengths}; give one a sample unit"
-        )
     return list(codes.values())
 
 

@@ -117,26 +117,6 @@ def test_all_can_be_select_diverse() -> None:
     assert select_diverse(np.array([0.1, 0.0, 0.3, 0.2]), x, 4, seed=1).tolist() == [2, 3, 0, 1]
 
 
-@pytest.mark.parametrize(
-    ("uncertainty", "n_rows", "count", "pool", "said"),
-    [
-        ([0.5, 0.5], 2, 3, 10, "between 1 and 2 samples, for there are no more, got 3"),
-        ([0.5, 0.5], 2, 0, 10, "got 0"),
-        ([], 0, 1, 10, "got 1"),
-        ([0.5, 0.5], 3, 1, 10, "shapes \\(2,\\) and \\(3, 1\\)"),
-        ([0.5, 0.5], 2, 1, 0, "a pool of at least 1"),
-        ([0.5, np.nan], 2, 1, 10, "finite"),
-        ([0.5, -0.1], 2, 1, 10, "from 0 up"),
-    ],
-)
-def test_what_cannot_be_chosen_from_is_refused(
-    uncertainty: list[float], n_rows: int, count: int, pool: int, said: str
-) -> None:
-    x = np.zeros((n_rows, 1), dtype=np.float32)
-    with pytest.raises(DataError, match=said):
-        select_diverse(np.array(uncertainty), x, count, seed=1, pool=pool)
-
-
 # What to label next: the upper left quarter is uncertain, the lower right one unlike the training points
 UNSURE = np.zeros((200, 200))
 
