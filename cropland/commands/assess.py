@@ -25,6 +25,7 @@ from cropland.maps.assessment.result import AssessmentResult
 from cropland.maps.assessment.sample import DESIGN, SQUARES, TABLE
 from cropland.maps.finished_map import FinishedMap
 from cropland.maps.layers import CLASSES, NO_DATA
+from cropland.sources import grid as grids
 from cropland.support import terminal
 from cropland.support.words import command_line, count, ha, some
 from cropland.support.writing import write_whole
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from cropland.config.countries import Country
     from cropland.maps.assessment.sample import Design, StratumCounts
 
-ASSESSMENT = "assessment"
 LANDSCAPE = "landscape"
 """The word for labels of a simulated landscape."""
 
@@ -190,7 +190,7 @@ def _estimate(
     path = _design_path(command, finished_map)
     design = sample.read(path)
     labels = _labels(command, finished_map, country, design)
-    rows, columns, inside = finished_map.pixels(design.lon, design.lat)
+    rows, columns, inside = grids.pixels(finished_map.grid, design.lon, design.lat)
     mapped = finished_map.values("class", rows, columns).astype(np.int64)
     result = AssessmentResult(finished_map.facts, design, labels, np.where(inside, mapped, NO_DATA))
     _ = result.estimates  # what cannot be estimated is refused before it is tracked
@@ -198,7 +198,7 @@ def _estimate(
         result.check_truth()
     name = country.name if country else finished_map.facts.tags["COUNTRY"]
     store = open_store(command.tracking, finished_map.facts.tags["SOURCE"])
-    with store.running(f"assess {name}", {"kind": ASSESSMENT, **code_tags()}, None) as record:
+    with store.running(f"assess {name}", {"kind": "assessment", **code_tags()}, None) as record:
         record.params |= {"country": name, "labels": command.labels, **result.params()}
         record.metrics |= result.metrics()
         texts, picture = report.files_of(result), report.picture(result)

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
 
-COMPARE = "compare"
 _NAMED = 5
 
 
@@ -163,7 +162,7 @@ def _track(
 ) -> None:
     """Track a comparison as a run."""
     title = f"compare {comparison.country} {comparison.name}"
-    with store.running(title, {"kind": COMPARE, **code_tags()}, None) as record:
+    with store.running(title, {"kind": "compare", **code_tags()}, None) as record:
         record.params |= {
             "country": comparison.country,
             "source": command.source.name,

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from cropland.tracking.records import Record
     from cropland.tracking.store import Store
 
-MAP = "map"
 _MODULES = ("cropland.maps.compute", "sklearn.ensemble", "odc.geo.xr")
 _NAMED = 5
 
@@ -60,10 +59,11 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     for warning in plan.champion.warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}")
     _prepare_cluster(command)
-    tags = {"kind": MAP, **code_tags()}
     store.close_orphans()
     with _locked(plan):
-        with store.running(f"map {plan.country.name}", tags, None) as record:
+        with store.running(
+            f"map {plan.country.name}", {"kind": "map", **code_tags()}, None
+        ) as record:
             record.params |= _params(plan)
             _map_tiles(plan, console)
             facts = _finish(plan, store, record, console)

@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from cropland.errors import DataError
-from cropland.models.champion import Champion, check_champions
+from cropland.models.champion import champions_of
 from cropland.observations import points
 from cropland.sources import opening
 from cropland.support import terminal
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from cropland.config.commands.predict import Predict
     from cropland.config.countries import Country
+    from cropland.models.champion import Champion
 
-PREDICTION = "prediction"
 _NAMED = 5
 _PREDICTED = {"probability": "float64", "label": "Int64", "n_observations": "int64"}
 
@@ -58,13 +58,12 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     store = open_store(command.tracking, command.source.name)
     console = terminal.notes()
     asked = _asked(command)
-    check_champions(command, countries, store)
-    champions = {country.name: Champion.of(command, country, store) for country in countries}
+    champions = champions_of(command, countries, store)
     for champion in champions.values():
         for message in champion.warnings:
             console.print(f"[yellow]warning[/] {escape(message)}")
     names = "all" if len(countries) > 1 else countries[0].name
-    with store.running(f"predict {names}", {"kind": PREDICTION, **code_tags()}, None) as record:
+    with store.running(f"predict {names}", {"kind": "prediction", **code_tags()}, None) as record:
         predicted = {
             country.name: _predicted(command, country, champions[country.name], asked, console)
             for country in track(

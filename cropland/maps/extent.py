@@ -121,8 +121,10 @@ class Extent:
         left, right = columns.round().astype(int).clip(0, grid.shape[1])
         top, bottom = rows.round().astype(int).clip(0, grid.shape[0])
         if top >= bottom or left >= right:
+            box = box_of(grid)
             raise DataError(
-                f"the box or geometry lies outside the cube, which covers {_words(grid)}; choose another"
+                f"the box or geometry lies outside the cube, which covers lat {box.south:.4f}…"
+                f"{box.north:.4f}, lon {box.west:.4f}…{box.east:.4f} degrees; choose another"
             )
         part = grid[int(top) : int(bottom), int(left) : int(right)]
         return Extent(part, outline.to_crs(str(grid.crs), resolution=_STEP_METRES))
@@ -144,7 +146,12 @@ class Extent:
             for row in range(0, height, side)
             for column in range(0, width, side)
         )
-        return [tile for tile in parts if self._touches(tile.grid) and self.mask(tile).any()]
+        return [
+            tile
+            for tile in parts
+            if (self.outline is None or self.outline.intersects(tile.grid.extent))
+            and self.mask(tile).any()
+        ]
 
     def mask(self, tile: Tile) -> NDArray[np.bool_]:
         """Return which pixels of a tile lie inside, shape (row, column)."""
@@ -156,10 +163,6 @@ class Extent:
             return np.zeros(tile.grid.shape, np.bool_)
         where = (tile.grid.shape, tile.grid.transform)
         return np.asarray(geometry_mask([near.json], *where, invert=True))
-
-    def _touches(self, part: GeoBox) -> bool:
-        """Return whether a part can have a pixel inside, before all its pixels are looked at."""
-        return self.outline is None or bool(self.outline.intersects(part.extent))
 
 
 def _check_size(box: Bounds) -> None:
@@ -186,8 +189,3 @@ def hectares(grid: GeoBox) -> float:
     lon, lat = middle.points[0]
     scale = Proj(str(grid.crs)).get_factors(lon, lat).areal_scale
     return float(abs(grid.resolution.x * grid.resolution.y) / scale / 10_000)
-
-
-def _words(grid: GeoBox) -> str:
-    box = box_of(grid)
-    return f"lat {box.south:.4f}…{box.north:.4f}, lon {box.west:.4f}…{box.east:.4f} degrees"

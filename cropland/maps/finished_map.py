@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rasterio
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
@@ -90,18 +90,6 @@ class FinishedMap:
         """
         with _layer(self.path, name, self.facts.key) as source:
             return grids.read_pixels(source, rows, columns)
-
-    def lonlat(
-        self, rows: ArrayLike, columns: ArrayLike
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return places of the grid in degrees, as `cropland.sources.grid.lonlat`."""
-        return grids.lonlat(self.grid, rows, columns)
-
-    def pixels(
-        self, lon: NDArray[np.float64], lat: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-        """Return the pixels of places in degrees, as `cropland.sources.grid.pixels`."""
-        return grids.pixels(self.grid, lon, lat)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.errors import DataError
 from cropland.maps.pictures import NO_DATA, metres, pictures
 from cropland.sources.grid import box_of, pixels
 from cropland.support.map_page import ImageLayer, image_page
@@ -50,10 +49,8 @@ def page(
     Raises
     ------
     DataError
-        There is no layer, or a file cannot be read.
+        A file cannot be read.
     """
-    if not layers:
-        raise DataError("expected layers to show, got none; write one first")
     drawn = pictures(layers, _LONGEST)
     grid = drawn[0].grid
     bounds, rows, columns, inside = _in_mercator(grid)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Geod
 
-from cropland.errors import DataError, nearest
 from cropland.maps.geotiff import read_reduced
 from cropland.maps.layers import LAYERS, ramp_colours
 from cropland.sources.grid import lonlat
@@ -94,19 +93,9 @@ def pictures(layers: Mapping[str, Path], longest: int) -> list[Picture]:
     Raises
     ------
     DataError
-        A name that is no layer's, a file that cannot be read, or files on several grids.
+        A file cannot be read.
     """
-    for name in layers:
-        if name not in LAYERS:
-            raise DataError(f"expected layers of a map, got {name!r}; {nearest(name, LAYERS)}")
-    drawn = [_picture(LAYERS[name], path, longest) for name, path in layers.items()]
-    for picture in drawn[1:]:
-        if picture.grid != drawn[0].grid:
-            raise DataError(
-                f"expected layers of one map, but {layers[picture.layer.name]} is on another grid than "
-                f"{layers[drawn[0].layer.name]}; draw layers that were written together"
-            )
-    return drawn
+    return [_picture(LAYERS[name], path, longest) for name, path in layers.items()]
 
 
 def metres(grid: GeoBox) -> tuple[float, float]:

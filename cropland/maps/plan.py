@@ -16,7 +16,7 @@ from cropland.maps.extent import Extent
 from cropland.maps.facts import MapFacts
 from cropland.maps.imagery import Imagery
 from cropland.maps.tile_store import TileStore
-from cropland.models.champion import Champion, check_champions, season_of
+from cropland.models.champion import champions_of, season_of
 from cropland.models.fitted import code_hash
 from cropland.sources.grid import PIXEL_METRES, box_of
 from cropland.sources.service import NoImage
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cropland.features.window import Window
     from cropland.maps.extent import Tile
     from cropland.maps.layers import Layer
+    from cropland.models.champion import Champion
     from cropland.tracking.store import Store
 
 PICTURE, PAGE = "quicklook.png", "map.html"
@@ -162,8 +163,7 @@ def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPla
     (country,) = countries
     extent = _extent(command, country)
     _check_output(Path(command.output) / country.name)
-    check_champions(command, countries, store)
-    champion = Champion.of(command, country, store)
+    champion = champions_of(command, countries, store)[country.name]
     window = champion.window(command.reference_end)
     season = season_of(command.reference_end)
     images = Imagery(

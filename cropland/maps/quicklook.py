@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.errors import DataError
 from cropland.maps.pictures import Picture, metres, north, pictures, round_length
 from cropland.sources.grid import lonlat
 from cropland.support import figure_style
@@ -80,10 +79,8 @@ def quicklook(
     Raises
     ------
     DataError
-        There is no class, or a file cannot be read.
+        A file cannot be read.
     """
-    if "class" not in layers:
-        raise DataError(f"expected a layer named class to draw, got {list(layers)}; write it first")
     drawn = {name: layers[name] for name in ("class", *BESIDE) if name in layers}
     main, *others = pictures(drawn, _LONGEST)
     across, down = metres(main.grid)

@@ -50,21 +50,17 @@ class Champion:
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, command: Predict | Map, country: Country, store: Store) -> Champion:
-        """Load a country's model.
+    def of(cls, version: ModelVersion, uri: str) -> Champion:
+        """Load a version.
 
         Raises
         ------
         DataError
-            There is none.
+            It cannot be loaded.
         """
-        name = registry.model_name(command.source.name, country.name)
-        version = registry.version_of(store.client, name, command.alias)
-        if version is None:
-            raise DataError(f"{name} has no version with the alias {command.alias!r} any more")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            model = _load(version, command.tracking.uri)
+            model = _load(version, uri)
         messages = tuple(str(item.message) for item in caught if item.category is UserWarning)
         return cls(version, model, messages)
 
@@ -147,24 +143,33 @@ def season_of(reference_end: str | None) -> date | None:
     return iso_date(reference_end, "reference_end") if reference_end else None
 
 
-def check_champions(command: Predict | Map, countries: Sequence[Country], store: Store) -> None:
-    """Check, before any work, that each country has a model; the error names the command that makes one."""
-    present: list[str] = []
-    missing: list[str] = []
-    for country in countries:
-        name = registry.model_name(command.source.name, country.name)
+def champions_of(
+    command: Predict | Map, countries: Sequence[Country], store: Store
+) -> dict[str, Champion]:
+    """Load the model of each country, by its name.
+
+    Raises
+    ------
+    DataError
+        A country has none, which the error says how to make; or one cannot be loaded.
+    """
+    names = {each.name: registry.model_name(command.source.name, each.name) for each in countries}
+    versions: dict[str, ModelVersion] = {}
+    for country, name in names.items():
         version = registry.version_of(store.client, name, command.alias)
-        (missing if version is None else present).append(country.name)
+        if version is not None:
+            versions[country] = version
+    missing = [country for country in names if country not in versions]
     if not missing:
-        return
-    names = ", ".join(registry.model_name(command.source.name, name) for name in missing)
+        uri = command.tracking.uri
+        return {country: Champion.of(version, uri) for country, version in versions.items()}
     remedy = f"make one: {promote_command(command, missing[0] if len(missing) == 1 else None)}"
     if command.alias != registry.CHAMPION:
         remedy = f"alias={registry.CHAMPION} is the one in use"
-    others = f"; or predict another country: country={present[0]}" if present else ""
+    others = f"; or predict another country: country={next(iter(versions))}" if versions else ""
     raise DataError(
-        f"no version of the model {names} has the alias {command.alias!r} in {command.tracking.uri}; "
-        f"{remedy}{others}"
+        f"no version of the model {', '.join(names[country] for country in missing)} has the alias "
+        f"{command.alias!r} in {command.tracking.uri}; {remedy}{others}"
     )
 
 

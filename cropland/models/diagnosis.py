@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from cropland.errors import ConfigError, DataError, nearest
+from cropland.errors import DataError
 from cropland.features.matrix import labelled
 from cropland.learning.cross_validation import fit_fold, independent_units, splits
 from cropland.learning.statistics import standard_error
@@ -38,7 +37,6 @@ def learning_curve(
     *,
     seed: int,
     n_jobs: int = 1,
-    sizes: Sequence[int] | None = None,
     other_samples: xr.DataArray | None = None,
 ) -> pd.DataFrame:
     """Compute the accuracy of a classifier with fewer labels, on the same left-out samples.
@@ -49,19 +47,12 @@ def learning_curve(
         As of `cross_validation.cross_validate`; `other_samples` are always among those of training.
     seed : int
         Decides the folds, and which labels come first. Subsets are stratified and nested.
-    sizes : sequence of int, optional
-        Numbers of labels; about doubling from 20 to all, where they are left out.
 
     Returns
     -------
     pandas.DataFrame
-        ``n_labels``, ``accuracy`` and ``accuracy_se`` (over points, or spatial blocks), the fewest labels
-        first. With all labels of the training folds these are the cross-validated ones.
-
-    Raises
-    ------
-    ConfigError
-        A size below 6 or above the number of labels in a training fold.
+        ``n_labels``, about doubling from 20 to all, ``accuracy`` and ``accuracy_se`` (over points, or spatial
+        blocks). With all labels of the training folds these are the cross-validated ones.
     """
     x, y = features.to_numpy(), features["Target"].to_numpy()
     units = independent_units(features, validation)
@@ -70,17 +61,17 @@ def learning_curve(
         _nested(y[train], np.random.default_rng([seed, number]))
         for number, (train, _) in enumerate(folds)
     ]
-    numbers = _checked(sizes, max(len(train) for train, _ in folds))
+    sizes = _doubling(max(len(train) for train, _ in folds))
     # Rows keep their order, so that with all of them the fit is that of cross-validation.
     tasks = [
         (size, train[np.sort(order[:size])], test)
-        for size, ((train, test), order) in product(numbers, zip(folds, orders, strict=True))
+        for size, ((train, test), order) in product(sizes, zip(folds, orders, strict=True))
     ]
     results = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(fit_fold)(clone(classifier), x, y, train, test, other_samples)
         for _, train, test in tasks
     )
-    right = {size: np.zeros(len(y)) for size in numbers}
+    right = {size: np.zeros(len(y)) for size in sizes}
     for (size, _, test), (probability, _) in zip(tasks, results, strict=True):
         right[size][test] += ((probability > 0.5) == y[test]) / validation.repeats
     return pd.DataFrame(
@@ -108,11 +99,8 @@ def profiles(series: xr.Dataset, band: str) -> pd.DataFrame:
     Raises
     ------
     DataError
-        No such band, or no labelled point that was observed.
+        No labelled point was observed.
     """
-    bands = [str(name) for name in series["band"].to_numpy()]
-    if band not in bands:
-        raise DataError(f"the series has no band {band!r}; {nearest(band, bands)}")
     points = labelled(series)
     values = points["values"].sel(band=band).transpose("point", "time").to_numpy()
     seen, target = ~np.isnan(values).any(axis=1), points["Target"].to_numpy()
@@ -130,19 +118,10 @@ def profiles(series: xr.Dataset, band: str) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _checked(sizes: Sequence[int] | None, most: int) -> list[int]:
-    """Return sizes that about double up to `most`, or the given ones, checked."""
-    if sizes is None:
-        steps = max(0, round(np.log2(most / FEWEST_LABELS)))
-        return [round(size) for size in most / 2.0 ** np.arange(steps, -1, -1)] if steps else [most]
-    fewest = 2 * _FIRST
-    wrong = [size for size in sizes if not fewest <= size <= most]
-    if wrong or not sizes:
-        raise ConfigError(
-            f"sizes of a learning curve must be between {fewest} and the {most} labels of a training fold, "
-            f"got {wrong[0] if wrong else 'none'}"
-        )
-    return sorted(set(sizes))
+def _doubling(most: int) -> list[int]:
+    """Return sizes that about double up to `most`."""
+    steps = max(0, round(np.log2(most / FEWEST_LABELS)))
+    return [round(size) for size in most / 2.0 ** np.arange(steps, -1, -1)] if steps else [most]
 
 
 def _nested(y: NDArray[np.int8], random: Generator) -> NDArray[np.int64]:

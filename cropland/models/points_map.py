@@ -26,7 +26,7 @@ _LOOKS: dict[str, tuple[str, float, str, float]] = {
 """Name in the legend, diameter in pixels, colour and width of the edge; the last is drawn on top."""
 
 
-def points_map(table: pd.DataFrame, *, title: str, box: Box | None = None, note: str = "") -> bytes:
+def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> bytes:
     """Draw points on a map.
 
     Parameters
@@ -36,7 +36,7 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box | None = None, note:
         ``probability`` of cropland as predicted, NaN where not predicted.
     title : str
         One line.
-    box : Box, optional
+    box : Box
         The country's, drawn as a frame.
     note : str
         A line under the title; empty for none.
@@ -54,7 +54,8 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box | None = None, note:
     )
     layers = [_layer(table[kinds == kind], *_LOOKS[kind]) for kind in _LOOKS if kind in kinds]
     facts = {"points": f"{len(table):,}", "labelled": f"{int(target.notna().sum()):,}"}
-    page = point_page(layers, _bounds(table, box), title=title, note=note, facts=facts)
+    bounds = box.west, box.south, box.east, box.north
+    page = point_page(layers, bounds, title=title, note=note, facts=facts)
     return page.encode()
 
 
@@ -77,11 +78,3 @@ def _layer(points: pd.DataFrame, name: str, size: float, outline: str, width: fl
         outline=outline,
         width=width,
     )
-
-
-def _bounds(table: pd.DataFrame, box: Box | None) -> tuple[float, float, float, float]:
-    """Return west, south, east and north: of the box, else of the points."""
-    if box is not None:
-        return box.west, box.south, box.east, box.north
-    lon, lat = table["Lon"], table["Lat"]
-    return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from cropland.tracking.store import Store
     from cropland.training.candidate_data import CandidateData
 
-PROMOTION = "promotion"
-
 
 class Decision(Enum):
     """What a promotion did with the champion."""
@@ -154,7 +152,8 @@ def _decided(
     is_same = champion is not None and _is_of(champion, result)
     if is_same and not command.force:
         return Decision.SAME, champion
-    if _is_better(against) and not command.force:
+    is_better = isinstance(against, Comparison) and against.difference < -choice.TOLERANCE
+    if is_better and not command.force:
         return Decision.KEPT, champion
     identity = result.selected.run.tags[IDENTITY]
     earlier = None if is_same else registry.made_before(store.client, name, identity)
@@ -164,11 +163,6 @@ def _decided(
 def _is_of(version: ModelVersion, result: Result) -> bool:
     """Return whether a version was made of the selected candidate."""
     return version.tags.get(IDENTITY) == result.selected.run.tags[IDENTITY]
-
-
-def _is_better(against: Comparison | str | None) -> bool:
-    """Return whether the champion scores higher than the selected candidate."""
-    return isinstance(against, Comparison) and against.difference < -choice.TOLERANCE
 
 
 def _accuracy_in_blocks(version: ModelVersion, store: Store) -> float | None:
@@ -212,7 +206,7 @@ def _registered(
     country = candidate.country.name
     say(f"{country}: fitting {candidate.name} on every labelled point")
     tags = {"candidate": selected.run.run_id, ARCHIVE: material.archive.fingerprint}
-    of_run = {"kind": PROMOTION, **tags, **code_tags()}
+    of_run = {"kind": "promotion", **tags, **code_tags()}
     with store.running(f"promote {country}", of_run, None) as record:
         fitted = fitting.fit(material, _facts_of_model(result), selected.scores)
         counts, in_blocks = fitting.label_counts(material), _in_blocks(material, command)

@@ -9,7 +9,6 @@ import pytest
 from odc.geo.geobox import GeoBox
 from standins import pages
 
-from cropland.errors import DataError
 from cropland.maps import geotiff
 from cropland.maps import layers as rasters
 from cropland.maps.extent import Extent
@@ -177,8 +176,3 @@ def test_words_from_outside_stay_words(layers: dict[str, Path]) -> None:
     [head, *_, facts] = [each["text"] for each in pages.models(text, "Div")]
     # As text in the page's own HTML, whatever it says.
     assert head.count(html.escape(strange)) == 2 and facts.count(html.escape(strange)) == 2
-
-
-def test_a_page_without_a_layer_is_told() -> None:
-    with pytest.raises(DataError, match="expected layers to show"):
-        page({}, title="Toyland", facts={})

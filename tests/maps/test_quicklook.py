@@ -10,12 +10,10 @@ from matplotlib import image
 from matplotlib.figure import Figure
 from odc.geo.geobox import GeoBox
 
-from cropland.errors import DataError
 from cropland.maps import geotiff
 from cropland.maps import layers as rasters
 from cropland.maps import quicklook as maps
 from cropland.maps.page import page
-from cropland.maps.pictures import pictures
 from cropland.maps.quicklook import quicklook
 from cropland.sources.grid import lonlat
 from cropland.support import figure_style
@@ -147,21 +145,6 @@ def test_layers_that_are_not_there_are_not_drawn(
     quicklook({name: layers[name] for name in ("probability", "class")}, title="Toyland")
     titles = [panel.get_title(loc="left") for panel in drawn[0].axes]
     assert [title for title in titles if title] == ["Class", "Probability"]
-
-
-def test_a_quicklook_needs_the_class(layers: dict[str, Path]) -> None:
-    with pytest.raises(DataError, match="expected a layer named class"):
-        quicklook({"probability": layers["probability"]}, title="Toyland")
-
-
-def test_an_unknown_layer_and_one_of_another_grid_are_told(
-    tmp_path: Path, layers: dict[str, Path]
-) -> None:
-    with pytest.raises(DataError, match="did you mean 'probability'"):
-        pictures({"probabilty": layers["class"]}, 100)
-    other = written(tmp_path / "other", grid(50, 50), landscape(50, 50))
-    with pytest.raises(DataError, match="on another grid"):
-        pictures({"class": layers["class"], "probability": other["probability"]}, 100)
 
 
 @pytest.mark.parametrize("values", [np.nan, 0.0], ids=["no data", "zero"])

@@ -57,7 +57,9 @@ def test_each_point_stands_once_in_its_layer() -> None:
 
 
 def test_neither_names_nor_titles_become_code() -> None:
-    page = points_map(points(), title="<b>Toy</b> {{ 6 * 7 }}{% if %}", note="<i>").decode()
+    page = points_map(
+        points(), title="<b>Toy</b> {{ 6 * 7 }}{% if %}", box=BOX, note="<i>"
+    ).decode()
     assert "<script>alert" not in page and "<b>Toy" not in page
     assert "<title>&lt;b&gt;Toy&lt;/b&gt; {{ 6 * 7 }}{% if %}</title>" in page
     head = pages.models(page, "Div")[0]["text"]

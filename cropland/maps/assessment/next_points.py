@@ -26,6 +26,7 @@ from cropland.maps.layers import (
     PROBABILITY,
     UNCERTAINTY,
 )
+from cropland.sources import grid as grids
 from cropland.support import reading
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def choose(
         )
     x = np.concatenate([x, place], axis=1)
     best = apart[select_diverse(priority[apart], _scaled(x)[apart], count, seed=seed)]
-    lon, lat = finished_map.lonlat(rows[best] + 0.5, columns[best] + 0.5)
+    lon, lat = grids.lonlat(finished_map.grid, rows[best] + 0.5, columns[best] + 0.5)
     mark = mapsample.mark_of(
         "N", finished_map.facts.key, seed, count, candidates, min_distance, sample
     )
@@ -150,7 +151,7 @@ def _sampled(
     if not reading.is_file(path):
         return np.zeros(len(rows), np.bool_), None
     design = mapsample.read(path)
-    row, column, inside = finished_map.pixels(design.lon, design.lat)
+    row, column, inside = grids.pixels(finished_map.grid, design.lon, design.lat)
     units = np.ravel_multi_index((row[inside], column[inside]), finished_map.grid.shape)
     places = np.ravel_multi_index((rows, columns), finished_map.grid.shape)
     return np.isin(places, units), design.mark

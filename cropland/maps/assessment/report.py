@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -176,18 +177,15 @@ def _limits(result: AssessmentResult) -> Iterator[str]:
             f"{ha(result.facts.hectares['no data'])} ha have no class for want of observations: they are "
             f"not in the estimate"
         )
-    units = zip(result.design.strata, _labelled(result), strict=True)
-    few = [f"{name} ({n})" for name, n in units if 0 < n < _FEW]
+    labelled = Counter(result.design.stratum[result.used].tolist())
+    few = [
+        f"{name} ({labelled[name]})" for name in result.design.strata if 0 < labelled[name] < _FEW
+    ]
     if few:
         yield (
             f"fewer than {_FEW} labelled units were drawn where the map says {', '.join(few)}: the normal "
             f"interval may be too narrow; draw more"
         )
-
-
-def _labelled(result: AssessmentResult) -> list[int]:
-    drawn_from = result.design.stratum[result.used]
-    return [int((drawn_from == name).sum()) for name in result.design.strata]
 
 
 def share(value: float) -> str:

@@ -87,7 +87,12 @@ class AssessmentResult:
             name: each.hectares for name, each in self.design.strata.items()
         }
         if self.by_stratum:
-            self._check_overlap()
+            if len(self.unmapped) == used.sum():
+                raise DataError(
+                    f"the map has no class at the {count(len(self.unmapped), 'labelled unit')} of the sample "
+                    f"{self.design.mark}, which was drawn from another map; give the labels and the design "
+                    f"of a sample of the same land"
+                )
             sample = self.design.stratum[used], mapped[used], reference
             return area.assess_by_stratum(*sample, hectares, tuple(CLASSES), unmapped=UNMAPPED)
         if strange := int((mapped != self.design.stratum).sum()):
@@ -97,14 +102,6 @@ class AssessmentResult:
                 f"new sample"
             )
         return area.assess_by_class(mapped[used], reference, hectares)
-
-    def _check_overlap(self) -> None:
-        if len(self.unmapped) == self.used.sum():
-            raise DataError(
-                f"the map has no class at the {count(len(self.unmapped), 'labelled unit')} of the sample "
-                f"{self.design.mark}, which was drawn from another map; give the labels and the design of a "
-                f"sample of the same land"
-            )
 
     @property
     def uniform(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from cropland.errors import DataError
 from cropland.maps.assessment import sampling
 from cropland.maps.layers import CLASSES
+from cropland.sources import grid as grids
 from cropland.support import reading
 from cropland.support.words import command_line
 
@@ -170,7 +171,7 @@ def draw(
     names = list(CLASSES)
     hectares = [finished_map.facts.hectares[name] for name in names]
     rows, columns, stratum = draw_pixels(finished_map, strata, sizes, seed)
-    lon, lat = finished_map.lonlat(rows + 0.5, columns + 0.5)
+    lon, lat = grids.lonlat(finished_map.grid, rows + 0.5, columns + 0.5)
     mark = mark_of("S", finished_map.facts.key, seed, sizes.tolist())
     digits = len(str(len(rows)))
     places = zip(lon.round(_DECIMALS).tolist(), lat.round(_DECIMALS).tolist(), stratum, strict=True)
@@ -221,9 +222,9 @@ def files_of(finished_map: FinishedMap, design: Design) -> dict[str, str]:
 
 def _rings(finished_map: FinishedMap, design: Design) -> list[list[list[float]]]:
     """Return the corners of each unit's pixel in degrees, counterclockwise and closed as GeoJSON wants."""
-    rows, columns, _ = finished_map.pixels(design.lon, design.lat)
+    rows, columns, _ = grids.pixels(finished_map.grid, design.lon, design.lat)
     down, right = np.array([1, 1, 0, 0, 1]), np.array([0, 1, 1, 0, 0])
-    lon, lat = finished_map.lonlat(rows[:, None] + down, columns[:, None] + right)
+    lon, lat = grids.lonlat(finished_map.grid, rows[:, None] + down, columns[:, None] + right)
     lon = np.unwrap(lon, period=360)  # a pixel on the antimeridian is not drawn around the Earth
     rings: list[list[list[float]]] = np.stack([lon, lat], axis=-1).round(_DECIMALS).tolist()
     return rings

@@ -207,11 +207,6 @@ def test_a_label_that_is_no_class_is_named(label: str) -> None:
         assess_by_stratum([label] * 2, ["a", "a"], ["a", "a"], {1: 5.0, 2: 5.0}, "a")
 
 
-def test_columns_of_unequal_lengths_are_refused() -> None:
-    with pytest.raises(DataError, match="got 4 of map_class, 3 of reference"):
-        assess_by_class(list("aabb"), list("aab"), {"a": 5.0, "b": 5.0})
-
-
 @pytest.mark.parametrize(
     "areas", [{"a": -1.0, "b": 2.0}, {"a": np.nan}, {"a": np.inf}, {"a": 0.0}, {}]
 )

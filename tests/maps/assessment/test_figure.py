@@ -36,7 +36,7 @@ def seen(png: bytes, colour: str) -> NDArray[np.bool_]:
 
 
 def middle(png: bytes, colour: str) -> float:
-    """Give the mean column of a colour in the upper half, as a share of the picture."""
+    """The mean column of a colour in the upper half, as a share of the picture."""
     mask = seen(png, colour)
     mask = mask[: len(mask) // 2]
     return float(np.nonzero(mask)[1].mean()) / mask.shape[1]

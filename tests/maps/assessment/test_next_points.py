@@ -16,6 +16,7 @@ from cropland.maps.assessment import next_points, sample
 from cropland.maps.assessment.next_points import select_diverse
 from cropland.maps.finished_map import FinishedMap
 from cropland.observations import points
+from cropland.sources import grid as grids
 
 
 def islands(number: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +147,9 @@ def pixels(made: FinishedMap, text: str, folder: Path) -> np.ndarray:
     path = folder / "next.csv"
     path.write_text(text)
     table = points.read(path, labelled=False)
-    rows, columns, inside = made.pixels(table["Lon"].to_numpy(), table["Lat"].to_numpy())
+    rows, columns, inside = grids.pixels(
+        made.grid, table["Lon"].to_numpy(), table["Lat"].to_numpy()
+    )
     assert inside.all()
     return np.stack([rows, columns], axis=1)
 
@@ -172,7 +175,7 @@ def test_what_is_sampled_to_assess_is_not_labelled_to_teach(tmp_path: Path) -> N
     first = pixels(made, text, tmp_path)
     strata = sample.count_strata(made, [(1,), (0,)])
     design = sample.draw(made, strata, np.array([30, 0]), seed=1, allocation="equal")
-    lon, lat = made.lonlat(*(first.T + 0.5))
+    lon, lat = grids.lonlat(made.grid, *(first.T + 0.5))
     places = zip(design.units, lon.tolist(), lat.tolist(), strict=True)
     design = replace(design, units={name: (x, y, "cropland") for name, x, y in places})
     (tmp_path / "sample.json").write_text(sample.files_of(made, design)["sample.json"])

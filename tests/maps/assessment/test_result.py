@@ -18,6 +18,7 @@ from cropland.maps.assessment import figure as drawing
 from cropland.maps.assessment.result import AssessmentResult
 from cropland.maps.finished_map import FinishedMap
 from cropland.maps.layers import NO_DATA
+from cropland.sources import grid as grids
 from cropland.support import words
 
 # A map of 40 x 40 pixels: the left half cropland, the right half other, the lowest row without a class
@@ -37,7 +38,7 @@ def assessed(
     """A sample of 40 units of each class with right labels; the first ones could not be seen."""
     strata = sample.count_strata(made, [(1,), (0,)])
     design = sample.draw(made, strata, np.array([40, 40]), seed=1, allocation="equal")
-    rows, columns, _ = made.pixels(design.lon, design.lat)
+    rows, columns, _ = grids.pixels(made.grid, design.lon, design.lat)
     told = TRUE[rows, columns].tolist()
     labels = dict(zip(design.units, [None] * untold + told[untold:], strict=True))
     return AssessmentResult(made.facts, design, labels, classes[rows, columns])
@@ -84,7 +85,7 @@ def test_a_sample_of_another_map_is_assessed_by_its_own_strata_and_it_says_so(
     found = assessed(made, classes=shifted)
     found = replace(found, facts=replace(found.facts, key="another"))
     assert "Stehman" in found.estimator
-    rows, columns, _ = made.pixels(found.design.lon, found.design.lat)
+    rows, columns, _ = grids.pixels(made.grid, found.design.lon, found.design.lat)
     names = np.array(["other", "cropland"])
     expected = area.assess_by_stratum(
         found.design.stratum,

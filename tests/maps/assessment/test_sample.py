@@ -21,6 +21,7 @@ from cropland.maps.assessment.area import assess_by_class
 from cropland.maps.assessment.sample import Design
 from cropland.maps.finished_map import FinishedMap
 from cropland.maps.layers import CLASSES
+from cropland.sources import grid as grids
 from cropland.sources.simulation import source
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "maps.md"
@@ -41,7 +42,7 @@ def design(made: FinishedMap, sizes: tuple[int, int] = (60, 90), seed: int = 1) 
 
 def test_each_unit_is_a_pixel_of_its_stratum_and_none_is_there_twice(made: FinishedMap) -> None:
     drawn = design(made)
-    rows, columns, inside = made.pixels(drawn.lon, drawn.lat)
+    rows, columns, inside = grids.pixels(made.grid, drawn.lon, drawn.lat)
     assert inside.all()
     assert len(set(zip(rows, columns, strict=True))) == 150
     mapped = made.values("class", rows, columns)
@@ -60,7 +61,7 @@ def test_strata_are_counted_alike_in_any_parts(
     assert parts.totals[2] == 200 * 200 - 20 * 30 == parts.totals[:2].sum()
     assert parts.totals.tolist()[:2] == [made.facts.pixels[name] for name in ("cropland", "other")]
     drawn = design(made)
-    mapped = made.values("class", *made.pixels(drawn.lon, drawn.lat)[:2])
+    mapped = made.values("class", *grids.pixels(made.grid, drawn.lon, drawn.lat)[:2])
     assert [CLASSES[name] for name in drawn.stratum] == mapped.tolist()
 
 

@@ -50,7 +50,7 @@ def written(path: Path, values: Any = CLASSES, **changes: Any) -> Path:
 
 
 def at(raster: Raster, *places: tuple[float, float]) -> tuple[list[int], list[bool], list[bool]]:
-    """Give classes, inside and known of places by longitude and latitude."""
+    """Classes, inside and known of places by longitude and latitude."""
     found = raster.at(*np.array(places, np.float64).T, missing=())
     return found.classes.tolist(), found.inside.tolist(), found.known.tolist()
 
