@@ -75,8 +75,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
             )
         }
         table = _together(predicted, asked, every=command.points is not None or len(countries) > 1)
-        shown = ["ID", "Target", *(["probability"] if command.probabilities else [])]
-        text = table[shown].to_csv(index=False, float_format="%.6f")
+        text = _csv(table, command)
         # Tracked before it is written: a full disk does not lose it.
         record.files[Path(command.output).name] = text
         record.params |= _params(command, champions, predicted)
@@ -151,6 +150,11 @@ def _together(
         ids = asked["ID"] if every else asked.loc[asked["ID"].isin(table["ID"]), "ID"]
         table = table.set_index("ID").reindex(ids).rename_axis("ID").reset_index()
     return table.astype(_PREDICTED | {"n_observations": "Int64", "Target": "Int64"})
+
+
+def _csv(table: pd.DataFrame, command: Predict) -> str:
+    columns = ["ID", "Target", *(["probability"] if command.probabilities else [])]
+    return table[columns].to_csv(index=False, float_format="%.6f")
 
 
 def _params(
