@@ -20,7 +20,7 @@ from cropland.learning import choice
 from cropland.learning.statistics import Comparison, compare
 from cropland.models import competition, fitting, mlflow_model, registry
 from cropland.models.card import CardFacts, card
-from cropland.models.portrait import portrait
+from cropland.models.diagnostics import diagnostic_files
 from cropland.sources import opening
 from cropland.support import signals
 from cropland.tracking.experiments import SIMULATED
@@ -215,7 +215,7 @@ def _registered(
         _record(record, facts, text)
         if command.promotion.figures:
             say(f"{country}: drawing diagnostic figures")
-            record.files |= portrait(
+            record.files |= diagnostic_files(
                 material,
                 selected.scores,
                 fitted,

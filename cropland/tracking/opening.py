@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cropland.errors import TrackingError
-from cropland.tracking import experiments, patience, sqlite_file
+from cropland.tracking import experiments, retries, sqlite_file
 from cropland.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
         The server does not answer or does not let us in, or the store cannot be opened.
     """
     experiment = experiments.experiment_of(source)
-    patience.set_variables()
+    retries.set_variables()
     check_answers(tracking.uri)
     path = sqlite_file.path_of(tracking.uri)
     if path is not None:
@@ -46,7 +46,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
             raw = MlflowClient(tracking.uri)
             sqlite_file.write_ahead(tracking.uri)
             found = raw.get_experiment_by_name(experiment)
-            client = cast("MlflowClient", patience.Patient(raw))
+            client = cast("MlflowClient", retries.RetryingClient(raw))
             number = (
                 found.experiment_id if found else experiments.create(client, tracking, experiment)
             )
@@ -58,8 +58,8 @@ def open_store(tracking: Tracking, source: str) -> Store:
         if found is not None:
             _check_artifacts(found.artifact_location, tracking.uri)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        if patience.is_refusal(error):
-            raise TrackingError(patience.in_words(error, tracking.uri)) from error
+        if retries.is_refusal(error):
+            raise TrackingError(retries.in_words(error, tracking.uri)) from error
         reason = str(error).splitlines()[0]
         raise TrackingError(
             f"the tracking store {tracking.uri} cannot be opened ({reason}); check tracking.uri"

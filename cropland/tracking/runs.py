@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 
 from cropland.errors import TrackingError
-from cropland.tracking import patience, sqlite_file
+from cropland.tracking import retries, sqlite_file
 from cropland.tracking.experiments import REAL
 from cropland.tracking.opening import check_answers
 from cropland.tracking.records import IDENTITY, TrackedRun
@@ -78,7 +78,7 @@ def client_of(uri: str) -> MlflowClient:
             f"expected a tracking store at {path.absolute()}, there is none; give the uri of one, or train"
         )
     check_answers(uri)
-    return cast("MlflowClient", patience.Patient(MlflowClient(uri)))
+    return cast("MlflowClient", retries.RetryingClient(MlflowClient(uri)))
 
 
 def _row(run: TrackedRun) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from cropland.tracking.patience import SECONDS_FOR_OTHERS
+from cropland.tracking.retries import SECONDS_FOR_OTHERS
 
 _PREFIX = "sqlite:///"
 

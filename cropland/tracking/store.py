@@ -47,7 +47,7 @@ _INHERITED = (
 
 @dataclass(frozen=True)
 class Store:
-    """An experiment of an MLflow store, open for one process; its client is a `tracking.patience.Patient`."""
+    """An experiment of an MLflow store, open for one process; its client asks again where a store is away."""
 
     client: MlflowClient
     experiment_id: str

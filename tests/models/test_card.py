@@ -29,9 +29,9 @@ from cropland.features import matrix
 from cropland.learning.statistics import Comparison, Estimate
 from cropland.models.card import CardFacts, card, limits
 from cropland.models.competition import Finalist, Result
+from cropland.models.diagnostics import diagnostic_files, points_table
 from cropland.models.fitted import Fitted
 from cropland.models.fitting import fit, label_counts
-from cropland.models.portrait import points_table, portrait
 from cropland.training.candidate import Candidate
 from cropland.training.candidate_data import CandidateData
 
@@ -170,12 +170,12 @@ def test_the_map_shows_what_was_predicted_out_of_fold_where_there_is_a_label(
     [(("NDVI",), FLAT), (("Lon", "Lat"), FLAT), (("SCL",), STATISTICS)],
     ids=["flat", "static only", "statistics of classes"],
 )
-def test_a_portrait_has_all_its_files(
+def test_the_diagnostics_have_all_their_files(
     toyland: Country, where: dict[str, Any], bands: tuple[str, ...], kind: Features
 ) -> None:
     of = material(toyland, where, *bands, features=kind)
     scores = of.scores()
-    files = portrait(of, scores, fit(of, {}, scores), KFOLD, simulated=False)
+    files = diagnostic_files(of, scores, fit(of, {}, scores), KFOLD, simulated=False)
     figures = {name for name in files if name.endswith(".png")}
     assert figures == {
         "confusion_matrix.png",

@@ -9,7 +9,7 @@ import pytest
 from standins import pages
 
 from cropland.config.countries import Box
-from cropland.models import portrait_figures as figures
+from cropland.models import diagnostic_figures as figures
 from cropland.models.points_map import points_map
 from cropland.support.map_plot import from_mercator
 

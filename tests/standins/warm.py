@@ -24,7 +24,7 @@ PRELOADED = (
     "cropland.commands.download",
     "cropland.config.composition",
     "cropland.models.fitted",
-    "cropland.models.portrait",
+    "cropland.models.diagnostics",
     "cropland.reproduction.study",
     "cropland.sources.simulation.source",
     "cropland.training.studies.conclude",

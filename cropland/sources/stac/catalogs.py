@@ -16,8 +16,8 @@ from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 
 from cropland.errors import DataError, nearest
-from cropland.sources.stac.answers import PatientStacIO
 from cropland.sources.stac.boxes import overlap
+from cropland.sources.stac.responses import PatientStacIO
 
 if TYPE_CHECKING:
     from pystac import Item

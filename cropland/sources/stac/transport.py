@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from cropland.errors import DataError
 from cropland.sources import http_session
 from cropland.sources.retries import Attempts, Transient
-from cropland.sources.stac.answers import MISSING, REFUSED, failure_of, without_signature
+from cropland.sources.stac.responses import MISSING, REFUSED, failure_of, without_signature
 
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 

@@ -14,8 +14,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from cropland.config.countries import Box
 from cropland.config.groups import Validation
-from cropland.models import diagnosis, importance
-from cropland.models import portrait_figures as figures
+from cropland.models import diagnostic_figures as figures
+from cropland.models import importance, learning_curve
 
 BOX = Box(south=10.0, north=10.4, west=20.0, east=20.4)
 CURVE = pd.DataFrame(
@@ -51,7 +51,7 @@ def profiles(band: str, dates: list[str]) -> pd.DataFrame:
             "band": [band],
         },
     )
-    return diagnosis.profiles(series, band)
+    return learning_curve.profiles(series, band)
 
 
 def confusion(rows: list[list[int]]) -> pd.DataFrame:

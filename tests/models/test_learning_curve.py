@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 from cropland.config.groups import Validation
 from cropland.errors import DataError
 from cropland.learning import cross_validation
-from cropland.models import diagnosis, importance
+from cropland.models import importance, learning_curve
 
 END = date(2020, 6, 30)
 KFOLD = Validation("kfold", 4)
@@ -129,7 +129,7 @@ def test_impurity_is_summed_by_the_same_groups_where_a_model_has_it() -> None:
 def test_with_all_labels_a_learning_curve_ends_at_the_cross_validated_accuracy(
     chosen: Validation,
 ) -> None:
-    curve = diagnosis.learning_curve(FOREST, planted(1.0), chosen, seed=5)
+    curve = learning_curve.learning_curve(FOREST, planted(1.0), chosen, seed=5)
     scores = cross_validation.cross_validate(FOREST, planted(1.0), chosen, seed=5)
     assert curve["accuracy"].iloc[-1] == pytest.approx(scores.accuracy)
     assert curve["accuracy_se"].iloc[-1] == pytest.approx(scores.accuracy_se)
@@ -137,10 +137,10 @@ def test_with_all_labels_a_learning_curve_ends_at_the_cross_validated_accuracy(
 
 def test_more_labels_help_where_there_is_something_to_learn() -> None:
     classifier = LogisticRegression(C=100)
-    curve = diagnosis.learning_curve(classifier, planted(1.0), KFOLD, seed=5)
+    curve = learning_curve.learning_curve(classifier, planted(1.0), KFOLD, seed=5)
     assert curve["n_labels"].tolist() == [15, 30, 60, 120]
     assert curve["accuracy"].iloc[-1] > curve["accuracy"].iloc[0] + 0.08
-    again = diagnosis.learning_curve(classifier, planted(1.0), KFOLD, seed=5, n_jobs=2)
+    again = learning_curve.learning_curve(classifier, planted(1.0), KFOLD, seed=5, n_jobs=2)
     assert curve.equals(again)
 
 
@@ -156,7 +156,7 @@ class Witness(DummyClassifier):
 
 def test_subsets_of_labels_are_nested_and_keep_the_share_of_each_class() -> None:
     Witness.seen.clear()
-    diagnosis.learning_curve(Witness(), planted(), KFOLD, seed=5)
+    learning_curve.learning_curve(Witness(), planted(), KFOLD, seed=5)
     by_size = [Witness.seen[start : start + 4] for start in (0, 4, 8, 12)]
     for subsets in zip(*by_size, strict=True):
         assert all(few < more for (few, _), (more, _) in pairwise(subsets))
@@ -179,7 +179,7 @@ def aligned() -> xr.Dataset:
 
 
 def test_profiles_are_the_quantiles_of_each_class_on_each_date() -> None:
-    found = diagnosis.profiles(aligned(), "B4")
+    found = learning_curve.profiles(aligned(), "B4")
     assert found["class"].tolist() == ["cropland", "cropland", "other", "other"]
     assert found["n"].tolist() == [5, 5, 1, 1]
     columns = ["q05", "q25", "median", "q75", "q95"]
@@ -190,4 +190,4 @@ def test_profiles_are_the_quantiles_of_each_class_on_each_date() -> None:
 
 def test_a_profile_of_nothing_is_refused() -> None:
     with pytest.raises(DataError, match="no labelled point has a value of B4"):
-        diagnosis.profiles(aligned().isel(point=[6, 7]), "B4")
+        learning_curve.profiles(aligned().isel(point=[6, 7]), "B4")

@@ -46,7 +46,7 @@ def is_refusal(error: Exception) -> bool:
     return getattr(error, "error_code", "") in ("UNAUTHENTICATED", "PERMISSION_DENIED")
 
 
-class Patient:
+class RetryingClient:
     """An MLflow client, each of whose calls is made by `patiently`."""
 
     def __init__(self, client: MlflowClient) -> None:

@@ -14,7 +14,7 @@ from mlflow.protos.databricks_pb2 import (
 )
 
 from cropland.errors import TrackingError
-from cropland.tracking import patience
+from cropland.tracking import retries
 
 URI = "http://host:5000"
 
@@ -34,7 +34,7 @@ class Client:
 
 
 def patient(*errors: Exception) -> Any:
-    return patience.Patient(Client(*errors))  # type: ignore[arg-type]
+    return retries.RetryingClient(Client(*errors))  # type: ignore[arg-type]
 
 
 def test_a_locked_database_is_asked_again() -> None:
@@ -80,6 +80,6 @@ def test_who_is_not_let_in_learns_which_variables_to_set(monkeypatch: pytest.Mon
 def test_what_the_user_has_set_of_mlflow_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
-    patience.set_variables()
+    retries.set_variables()
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "60"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cropland.features import series
-from cropland.models import diagnosis, importance
-from cropland.models import portrait_figures as figures
+from cropland.models import diagnostic_figures as figures
+from cropland.models import importance, learning_curve
 from cropland.models.points_map import points_map
 from cropland.observations.bands import BandSet
 from cropland.support.terminal import SIMULATED
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _GREENNESS = "NDVI"
 
 
-def portrait(
+def diagnostic_files(
     material: CandidateData,
     scores: Scores,
     fitted: Fitted,
@@ -61,7 +61,7 @@ def portrait(
     }
     season_end = candidate.country.reference.last
     measured = importance.measure(*samples, reference_end=season_end, **common)
-    curve = diagnosis.learning_curve(*samples, **common)
+    curve = learning_curve.learning_curve(*samples, **common)
     files: dict[str, str | bytes] = {
         "confusion_matrix.png": figures.confusion_figure(confusion(scores.out_of_fold), **look),
         "importance.png": figures.importance_figure(measured, **look),
@@ -113,4 +113,4 @@ def _profiles(material: CandidateData) -> pd.DataFrame | None:
         step_days=settings.step_days,
         clear=settings.clear,
     )
-    return diagnosis.profiles(aligned, _GREENNESS)
+    return learning_curve.profiles(aligned, _GREENNESS)
