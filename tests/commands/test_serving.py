@@ -17,17 +17,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from sklearn.ensemble import RandomForestClassifier
 from standins.servers import Group, free_port, wait_for
+from standins.toy_model import learnt, toy_archive, toy_request
 
-from cropland.config.groups import Features, Series
-from cropland.features.recipe import Recipe
 from cropland.models import mlflow_model
-from cropland.models.fitted import Fitted, measured_columns
-from cropland.observations import archive, ragged_array
+from cropland.models.fitted import Fitted
 
 pytestmark = pytest.mark.processes
-FLAT = Features("flat", True, ())
 
 
 @dataclass(frozen=True)
@@ -54,8 +50,7 @@ class Served:
 @pytest.fixture(scope="module")
 def observations(toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> pd.DataFrame:
     """The toy observations of four points, as a user sends them; the last was seen in 2019 only."""
-    rows = toy_rows.merge(toy_points[["ID", "Lat", "Lon"]], on="ID")
-    rows = rows.rename(columns={"time": "Timestamp"}).astype({"Timestamp": str})
+    rows = toy_request(toy_points, toy_rows)
     unseen = (rows["ID"] == "P003") & (rows["Timestamp"] >= "2020")
     return rows[(rows["ID"] < "P004") & ~unseen].reset_index(drop=True)
 
@@ -69,7 +64,7 @@ def served(
 ) -> Iterator[Served]:
     """A model of the toy country, logged to a store of its own and served from there."""
     folder = tmp_path_factory.mktemp("serving")
-    fitted = learnt(ragged_array.from_table(toy_points, toy_rows))
+    fitted = learnt(toy_archive(toy_points, toy_rows), ("B4", "B8", "NDVI", "SCL"))
     uri = f"sqlite:///{folder}/mlflow.db"
     client = MlflowClient(uri)
     run = client.create_run(client.create_experiment("cropland", (folder / "store").as_uri()))
@@ -91,23 +86,6 @@ def served(
         yield Served(address, fitted)
     finally:
         server.kill()
-
-
-def learnt(dataset: Any) -> Fitted:
-    attributes = {"source": "files", "country": "toyland", "fingerprint": "f00"}
-    opened = archive.Archive(dataset.assign_attrs(attributes))
-    bands = ("B4", "B8", "NDVI", "SCL")
-    recipe = Recipe("2020-12-31", 40, 0, bands, Series("raw", False, 5), FLAT, (4, 5, 9))
-    matrix = recipe.samples(opened).matrix.isel(sample=slice(60))
-    forest = RandomForestClassifier(20, random_state=1)
-    return Fitted(
-        recipe=recipe,
-        classifier=forest.fit(matrix.to_numpy(), matrix["Target"].to_numpy()),
-        feature_names=tuple(matrix["feature"].to_numpy().tolist()),
-        measured=measured_columns(recipe, opened.stored),
-        country="toyland",
-        facts={},
-    )
 
 
 def split(table: pd.DataFrame, **more: Any) -> dict[str, Any]:

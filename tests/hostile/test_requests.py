@@ -11,13 +11,9 @@ import pytest
 from hostile.claims import BRIEFLY, TEXTS, check_line, quickly
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.ensemble import RandomForestClassifier
+from standins.toy_model import learnt, toy_archive
 
-from cropland.config.groups import Features, Series
-from cropland.features.recipe import Recipe
-from cropland.models.fitted import Fitted, measured_columns
 from cropland.models.serving import CroplandModel, RequestError
-from cropland.observations import archive, ragged_array
 
 ROW = {"ID": "a", "Timestamp": "2020-06-01", "B4": 1000, "B8": 3000, "SCL": 4}
 JSON = st.one_of(
@@ -34,23 +30,8 @@ JSON = st.one_of(
 @pytest.fixture(scope="module")
 def served(toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> CroplandModel:
     """What MLflow serves, without the server."""
-    attributes = {"source": "files", "country": "toyland", "fingerprint": "f00"}
-    opened = archive.Archive(ragged_array.from_table(toy_points, toy_rows).assign_attrs(attributes))
-    recipe = Recipe(
-        *("2020-12-31", 40, 0, ("B4", "B8", "NDVI", "SCL"), Series("raw", False, 5)),
-        *(Features("flat", True, ()), (4, 5, 9)),
-    )
-    matrix = recipe.samples(opened).matrix.isel(sample=slice(60))
-    forest = RandomForestClassifier(5, random_state=1)
     made = CroplandModel()
-    made.fitted = Fitted(
-        recipe,
-        forest.fit(matrix.to_numpy(), matrix["Target"].to_numpy()),
-        tuple(matrix["feature"].to_numpy().tolist()),
-        measured_columns(recipe, opened.stored),
-        "toyland",
-        {},
-    )
+    made.fitted = learnt(toy_archive(toy_points, toy_rows), ("B4", "B8", "NDVI", "SCL"))
     return made
 
 

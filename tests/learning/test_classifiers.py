@@ -143,18 +143,8 @@ def test_there_is_no_way_round_by_the_keys(given: dict[str, Any], message: str) 
 SEGMENTS = [
     *("sklearn", "ensemble", "base", "utils", "_forest", "svm", "kernels", "gaussian_process"),
     *("os", "sys", "system", "builtins", "eval", "__builtins__", "__class__", "subprocess", "run"),
-    *(
-        "RandomForestClassifier",
-        "SVC",
-        "clone",
-        "fit",
-        "Thread",
-        "threading",
-        "",
-        "trap",
-        "Trap",
-        "é",
-    ),
+    *("RandomForestClassifier", "SVC", "clone", "fit", "Thread", "threading", "", "trap", "Trap"),
+    *("é",),
 ]
 TARGETS = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=5).map(
     ".".join

@@ -2,21 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from odc.geo.geobox import GeoBox
+from maps.landscapes import HEIGHT, WIDTH, grid
 
 from cropland.maps.pictures import metres, north
 from cropland.sources.grid import lonlat
-
-HEIGHT = 60
-
-
-WIDTH = 90
-
-
-def grid(height: int, width: int, crs: str = "EPSG:32639", step: float = 10) -> GeoBox:
-    left, top = (48.2, 32.6) if crs == "EPSG:4326" else (700_000, 3_600_000)
-    edges = (left, top - step * height, left + step * width, top)
-    return GeoBox.from_bbox(edges, crs, resolution=step, tight=True)
 
 
 def test_the_ground_is_measured_in_metres_whatever_the_crs() -> None:

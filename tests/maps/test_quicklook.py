@@ -6,74 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from maps.landscapes import HEIGHT, WIDTH, grid, landscape, written
 from matplotlib import image
 from matplotlib.figure import Figure
-from odc.geo.geobox import GeoBox
+from standins.figures import kept_figures
 
-from cropland.maps import geotiff
-from cropland.maps import layers as rasters
 from cropland.maps import quicklook as maps
 from cropland.maps.page import page
 from cropland.maps.quicklook import quicklook
 from cropland.sources.grid import lonlat
 from cropland.support import figure_style
 
-HEIGHT = 60
-WIDTH = 90
-
-
-def grid(height: int, width: int, crs: str = "EPSG:32639", step: float = 10) -> GeoBox:
-    left, top = (48.2, 32.6) if crs == "EPSG:4326" else (700_000, 3_600_000)
-    edges = (left, top - step * height, left + step * width, top)
-    return GeoBox.from_bbox(edges, crs, resolution=step, tight=True)
-
-
-def landscape(height: int, width: int) -> dict[str, np.ndarray]:
-    """Parcels right of a river, in a round area; what is outside of it has no data."""
-    rows, columns = np.mgrid[:height, :width]
-    parcels = np.random.default_rng(3).random((height // 9 + 1, width // 9 + 1))
-    probability = np.kron(parcels, np.ones((9, 9)))[:height, :width]
-    probability[columns < width / 3] = 0.0
-    outside = np.hypot(rows / height - 0.5, columns / width - 0.5) > 0.5
-    drawn = {
-        "class": probability > 0.5,
-        "probability": np.rint(100 * probability),
-        "uncertainty": np.rint(100 - 200 * abs(probability - 0.5)),
-        "observations": columns // 3,
-        "applicability": rows > height / 4,
-        "dissimilarity": probability / 3,
-        "probability_exact": probability,
-    }
-    typed = {name: values.astype(rasters.LAYERS[name].dtype) for name, values in drawn.items()}
-    for name, values in typed.items():
-        values[outside] = rasters.LAYERS[name].nodata
-    return typed
-
-
-def written(folder: Path, box: GeoBox, layers: dict[str, np.ndarray]) -> dict[str, Path]:
-    paths = {name: folder / f"{name}.tif" for name in layers}
-    for name, path in paths.items():
-        geotiff.write(path, rasters.LAYERS[name], box, [(0, 0, layers[name])], {})
-    return paths
-
-
-@pytest.fixture
-def layers(tmp_path: Path) -> dict[str, Path]:
-    return written(tmp_path, grid(HEIGHT, WIDTH), landscape(HEIGHT, WIDTH))
-
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Collects the figures, to ask them what they show."""
-    collected: list[Figure] = []
-
-    def kept(figure: Figure) -> bytes:
-        figure.draw_without_rendering()
-        collected.append(figure)
-        return b""
-
-    monkeypatch.setattr(figure_style, "png", kept)
-    return collected
+    """The figures that are drawn, in place of their pictures."""
+    return kept_figures(monkeypatch, figure_style)
 
 
 def words(figure: Figure) -> set[str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from models.toy_model import learnt, toy_archive, toy_request
+from standins.toy_model import learnt, toy_archive, toy_request
 
 from cropland.models.fitted import Fitted
 from cropland.observations.archive import Archive

@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib import image
 from matplotlib.figure import Figure
 from sklearn.tree import DecisionTreeClassifier
+from standins.figures import kept_figures
 
 from cropland.config.countries import Box
 from cropland.config.groups import Validation
@@ -69,16 +70,8 @@ def is_drawn(picture: bytes) -> bool:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Collects the figures, to ask them what they show."""
-    collected: list[Figure] = []
-
-    def kept(figure: Figure) -> bytes:
-        figure.draw_without_rendering()
-        collected.append(figure)
-        return b""
-
-    monkeypatch.setattr(figures, "png", kept)
-    return collected
+    """The figures that are drawn, in place of their pictures."""
+    return kept_figures(monkeypatch, figures)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from models.toy_model import FLAT, learnt
+from standins.toy_model import FLAT, learnt
 
 from cropland.config.groups import Features, Series
 from cropland.errors import DataError

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from models.toy_model import learnt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from standins.toy_model import learnt
 
 from cropland.config.model import Model
 from cropland.errors import DataError
