@@ -1,4 +1,4 @@
-"""From a map to hectares with an interval, by the command."""
+"""From a map to hectares with an interval: by the command, and in this process."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from standins import maps
 from standins.shell import Done, Shell, refusal
 
+from cropland.commands import assess as command
+from cropland.errors import ConfigError, DataError
+from cropland.maps.finished_map import FinishedMap
 from cropland.observations import points
 
 
@@ -175,3 +179,56 @@ def test_labels_of_another_sample_are_refused(shell: Shell, folder: Path) -> Non
     said = refused(shell, "labels=labels.csv")
     assert "labels.csv has units that are not of the sample" in said
     assert not (folder / "assessment.md").exists()
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> FinishedMap:
+    return maps.write(tmp_path, maps.HALF, source="stac")
+
+
+def draw(made: FinishedMap) -> None:
+    command.run(maps.assess_command(map=str(made.path)), [maps.IRAN])
+
+
+@pytest.mark.parametrize(
+    ("cropland", "said"),
+    [
+        (1, "no pixel of cropland or at least 2 in .*, got 1, .*; map more land"),
+        (0, None),
+        (2, None),
+    ],
+)
+def test_a_class_of_one_pixel_is_said_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cropland: int, said: str | None
+) -> None:
+    classes = np.zeros((40, 40), int)
+    classes[3, :cropland] = 1
+    made = maps.write(tmp_path, classes)
+    before = sorted(tmp_path.iterdir())
+    if said is None:
+        draw(made)
+        assert len(list(tmp_path.iterdir())) == len(before) + 3
+        return
+    monkeypatch.setattr(FinishedMap, "classes", lambda *_: pytest.fail("the map was read"))
+    with pytest.raises(DataError, match=said):
+        draw(made)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_no_sample_is_drawn_of_classes_that_were_changed_since_they_were_counted(
+    half: FinishedMap,
+) -> None:
+    facts = (half.path / "map.json").read_text()
+    maps.write(half.path, np.tile(np.arange(40) < 16, (40, 1)).astype(int), source="stac")
+    (half.path / "map.json").write_text(facts)
+    with pytest.raises(DataError, match=r"expected 780 pixels of cropland .*, got 640: .* changed"):
+        draw(half)
+
+
+def test_only_a_simulated_map_is_asked_for_its_landscape_whether_or_not_there_is_a_sample(
+    tmp_path: Path,
+) -> None:
+    made = maps.write(tmp_path, maps.HALF, source="files")
+    said = r"labels=landscape is for simulated maps, .* is of source=files, which has no landscape"
+    with pytest.raises(ConfigError, match=said):
+        command.run(maps.assess_command(map=str(made.path), labels="landscape"), [maps.IRAN])

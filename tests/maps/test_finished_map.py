@@ -9,20 +9,16 @@ from standins import maps
 from cropland.errors import DataError
 from cropland.maps.finished_map import FinishedMap
 
-# A map of 40 x 40 pixels: the left half cropland, the right half other, the lowest row without a class
-CLASSES = np.where(np.arange(40)[None, :] < 20, 1, 0) * np.ones((40, 1), int)
-CLASSES[-1] = 255
-
 
 @pytest.fixture
 def made(tmp_path: Path) -> FinishedMap:
-    return maps.write(tmp_path, CLASSES, source="stac")
+    return maps.write(tmp_path, maps.HALF, source="stac")
 
 
 def test_a_layer_of_another_map_is_refused(tmp_path: Path) -> None:
     here, there = np.array([0]), np.array([0])
-    made = maps.write(tmp_path, CLASSES, uncertainty=CLASSES)
-    maps.write(tmp_path / "third", CLASSES, key="third", uncertainty=CLASSES)
+    made = maps.write(tmp_path, maps.HALF, uncertainty=maps.HALF)
+    maps.write(tmp_path / "third", maps.HALF, key="third", uncertainty=maps.HALF)
     assert made.values("uncertainty", here, there) == 1
     (tmp_path / "third" / "uncertainty.tif").replace(tmp_path / "uncertainty.tif")
     with pytest.raises(DataError, match=r"uncertainty.tif is a layer of another map \(key third\)"):

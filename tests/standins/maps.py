@@ -58,6 +58,11 @@ def assess_command(**changes: Any) -> Assess:
     return Assess(**{**ASSESS, **changes})
 
 
+HALF = np.tile(np.arange(40) < 20, (40, 1)).astype(int)
+"""Classes of 40 x 40 pixels: the left half cropland, the lowest row without a class."""
+HALF[-1] = rasters.NO_DATA
+
+
 @cache
 def truth() -> np.ndarray:
     """Where the simulated landscape is cropped, shape (200, 200)."""

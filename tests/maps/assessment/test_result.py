@@ -21,19 +21,16 @@ from cropland.maps.layers import NO_DATA
 from cropland.sources import grid as grids
 from cropland.support import words
 
-# A map of 40 x 40 pixels: the left half cropland, the right half other, the lowest row without a class
-CLASSES = np.where(np.arange(40)[None, :] < 20, 1, 0) * np.ones((40, 1), int)
-CLASSES[-1] = NO_DATA
 TRUE = np.where(np.arange(40)[None, :] < 16, 1, 0) * np.ones((40, 1), int)
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> FinishedMap:
-    return maps.write(tmp_path, CLASSES, source="stac")
+    return maps.write(tmp_path, maps.HALF, source="stac")
 
 
 def assessed(
-    made: FinishedMap, *, untold: int = 0, classes: np.ndarray = CLASSES
+    made: FinishedMap, *, untold: int = 0, classes: np.ndarray = maps.HALF
 ) -> AssessmentResult:
     """A sample of 40 units of each class with right labels; the first ones could not be seen."""
     strata = sample.count_strata(made, [(1,), (0,)])
@@ -80,7 +77,7 @@ def test_a_stratum_without_labels_is_refused_in_the_words_of_the_estimator(
 def test_a_sample_of_another_map_is_assessed_by_its_own_strata_and_it_says_so(
     made: FinishedMap,
 ) -> None:
-    shifted = np.roll(CLASSES, -4, axis=1)
+    shifted = np.roll(maps.HALF, -4, axis=1)
     shifted[:, -4:] = 0
     found = assessed(made, classes=shifted)
     found = replace(found, facts=replace(found.facts, key="another"))
@@ -101,7 +98,7 @@ def test_a_sample_of_another_map_is_assessed_by_its_own_strata_and_it_says_so(
 
 
 def test_units_where_another_map_has_no_class_are_named(made: FinishedMap) -> None:
-    gone = CLASSES.copy()
+    gone = maps.HALF.copy()
     gone[:20] = NO_DATA
     found = assessed(made, classes=gone)
     found = replace(found, facts=replace(found.facts, key="another"))
@@ -113,7 +110,7 @@ def test_units_where_another_map_has_no_class_are_named(made: FinishedMap) -> No
 
 
 def test_the_area_does_not_depend_on_where_another_map_has_a_class(made: FinishedMap) -> None:
-    gone = CLASSES.copy()
+    gone = maps.HALF.copy()
     gone[:, 8:24] = NO_DATA  # where most of the sample's errors lie
     whole = assessed(made).estimates
     found = assessed(made, classes=gone)
@@ -126,7 +123,7 @@ def test_the_area_does_not_depend_on_where_another_map_has_a_class(made: Finishe
 
 
 def test_a_map_of_other_land_than_the_sample_is_refused(made: FinishedMap) -> None:
-    found = assessed(made, classes=np.full_like(CLASSES, NO_DATA))
+    found = assessed(made, classes=np.full_like(maps.HALF, NO_DATA))
     found = replace(found, facts=replace(found.facts, key="another"))
     with pytest.raises(DataError, match="has no class at the 80 labelled units of the sample S"):
         _ = found.estimates
@@ -150,7 +147,7 @@ def test_the_count_of_another_map_is_not_held_against_the_estimate(
 
 def test_a_map_that_was_changed_since_is_not_assessed_as_the_same(made: FinishedMap) -> None:
     with pytest.raises(DataError, match=r"80 of 80 units are mapped otherwise than when drawn"):
-        _ = assessed(made, classes=np.where(CLASSES == 1, 0, 1)).estimates
+        _ = assessed(made, classes=np.where(maps.HALF == 1, 0, 1)).estimates
 
 
 def test_the_report_tells_counts_intervals_and_what_is_not_covered(made: FinishedMap) -> None:
@@ -164,7 +161,7 @@ def test_the_report_tells_counts_intervals_and_what_is_not_covered(made: Finishe
 
 
 def test_of_a_simulated_map_the_true_area_stands_beside_the_estimate(tmp_path: Path) -> None:
-    made = maps.write(tmp_path, CLASSES, true=TRUE)
+    made = maps.write(tmp_path, maps.HALF, true=TRUE)
     found = assessed(made)
     (_, _, _, true), _ = found.areas()
     assert true == pytest.approx(16 * 39 * 0.01, rel=0.002)
