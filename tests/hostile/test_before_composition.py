@@ -12,9 +12,6 @@ COUNTRY = (
     "name: kenya\ntitle: Kenya\nbox: {south: 1, north: 2, west: 36, east: 37}\n"
     "reference: {start: 2020-01-01, end: 2020-12-31}\n"
 )
-BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 9)
-)
 
 
 def line(done: Any) -> str:
@@ -28,12 +25,7 @@ def line(done: Any) -> str:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        (
-            "country/kenya.yaml",
-            COUNTRY + BOMB,
-            "kenya.yaml cannot be read as YAML: more than 10000",
-        ),
-        ("local.yaml", BOMB, "local.yaml cannot be read as YAML: more than 10000"),
+        ("local.yaml", 'span: "', "local.yaml cannot be read as YAML: while scanning"),
         ("country/kenya.yaml", "a: !!python/object/apply:os.system [touch run]", "the tag"),
         (
             "country/kenya.yaml",
@@ -49,7 +41,7 @@ def line(done: Any) -> str:
         ("country/kenya.yaml", "x: " + "[" * 3_000, "kenya.yaml cannot be read as YAML"),
         ("country/kenya.yaml", COUNTRY + "---\n" + COUNTRY, "expected a single document"),
     ],
-    ids=["bomb", "local bomb", "tag", "utf-16", "unclosed", "twice", "deep", "two documents"],
+    ids=["local", "tag", "utf-16", "unclosed", "twice", "deep", "two documents"],
 )
 @pytest.mark.parametrize("script", ["train", "download"])
 def test_a_file_of_the_configuration_that_is_none(
