@@ -39,8 +39,9 @@ def line(done: Any) -> str:
         ("country/kenya.yaml", COUNTRY + "name: x\n", "found duplicate key"),
         ("country/kenya.yaml", "x: " + "[" * 3_000, "kenya.yaml cannot be read as YAML"),
         ("country/kenya.yaml", COUNTRY + "---\n" + COUNTRY, "expected a single document"),
+        ("local.yaml", 'span: "', "local.yaml cannot be read as YAML: while scanning"),
     ],
-    ids=["tag", "utf-16", "unclosed", "twice", "deep", "two documents"],
+    ids=["tag", "utf-16", "unclosed", "twice", "deep", "two documents", "local"],
 )
 @pytest.mark.parametrize("script", ["train", "download"])
 def test_a_file_of_the_configuration_that_is_none(
