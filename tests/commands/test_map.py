@@ -168,7 +168,7 @@ def test_a_map_that_is_not_whole_is_made_again(home: Shell, made: Path) -> None:
         folder=home.folder / "copy",
         layers=list(layers.LAYERS.values()),
         key=json.loads((made / "map.json").read_text())["key"],
-        _shape=read(made / "class.tif").shape,
+        work=SimpleNamespace(extent=SimpleNamespace(grid=read(made / "class.tif"))),
     )
     shutil.copytree(made, plan.folder)
     finished = mapplan.MapPlan.finished

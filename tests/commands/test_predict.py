@@ -190,7 +190,7 @@ def test_what_cannot_be_predicted_is_one_line(
 def test_without_a_champion_the_command_that_makes_one_is_named(
     toy: ToyModels, tmp_path: Path
 ) -> None:
-    with pytest.raises(CroplandError, match=r"make one: python scripts/promote\.py source=files"):
+    with pytest.raises(CroplandError, match="make one: cropland promote source=files"):
         toy.predict(tmp_path / "p.csv")
 
 
