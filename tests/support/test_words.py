@@ -10,7 +10,7 @@ from cropland.support.words import command_line
 @pytest.mark.parametrize(
     ("started", "following"),
     [
-        ("/work/scripts/train.py", "python scripts/promote.py country=iran 'span=range(4,9)'"),
+        ("/home/scripts/train.py", "python scripts/promote.py country=iran 'span=range(4,9)'"),
         ("cropland train", "cropland promote country=iran 'span=range(4,9)'"),
         ("/somewhere/notebook.py", "cropland promote country=iran 'span=range(4,9)'"),
     ],
