@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +42,23 @@ sys.addaudithook(_audit)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that start processes by their fixtures."""
+    """Mark tests that start processes by their fixtures, and let every worker begin with such files.
+
+    Workers get equal shares, one after the other, and who is done takes from the end of another's: what is
+    left at the end must be quick.
+    """
     for item in items:
         if set(STARTING) & set(getattr(item, "fixturenames", ())):
             item.add_marker("processes")
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("processes")]
+    quick = iter([item for item in items if not item.get_closest_marker("processes")])
+    files = list(dict.fromkeys(item.path for item in slow))
+    shares: list[pytest.Item] = []
+    for worker in range(workers):
+        shares += [item for item in slow if files.index(item.path) % workers == worker]
+        shares += islice(quick, max((worker + 1) * len(items) // workers - len(shares), 0))
+    items[:] = [*shares, *quick]
 
 
 @pytest.hookimpl(tryfirst=True)
