@@ -89,6 +89,7 @@ def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
     _refuse(column, no_number | np.isinf(numbers), "a number or nothing")
     if name in PLACES:
         _refuse(column, np.abs(numbers) > PLACES[name], "decimal degrees (WGS 84)")
+    numbers, _ = band_values.without_fill(name, numbers)
     possible, expected = band_values.possible(name, numbers)
     _refuse(column, ~possible, expected)
     if name in bands.STANDARD_NAMES and 0 < np.nanmax(numbers, initial=0) < 2:

@@ -1,18 +1,42 @@
-"""Values of bands as users give them: what is a number, and which numbers a band can have."""
+"""Rules for the numbers of bands, wherever they enter: exports, services, cubes and requests.
+
+A band holds digital numbers, reflectance × 10,000. From 1 to 32,767 they are data; 0 is no data, and so is
+what lies below 0 or above 32,767: fill values such as −999, −9999 and 65535, and the few negative numbers
+that subtracting an offset leaves. ``SCL`` holds scene classes, 0 to 11. An index is one of reflectance.
+
+Call, in this order: `numbers` (columns of tables only), `without_fill`, `possible`; then `reflectance_rows`
+for the columns of a table or a request, or `reflectance_images` for a block of images, and `wrong_unit` for
+the error; `index_fault` for an index that is given. All but `numbers` and `possible` take any type of number.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cropland.errors import DataError
 from cropland.observations import bands
 from cropland.support import columns
 
-LOWEST, HIGHEST = -1_000, 65_535
-"""Digital numbers: uint16, and what is left where the offset of 1,000 (since January 2022) was taken off."""
+HIGHEST = 32_767
+"""Highest digital number: 3.3 times what a white surface reflects, and the end of int16."""
+MISSING_SCENE_CLASS = 255
+"""What an archive holds where ``SCL`` is missing: class 0 says that the sensor had no data."""
+_FILLS_OF_INDICES = (-32_768, -9_999, -999, 32_767, 65_535)
+"""Values that stand for no data in an index too, whatever its range."""
+_REFLECTANCE = 2.0
+"""Fractions below are reflectance: as digital numbers they would all be darker than the darkest water."""
+_TIMES = 10.0
+"""An index this many times larger than it can be is scaled; some sensors' are a little larger."""
+_TOLERANCE = 0.1
+"""Absolute and relative: an index of monthly means is not the mean of monthly indices."""
+_RARE, _MOST_OTHERWISE = 0.01, 0.5
+"""Shares of values that may be out of range, and that may be another number than the bands give."""
 
 
 def dtype_of(band: str) -> np.dtype[np.unsignedinteger[Any]]:
@@ -35,6 +59,41 @@ def numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
+def without_fill(name: str, values: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """Return values with no data in place of fill values, and how many there were.
+
+    Parameters
+    ----------
+    name : str
+        A band, an index or ``SCL``, which has no fill values.
+    values : ndarray of any shape
+        Floats get NaN, integers 0 in place of a fill value; the type stays. Infinite values are no fill.
+
+    Returns
+    -------
+    ndarray
+        `values` itself where there is no fill value, else a copy.
+    int
+        How many values became no data; those that were 0 or NaN are not counted.
+    """
+    if name == bands.SCENE_CLASS or not values.size:
+        return values, 0
+    if name in bands.STANDARD_NAMES:
+        # The range first: it is read at half the cost of a mask, and most data have no fill value.
+        if np.fmin.reduce(values, axis=None) >= 0 and np.fmax.reduce(values, axis=None) <= HIGHEST:
+            return values, 0
+        fill = (values < 0) | (values > HIGHEST)
+    else:
+        fill = np.isin(values, _FILLS_OF_INDICES)
+    if values.dtype.kind == "f":
+        fill &= np.isfinite(values)
+    if not fill.any():
+        return values, 0
+    filled = values.copy()
+    filled[fill] = np.nan if values.dtype.kind == "f" else bands.NO_DATA
+    return filled, int(np.count_nonzero(fill))
+
+
 def possible(name: str, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], str]:
     """Return which values a band, an index or a scene class can have, and in words what was expected.
 
@@ -43,13 +102,137 @@ def possible(name: str, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_],
     name : str
         Its name.
     values : ndarray of float64, shape (row,)
-        NaN = nothing, which is always possible.
+        Without fill values; NaN = nothing, which is always possible.
     """
     missing = np.isnan(values)
     if name == bands.SCENE_CLASS:
         known = list(bands.SCENE_CLASSES)
         return missing | np.isin(values, known), f"a scene class, {known[0]} to {known[-1]}"
-    if name in bands.STANDARD_NAMES:
-        within = (values >= LOWEST) & (values <= HIGHEST)
-        return missing | within, f"a digital number from {LOWEST} to {HIGHEST}, or nothing"
     return missing | (np.abs(values) <= np.finfo(np.float32).max), "a number or nothing"
+
+
+def reflectance_rows(values: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return which rows of a table hold reflectance, 0…1, in place of digital numbers.
+
+    A row does where all its bands are below 2 and one of them at least is a fraction, so that single rows
+    among others are seen. Rows of no data do not.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray, shape (row,)
+        By name; what is no Sentinel-2 band is passed over.
+    """
+    measured = [each for name, each in values.items() if name in bands.STANDARD_NAMES]
+    if not measured:
+        return np.zeros(len(next(iter(values.values()), ())), np.bool_)
+    # Most rows end at their first band: so the others are looked at in the few that are left.
+    rows = np.flatnonzero(~(np.abs(measured[0]) >= _REFLECTANCE))
+    for each in measured[1:]:
+        rows = rows[~(np.abs(each[rows]) >= _REFLECTANCE)]
+    fraction = np.zeros(len(rows), np.bool_)
+    for each in measured:
+        part = each[rows]
+        fraction |= (part != np.floor(part)) & ~np.isnan(part)
+    answer = np.zeros(len(measured[0]), np.bool_)
+    answer[rows[fraction]] = True
+    return answer
+
+
+def reflectance_images(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which images of a band hold reflectance, 0…1, in place of digital numbers.
+
+    An image does where it has fractions and half its values are at most 2: single pixels may be brighter.
+
+    Parameters
+    ----------
+    values : ndarray, shape (image, …)
+        One band; 0 and NaN are no data.
+    """
+    answer = np.zeros(len(values), np.bool_)
+    if values.dtype.kind != "f":
+        return answer
+    for number, image in enumerate(values):
+        data = image[(image != bands.NO_DATA) & np.isfinite(image)]
+        fractions = bool((data != np.floor(data)).any())
+        answer[number] = fractions and np.median(np.abs(data)) <= _REFLECTANCE
+    return answer
+
+
+def wrong_unit(where: str, name: str, values: NDArray[Any], remedy: str) -> DataError:
+    """Return the error for a band that holds reflectance.
+
+    Parameters
+    ----------
+    where : str
+        The file, cube or image, or "the request", with more words where only a part of it is meant.
+    name : str
+        The band.
+    values : ndarray of any shape
+        Its values that are reflectance.
+    remedy : str
+        What scales them: a key, or words.
+    """
+    data = values[(values != bands.NO_DATA) & np.isfinite(values)]
+    low, high = data.min(), data.max()
+    return DataError(
+        f"{where} has reflectance for {name}, values from {low:g} to {high:g}; expected digital numbers, "
+        f"reflectance × 10,000: multiply by 10000, {remedy}"
+    )
+
+
+def index_fault(
+    name: str, values: NDArray[Any], measured: Mapping[str, NDArray[Any]]
+) -> str | None:
+    """Return why values cannot be those of a spectral index, None where they can.
+
+    Where its bands are given, values are compared with the index that they give; else with the largest value
+    that its formula has for reflectance from 0.01 to 1. One per cent of values may be otherwise.
+
+    Parameters
+    ----------
+    name : str
+        Its name in spyndex.
+    values : ndarray of any shape
+        Without fill values; NaN = nothing.
+    measured : mapping of str to ndarray of the same shape
+        Digital numbers by band, 0 and NaN = no data.
+
+    Returns
+    -------
+    str, optional
+        As in "values from 822 to 7410, expected -1 to 1".
+    """
+    parts = bands.BandSet((name,), ()).measured(())
+    low, high = _range_of_index(name)
+    expected = f"{low:.2g} to {high:.2g}"
+    wrong = np.abs(values) > _TIMES * max(abs(low), abs(high))
+    most = _RARE
+    if np.count_nonzero(wrong) <= most * np.count_nonzero(~np.isnan(values)) and all(
+        part in measured for part in parts
+    ):
+        computed = bands.index(name, {part: _data(measured[part]) for part in parts})
+        wrong = np.abs(values - computed) > _TOLERANCE * (1 + np.abs(computed))
+        most = _MOST_OTHERWISE
+        if wrong.any():
+            expected = (
+                f"{np.nanmin(computed):.2g} to {np.nanmax(computed):.2g}, as its bands give it"
+            )
+    if np.count_nonzero(wrong) <= most * np.count_nonzero(~np.isnan(values)):
+        return None
+    return f"values from {np.nanmin(values):g} to {np.nanmax(values):g}, expected {expected}"
+
+
+def _data(values: NDArray[Any]) -> NDArray[np.float32]:
+    as_float = values.astype(np.float32)
+    as_float[values == bands.NO_DATA] = np.nan
+    return as_float
+
+
+@cache
+def _range_of_index(name: str) -> tuple[float, float]:
+    """Return the lowest and the highest value of an index for reflectance from 0.001 to 1."""
+    random = np.random.default_rng(0)
+    parts = bands.BandSet((name,), ()).measured(())
+    sample = {part: (10 ** random.uniform(1, 4, 10_000)).astype(np.float32) for part in parts}
+    values = bands.index(name, sample)
+    return float(np.nanmin(values)), float(np.nanmax(values))

@@ -1,12 +1,15 @@
 """Sentinel-2 bands, scene classes, spectral indices, and the band sets made of them.
 
-Canonical names are the mission's own: ``B1`` … ``B12``, ``B8A``, ``SCL``. Spectral indices bear their
-spyndex names and are computed from surface reflectance by the formulas of spyndex, the Python face of
-the Awesome Spectral Indices catalogue (Montero et al. 2023, doi:10.1038/s41597-023-02096-0).
+Canonical names are the mission's own: ``B1`` … ``B12``, ``B8A``, ``SCL``; `band_of` knows the other names
+that exports, services, cubes and requests have for them. Spectral indices bear their spyndex names and are
+computed from surface reflectance by the formulas of spyndex, the Python face of the Awesome Spectral Indices
+catalogue (Montero et al. 2023, doi:10.1038/s41597-023-02096-0).
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -62,6 +65,25 @@ COMMON_NAMES = {"NDRE": "NDREI", "BSI": "BI"}
 STATIC = ("Lon", "Lat")
 SCENE_CLASS = "SCL"
 
+OTHER_NAMES = {
+    "B1": ("coastal", "coastal_aerosol"),
+    "B2": ("blue",),
+    "B3": ("green",),
+    "B4": ("red",),
+    "B5": ("rededge1", "rededge071", "red_edge_1"),
+    "B6": ("rededge2", "rededge075", "red_edge_2"),
+    "B7": ("rededge3", "rededge078", "red_edge_3"),
+    "B8": ("nir",),
+    "B8A": ("nir08", "narrow_nir", "nir_narrow"),
+    "B9": ("nir09",),
+    "B11": ("swir16", "swir1", "swir_1"),
+    "B12": ("swir22", "swir2", "swir_2"),
+    SCENE_CLASS: ("scl",),
+}
+"""Band → its common names: those of STAC and Earth Search first, where these mean one band."""
+
+_RESOLUTION = re.compile(r"_[1-9]0m$")
+
 
 @dataclass(frozen=True)
 class BandSet:
@@ -108,6 +130,33 @@ class BandSet:
         for name in self.dynamic:
             needed.update(dict.fromkeys([name] if name in have else _parts(name)))
         return tuple(needed)
+
+
+def sensor_band_of(name: str) -> str | None:
+    """Return the Sentinel-2 band or ``SCL`` that a name means, None where it means none.
+
+    >>> sensor_band_of("B02"), sensor_band_of("b8a"), sensor_band_of("B04_10m"), sensor_band_of("swir16")
+    ('B2', 'B8A', 'B4', 'B11')
+    >>> sensor_band_of("B10"), sensor_band_of("ndvi")
+    (None, None)
+    """
+    plain = re.sub(r"[\s-]+", "_", name.strip().lower())
+    return _BAND_BY_NAME.get(_RESOLUTION.sub("", plain)) if plain else None
+
+
+def band_of(name: str) -> str | None:
+    """Return the band, ``SCL`` or spectral index that a name means, None where it means none.
+
+    This is the one table of names for exports, services, cubes and requests. A name is read in any case.
+
+    >>> band_of("B02"), band_of("nir"), band_of("ndvi"), band_of("ID")
+    ('B2', 'B8', 'NDVI', None)
+    """
+    band = sensor_band_of(name)
+    if band is not None:
+        return band
+    plain = name.strip()
+    return plain if is_index(plain) else _index_by_name().get(plain.lower())
 
 
 def is_index(name: str) -> bool:
@@ -172,3 +221,20 @@ def _computable() -> frozenset[str]:
         if "Sentinel-2" in entry.platforms and terms.issuperset(entry.bands)
     )
     return frozenset((*computable, *COMMON_NAMES))
+
+
+@cache
+def _index_by_name() -> dict[str, str]:
+    """Return the indices by their names in small letters, without the few that differ by case alone."""
+    names = _computable()
+    count = Counter(name.lower() for name in names)
+    return {name.lower(): name for name in names if count[name.lower()] == 1}
+
+
+def _names_of(band: str) -> tuple[str, ...]:
+    number = band[1:]
+    padded = (f"b{number.zfill(2)}",) if number.isdigit() else ()
+    return (band.lower(), *padded, *OTHER_NAMES[band])
+
+
+_BAND_BY_NAME = {name: band for band in OTHER_NAMES for name in _names_of(band)}

@@ -251,6 +251,7 @@ def _measured(column: pd.Series[Any], path: Path) -> pd.Series[Any]:
     numbers = band_values.numbers(column)
     no_number = np.isnan(numbers) & column.notna().to_numpy()
     _refuse(column, no_number | np.isinf(numbers), path, "a number or nothing")
+    numbers, _ = band_values.without_fill(str(column.name), numbers)
     possible, expected = band_values.possible(str(column.name), numbers)
     _refuse(column, ~possible, path, expected)
     return pd.Series(numbers, column.index)

@@ -94,8 +94,6 @@ def test_whatever_the_season(served: CroplandModel, end: Any) -> None:
         ({"Timestamp": "2020"}, "Timestamp is '2020' in row 2"),
         ({"Timestamp": 1577836800}, "Timestamp is '1577836800' in row 2"),
         ({"B4": True}, "B4 is 'True' in row 2; expected a number"),
-        ({"B4": -9999}, "expected a digital number from -1000 to 65535"),
-        ({"B4": 1e39}, "expected a digital number"),
         ({"B4": 10**400}, "expected a number"),
         ({"B4": "\ud800"}, "expected a number"),
         ({"B4": [1]}, "B4 is '[1]' in row 2"),

@@ -69,3 +69,36 @@ def test_common_names_are_those_of_their_definitions() -> None:
     np.testing.assert_allclose(bands.index("NDRE", values), 1500 / 4500, rtol=1e-6)
     np.testing.assert_allclose(bands.index("BSI", values), -500 / 6500, rtol=1e-5)
     assert BandSet.of(["BSI"]).measured(["B2"]) == ("B2", "B4", "B8", "B11")
+
+
+@pytest.mark.parametrize(
+    ("name", "band"),
+    [
+        *(
+            ("B2", "B2"),
+            ("B02", "B2"),
+            ("b02", "B2"),
+            (" b2 ", "B2"),
+            ("blue", "B2"),
+            ("Blue", "B2"),
+        ),
+        *(("B02_10m", "B2"), ("B12_20m", "B12"), ("b8a", "B8A"), ("nir", "B8"), ("nir08", "B8A")),
+        *(
+            ("swir16", "B11"),
+            ("swir22", "B12"),
+            ("rededge1", "B5"),
+            ("coastal", "B1"),
+            ("scl", "SCL"),
+        ),
+        *(("SCL_20m", "SCL"), ("ndvi", "NDVI"), ("NDVI", "NDVI"), ("evi2", "EVI2"), ("BAI", "BAI")),
+        *(("bai", None), ("B10", None), ("B13", None), ("B002", None), ("rededge", None)),
+        *(("ID", None), ("Lat", None), ("QA60", None), ("", None), ("B2_m", None), ("VV", None)),
+    ],
+)
+def test_every_name_of_a_band_is_read_by_one_table(name: str, band: str | None) -> None:
+    assert bands.band_of(name) == band
+
+
+def test_a_band_of_the_sensor_is_no_index() -> None:
+    assert bands.sensor_band_of("ndvi") is None
+    assert bands.sensor_band_of("green") == "B3"

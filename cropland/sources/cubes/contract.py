@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +20,10 @@ if TYPE_CHECKING:
     from odc.geo.crs import CRS
     from odc.geo.geobox import GeoBox
 
-_PADDED = re.compile(r"B0(?=\d$)")
 _SQUARE = 1e-6
 """Relative: coordinates are floats, so that sides are never quite equal."""
 _DIGITAL_SCALE = 1 / 10_000
 """What makes reflectance of digital numbers."""
-_DIGITAL_NUMBERS = "digital numbers (reflectance × 10,000)"
-_REFLECTANCE = 2.0
-"""Fractions about here are reflectances; as digital numbers they would all be of the darkest water."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +61,6 @@ class CubeReader(ABC):
 
         Slices lie within the cube. Any error of a library may come out.
         """
-
-
-def band_of(name: str) -> str | None:
-    """Return the band that a name means, None where it is no Sentinel-2 band.
-
-    >>> band_of("B02"), band_of("b8a"), band_of("B10")
-    ('B2', 'B8A', None)
-    """
-    plain = _PADDED.sub("B", name.strip().upper())
-    return plain if plain in STANDARD_NAMES or plain == SCENE_CLASS else None
 
 
 def in_order(bands: Iterable[str]) -> tuple[str, ...]:
@@ -168,45 +153,30 @@ def zero_no_data(stored: NDArray[Any], no_data: float | None) -> NDArray[Any]:
 def digital_numbers(band: str, stored: NDArray[Any], path: Path) -> NDArray[Any]:
     """Convert to the type as `observations.archive` does: uint16, ``SCL`` uint8, float32 for what is neither.
 
+    Fill values (`observations.band_values`) become no data.
+
     Raises
     ------
     DataError
         A band cannot have such values.
     """
+    stored, _ = band_values.without_fill(band, stored)
     lacking = np.isnan(stored) if stored.dtype.kind == "f" else None
     filled = stored if lacking is None else np.where(lacking, stored.dtype.type(NO_DATA), stored)
     low, high = (float(end) for end in (filled.min(initial=0), filled.max(initial=0)))
     whole = lacking is None or bool((filled == np.floor(filled)).all())
-    _check_range(band, low, high, whole, path)
-    if band == SCENE_CLASS:
-        return filled.astype(band_values.dtype_of(band), copy=False)
-    if not whole:
-        _check_images(band, filled, path)
-    if whole and low >= 0:
+    if band == SCENE_CLASS and not (whole and low >= 0 and high <= max(SCENE_CLASSES)):
+        raise _other_values(band, low, high, f"scene classes from 0 to {max(SCENE_CLASSES)}", path)
+    if not np.isfinite([low, high]).all():
+        raise _other_values(band, low, high, "digital numbers (reflectance × 10,000)", path)
+    reflectance = band_values.reflectance_images(filled)
+    if reflectance.any():
+        raise band_values.wrong_unit(
+            f"the cube {path}", band, filled[reflectance], "and write it again"
+        )
+    if whole:
         return filled.astype(band_values.dtype_of(band), copy=False)
     return stored.astype(np.float32, copy=False)
-
-
-def _check_range(band: str, low: float, high: float, whole: bool, path: Path) -> None:
-    """Check the lowest and the highest value of a band."""
-    if band == SCENE_CLASS:
-        expected = f"scene classes from 0 to {max(SCENE_CLASSES)}"
-        possible = whole and low >= 0 and high <= max(SCENE_CLASSES)
-    else:
-        expected = _DIGITAL_NUMBERS
-        possible = low >= band_values.LOWEST and high <= band_values.HIGHEST
-    if not possible:
-        raise _other_values(band, low, high, expected, path)
-
-
-def _check_images(band: str, filled: NDArray[Any], path: Path) -> None:
-    """Check that no image is of reflectance; each by itself, as one may be stored in another way."""
-    for image in filled:
-        values = image[image != NO_DATA]
-        # Half of them, as single pixels are brighter; sizes, as digital numbers of water may be negative.
-        if (values != np.floor(values)).any() and np.median(np.abs(values)) <= _REFLECTANCE:
-            low, high = float(image.min()), float(image.max())
-            raise _other_values(band, low, high, _DIGITAL_NUMBERS, path)
 
 
 def _other_values(band: str, low: float, high: float, expected: str, path: Path) -> DataError:

@@ -17,9 +17,9 @@ from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from cropland.errors import DataError
+from cropland.observations.bands import sensor_band_of
 from cropland.sources.cubes.contract import (
     CubeReader,
-    band_of,
     check_grid,
     check_plain,
     grid_in_words,
@@ -171,8 +171,8 @@ def _header(path: Path) -> tuple[GeoBox, tuple[int, int], dict[str, StoredBand]]
 
 def _layers(source: rasterio.DatasetReader, path: Path) -> dict[str, StoredBand]:
     """Return which bands a file has, by its descriptions, else by its name."""
-    described = [band_of(text or "") for text in source.descriptions]
-    named = [band for match in _BAND.finditer(path.stem) if (band := band_of(match[1]))]
+    described = [sensor_band_of(text or "") for text in source.descriptions]
+    named = [band for match in _BAND.finditer(path.stem) if (band := sensor_band_of(match[1]))]
     if not any(described) and source.count == 1 and len(named) == 1:
         described = [named[0]]
     if source.count == 1 and len(named) == 1 and described != named:

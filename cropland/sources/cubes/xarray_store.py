@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from cropland.errors import DataError
+from cropland.observations.bands import sensor_band_of
 from cropland.sources.cubes.contract import (
     CubeReader,
-    band_of,
     check_grid,
     check_plain,
     in_order,
@@ -137,7 +137,7 @@ def _places(dataset: xr.Dataset, path: Path) -> dict[str, tuple[str, int | None]
         layers = list(map(str, variable["band"].to_numpy())) if extra else [str(name)]
         names += layers
         for position, layer in enumerate(layers):
-            band = band_of(layer)
+            band = sensor_band_of(layer)
             if band in places:
                 both = " and ".join(sorted((str(places[band][0]), str(name))))
                 raise DataError(f"the cube {path} has {band} twice, in {both}; keep one")

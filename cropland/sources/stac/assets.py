@@ -9,28 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from cropland.observations.bands import SCENE_CLASS
+from cropland.observations.bands import OTHER_NAMES
 from cropland.sources.stac.harmonisation import VISIBLE, claims_offset
 
 if TYPE_CHECKING:
     from pystac import Asset, Item
-
-COMMON_NAMES = {
-    "B1": ("coastal",),
-    "B2": ("blue",),
-    "B3": ("green",),
-    "B4": ("red",),
-    "B5": ("rededge1", "rededge071"),
-    "B6": ("rededge2", "rededge075"),
-    "B7": ("rededge3", "rededge078"),
-    "B8": ("nir",),
-    "B8A": ("nir08",),
-    "B9": ("nir09",),
-    "B11": ("swir16",),
-    "B12": ("swir22",),
-    SCENE_CLASS: ("scl",),
-}
-"""Band → its names in Earth Search and in the common names of STAC, where these mean one band."""
 
 _NATIVE_METRES = {"B1": 60, "B2": 10, "B3": 10, "B4": 10, "B8": 10, "B9": 60}
 _OTHERWISE_METRES = 20
@@ -66,7 +49,7 @@ def _names(band: str) -> Iterator[str]:
     padded = f"B{number.zfill(2)}" if number.isdigit() else band
     yield from dict.fromkeys((band, padded))
     yield f"{padded}_{_NATIVE_METRES.get(band, _OTHERWISE_METRES)}m"
-    yield from COMMON_NAMES.get(band, ())
+    yield from OTHER_NAMES[band]
 
 
 def _names_in(asset: Asset) -> set[str]:

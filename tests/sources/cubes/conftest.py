@@ -19,7 +19,7 @@ def cube() -> xr.Dataset:
     """Gives four images of 6 × 8 pixels, two of them of one day; every value of a band is another."""
     shape = (len(TIMES), ROWS, COLUMNS)
     number = np.arange(np.prod(shape)).reshape(shape)
-    values = {"B2": number.astype(np.uint16), "B4": (number + 60_000).astype(np.uint16)}
+    values = {"B2": number.astype(np.uint16), "B4": (number + 30_000).astype(np.uint16)}
     values["SCL"] = (number % 12).astype(np.uint8)
     made = xr.Dataset(
         {band: (("time", "y", "x"), each) for band, each in values.items()},

@@ -48,30 +48,36 @@ def test_no_data_of_an_integer_is_seen_in_geotiffs_too(cube: xr.Dataset, tmp_pat
 
 @pytest.mark.parametrize("missing", [np.nan, -9999.0])
 def test_no_data_of_whole_floats_is_0(tmp_path: Path, missing: float) -> None:
-    values = np.array([[missing, 1200], [0, 65_535]], np.float32)
+    values = np.array([[missing, 1200], [0, 32_767]], np.float32)
     tiff(tmp_path / "cube" / "20210401_B4.tif", [values], nodata=missing)
     found = values_of(tmp_path / "cube", "B4")[0]
     assert found.dtype == np.uint16
-    assert found.tolist() == [[0, 1200], [0, 65_535]]
+    assert found.tolist() == [[0, 1200], [0, 32_767]]
 
 
-def test_fractions_and_negative_numbers_are_kept_as_float32(tmp_path: Path) -> None:
+def test_fractions_are_kept_as_float32(tmp_path: Path) -> None:
     fractions = np.array([[np.nan, 1200.5], [0, 3]])
-    negative = np.array([[-400, 1200], [0, 3]], np.int16)
     tiff(tmp_path / "cube" / "20210401_B2.tif", [fractions])
-    tiff(tmp_path / "cube" / "20210401_B4.tif", [negative])
-    found = read(tmp_path / "cube", "B2", "B4")
-    assert found["B2"].dtype == found["B4"].dtype == np.float32
+    found = read(tmp_path / "cube", "B2")
+    assert found["B2"].dtype == np.float32
     np.testing.assert_array_equal(found["B2"][0], fractions)
-    np.testing.assert_array_equal(found["B4"][0], negative)
+
+
+@pytest.mark.parametrize(
+    ("fill", "kind"), [(-9999, np.int16), (65_535, np.uint16), (-999, np.float32)]
+)
+def test_a_fill_value_that_is_not_declared_is_no_data(
+    tmp_path: Path, fill: int, kind: type
+) -> None:
+    tiff(tmp_path / "cube" / "20210401_B4.tif", [np.array([[fill, 1200], [0, 3]], kind)])
+    found = read(tmp_path / "cube", "B4")["B4"].to_numpy()[0]
+    assert np.nan_to_num(found).tolist() == [[0, 1200], [0, 3]]
 
 
 @pytest.mark.parametrize(
     ("band", "value", "said"),
     [
-        ("B2", 0.25, "from 0 to 0.25 for B2; expected digital numbers"),
-        ("B2", 70_000, "to 70000 for B2"),
-        ("B2", -2_000, "from -2000 to 0 for B2"),
+        ("B2", 0.25, "for B2, values from 0.25 to 0.25; expected digital numbers"),
         ("B2", np.inf, "to inf for B2"),
         ("SCL", 12, "to 12 for SCL; expected scene classes from 0 to 11"),
         ("SCL", 4.5, "to 4.5 for SCL"),
@@ -89,7 +95,7 @@ def test_reflectance_is_seen_where_one_pixel_is_bright(tmp_path: Path) -> None:
     values = np.linspace(0, 0.4, 16, dtype=np.float32).reshape(4, 4)
     values[2, 2] = 2.5
     tiff(tmp_path / "20210401_B2.tif", [values])
-    with pytest.raises(DataError, match=r"from 0 to 2\.5 for B2; expected digital numbers"):
+    with pytest.raises(DataError, match=r"for B2, values from 0\.02\d* to 2\.5; expected digital"):
         read(tmp_path, "B2")
 
 
@@ -99,14 +105,12 @@ def test_reflectance_in_one_image_is_seen_beside_digital_numbers_in_another(
 ) -> None:
     tiff(tmp_path / "20210401_B2.tif", [np.full((2, 2), 1200, np.uint16)])
     tiff(tmp_path / "20210402_B2.tif", [np.array([[0.1, 0.3], [0, np.nan]], kind)])
-    with pytest.raises(DataError, match=r"from 0 to 0\.3 for B2; expected digital numbers"):
+    with pytest.raises(DataError, match=r"for B2, values from 0\.1 to 0\.3; expected digital"):
         read(tmp_path, "B2")
 
 
-def test_an_image_of_digital_numbers_with_fractions_may_be_dark_empty_or_negative(
-    tmp_path: Path,
-) -> None:
-    images = [[0.5, 3.5, 9], [0, np.nan, 0], [-400.5, -0.5, -90], [1, 2, 0]]
+def test_an_image_of_digital_numbers_with_fractions_may_be_dark_or_empty(tmp_path: Path) -> None:
+    images = [[0.5, 3.5, 9], [0, np.nan, 0], [np.nan, 1, 0], [1, 2, 0]]
     for day, image in enumerate(images, 1):
         tiff(tmp_path / f"2021040{day}_B2.tif", [np.array([image])])
     found = read(tmp_path, "B2")["B2"].to_numpy()[:, 0]

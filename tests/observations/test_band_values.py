@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cropland.observations import band_values
+
+
+@pytest.mark.parametrize("fill", [-9999, -999, -1, 32_768, 65_535])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32])
+def test_a_fill_value_is_no_data_and_counted(fill: int, kind: type[np.generic]) -> None:
+    values = np.array([[fill, 1200], [0, 32_767]], kind)
+    filled, count = band_values.without_fill("B4", values)
+    nothing = np.nan if np.issubdtype(kind, np.floating) else 0
+    np.testing.assert_array_equal(filled, [[nothing, 1200], [0, 32_767]])
+    assert count == 1
+    assert filled.dtype == kind
+    assert values[0, 0] == fill  # the block that was given stays
+
+
+def test_values_without_a_fill_value_are_not_copied() -> None:
+    values = np.array([np.nan, 0.0, 1.0, 32_767.0])
+    assert band_values.without_fill("B4", values) == (values, 0)
+    classes = np.array([255, 4], np.uint8)
+    assert band_values.without_fill("SCL", classes)[0] is classes
+
+
+def test_a_fill_value_of_an_index_is_no_data() -> None:
+    filled, count = band_values.without_fill("NDVI", np.array([-0.2, -9999.0, 0.8, 65_535.0]))
+    np.testing.assert_array_equal(filled, [-0.2, np.nan, 0.8, np.nan])
+    assert count == 2
+
+
+def test_an_infinite_value_is_no_fill_value_and_not_possible() -> None:
+    values = np.array([np.inf, 5.0, -np.inf])
+    filled, count = band_values.without_fill("B4", values)
+    assert count == 0
+    assert band_values.possible("B4", filled)[0].tolist() == [False, True, False]
+
+
+def test_a_scene_class_is_one_of_twelve() -> None:
+    possible, expected = band_values.possible("SCL", np.array([0.0, 11.0, np.nan, 12.0, 4.5, -1.0]))
+    assert possible.tolist() == [True, True, True, False, False, False]
+    assert expected == "a scene class, 0 to 11"
+
+
+def test_rows_of_reflectance_are_seen_among_digital_numbers() -> None:
+    table = {
+        "B4": np.array([0.12, 1200.0, 0.0, np.nan, 1.0, 0.3, 1.3]),
+        "B8": np.array([0.31, 3100.0, 0.0, 0.25, 1.0, 900.0, np.nan]),
+        "NDVI": np.full(7, 0.4),
+    }
+    rows = band_values.reflectance_rows(table)
+    # No data, whole numbers and a dark band beside a bright one are none.
+    assert rows.tolist() == [True, False, False, True, False, False, True]
+
+
+def test_a_table_without_bands_has_no_reflectance() -> None:
+    assert band_values.reflectance_rows({"NDVI": np.array([0.4, 0.5])}).tolist() == [False, False]
+
+
+def test_an_image_of_reflectance_is_seen_among_others() -> None:
+    images = np.array([[1200.5, 0, 900], [0.12, np.nan, 2.7], [1, 2, 1], [0, 0, 0]], np.float32)
+    assert band_values.reflectance_images(images).tolist() == [False, True, False, False]
+    assert not band_values.reflectance_images(images.astype(np.uint16)).any()
+
+
+def test_the_error_for_reflectance_has_the_range_and_the_remedy() -> None:
+    error = band_values.wrong_unit("a.csv", "B4", np.array([0.02, np.nan, 0.7]), "or scale it")
+    assert str(error) == (
+        "a.csv has reflectance for B4, values from 0.02 to 0.7; expected digital numbers, reflectance × "
+        "10,000: multiply by 10000, or scale it"
+    )
+
+
+BANDS = {"B4": np.array([1000.0, 500.0, 800.0]), "B8": np.array([3000.0, 3500.0, 800.0])}
+NDVI = np.array([0.5, 0.75, 0.0])
+
+
+def test_an_index_of_its_bands_has_no_fault() -> None:
+    assert band_values.index_fault("NDVI", NDVI + 0.01, BANDS) is None
+    assert band_values.index_fault("NDVI", NDVI, {}) is None
+    assert band_values.index_fault("NDVI", np.full(3, np.nan), BANDS) is None
+
+
+@pytest.mark.parametrize("measured", [{}, BANDS])
+def test_an_index_times_10000_is_a_fault(measured: dict[str, np.ndarray]) -> None:
+    fault = band_values.index_fault("NDVI", 10_000 * NDVI, measured)
+    assert fault == "values from 0 to 7500, expected -1 to 1"
+
+
+def test_another_index_than_its_bands_give_is_a_fault() -> None:
+    fault = band_values.index_fault("NDVI", -NDVI, BANDS)
+    assert fault == "values from -0.75 to -0, expected 0 to 0.75, as its bands give it"
+
+
+def test_some_rows_of_an_index_times_10000_are_a_fault() -> None:
+    values = np.r_[np.full(95, 0.4), np.full(5, 4000.0)]
+    assert (
+        band_values.index_fault("NDVI", values, {}) == "values from 0.4 to 4000, expected -1 to 1"
+    )
