@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
+import re
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import pandas as pd
 from pydantic import ValidationError
@@ -24,6 +27,35 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, csv.Error)
 """What reading raises for content that is not what its name says."""
+_SEPARATORS = ",;\t"
+"""Of equals the first counts."""
+_SAMPLE_BYTES = 65_536
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_DECIMAL_COMMA = re.compile(r"(?:^|[;\t])[ \"]*[+-]?\d+,\d+[ \"]*(?:$|[;\t])", re.MULTILINE)
+_DECIMAL_POINT = re.compile(r"(?:^|[;\t])[ \"]*[+-]?\d+\.\d+[ \"]*(?:$|[;\t])", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written.
+
+    Attributes
+    ----------
+    encoding : str
+        ``utf-16`` where the file begins with its mark, as spreadsheets' "Unicode text" does; else UTF-8.
+    separator : str
+        What stands between cells: a comma, a semicolon or a tab.
+    decimal : str
+        The decimal mark: a comma where numbers have one and cells are not apart by commas.
+    padded : bool
+        Whether the header has blanks after separators, as in ``ID, Lat, Lon``: those of its rows are dropped
+        too.
+    """
+
+    encoding: str = "utf-8-sig"
+    separator: str = ","
+    decimal: str = "."
+    padded: bool = False
 
 
 def is_file(path: Path) -> bool:
@@ -70,8 +102,35 @@ def validated(path: Path, adapter: TypeAdapter[T], remedy: str) -> T:
         ) from error
 
 
+def dialect_of(path: Path) -> Dialect:
+    """Return how a CSV file is written, by its first lines: those that it has in 64 kB."""
+    with _bytes_of(path) as stream:
+        start = stream.read(_SAMPLE_BYTES)
+    encoding = "utf-16" if start.startswith(_UTF16) else "utf-8-sig"
+    text = start.decode(encoding, errors="replace").lstrip("\r\n")
+    lines = text.splitlines()
+    header = lines[0] if lines else ""
+    separator = max(_SEPARATORS, key=lambda mark: len(_cells(header, mark)))
+    rows = "\n".join(lines[1:])
+    commas = separator != "," and _DECIMAL_COMMA.search(rows) and not _DECIMAL_POINT.search(rows)
+    padded = any(cell.startswith(" ") for cell in _cells(header, separator)[1:])
+    return Dialect(encoding, separator, "," if commas else ".", padded)
+
+
+def _bytes_of(path: Path) -> BinaryIO:
+    packed = path.suffix.lower() == ".gz"
+    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator), [])
+
+
 def rows_of(path: Path, remedy: str) -> Iterator[tuple[int, list[str]]]:
     """Read the rows of a small CSV file, the header first: number of the line, and cells as text.
+
+    Cells may be apart by commas, semicolons or tabs. Names in the header come without blanks around them.
+    Rows of blank cells come as blank cells; lines without any do not come.
 
     Raises
     ------
@@ -80,43 +139,67 @@ def rows_of(path: Path, remedy: str) -> Iterator[tuple[int, list[str]]]:
     """
     width = 0
     try:
-        packed = path.suffix.lower() == ".gz"
+        dialect = dialect_of(path)
         with (
-            gzip.open(path) if packed else path.open("rb") as stream,
-            io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text,
+            _bytes_of(path) as stream,
+            io.TextIOWrapper(stream, encoding=dialect.encoding, newline="") as text,
         ):
-            reader = csv.reader(text, strict=True)
+            reader = csv.reader(
+                text, delimiter=dialect.separator, skipinitialspace=dialect.padded, strict=True
+            )
             for cells in filter(None, reader):  # blank lines are none
-                width = width or len(cells)
-                if len(cells) < width or any(cells[width:]):
+                if not width:
+                    width = len(cells)
+                    yield reader.line_num, [name.strip() for name in cells]
+                elif not "".join(cells).strip():
+                    yield reader.line_num, [""] * width
+                elif len(cells) < width or any(cells[width:]):
                     raise DataError(
                         f"{path} cannot be read as CSV: line {reader.line_num} has {len(cells)} cells, the "
                         f"header {width}; {remedy}"
                     )
-                yield reader.line_num, cells[:width]
+                else:
+                    yield reader.line_num, cells[:width]
     except _UNREADABLE as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(f"{path} cannot be read as CSV: {why}; {remedy}") from error
 
 
 def read_csv(path: Path, remedy: str, **how: Any) -> pd.DataFrame:
-    """Read a large CSV file by pandas.
+    """Read a large CSV file by pandas; its dialect and its names are taken as `rows_of` takes them.
+
+    Rows of blank cells at its end are left out.
 
     Raises
     ------
     DataError
         It is no UTF-8 text or no CSV, a row has more cells than the header, or a column is there twice.
     """
-    check_columns(next((cells for _, cells in rows_of(path, remedy)), []), path)
+    header = next((cells for _, cells in rows_of(path, remedy)), [])
+    check_columns(header, path)
     try:
         with warnings.catch_warnings():
             # Rows that are longer than the header: pandas would warn, and cut them off.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-            table: pd.DataFrame = pd.read_csv(path, index_col=False, **how)
+            written = _words_of_pandas(dialect_of(path), header)
+            table: pd.DataFrame = pd.read_csv(path, index_col=False, **written, **how)
     except (pd.errors.ParserWarning, *_UNREADABLE) as error:
         raise DataError(f"{path} cannot be read as CSV: {error}; {remedy}") from error
-    return table
+    ends_blank = len(table) > 0 and bool(table.iloc[-1].isna().all())
+    return table.dropna(how="all") if ends_blank else table
+
+
+def _words_of_pandas(dialect: Dialect, header: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments by which pandas reads a file as it is written."""
+    words: dict[str, Any] = {
+        "sep": dialect.separator,
+        "decimal": dialect.decimal,
+        "skipinitialspace": dialect.padded,
+        "header": 0,
+        "names": [name or f"Unnamed: {number}" for number, name in enumerate(header)],
+    }
+    return words | ({"encoding": dialect.encoding} if dialect.encoding == "utf-16" else {})
 
 
 def read_parquet(path: Path, remedy: str) -> pd.DataFrame:

@@ -83,7 +83,7 @@ def test_an_id_is_text_whatever_it_looks_like(tmp_path: Path, name: str) -> None
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (GOOD.decode().encode("utf-16"), "'utf-8' codec can't decode"),
+        (GOOD.decode().encode("utf-16")[2:], "needs the columns ID"),
         (HEAD + "é,1,1,1\n".encode("latin-1"), "'utf-8' codec can't decode"),
         (HEAD + b"a\0,1,1,1\n", "an ID that is none"),
         (HEAD + b'"a,1,1,1\n', "unexpected end of data"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from cropland.maps.assessment.sample import Design
 
 _REMEDY = "give the sample.csv that the command assess wrote, its Target filled in, saved as CSV"
-_MARKS = ";\t"
-"""What spreadsheets put between cells where a comma is the decimal mark."""
 
 
 def read(path: Path, design: Design) -> dict[str, int | None]:
@@ -52,7 +50,8 @@ def read(path: Path, design: Design) -> dict[str, int | None]:
 
 def _cells(path: Path) -> list[tuple[str, str]]:
     """Read the ID and the label of each row that is not blank, as text."""
-    header, rows = _table(path)
+    lines = reading.rows_of(path, _REMEDY)
+    header = next(lines, (1, []))[1]
     missing = [name for name in ("ID", "Target") if name not in header]
     if missing:
         raise DataError(
@@ -61,19 +60,7 @@ def _cells(path: Path) -> list[tuple[str, str]]:
         )
     reading.check_columns([name for name in header if name in ("ID", "Target")], path)
     at, label = header.index("ID"), header.index("Target")
-    return [(cells[at].strip(), cells[label].strip()) for cells in rows if "".join(cells).strip()]
-
-
-def _table(path: Path) -> tuple[list[str], Iterable[list[str]]]:
-    """Read the header and the rows, their cells apart by commas, semicolons or tabs."""
-    lines = reading.rows_of(path, _REMEDY)
-    header = next(lines, (1, []))[1]
-    mark = next((mark for mark in _MARKS if len(header) == 1 and mark in header[0]), ",")
-    rows: Iterable[list[str]] = (cells for _, cells in lines)
-    if mark != ",":  # not by `rows_of`, to which decimal commas are cells
-        header = header[0].split(mark)
-        rows = reading.read_csv(path, _REMEDY, sep=mark, dtype=str, na_filter=False).values.tolist()
-    return [name.strip() for name in header], rows
+    return [(cells[at].strip(), cells[label].strip()) for _, cells in lines if "".join(cells)]
 
 
 def _label(path: Path, name: str, text: str) -> int | None:
