@@ -173,7 +173,7 @@ def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPla
         file=None if command.cube is None else str(Path(command.cube).resolve()),
         first=window.first,
         last=window.last,
-        bands=champion.fitted.measured,
+        bands=champion.fitted.needed(()),  # images have no indices
         season_end=season,
     )
     tiles = extent.tiles(command.chunk)

@@ -95,7 +95,7 @@ class Champion:
         CroplandError
             The archive lacks a column that the model needs, or does not cover its window.
         """
-        archive.require(self.fitted.measured)
+        archive.require(self.fitted.needed(archive.stored))
         window = self.window(reference_end)
         if not archive.first <= window.first <= window.last <= archive.last:
             raise WindowError(

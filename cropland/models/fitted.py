@@ -1,11 +1,11 @@
 """A fitted model: raw observations of points in, probability of cropland and label out.
 
 Contract. In comes a long table, one row an observation: ``ID``, ``Timestamp`` (ISO date, with or without a
-time, UTC), the columns that the model needs (Sentinel-2 bands as digital numbers, ``SCL``, indices that its
-archive stored; nothing = no data), ``Lat`` and ``Lon``; other columns are ignored. Out comes a table, one
-row a point, in order of first appearance: ``ID``, ``probability`` of cropland, ``label`` and
-``n_observations``. Window, alignment and features are those of training: the same recipe on an archive in
-memory.
+time, UTC), the columns that the model needs (Sentinel-2 bands as digital numbers, ``SCL``; nothing = no
+data), ``Lat`` and ``Lon``; a spectral index is computed from its bands, or used where it is given, as in an
+archive; other columns are ignored. Out comes a table, one row a point, in order of first appearance: ``ID``,
+``probability`` of cropland, ``label`` and ``n_observations``. Window, alignment and features are those of
+training: the same recipe on an archive in memory.
 """
 
 from __future__ import annotations
@@ -96,6 +96,17 @@ class Fitted:
         """Columns that a table of observations must have."""
         return ("ID", "Timestamp", *self.measured, *self.recipe.band_set.static)
 
+    def needed(self, given: Iterable[str]) -> tuple[str, ...]:
+        """Return what observations must have: of an index its bands, or itself where it is `given`."""
+        return tuple(
+            dict.fromkeys((*self.recipe.band_set.measured(given), *_scene_class(self.recipe)))
+        )
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """All columns that the model can use: bands, ``SCL``, and the indices of its recipe."""
+        return tuple(dict.fromkeys((*self.needed(()), *self.recipe.band_set.dynamic)))
+
     def predict(
         self, observations: pd.DataFrame, *, reference_end: date | None = None
     ) -> pd.DataFrame:
@@ -121,8 +132,9 @@ class Fitted:
             A missing column, no row, no ID, an unreadable date, a value that is no number, an ID at two
             places; or features that are not those of the fit.
         """
-        static = self.recipe.band_set.static
-        rows = checked(observations, self.measured, static, self.country)
+        needed = self.needed(observations.columns)
+        columns = [name for name in self.accepted if name in observations or name in needed]
+        rows = checked(observations, columns, self.recipe.band_set.static, self.country)
         archive = _archive(rows, self.country)
         return self.predict_archive(archive, reference_end=reference_end)
 
@@ -185,9 +197,22 @@ class Fitted:
 
 
 def measured_columns(recipe: Recipe, stored: Iterable[str]) -> tuple[str, ...]:
-    """Return the columns that observations must have, where the archive of the fit has `stored` these."""
-    clear = (bands.SCENE_CLASS,) if recipe.series.clear else ()
-    return tuple(dict.fromkeys((*recipe.band_set.measured(stored), *clear)))
+    """Return the columns that observations must have, where the archive of the fit has `stored` these.
+
+    Bands and ``SCL``; a spectral index only where that archive lacks a band that it is computed from.
+    """
+    archived = set(stored)
+    columns: dict[str, None] = {}
+    for name in recipe.band_set.dynamic:
+        parts = bands.BandSet((name,), ()).measured(())
+        is_computed = archived.issuperset(parts) or name not in archived
+        columns |= dict.fromkeys(parts if is_computed else [name])
+    return tuple(dict.fromkeys((*columns, *_scene_class(recipe))))
+
+
+def _scene_class(recipe: Recipe) -> tuple[str, ...]:
+    """Return ``SCL`` where observations are chosen by it."""
+    return (bands.SCENE_CLASS,) if recipe.series.clear else ()
 
 
 def code_hash() -> str:

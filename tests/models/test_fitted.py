@@ -64,7 +64,34 @@ def test_only_what_is_measured_is_asked_for(opened: archive.Archive) -> None:
     assert learnt(opened, ("B2",), clear=True).measured == ("B2", "SCL")
     assert learnt(opened, ("B2", "SCL", "Lon"), clear=True).columns[2:] == ("B2", "SCL", "Lon")
     recipe = Recipe("2020-12-31", 4, 0, ("NDVI", "B4"), Series("raw", False, 5), FLAT)
-    assert measured_columns(recipe, ("NDVI", "B4", "B8")) == ("NDVI", "B4")
+    assert measured_columns(recipe, ("NDVI", "B4", "B8")) == ("B4", "B8")
+    assert measured_columns(recipe, ("NDVI", "B4")) == ("NDVI", "B4")
+
+
+def with_ndvi(opened: archive.Archive) -> archive.Archive:
+    """The same archive, of exports that carry NDVI, rounded as exports round it."""
+    ndvi = opened.values("NDVI").round(2)
+    return archive.Archive(opened.dataset.assign(NDVI=("observation", ndvi)))
+
+
+@pytest.mark.parametrize("names", [("B4", "B8", "NDVI"), ("NDVI",)], ids="-".join)
+def test_a_model_of_exports_with_an_index_asks_for_bands_and_takes_the_index_where_it_is_given(
+    opened: archive.Archive, observations: pd.DataFrame, names: tuple[str, ...]
+) -> None:
+    exported = with_ndvi(opened)
+    fitted = learnt(exported, names)
+    assert fitted.columns == ("ID", "Timestamp", "B4", "B8")
+    ndvi = pd.Series(exported.values("NDVI"), observations.index)
+    given = fitted.predict(observations.assign(NDVI=ndvi))
+    pd.testing.assert_frame_equal(given, fitted.predict_archive(exported))
+    computed = fitted.predict(observations)
+    pd.testing.assert_frame_equal(computed, fitted.predict_archive(opened))
+    assert (given["probability"] != computed["probability"]).any()
+    with pytest.raises(DataError, match=r"lack B8; the model of toyland needs .* B4, B8"):
+        fitted.predict(observations.drop(columns="B8"))
+    # A model that was registered when models still asked for the index.
+    earlier = replace(fitted, measured=(*names,))
+    pd.testing.assert_frame_equal(earlier.predict(observations), computed)
 
 
 def test_rows_in_any_order_and_of_any_type_say_the_same(

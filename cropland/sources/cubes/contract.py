@@ -97,10 +97,11 @@ def check_grid(grid: GeoBox, where: Path) -> GeoBox:
         raise DataError(
             f"{where} has no CRS; write it, as with ds.odc.assign_crs('EPSG:32639') or rio edit-info --crs"
         )
-    if not grid.crs.projected or set(grid.crs.units) != {"metre"}:
+    units = grid.crs.units if grid.crs.projected or grid.crs.geographic else ("no map projection",)
+    if not grid.crs.projected or set(units) != {"metre"}:
         raise DataError(
-            f"{where} has its grid in {grid.crs.units[0]} ({_crs_name(grid.crs)}); expected a projected grid "
-            f"in metres, such as UTM: {warp}"
+            f"{where} has its grid in {units[0]} ({_crs_name(grid.crs)}); expected a projected grid in "
+            f"metres, such as UTM: {warp}"
         )
     across, skew, _, turn, down, _ = grid.transform[:6]
     if max(abs(skew), abs(turn)) > _SQUARE * abs(across):

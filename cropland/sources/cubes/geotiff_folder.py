@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from rasterio.errors import RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
 from cropland.errors import DataError
@@ -29,6 +30,8 @@ from cropland.sources.cubes.contract import (
 )
 
 SUFFIXES = (".tif", ".tiff")
+_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"}
+"""GDAL looks for sidecars (``.aux.xml``, ``.tfw``), also where the environment would hide them."""
 _BAND = re.compile(r"(?:^|[_. -])(B\d{1,2}A?|SCL)(?:[_-]\d\dm)?(?=[_. -]|$)", re.IGNORECASE)
 """A band in a file's name, with the resolution that ESA adds to it."""
 _DATE = re.compile(
@@ -71,13 +74,15 @@ class GeoTiffFolder(CubeReader):
             band: np.empty(shape, np.result_type(*{layers[band].dtype for layers in in_time_range}))
             for band in bands
         }
-        for image, layers in enumerate(in_time_range):
-            for path in dict.fromkeys(layers[band].path for band in bands):
-                inside = [band for band in bands if layers[band].path == path]
-                with rasterio.open(path) as source:
-                    stored = source.read([layers[band].number for band in inside], window=window)
-                for band, layer in zip(inside, stored, strict=True):
-                    values[band][image] = zero_no_data(layer, layers[band].no_data)
+        with rasterio.Env(**_OPTIONS):
+            for image, layers in enumerate(in_time_range):
+                for path in dict.fromkeys(layers[band].path for band in bands):
+                    inside = [band for band in bands if layers[band].path == path]
+                    with rasterio.open(path) as source:
+                        numbers = [layers[band].number for band in inside]
+                        stored = source.read(numbers, window=window)
+                    for band, layer in zip(inside, stored, strict=True):
+                        values[band][image] = zero_no_data(layer, layers[band].no_data)
         return values
 
 
@@ -101,26 +106,22 @@ def open_folder(folder: Path, files: tuple[Path, ...]) -> GeoTiffFolder:
         A file is broken, on another grid, or named by no time; an image lacks a band that others have.
     """
     when = {path: moment(path) for path in files}  # before any file is opened
-    grid, block, _ = first = _header(files[0])
-    check_grid(grid, files[0])
+    headers = _headers(files)
+    grid, block = headers[0].grid, headers[0].block
     images: dict[str, dict[str, StoredBand]] = {}
     times: dict[str, datetime] = {}
-    for path in files:
-        here, _, layers = first if path == files[0] else _header(path)
-        if not same_grid(here, grid):
-            raise DataError(
-                f"{path} is on another grid than {files[0].name}: {grid_in_words(here)} and not "
-                f"{grid_in_words(grid)}; warp it to the same one, as with gdalwarp -t_srs, -te and -tr"
-            )
+    for path, header in zip(files, headers, strict=True):
         image = _BAND.sub("", path.stem).strip("_. -")  # the same for each of its bands
         times.setdefault(image, when[path])
-        _add(images.setdefault(image, {}), layers)
+        _add(images.setdefault(image, {}), header.layers)
     _check_complete(images, folder)
     names = sorted(images, key=times.__getitem__)  # stable: those of one time by name
     moments = np.array([times[name] for name in names], "datetime64[s]")
     in_time = tuple(images[name] for name in names)
-    bands = in_order(in_time[0])
-    return GeoTiffFolder(grid, block, bands, moments, np.array(names), files, in_time)
+    every = tuple(file for header in headers for file in header.files)
+    return GeoTiffFolder(
+        grid, block, in_order(in_time[0]), moments, np.array(names), every, in_time
+    )
 
 
 def moment(path: Path) -> datetime:
@@ -157,12 +158,44 @@ def _time(match: re.Match[str]) -> datetime | None:
         return None
 
 
-def _header(path: Path) -> tuple[GeoBox, tuple[int, int], dict[str, StoredBand]]:
-    """Read the grid, the sides of a block and the bands of a file."""
+@dataclass(frozen=True, eq=False)
+class _Header:
+    """The grid of a file, the sides of a block, its bands, and its name with those of its sidecars."""
+
+    grid: GeoBox
+    block: tuple[int, int]
+    layers: dict[str, StoredBand]
+    files: tuple[Path, ...]
+
+
+def _headers(files: Sequence[Path]) -> list[_Header]:
+    """Read the headers of files, which must be on one grid."""
+    headers: list[_Header] = []
+    with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # `check_grid` says it
+        for path in files:
+            headers.append(_header(path))
+            grid, first = headers[-1].grid, headers[0].grid
+            if len(headers) == 1:
+                check_grid(grid, path)
+            elif not same_grid(grid, first):
+                raise DataError(
+                    f"{path} is on another grid than {files[0].name}: {grid_in_words(grid)} and not "
+                    f"{grid_in_words(first)}; warp it to the same one, as with gdalwarp -t_srs, -te and -tr"
+                )
+    return headers
+
+
+def _header(path: Path) -> _Header:
     try:
         with rasterio.open(path) as source:
             height, width = source.block_shapes[0]
-            return GeoBox.from_rio(source), (int(height), int(width)), _layers(source, path)
+            return _Header(
+                grid=GeoBox.from_rio(source),
+                block=(int(height), int(width)),
+                layers=_layers(source, path),
+                files=tuple(map(Path, source.files)),
+            )
     except RasterioIOError as error:
         raise DataError(
             f"{path} cannot be read ({error}); expected a GeoTIFF: write it again, or take it out"

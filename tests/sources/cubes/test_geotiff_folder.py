@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from odc.geo.crs import CRS
 from rasterio.transform import Affine
 from standins.cube_files import (
     FIRST,
@@ -37,6 +39,33 @@ def test_what_lies_beside_geotiffs_is_left_alone(cube: xr.Dataset, tmp_path: Pat
     for name in ("readme.txt", "20210401.tif.aux.xml", "._20210401.tif"):
         (path / name).write_text("no image")
     np.testing.assert_array_equal(values_of(path), cube["B2"])
+
+
+SIDECAR = """<PAMDataset><SRS>{wkt}</SRS><GeoTransform>{transform}</GeoTransform></PAMDataset>"""
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_georeference_in_a_sidecar_counts_also_where_the_environment_hides_sidecars(
+    cube: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: bool
+) -> None:
+    if hidden:
+        monkeypatch.setenv("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
+    path = tiff(tmp_path / "20210401_B2.tif", [cube["B2"].to_numpy()[0]], crs=None, transform=None)
+    refused(tmp_path, "20210401_B2.tif has no CRS; write it")
+    transform = ", ".join(map(str, TRANSFORM.to_gdal()))
+    sidecar = path.with_name(f"{path.name}.aux.xml")
+    sidecar.write_text(SIDECAR.format(wkt=CRS("EPSG:32639").to_wkt(), transform=transform))
+    opened = cubefiles.open_cube(tmp_path)
+    assert opened.grid == cube.odc.geobox
+    np.testing.assert_array_equal(values_of(tmp_path), cube["B2"][:1])
+    os.utime(sidecar, ns=(0, 0))
+    assert cubefiles.open_cube(tmp_path).mark != opened.mark
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4978", 'LOCAL_CS["site", UNIT["metre", 1]]'])
+def test_a_crs_that_is_no_map_projection_is_said(tmp_path: Path, crs: str) -> None:
+    tiff(tmp_path / "20210401_B02.tif", [np.ones((2, 2), np.uint16)], crs=crs)
+    refused(tmp_path, "20210401_B02.tif", "expected a projected grid in metres, such")
 
 
 @pytest.mark.parametrize(
