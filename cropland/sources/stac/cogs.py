@@ -19,8 +19,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 
 from cropland.errors import DataError
+from cropland.observations.baseline_offset import OFFSET, carries_offset
 from cropland.sources.grid import pixels, read_pixels
-from cropland.sources.stac.harmonisation import OFFSET, carries_offset
 from cropland.sources.stac.ranges import RangedFile
 from cropland.sources.stac.responses import without_signature
 from cropland.sources.stac.transport import Missing, RangeTransport

@@ -18,7 +18,7 @@ away. Of an image that is mostly deep water, whose reflectance may come out nega
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,7 @@ from numpy.typing import NDArray
 
 from cropland.errors import DataError
 
-OFFSET = 1000
 FIRST_BASELINE = 4.0
-MOST_DARK = 0.02
-"""Share of visible samples below `OFFSET` from which on an image cannot carry it."""
 VISIBLE = ("B2", "B3", "B4")
 RULE = (
     "1: minus 1000, but not below 1, where the processing baseline is 04.00 or later, the catalogue does not "
@@ -75,21 +72,6 @@ def claims_offset(identifier: str, properties: Mapping[str, Any]) -> bool:
     if any(properties.get(key) is True for key in _APPLIED_KEYS):
         return False
     return baseline_of(identifier, properties) >= FIRST_BASELINE
-
-
-def carries_offset(samples: Iterable[NDArray[Any]]) -> bool:
-    """Return whether visible samples may carry the offset; 0 is no data, and no data is no objection.
-
-    Parameters
-    ----------
-    samples : iterable of ndarray
-        Stored numbers of the visible bands, any shape.
-    """
-    seen = dark = 0
-    for values in samples:
-        seen += int(np.count_nonzero(values))
-        dark += int(np.count_nonzero((values > 0) & (values < OFFSET)))
-    return dark < MOST_DARK * seen or seen == 0
 
 
 def harmonised(values: NDArray[Any], offset: int) -> NDArray[np.uint16]:

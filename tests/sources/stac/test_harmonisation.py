@@ -6,16 +6,12 @@ import pytest
 from cropland.errors import DataError
 from cropland.sources.stac.harmonisation import (
     baseline_of,
-    carries_offset,
     claims_offset,
     harmonised,
 )
 
 BASELINE = "s2:processing_baseline"
 APPLIED = "earthsearch:boa_offset_applied"
-RANDOM = np.random.default_rng(3)
-CLEAR = RANDOM.integers(300, 2500, (3, 50, 50)).astype(np.uint16)
-CLOUDS = RANDOM.integers(4000, 7000, (3, 50, 50)).astype(np.uint16)
 
 
 @pytest.mark.parametrize(
@@ -61,33 +57,6 @@ def test_an_image_claims_the_offset_by_baseline_unless_it_was_applied(
 ) -> None:
     properties = {BASELINE: baseline} | ({} if applied is None else {APPLIED: applied})
     assert claims_offset("item", properties) is claims
-
-
-def test_dark_samples_prove_that_the_offset_was_subtracted() -> None:
-    assert carries_offset(CLEAR + 1000)
-    assert not carries_offset(CLEAR)
-
-
-def test_a_few_dark_samples_prove_nothing() -> None:
-    raw = CLEAR + 1000
-    raw[:, 0, :] = 900  # 2 % of 50 rows
-    raw[:, 0, 0] = 1000  # and one pixel less
-    assert carries_offset(raw)
-    raw[:, 0, 0] = 900
-    assert not carries_offset(raw)
-
-
-def test_no_data_are_no_samples() -> None:
-    raw = CLEAR + 1000
-    raw[:, :25] = 0
-    assert carries_offset(raw)
-    assert carries_offset(np.zeros((3, 4, 4), np.uint16))
-    assert carries_offset([])
-
-
-def test_clouds_that_carry_it_are_believed_and_clouds_that_do_not_cannot_be_told() -> None:
-    assert carries_offset(CLOUDS + 1000)
-    assert carries_offset(CLOUDS)  # the limit of the rule
 
 
 def test_an_offset_leaves_data_data_and_no_data_no_data() -> None:

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cropland.observations.baseline_offset import carries_offset, steps_of_points
+
+RANDOM = np.random.default_rng(3)
+CLEAR = RANDOM.integers(300, 2500, (3, 50, 50)).astype(np.uint16)
+CLOUDS = RANDOM.integers(4000, 7000, (3, 50, 50)).astype(np.uint16)
+DAYS = np.array(["2021-12-10", "2022-01-10", "2022-02-10", "2022-03-10"], "datetime64[s]")
+BEFORE = {"B2": 400.0, "B4": 700.0, "B8": 2100.0, "B11": 1900.0}
+
+
+def series(later: dict[str, float], points: int = 3) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Make points of two days before and two days after, with some values after."""
+    values = {
+        band: np.tile([BEFORE[band], BEFORE[band], value, value], points)
+        for band, value in later.items()
+    }
+    return np.repeat(np.arange(points), len(DAYS)), np.tile(DAYS, points), values
+
+
+def moved(by: float) -> dict[str, float]:
+    return {band: value + by for band, value in BEFORE.items()}
+
+
+def test_dark_samples_prove_that_the_offset_was_subtracted() -> None:
+    assert carries_offset(CLEAR + 1000)
+    assert not carries_offset(CLEAR)
+
+
+def test_a_few_dark_samples_prove_nothing() -> None:
+    raw = CLEAR + 1000
+    raw[:, 0, :] = 900  # 2 % of 50 rows
+    raw[:, 0, 0] = 1000  # and one pixel less
+    assert carries_offset(raw)
+    raw[:, 0, 0] = 900
+    assert not carries_offset(raw)
+
+
+def test_no_data_are_no_samples() -> None:
+    raw = CLEAR + 1000
+    raw[:, :25] = 0
+    assert carries_offset(raw)
+    assert carries_offset(np.zeros((3, 4, 4), np.uint16))
+    assert carries_offset([])
+
+
+def test_clouds_that_carry_it_are_believed_and_clouds_that_do_not_cannot_be_told() -> None:
+    assert carries_offset(CLOUDS + 1000)
+    assert carries_offset(CLOUDS)  # the limit of the rule
+
+
+def test_points_with_the_offset_have_a_step_in_every_band() -> None:
+    assert steps_of_points(*series(moved(1000))).tolist() == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        BEFORE,
+        moved(400),
+        moved(1600),
+        moved(1000) | {"B2": 700.0},  # a season: one band by less
+        moved(1000) | {"B11": 600.0},  # snow: bright, but dark in the infrared
+        {"B4": BEFORE["B4"] + 150, "B8": BEFORE["B8"] + 1500},  # growth
+    ],
+)
+def test_what_changes_by_another_amount_in_one_band_is_no_step(later: dict[str, float]) -> None:
+    assert not steps_of_points(*series(later)).any()
+
+
+def test_a_value_below_900_after_the_day_is_no_step() -> None:
+    point, time, values = series(moved(1000))
+    values["B2"][2] = 899
+    assert steps_of_points(point, time, values).tolist() == [False, True, True]
+
+
+def test_points_are_compared_one_by_one() -> None:
+    point, time, values = series(moved(1000))
+    for band, before in BEFORE.items():
+        values[band][:4] = before
+    assert steps_of_points(point, time, values).tolist() == [False, True, True]
+
+
+def test_points_without_a_value_on_both_sides_are_not_compared() -> None:
+    point, time, values = series(moved(1000))
+    for each in values.values():
+        each[0:2] = 0
+    assert steps_of_points(point, time, values).tolist() == [True, True]
+    after = time >= np.datetime64("2022-01-25")
+    rows = {band: each[after] for band, each in values.items()}
+    assert steps_of_points(point[after], time[after], rows).tolist() == []
+    long_ago = np.where(after, time, time - np.timedelta64(300, "D"))
+    assert steps_of_points(point, long_ago, values).tolist() == []
+
+
+def test_one_band_alone_or_an_index_proves_nothing() -> None:
+    assert steps_of_points(*series({"B4": BEFORE["B4"] + 1000})).tolist() == []
+
+
+def test_of_many_points_some_are_compared() -> None:
+    assert len(steps_of_points(*series(moved(0), points=4_001))) == 1_334
