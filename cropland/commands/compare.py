@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from rich.markup import escape
 from rich.table import Table
@@ -25,6 +24,7 @@ from cropland.maps.landcover.raster import Raster
 from cropland.models import registry
 from cropland.models.champion import promote_command
 from cropland.observations import points
+from cropland.observations.pixels import pixels
 from cropland.sources import opening
 from cropland.support import terminal
 from cropland.support.words import command_line, count, some
@@ -34,6 +34,7 @@ from cropland.tracking.records import ARCHIVE
 from cropland.training import candidates, out_of_fold
 
 if TYPE_CHECKING:
+    import numpy as np
     from rich.console import Console
 
     from cropland.config.commands.compare import Compare
@@ -113,10 +114,10 @@ def _champion(
 ) -> tuple[ChampionScores | str, np.ndarray]:
     """Return the out-of-fold scores of a country's champion, or why there is none to compare with.
 
-    With the spatial block of each labelled point, or its own number where no blocks were left out.
+    With the unit of each labelled point: its spatial block, or its pixel where no blocks were left out.
     """
     labelled = matrix.labelled(archive.points)
-    alone = np.arange(labelled.sizes["point"])
+    alone = pixels(labelled["Lat"], labelled["Lon"])
     name = registry.model_name(command.source.name, country.name)
     version = registry.version_of(store.client, name, command.alias)
     if version is None:

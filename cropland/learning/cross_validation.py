@@ -13,17 +13,18 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold
 
 from cropland.config.groups import Validation
 from cropland.errors import DataError
+from cropland.learning.folds import firsts, stratified
 from cropland.learning.probability import cropland_probability
 from cropland.learning.statistics import standard_error
+from cropland.observations.pixels import pixels
 
 if TYPE_CHECKING:
     from cropland.learning.classifiers import Classifier
-
-    Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+    from cropland.learning.folds import Fold
 
 _FIVE_FOLDS = Validation("kfold", folds=5)
 KILOMETRES_PER_DEGREE = 111.195
@@ -39,7 +40,8 @@ class Scores:
     accuracy : float
         Share of out-of-fold predictions that are right.
     accuracy_se : float
-        Its standard error, over points, or over spatial blocks where these were left out whole.
+        Its standard error, over pixels (points, but for those that share one), or over spatial blocks where
+        these were left out whole.
     accuracy_cropland, accuracy_other : float
         Share of each class's points that are right (recall).
     f1, roc_auc, brier : float
@@ -85,7 +87,8 @@ def cross_validate(
         Labelled samples, dims ``sample`` and ``feature``: ``features[features["Target"] >= 0]`` of those that
         `cropland.make_features` returns.
     validation : Validation
-        How they are split; five shuffled, stratified folds, where it is left out.
+        How they are split; five shuffled, stratified folds, where it is left out. Samples on one pixel
+        share a fold.
     seed : int
         Decides the folds.
     n_jobs : int
@@ -113,9 +116,9 @@ def cross_validate(
     True
     """
     x, y = features.to_numpy(), features["Target"].to_numpy()
-    if not only_others:
-        _check_targets(y, validation.folds)
     groups = independent_units(features, validation)
+    if not only_others:
+        _check_targets(y, groups, validation)
     everything = np.arange(len(y))
     folds = (
         [(everything[:0], everything)] * validation.repeats
@@ -133,17 +136,20 @@ def cross_validate(
     )
 
 
-def _check_targets(y: NDArray[np.int8], folds: int) -> None:
-    unlabelled, other, cropland = (int((y == target).sum()) for target in (-1, 0, 1))
+def _check_targets(y: NDArray[np.int8], groups: NDArray[np.int64], validation: Validation) -> None:
+    unlabelled = int((y < 0).sum())
     if unlabelled:
         raise DataError(
             f"expected labelled samples, {unlabelled} of {len(y)} have no label; choose the others, as in "
             'features[features["Target"] >= 0]'
         )
-    if min(other, cropland) < folds:
+    counted = y if validation.block_km is not None else y[firsts(groups)]
+    other, cropland = (int((counted == target).sum()) for target in (0, 1))
+    if min(other, cropland) < validation.folds:
+        pixel = " on pixels of their own" if len(counted) < len(y) else ""
         raise DataError(
-            f"{cropland} cropland and {other} other samples are fewer than the {folds} folds of a class; add "
-            "points or take fewer folds"
+            f"{cropland} cropland and {other} other samples{pixel} are fewer than the "
+            f"{validation.folds} folds of a class; add points or take fewer folds"
         )
 
 
@@ -197,9 +203,12 @@ def summarise(out_of_fold: xr.Dataset, groups: NDArray[np.int64], *, fit_seconds
 def independent_units(
     features: xr.Dataset | xr.DataArray, validation: Validation
 ) -> NDArray[np.int64]:
-    """Return the number of the unit that each sample belongs to: itself, or its spatial block."""
+    """Return the number of the unit that each sample belongs to: its pixel, or its spatial block.
+
+    Where no two samples share a pixel, the number of a pixel is that of its sample.
+    """
     if validation.block_km is None:
-        return np.arange(len(features["Target"]))
+        return pixels(features["Lat"], features["Lon"])
     return spatial_blocks(features, validation.block_km)
 
 
@@ -208,13 +217,10 @@ def splits(
 ) -> Iterator[Fold]:
     """Yield the (train, test) positions of every fold, repeat after repeat.
 
-    Folds are shuffled and stratified; with spatial blocks, whole groups are left out.
+    Folds are shuffled and stratified; whole groups are left out.
     """
     if validation.block_km is None:
-        splitter = RepeatedStratifiedKFold(
-            n_splits=validation.folds, n_repeats=validation.repeats, random_state=seed
-        )
-        yield from splitter.split(y, y)
+        yield from stratified(y, groups, validation, seed)
         return
     for repeat in range(validation.repeats):
         grouped = StratifiedGroupKFold(validation.folds, shuffle=True, random_state=seed + repeat)
@@ -230,12 +236,14 @@ def splits(
 def spatial_blocks(features: xr.Dataset | xr.DataArray, block_km: float) -> NDArray[np.int64]:
     """Compute the number of each sample's spatial block: squares of `block_km`, counted from the south-west.
 
-    Kilometres are measured on a sphere, longitude at the mean latitude of the samples.
+    Kilometres are measured on a sphere, longitude at the mean latitude of the samples. Samples on one pixel
+    are in the block of the first of them.
     """
     lat, lon = features["Lat"].to_numpy(), features["Lon"].to_numpy()
     north = (lat - lat.min()) * KILOMETRES_PER_DEGREE
     east = (lon - lon.min()) * KILOMETRES_PER_DEGREE * np.cos(np.radians(lat.mean()))
-    cells = np.stack([north // block_km, east // block_km], axis=1)
+    pixel = pixels(lat, lon)
+    cells = np.stack([north // block_km, east // block_km], axis=1)[firsts(pixel)[pixel]]
     return np.unique(cells, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
 
 

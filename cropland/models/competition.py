@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from cropland.errors import DataError
@@ -21,8 +22,6 @@ from cropland.training import candidates, out_of_fold
 from cropland.training.candidate_data import CandidateData
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
     from cropland.config.groups import Rule, Validation
@@ -125,15 +124,16 @@ def _scored(
     right, lost = contenders.predictions(
         [runs[run_id] for run_id in table.index[table["eligible"]]], store
     )
-    blocks = None
-    if command.validation.block_km is not None and not right.empty:
-        blocks = units_of(archive, command.validation)[right.index].to_numpy()
-    field = Field(table, right, blocks)
+    units = None
+    if not right.empty:
+        numbers = units_of(archive, command.validation)[right.index].to_numpy()
+        units = numbers if len(np.unique(numbers)) < len(numbers) else None
+    field = Field(table, right, units)
     return field.without(lost).on_common_points()
 
 
 def units_of(archive: Archive, validation: Validation) -> pd.Series[Any]:
-    """Return the spatial block of each labelled point, or a number of its own, by its ID."""
+    """Return the number of each labelled point's pixel, or of its spatial block, by its ID."""
     points = matrix.labelled(archive.points)
     return pd.Series(independent_units(points, validation), index=points["ID"].to_numpy())
 

@@ -43,7 +43,7 @@ class Field:
     right : DataFrame, shape (point, candidate)
         Where the candidates that may be selected were right out of fold, on the points that all have.
     units : ndarray of int, shape (point,), optional
-        The spatial block of each point, where whole ones were left out.
+        The unit of each point, where several share one: a pixel, or a spatial block that was left out whole.
     """
 
     table: pd.DataFrame

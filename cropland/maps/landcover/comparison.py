@@ -56,7 +56,7 @@ class MapComparison:
     points : DataFrame
         A row a labelled point: ``ID, Lat, Lon, Target``; ``class`` of the map (missing without one),
         ``landcover`` as `raster.classified` gives it, whether it is ``inside`` the map; ``unit``,
-        the number of the spatial block that it belongs to, or its own.
+        the number of its pixel, or of the spatial block that it belongs to.
     champion : ChampionScores or str
         The champion, or why there is none to compare with.
     """
