@@ -2,10 +2,11 @@
 
 Contract. In comes a long table, one row an observation: ``ID``, ``Timestamp`` (ISO date, with or without a
 time, UTC), the columns that the model needs (Sentinel-2 bands as digital numbers, ``SCL``; nothing = no
-data), ``Lat`` and ``Lon``; a spectral index is computed from its bands, or used where it is given, as in an
-archive; other columns are ignored. Out comes a table, one row a point, in order of first appearance: ``ID``,
-``probability`` of cropland, ``label`` and ``n_observations``. Window, alignment and features are those of
-training: the same recipe on an archive in memory.
+data), ``Lat`` and ``Lon``; other columns are ignored. Bands may have any name that `bands.band_of`
+knows. A spectral index is computed from its bands; where it is given, it is checked against them and used, as
+in an archive. Out comes a table, one row a point, in order of first appearance: ``ID``, ``probability`` of
+cropland, ``label`` and ``n_observations``. Window, alignment and features are those of training: the same
+recipe on an archive in memory.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.learning.probability import cropland_probability
-from cropland.models.request import PLACES, checked
+from cropland.models.request import PLACES, check_scene_classes, checked, renamed
 from cropland.observations import archive as archives
 from cropland.observations import bands, ragged_array
 from cropland.observations.points import UNLABELLED
@@ -129,12 +130,15 @@ class Fitted:
         Raises
         ------
         DataError
-            A missing column, no row, no ID, an unreadable date, a value that is no number, an ID at two
-            places; or features that are not those of the fit.
+            A missing column, no row, no ID, an unreadable date, a value that is no number or not in digital
+            numbers, an ID at two places; or features that are not those of the fit.
         """
-        needed = self.needed(observations.columns)
-        columns = [name for name in self.accepted if name in observations or name in needed]
-        rows = checked(observations, columns, self.recipe.band_set.static, self.country)
+        table = renamed(observations, self.accepted)
+        needed = self.needed(table.columns)
+        used = [name for name in self.accepted if name in table or name in needed]
+        rows = checked(table, used, self.recipe.band_set.static, self.country)
+        if self.recipe.series.clear:
+            check_scene_classes(rows, self.country)
         archive = _archive(rows, self.country)
         return self.predict_archive(archive, reference_end=reference_end)
 

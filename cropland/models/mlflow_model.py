@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cropland.models import model_files
 from cropland.models.request import PLACES
+from cropland.observations import bands
 from cropland.tracking.mlflow_session import mlflow_at
 
 if TYPE_CHECKING:
@@ -81,18 +82,21 @@ def signature(fitted: Fitted) -> ModelSignature:
     """Return MLflow's description of input and output.
 
     Columns are of any type there: MLflow would refuse 64-bit integers where the signature has floating point
-    numbers, and times where it has text. `Fitted.predict` checks them.
+    numbers, and times where it has text. MLflow drops columns that are not listed: other names of bands are
+    listed too, and none is required by itself. `Fitted.predict` checks them.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
     text, static = DataType.string, fitted.recipe.band_set.static
-    needed = ("ID", "Timestamp", *fitted.measured)
+    needed = ("ID", "Timestamp", *static)
+    measured = dict.fromkeys((*fitted.measured, *fitted.accepted))
+    spellings = [spelling for name in measured for spelling in bands.spellings(name)]
     columns = [
         ColSpec.from_json_dict(  # type: ignore[no-untyped-call]
-            type="any", name=name, required=name in (*needed, *static)
+            type="any", name=name, required=name in needed
         )
-        for name in (*needed, *PLACES)
+        for name in dict.fromkeys((*needed[:2], *spellings, *PLACES))
     ]
     outputs = {"ID": text, "probability": DataType.double}
     outputs |= {"label": DataType.long, "n_observations": DataType.long}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,38 @@ PLACES = {"Lat": 90.0, "Lon": 180.0}
 """Columns of a place, with the largest value of each, degrees."""
 
 
+def renamed(observations: pd.DataFrame, accepted: Collection[str]) -> pd.DataFrame:
+    """Return the columns that a model can use, bands and indices as `observations.bands` names them.
+
+    Parameters
+    ----------
+    observations : DataFrame
+        A request, with bands in any spelling: ``B2``, ``B02``, ``blue``.
+    accepted : collection of str
+        Bands, ``SCL`` and indices that the model can use.
+
+    Raises
+    ------
+    DataError
+        One of them is there twice.
+    """
+    kept: dict[str, int] = {}
+    for position, column in enumerate(observations.columns):
+        name = bands.band_of(column) if isinstance(column, str) else None
+        if name not in accepted:
+            name = column
+            if name not in ("ID", "Timestamp", *PLACES):
+                continue
+        if name in kept:
+            both = dict.fromkeys((observations.columns[kept[name]], column))
+            names = f", as {' and '.join(both)}" if len(both) > 1 else ""
+            raise DataError(
+                f"the observations have the column {name} more than once{names}; keep one"
+            )
+        kept[name] = position
+    return observations.iloc[:, list(kept.values())].set_axis(list(kept), axis="columns")
+
+
 def checked(
     observations: pd.DataFrame, measured: Sequence[str], static: Sequence[str], whose: str
 ) -> pd.DataFrame:
@@ -28,9 +60,9 @@ def checked(
     Parameters
     ----------
     observations : DataFrame
-        One row an observation: ``ID``, ``Timestamp``, and the columns of a model; other columns are ignored.
+        One row an observation, as `renamed` returns it.
     measured, static : sequence of str
-        The columns needed beside these two: bands and the like, and ``Lat`` or ``Lon``.
+        The columns needed beside ``ID`` and ``Timestamp``: bands and the like, and ``Lat`` or ``Lon``.
     whose : str
         The country of the model, for the error.
 
@@ -43,19 +75,16 @@ def checked(
     Raises
     ------
     DataError
-        A missing column, no row, or the first value that is not what it should be, with its row.
+        A missing column, no row, the first value that is not what it should be, with its row; reflectance
+        in place of digital numbers; an index that its bands do not give.
     """
     needed = ("ID", "Timestamp", *measured, *static)
-    present = list(observations.columns)
-    missing = [name for name in needed if name not in present]
+    missing = [name for name in needed if name not in observations]
     if missing:
         raise DataError(
             f"the observations lack {', '.join(missing)}; the model of {whose} needs the columns "
             f"{', '.join(needed)}"
         )
-    twice = [name for name in (*needed, *PLACES) if present.count(name) > 1]
-    if twice:
-        raise DataError(f"the observations have the column {twice[0]} more than once; keep one")
     if not len(observations):
         raise DataError("the table of observations is empty; give at least one row")
     rows = {"ID": _ids(observations["ID"]), "time": _times(observations["Timestamp"])}
@@ -64,7 +93,23 @@ def checked(
         rows[name] = _numbers(observations[name]) if given else np.full(len(observations), np.nan)
     for name in static:
         _refuse(observations[name], np.isnan(rows[name]), "degrees in every row")
+    _check_units({name: rows[name] for name in measured})
     return _of_one_place(pd.DataFrame(rows))
+
+
+def check_scene_classes(rows: pd.DataFrame, whose: str) -> None:
+    """Check that some row has a scene class, for a model that takes clear observations only.
+
+    Raises
+    ------
+    DataError
+        None has: no row could be used.
+    """
+    if rows[bands.SCENE_CLASS].isna().all():
+        raise DataError(
+            f"{bands.SCENE_CLASS} is empty in every row; the model of {whose} uses clear observations only "
+            f"(series=clear): send the scene class, 0 to 11, or use a model of series=raw"
+        )
 
 
 def _ids(column: pd.Series[Any]) -> NDArray[Any]:
@@ -92,9 +137,24 @@ def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
     numbers, _ = band_values.without_fill(name, numbers)
     possible, expected = band_values.possible(name, numbers)
     _refuse(column, ~possible, expected)
-    if name in bands.STANDARD_NAMES and 0 < np.nanmax(numbers, initial=0) < 2:
-        _refuse(column, numbers % 1 > 0, "digital numbers: multiply reflectance by 10000")
     return numbers
+
+
+def _check_units(values: Mapping[str, NDArray[np.float64]]) -> None:
+    """Check that bands are digital numbers, by row and by column, and indices what their bands give."""
+    rows = band_values.reflectance_rows(values)
+    for name, column in values.items():
+        if name in bands.STANDARD_NAMES:
+            in_column = band_values.reflectance_images(column[np.newaxis])[0]
+            wrong = np.flatnonzero((rows | in_column) & (np.nan_to_num(column) != bands.NO_DATA))
+            if len(wrong):
+                more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+                where = f"the request (row {wrong[0] + 1}{more})"
+                raise band_values.wrong_unit(where, name, column[wrong], "and send it again")
+        elif bands.is_index(name) and (fault := band_values.index_fault(name, column, values)):
+            raise DataError(
+                f"the request has {name} that its bands do not give: {fault}; leave it out, and send bands"
+            )
 
 
 def _of_one_place(rows: pd.DataFrame) -> pd.DataFrame:

@@ -159,6 +159,17 @@ def band_of(name: str) -> str | None:
     return plain if is_index(plain) else _index_by_name().get(plain.lower())
 
 
+def spellings(name: str) -> tuple[str, ...]:
+    """Return the usual names of a band or index, its own first, where all must be listed beforehand.
+
+    >>> spellings("B2")
+    ('B2', 'B02', 'b2', 'b02', 'blue')
+    """
+    small = _names_of(name) if name in OTHER_NAMES else (name.lower(),)
+    large = (each.upper() for each in small if each[1].isdigit())
+    return tuple(dict.fromkeys((name, *large, *small)))
+
+
 def is_index(name: str) -> bool:
     """Return whether `name` is a spectral index that Sentinel-2 bands suffice for."""
     return name in _computable()

@@ -160,6 +160,14 @@ def put(column: str, value: object) -> Callable[[pd.DataFrame], dict[str, Any]]:
 
 
 OWN = {
+    "missing band": (
+        lambda table: split(table.drop(columns="B4")),
+        "the observations lack B4; the model of toyland needs the columns ID, Timestamp, B4, B8, SCL",
+    ),
+    "reflectance": (
+        lambda table: split(table.assign(B4=table["B4"] / 10_000, B8=table["B8"] / 10_000)),
+        "the request (row 1 and",
+    ),
     "text": (put("B4", "cloud"), "B4 is 'cloud' in row 3; expected a number or nothing"),
     "date": (
         put("Timestamp", "2020-13-01"),
@@ -183,15 +191,24 @@ def test_a_bad_request_is_answered_with_one_line(
 ) -> None:
     body, message = OWN[name]
     status, answer, _ = served.ask(body(observations))
-    assert (status, answer["message"]) == (400, message)
+    assert status == 400 and answer["message"].startswith(message)
     assert answer["error_code"] == "INVALID_PARAMETER_VALUE"
     assert "stack_trace" not in answer
 
 
+def test_bands_may_have_other_names(served: Served, observations: pd.DataFrame) -> None:
+    expected = served.fitted.predict(observations)["probability"]
+    named = observations.rename(columns={"B4": "B04", "B8": "nir", "SCL": "scl"})
+    status, answer, _ = served.ask(split(named))
+    assert status == 200
+    table = pd.DataFrame(answer["predictions"])
+    np.testing.assert_allclose(table["probability"].astype(float), expected, rtol=0, atol=1e-12)
+
+
 BY_MLFLOW: dict[str, tuple[Callable[[pd.DataFrame], Any], str]] = {
     "missing column": (
-        lambda table: split(table.drop(columns="B4")),
-        "Model is missing inputs ['B4'].",
+        lambda table: split(table.drop(columns="ID")),
+        "Model is missing inputs ['ID'].",
     ),
     "no table": (lambda table: {"rows": []}, "exactly one of the input fields"),
     "season that is no text": (

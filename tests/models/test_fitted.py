@@ -202,7 +202,20 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "infinity": (put("B2", np.inf), "B2 is 'inf' in row 3; expected a number or nothing"),
     "reflectance": (
         lambda table: table.assign(B2=table["B2"] / 10_000),
-        "and 3 more; expected digital numbers: multiply reflectance by 10000",
+        "the request (row 1 and 3 more) has reflectance for B2, values from 0.",
+    ),
+    "reflectance as text in one row": (
+        put("B2", "0.0834"),
+        "the request (row 3) has reflectance for B2, values from 0.0834 to 0.0834; expected digital "
+        "numbers, reflectance × 10,000: multiply by 10000, and send it again",
+    ),
+    "reflectance in one band": (
+        lambda table: table.assign(B2=table["B2"] / 10_000, SCL=4).rename(columns={"B2": "blue"}),
+        "(row 1 and 3 more) has reflectance for B2",
+    ),
+    "a band twice": (
+        lambda table: table.assign(blue=table["B2"]),
+        "the observations have the column B2 more than once, as B2 and blue; keep one",
     ),
     "scene class": (put("SCL", 12), "SCL is '12' in row 3; expected a scene class, 0 to 11"),
     "no place": (put("Lat", None), "Lat is empty in row 3; expected degrees in every row"),
@@ -225,6 +238,54 @@ def test_bad_observations_are_answered_in_one_line(
     with pytest.raises(DataError, match=re.escape(message)) as raised:
         fitted.predict(change(table))
     assert "\n" not in str(raised.value)
+
+
+SPELLINGS = {"B4": "B04", "B8": "nir", "NDVI": "ndvi", "SCL": "scl"}
+
+
+def test_bands_may_have_any_of_their_names(
+    opened: archive.Archive, observations: pd.DataFrame
+) -> None:
+    fitted = learnt(opened, ("B4", "B8", "NDVI", "SCL"))
+    table = fitted.predict(observations.rename(columns=SPELLINGS))
+    pd.testing.assert_frame_equal(table, fitted.predict(observations))
+
+
+def test_fill_values_of_a_request_are_no_data(fitted: Fitted, observations: pd.DataFrame) -> None:
+    third = np.arange(len(observations)) % 3 == 0
+    expected = fitted.predict(observations.assign(B4=observations["B4"].mask(third)))
+    for fill in (-9999, 65_535, -999):
+        filled = observations.assign(B4=observations["B4"].mask(third, fill))
+        pd.testing.assert_frame_equal(fitted.predict(filled), expected)
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [(10_000, "NDVI that its bands do not give: values from"), (-1, "as its bands give it")],
+)
+def test_an_index_that_its_bands_do_not_give_is_said(
+    opened: archive.Archive,
+    fitted: Fitted,
+    observations: pd.DataFrame,
+    factor: float,
+    said: str,
+) -> None:
+    sent = observations.assign(NDVI=opened.values("NDVI") * factor)
+    with pytest.raises(DataError, match=said):
+        fitted.predict(sent)
+
+
+def test_a_request_without_any_scene_class_is_said_where_clear_observations_are_used(
+    opened: archive.Archive, observations: pd.DataFrame
+) -> None:
+    fitted = learnt(opened, ("B4", "B8"), clear=True)
+    with pytest.raises(DataError, match=r"SCL is empty in every row; the model of toyland uses"):
+        fitted.predict(observations.assign(SCL=np.nan))
+    cloudy = observations["ID"] == "P001"
+    expected = fitted.predict(observations[~cloudy])
+    table = fitted.predict(observations.assign(SCL=observations["SCL"].mask(cloudy)))
+    pd.testing.assert_frame_equal(table[table["ID"] != "P001"].reset_index(drop=True), expected)
+    assert table.set_index("ID").loc["P001", "n_observations"] == 0
 
 
 def test_two_places_of_an_id_are_seen_where_places_are_not_needed_too(
