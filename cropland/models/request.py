@@ -36,12 +36,11 @@ def renamed(observations: pd.DataFrame, accepted: Collection[str]) -> pd.DataFra
         One of them is there twice.
     """
     kept: dict[str, int] = {}
+    plain = ("ID", "Timestamp", *PLACES)
     for position, column in enumerate(observations.columns):
-        name = bands.band_of(column) if isinstance(column, str) else None
-        if name not in accepted:
-            name = column
-            if name not in ("ID", "Timestamp", *PLACES):
-                continue
+        name = column if column in plain or not isinstance(column, str) else bands.band_of(column)
+        if name is None or name not in (*plain, *accepted):
+            continue
         if name in kept:
             both = dict.fromkeys((observations.columns[kept[name]], column))
             names = f", as {' and '.join(both)}" if len(both) > 1 else ""
