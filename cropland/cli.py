@@ -11,6 +11,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 from cropland.errors import ConfigError, CroplandError, exit_on_error, nearest, one_line
+from cropland.support import signals, streams
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -49,35 +50,45 @@ def launch(command: Callable[[], Any]) -> None:
     Errors that a user can correct end in one line on standard error and exit code 1; Ctrl-C and SIGTERM close
     what is open and end in 130 and 143. With ``HYDRA_FULL_ERROR=1`` every error shows its traceback.
     """
-    from hydra.errors import HydraException
-
-    from cropland.support import signals
-    from cropland.support.warning_filter import without_noise
-
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     # Hydra words errors in many lines and prints them itself, unless it is asked for all of them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     gc.disable()  # it costs imports 15 % and finds nothing in them; `collect_garbage` ends that
-    with signals.listening(), without_noise():
+    with signals.listening(), streams.tolerant():
         try:
-            signals.call(command)
-        except (CroplandError, HydraException) as error:
-            _abandon("stopped by an error")
-            if wants_traceback:
-                raise
-            from cropland.config.hydra_words import error_line
-
-            raise SystemExit(f"cropland: {error_line(error)}") from error
+            _call(command, wants_traceback=wants_traceback)
         except KeyboardInterrupt as error:
-            _abandon("interrupted")
+            signals.end_at_once()
+            if not _abandon("interrupted"):
+                sys.stderr.write("cropland: interrupted; give the same command again to go on\n")
             raise SystemExit(INTERRUPTED) from error
-        except BaseException as error:
-            _abandon("stopped")
-            if wants_traceback and error.__cause__ is not None:
-                raise error.__cause__ from None
-            raise
         finally:
             gc.freeze()  # the interpreter would look through all of it once more at its end, for 0.7 s
+
+
+def _call(command: Callable[[], Any], *, wants_traceback: bool) -> None:
+    """Call a command; close a sweep that an error leaves open, and word the error in one line."""
+    from hydra.errors import HydraException
+
+    from cropland.support.warning_filter import without_noise
+
+    try:
+        with without_noise():
+            signals.call(command)
+    except KeyboardInterrupt:
+        raise
+    except (CroplandError, HydraException) as error:
+        _abandon("stopped by an error")
+        if wants_traceback:
+            raise
+        from cropland.config.hydra_words import error_line
+
+        raise SystemExit(f"cropland: {error_line(error)}") from error
+    except BaseException as error:
+        _abandon("stopped")
+        if wants_traceback and error.__cause__ is not None:
+            raise error.__cause__ from None
+        raise
 
 
 def train(config: DictConfig) -> list[Scored]:
@@ -147,9 +158,10 @@ def _run(name: str) -> None:
     from hydra.errors import HydraException
     from yaml import YAMLError
 
-    from cropland.config import hydra_words, search_path, secrets
+    from cropland.config import hydra_words, search_path, secrets, shell_words
 
     secrets.check_words(sys.argv)  # which runs remember, and Hydra's errors repeat
+    sys.argv[1:] = shell_words.hydra_words(sys.argv[1:], name)
     search_path.register()
     task = train if name == "train" else partial(run_command, name)
     conf = str(search_path.SHIPPED)
@@ -163,8 +175,7 @@ def _run(name: str) -> None:
         raise ConfigError(hydra_words.unreadable(error)) from error
 
 
-def _abandon(reason: str) -> None:
-    """Close a sweep that is open; without one, nothing has been imported that would know of it."""
+def _abandon(reason: str) -> bool:
+    """Close a sweep that is open, and return whether one was; one that is has imported its module."""
     sweep = sys.modules.get("cropland.commands.train")
-    if sweep is not None:
-        sweep.abandon(reason)
+    return sweep is not None and bool(sweep.abandon(reason))

@@ -167,12 +167,14 @@ def end() -> None:
         raise SystemExit("cropland: not every country has been promoted, see above")
 
 
-def abandon(reason: str) -> None:
-    """Close what is open when a sweep ends before its end."""
+def abandon(reason: str) -> bool:
+    """Close what is open when a sweep ends before its end, and say so; return whether anything was."""
+    was_open = bool(_sessions)
     while _sessions:
         from cropland.training import sweep_end
 
         sweep_end.abandon(_sessions.pop(), reason)
+    return was_open
 
 
 def _promote(session: Session) -> bool:

@@ -9,7 +9,7 @@ from pydantic import StrictBool, StrictInt
 
 from cropland.config.countries import Choice
 from cropland.config.model import Model
-from cropland.config.schema import Closed, FilePath, Name, at_most, require
+from cropland.config.schema import Closed, FilePath, Name, StoreAddress, at_most, require
 from cropland.config.sources import Source
 
 Rule = Literal["one_standard_error", "best"]
@@ -157,7 +157,7 @@ class Tracking(Closed):
     """
 
     name: Name
-    uri: str
+    uri: StoreAddress
     artifacts: FilePath | None = None
 
     def __post_init__(self) -> None:

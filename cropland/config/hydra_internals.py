@@ -7,14 +7,18 @@ each, which a new version of Hydra must keep.
 from __future__ import annotations
 
 import traceback
+from argparse import Namespace
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.utils import get_args_parser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback as Callback
 from hydra.types import HydraContext
+
+from cropland.errors import ConfigError
 
 if TYPE_CHECKING:
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -22,6 +26,23 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 _FILE_SOURCE = "hydra._internal.core_plugins.file_config_source"
+
+
+def parsed_arguments(words: Sequence[str]) -> tuple[Namespace, list[str]]:
+    """Return what Hydra's options and overrides are, wherever they stand, and the options that are none.
+
+    Raises
+    ------
+    ConfigError
+        An option without its value, or with one that it does not take.
+    """
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]  # it would print its usage and leave
+    return parser.parse_known_intermixed_args(list(words))
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ConfigError(message)
 
 
 def apply_overrides(overrides: Sequence[Override], config: DictConfig) -> None:

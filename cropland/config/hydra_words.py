@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import traceback
+from os.path import relpath
 
-from hydra.errors import MissingConfigException
+from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 
 from cropland.config.hydra_internals import file_in_reading
+from cropland.config.search_path import SHIPPED
+from cropland.config.shell_words import quoted
 from cropland.errors import nearest, one_line, unknown_key
+from cropland.support.words import shell_word
 
 
 def error_line(error: Exception) -> str:
@@ -17,7 +21,15 @@ def error_line(error: Exception) -> str:
     text = " ".join((str(error) or str(error.__cause__)).split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"unknown {group} {name!r}; {nearest(name, error.options)}"
+        near = f"unknown {group} {name!r}; {nearest(name, error.options)}"
+        if group != "country":
+            return near
+        return f"{near}{'' if near.endswith('?') else '.'} To add a country, {_how_to_add(name)}"
+    if isinstance(error, OverrideParseException):
+        return one_line(_unread(error))
+    if "requires --multirun" in text:
+        word = re.search(r"'(.*)'", text)
+        return one_line(f"{word[1] if word else text} is a sweep; add -m")
     unknown = re.search(r"Could not override '([^']+)'", text)
     if unknown:
         return unknown_key(unknown[1], _siblings(error, unknown[1]))
@@ -25,6 +37,27 @@ def error_line(error: Exception) -> str:
         word = re.search(r"argument '([^']*)'", text)
         return f"{word[1] if word else text} has several values; add -m to sweep over them"
     return one_line(text)
+
+
+def _how_to_add(name: str) -> str:
+    """Say what makes a country."""
+    example = relpath(SHIPPED / "country" / "iran.yaml")
+    return (
+        f"copy {example} to conf/country/{name.lower()}.yaml and give it its own name, "
+        f"title (as in the names of exports), box and reference season"
+    )
+
+
+def _unread(error: OverrideParseException) -> str:
+    """Say which word of a command line cannot be read, and how it is quoted."""
+    if not re.match(r"[+~]*[\w.@/-]+=", error.override, re.ASCII):
+        return f"{error.override} is no setting; write KEY=VALUE, as in span=24"
+    reason = str(error).partition("See https:")[0].strip()
+    why = f" ({reason})" if "evaluating" in reason or "type argument" in reason else ""
+    return (
+        f"{error.override} cannot be read{why}; if its value is a text with other signs than letters, digits "
+        f"and ._-/ quote it twice, for the shell and inside: {shell_word(quoted(error.override))}"
+    )
 
 
 def _siblings(error: Exception, key: str) -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
@@ -37,7 +39,10 @@ class Closed:
 
 
 def _path(text: str) -> str:
-    """Check that a text can be a path on every system."""
+    """Check that a text can be a path on every system; return it with the home folder for a ``~``."""
+    if text.startswith("~"):
+        with suppress(RuntimeError):  # ~$x and ~nobody are names
+            text = str(Path(text).expanduser())
     parts = text.encode("utf-8", "replace").replace(b"\\", b"/").split(b"/")
     possible = text.isprintable() and sum(map(len, parts)) <= _LONGEST_PATH
     if not possible or max(map(len, parts)) > _LONGEST_PART:
@@ -48,7 +53,17 @@ def _path(text: str) -> str:
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,499}$")]
 """A name of a configuration's part: it becomes a run's name, a label, a cell of a table."""
 FilePath = Annotated[str, AfterValidator(_path)]
-"""A file or folder, as it is written."""
+"""A file or folder, as it is written, but for a ``~`` at its beginning."""
+
+
+def _address(text: str) -> str:
+    """Return an address of a store, a file's with the home folder for a ``~``."""
+    file = "sqlite:///"
+    return file + _path(text.removeprefix(file)) if text.startswith(f"{file}~") else text
+
+
+StoreAddress = Annotated[str, AfterValidator(_address)]
+"""Where a tracking store is."""
 
 
 def given_keys(overrides: Iterable[str]) -> list[str]:
@@ -113,7 +128,13 @@ def _explain(error: ValidationError, schema: type[Any], prefix: str) -> str:
             return no_value(key)
     if key == "period":
         return f"period must be a whole number of months or a date like 2020-06-30, got {first['input']!r}"
-    expected = _IN_WORDS.get(first["type"])
+    expected, value = _IN_WORDS.get(first["type"]), first["input"]
     if expected is None:
         return f"{key}: {first['msg']}"
-    return f"{key} must be {expected}, got {first['input']!r}"
+    if isinstance(value, list) and value:
+        each = ",".join(map(str, value))
+        return f"{key} must be {expected}, got {value!r}; for a run with each, -m {key}={each}"
+    quotes = f"; write it in quotes: {key}=\"'{value}'\"" if isinstance(value, (int, float)) else ""
+    return (
+        f"{key} must be {expected}, got {value!r}{quotes if first['type'] == 'string_type' else ''}"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,11 @@ def listening() -> Iterator[None]:
             signal.signal(number, handler)
         sys.unraisablehook = hook
         _received.clear()
+
+
+def end_at_once() -> None:
+    """Let another Ctrl-C end the process: what the first one closes may take a while."""
+    signal.signal(signal.SIGINT, lambda number, _: os._exit(128 + number))
 
 
 def check() -> None:

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from cropland.support.streams import silence
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_BRACKET = re.compile(r"(?<!\\)\[(?!(?:red|yellow|green|cyan)\]|/\])")
 SIMULATED = "Simulated data: not valid for any real country"
 """The line below every result of ``source=simulated``."""
 _PIPED_COLUMNS = 150
 """The width of a table that goes to a file: as much as the widest needs."""
 
 
+class _Console(Console):
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Take for markup the colours that this project writes only: paths have brackets too."""
+        marked = how.get("markup") is not False
+        return super().render_str(_BRACKET.sub(r"\\[", text) if marked else text, **how)
+
+    def on_broken_pipe(self) -> None:
+        """Go on, as in ``… | head``: what is shown is kept elsewhere too."""
+        silence(self.file)
+
+
 def notes() -> Console:
     """Return the console for progress and notes, on standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _Console(emoji=False, stderr=True, highlight=False, soft_wrap=True)
 
 
 def screen() -> Console:
     """Return the console for lines of results, on standard output; long lines are left to the terminal."""
-    return Console(highlight=False, soft_wrap=True)
+    return _Console(emoji=False, highlight=False, soft_wrap=True)
 
 
 def tables() -> Console:
     """Return the console for tables of results, on standard output, as wide as the terminal is."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_COLUMNS)
+    return _Console(
+        emoji=False, highlight=False, width=None if sys.stdout.isatty() else _PIPED_COLUMNS
+    )

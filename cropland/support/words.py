@@ -56,9 +56,20 @@ def some(names: Iterable[object], show: int = 8) -> str:
     return f"{', '.join(every[:show])}{more}"
 
 
+def shell_word(text: str) -> str:
+    """Quote a text as one word of a shell.
+
+    >>> print(shell_word("span=24"), shell_word("a=b c"), shell_word("a='b c'"))
+    span=24 'a=b c' "a='b c'"
+    """
+    if "'" in text and not set(text) & set('"$`\\!'):
+        return f'"{text}"'
+    return shlex.quote(text)
+
+
 def command_line(name: str, *words: str) -> str:
     """Return a command of Cropland to type next, started as the present one was: by its script, or not."""
     script = Path(sys.argv[0])
     by_script = (script.parent.name, script.suffix) == ("scripts", ".py")
     start = f"python scripts/{name}.py" if by_script else f"cropland {name}"
-    return shlex.join([*start.split(), *words])
+    return " ".join([start, *map(shell_word, words)])

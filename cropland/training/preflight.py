@@ -56,26 +56,36 @@ def check_fast(jobs: Sequence[Job], console: Console) -> bool:
     return False
 
 
+def check_models(jobs: Iterable[Job]) -> None:
+    """Check that the model of each job can be made.
+
+    Raises
+    ------
+    ConfigError
+        A class or a parameter that there is not, or a value that the class does not take.
+    """
+    every = [one for job in jobs for one in (job.configuration, *job.alternatives)]
+    for configuration in {repr(one.model): one for one in every}.values():
+        classifiers.build(configuration.model, configuration.seed)
+
+
 def check(candidates: Sequence[Candidate], archives: Mapping[str, Archive]) -> None:
     """Check what can be known before any work.
 
     Raises
     ------
     CroplandError
-        A sweep over what a sweep has one of, a model that cannot be made, data that does not suffice,
-        or no window at all inside its archive.
+        Data that does not suffice, or no window at all inside its archive.
     """
     checked: set[str] = set()
     outside: list[WindowError] = []
     for candidate in candidates:
         configuration, name = candidate.configuration, candidate.country.name
         groups = (configuration.bands, configuration.series, configuration.validation)
-        key = repr((*groups, configuration.model, name))
+        key = repr((*groups, name))
         if key not in checked:
             checked.add(key)
             candidate.check(archives[name])
-            for choice in candidate.choices:
-                classifiers.build(choice.configuration.model, choice.configuration.seed)
         try:
             candidate.within(archives[name])
         except WindowError as error:

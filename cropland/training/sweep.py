@@ -124,6 +124,7 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
     fast = preflight.check_fast(jobs, console)
     if not fast:
         jobs = [fast_forest.plain_job(job) for job in jobs]
+    preflight.check_models(jobs)
     common = jobs[0].configuration
     if not common.tracking.uri.startswith("sqlite"):
         open_store(common.tracking, common.source.name)  # fails before archives are made

@@ -55,14 +55,15 @@ def test_a_file_of_the_configuration_that_is_none(
 
 
 @pytest.mark.parametrize(
-    "word",
+    ("word", "said"),
     [
-        "country=null",
-        "source=5",
-        "=5",
-        "span=" + "9" * 5_000,
-        "+x=" + "{a:" * 300 + "1" + "}" * 300,
+        ("country=null", "the configuration cannot be read"),
+        ("source=5", "the configuration cannot be read"),
+        ("=5", "expected settings, KEY=VALUE, got '=5'"),
+        ("span=" + "9" * 5_000, "the configuration cannot be read"),
+        ("+x=" + "{a:" * 300 + "1" + "}" * 300, "the configuration cannot be read"),
     ],
+    ids=["country", "source", "no key", "number", "deep"],
 )
-def test_a_word_that_is_none(shell: Shell, word: str) -> None:
-    assert "the configuration cannot be read" in line(shell.run(word))
+def test_a_word_that_is_none(shell: Shell, word: str, said: str) -> None:
+    assert said in line(shell.run(word))

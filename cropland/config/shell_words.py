@@ -1,0 +1,154 @@
+"""Words of a command line, as people type them, made into words that Hydra reads.
+
+Options may stand anywhere, a path is taken as it is written, and a file of a group is found in whatever case
+its name is written. What is no setting is answered with the words that would be one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from cropland.config.hydra_internals import parsed_arguments
+from cropland.config.search_path import SHIPPED
+from cropland.errors import ConfigError, nearest, no_value
+from cropland.support.words import shell_word
+
+PATHS = frozenset(
+    (
+        *("cube", "design", "geometry", "labels", "map", "output", "points", "raster"),
+        *("paths.archive", "paths.data", "paths.downloads", "paths.runs"),
+        *("source.catalog", "source.labelled", "source.unlabelled"),
+        *("tracking.artifacts", "tracking.uri"),
+    )
+)
+"""Keys whose value is a path or an address, in any command."""
+_SIMPLE = re.compile(r"[A-Za-z_./@%*?|:$+-][\w./@%*?|:$+-]*", re.ASCII)
+_WORDS_OF_HYDRA = re.compile(r"true|false|[+-]?(inf|nan)", re.IGNORECASE)
+_AS_HYDRA_READS = re.compile(r"null|'.*'|\".*\"|\[.*\]|.*\$\{.*|.*\\[\s()\[\]{}:=,].*", re.DOTALL)
+"""No value, a quoted one, a list, one that refers to another, one that is escaped."""
+_NAMES = re.compile(r"[\w\s.,+-]+")
+_DASHES = "\u2012\u2013\u2014\u2212"
+_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
+"""What word processors and web pages make of dashes and quotes."""
+
+
+def hydra_words(words: Sequence[str], command: str) -> list[str]:
+    """Return the words of a command line as Hydra reads them, its options first.
+
+    Raises
+    ------
+    ConfigError
+        An option that Hydra does not have, or a word that is no setting.
+    """
+    words, known = [_plain(word) for word in words], _keys_of(command)
+    for at, word in enumerate(words):
+        if word.startswith("-") and _is_setting(word.lstrip("-"), known):
+            value = [] if "=" in word else words[at + 1 : at + 2]
+            meant = "=".join([word.lstrip("-"), *value])
+            raise ConfigError(f"{word}: settings have no dashes; write {meant}")
+    arguments, unknown = parsed_arguments(words)
+    if unknown:
+        raise ConfigError(
+            f"unknown option {unknown[0]}; -m makes a sweep, --help lists the settings, which have no dashes"
+        )
+    settings = arguments.overrides
+    for at, word in enumerate(settings):
+        if "=" not in word.lstrip("=") and not word.startswith("~"):
+            raise ConfigError(_correction(settings, at, known))
+    folders = [Path(folder) for folder in (arguments.config_dir, "conf", SHIPPED) if folder]
+    sweeps = arguments.multirun or any(word.startswith("study=") for word in settings)
+    return [
+        *_without(words, settings),
+        *(_setting(word, folders, sweeps=sweeps) for word in settings),
+    ]
+
+
+def _without(words: Sequence[str], settings: Sequence[str]) -> list[str]:
+    """Return the words that are no settings, which stand among them in the same order."""
+    left = list(settings)
+    return [word for word in words if not (left and left[0] == word and left.pop(0))]
+
+
+def quoted(word: str) -> str:
+    """Return a setting whose value is one text for Hydra, whatever is in it."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    key, _, value = word.partition("=")
+    return f"{key}={QuotedString(value, Quote.single).with_quotes()}"
+
+
+def _plain(word: str) -> str:
+    """Return a word without what was pasted with it."""
+    word = word.strip().strip(_QUOTES)
+    if word.startswith(tuple(_DASHES)):
+        name = word.lstrip(_DASHES + "-")
+        return f"{'-' if len(name) == 1 else '--'}{name}"
+    key, equals, value = word.partition("=")
+    return f"{key}{equals}{value.strip(_QUOTES)}"
+
+
+def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
+    """Return a setting with its path quoted where it must be, or with the names of its group's files."""
+    key, _, value = word.partition("=")
+    name = key.lstrip("+")
+    if name in PATHS:
+        simple = _SIMPLE.fullmatch(value) and not _WORDS_OF_HYDRA.fullmatch(value)
+        if simple or not value or _AS_HYDRA_READS.fullmatch(value):
+            return word
+        return word if sweeps and "," in value and not _is_there(value) else quoted(word)
+    files = {path.stem for folder in folders for path in folder.glob(f"{name}/*.yaml")}
+    if not files or not _NAMES.fullmatch(value):
+        return word
+    return f"{key}={','.join(_file_of(part.strip(), files) for part in value.split(','))}"
+
+
+def _file_of(name: str, files: Iterable[str]) -> str:
+    """Return the one file that has a name when case does not count; else the name."""
+    like = [file for file in files if file.casefold() == name.casefold()]
+    return like[0] if len(like) == 1 and name not in files else name
+
+
+def _is_there(path: str) -> bool:
+    """Return whether a path with a comma is one that there is, or will be in a folder of such a name."""
+    whole = Path(path.removeprefix("sqlite:///")).expanduser()
+    return any("," in str(part) and part.exists() for part in (whole, *whole.parents))
+
+
+def _keys_of(command: str) -> list[str]:
+    """Return the keys at the top of a command's file."""
+    text = (SHIPPED / f"{command}.yaml").read_text(encoding="utf-8")
+    return [key for key in re.findall(r"^(?:  - )?(\w+):", text, re.MULTILINE) if key != "defaults"]
+
+
+def _is_setting(word: str, known: Iterable[str]) -> bool:
+    return re.split("[.=:@/]", word, maxsplit=1)[0] in known
+
+
+def _correction(words: Sequence[str], at: int, known: Sequence[str]) -> str:
+    """Say what was probably meant by a word that is no setting."""
+    word, before, after = words[at], words[at - 1] if at else "", list(words[at + 1 : at + 3])
+    key, _, value = before.partition("=")
+    more = [word, *_until_setting(words[at + 1 :])]
+    if after and after[0].startswith("="):
+        return f"{word}: write {''.join([word, *after[: 1 + (after[0] == '=')]])}, without blanks around ="
+    if _is_setting(word, known):
+        name, _, rest = word.partition(":")
+        values = [rest] if rest else _until_setting(after)[:1]
+        return f"{word}: write {name}={values[0]}" if values else no_value(name)
+    if before and not value:
+        return f"{word}: write {before}{word}, without blanks around ="
+    if key in PATHS or value.startswith(("[", "{")) or value.endswith(","):
+        joint = "" if value.endswith(",") else " "
+        whole = shell_word(f"{before}{joint}{joint.join(more)}")
+        return f"{word}: a blank ends a word in a shell; write {whole}"
+    if value:
+        return f"{word}: several values are separated by commas: -m {','.join([before, *more])}"
+    return f"expected settings, KEY=VALUE, got {word!r}; {nearest(word, known, show=20)}"
+
+
+def _until_setting(words: Sequence[str]) -> list[str]:
+    """Return the words before the next setting."""
+    ends = [at for at, word in enumerate(words) if "=" in word]
+    return list(words[: ends[0]] if ends else words)
