@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 _FILLERS = {"files": exports, "simulated": simulated, "earthengine": fetched, "stac": fetched}
 _CODE = {
     fetched: ("observations", "sources/download"),
-    exports: ("observations", "support/reading.py", "support/columns.py", "sources/exports.py"),
+    exports: (
+        *("observations", "sources/exports.py"),
+        *("support/reading.py", "support/columns.py", "support/vector_files.py"),
+    ),
     simulated: ("observations", "sources/simulation"),
 }
 """What decides, beside its inputs, what a source makes of them."""

@@ -54,7 +54,8 @@ def test_whatever_the_cells(tmp_path: Path, cells: list[tuple[str, ...]]) -> Non
     with answered():
         table = points.read(path, labelled=True)
         check_contract(table)
-        assert table["ID"].tolist() == ["good", *(row[0] for row in cells)]
+        kept = [row[0] for row in cells if "".join(row).strip()]
+        assert table["ID"].tolist() == ["good", *kept]
 
 
 def names() -> st.SearchStrategy[str]:

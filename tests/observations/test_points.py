@@ -30,6 +30,28 @@ def test_a_points_file_is_read_whatever_the_order_of_its_columns(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "ID, Lat, Lon, Target\na,10.5,20.5,1\nb,-3.25,21,0\n",
+        "ID, Lat, Lon, Target\na, 10.5, 20.5, 1\nb, -3.25, 21, 0\n",
+        "\ufeffID;Lat;Lon;Target\na;10,5;20,5;1\nb;-3,25;21;0\n",
+        "ID\tLat\tLon\tTarget\na\t10.5\t20.5\t1\nb\t-3.25\t21\t0\n",
+        'ID,Lat,Lon,Target\na,"10,5","20,5",1\nb,"-3,25",21,0\n',
+        "ID,Lat,Lon,Target,,\na,10.5,20.5,1,,\nb,-3.25,21,0,,\n,,,,,\n,,,,,\n , \n",
+        "id,LAT,lon,Target\na,10.5,20.5,1.0\nb,-3.25,21,0\n",
+    ],
+    ids=["blanks", "all blanks", "semicolons", "tabs", "quoted commas", "empty rows", "cases"],
+)
+def test_a_points_file_is_read_however_it_was_typed(tmp_path: Path, text: str) -> None:
+    assert points.read(written(tmp_path, text), labelled=True).to_dict("list") == {
+        "ID": ["a", "b"],
+        "Lat": [10.5, -3.25],
+        "Lon": [20.5, 21.0],
+        "Target": [1, 0],
+    }
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("ID,Lat,Target\na,1,1\n", "needs the columns ID, Lat, Lon, Target; .* add Lon"),

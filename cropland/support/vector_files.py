@@ -1,0 +1,200 @@
+"""Points of GeoJSON, GeoPackage and Parquet files: their attributes, and where they are in WGS 84."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
+from shapely.errors import ShapelyError
+
+from cropland.errors import DataError
+from cropland.support import reading
+from cropland.support.words import some
+
+if TYPE_CHECKING:
+    Geometries = NDArray[np.object_]
+
+_WGS84 = "OGC:CRS84"
+_MOST_BYTES = 1_000_000_000
+_ENVELOPE_BYTES = (0, 32, 48, 48, 64)
+"""Of a GeoPackage's geometry, by the code in its header."""
+_UNREADABLE = (
+    *(ShapelyError, ProjError, sqlite3.Error, ValueError, TypeError, KeyError),
+    *(AttributeError, IndexError, RecursionError, OSError),
+)
+"""What reading raises for content that is not what its name says."""
+
+
+def read(path: Path, remedy: str) -> pd.DataFrame:
+    """Read the points of a file, or the rows of a Parquet file without geometries.
+
+    Returns
+    -------
+    DataFrame
+        A row a feature, numbered from 1: its attributes, and ``Lat`` and ``Lon`` in degrees (WGS 84) of its
+        geometry, which come before attributes of these names.
+
+    Raises
+    ------
+    DataError
+        The file is not what its name says, has geometries that are no points or nowhere, several layers of
+        points, or a CRS that is unknown.
+    """
+    reading.check_file(path, remedy)
+    try:
+        table, geometries, crs = READERS[path.suffix.lower()](path)
+        table.index = pd.RangeIndex(1, len(table) + 1, name="feature")
+        return table if geometries is None else _placed(table, geometries, crs, path)
+    except _UNREADABLE as error:
+        raise DataError(f"{path} cannot be read as points: {error}; {remedy}") from error
+
+
+def _placed(table: pd.DataFrame, geometries: Geometries, crs: object, path: Path) -> pd.DataFrame:
+    """Return a table with the coordinates of its geometries."""
+    kinds = shapely.get_type_id(geometries)
+    points = np.where(kinds == 4, shapely.get_geometry(geometries, 0), geometries)
+    single = (kinds == 0) | ((kinds == 4) & (shapely.get_num_geometries(geometries) == 1))
+    bad = np.flatnonzero(~single | shapely.is_empty(points) | shapely.is_missing(geometries))
+    if len(bad):
+        geometry = geometries[bad[0]]
+        kind = "no geometry" if geometry is None or geometry.is_empty else f"a {geometry.geom_type}"
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise DataError(
+            f"{path} has {kind} in feature {bad[0] + 1}{more}; expected a point in each: take centroids first"
+        )
+    x, y = shapely.get_x(points), shapely.get_y(points)
+    given = CRS.from_user_input(crs)
+    if not given.equals(CRS.from_user_input(_WGS84), ignore_axis_order=True):
+        x, y = Transformer.from_crs(given, _WGS84, always_xy=True).transform(x, y)
+    others = table.drop(columns=[name for name in table if str(name).lower() in ("lat", "lon")])
+    return others.assign(Lat=y, Lon=x)
+
+
+def _geojson(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError("it has more than 1 GB: take GeoPackage or Parquet")
+    content = json.loads(path.read_bytes().decode("utf-8-sig"))
+    if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
+        raise ValueError("it is no FeatureCollection of GeoJSON")
+    features = content["features"]
+    rows = [
+        ({"id": feature["id"]} if "id" in feature else {}) | (feature.get("properties") or {})
+        for feature in features
+    ]
+    # The member `id` of a feature stands for an attribute that is not there in any case.
+    named = [
+        {key: row[key] for key in row if key != "id" or not _has_other_id(row)} for row in rows
+    ]
+    texts = [json.dumps(feature.get("geometry")) for feature in features]
+    geometries = [None if text == "null" else shapely.from_geojson(text) for text in texts]
+    crs = ((content.get("crs") or {}).get("properties") or {}).get("name", _WGS84)
+    return pd.DataFrame(named, dtype=object), np.array(geometries, dtype=object), crs
+
+
+def _has_other_id(row: dict[str, Any]) -> bool:
+    return any(name != "id" and name.lower() == "id" for name in row)
+
+
+def _geopackage(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
+    """Read the one layer of points of a GeoPackage (OGC 12-128r19)."""
+    if path.with_name(f"{path.name}-wal").exists():
+        raise ValueError("another program has not written all of it yet: close it there")
+    address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(address, uri=True)) as database:
+        layers = database.execute(
+            "SELECT table_name, column_name, upper(geometry_type_name), srs_id FROM gpkg_geometry_columns"
+        ).fetchall()
+        points = [layer for layer in layers if layer[2] in ("POINT", "MULTIPOINT", "GEOMETRY")]
+        if len(points) != 1:
+            names = some(f"{layer[0]} ({layer[2].lower()})" for layer in layers) or "none"
+            raise ValueError(f"expected one layer of points, it has {names}: keep one")
+        name, column, _, srs = points[0]
+        crs = database.execute(
+            "SELECT organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys "
+            "WHERE srs_id = ?",
+            (srs,),
+        ).fetchone()
+        quoted = name.replace('"', '""')
+        cursor = database.execute(f'SELECT * FROM "{quoted}"')
+        columns = [description[0] for description in cursor.description]
+        table = pd.DataFrame(cursor.fetchall(), columns=columns, dtype=object)
+    reading.check_columns(columns, path)
+    geometries = np.array([_of_blob(blob) for blob in table.pop(column)], dtype=object)
+    if crs is None:
+        raise ValueError("it does not say its CRS: write it with one")
+    known = str(crs[0]).upper() in ("EPSG", "ESRI", "OGC")
+    return table, geometries, f"{crs[0]}:{crs[1]}" if known else crs[2]
+
+
+def _of_blob(blob: bytes | None) -> Any:
+    """Return the geometry of a GeoPackage's binary: a header of 8 bytes, an envelope, then WKB."""
+    if blob is None:
+        return None
+    if blob[:2] != b"GP":
+        raise ValueError("a geometry of it is none of a GeoPackage")
+    return shapely.from_wkb(blob[8 + _ENVELOPE_BYTES[blob[3] >> 1 & 7] :])
+
+
+def _parquet(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
+    """Read Parquet; with geometries by GeoParquet 1.1, as WKB or as pairs of coordinates."""
+    import pyarrow.parquet as pq
+
+    table = reading.read_parquet(path, "save it as GeoParquet")
+    table = table.reset_index(drop=table.index.name is None)
+    described = (pq.read_schema(path).metadata or {}).get(b"geo")
+    if described is None:
+        return table, None, None
+    geo = json.loads(described)
+    column = geo["primary_column"]
+    facts = geo["columns"][column]
+    values = table.pop(column).to_numpy()
+    crs = facts.get("crs", _WGS84)
+    if crs is None:
+        raise ValueError("it does not say its CRS: write it with one")
+    geometries = [_of_parquet(value, facts["encoding"]) for value in values]
+    return table, np.array(geometries, dtype=object), crs
+
+
+def _of_parquet(value: Any, encoding: str) -> Any:
+    if value is None:
+        return None
+    if encoding == "WKB":
+        return shapely.from_wkb(value)
+    if encoding == "point":
+        return shapely.Point(value["x"], value["y"])
+    raise ValueError(f"its geometries are encoded as {encoding!r}, expected WKB or point")
+
+
+READERS: dict[str, Callable[[Path], tuple[pd.DataFrame, Geometries | None, object]]] = {
+    ".geojson": _geojson,
+    ".json": _geojson,
+    ".gpkg": _geopackage,
+    ".parquet": _parquet,
+    ".geoparquet": _parquet,
+}
+"""How a file is read, by its suffix: its table, its geometries, and their CRS."""
+
+
+def text_of(column: Iterable[Any]) -> list[str]:
+    """Write attributes as text, empty where there is none; whole numbers without decimals.
+
+    >>> text_of(["007", 7, 7.0, None, float("nan"), True])
+    ['007', '7', '7', '', '', 'True']
+    """
+    return [_text(value) for value in column]
+
+
+def _text(value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
