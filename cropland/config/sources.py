@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,12 +17,30 @@ MOST_MARGIN_DAYS = 36_525
 
 @dataclass(frozen=True)
 class Files(Closed):
-    """Exports in the layout of the original study, with their points files beside them."""
+    """Exports in the layout of the original study, with their points files beside them.
+
+    Attributes
+    ----------
+    prefix : str
+        What the names of the exports begin with.
+    labelled, unlabelled : str
+        Points files in ``paths.data``; the second may be missing.
+    scale : float
+        What makes digital numbers of the bands' values: 10,000 for reflectance.
+    remove_offset : bool
+        Take 1000 off the bands of rows from 2022-01-25 on, in files that carry the offset of processing
+        baseline 04.00.
+    """
 
     name: Literal["files"]
     prefix: str
     labelled: FilePath
     unlabelled: FilePath
+    scale: float = 1.0
+    remove_offset: StrictBool = False
+
+    def __post_init__(self) -> None:
+        require(0 < self.scale < math.inf, f"source.scale must be above 0, got {self.scale}")
 
 
 @dataclass(frozen=True)

@@ -133,11 +133,12 @@ def rows_of(archive: Archive, window: Window, step_days: int, clear: bool) -> Ro
 
 
 def _select(archive: Archive, window: Window, step_days: int, clear: bool) -> Rows:
-    """Return the rows of a window, without those in which the ground is not seen if `clear`."""
+    """Return the rows of a window; if `clear`, those whose scene class says that the ground is seen."""
     inside = (archive.days >= window.start_day) & (archive.days <= window.end_day)
     if clear:
         archive.require([SCENE_CLASS])
-        inside &= ~np.isin(archive.values(SCENE_CLASS), UNCLEAR_CLASSES)
+        classes = archive.values(SCENE_CLASS)
+        inside &= ~(np.isnan(classes) | np.isin(classes, UNCLEAR_CLASSES))
     index = np.flatnonzero(inside)
     return Rows(
         index=index,

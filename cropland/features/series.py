@@ -137,7 +137,10 @@ def _aligned(
     for name in band_set.dynamic:
         values = archive.values(name)
         if name == SCENE_CLASS:
-            shares = ((values == number).astype(np.float32) for number in classes)
+            missing = np.isnan(values)
+            shares = (
+                np.where(missing, np.nan, values == number).astype(np.float32) for number in classes
+            )
             layers += [rows.interpolated(share) for share in shares]
         else:
             layers.append(rows.interpolated(values))

@@ -10,9 +10,12 @@ CF conventions 1.11, section 9.3.3) in Zarr:
 - ``time`` (observation, datetime64[s], UTC);
 - ``granule`` (observation, int32), where the source names images: which of ``granule_id`` (image, str);
 - Sentinel-2 bands (observation): digital numbers, reflectance × 10,000, 0 = no data; uint16, or float32
-  where a source gives fractions (NaN is no data too); ``SCL`` uint8; anything else as the source had it;
+  where a source gives fractions (NaN is no data too); ``SCL`` uint8, 255 where it is missing; anything else
+  as the source had it;
 - attributes ``source``, ``country``, ``fingerprint``, ``time_coverage_start`` and
-  ``time_coverage_end`` (dates, both included), and what the source says of its provenance.
+  ``time_coverage_end`` (dates, both included), and what the source says of its provenance; of exports
+  ``columns_lacking`` (column → files without it), ``counts`` (name → rows or values that were changed or left
+  out) and ``notes`` (sentences).
 """
 
 from __future__ import annotations
@@ -29,9 +32,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.observations import archive_writing, bands
+from cropland.observations import archive_writing, band_values, bands
 from cropland.observations.points import COLUMNS
 from cropland.support.fingerprint import fingerprint
+from cropland.support.words import some
 from cropland.support.writing import whole
 
 if TYPE_CHECKING:
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 _NOT_BANDS = frozenset((*COLUMNS, "row_size", "time", "granule"))
 _ROWS_AT_ONCE = 10_000_000
 """Scene classes read at once: 10 MB."""
+_WITHOUT = {bands.SCENE_CLASS: "use series=raw and bands without SCL"}
+"""What a user can do without a column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,20 +117,38 @@ class Archive:
         """Day of each observation since 1970-01-01, shape ``(observation,)``."""
         return self.times.astype("datetime64[D]").astype(np.int32)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was found in its numbers when it was made."""
+        return tuple(self.dataset.attrs.get("notes", ()))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of rows and values that were left out or changed when it was made, by name."""
+        return dict(self.dataset.attrs.get("counts", {}))
+
     def require(self, names: Iterable[str]) -> None:
-        """Check that bands are stored.
+        """Check that bands are stored, in every file that the archive was made from.
 
         Raises
         ------
         DataError
-            Names the bands that are missing and lists those that are there.
+            Names the bands that are missing and lists those that are there, or names a file without them.
         """
+        names = tuple(names)
         missing = [name for name in names if name not in self.stored]
         if missing:
             raise DataError(
                 f"the archive of {self.country} ({self.source}) has no {', '.join(missing)}; "
                 f"it has {', '.join(self.stored)}: choose other bands, or fetch these"
             )
+        lacking = self.dataset.attrs.get("columns_lacking", {})
+        for name in names:
+            if name in lacking:
+                raise DataError(
+                    f"{some(lacking[name], 3)} has no {name}, other exports of {self.country} have it: "
+                    f"export it again with {name}, or {_WITHOUT.get(name, 'choose other bands')}"
+                )
 
     @cached_property
     def scene_classes(self) -> tuple[int, ...]:
@@ -134,7 +158,7 @@ class Archive:
         for start in range(0, self.dataset.sizes["observation"], _ROWS_AT_ONCE):
             rows = self.dataset[bands.SCENE_CLASS][start : start + _ROWS_AT_ONCE]
             classes |= set(np.unique(rows.to_numpy()).tolist())
-        return tuple(sorted(map(int, classes)))
+        return tuple(sorted(map(int, classes - {band_values.MISSING_SCENE_CLASS})))
 
     @property
     def in_memory(self) -> frozenset[str]:
@@ -155,7 +179,8 @@ class Archive:
         Returns
         -------
         ndarray of float32, shape (observation,)
-            Digital numbers or index values; NaN where there is no data. ``SCL`` keeps its class 0.
+            Digital numbers, index values or scene classes; NaN where there is no data. ``SCL`` keeps its
+            class 0, which says that the sensor had no data.
         """
         if name not in self._values:
             read = self._stored_values if name in self.stored else self._index
@@ -169,9 +194,11 @@ class Archive:
 
     def _stored_values(self, name: str) -> NDArray[np.float32]:
         values = self.raw(name)
-        as_float = values.astype(np.float32)
         if name in bands.STANDARD_NAMES:
-            as_float[values == bands.NO_DATA] = np.nan
+            return band_values.as_data(values)
+        as_float = values.astype(np.float32)
+        if name == bands.SCENE_CLASS:
+            as_float[values == band_values.MISSING_SCENE_CLASS] = np.nan
         return as_float
 
     def _index(self, name: str) -> NDArray[np.float32]:

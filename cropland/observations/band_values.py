@@ -31,6 +31,10 @@ _FILLS_OF_INDICES = (-32_768, -9_999, -999, 32_767, 65_535)
 """Values that stand for no data in an index too, whatever its range."""
 _REFLECTANCE = 2.0
 """Fractions below are reflectance: as digital numbers they would all be darker than the darkest water."""
+_DARK = 255
+"""Largest number of 8 bits; as a digital number it is water's."""
+_SAMPLE = 10_000
+"""Values of a band that are looked at for what is usual."""
 _TIMES = 10.0
 """An index this many times larger than it can be is scaled; some sensors' are a little larger."""
 _TOLERANCE = 0.1
@@ -92,6 +96,13 @@ def without_fill(name: str, values: NDArray[Any]) -> tuple[NDArray[Any], int]:
     filled = values.copy()
     filled[fill] = np.nan if values.dtype.kind == "f" else bands.NO_DATA
     return filled, int(np.count_nonzero(fill))
+
+
+def as_data(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return digital numbers as float32, NaN where there is no data."""
+    as_float = values.astype(np.float32)
+    as_float[values == bands.NO_DATA] = np.nan
+    return as_float
 
 
 def possible(name: str, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], str]:
@@ -180,6 +191,38 @@ def wrong_unit(where: str, name: str, values: NDArray[Any], remedy: str) -> Data
     )
 
 
+def unusual_unit(values: Mapping[str, NDArray[Any]]) -> str | None:
+    """Return what is unusual about the size of digital numbers, None where nothing is.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray, shape (row,)
+        By name, without fill values; what is no Sentinel-2 band is passed over.
+
+    Returns
+    -------
+    str, optional
+        The end of a sentence that begins with their file.
+    """
+    data = [
+        each[each > bands.NO_DATA] for name, each in values.items() if name in bands.STANDARD_NAMES
+    ]
+    data = [each[:: 1 + len(each) // _SAMPLE] for each in data if len(each)]
+    if not data:
+        return None
+    if max(np.quantile(each, 0.99) for each in data) <= _DARK:
+        return (
+            f"has hardly a value above {_DARK} in any band: digital numbers are reflectance × 10,000; check "
+            f"that these are no per cent and no colours of 8 bits"
+        )
+    if min(np.median(each) for each in data) > bands.DIGITAL_NUMBERS_PER_REFLECTANCE:
+        return (
+            "has mostly values above 10,000 in every band, brighter than white: digital numbers are "
+            "reflectance × 10,000; check their scale"
+        )
+    return None
+
+
 def index_fault(
     name: str, values: NDArray[Any], measured: Mapping[str, NDArray[Any]]
 ) -> str | None:
@@ -202,7 +245,7 @@ def index_fault(
     str, optional
         As in "values from 822 to 7410, expected -1 to 1".
     """
-    parts = bands.BandSet((name,), ()).measured(())
+    parts = bands.parts_of(name)
     low, high = _range_of_index(name)
     expected = f"{low:.2g} to {high:.2g}"
     wrong = np.abs(values) > _TIMES * max(abs(low), abs(high))
@@ -210,7 +253,7 @@ def index_fault(
     if np.count_nonzero(wrong) <= most * np.count_nonzero(~np.isnan(values)) and all(
         part in measured for part in parts
     ):
-        computed = bands.index(name, {part: _data(measured[part]) for part in parts})
+        computed = bands.index(name, {part: as_data(measured[part]) for part in parts})
         wrong = np.abs(values - computed) > _TOLERANCE * (1 + np.abs(computed))
         most = _MOST_OTHERWISE
         if wrong.any():
@@ -222,17 +265,11 @@ def index_fault(
     return f"values from {np.nanmin(values):g} to {np.nanmax(values):g}, expected {expected}"
 
 
-def _data(values: NDArray[Any]) -> NDArray[np.float32]:
-    as_float = values.astype(np.float32)
-    as_float[values == bands.NO_DATA] = np.nan
-    return as_float
-
-
 @cache
 def _range_of_index(name: str) -> tuple[float, float]:
     """Return the lowest and the highest value of an index for reflectance from 0.001 to 1."""
     random = np.random.default_rng(0)
-    parts = bands.BandSet((name,), ()).measured(())
+    parts = bands.parts_of(name)
     sample = {part: (10 ** random.uniform(1, 4, 10_000)).astype(np.float32) for part in parts}
     values = bands.index(name, sample)
     return float(np.nanmin(values)), float(np.nanmax(values))

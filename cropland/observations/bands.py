@@ -128,7 +128,7 @@ class BandSet:
         have = set(stored)
         needed: dict[str, None] = {}
         for name in self.dynamic:
-            needed.update(dict.fromkeys([name] if name in have else _parts(name)))
+            needed.update(dict.fromkeys([name] if name in have else parts_of(name)))
         return tuple(needed)
 
 
@@ -209,8 +209,8 @@ def index(name: str, bands: Mapping[str, NDArray[np.float32]]) -> NDArray[np.flo
     return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
-def _parts(name: str) -> tuple[str, ...]:
-    """Return the Sentinel-2 bands that a band or index is made of."""
+def parts_of(name: str) -> tuple[str, ...]:
+    """Return the Sentinel-2 bands that an index is computed from; of anything else, itself."""
     if not is_index(name):
         return (name,)
     import spyndex

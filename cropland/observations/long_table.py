@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cropland.observations.band_values import MISSING_SCENE_CLASS
+from cropland.observations.bands import SCENE_CLASS
+
 if TYPE_CHECKING:
     from cropland.observations.archive import Archive
 
@@ -30,7 +33,7 @@ def of_points(archive: Archive, at: NDArray[np.int64], columns: Iterable[str]) -
     Returns
     -------
     DataFrame
-        One row an observation, as stored; a point without any has no row.
+        One row an observation, as stored, NaN where ``SCL`` is missing; a point without any has no row.
     """
     starts, sizes = archive.offsets[at], np.diff(archive.offsets)[at]
     # Rows of each point, one after the other: its start, and a count from each point's first.
@@ -39,6 +42,9 @@ def of_points(archive: Archive, at: NDArray[np.int64], columns: Iterable[str]) -
     def stored(name: str) -> NDArray[Any]:
         """Read no more than these rows: a column of a million points is gigabytes."""
         values: NDArray[Any] = archive.dataset[name][rows].to_numpy()
+        missing = values == MISSING_SCENE_CLASS
+        if name == SCENE_CLASS and missing.any():
+            return np.where(missing, np.nan, values)
         return values
 
     table = {}

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from cropland.observations.band_values import dtype_of
+from cropland.observations.band_values import MISSING_SCENE_CLASS, dtype_of
 from cropland.observations.bands import NO_DATA, SCENE_CLASS, STANDARD_NAMES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def from_table(points: pd.DataFrame, observations: pd.DataFrame) -> xr.Dataset:
@@ -32,13 +30,13 @@ def from_table(points: pd.DataFrame, observations: pd.DataFrame) -> xr.Dataset:
     xarray.Dataset
         The contract of `cropland.observations.archive`, without its attributes.
     """
-    position = dict(zip(points["ID"], range(len(points)), strict=True))
     columns = {
         str(name): _packed(str(name), observations[name].to_numpy())
         for name in observations.columns
         if name not in ("ID", "time")
     }
-    where = observations["ID"].map(position).to_numpy()
+    codes, different = pd.factorize(observations["ID"])  # a point has many rows
+    where = pd.Index(points["ID"]).get_indexer(different)[codes]
     return from_rows(points, where, observations["time"].to_numpy(), columns)
 
 
@@ -85,7 +83,7 @@ def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:
     if not np.issubdtype(values.dtype, np.number):
         return np.asarray(values.astype(str))
     if name == SCENE_CLASS:
-        return np.asarray(np.nan_to_num(values, nan=NO_DATA).astype(dtype_of(name)))
+        return np.asarray(np.nan_to_num(values, nan=MISSING_SCENE_CLASS).astype(dtype_of(name)))
     if name in STANDARD_NAMES:
         filled = np.nan_to_num(values, nan=NO_DATA)
         whole = (filled >= 0) & (filled <= np.iinfo(np.uint16).max) & (filled == np.floor(filled))

@@ -37,7 +37,7 @@ _FILLERS = {"files": exports, "simulated": simulated, "earthengine": fetched, "s
 _CODE = {
     fetched: ("observations", "sources/download"),
     exports: (
-        *("observations", "sources/exports.py"),
+        *("observations", "sources/exports.py", "sources/export_file.py", "sources/export_rows.py"),
         *("support/reading.py", "support/columns.py", "support/vector_files.py"),
     ),
     simulated: ("observations", "sources/simulation"),

@@ -168,7 +168,8 @@ def test_a_column_that_an_archive_cannot_hold_is_left_aside(folder: Path, name: 
         ("a,2018-12-31T20:00:00-03:00,1,1,4", "1 rows outside the dates of its name"),
         ("a,now,1,1,4", "unreadable dates: Timestamp 'now'"),
         ("a,2020,1,1,4", "unreadable dates: Timestamp '2020'"),
-        ("a,1577836800000,1,1,4", "unreadable dates"),
+        ("a,1577836800,1,1,4", "unreadable dates"),
+        ("a,1400000000000,1,1,4", "1 rows outside the dates of its name, the first 1400000000000"),
         ("a,2020-02-30,1,1,4", "unreadable dates"),
         ("x,a,2020-01-01,1,1,4", "cannot be read as CSV: Length of header"),
         ('"a,2020-01-01,1,1,4', "cannot be read as CSV"),
@@ -206,7 +207,7 @@ def test_a_moment_is_that_of_greenwich(folder: Path) -> None:
         ({"B4": [[1]]}, "for B4"),
         ({"B4": [{"a": 1}]}, "for B4"),
         ({"B4": [b"\xff"]}, "for B4"),
-        ({"Timestamp": [1577836800000]}, "unreadable dates"),
+        ({"Timestamp": [1577836800]}, "unreadable dates"),
         ({"Timestamp": [["2020-01-01"]]}, "unreadable dates"),
     ],
 )

@@ -1,0 +1,246 @@
+"""The exports of a country as one table: what only all of them together show.
+
+Files may overlap, lack columns that others have, and carry the offset of processing baseline 04.00 or not.
+What is changed or left out here is counted, and said in a sentence; both become attributes of the archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cropland.observations import band_values, bands, baseline_offset
+from cropland.observations.baseline_offset import FIRST_DAY, OFFSET
+from cropland.support.words import count, some
+
+if TYPE_CHECKING:
+    from cropland.sources.export_file import ExportRows
+
+_CHANCE = 0.05
+"""Share of points that may have a step of 1000 by chance."""
+_OFFSET_REMEDY = (
+    "source.remove_offset=true takes it off, or export the harmonised collection and use that"
+)
+
+
+@dataclass
+class JoinedRows:
+    """Rows of all exports of a country.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``ID``, ``time`` and the columns that any export has.
+    file : ndarray of int, shape (row,)
+        Which file a row is from: positions in `names`.
+    names : list of str
+        Names of the files.
+    lacking : dict of str to list of str
+        Column → names of the files without it, where other files have it.
+    counts : dict of str to int
+        How many values and rows were left out or changed, by name; none is not kept.
+    notes : list of str
+        The same in sentences, and what cannot be told.
+    """
+
+    table: pd.DataFrame
+    file: NDArray[np.intp]
+    names: list[str]
+    lacking: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def band_names(self) -> list[str]:
+        """Names of its Sentinel-2 bands."""
+        return [str(name) for name in self.table if name in bands.STANDARD_NAMES]
+
+    @property
+    def measured(self) -> list[str]:
+        """Names of its bands, indices and ``SCL``."""
+        return [str(name) for name in self.table if bands.band_of(str(name)) == name]
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What an archive keeps of how its rows were joined."""
+        return {"columns_lacking": self.lacking, "counts": self.counts, "notes": self.notes}
+
+    def count(self, name: str, number: int, sentence: str = "") -> None:
+        """Keep a count by its name, and what it means, where it is not none."""
+        if number:
+            self.counts[name] = int(number)
+            if sentence:
+                self.notes.append(sentence)
+
+
+def join(parts: Sequence[ExportRows], *, remove_offset: bool) -> JoinedRows:
+    """Join the rows of exports.
+
+    An index is computed from its bands where a row has none. Rows that are there twice, with the same point,
+    time and values, are kept once; rows in which all bands are no data are left out.
+
+    Parameters
+    ----------
+    parts : sequence of ExportRows
+        Of the points that are wanted.
+    remove_offset : bool
+        Take 1000 off the bands of rows from 2022-01-25 on, in files that carry it.
+    """
+    joined = JoinedRows(
+        table=pd.concat([part.table for part in parts], ignore_index=True),
+        file=np.repeat(np.arange(len(parts)), [len(part.table) for part in parts]),
+        names=[part.export.path.name for part in parts],
+        notes=[note for part in parts for note in part.notes],
+    )
+    joined.count("n_fill_values", sum(part.n_fill_values for part in parts))
+    _check_offset(joined, remove_offset)
+    _fill_indices(joined.table)
+    _note_lacking(joined, parts)
+    left_out = _empty_rows(joined) | _repeated_rows(joined)
+    if left_out.any():
+        joined.table, joined.file = joined.table[~left_out], joined.file[~left_out]
+    return joined
+
+
+def _check_offset(joined: JoinedRows, remove: bool) -> None:
+    """Say which files carry the offset of processing baseline 04.00; take it off if `remove`."""
+    after = (joined.table["time"] >= FIRST_DAY).to_numpy()
+    n_removed = 0
+    for number in np.unique(joined.file[after]):
+        rows = after & (joined.file == number)
+        seen = _offset_in_words(joined, ~after | rows, rows)
+        if seen and remove:
+            _subtract_offset(joined, rows)
+            n_removed += int(np.count_nonzero(rows))
+            seen = f"1000 was taken off all bands of {np.count_nonzero(rows):,} rows"
+        elif seen:
+            seen = f"{seen}; {_OFFSET_REMEDY}"
+        if seen:
+            joined.notes.append(f"{joined.names[number]}, from 2022-01-25 on: {seen}")
+    joined.count("n_rows_offset_removed", n_removed)
+    if remove and not n_removed:
+        joined.notes.append(
+            "source.remove_offset=true, but no export carries the offset of processing baseline 04.00: "
+            "nothing was taken off"
+        )
+
+
+def _offset_in_words(
+    joined: JoinedRows, compared: NDArray[np.bool_], after: NDArray[np.bool_]
+) -> str:
+    """Return what shows that rows carry the offset, nothing where they do not."""
+    values = {name: joined.table[name].to_numpy() for name in joined.band_names}
+    steps = baseline_offset.steps_of_points(
+        pd.factorize(joined.table["ID"][compared])[0],
+        joined.table["time"].to_numpy()[compared],
+        {name: each[compared] for name, each in values.items()},
+    )
+    if len(steps) and steps.mean() > _CHANCE:
+        return (
+            f"all bands are about 1000 higher than before, at {steps.sum():,} of "
+            f"{count(len(steps), 'point')}: the offset of processing baseline 04.00"
+        )
+    if (
+        not len(steps)
+        and values
+        and baseline_offset.carries_offset(each[after] for each in values.values())
+    ):
+        return (
+            "hardly a value is below 1000, and no point has values of the 60 days before: this may be the "
+            "offset of processing baseline 04.00"
+        )
+    return ""
+
+
+def _subtract_offset(joined: JoinedRows, rows: NDArray[np.bool_]) -> None:
+    """Take the offset off rows: data stay at least 1; indices are computed again from what is left."""
+    table = joined.table
+    for name in joined.band_names:
+        values = table[name].to_numpy(copy=True)
+        data = rows & (values > 0)
+        values[data] = np.maximum(values[data] - OFFSET, 1)
+        table[name] = values
+    for name in joined.measured:
+        if bands.is_index(name) and set(bands.parts_of(name)) <= set(joined.band_names):
+            table.loc[rows, name] = np.nan
+
+
+def _fill_indices(table: pd.DataFrame) -> None:
+    """Compute indices from their bands in rows that have none."""
+    for name in map(str, table.columns):
+        parts = bands.parts_of(name)
+        if not bands.is_index(name) or not set(parts) <= set(table.columns):
+            continue
+        values = table[name].to_numpy(copy=True)
+        rows = np.flatnonzero(np.isnan(values))
+        if len(rows):
+            measured = {part: band_values.as_data(table[part].to_numpy()[rows]) for part in parts}
+            values[rows] = bands.index(name, measured)
+            table[name] = values
+
+
+def _note_lacking(joined: JoinedRows, parts: Sequence[ExportRows]) -> None:
+    """Keep which files lack a column that others have; say it of bands, indices and ``SCL``."""
+    for name in map(str, joined.table.columns):
+        sources = set(bands.parts_of(name))
+        files = [
+            part.export.path.name
+            for part in parts
+            if len(part.table) and name not in part.table and not sources <= set(part.table)
+        ]
+        if files:
+            joined.lacking[name] = files
+            if name in joined.measured:
+                joined.notes.append(f"{some(files, 3)}: no {name}, which other exports have")
+    if bands.SCENE_CLASS in joined.table:
+        joined.count("n_rows_without_scl", joined.table[bands.SCENE_CLASS].isna().sum())
+
+
+def _empty_rows(joined: JoinedRows) -> NDArray[np.bool_]:
+    """Return which rows have neither data in a band or index nor a scene class."""
+    rows = np.arange(len(joined.table) if joined.measured else 0)
+    for name in joined.measured:
+        values = joined.table[name].to_numpy()[rows]
+        no_data = (values == bands.NO_DATA) & (name in bands.STANDARD_NAMES)
+        rows = rows[np.isnan(values) | no_data]
+    empty = np.zeros(len(joined.table), np.bool_)
+    empty[rows] = True
+    joined.count("n_rows_empty", len(rows), f"{len(rows):,} rows without any data are left out")
+    return empty
+
+
+def _repeated_rows(joined: JoinedRows) -> NDArray[np.bool_]:
+    """Return which rows have the point, time and values of an earlier one; count other values too."""
+    table = joined.table
+    point = pd.Series(pd.factorize(table["ID"])[0])
+    seconds = table["time"].astype("datetime64[s]").astype(np.int64)
+    key = point * (int(seconds.max()) - int(seconds.min()) + 1) + seconds if len(table) else point
+    again = np.flatnonzero(key.duplicated(keep=False))
+    repeated = np.zeros(len(table), np.bool_)
+    columns = joined.measured or table.columns.difference(["ID", "time"]).to_list()
+    repeated[again] = table.iloc[again].duplicated(["ID", "time", *columns]).to_numpy()
+    number = int(np.count_nonzero(repeated))
+    joined.count(
+        "n_rows_repeated",
+        number,
+        f"{number:,} rows are there twice, with the same point, time and values: read once",
+    )
+    _count_contradicting(joined, again[~repeated[again]], key)
+    return repeated
+
+
+def _count_contradicting(joined: JoinedRows, rows: NDArray[np.intp], key: pd.Series[int]) -> None:
+    """Count rows that have the point and time of a row of an earlier file, and other values."""
+    file = pd.Series(joined.file[rows])
+    number = int((file != file.groupby(key.to_numpy()[rows]).transform("first")).sum())
+    joined.count(
+        "n_rows_contradicting",
+        number,
+        f"{number:,} rows have the point and time of a row of another file, and other values: the row of the "
+        f"file whose name comes first counts",
+    )
