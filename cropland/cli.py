@@ -116,7 +116,7 @@ def run_command(name: str, config: DictConfig) -> None:
         node: Any = HydraConfig.get()
         schema = getattr(import_module(f"{commands.__name__}.{name}"), name.capitalize())
         command, countries = composition.command(schema, config, node)
-        where = [word for word in node.overrides.task if word.startswith(commands.WHERE)]
+        where = commands.repeated(node.overrides.task)
 
         run = import_module(f"cropland.commands.{name}").run  # heavy imports
         collect_garbage()

@@ -27,7 +27,7 @@ STARTING = ("warm", "scheduler", "postgres", "tracker")
 """Fixtures that start processes: a test that uses one has the mark."""
 STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system")
 """What Python's audit calls the start of a process."""
-PROBES = ("git", "lscpu")
+PROBES = ("git", "lscpu", "uname")
 """Programs that libraries ask once about the checkout and the processor: they end at once."""
 _started: list[str] = []
 """What the test under way has started."""

@@ -182,16 +182,15 @@ def _promote(session: Session) -> bool:
     from rich.markup import escape
 
     from cropland.commands import promote
-    from cropland.config.commands import WHERE
+    from cropland.config.commands import repeated
     from cropland.config.commands.promote import Promote
 
     countries = {one.country.name: one.country for one in session.candidates}
     try:
-        where = [word for word in session.words if word.startswith(WHERE)]
         promote.run(
             Promote.of([one.configuration for one in session.candidates]),
             list(countries.values()),
-            where,
+            repeated(session.words),
         )
     except CroplandError as error:
         session.console.print(f"[red]not promoted[/] {escape(str(error))}")

@@ -154,11 +154,14 @@ class Tracking(Closed):
         Address of a server, or of a database: ``sqlite:///…``, ``postgresql+psycopg://…``.
     artifacts : str, optional
         Folder of the artifacts; needed with a database.
+    moved : bool
+        Whether the folder of an SQLite database was moved or copied: its runs are made to name `artifacts`.
     """
 
     name: Name
     uri: StoreAddress
     artifacts: FilePath | None = None
+    moved: StrictBool = False
 
     def __post_init__(self) -> None:
         require(
@@ -174,6 +177,10 @@ class Tracking(Closed):
             self.artifacts is not None or not scheme.startswith(("sqlite", "postgresql")),
             "tracking.uri names a database, which keeps no artifacts; give their folder too, as in "
             "tracking.artifacts=mlruns/artifacts",
+        )
+        require(
+            not self.moved or scheme.startswith("sqlite"),
+            "tracking.moved=true is for an SQLite database, whose runs name absolute paths; leave it out",
         )
 
 

@@ -134,7 +134,8 @@ def _load(version: ModelVersion, uri: str) -> Any:
             return mlflow.pyfunc.load_model(f"models:/{name}/{number}")
     except (MlflowException, OSError) as error:
         raise DataError(
-            f"version {number} of {name} cannot be loaded: {error}; delete it in the UI and promote again"
+            f"version {number} of {name} cannot be loaded: {error}; bring its files back, as from a backup; "
+            f"alias={registry.PREVIOUS} is the version before it"
         ) from error
 
 

@@ -176,9 +176,23 @@ def _accuracy_in_blocks(version: ModelVersion, store: Store) -> float | None:
 def _against(
     champion: ModelVersion, selected: Finalist, command: Promote, store: Store
 ) -> Comparison | str:
-    """Compare the selected candidate with the champion on the data that are here; or return why not."""
+    """Compare the selected candidate with the champion on the data that are here; or return why not.
+
+    Raises
+    ------
+    DataError
+        The champion's files cannot be read, and it is not to be replaced by force.
+    """
     try:
         text = store.read(store.run(str(champion.run_id)), "config.yaml")
+    except DataError as error:
+        if command.force:
+            return str(error)
+        raise DataError(
+            f"version {champion.version} of {champion.name}, the champion, cannot be read and stays: "
+            f"{error}; bring its files back, or replace it without a comparison by force=true"
+        ) from error
+    try:
         material = competition.rebuilt(text, command, selected.material.candidate.country)
         right_before = out_of_fold.right_of(material.scores().out_of_fold)
     except CroplandError as error:

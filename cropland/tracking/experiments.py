@@ -29,9 +29,8 @@ def experiment_of(source: str) -> str:
 
 def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
     """Create an experiment with its note and its view; return its id."""
-    location: str | None = None
-    if tracking.artifacts is not None:
-        location = (Path(tracking.artifacts) / experiment).resolve().as_uri()
+    folder = folder_of(tracking, experiment)
+    location = None if folder is None else folder.as_uri()
     columns = [f"params.`{name}`" for name in ("country", "span", "period", "bands", "model")]
     columns += [f"metrics.`{name}`" for name in ("accuracy", "accuracy_se", "f1", "roc_auc")]
     view = {
@@ -47,6 +46,13 @@ def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
         f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
     }
     return client.create_experiment(experiment, artifact_location=location, tags=tags)
+
+
+def folder_of(tracking: Tracking, experiment: str) -> Path | None:
+    """Return the folder of an experiment's files, absolute; None where a server decides on it."""
+    if tracking.artifacts is None:
+        return None
+    return (Path(tracking.artifacts) / experiment).resolve()
 
 
 def link(tracking: Tracking, experiment_id: str) -> str:

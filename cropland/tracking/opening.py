@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 import tempfile
 import urllib.error
@@ -9,8 +10,13 @@ import urllib.request
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from rich.markup import escape
 
 from cropland.errors import TrackingError
+from cropland.support import terminal
 from cropland.tracking import experiments, retries, sqlite_file
 from cropland.tracking.store import Store
 
@@ -56,7 +62,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
                 f"for good with `mlflow gc`"
             )
         if found is not None:
-            _check_artifacts(found.artifact_location, tracking.uri)
+            _check_artifacts(found.artifact_location, tracking, experiment)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         if retries.is_refusal(error):
             raise TrackingError(retries.in_words(error, tracking.uri)) from error
@@ -79,13 +85,59 @@ def _check_folder(folder: Path, uri: str) -> None:
         ) from error
 
 
-def _check_artifacts(location: str, uri: str) -> None:
-    """Check that the artifacts of an experiment can be read without the server that made it."""
+def _check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
+    """Check that the files of an experiment can be read without the server that made it, and are its own.
+
+    MLflow stores absolute locations. In a copy of a working folder they would still name the original, so
+    that the copy would write there.
+    """
+    uri = tracking.uri
     if location.startswith("mlflow-artifacts:") and not uri.startswith("http"):
         raise TrackingError(
             f"a server keeps the artifacts of what is in {uri}; give its address, as in tracking=server "
             f"tracking.uri=http://HOST:5000"
         )
+    database = sqlite_file.path_of(uri)
+    stored, here = _local_path(location), experiments.folder_of(tracking, experiment)
+    if database is None or stored is None or here is None or stored.resolve() == here:
+        return
+    is_moved = here.is_dir() and (not stored.is_dir() or _is_nearer(database, here, stored))
+    if is_moved and tracking.moved:
+        terminal.notes().print(
+            f"[yellow]note[/] the runs of experiment {experiment} now have their files in "
+            f"{escape(str(here))}, no longer in {escape(str(stored))}"
+        )
+    elif stored.is_dir() or here.is_dir():  # with neither there is no file to lose
+        files = f"the files of experiment {experiment!r} in {uri}"
+        if is_moved:
+            raise TrackingError(
+                f"{files} are expected in {here}, but its runs name {stored}: this folder was moved or "
+                f"copied; give the same command once with tracking.moved=true, and they will name the files "
+                f"here"
+            )
+        raise TrackingError(
+            f"{files} are in {stored}, not in {here}, which is not theirs; give "
+            f"tracking.artifacts={shlex.quote(str(stored.parent))} to go on there, or copy them here first"
+        )
+    sqlite_file.replace_locations(uri, location, here.as_uri())
+
+
+def _is_nearer(database: Path, here: Path, stored: Path) -> bool:
+    """Return whether a folder shares more of its path with a database than another folder does."""
+    above = database.resolve().parents
+
+    def shared(path: Path) -> int:
+        return len({*above} & {*path.resolve().parents})
+
+    return shared(here) > shared(stored)
+
+
+def _local_path(location: str) -> Path | None:
+    """Return the path of a location on this machine; None of any other."""
+    parts = urlsplit(location)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    return None if "://" in location else Path(location)
 
 
 def check_answers(uri: str) -> None:

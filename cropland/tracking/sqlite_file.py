@@ -10,6 +10,14 @@ from pathlib import Path
 from cropland.tracking.retries import SECONDS_FOR_OTHERS
 
 _PREFIX = "sqlite:///"
+_LOCATIONS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Columns of MLflow's tables that hold where files are."""
 
 
 def path_of(uri: str) -> Path | None:
@@ -40,6 +48,28 @@ def write_ahead(uri: str) -> None:
 def analyze(uri: str) -> None:
     """Count what the tables hold; without it, the UI's sorted page takes quadratic time."""
     _execute(uri, "ANALYZE")
+
+
+def replace_locations(uri: str, old: str, new: str) -> None:
+    """Replace the beginning of every artifact location in the database, in one transaction.
+
+    Parameters
+    ----------
+    uri : str
+        Address of the store.
+    old, new : str
+        Locations of a folder, as MLflow stores them: ``file:///…``.
+    """
+    path = path_of(uri)
+    if path is None:
+        return
+    with closing(sqlite3.connect(path, timeout=SECONDS_FOR_OTHERS)) as connection, connection:
+        for table, column in _LOCATIONS:
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
+            )
 
 
 def _execute(uri: str, statement: str) -> None:

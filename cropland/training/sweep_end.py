@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from rich.markup import escape
 
-from cropland.config.commands import WHERE
+from cropland.config.commands import ONCE, repeated
 from cropland.errors import CroplandError, DataError
 from cropland.support import terminal
 from cropland.support.words import command_line
@@ -138,12 +138,12 @@ def _print_result(
 def _print_next(session: Session, screen: Console) -> None:
     """Print the next command: promotion after a sweep, spatial blocks after one configuration."""
     if len(session.candidates) > len({candidate.country.name for candidate in session.candidates}):
-        kept = [word for word in session.words if word.startswith((*WHERE, "country="))]
-        words = [word for word in kept if not ("country=" in word and "," in word)]
+        words = repeated(session.words)
+        words += [w for w in session.words if w.startswith("country=") and "," not in w]
         words += _folds(session.configuration)
         reason, script = "register the best of each country:", "promote"
     else:
-        words = [word for word in session.words if not word.startswith("validation")]
+        words = [word for word in session.words if not word.startswith(("validation", ONCE))]
         words.append("validation=blocks")
         reason, script = "does it hold in places it has not seen?", "train"
     screen.print(f"next, {reason} {command_line(script, *words)}", soft_wrap=True)

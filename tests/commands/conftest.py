@@ -15,7 +15,7 @@ from cropland.config.groups import Tracking
 def toy(swept: Shell, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> ToyModels:
     """A copy of the sweep's store, with which to promote and predict in this process."""
     mine = swept.copy(tmp_path / "toy")
-    local = Tracking("local", mine.database, str(tmp_path / "artifacts"))
+    local = Tracking("local", mine.database, str(mine.folder / "mlruns" / "artifacts"))
 
     def printed() -> str:
         said = capsys.readouterr()

@@ -101,12 +101,15 @@ def lose_run(toy: ToyModels) -> None:
 
 
 @pytest.mark.parametrize("lose", [lose_configuration, lose_run])
-def test_a_champion_that_cannot_be_compared_is_replaced_and_that_is_said(
+def test_a_champion_that_cannot_be_read_is_replaced_by_force_only(
     toy: ToyModels, lose: Callable[[ToyModels], None]
 ) -> None:
     toy.promote()
     lose(toy)
-    out = toy.promote(seed=5)
+    with pytest.raises(CroplandError, match=r"champion, cannot be read and stays: .*config.yaml"):
+        toy.promote(seed=5)
+    assert (toy.aliases, len(toy.versions)) == ({"champion": "1"}, 1)
+    out = toy.promote(seed=5, force=True)
     assert "in place of version 1, which could not be compared: run 'promote toyland'" in out
     assert toy.aliases == {"champion": "2", "previous": "1"}
     card = (toy.artifacts(toy.versions[0].run_id) / "card.md").read_text()
@@ -306,8 +309,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def test_a_killed_command_is_taken_up_by_the_next_one(mine: Shell, toy: ToyModels) -> None:
-    tracked = f"tracking.uri={toy.tracking.uri}"
-    _, *words = mine.words(*mine.here, *QUICK, tracked, script="promote")
+    tracked = [f"tracking.uri={toy.tracking.uri}", f"tracking.artifacts={toy.tracking.artifacts}"]
+    _, *words = mine.words(*mine.here, *QUICK, *tracked, script="promote")
     killed = mine.run_program(KILL.format(words=words))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert toy.client.search_registered_models() == []

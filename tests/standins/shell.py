@@ -22,6 +22,7 @@ from typing import Self
 import pytest
 
 from cropland.config.countries import Country
+from cropland.tracking.sqlite_file import replace_locations
 from standins.toyland import TOYLAND, write_country
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,7 @@ class Shell:
         return cls(folder, exports, warm)
 
     def copy(self, folder: Path) -> Self:
-        """Return another folder with its archives and its runs, whose artifacts stay where they are."""
+        """Return another folder with its archives, its runs and their files."""
         (folder / "mlruns").mkdir(parents=True)
         if (self.folder / "data").exists():
             shutil.copytree(self.folder / "data", folder / "data")
@@ -113,6 +114,10 @@ class Shell:
             closing(sqlite3.connect(folder / "mlruns" / "mlflow.db")) as copy,
         ):
             database.backup(copy)  # whole, whatever its journal still holds
+        old, new = (each / "mlruns" / "artifacts" for each in (self.folder, folder))
+        if old.exists():
+            shutil.copytree(old, new)
+        replace_locations(f"sqlite:///{folder}/mlruns/mlflow.db", old.as_uri(), new.as_uri())
         return replace(self, folder=folder)
 
     @property

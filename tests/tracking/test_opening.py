@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from standins.shell import Warm
 
 from cropland.config.groups import Tracking
-from cropland.errors import TrackingError
+from cropland.errors import ConfigError, TrackingError
 from cropland.tracking.opening import open_store
+from cropland.tracking.store import Store
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "https://nowhere.invalid"])
@@ -27,6 +30,7 @@ def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
 MAKE = """
 import os, sys
 from cropland.tracking.opening import open_store
+from cropland.tracking.store import Store
 from cropland.config.groups import Tracking
 
 where = Tracking("local", "sqlite:///new/mlflow.db", "artifacts")
@@ -59,3 +63,80 @@ def test_what_stands_behind_the_question_mark_of_an_address_is_no_part_of_its_fi
     store.tidy()
     assert {path.name for path in tmp_path.iterdir()} >= {"asked.db", "asked.db.lock"}
     assert not [path for path in tmp_path.iterdir() if "?" in path.name]
+
+
+def local(folder: Path, **more: bool) -> Tracking:
+    """The tracking of a working folder."""
+    uri = f"sqlite:///{folder}/mlruns/mlflow.db"
+    return Tracking("local", uri, str(folder / "mlruns" / "artifacts"), **more)
+
+
+def keep(store: Store, text: str) -> str:
+    """Write a run with one file."""
+    with store.running("x", {}, None) as record:
+        record.files["config.yaml"] = text
+    return record.run_id
+
+
+def files(folder: Path) -> dict[Path, str]:
+    """The artifacts in a working folder, by their path in it."""
+    paths = (folder / "mlruns" / "artifacts").rglob("*.yaml")
+    return {path.relative_to(folder): path.read_text() for path in paths}
+
+
+@pytest.mark.parametrize("name", ["copy", "my copy (ü), 50%"])
+def test_a_copied_folder_is_noticed_and_never_writes_into_the_original(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, copy = tmp_path / "first", tmp_path / name
+    run_id = keep(open_store(local(folder), "files"), "span: 1")
+    shutil.copytree(folder, copy)
+    before = files(folder)
+    with pytest.raises(TrackingError) as refused:
+        open_store(local(copy), "files")
+    assert "this folder was moved or copied; give the same command once with" in str(refused.value)
+    assert f"{folder}/mlruns/artifacts/cropland" in str(refused.value)
+    assert f"{copy}/mlruns/artifacts/cropland" in str(refused.value)
+    store = open_store(local(copy, moved=True), "files")
+    assert str(copy) in capsys.readouterr().err.replace("\n", " ")
+    assert open_store(local(copy), "files") is not store  # without the word from now on
+    keep(store, "span: 2")
+    assert files(folder) == before
+    assert sorted(files(copy).values()) == ["span: 1", "span: 2"]
+    shutil.rmtree(folder)
+    assert store.read(store.run(run_id), "config.yaml") == "span: 1"
+
+
+def test_a_copy_of_a_database_without_its_files_is_refused(tmp_path: Path) -> None:
+    folder, copy = tmp_path / "first", tmp_path / "copy"
+    keep(open_store(local(folder), "files"), "span: 1")
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("artifacts"))
+    for moved in (False, True):
+        with pytest.raises(
+            TrackingError, match=r"are in .*first.*, not in .*copy.*; give tracking"
+        ):
+            open_store(local(copy, moved=moved), "files")
+
+
+def test_a_database_of_another_folder_is_not_taken_for_a_moved_one(tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    for folder in (there, here):
+        keep(open_store(local(folder), "files"), f"of: {folder.name}")
+    for moved in (False, True):
+        mixed = replace(local(there, moved=moved), artifacts=local(here).artifacts)
+        with pytest.raises(TrackingError, match=r"give tracking.artifacts=.*/there/mlruns/artif"):
+            open_store(mixed, "files")
+    assert list(files(there).values()) == ["of: there"]
+
+
+def test_a_moved_folder_without_files_needs_no_word(tmp_path: Path) -> None:
+    open_store(local(tmp_path / "first"), "files")
+    (tmp_path / "first").rename(tmp_path / "second")
+    keep(open_store(local(tmp_path / "second"), "files"), "span: 1")
+    assert list(files(tmp_path / "second").values()) == ["span: 1"]
+    assert not (tmp_path / "first").exists()
+
+
+def test_a_folder_that_was_moved_is_told_to_databases_with_a_file_only() -> None:
+    with pytest.raises(ConfigError, match="tracking.moved=true is for an SQLite database"):
+        Tracking("server", "http://host:5000", moved=True)

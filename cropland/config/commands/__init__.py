@@ -12,6 +12,13 @@ from cropland.errors import unknown_key
 
 WHERE = ("source", "paths.", "tracking")
 """Overrides that say where a command works, not what it does."""
+ONCE = "tracking.moved"
+"""One of them that is for one command, not for the next."""
+
+
+def repeated(words: Iterable[str]) -> list[str]:
+    """Return the overrides that the next command needs too: those that say where it works."""
+    return [word for word in words if word.startswith(WHERE) and not word.startswith(ONCE)]
 
 
 class Command(Closed):
