@@ -53,7 +53,7 @@ ui: $(STAMP)  ## Serve the MLflow UI at http://127.0.0.1:5000 (PORT=… for anot
 
 serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cropland-simulated-iran, SERVE_PORT=…)
 	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_TRACKING_URI=$(TRACKING) \
-		mlflow models serve --model-uri "models:/$(MODEL)@champion" --env-manager local --port $(SERVE_PORT)
+		MLFLOW_REGISTRY_URI=$(TRACKING) mlflow models serve --model-uri "models:/$(MODEL)@champion" --env-manager local --port $(SERVE_PORT)
 
 bench: $(STAMP)  ## Measure start-up, series, the whole study, the fast forest, prediction, maps and download
 	$(BIN)/python benchmarks/startup.py

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cropland.errors import TrackingError
 from cropland.tracking.records import NOTE
 
 if TYPE_CHECKING:
@@ -28,8 +30,19 @@ def experiment_of(source: str) -> str:
 
 
 def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
-    """Create an experiment with its note and its view; return its id."""
+    """Create an experiment with its note and its view; return its id.
+
+    Raises
+    ------
+    TrackingError
+        A folder of artifacts that MLflow would not find again.
+    """
     folder = folder_of(tracking, experiment)
+    if folder is not None and re.search(r"%[0-9A-Fa-f]{2}", str(folder)):
+        raise TrackingError(
+            f"MLflow cannot read artifacts in {folder}: it takes a % with two digits for one sign; set "
+            f"tracking.artifacts to a folder without"
+        )
     location = None if folder is None else folder.as_uri()
     columns = [f"params.`{name}`" for name in ("country", "span", "period", "bands", "model")]
     columns += [f"metrics.`{name}`" for name in ("accuracy", "accuracy_se", "f1", "roc_auc")]

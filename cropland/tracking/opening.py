@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import sqlite3
+import sys
 import tempfile
 import urllib.error
 import urllib.request
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -15,6 +19,7 @@ from urllib.request import url2pathname
 
 from rich.markup import escape
 
+from cropland.config.secrets import without_secrets
 from cropland.errors import TrackingError
 from cropland.support import terminal
 from cropland.tracking import experiments, retries, sqlite_file
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     from cropland.config.groups import Tracking
 
 SECONDS_TO_ANSWER = 5
+_OTHER_SCHEMA = re.compile(r"found version (\w+), but expected")
+"""What MLflow says of a database that another version of it has made."""
 
 
 @cache
@@ -38,6 +45,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
         The server does not answer or does not let us in, or the store cannot be opened.
     """
     experiment = experiments.experiment_of(source)
+    _note_unused(tracking)
     retries.set_variables()
     check_answers(tracking.uri)
     path = sqlite_file.path_of(tracking.uri)
@@ -49,7 +57,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
 
     try:
         with sqlite_file.locked(tracking.uri):
-            raw = MlflowClient(tracking.uri)
+            raw = MlflowClient(tracking.uri, registry_uri=tracking.uri)
             sqlite_file.write_ahead(tracking.uri)
             found = raw.get_experiment_by_name(experiment)
             client = cast("MlflowClient", retries.RetryingClient(raw))
@@ -66,11 +74,40 @@ def open_store(tracking: Tracking, source: str) -> Store:
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         if retries.is_refusal(error):
             raise TrackingError(retries.in_words(error, tracking.uri)) from error
-        reason = str(error).splitlines()[0]
-        raise TrackingError(
-            f"the tracking store {tracking.uri} cannot be opened ({reason}); check tracking.uri"
-        ) from error
+        raise TrackingError(_in_words(error, tracking.uri)) from error
     return Store(client, number, experiment)
+
+
+def _note_unused(tracking: Tracking) -> None:
+    """Say which of MLflow's variables name another store than the one in use, without their secrets."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        value = os.environ.get(name, tracking.uri)
+        if value.rstrip("/") != tracking.uri.rstrip("/"):
+            terminal.notes().print(
+                f"[yellow]note[/] {name}={without_secrets(value)} is not used: runs and models are kept in "
+                f"tracking.uri={tracking.uri}"
+            )
+
+
+def _in_words(error: Exception, uri: str) -> str:
+    """Return in words why a store cannot be opened, and what to do."""
+    version = _OTHER_SCHEMA.search(str(error))
+    if version is None:
+        reason = str(error).splitlines()[0]
+        return f"the tracking store {uri} cannot be opened ({reason}); check tracking.uri"
+    from mlflow.store import db_migrations
+
+    known = Path(db_migrations.__file__).parent.glob(f"versions/{version[1]}_*.py")
+    installed = metadata.version("mlflow")
+    if not any(known):
+        return (
+            f"{uri} was made by a newer MLflow than {installed}, which is installed (it does not know the "
+            f"database's version {version[1]}); install that one, or give another tracking.uri"
+        )
+    return (
+        f"{uri} was made by an older MLflow than {installed}, which is installed; keep a copy, and bring it "
+        f"up to date: {shlex.quote(sys.executable)} -m mlflow db upgrade {shlex.quote(uri)}"
+    )
 
 
 def _check_folder(folder: Path, uri: str) -> None:

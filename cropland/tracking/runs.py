@@ -78,7 +78,7 @@ def client_of(uri: str) -> MlflowClient:
             f"expected a tracking store at {path.absolute()}, there is none; give the uri of one, or train"
         )
     check_answers(uri)
-    return cast("MlflowClient", retries.RetryingClient(MlflowClient(uri)))
+    return cast("MlflowClient", retries.RetryingClient(MlflowClient(uri, uri)))
 
 
 def _row(run: TrackedRun) -> dict[str, Any]:

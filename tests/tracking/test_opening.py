@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +27,67 @@ def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
     broken = Tracking("local", f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path))
     with pytest.raises(TrackingError, match="cannot be opened"):
         open_store(broken, "files")
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (
+            "ffffffffffff",
+            r"was made by a newer MLflow than 3[.\d]+, which is installed .* ffffffffffff",
+        ),
+        (
+            "0a8213491aaa",
+            r"was made by an older MLflow than 3.* -m mlflow db upgrade 'sqlite:///.* b/m.db'$",
+        ),
+    ],
+)
+def test_a_database_of_another_mlflow_is_said_with_its_remedy(
+    tmp_path: Path, empty_store: Path, version: str, said: str
+) -> None:
+    path = tmp_path / "a b" / "m.db"
+    path.parent.mkdir()
+    shutil.copy(empty_store, path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = ?", (version,))
+    with pytest.raises(TrackingError, match=said):
+        open_store(Tracking("local", f"sqlite:///{path}", str(tmp_path)), "files")
+
+
+def test_the_registry_is_that_of_the_store_whatever_the_environment_says(
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(empty_store, tmp_path / "m.db")
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{tmp_path}/other.db")
+    store = open_store(Tracking("local", f"sqlite:///{tmp_path}/m.db", str(tmp_path)), "files")
+    store.client.create_registered_model("cropland-toyland")
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_a_variable_of_mlflow_that_is_not_used_is_said_without_its_secret(
+    tmp_path: Path,
+    empty_store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copy(empty_store, tmp_path / "m.db")
+    uri = f"sqlite:///{tmp_path}/m.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@host:5000")
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"{uri}/")
+    open_store(Tracking("local", uri, str(tmp_path)), "files")
+    said = f"MLFLOW_TRACKING_URI=http://host:5000 is not used: runs and models are kept in tracking.uri={uri}"
+    assert capsys.readouterr().err == f"note {said}\n"
+
+
+def test_a_folder_that_mlflow_would_not_find_again_takes_no_artifacts(
+    tmp_path: Path, empty_store: Path
+) -> None:
+    shutil.copy(empty_store, tmp_path / "m.db")
+    tracking = Tracking("local", f"sqlite:///{tmp_path}/m.db", str(tmp_path / "a%20b"))
+    with pytest.raises(
+        TrackingError, match="a%20b/cropland: it takes a % with two digits for one sign"
+    ):
+        open_store(tracking, "files")
 
 
 MAKE = """
