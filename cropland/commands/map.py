@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from cropland.errors import ConfigError, DataError
 from cropland.maps import assemble, compute, layers
-from cropland.maps.facts import FACTS, UNMAPPED, MapFacts
+from cropland.maps.facts import FACTS, MapFacts
 from cropland.maps.plan import PAGE, PICTURE, plan_map
 from cropland.support import dask_cluster, signals, terminal
 from cropland.support.progress import Meter
@@ -171,6 +171,7 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
     write_whole(plan.folder / PAGE, page)
     record.files |= {PICTURE: picture, PAGE: page, FACTS: facts.as_json()}
     record.metrics |= facts.metrics()
+    record.note = "\n\n".join(facts.warnings)
     return facts
 
 
@@ -184,7 +185,9 @@ def _draw(plan: MapPlan, facts: MapFacts) -> tuple[bytes, str]:
     subtitle = [f"{lines['model']}; {lines['window']}", f"cropland {lines['cropland']}"]
     return (
         quicklook.quicklook(paths, title=title, subtitle=subtitle, note=note),
-        page.page(paths, title=title, facts=lines, note=note),
+        page.page(
+            paths, title=title, facts=lines, note=". ".join(filter(None, [note, *facts.warnings]))
+        ),
     )
 
 
@@ -228,11 +231,6 @@ def _show(plan: MapPlan, facts: MapFacts, *, again: bool) -> None:
     screen.print(f"{escape(str(plan.folder))}{there}")
     for name, words in facts.lines():
         screen.print(f"  {name}: {escape(words)}")
-    if sum(facts.pixels.values()) == facts.pixels[UNMAPPED]:
-        screen.print(
-            "[yellow]warning[/] no pixel was observed in the window, so that none has a class: check the "
-            "images, or choose another reference_end"
-        )
     screen.print(f"look: {escape(str(plan.folder / PAGE))}, {escape(str(plan.folder / PICTURE))}")
     screen.print(
         f"next, an area estimate with its confidence interval: "
@@ -240,3 +238,5 @@ def _show(plan: MapPlan, facts: MapFacts, *, again: bool) -> None:
     )
     if plan.command.source.name == "simulated":
         screen.print(terminal.SIMULATED)
+    for warning in facts.warnings:
+        screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)

@@ -1,7 +1,8 @@
 """The command that predicts points by the champion of each country.
 
 Points → their observations (from the archive, or of the points of a file) → the registered model →
-a CSV of ``ID,Target`` in the order of the points, tracked with the versions and the data behind it.
+a CSV of ``ID,Target`` and what speaks for each, in the order of the points, tracked with the versions and the
+data behind it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from cropland.errors import DataError
+from cropland.models.applicability import warnings_of
 from cropland.models.champion import champions_of
 from cropland.observations import points
 from cropland.sources import opening
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
     from cropland.models.champion import Champion
 
 _NAMED = 5
-_PREDICTED = {"probability": "float64", "label": "Int64", "n_observations": "int64"}
+_EVIDENCE = {"n_observations": "Int64", "inside_applicability": "boolean", "reason": "str"}
+_PREDICTED = {"probability": "float64", "label": "Int64", **_EVIDENCE}
+_ELSEWHERE = "outside every country's box"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +86,14 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         record.metrics["n_points"] = float(len(table))
         record.metrics["n_missing"] = float(table["probability"].isna().sum())
         record.metrics["n_cropland"] = float((table["Target"] == 1).sum())
+        record.metrics["n_outside_applicability"] = float(_n_outside(table))
+        warnings = warnings_of("points", len(table), _n_labelled(table), _n_outside(table))
+        record.note = "\n\n".join(warnings)
         write_whole(Path(command.output), text)
     _show_missing(command, table, 0 if asked is None else len(asked) - len(table), console)
     _show(command, table, champions)
+    for warning in warnings:
+        console.print(f"[yellow]warning[/] {escape(warning)}")
 
 
 def _check_output(path: Path) -> None:
@@ -149,12 +158,22 @@ def _together(
     if asked is not None:
         ids = asked["ID"] if every else asked.loc[asked["ID"].isin(table["ID"]), "ID"]
         table = table.set_index("ID").reindex(ids).rename_axis("ID").reset_index()
-    return table.astype(_PREDICTED | {"n_observations": "Int64", "Target": "Int64"})
+        table["reason"] = table["reason"].fillna(_ELSEWHERE)
+    return table.astype(_PREDICTED | {"Target": "Int64"})
 
 
 def _csv(table: pd.DataFrame, command: Predict) -> str:
-    columns = ["ID", "Target", *(["probability"] if command.probabilities else [])]
+    columns = ["ID", "Target", *(["probability"] if command.probabilities else []), *_EVIDENCE]
     return table[columns].to_csv(index=False, float_format="%.6f")
+
+
+def _n_labelled(table: pd.DataFrame) -> int:
+    return int(table["label"].notna().sum())
+
+
+def _n_outside(table: pd.DataFrame) -> int:
+    """Count the points with a label outside the area of applicability."""
+    return int((~table["inside_applicability"]).sum())
 
 
 def _params(
@@ -175,14 +194,14 @@ def _params(
 
 def _show_missing(command: Predict, table: pd.DataFrame, outside: int, console: Console) -> None:
     """Print the points without a prediction, and how many are outside the countries that were named."""
-    unseen = table["probability"].isna()
-    elsewhere = unseen & table["n_observations"].isna()
+    days = table["n_observations"]
     target = "an empty Target" if command.missing == "empty" else "the majority class"
     for which, where, got in (
-        (unseen & ~elsewhere, "without observations in the window", target),
-        (elsewhere, "outside every country's box", "an empty Target"),
+        (days == 0, "without observations in the window", target),
+        (table["label"].isna() & (days > 0), "with too few observations in the window", target),
+        (days.isna(), _ELSEWHERE, "an empty Target"),
     ):
-        ids = table.loc[which, "ID"]
+        ids = table.loc[which.fillna(False), "ID"]
         if len(ids):
             names = escape(some(ids, _NAMED))
             console.print(f"[yellow]note[/] {len(ids)} points {where} got {got}: {names}")

@@ -105,8 +105,23 @@ class Rows:
         """Brackets of a band that misses no value."""
         return _Brackets.of(self)
 
-    def interpolated(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compute one band, given for every row of the archive, on the grid: shape (point, time)."""
+    @cached_property
+    def interpolated_share(self) -> NDArray[np.float64]:
+        """Share of the grid's days with no row within half a step, shape (point,): 1 without a row."""
+        if not len(self.day):
+            return np.ones(self.n_points)
+        brackets = self.brackets
+        before, after = self.grid - self.day[brackets.before], self.day[brackets.after] - self.grid
+        far = 2 * np.minimum(np.abs(before), np.abs(after)) > self.step_days
+        return np.where(brackets.counts == 0, 1.0, far.mean(axis=1))
+
+    def interpolated(
+        self, values: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Compute one band on the grid, and on how many days each point has a value of it.
+
+        The band is given for every row of the archive; shapes are (point, time) and (point,).
+        """
         rows = values[self.index]
         missing = np.isnan(rows)
         brackets = _Brackets.of(self, ~missing) if missing.any() else self.brackets
@@ -116,7 +131,7 @@ class Rows:
             right = rows[brackets.after]
             result[:] = left + (right - left) * brackets.weight
             result[brackets.counts == 0] = np.nan
-        return result
+        return result, brackets.counts
 
 
 def rows_of(archive: Archive, window: Window, step_days: int, clear: bool) -> Rows:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -38,7 +38,12 @@ STATISTICS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
 
 
 def matrix(
-    series: xr.Dataset, band_set: BandSet, kind: Features, *, reference_end: date
+    series: xr.Dataset,
+    band_set: BandSet,
+    kind: Features,
+    *,
+    reference_end: date,
+    min_observations: int = 1,
 ) -> xr.DataArray:
     """Make features of a series, one row a point.
 
@@ -52,13 +57,15 @@ def matrix(
         The flat series, statistics over time, or both.
     reference_end : date
         Last day of the reference season: the season day 0.
+    min_observations : int
+        Points with fewer in the window are left out, see `unobserved`.
 
     Returns
     -------
     xarray.DataArray
-        The contract above. Points without an observation in the window are left out, see `unobserved`.
+        The contract above.
     """
-    observed = series.isel(point=np.flatnonzero(~_is_unobserved(series)))
+    observed = series.isel(point=np.flatnonzero(_is_observed(series, min_observations)))
     values = observed["values"].transpose("point", "time", "band").to_numpy()
     measured = [str(band) for band in series["band"].to_numpy()]
     names: list[str] = []
@@ -132,9 +139,21 @@ def make_features(
     return matrix(series, BandSet((), tuple(static)), kind, reference_end=reference_end)
 
 
-def unobserved(series: xr.Dataset) -> list[str]:
-    """Return the IDs of the points that have no observation, or lack a band wholly, in the window."""
-    return [str(point) for point in series["ID"].to_numpy()[_is_unobserved(series)]]
+def is_observed(
+    n_observations: NDArray[np.integer[Any]], min_observations: int
+) -> NDArray[np.bool_]:
+    """Return which points have as many observations in the window as features need, and at least one."""
+    return np.asarray(n_observations >= max(1, min_observations))
+
+
+def unobserved(series: xr.Dataset, min_observations: int = 1) -> list[str]:
+    """Return the IDs of the points that have fewer observations in the window than features need.
+
+    A point that lacks a band wholly has none, see `cropland.features.series`.
+    """
+    return [
+        str(point) for point in series["ID"].to_numpy()[~_is_observed(series, min_observations)]
+    ]
 
 
 def labelled(table: Labelled) -> Labelled:
@@ -143,9 +162,8 @@ def labelled(table: Labelled) -> Labelled:
     return table.isel({targets.dims[0]: np.flatnonzero(targets.to_numpy() >= 0)})
 
 
-def _is_unobserved(series: xr.Dataset) -> np.ndarray:
-    missing = series["values"].isnull().any(("time", "band")).to_numpy()
-    return np.asarray(missing | (series["n_observations"].to_numpy() == 0))
+def _is_observed(series: xr.Dataset, min_observations: int) -> NDArray[np.bool_]:
+    return is_observed(series["n_observations"].to_numpy(), min_observations)
 
 
 def _season_days(series: xr.Dataset, reference_end: date) -> list[int]:

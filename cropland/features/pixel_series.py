@@ -197,15 +197,17 @@ class _Daily:
         self._ends = np.append(self._first[1:], len(days))
         self._usual = np.logical_or.reduceat(seen, self._first, axis=0)
         self.counts = self._usual.sum(axis=0, dtype=np.int32)
+        """Days on which each pixel was seen, by the band with the fewest values so far, shape (pixel,)."""
 
     def interpolated(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute a band, shape (image, pixel), on the grid; NaN where a pixel was not seen."""
         values[~self._seen] = np.nan
         daily = self._of_days(values)
         present = ~np.isnan(daily)
-        is_usual = np.array_equal(present, self._usual)
-        brackets = self._usual_brackets if is_usual else self._brackets(present)
-        return brackets.between(daily)
+        if np.array_equal(present, self._usual):
+            return self._usual_brackets.between(daily)
+        np.minimum(self.counts, present.sum(axis=0, dtype=np.int32), out=self.counts)
+        return self._brackets(present).between(daily)
 
     @cached_property
     def _usual_brackets(self) -> _PixelBrackets:

@@ -15,6 +15,7 @@ from cropland.config.countries import iso_date
 from cropland.config.groups import Features, Series
 from cropland.config.schema import Closed
 from cropland.features import pixel_series, series
+from cropland.features.interpolation import rows_of
 from cropland.features.matrix import matrix, unobserved
 from cropland.features.window import Window
 from cropland.observations import point_blocks
@@ -45,6 +46,8 @@ class Recipe(Closed):
         What is made of the aligned series.
     classes : tuple of int
         Scene classes that get a column where ``SCL`` is a band.
+    min_observations : int
+        A point with fewer in the window gets no features, and so no label.
     """
 
     reference_end: str
@@ -54,6 +57,7 @@ class Recipe(Closed):
     series: Series
     features: Features
     classes: tuple[int, ...] = ()
+    min_observations: int = 1
 
     @property
     def band_set(self) -> BandSet:
@@ -92,6 +96,21 @@ class Recipe(Closed):
         )
         return Samples.together(parts, archive.dataset.sizes["point"])
 
+    def interpolated_share(self, archive: Archive) -> NDArray[np.float64]:
+        """Return what share of the grid's days has no observation within half a step, shape (point,)."""
+
+        def share(part: Archive) -> NDArray[np.float64]:
+            rows = rows_of(part, self.window(), self.series.step_days, self.series.clear)
+            return rows.interpolated_share
+
+        names = series.needed(archive, self.band_set, clear=self.series.clear)
+        if point_blocks.fits_in_memory(archive, names, self._features_at_most):
+            return share(archive)
+        classes = [SCENE_CLASS] if self.series.clear else []
+        return np.concatenate(
+            [part for _, part in point_blocks.map_blocks(archive, classes, share)]
+        )
+
     def samples_of_pixels(
         self, images: pixel_series.Images, reference_end: date | None = None
     ) -> Samples:
@@ -117,9 +136,12 @@ class Recipe(Closed):
             clear=self.series.clear,
             classes=self.classes,
         )
+        least = self.min_observations
         return Samples(
-            matrix=matrix(aligned, self.band_set, self.features, reference_end=end),
-            unobserved=unobserved(aligned),
+            matrix=matrix(
+                aligned, self.band_set, self.features, reference_end=end, min_observations=least
+            ),
+            unobserved=unobserved(aligned, least),
             n_observations=aligned["n_observations"].to_numpy(),
         )
 
@@ -131,11 +153,12 @@ class Samples:
     Attributes
     ----------
     matrix : xarray.DataArray
-        See `cropland.features.matrix`; without the points that have no observation.
+        See `cropland.features.matrix`; of the points with enough observations.
     unobserved : list of str
-        IDs of those.
+        IDs of the others.
     n_observations : ndarray of int, shape (point,)
-        Days of the window on which each point of the archive was observed.
+        Days of the window on which each point of the archive was observed, by the band with the fewest
+        values.
     """
 
     matrix: xr.DataArray

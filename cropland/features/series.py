@@ -4,7 +4,8 @@ Contract: a dataset with dims ``point``, ``time``, ``band`` and
 
 - ``values`` (point, time, band) float32: digital numbers, index values, or for ``SCL_<class>`` the
   share of that scene class; NaN for points without an observation in the window;
-- ``n_observations`` (point) int32: on how many days of the window a point was observed;
+- ``n_observations`` (point) int32: on how many days of the window a point was observed, by the band with
+  the fewest values; 0 where it has no value of a band;
 - coordinates ``ID``, ``Lat``, ``Lon``, ``Target`` (point), ``time`` (datetime64: every `step_days`-th
   day from the window's first) and ``band``.
 
@@ -15,7 +16,7 @@ original study). A band's missing values are passed over, as if that band had no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,7 +97,7 @@ def make_series(
     xarray.Dataset
         ``values`` (point, time, band) float32: digital numbers (reflectance × 10,000), index values, or
         shares of scene classes; NaN for a point without an observation. ``n_observations`` (point): the days
-        of the window on which it was observed.
+        of the window on which it was observed, by the band with the fewest values.
 
     Raises
     ------
@@ -134,24 +135,33 @@ def _aligned(
     """Align what may be in memory as a whole."""
     rows = rows_of(archive, window, step_days, clear)
     layers: list[NDArray[np.float32]] = []
-    for name in band_set.dynamic:
-        values = archive.values(name)
-        if name == SCENE_CLASS:
-            missing = np.isnan(values)
-            shares = (
-                np.where(missing, np.nan, values == number).astype(np.float32) for number in classes
-            )
-            layers += [rows.interpolated(share) for share in shares]
-        else:
-            layers.append(rows.interpolated(values))
+    fewest = rows.brackets.counts
+    for values in _bands(archive, band_set, classes):
+        layer, counts = rows.interpolated(values)
+        layers.append(layer)
+        fewest = np.minimum(fewest, counts)
     shape = (len(archive.points["ID"]), len(rows.grid), 0)
     return dataset(
         np.stack(layers, axis=-1) if layers else np.empty(shape, np.float32),
-        rows.brackets.counts.astype(np.int32),
+        fewest.astype(np.int32),
         {str(name): archive.points[name].to_numpy() for name in archive.points},
         grid=rows.grid,
         names=band_names(band_set, classes),
     )
+
+
+def _bands(
+    archive: Archive, band_set: BandSet, classes: Sequence[int]
+) -> Iterator[NDArray[np.float32]]:
+    """Yield what is aligned, in the order of `band_names`, for every row of the archive."""
+    for name in band_set.dynamic:
+        values = archive.values(name)
+        if name == SCENE_CLASS:
+            missing = np.isnan(values)
+            for number in classes:
+                yield np.where(missing, np.nan, values == number).astype(np.float32)
+        else:
+            yield values
 
 
 def dataset(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cropland.maps import geotiff
 from cropland.maps.extent import hectares
-from cropland.maps.layers import CROPLAND, NO_DATA, OBSERVATIONS, OTHER
+from cropland.maps.layers import CROPLAND, NO_DATA, OBSERVATIONS, OTHER, TOO_FEW
 
 if TYPE_CHECKING:
     from cropland.maps.compute import Arrays
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cropland.maps.tile_store import TileStore
 
 _MOST_DAYS = 65_534
+_COUNTED = (OTHER, CROPLAND, TOO_FEW, NO_DATA)
 
 
 @dataclass
@@ -30,7 +31,7 @@ class PixelCounts:
     Attributes
     ----------
     pixels : dict of int to int
-        By class; `NO_DATA` of those inside the outline that are not known.
+        By class; `TOO_FEW` and `NO_DATA` of those inside the outline that are not known.
     hectares : dict of int to float
         The same in hectares on the ellipsoid. Counting pixels is biased by whatever the map gets wrong.
     dissimilar : int
@@ -41,12 +42,8 @@ class PixelCounts:
         Pixels by true and mapped class, of a simulated landscape.
     """
 
-    pixels: dict[int, int] = field(
-        default_factory=lambda: dict.fromkeys((OTHER, CROPLAND, NO_DATA), 0)
-    )
-    hectares: dict[int, float] = field(
-        default_factory=lambda: dict.fromkeys((OTHER, CROPLAND, NO_DATA), 0.0)
-    )
+    pixels: dict[int, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
+    hectares: dict[int, float] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0.0))
     dissimilar: int = 0
     observations: int = 0
     truth: NDArray[np.int64] | None = None

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import CroplandError
-from cropland.maps.layers import NO_DATA
+from cropland.maps.layers import NO_DATA, TOO_FEW
 from cropland.support.warning_filter import without_noise
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
     Returns
     -------
     dict of str to ndarray of shape (row, column)
-        ``class`` uint8, `NO_DATA` where it is not known; ``probability`` float32, NaN there;
+        ``class`` uint8, `TOO_FEW` or, without any observation, `NO_DATA` where it is not known;
+        ``probability`` float32, NaN there;
         ``observations`` int32, -1 outside the outline; ``dissimilarity`` float32 where the model knows it.
         Of a simulated source also ``truth`` (2, 2), pixels by true and mapped class.
 
@@ -79,7 +80,8 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
         return arrays
     predicted = work.fitted.predict_images(images, reference_end=work.reference_end)
     probability = predicted.probability
-    label = np.where(np.isnan(probability), NO_DATA, probability > 0.5).astype(np.uint8)
+    unknown = np.where(predicted.n_observations > 0, TOO_FEW, NO_DATA)
+    label = np.where(np.isnan(probability), unknown, probability > 0.5).astype(np.uint8)
     arrays["class"][inside] = label
     arrays["probability"][inside] = probability
     arrays["observations"][inside] = predicted.n_observations
@@ -87,7 +89,7 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
         arrays["dissimilarity"][inside] = predicted.dissimilarity
     truth = work.imagery.truth(images.lon, images.lat)
     if truth is not None:
-        known = label != NO_DATA
+        known = label < TOO_FEW
         pairs = np.bincount(2 * truth[known] + label[known], minlength=4)
         arrays["truth"] = pairs.reshape(2, 2)
     return arrays

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from cropland.errors import DataError
-from cropland.maps.layers import CLASSES, NO_DATA
+from cropland.maps.layers import CLASSES, TOO_FEW
+from cropland.models.applicability import warnings_of
 from cropland.support import reading
 from cropland.support.words import command_line
 
@@ -38,6 +39,10 @@ class MapFacts:
         The metadata of its files.
     pixels, hectares : dict of str to int, float
         Counted by class, and where there is no class (``no data``).
+    too_few_observations : int
+        Of the pixels without a class, those that were observed, on too few days.
+    warnings : tuple of str
+        Warnings of its use, such as that most of it is outside the area of applicability.
     mean_observations : float
         Days on which a pixel was observed, the mean of all.
     cross_validated : dict of str to float
@@ -54,6 +59,8 @@ class MapFacts:
     hectares: dict[str, float]
     mean_observations: float
     cross_validated: dict[str, float]
+    too_few_observations: int = 0
+    warnings: tuple[str, ...] = ()
     outside_applicability: float | None = None
     truth: tuple[tuple[int, int], tuple[int, int]] | None = None
 
@@ -78,15 +85,17 @@ class MapFacts:
         threshold : float, optional
             The largest dissimilarity inside the area of applicability.
         """
-        names = {value: name for name, value in CLASSES.items()} | {NO_DATA: UNMAPPED}
         outside = None if threshold is None else counts.dissimilar / max(counts.known, 1)
+        n_pixels = sum(counts.pixels.values())
         return cls(
             key=tags["KEY"],
             tags=dict(tags),
-            pixels={names[value]: number for value, number in counts.pixels.items()},
-            hectares={names[value]: area for value, area in counts.hectares.items()},
-            mean_observations=counts.observations / max(sum(counts.pixels.values()), 1),
+            pixels={name: int(number) for name, number in _by_name(counts.pixels).items()},
+            hectares=_by_name(counts.hectares),
+            mean_observations=counts.observations / max(n_pixels, 1),
             cross_validated=dict(recalls),
+            too_few_observations=counts.pixels[TOO_FEW],
+            warnings=tuple(warnings_of("pixels", n_pixels, counts.known, counts.dissimilar)),
             outside_applicability=outside,
             truth=None if counts.truth is None else counts.truth.tolist(),
         )
@@ -160,6 +169,7 @@ class MapFacts:
         metrics = {
             "n_pixels": float(sum(self.pixels.values())),
             "n_missing": float(self.pixels[UNMAPPED]),
+            "n_too_few_observations": float(self.too_few_observations),
             "hectares_cropland_counted": self.hectares["cropland"],
             "hectares_other_counted": self.hectares["other"],
             "mean_observations": self.mean_observations,
@@ -176,9 +186,11 @@ class MapFacts:
         yield "cropland", f"{self.hectares['cropland']:,.0f} ha ({_COUNTED})"
         yield "other", f"{self.hectares['other']:,.0f} ha"
         if self.pixels[UNMAPPED]:
+            few = self.too_few_observations / self.pixels[UNMAPPED]
             yield (
                 UNMAPPED,
-                f"{self.hectares[UNMAPPED]:,.0f} ha, not or not in all bands observed in the window",
+                f"{self.hectares[UNMAPPED]:,.0f} ha, not or not in all bands observed in the window"
+                + (f"; {few:.0%} of it on too few days for a class" if few else ""),
             )
         yield "mean observations per pixel", f"{round(self.mean_observations)} days of the window"
         if self.outside_applicability is not None:
@@ -198,6 +210,12 @@ class MapFacts:
             beside = "" if expected is None else f" (cross-validated {expected:.1%})"
             words += f"; of {name} {shares[name]:.1%}{beside}"
         return words
+
+
+def _by_name(counts: Mapping[int, float]) -> dict[str, float]:
+    """Return counts by the name of the class, those without a class together."""
+    named = {name: counts[value] for name, value in CLASSES.items()}
+    return named | {UNMAPPED: sum(counts.values()) - sum(named.values())}
 
 
 _FACTS = TypeAdapter(MapFacts)

@@ -66,10 +66,18 @@ _percent = partial(Layer, resampling=Resampling.average, limits=(0, 100))
 _exact = partial(Layer, resampling=Resampling.average, dtype="float32", nodata=np.nan)
 _either = partial(Layer, resampling=Resampling.mode)
 
+TOO_FEW = 2
+"""Value of the layer of classes where a pixel has too few observations for a class."""
 CLASS = _either(
     "class",
-    "class: 1 cropland, 0 other",
-    classes=MappingProxyType({1: ("cropland", "#009E73"), 0: ("other", "#E69F00")}),
+    "class: 1 cropland, 0 other, 2 too few observations",
+    classes=MappingProxyType(
+        {
+            1: ("cropland", "#009E73"),
+            0: ("other", "#E69F00"),
+            TOO_FEW: ("too few observations", "#999999"),
+        }
+    ),
 )
 PROBABILITY = _percent("probability", "probability of cropland", unit="%", ramp="cividis")
 PROBABILITY_EXACT = _exact(
@@ -105,7 +113,7 @@ _ALL = (
 )
 LAYERS: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in _ALL})
 
-CLASSES = {name: value for value, (name, _) in CLASS.classes.items()}
+CLASSES = {name: value for value, (name, _) in CLASS.classes.items() if value != TOO_FEW}
 """Values of the layer of classes by name: cropland, then other."""
 CROPLAND, OTHER, NO_DATA = CLASSES["cropland"], CLASSES["other"], int(CLASS.nodata)
 

@@ -94,7 +94,7 @@ def _image(picture: Picture, codes: NDArray[np.uint8]) -> ImageLayer:
         at_least = "≥ " if picture.open_ended and code >= picture.top else ""
         return f"{at_least}{picture.low + code * picture.step:.{digits}f}"
 
-    classes = {code: name for code, (name, _) in layer.classes.items()}
+    classes = {code: name for code, (name, _) in picture.classes.items()}
     words = [classes.get(code, f"{number(code)} {layer.unit}".strip()) for code in range(NO_DATA)]
     return ImageLayer(
         name=layer.name.replace("_", " "),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyproj import Geod
 
 from cropland.maps.geotiff import read_reduced
-from cropland.maps.layers import LAYERS, ramp_colours
+from cropland.maps.layers import LAYERS, TOO_FEW, ramp_colours
 from cropland.sources.grid import lonlat
 
 if TYPE_CHECKING:
@@ -73,6 +73,15 @@ class Picture:
             table[code] = colour
         table[NO_DATA, 3] = 0
         return table
+
+    @property
+    def classes(self) -> dict[int, tuple[str, str]]:
+        """Name and colour of each class of a legend; `TOO_FEW` only where a pixel is drawn in it."""
+        return {
+            value: words
+            for value, words in self.layer.classes.items()
+            if value != TOO_FEW or (self.codes == TOO_FEW).any()
+        }
 
     @property
     def label(self) -> str:

@@ -193,7 +193,7 @@ def _legend(figure: Figure, place: _Place, picture: Picture, below: float) -> No
     """Name the colours of classes, so far below a layer."""
     from matplotlib.patches import Patch
 
-    swatches = [Patch(color=colour, label=name) for name, colour in picture.layer.classes.values()]
+    swatches = [Patch(color=colour, label=name) for name, colour in picture.classes.values()]
     swatches.append(Patch(**_NO_DATA, label="no data"))  # type: ignore[arg-type]
     width, height = figure.get_size_inches()
     figure.legend(

@@ -110,6 +110,10 @@ class Applicability:
                 dissimilarity[start : start + _ROWS] = self._nearest(block, half)
         return dissimilarity
 
+    def is_inside(self, x: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which samples are inside the area of applicability, shape (sample,)."""
+        return np.asarray(self.dissimilarity(x) <= self.threshold)
+
     def write(self, path: Path) -> None:
         """Write a NumPy archive (.npz)."""
         with path.open("wb") as file:
@@ -157,6 +161,30 @@ class Applicability:
         if len(close):
             found[close] = cdist(block[close], self.points).min(axis=1)
         return np.asarray(found / np.float32(self.mean_distance))
+
+
+def warnings_of(what: str, n_all: int, n_labelled: int, n_outside: int) -> list[str]:
+    """Return what a user of predictions must be warned of: that more than half of them are of no use.
+
+    Parameters
+    ----------
+    what : str
+        What was predicted: ``points`` or ``pixels``.
+    n_all, n_labelled, n_outside : int
+        How many there are, have a label, and have one outside the area of applicability.
+    """
+    warnings: list[str] = []
+    if 2 * n_labelled < n_all:
+        warnings.append(
+            f"{(n_all - n_labelled) / n_all:.0%} of the {what} have no label: check their observations, or "
+            f"choose another reference_end"
+        )
+    if 2 * n_outside > n_labelled:
+        warnings.append(
+            f"{n_outside / n_labelled:.0%} of the {what} with a label are outside the area of applicability: "
+            f"the scores of the model say nothing about them; label points like them, and train again"
+        )
+    return warnings
 
 
 def _weighted(

@@ -40,7 +40,7 @@ class Champion:
     version : ModelVersion
         Its version in the registry.
     model : mlflow.pyfunc.PyFuncModel
-        From raw observations to ``ID, probability, label, n_observations``.
+        From raw observations to the table of `Fitted.predict`.
     warnings : tuple of str
         Warnings of its loading, such as that it was made by other code.
     """
@@ -87,8 +87,7 @@ class Champion:
         Returns
         -------
         DataFrame
-            ``ID, probability, label, n_observations`` in the order of `at`; a point without observations in
-            the window has neither probability nor label.
+            The table of `Fitted.predict`, in the order of `at`.
 
         Raises
         ------
@@ -216,7 +215,7 @@ def load_champion(
     >>> champion = cropland.load_champion("toyland", "sqlite:///mlruns/mlflow.db")
     >>> champion.columns
     ('ID', 'Timestamp', 'B4', 'B8')
-    >>> champion.predict(observations).head(2)
+    >>> champion.predict(observations)[["ID", "probability", "label", "n_observations"]].head(2)
          ID  probability  label  n_observations
     0  P000          0.0      0               8
     1  P001          1.0      1               9

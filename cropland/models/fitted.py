@@ -5,8 +5,9 @@ time, UTC), the columns that the model needs (Sentinel-2 bands as digital number
 data), ``Lat`` and ``Lon``; other columns are ignored. Bands may have any name that `bands.band_of`
 knows. A spectral index is computed from its bands; where it is given, it is checked against them and used, as
 in an archive. Out comes a table, one row a point, in order of first appearance: ``ID``, ``probability`` of
-cropland, ``label`` and ``n_observations``. Window, alignment and features are those of training: the same
-recipe on an archive in memory.
+cropland, ``label``, ``n_observations``, ``inside_applicability`` and ``reason``; a point with too few
+observations in the window has neither probability nor label, and a reason. Window, alignment and features are
+those of training: the same recipe on an archive in memory.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
+from cropland.features.matrix import is_observed
 from cropland.learning.probability import cropland_probability
 from cropland.models.request import PLACES, check_scene_classes, checked, renamed
 from cropland.observations import archive as archives
@@ -49,9 +51,9 @@ class PixelValues:
     Attributes
     ----------
     probability : ndarray of float64, shape (pixel,)
-        Of cropland; NaN where a pixel, or one of its bands, was not observed in the window.
+        Of cropland; NaN where a pixel has too few observations in the window.
     n_observations : ndarray of int32, shape (pixel,)
-        Days of the window on which a pixel was observed.
+        Days of the window on which a pixel was observed, by the band with the fewest values.
     dissimilarity : ndarray of float32, shape (pixel,)
         To the training samples, see `models.applicability`; NaN as the probability, or where the model
         does not know it.
@@ -123,9 +125,12 @@ class Fitted:
         Returns
         -------
         DataFrame, one row a point
-            ``ID`` str; ``probability`` float64, NaN where the point, or one of its bands, was not observed in
-            the window; ``label`` Int64, 1 where the probability is above 0.5, else 0, NA where there is none;
-            ``n_observations`` int64, the days of the window on which it was observed.
+            ``ID`` str; ``probability`` float64, NaN where the point has too few observations in the window
+            (`Recipe.min_observations`); ``label`` Int64, 1 where the probability is above 0.5, else 0, NA
+            where there is none; ``n_observations`` int64, the days of the window on which it was observed,
+            by the band with the fewest values; ``inside_applicability`` boolean, whether it is inside the
+            area of applicability, NA without a label and where the model does not know; ``reason`` str, why
+            there is no label, empty where there is one.
 
         Raises
         ------
@@ -150,14 +155,22 @@ class Fitted:
             samples = self.recipe.samples(archive, reference_end)
         except OverflowError as error:
             raise DataError(f"reference_end {reference_end} leaves the calendar") from error
-        ids = archive.points["ID"].to_numpy()
-        probability, seen = self._probability(samples, ids)
+        probability, seen = self._probability(samples)
+        inside = np.zeros(len(seen), np.bool_)
+        if self.applicability is not None:
+            inside[seen] = self.applicability.is_inside(samples.matrix.to_numpy())
+        unknown = ~seen if self.applicability is not None else np.ones(len(seen), np.bool_)
         return pd.DataFrame(
             {
-                "ID": ids,
+                "ID": archive.points["ID"].to_numpy(),
                 "probability": probability,
                 "label": pd.arrays.IntegerArray((probability > 0.5).astype(np.int64), ~seen),
                 "n_observations": samples.n_observations.astype(np.int64),
+                "inside_applicability": pd.arrays.BooleanArray(inside, unknown),
+                "reason": [
+                    "" if known else self._reason(count)
+                    for known, count in zip(seen, samples.n_observations, strict=True)
+                ],
             }
         )
 
@@ -175,29 +188,32 @@ class Fitted:
         for start in range(0, n_pixels, PIXELS_AT_ONCE):
             block = slice(start, min(start + PIXELS_AT_ONCE, n_pixels))
             samples = self.recipe.samples_of_pixels(images.part(block), reference_end)
-            ids = np.arange(block.stop - start).astype(str)
-            values.probability[block], seen = self._probability(samples, ids)
+            values.probability[block], seen = self._probability(samples)
             values.n_observations[block] = samples.n_observations
             if self.applicability is not None:
                 unlike = self.applicability.dissimilarity(samples.matrix.to_numpy())
                 values.dissimilarity[block][seen] = unlike
         return values
 
-    def _probability(
-        self, samples: Samples, ids: NDArray[np.str_]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the probability of each ID, NaN where it was not observed, and which were observed."""
+    def _probability(self, samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the probability of each point, NaN where it is not observed enough, and which are."""
         names = tuple(samples.matrix["feature"].to_numpy().tolist())
         if names != self.feature_names:
             raise DataError(
                 f"the model of {self.country} was fitted on {len(self.feature_names)} features, the "
                 f"observations give {len(names)} or others; use the code that made the model"
             )
-        seen = ~np.isin(ids, samples.unobserved)
-        probability = np.full(len(ids), np.nan)
+        seen = is_observed(samples.n_observations, self.recipe.min_observations)
+        probability = np.full(len(seen), np.nan)
         if seen.any():
             probability[seen] = cropland_probability(self.classifier, samples.matrix.to_numpy())
         return probability, seen
+
+    def _reason(self, n_observations: int) -> str:
+        """Return why a point with so few observations has no label."""
+        if n_observations == 0:
+            return "no observation in the window"
+        return f"{n_observations} of at least {self.recipe.min_observations} observations in the window"
 
 
 def measured_columns(recipe: Recipe, stored: Iterable[str]) -> tuple[str, ...]:

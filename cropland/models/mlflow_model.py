@@ -100,6 +100,7 @@ def signature(fitted: Fitted) -> ModelSignature:
     ]
     outputs = {"ID": text, "probability": DataType.double}
     outputs |= {"label": DataType.long, "n_observations": DataType.long}
+    outputs |= {"inside_applicability": DataType.boolean, "reason": text}
     end = ParamSpec("reference_end", text, default=fitted.recipe.reference_end)
     return ModelSignature(
         inputs=Schema(columns),

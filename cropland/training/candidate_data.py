@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from joblib import effective_n_jobs
 
+from cropland.features.evidence import Evidence
 from cropland.features.matrix import labelled
 from cropland.learning import classifiers
 from cropland.learning.cross_validation import cross_validate
@@ -70,6 +71,13 @@ class CandidateData:
     def labelled(self) -> xr.DataArray:
         """Features of the country's labelled points."""
         return labelled(self.samples.matrix)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """How much of their series was observed, of the country's labelled points that were observed."""
+        counts = self.samples.n_observations
+        at = (self.archive.points["Target"].to_numpy() >= 0) & (counts > 0)
+        return Evidence.of(counts[at], self.recipe.interpolated_share(self.archive)[at])
 
     @cached_property
     def other_samples(self) -> xr.DataArray | None:

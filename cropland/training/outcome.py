@@ -13,6 +13,8 @@ KEY = (
 """Fields that distinguish the outcomes of a sweep, in the order of their key."""
 SCORES = ("accuracy", "accuracy_se", "fit_seconds", "features_mb")
 """Metrics of a run that are fields too."""
+EVIDENCE = ("observations_per_point", "observations_least", "interpolated_share")
+"""The same of a candidate with one window, see `cropland.features.evidence`."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Outcome:
         Mean time to fit and predict one fold.
     features_mb : float
         Size of its matrix of features, 10⁶ bytes.
+    observations_per_point, observations_least, interpolated_share : float
+        See `cropland.features.evidence`; NaN of a nested choice, which has several windows.
     uses_future : bool
         Whether its window ends after the reference season.
     message : str
@@ -61,6 +65,9 @@ class Outcome:
     n_features: int = 0
     fit_seconds: float = float("nan")
     features_mb: float = float("nan")
+    observations_per_point: float = float("nan")
+    observations_least: float = float("nan")
+    interpolated_share: float = float("nan")
     message: str = ""
 
     @property

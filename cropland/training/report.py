@@ -79,6 +79,16 @@ def closing_table(outcomes: Sequence[Outcome]) -> Table:
     return table
 
 
+def evidence_lines(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return for each country how much of the series of its best candidate was observed, in words."""
+    return [
+        f"{row['country']}: {row['observations_per_point']:g} observations a point (least "
+        f"{row['observations_least']:g}), {row['interpolated_share']:.0%} of the series' days interpolated"
+        for row in best(outcomes).to_dict("records")
+        if row["observations_per_point"] > 0  # a nested choice has several windows
+    ]
+
+
 def note(outcomes: Sequence[Outcome]) -> str:
     """Write the description of a parent run, in Markdown."""
     lines = [
@@ -91,7 +101,8 @@ def note(outcomes: Sequence[Outcome]) -> str:
         for row in best(outcomes).itertuples()
     ]
     said = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."
-    return "\n".join([*lines, "", said])
+    observed = [f"- {line}" for line in evidence_lines(outcomes)]
+    return "\n".join([*lines, "", *observed, "", said])
 
 
 def counted(outcomes: Sequence[Outcome]) -> str:

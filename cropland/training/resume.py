@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cropland.errors import WindowError
 from cropland.training.identity import comparison
-from cropland.training.outcome import SCORES
+from cropland.training.outcome import EVIDENCE, SCORES
 
 if TYPE_CHECKING:
     from cropland.observations.archive import Archive
@@ -59,5 +59,6 @@ def _outcome_of(candidate: Candidate, run: TrackedRun) -> Outcome:
         run_id=run.run_id,
         n_features=int(run.params["n_features"]),
         **{name: run.metrics[name] for name in SCORES},
+        **{name: run.metrics[name] for name in EVIDENCE if name in run.metrics},
         message=f"is already there as run {run.name!r}; force=true runs it again",
     )

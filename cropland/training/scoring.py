@@ -19,7 +19,7 @@ from cropland.training import out_of_fold
 from cropland.training.candidate_data import CandidateData
 from cropland.training.identity import comparison
 from cropland.training.nested_candidate import NestedCandidate
-from cropland.training.outcome import SCORES
+from cropland.training.outcome import EVIDENCE, SCORES
 
 if TYPE_CHECKING:
     from cropland.learning.cross_validation import Scores
@@ -115,12 +115,16 @@ def _scored(data: CandidateData, record: Record) -> Outcome:
     else:
         unobserved = _unobserved(data, record)
         n_features = _check_and_count([data], record)
+        record.metrics |= {
+            name: round(float(getattr(data.evidence, name)), _DIGITS) for name in EVIDENCE
+        }
         scores, message = data.scores(), _left_out(unobserved)
     _record_scores(record, scores, candidate.window.end_day)
     return candidate.outcome(
         "finished",
         n_features=n_features,
         **{name: record.metrics[name] for name in SCORES},
+        **{name: record.metrics[name] for name in EVIDENCE if name in record.metrics},
         message=message,
     )
 

@@ -120,6 +120,8 @@ def _print_result(
         screen.print(Markdown(conclusion.note))
     elif len(best):
         screen.print(report.closing_table(outcomes))
+    for line in report.evidence_lines(outcomes):
+        screen.print(line, soft_wrap=True)
     screen.print(f"candidates: {report.counted(outcomes)}")
     if session.store.experiment == SIMULATED:
         screen.print(terminal.SIMULATED)

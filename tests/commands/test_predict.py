@@ -22,6 +22,7 @@ from cropland.errors import CroplandError, DataError
 from cropland.models import model_files
 from cropland.tracking.mlflow_session import mlflow_at
 
+EVIDENCE = "n_observations,inside_applicability,reason"
 SIMULATED = Simulated("simulated", 30, 100, {})
 
 
@@ -46,7 +47,9 @@ def predicted(rows: dict[str, float | None]) -> Predicted:
     )
     table["label"] = (table["probability"] > 0.5).astype("Int64")
     table["probability"] = table["probability"].astype("float64")
-    table["n_observations"] = table["label"].notna().astype("int64")
+    table["n_observations"] = 9 * table["label"].notna().astype("int64")
+    table["inside_applicability"] = pd.array([pd.NA] * len(table), "boolean")
+    table["reason"] = table["label"].isna().map({True: "no observation in the window", False: ""})
     table["Target"] = table["label"]
     return Predicted(table, "f00")
 
@@ -71,11 +74,9 @@ def test_where_boxes_overlap_the_country_that_has_seen_the_point_is_believed() -
 
 
 def test_no_point_at_all_is_an_empty_file() -> None:
-    empty = Predicted(
-        pd.DataFrame(columns=["ID", "probability", "label", "n_observations", "Target"]), ""
-    )
+    empty = Predicted(pd.DataFrame(columns=["ID", *predict._PREDICTED, "Target"]), "")
     table = predict._together({"a": empty}, asked(), every=True)
-    assert predict._csv(table, command()) == "ID,Target\n"
+    assert predict._csv(table, command()) == f"ID,Target,{EVIDENCE}\n"
 
 
 @pytest.mark.parametrize("name", ["../../x", 'a,"b"', "NA", "line\nbreak", " blank ", "ünï"])
@@ -84,13 +85,18 @@ def test_ids_survive_the_file(name: str) -> None:
     text = predict._csv(table, command(probabilities=True))
     read = pd.read_csv(io.StringIO(text), dtype={"ID": str}, keep_default_na=False)
     assert read["ID"].tolist() == [name]
-    assert text.endswith(",1,0.700000\n")
+    assert list(read)[2:] == ["probability", *EVIDENCE.split(",")]
+    assert text.endswith(",1,0.700000,9,,\n")
 
 
 def test_missing_values_are_empty_cells() -> None:
     table = predict._together({"a": predicted({"x": None, "y": 0.25})}, None, every=True)
     text = predict._csv(table, command(probabilities=True))
-    assert text == "ID,Target,probability\nx,,\ny,0,0.250000\n"
+    assert text.splitlines() == [
+        f"ID,Target,probability,{EVIDENCE}",
+        "x,,,0,,no observation in the window",
+        "y,0,0.250000,9,,",
+    ]
 
 
 def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path: Path) -> None:
@@ -152,7 +158,9 @@ def test_points_of_no_country_are_all_named(promoted: ToyModels, tmp_path: Path)
     (tmp_path / "points.csv").write_text("ID,Lat,Lon\nfar,50,8\n")
     out = tmp_path / "out.csv"
     said = promoted.predict(out, points=str(tmp_path / "points.csv"))
-    assert table(out).to_numpy().tolist() == [["far", ""]]
+    row = ["far", "", "", "", "outside every country's box"]
+    assert table(out).to_numpy().tolist() == [row]
+    assert "warning 100% of the points have no label" in said
     assert "outside every country's box got an empty Target: far" in said
 
 
@@ -223,4 +231,8 @@ def test_a_disk_that_is_full_loses_no_prediction(
     assert (tmp_path / "p.csv").read_text() == "of before"
     assert not list(tmp_path.glob(".p.csv*"))
     (run,) = promoted.runs("prediction")
-    assert (promoted.artifacts(run.info.run_id) / "p.csv").read_text().startswith("ID,Target\nP060")
+    assert (
+        (promoted.artifacts(run.info.run_id) / "p.csv")
+        .read_text()
+        .startswith(f"ID,Target,{EVIDENCE}\nP060")
+    )

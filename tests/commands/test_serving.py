@@ -104,7 +104,8 @@ def test_the_answer_is_what_the_model_says(
     status, answer, _ = served.ask(form(observations))
     assert status == 200
     table = pd.DataFrame(answer["predictions"])
-    assert list(table) == ["ID", "probability", "label", "n_observations"]
+    assert list(table)[:4] == ["ID", "probability", "label", "n_observations"]
+    assert list(table)[4:] == ["inside_applicability", "reason"]
     np.testing.assert_allclose(
         table["probability"].astype(float), expected["probability"], rtol=0, atol=1e-12
     )
@@ -119,6 +120,7 @@ def test_a_point_without_observations_answers_null(
 ) -> None:
     status, answer, text = served.ask(split(observations[observations["ID"] == "P003"]))
     missing = {"ID": "P003", "probability": None, "label": None, "n_observations": 0}
+    missing |= {"inside_applicability": None, "reason": "no observation in the window"}
     assert (status, answer["predictions"]) == (200, [missing])
     assert "NaN" not in text
 

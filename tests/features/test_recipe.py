@@ -53,6 +53,22 @@ def test_points_without_an_observation_are_named(toy_archive: archive.Archive) -
     assert list(names[day.n_observations > 0]) == list(day.matrix["ID"].to_numpy())
 
 
+def test_points_with_too_few_observations_are_left_out(toy_archive: archive.Archive) -> None:
+    whole = replace(RECIPE, bands=("B4",)).samples(toy_archive)
+    few = replace(RECIPE, bands=("B4",), min_observations=10).samples(toy_archive)
+    names = toy_archive.points["ID"].to_numpy()
+    enough = few.n_observations >= 10
+    assert 0 < enough.sum() < 80
+    assert few.unobserved == names[~enough].tolist()
+    assert few.matrix.identical(whole.matrix.isel(sample=np.flatnonzero(enough)))
+
+
+def test_a_recipe_of_before_withholds_nothing() -> None:
+    stored = asdict(RECIPE)
+    del stored["min_observations"]
+    assert filled(Recipe, stored).min_observations == 1
+
+
 def test_another_season_moves_the_window_by_whole_days_and_keeps_the_names(
     toy_archive: archive.Archive,
 ) -> None:

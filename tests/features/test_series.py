@@ -104,6 +104,47 @@ def test_a_missing_value_is_passed_over() -> None:
     np.testing.assert_array_equal(found["values"][0, :, 0], [100, 250, 250])
 
 
+def test_the_band_with_the_fewest_values_says_how_often_a_point_was_observed() -> None:
+    rows = [(0, 0, 100.0, 4), (0, 2, 0.0, 4), (0, 4, 300.0, 4), (1, 1, 0.0, 4), (1, 3, 0.0, 4)]
+    found = aligned(made(rows), window(4), "B4", "SCL")
+    assert found["n_observations"].to_numpy().tolist() == [2, 0, 0]
+    scenes = aligned(made(rows), window(4), "SCL")
+    assert scenes["n_observations"].to_numpy().tolist() == [3, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("days", "step", "share"),
+    [
+        # The grid is 0, 5, 10, 15, 20: half a step is two and a half days.
+        ([0, 5, 10, 15, 20], 5, 0.0),
+        ([2, 7, 12, 17], 5, 0.2),  # 20 is three days from the last
+        ([3], 5, 0.8),  # near 5 alone
+        ([10], 5, 0.8),
+        ([0, 20], 5, 0.6),
+        # The grid is 0, 10, 20: a day in the middle is half a step from both.
+        ([5], 10, 1 / 3),
+        ([4, 16], 10, 1 / 3),
+    ],
+)
+def test_a_day_of_the_grid_is_interpolated_where_no_observation_is_within_half_a_step(
+    days: list[int], step: int, share: float
+) -> None:
+    opened = made([(0, day, 100.0, 4) for day in days])
+    rows = interpolation.rows_of(opened, window(20), step, clear=False)
+    np.testing.assert_allclose(rows.interpolated_share, [share, 1, 1])
+
+
+def test_clouds_are_no_observation_of_a_clear_series() -> None:
+    opened = made([(0, 0, 100.0, 4), (0, 5, 100.0, 9), (0, 40, 100.0, 4)])
+    raw, clear = (
+        interpolation.rows_of(opened, window(5), 5, clear=only).interpolated_share
+        for only in (False, True)
+    )
+    assert raw.tolist() == [0, 1, 1] and clear.tolist() == [0.5, 1, 1]
+    bare = interpolation.rows_of(made([(0, 40, 100.0, 4)]), window(5), 5, clear=False)
+    assert bare.interpolated_share.tolist() == [1, 1, 1]
+
+
 def test_scene_classes_become_shares_that_sum_to_one() -> None:
     found = aligned(made([(0, 0, 1.0, 4), (0, 4, 1.0, 9)], n_points=1), window(4), "SCL")
     assert list(found["band"].to_numpy()) == ["SCL_4", "SCL_9"]

@@ -20,8 +20,8 @@ TAGS = {
     "RESOLUTION": "10 m",
 }
 COUNTS = PixelCounts(
-    pixels={0: 30, 1: 60, 255: 10},
-    hectares={0: 0.3, 1: 0.6, 255: 0.1},
+    pixels={0: 30, 1: 60, 2: 4, 255: 6},
+    hectares={0: 0.3, 1: 0.6, 2: 0.04, 255: 0.06},
     dissimilar=9,
     observations=4_000,
     truth=np.array([[28, 4], [2, 56]]),
@@ -49,7 +49,9 @@ def test_what_is_written_is_read(facts: MapFacts, tmp_path: Path, whole: bool) -
 def test_numbers_are_those_of_the_pixels(facts: MapFacts) -> None:
     metrics = facts.metrics()
     assert facts.pixels == {"cropland": 60, "other": 30, "no data": 10}
+    assert facts.hectares == pytest.approx({"cropland": 0.6, "other": 0.3, "no data": 0.1})
     assert metrics["n_pixels"] == 100 and metrics["n_missing"] == 10
+    assert metrics["n_too_few_observations"] == 4
     assert metrics["mean_observations"] == 40 and metrics["outside_applicability"] == 0.1
     assert metrics["truth_accuracy"] == pytest.approx(84 / 90)
     assert metrics["truth_cropland"] == pytest.approx(56 / 58)
@@ -65,3 +67,23 @@ def test_the_lines_name_what_a_reader_must_know(facts: MapFacts) -> None:
     assert lines["mean observations per pixel"] == "40 days of the window"
     assert lines["outside the area of applicability"].startswith("10.0%")
     assert "of cropland 96.6% (cross-validated 95.0%)" in lines["against the simulated truth"]
+    assert lines["no data"].endswith("; 40% of it on too few days for a class")
+
+
+def counted(known: int, unknown: int, dissimilar: int) -> MapFacts:
+    pixels = {0: 0, 1: known, 2: unknown, 255: 0}
+    counts = PixelCounts(pixels=pixels, hectares=dict.fromkeys(pixels, 0.0), dissimilar=dissimilar)
+    return MapFacts.of(counts, TAGS, RECALLS, threshold=0.4)
+
+
+def test_a_map_of_no_use_ends_with_a_warning_and_one_of_half_use_does_not() -> None:
+    assert counted(50, 50, 25).warnings == ()
+    (outside,) = counted(50, 50, 26).warnings
+    assert outside.startswith(
+        "52% of the pixels with a label are outside the area of applicability"
+    )
+    (unknown,) = counted(49, 51, 0).warnings
+    assert unknown.startswith("51% of the pixels have no label")
+    assert len(counted(1, 99, 1).warnings) == 2
+    assert counted(0, 9, 0).warnings[0].startswith("100% of the pixels have no label")
+    assert json.loads(counted(49, 51, 0).as_json())["warnings"] == [unknown]

@@ -11,7 +11,9 @@ def test_the_classes_look_as_in_every_figure() -> None:
     assert layers.CLASS.classes == {
         1: ("cropland", figure_style.CROPLAND),
         0: ("other", figure_style.OTHER),
+        2: ("too few observations", "#999999"),
     }
+    assert layers.CLASSES == {"cropland": 1, "other": 0}
 
 
 def test_the_colours_of_a_scale_grow_lighter_or_darker_all_along() -> None:

@@ -13,6 +13,7 @@ from standins.toy_model import FLAT, learnt
 from cropland.config.groups import Features, Series
 from cropland.errors import DataError
 from cropland.features.recipe import Recipe
+from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted, measured_columns
 from cropland.observations import archive
 
@@ -50,6 +51,8 @@ def test_raw_observations_give_what_the_classifier_says_of_the_archive(
     assert table["label"].tolist() == (expected > 0.5).tolist()
     assert table["n_observations"].tolist() == samples.n_observations.tolist()
     kinds = {"probability": "float64", "label": "Int64", "n_observations": "int64"}
+    kinds |= {"inside_applicability": "boolean", "reason": "str"}
+    assert list(table) == ["ID", *kinds]
     assert table.dtypes.astype(str)[list(kinds)].to_dict() == kinds
 
 
@@ -165,10 +168,55 @@ def test_a_point_that_was_not_observed_has_no_label(
     bare = table["ID"].isin(["P003", "P005"])
     assert table.loc[bare, "probability"].isna().all() and table.loc[bare, "label"].isna().all()
     assert table["n_observations"][3] == 0
-    assert table["n_observations"][5] == expected["n_observations"][5] > 0
+    assert table["n_observations"][5] == 0 < expected["n_observations"][5]
+    assert set(table.loc[bare, "reason"]) == {"no observation in the window"}
+    assert (table.loc[~bare, "reason"] == "").all()
     pd.testing.assert_frame_equal(table[~bare], expected[~bare])
     nothing = fitted.predict(observations, reference_end=date(2000, 12, 31))
     assert nothing["label"].isna().all() and (nothing["n_observations"] == 0).all()
+
+
+def in_window(observations: pd.DataFrame, name: str, days: int) -> pd.DataFrame:
+    """All observations, but so few of one point."""
+    times = pd.to_datetime(observations["Timestamp"])
+    own = (observations["ID"] == name) & times.between("2020-03-12", "2020-12-17")
+    spare = observations[own].drop_duplicates("Timestamp").index[days:]
+    return observations.drop(index=spare)
+
+
+def test_one_observation_of_a_year_is_no_evidence(
+    fitted: Fitted, observations: pd.DataFrame
+) -> None:
+    careful = replace(fitted, recipe=replace(fitted.recipe, min_observations=5))
+    expected = fitted.predict(observations)
+    assert expected["n_observations"].min() >= 5
+    thin = careful.predict(in_window(observations, "P001", 1)).set_index("ID")
+    assert thin.loc["P001", "n_observations"] == 1
+    assert pd.isna(thin.loc["P001", "probability"]) and pd.isna(thin.loc["P001", "label"])
+    assert thin.loc["P001", "reason"] == "1 of at least 5 observations in the window"
+    assert fitted.predict(in_window(observations, "P001", 1))["label"].notna().all()  # of before
+    four, five = (in_window(observations, "P001", days) for days in (4, 5))
+    assert careful.predict(four)["reason"][1] == "4 of at least 5 observations in the window"
+    pd.testing.assert_frame_equal(careful.predict(five), fitted.predict(five))
+    others = thin.drop(index="P001").reset_index()
+    pd.testing.assert_frame_equal(others, expected.drop(index=1).reset_index(drop=True))
+
+
+def test_points_unlike_those_of_the_training_are_outside_its_applicability(
+    fitted: Fitted, opened: archive.Archive, observations: pd.DataFrame
+) -> None:
+    assert fitted.predict(observations)["inside_applicability"].isna().all()
+    x = fitted.recipe.samples(opened).matrix.to_numpy()[:60]
+    area = Applicability.of(x, np.ones(x.shape[1]), np.arange(60) % 5)
+    known = replace(fitted, applicability=area)
+    strange = observations.copy()
+    strange.loc[strange["ID"] == "P002", ["B4", "B8"]] = 10_000
+    strange = strange[strange["ID"] != "P004"]
+    later = pd.DataFrame({"ID": ["P004"], "Timestamp": ["2015-01-01"], "B4": [900], "B8": [2000]})
+    found = known.predict(pd.concat([strange, later])).set_index("ID")["inside_applicability"]
+    assert not found.loc["P002"]
+    assert pd.isna(found.loc["P004"])
+    assert found.drop(["P002", "P004"])[:58].mean() > 0.9
 
 
 def put(column: str, value: object, row: int = 2) -> Callable[[pd.DataFrame], pd.DataFrame]:

@@ -130,9 +130,8 @@ def test_a_fresh_python_without_cropland_predicts_with_the_models_own_code(
     entry = MlflowClient(uri).get_logged_model(source.rpartition("/")[2])
     folder = Path(entry.artifact_location.removeprefix("file://"))
     assert all(Path(file).is_relative_to(folder / "code" / "cropland") for file in [own, *modules])
-    pd.testing.assert_frame_equal(
-        pd.DataFrame(table).astype({"label": "Int64"}), fitted.predict(observations)
-    )
+    kinds = {"label": "Int64", "inside_applicability": "boolean"}
+    pd.testing.assert_frame_equal(pd.DataFrame(table).astype(kinds), fitted.predict(observations))
     required = (folder / "requirements.txt").read_text().split()
     assert all(re.fullmatch(r"[a-z-]+==[\d.]+", line) for line in required)
     pinned = {line.partition("==")[0] for line in required}

@@ -69,6 +69,9 @@ def test_features_by_blocks_are_those_of_the_whole(
     again = reopened(toy_archive)
     made = RECIPE.samples(again)
     assert len(sizes) > 1 and sum(sizes) == 80
+    np.testing.assert_array_equal(
+        RECIPE.interpolated_share(again), RECIPE.interpolated_share(toy_archive)
+    )
     xr.testing.assert_identical(made.matrix, whole.matrix)
     assert made.matrix.dtype == whole.matrix.dtype == np.float32
     assert made.unobserved == whole.unobserved

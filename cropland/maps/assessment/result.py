@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.maps.assessment import area
 from cropland.maps.facts import UNMAPPED
-from cropland.maps.layers import CLASSES, NO_DATA
+from cropland.maps.layers import CLASSES
 from cropland.support.words import count, ha
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ class AssessmentResult:
     def unmapped(self) -> list[str]:
         """Labelled units where this map shows no class."""
         units = zip(self.labels.items(), self.mapped, strict=True)
-        return [name for (name, label), value in units if label is not None and value == NO_DATA]
+        return [
+            name for (name, label), value in units if label is not None and int(value) not in _NAMES
+        ]
 
     @property
     def used(self) -> NDArray[np.bool_]:
