@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import socket
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import ee
 from google.auth.credentials import AnonymousCredentials
 
-from cropland.errors import ConfigError, DataError
+from cropland.errors import ConfigError
+from cropland.sources.earthengine.credentials import owner_of, valid_credentials
 from cropland.sources.earthengine.refusals import NO_PROJECT, translated_errors
 from cropland.sources.earthengine.transport import CONNECT_SECONDS, HttpTransport
 from cropland.sources.retries import Attempts
@@ -96,8 +96,8 @@ class Connection:
         if not _GOOGLE.fullmatch(endpoint):
             # A user's token is for Google alone.
             return f"none are sent to {endpoint}, which is not Google's"
-        self._credentials = self.ask("signing in", _stored_credentials)
-        return "stored and valid"
+        self._credentials = self.ask("signing in", valid_credentials)
+        return owner_of(self._credentials)
 
     def initialize(self) -> str:
         """Learn what the service can do, in three requests, and say who speaks with whom.
@@ -172,16 +172,6 @@ class Connection:
             new = tuple(note for note in notes if note not in self._notes)
             self._notes.update(new)
         return new
-
-
-def _stored_credentials() -> Any:
-    try:
-        return ee.data.get_persistent_credentials()
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"the credentials in {ee.oauth.get_credentials_path()} cannot be read ({error}); run "
-            f"`earthengine authenticate --force`"
-        ) from error
 
 
 def _connection_here(source: EarthEngine, patience: tuple[Any, ...]) -> Connection:

@@ -16,7 +16,12 @@ from contextlib import contextmanager
 import requests
 import urllib3
 from ee import EEException
-from google.auth.exceptions import GoogleAuthError, TransportError
+from google.auth.exceptions import (
+    DefaultCredentialsError,
+    GoogleAuthError,
+    InvalidOperation,
+    TransportError,
+)
 from googleapiclient.errors import Error as ClientError
 from googleapiclient.errors import HttpError, InvalidJsonError, UnknownApiNameOrVersion
 
@@ -26,12 +31,13 @@ from cropland.sources.service import TooLarge
 
 _BUSY = re.compile(
     r"too many requests|quota exceeded|exceeded.{0,40}quota|rate or concurrency limit|rate limit|"
-    r"too many concurrent",
+    r"too many concurrent|capacity exceeded",
     re.IGNORECASE,
 )
 _TOO_LARGE = re.compile(
     r"computation timed out|user memory limit exceeded|request payload size exceeds|aggregations|"
-    r"5000 elements|output of image computation is too large|total request size",
+    r"5000 elements|output of image computation is too large|total request size|object too large|"
+    r"computed value is too large|response size exceeds|too many pixels",
     re.IGNORECASE,
 )
 _STALE_PAGE = re.compile(r"page ?token", re.IGNORECASE)
@@ -51,6 +57,10 @@ _LONGEST_TEXT = 300
 _SIGN_IN = "run `earthengine authenticate`"
 _KEPT = "what was fetched is kept, then give the same command again"
 EXPIRED = f"the credentials for Earth Engine have expired or were withdrawn; {_SIGN_IN}, {_KEPT}"
+_NONE_STORED = (
+    f"no valid credentials for Earth Engine are stored; {_SIGN_IN}, or give a service account's key as "
+    f"GOOGLE_APPLICATION_CREDENTIALS=FILE, then give the same command again (source=stac needs no account)"
+)
 NO_PROJECT = (
     "Earth Engine needs a Google Cloud project that is registered for it; give one, as in "
     "source.project=NAME (https://code.earthengine.google.com/register makes one)"
@@ -64,12 +74,7 @@ class StalePage(Exception):
 
 
 _ADVICE: tuple[tuple[str, type[ConfigError | DataError], str], ...] = (
-    (
-        r"please authorize",
-        DataError,
-        f"no valid credentials for Earth Engine, none are stored or they have expired; {_SIGN_IN}, then "
-        f"give the same command again (source=stac needs no account)",
-    ),
+    (r"please authorize", DataError, _NONE_STORED),
     (r"no project found", ConfigError, NO_PROJECT),
     (
         r"not registered to use Earth Engine|not signed up for Earth Engine",
@@ -135,8 +140,7 @@ def translated_errors(project: str) -> Iterator[None]:
 def meaning_of(error: Exception, project: str) -> Exception:
     """Return what an error of the client means, as `translated_errors` raises it."""
     if isinstance(error, GoogleAuthError):
-        again = isinstance(error, TransportError) or error.retryable
-        return Transient(f"signing in failed: {error}") if again else DataError(EXPIRED)
+        return _not_signed_in(error)
     # Before the network: a broken answer, as `requests` has it, is of both kinds.
     if isinstance(error, json.JSONDecodeError):
         return Transient("an answer that is no JSON")
@@ -153,6 +157,24 @@ def meaning_of(error: Exception, project: str) -> Exception:
     text = _shortened(http.reason if http else str(error))
     status = int(http.resp.status) if http else 0
     return _passing(text, status, http) or _lasting(text, status, project)
+
+
+def _not_signed_in(error: GoogleAuthError) -> Exception:
+    """Return what it means that Google does not let us in, with Google's own reason."""
+    reason = _shortened(str(error.args[0] if error.args else error)).rstrip(".")
+    if isinstance(error, TransportError) or error.retryable:
+        return Transient(f"signing in failed: {reason}")
+    if isinstance(error, DefaultCredentialsError) and not isinstance(error, InvalidOperation):
+        if "default credentials were not found" in reason:
+            return DataError(_NONE_STORED)
+        return DataError(
+            f"the credentials for Earth Engine cannot be used: {reason}; give "
+            f"GOOGLE_APPLICATION_CREDENTIALS a service account's key, or unset it and {_SIGN_IN}"
+        )
+    return DataError(
+        f"Google refuses the credentials for Earth Engine ({reason}): they may have expired or been "
+        f"withdrawn; {_SIGN_IN}, or make a new key of the service account, {_KEPT}"
+    )
 
 
 def _passing(text: str, status: int, http: HttpError | None) -> Exception | None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pickle
 import socket
 import warnings
-from pathlib import Path
 from typing import Any
 
 import ee
@@ -23,6 +22,7 @@ from standins.earthengine_calls import (
 from standins.granules import Granules
 
 from cropland.errors import ConfigError, DataError
+from cropland.sources.earthengine import connection
 from cropland.sources.earthengine.connection import Connection
 from cropland.sources.earthengine.service import EarthEngineService
 
@@ -44,20 +44,10 @@ def test_credentials_are_looked_for_only_where_google_is_asked(
     monkeypatch: pytest.MonkeyPatch, endpoint: str, given: bool
 ) -> None:
     looked_for = []
-    monkeypatch.setattr(ee.data, "get_persistent_credentials", lambda: looked_for.append(1))
+    monkeypatch.setattr(connection, "valid_credentials", lambda: looked_for.append(1))
     said = Connection(source_of(endpoint), patient()).sign_in()
     assert bool(looked_for) == given
     assert ("none are sent" in said) != given
-
-
-def test_no_credentials_are_answered_with_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none() -> None:
-        raise ee.EEException("Please authorize access to your Earth Engine account by running")
-
-    monkeypatch.setattr(ee.data, "get_persistent_credentials", none)
-    source = source_of("https://earthengine.googleapis.com")
-    with pytest.raises(DataError, match="run `earthengine authenticate`"):
-        EarthEngineService.connect(source, patient())
 
 
 @pytest.mark.parametrize(
@@ -85,15 +75,6 @@ def test_another_service_at_the_endpoint_is_told_from_earth_engine(
         EarthEngineService.connect(source_of(server.url), patient())
 
 
-def test_credentials_that_cannot_be_read_are_answered(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "credentials").write_text("{half")
-    monkeypatch.setattr(ee.oauth, "get_credentials_path", lambda: str(tmp_path / "credentials"))
-    with pytest.raises(DataError, match="credentials cannot be read .* authenticate --force"):
-        Connection(source_of("https://earthengine.googleapis.com"), patient()).sign_in()
-
-
 @pytest.mark.parametrize(
     "error",
     [
@@ -112,7 +93,7 @@ def test_a_fault_of_this_machine_is_told_at_once(
         looked_for.append(1)
         raise error
 
-    monkeypatch.setattr(ee.data, "get_persistent_credentials", fails)
+    monkeypatch.setattr(connection, "valid_credentials", fails)
     with pytest.raises(DataError, match="this machine .*/home/me/credentials.* fix it"):
         Connection(source_of("https://earthengine.googleapis.com"), patient()).sign_in()
     assert looked_for == [1]

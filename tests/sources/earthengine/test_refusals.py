@@ -34,6 +34,8 @@ BUSY = (
     (400, "Too many concurrent aggregations."),
     (403, "Quota exceeded for quota metric 'Requests'"),
     (429, "whatever it says"),
+    (400, "Earth Engine memory capacity exceeded."),
+    (400, "Earth Engine capacity exceeded."),
 )
 TOO_LARGE = (
     (400, "Computation timed out."),
@@ -44,6 +46,9 @@ TOO_LARGE = (
     (400, "Output of image computation is too large (12 bands for 9 pixels = 90 MiB > 48 MiB)."),
     (400, "Total request size (60000000 bytes) must be less than or equal to 50331648 bytes."),
     (500, "Computation timed out."),
+    (400, "Object too large (4000000016 bytes)."),
+    (400, "Computed value is too large."),
+    (400, "Response size exceeds limit of 104857600 bytes."),
 )
 
 
