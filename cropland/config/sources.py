@@ -6,11 +6,19 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import StrictBool, StrictInt
 
 from cropland.config.schema import Closed, FilePath, at_most, require
+from cropland.errors import ConfigError
 
+_NOT_HARMONISED = {
+    "COPERNICUS/S2_SR": "carries an offset of 1,000 in images from 2022-01-25 on",
+    "COPERNICUS/S2": "is L1C, reflectance at the top of the atmosphere",
+    "COPERNICUS/S2_HARMONIZED": "is L1C, reflectance at the top of the atmosphere",
+}
+"""Collections of Earth Engine with the same names of bands, and why they are not comparable."""
 MOST_MARGIN_DAYS = 36_525
 """A century: all that any satellite has seen."""
 
@@ -136,15 +144,33 @@ class EarthEngine(Fetched):
             self.points_per_request >= 1,
             f"source.points_per_request must be 1 or more, got {self.points_per_request}",
         )
+        if why := _NOT_HARMONISED.get(self.collection):
+            raise ConfigError(
+                f"source.collection={self.collection} {why}; expected harmonised surface reflectance, as in "
+                f"source.collection=COPERNICUS/S2_SR_HARMONIZED"
+            )
 
 
 @dataclass(frozen=True)
 class Catalog(Closed):
-    """A STAC catalogue that has a name: its address, its collection, and whether its links want signing."""
+    """A STAC catalogue that has a name.
+
+    Attributes
+    ----------
+    url : str
+        Its address.
+    collection : str
+        Its Sentinel-2 L2A.
+    sign : bool
+        Whether its links are signed by Planetary Computer's service.
+    s3_endpoint : str, optional
+        Host of its ``s3://`` links, where it is not Amazon's.
+    """
 
     url: str
     collection: str
     sign: StrictBool
+    s3_endpoint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -174,14 +200,18 @@ class Stac(Fetched):
 
     @property
     def chosen(self) -> Catalog:
-        """The catalogue that is asked."""
+        """The catalogue that is asked; links of one given by its address are those of its host's."""
         known = self.catalogs.get(self.catalog)
         address = known.url if known else self.catalog.rstrip("/")
+        collection = self.collection or (known.collection if known else "sentinel-2-l2a")
+        host = urlsplit(address).netloc.lower()
         if not address.startswith(("http://", "https://")):
             address = str(Path(address).absolute())  # one folder, however it is written
-        collection = self.collection or (known.collection if known else "sentinel-2-l2a")
+        elif known is None:
+            alike = (each for each in self.catalogs.values() if urlsplit(each.url).netloc == host)
+            known = next(alike, None)
         sign = self.sign if self.sign is not None else bool(known and known.sign)
-        return Catalog(address, collection, sign)
+        return Catalog(address, collection, sign, known.s3_endpoint if known else None)
 
 
 Source = Files | Simulated | EarthEngine | Stac

@@ -24,7 +24,7 @@ from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import numpy as np
 import rasterio
@@ -77,6 +77,8 @@ class Fault:
         Seconds, in the header of that name.
     skip
         How many such requests go well first.
+    code
+        Of an object storage, in the body.
     """
 
     path: str
@@ -84,6 +86,7 @@ class Fault:
     times: int | None = 1
     retry_after: float | None = None
     skip: int = 0
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Request:
     path: str
     body: Any
     byte_range: str | None
+    authorization: str | None
     at: float
 
 
@@ -286,9 +290,15 @@ class StacStandin(Catalogue):
         Requests, in the order in which they came.
     page_items
         Most items of a page.
+    get_only
+        A search by POST is refused with 405.
+    pages
+        Most pages of a search: the last one does not say that there are more.
     """
 
     page_items = 10
+    get_only = False
+    pages: int | None = None
     hang_seconds = 30.0
 
     def __enter__(self) -> Self:
@@ -379,9 +389,16 @@ class StacStandin(Catalogue):
         start, most = int(query.get("token", 0)), int(query.get("limit", self.page_items))
         end = start + min(most, self.page_items)
         links = []
-        if end < len(found):
+        if end < len(found) and (self.pages is None or end < self.pages * self.page_items):
             body = {**query, "token": str(end)}
-            links.append(self._link("next", "/search", method="POST", body=body, merge=False))
+            if self.get_only:
+                listed = {
+                    name: ",".join(map(str, value)) if isinstance(value, list) else value
+                    for name, value in body.items()
+                }
+                links.append(self._link("next", f"/search?{urlencode(listed)}", method="GET"))
+            else:
+                links.append(self._link("next", "/search", method="POST", body=body, merge=False))
         features = [_linked(item, f"{self.url}/") for item in found[start:end]]
         return {
             "type": "FeatureCollection",
@@ -397,7 +414,8 @@ class StacStandin(Catalogue):
 
 def _linked(item: dict[str, Any], prefix: str) -> dict[str, Any]:
     assets = {
-        key: {**asset, "href": prefix + asset["href"]} for key, asset in item["assets"].items()
+        key: {**asset, "href": asset["href"] if ":" in asset["href"] else prefix + asset["href"]}
+        for key, asset in item["assets"].items()
     }
     return {**item, "assets": assets}
 
@@ -458,17 +476,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: Any) -> None:
         standin, parts = self.server.standin, urlsplit(self.path)
-        said = Request(self.command, parts.path, body, self.headers["Range"], time.monotonic())
+        headers = self.headers["Range"], self.headers["Authorization"]
+        said = Request(self.command, parts.path, body, *headers, time.monotonic())
         fault = standin.heard(said)
         if fault is not None and isinstance(fault.kind, int):
             more = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-            self._send(b'{"description":"a fault"}', fault.kind, more)
+            body = (
+                f"<Error><Code>{fault.code}</Code></Error>"
+                if fault.code
+                else '{"description":"a fault"}'
+            )
+            self._send(body.encode(), fault.kind, more)
             return
         trouble = None if fault is None else fault.kind
         query = dict(parse_qsl(parts.query)) if body is None else body
         if match := re.fullmatch(r"/cogs/([^/]+)/([^/]+)\.tif", parts.path):
             self._send_file(standin.cog(*match.groups()).read_bytes(), trouble)
         else:
+            if standin.get_only and body is not None:
+                self._send(b'{"description":"no POST here"}', 405)
+                return
             page = self._page(parts.path, query)
             missing = b'{"description":"not found"}'
             sent = missing if page is None else json.dumps(page).encode()

@@ -1,15 +1,17 @@
-"""Which asset of a STAC item holds a band: catalogues name them in their own ways.
+"""Which asset of a STAC item holds a band, and where it lies: catalogues name them in their own ways.
 
-Keys are tried first, as Earth Search (``nir08``), Planetary Computer and ESA (``B8A``, ``SCL_20m``) and the
-mission (``B2``) write them, then what the assets say of their bands.
+Keys are tried first, as Earth Search (``nir08``), Planetary Computer (``B8A``), ESA and Copernicus
+(``SCL_20m``) and the mission (``B2``) write them, then what the assets say of their bands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from cropland.observations.bands import OTHER_NAMES
+from cropland.observations.bands import sensor_band_of
 from cropland.sources.stac.harmonisation import VISIBLE, claims_offset
 
 if TYPE_CHECKING:
@@ -17,22 +19,32 @@ if TYPE_CHECKING:
 
 _NATIVE_METRES = {"B1": 60, "B2": 10, "B3": 10, "B4": 10, "B8": 10, "B9": 60}
 _OTHERWISE_METRES = 20
+_METRES = re.compile(r"_(\d0)m$", re.IGNORECASE)
+_WEB = ("http", "https")
 
 
 def asset_of(item: Item, band: str) -> Asset | None:
     """Find the asset of a band, at its native resolution; None where the item has none."""
-    by_key = {key.lower(): asset for key, asset in item.assets.items()}
-    for name in _names(band):
-        if name.lower() in by_key:
-            return by_key[name.lower()]
-    named = [asset for asset in item.assets.values() if _names_in(asset) & set(_names(band))]
+    keys = [key for key in item.assets if _is_key_of(key, band)]
+    if keys:
+        # The mission's own name before others.
+        return item.assets[min(keys, key=lambda key: not key[1:2].isdigit())]
+    named = [asset for asset in item.assets.values() if _is_named(asset, band)]
     return min(named, key=_unsuitable, default=None)
 
 
 def href_of(item: Item, band: str) -> str | None:
-    """Return where a band lies; None where the item has no asset of it."""
+    """Return where a band lies; None where the item has no asset of it.
+
+    In place of an object storage, which wants keys, it is an address that anybody may read, if there is one.
+    """
     asset = asset_of(item, band)
-    return None if asset is None else asset.get_absolute_href() or asset.href
+    if asset is None:
+        return None
+    href = asset.get_absolute_href() or asset.href
+    if urlsplit(href).scheme in ("", "file", *_WEB):
+        return href
+    return _open_alternative(asset) or href
 
 
 def suspects_of(item: Item) -> tuple[str, ...] | None:
@@ -43,23 +55,35 @@ def suspects_of(item: Item) -> tuple[str, ...] | None:
     return tuple(href for href in hrefs if href is not None)
 
 
-def _names(band: str) -> Iterator[str]:
-    """Return the names of a band, the surest first: ``B2``, ``B02``, ``B02_10m``, ``blue``."""
-    number = band[1:]
-    padded = f"B{number.zfill(2)}" if number.isdigit() else band
-    yield from dict.fromkeys((band, padded))
-    yield f"{padded}_{_NATIVE_METRES.get(band, _OTHERWISE_METRES)}m"
-    yield from OTHER_NAMES[band]
+def _is_key_of(key: str, band: str) -> bool:
+    """Return whether a key is a name of a band, of no resolution or its native one."""
+    metres = _METRES.search(key)
+    native = _NATIVE_METRES.get(band, _OTHERWISE_METRES)
+    return sensor_band_of(key) == band and (metres is None or int(metres[1]) == native)
 
 
-def _names_in(asset: Asset) -> set[str]:
-    """Return the names that an asset of one band has for it."""
+def _is_named(asset: Asset, band: str) -> bool:
+    """Return whether an asset of one band says that it is this one."""
     fields = asset.extra_fields
     bands: list[dict[str, Any]] = fields.get("bands") or fields.get("eo:bands") or []
     if len(bands) != 1 or {"thumbnail", "overview"} & set(asset.roles or ()):
-        return set()
+        return False
     keys = ("name", "common_name", "eo:common_name")
-    return {str(bands[0][key]) for key in keys if bands[0].get(key)}
+    return any(sensor_band_of(str(bands[0][key])) == band for key in keys if bands[0].get(key))
+
+
+def _open_alternative(asset: Asset) -> str | None:
+    """Return another address of an asset on the web that asks for no sign-in; None where it has none.
+
+    As the STAC extensions Alternate Assets and Authentication have it.
+    """
+    alternatives = asset.extra_fields.get("alternate")
+    for other in alternatives.values() if isinstance(alternatives, Mapping) else ():
+        if not isinstance(other, Mapping) or other.get("auth:refs"):
+            continue
+        if urlsplit(href := str(other.get("href"))).scheme in _WEB:
+            return href
+    return None
 
 
 def _unsuitable(asset: Asset) -> tuple[bool, float]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pystac
-from pystac_client import Client
+from pystac_client import Client, ItemSearch
+from pystac_client.conformance import ConformanceClasses
 from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PAGE_ITEMS = 50
 """More, and Earth Search's answers become too large for it."""
-_NOT_STAC = (ClientTypeError, pystac.STACError, ValueError, KeyError, TypeError)
+NO_SUCH_METHOD = 405
+COLLECTIONS = ConformanceClasses.COLLECTIONS
+_NOT_STAC = (ClientTypeError, pystac.STACError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def open_catalogue(catalog: Catalog, attempts: Attempts, timeout_seconds: float) -> Api | Folder:
@@ -50,13 +53,24 @@ def open_catalogue(catalog: Catalog, attempts: Attempts, timeout_seconds: float)
     )
 
 
+class SearchResult(NamedTuple):
+    """Items, sorted by time and name, each once; and what a user should know of the search."""
+
+    items: list[Item]
+    notes: tuple[str, ...] = ()
+
+
 class Api:
     """A STAC API; opening it asks for its landing page and its collection."""
 
     def __init__(self, catalog: Catalog, attempts: Attempts, timeout_seconds: float) -> None:
         self._catalog = catalog
-        asking = PatientStacIO(catalog.url, attempts, timeout_seconds)
-        self._client = self._answer(lambda: Client.open(catalog.url, stac_io=asking))
+        self._io = PatientStacIO(catalog.url, attempts, timeout_seconds)
+        # Without the checks of `Client.open`: many APIs do not say what they conform to.
+        self._client = self._answer(lambda: Client.from_file(catalog.url, stac_io=self._io))
+        self._conforms = " ".join(self._client.extra_fields.get("conformsTo") or ())
+        self._client.set_conforms_to([COLLECTIONS.valid_uri])
+        self._search_links = self._answer(lambda: search_links(self._client))
         collection = self._answer(lambda: self._client.get_collection(catalog.collection))
         if collection is None:
             known = self._answer(
@@ -71,8 +85,7 @@ class Api:
     @property
     def title(self) -> str:
         """What it calls itself, with the version of its API."""
-        conforms = " ".join(self._client.extra_fields.get("conformsTo", ()))
-        version = re.search(r"stacspec\.org/v([^/]+)/core", conforms)
+        version = re.search(r"stacspec\.org/v([^/]+)/core", self._conforms)
         kind = f"STAC API {version[1]}" if version else "STAC API"
         return f"{self._client.title or self._client.id} ({kind}) at {self._catalog.url}"
 
@@ -86,30 +99,53 @@ class Api:
         )
         return f"{self._catalog.collection}: {' … '.join(days)}"
 
-    def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
+    def search(self, bounds: Bounds, first: date, last: date) -> SearchResult:
         """Find the items of some days (UTC, both included), page by page.
-
-        Returns
-        -------
-        list of Item
-            Each once, sorted by time and name.
 
         Raises
         ------
         DataError
             The catalogue refuses, or goes on failing.
         """
+        pages = self._answer(lambda: list(self._pages(bounds, first, last)))
+        features = [feature for page in pages for feature in page.get("features", ())]
         items = self._answer(
-            lambda: list(
-                self._client.search(
-                    collections=[self._catalog.collection],
-                    bbox=bounds,
-                    datetime=f"{first}T00:00:00Z/{last}T23:59:59.999Z",
-                    limit=PAGE_ITEMS,
-                ).items()
-            )
+            lambda: [pystac.Item.from_dict(each, preserve_dict=False) for each in features]
         )
-        return _sorted(item for item in items if first <= moment(item).date() <= last)
+        matched = max((number_matched(page) for page in pages), default=0)
+        notes: tuple[str, ...] = ()
+        if matched > len(features):
+            notes = (
+                f"{self._catalog.url} says that {matched} images match from {first} to {last}, but gave only "
+                f"{len(features)} and no next page: images may be missing",
+            )
+        return SearchResult(
+            _sorted(item for item in items if first <= moment(item).date() <= last), notes
+        )
+
+    def _pages(self, bounds: Bounds, first: date, last: date) -> Iterator[dict[str, Any]]:
+        """Ask for the pages of a search, by POST where the landing page offers it, else by GET."""
+        for method in ("POST", "GET"):
+            if method not in self._search_links:
+                continue
+            search = ItemSearch(
+                self._search_links[method],
+                method=method,
+                stac_io=self._io,
+                collections=[self._catalog.collection],
+                bbox=bounds,
+                datetime=f"{first}T00:00:00Z/{last}T23:59:59.999Z",
+                limit=PAGE_ITEMS,
+            )
+            try:
+                yield from search.pages_as_dicts()
+            except APIError as error:
+                if method == "POST" and getattr(error, "status_code", None) == NO_SUCH_METHOD:
+                    # As some do that offer it.
+                    self._search_links["GET"] = self._search_links.pop("POST")
+                    continue
+                raise
+            return
 
     def _answer(self, ask: Callable[[], T]) -> T:
         """Return an answer; raise what goes wrong in one line."""
@@ -120,10 +156,6 @@ class Api:
             text = str(error)[:200] or "nothing"
             raise DataError(
                 f"{self._catalog.url} answers HTTP {status}: {text}; check the address and source.collection"
-            ) from error
-        except NotImplementedError as error:
-            raise DataError(
-                f"{self._catalog.url} cannot be searched ({error}); choose an API"
             ) from error
         except _NOT_STAC as error:
             raise DataError(
@@ -157,13 +189,42 @@ class Folder:
         times = [moment(item) for item in self._items]
         return f"{self._catalog.collection}: {min(times):%Y-%m-%d} … {max(times):%Y-%m-%d}"
 
-    def search(self, bounds: Bounds, first: date, last: date) -> list[Item]:
+    def search(self, bounds: Bounds, first: date, last: date) -> SearchResult:
         """Find items; see `Api.search`."""
-        return _sorted(
-            item
-            for item in self._items
-            if first <= moment(item).date() <= last and overlap(item.bbox, bounds)
+        return SearchResult(
+            _sorted(
+                item
+                for item in self._items
+                if first <= moment(item).date() <= last and overlap(item.bbox, bounds)
+            )
         )
+
+
+def search_links(client: Client) -> dict[str, str]:
+    """Return the addresses at which a landing page lets us search for items, by HTTP method.
+
+    Raises
+    ------
+    DataError
+        There is none; a search of another kind, such as OpenSearch, does not count.
+    """
+    links = {
+        str(link.extra_fields.get("method") or "GET").upper(): link.absolute_href
+        for link in client.links
+        if link.rel == "search" and "json" in (link.media_type or "json")
+    }
+    if not links:
+        raise DataError(
+            f"{client.self_href} has no search for items on its landing page; choose a STAC API, or store "
+            f"the items of a static catalogue in a folder"
+        )
+    return links
+
+
+def number_matched(page: Mapping[str, Any]) -> int:
+    """Return how many items a search matches, as a page of it says; 0 where it does not say."""
+    context = page.get("context") or page.get("search:metadata") or {}
+    return int(page.get("numberMatched") or context.get("matched") or 0)
 
 
 def moment(item: Item) -> datetime:

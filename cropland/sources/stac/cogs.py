@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import numpy as np
@@ -21,6 +21,8 @@ from rasterio.errors import RasterioError
 from cropland.errors import DataError
 from cropland.observations.baseline_offset import OFFSET, carries_offset
 from cropland.sources.grid import pixels, read_pixels
+from cropland.sources.stac import object_storage
+from cropland.sources.stac.products import check_scale
 from cropland.sources.stac.ranges import RangedFile
 from cropland.sources.stac.responses import without_signature
 from cropland.sources.stac.transport import Missing, RangeTransport
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SAMPLE_PIXELS = 512
 """Longest side of a decimated image."""
-_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_CACHEMAX": 32 << 20}
-"""Nothing lies beside a COG, and its blocks are read once."""
+_CACHE = {"GDAL_CACHEMAX": 32 << 20}
+"""Blocks are read once."""
+_ON_THE_WEB = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **_CACHE}
+"""Nothing is asked for beside a COG."""
+_IN_A_FOLDER = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE", **_CACHE}
+"""Files beside it, such as ``.aux.xml``, may say where it lies; the folder may be large."""
 
 
 class Cogs:
@@ -46,10 +52,19 @@ class Cogs:
         How long an answer may take, to its last byte.
     sign : bool
         Links are signed by Planetary Computer's service before each request, as signatures expire.
+    s3_endpoint : str, optional
+        Host of ``s3://`` links, see `cropland.sources.stac.object_storage`.
     """
 
-    def __init__(self, attempts: Attempts, timeout_seconds: float, *, sign: bool = False) -> None:
-        self._transport = RangeTransport(attempts, timeout_seconds, sign=sign)
+    def __init__(
+        self,
+        attempts: Attempts,
+        timeout_seconds: float,
+        *,
+        sign: bool = False,
+        s3_endpoint: str | None = None,
+    ) -> None:
+        self._transport = RangeTransport(attempts, timeout_seconds, sign, s3_endpoint)
 
     def at(self, href: str, lonlat: NDArray[np.float64]) -> NDArray[Any]:
         """Read the pixels that places fall in, shape ``(place,)``; 0 outside and where there are no data.
@@ -66,7 +81,7 @@ class Cogs:
             rows, columns, inside = pixels(GeoBox.from_rio(source), *lonlat.T)
             values = np.zeros(len(lonlat), source.dtypes[0])
             values[inside] = read_pixels(source, rows[inside], columns[inside])
-            return np.where(values == (source.nodata or 0), 0, values)
+            return _without_no_data(values, source.nodata)
 
         return self.open(href, read)
 
@@ -76,15 +91,27 @@ class Cogs:
         def read(source: Any) -> NDArray[Any]:
             step = max(1.0, max(source.shape) / SAMPLE_PIXELS)
             shape = tuple(max(1, round(side / step)) for side in source.shape)
-            values: NDArray[Any] = source.read(1, out_shape=shape)
-            return np.where(values == (source.nodata or 0), 0, values)
+            return _without_no_data(source.read(1, out_shape=shape), source.nodata)
 
         return self.open(href, read)
 
     def open(self, href: str, read: Callable[[Any], T]) -> T:
-        """Read something from an open dataset; raises as `at` does."""
-        remote = urlsplit(href).scheme in ("http", "https")
-        return self._remotely(href, read) if remote else _locally(href, read)
+        """Read something from an open dataset of one band with a place on Earth; raises as `at` does."""
+
+        def checked(source: Any) -> T:
+            _check_dataset(source, without_signature(href))
+            return read(source)
+
+        scheme = urlsplit(href).scheme
+        if scheme in ("http", "https", object_storage.SCHEME):
+            return self._remotely(href, checked)
+        path = Path(unquote(urlsplit(href).path)) if scheme == "file" else Path(href)
+        if scheme not in ("", "file") or not path.is_absolute() or href.startswith("/vsi"):
+            raise DataError(
+                f"{without_signature(href)} is no address that can be read; expected https://, http://, "
+                f"s3:// or the full path of a file: choose another source.catalog"
+            )
+        return _locally(path, checked)
 
     def _remotely(self, href: str, read: Callable[[Any], T]) -> T:
         file = RangedFile(self._transport, href)
@@ -98,15 +125,16 @@ class Cogs:
 
         try:
             with (
-                rasterio.Env(**_OPTIONS),
+                rasterio.Env(**_ON_THE_WEB),
                 rasterio.open(name, opener=opener, sharing=False) as source,
             ):
                 if file.error is None:
                     values = read(source)
-        except RasterioError as error:
-            raise file.error or DataError(
-                f"{without_signature(href)} is no raster that can be read: {error}"
-            ) from error
+        except Exception as error:
+            # Bytes that could not be fetched are the reason for whatever went wrong after them.
+            if file.error is None and not isinstance(error, RasterioError):
+                raise
+            raise file.error or _unreadable(without_signature(href), error) from error
         if file.error is not None:
             raise file.error
         return values
@@ -139,13 +167,39 @@ class Offsets:
                 yield self.cogs.sample(href)
 
 
-def _locally(href: str, read: Callable[[Any], T]) -> T:
-    if "://" not in href and not Path(href).exists():
-        raise Missing(href)
+def _locally(path: Path, read: Callable[[Any], T]) -> T:
+    if not path.exists():
+        raise Missing(path)
     try:
-        with rasterio.Env(**_OPTIONS), rasterio.open(href, sharing=False) as source:
+        with rasterio.Env(**_IN_A_FOLDER), rasterio.open(path, sharing=False) as source:
             return read(source)
     except RasterioError as error:
-        raise DataError(
-            f"{without_signature(href)} cannot be read ({error}); fetch or write it again"
-        ) from error
+        raise _unreadable(str(path), error) from error
+
+
+def _unreadable(name: str, error: Exception) -> DataError:
+    return DataError(f"{name} is no raster that can be read ({error}); fetch or write it again")
+
+
+def _check_dataset(source: Any, name: str) -> None:
+    """Check that an open dataset is one band of numbers with a place on Earth.
+
+    Raises
+    ------
+    DataError
+        It has several bands, is not georeferenced, holds complex numbers, or declares another scale.
+    """
+    if source.count != 1:
+        raise DataError(f"{name} has {source.count} bands; expected one")
+    if source.crs is None or source.transform.is_identity:
+        lacks = "no CRS" if source.crs is None else "a CRS, but no place in it"
+        raise DataError(f"{name} has {lacks}; expected a georeferenced image")
+    if np.dtype(source.dtypes[0]).kind not in "uif":
+        raise DataError(f"{name} holds {source.dtypes[0]}; expected digital numbers, uint16")
+    check_scale(name, source.scales[0], source.offsets[0])
+
+
+def _without_no_data(values: NDArray[Any], nodata: float | None) -> NDArray[Any]:
+    """Return values with 0 where there are no data, as the file has it."""
+    missing = np.isnan(values) if values.dtype.kind == "f" else values == 0
+    return np.where(missing | (values == (nodata or 0)), values.dtype.type(0), values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
+from cropland.errors import DataError
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.lazy_cube import lazy_cube
 from cropland.sources.stac.assets import href_of, suspects_of
 from cropland.sources.stac.boxes import bounds_of, overlap
 from cropland.sources.stac.catalogs import moment
-from cropland.sources.stac.harmonisation import harmonised
-from cropland.sources.stac.sampling import errors_of_image
+from cropland.sources.stac.harmonisation import harmonised, stored_numbers
+from cropland.sources.stac.products import check_product
+from cropland.sources.stac.sampling import errors_of_image, missing_value
 from cropland.sources.stac.transport import Missing
 
 if TYPE_CHECKING:
@@ -45,9 +48,12 @@ def cube_of(
     Raises
     ------
     GivenUp
-        An image says no processing baseline.
+        An image says no processing baseline, or is no surface reflectance in digital numbers.
     """
     names = [item.id for item in items]
+    for item in items:
+        with errors_of_image(item.id):
+            check_product(item, bands)
     times = np.array([moment(item).replace(tzinfo=None) for item in items], "datetime64[s]")
     images = [_Image(item.id, item.bbox, {b: href_of(item, b) for b in bands}) for item in items]
     groups = [(band,) for band in bands]
@@ -76,15 +82,37 @@ def _read(
     """Read a band as it is stored; what is missing is no data, what fails is an error."""
     (band,) = bands
     image = images[at]
-    href = image.hrefs[band]
-    if href is not None and overlap(image.box, bounds_of(grid)):
+    if not overlap(image.box, bounds_of(grid)):
+        return np.zeros((1, *grid.shape), np.uint16)
+    with errors_of_image(image.name):
+        href = image.hrefs[band]
         try:
-            with errors_of_image(image.name):
+            if href is not None:
                 values = cogs.open(href, lambda source: _warped(source, grid))
-            return values.astype(np.uint16)[np.newaxis]
+                numbers = stored_numbers(band, values, href)
+                return numbers.astype(np.uint16, copy=False)[np.newaxis]
         except Missing:
             pass
-    return np.zeros((1, *grid.shape), np.uint16)
+        if band == SCENE_CLASS:
+            _check_not_gone(cogs, image)
+    return np.full((1, *grid.shape), missing_value(band), np.uint16)
+
+
+def _check_not_gone(cogs: Cogs, image: _Image) -> None:
+    """Check that an image without scene classes has another file at least.
+
+    Raises
+    ------
+    DataError
+        It has none.
+    """
+    hrefs = [href for href in image.hrefs.values() if href is not None]
+    for href in hrefs:
+        with suppress(Missing):
+            return cogs.open(href, lambda _: None)
+    raise DataError(
+        f"none of its files is there, such as {', '.join(hrefs[:1]) or 'one of a band'}"
+    )
 
 
 def _warped(source: Any, grid: GeoBox) -> NDArray[Any]:

@@ -25,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
+from cropland.observations import band_values
+from cropland.observations.bands import NO_DATA, SCENE_CLASS, SCENE_CLASSES
 
 FIRST_BASELINE = 4.0
 VISIBLE = ("B2", "B3", "B4")
@@ -74,11 +76,41 @@ def claims_offset(identifier: str, properties: Mapping[str, Any]) -> bool:
     return baseline_of(identifier, properties) >= FIRST_BASELINE
 
 
-def harmonised(values: NDArray[Any], offset: int) -> NDArray[np.uint16]:
-    """Take an offset from stored numbers, any shape; data stay at least 1, no data stays 0."""
-    stored = values.astype(np.uint16, copy=False)
-    if offset == 0:
-        return stored
-    return np.where(stored > 0, np.maximum(stored, offset + 1) - np.uint16(offset), 0).astype(
-        np.uint16
-    )
+def stored_numbers(band: str, values: NDArray[Any], href: str) -> NDArray[np.unsignedinteger[Any]]:
+    """Return what a file holds in the type of its band, 0 where there is no data; the offset is still on.
+
+    Parameters
+    ----------
+    values : ndarray, any shape
+        In any type of number; 0, NaN and what is below 0 are no data.
+
+    Raises
+    ------
+    DataError
+        It holds reflectance in place of digital numbers, or no scene classes.
+    """
+    dtype = band_values.dtype_of(band)
+    if values.dtype == dtype and (band != SCENE_CLASS or values.max(initial=0) in SCENE_CLASSES):
+        return values
+    data = np.where(np.isfinite(values), values, NO_DATA)
+    possible, expected = band_values.possible(band, data.astype(np.float64))
+    if not possible.all():
+        raise DataError(
+            f"{href} has values from {data.min():g} to {data.max():g} for {band}; expected {expected}: "
+            f"choose another source.collection"
+        )
+    if band != SCENE_CLASS and band_values.reflectance_images(data[np.newaxis]).any():
+        remedy = "or choose another source.collection"
+        raise band_values.wrong_unit(href, band, data, remedy)
+    return np.clip(np.rint(data), 0, np.iinfo(dtype).max).astype(dtype)
+
+
+def harmonised(values: NDArray[np.uint16], offset: int) -> NDArray[np.uint16]:
+    """Take an offset from stored numbers, any shape; data stay at least 1, no data stays 0.
+
+    What is above the highest digital number then is no data, see `cropland.observations.band_values`.
+    """
+    if offset:
+        lowered = np.maximum(values, offset + 1) - np.uint16(offset)
+        values = np.where(values > 0, lowered, 0).astype(np.uint16)
+    return np.where(values > band_values.HIGHEST, np.uint16(NO_DATA), values)

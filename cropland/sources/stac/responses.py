@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -58,11 +60,12 @@ class PatientStacIO(StacApiIO):
             except requests.RequestException as error:
                 raise self._failure(error) from error
             self._answered = True
-            if problem := failure_of(answer, answer.content):
+            content = answer.content
+            if problem := failure_of(answer.url, answer.status_code, answer.headers, content):
                 raise problem
             if not answer.ok:
                 raise APIError.from_response(answer)
-            return answer.content.decode("utf-8", "replace")
+            return content.decode("utf-8", "replace")
 
         return self._attempts.run(f"asking {without_signature(href)}", once)
 
@@ -77,21 +80,37 @@ class PatientStacIO(StacApiIO):
         return Transient(f"{type(error).__name__}: {error}")
 
 
-def failure_of(answer: requests.Response, content: bytes) -> Exception | None:
+def is_refused(status: int, content: bytes) -> bool:
+    """Return whether an answer is a refusal: Azure's, where a signature is missing, has the status 409."""
+    return status in REFUSED or (status == 409 and b"PublicAccessNotPermitted" in content)
+
+
+def failure_of(
+    href: str, status: int, headers: Mapping[str, str], content: bytes
+) -> Exception | None:
     """Return what is to be raised where a host is busy, stumbles or refuses, with what it says."""
-    status = answer.status_code
-    if status in REFUSED:
+    if is_refused(status, content):
         return DataError(
-            f"{without_signature(answer.url)} is refused (HTTP {status}); choose a catalogue that is "
-            f"open, or source.sign=true for links of Planetary Computer"
+            f"{without_signature(href)} is refused ({status_of(status, content)}); choose a catalogue that "
+            f"is open, or source.sign=true for links of Planetary Computer"
         )
     if status in _AGAIN:
         text = f"HTTP {status} {content[:120].decode('utf-8', 'replace')}"
         wait = 0.0
         with suppress(ValueError):  # a date: the backoff will do
-            wait = max(0.0, float(answer.headers.get("Retry-After", 0)))
+            wait = max(0.0, float(headers.get("Retry-After", 0)))
         return Transient(text, busy=status in BUSY, wait_seconds=wait)
     return None
+
+
+def status_of(status: int, content: bytes) -> str:
+    """Return a status in words, with the code that object storages add in their body.
+
+    >>> status_of(403, b"<Error><Code>AccessDenied</Code></Error>")
+    'HTTP 403 AccessDenied'
+    """
+    code = re.search(rb"<Code>(\w+)</Code>", content)
+    return f"HTTP {status} {code[1].decode()}" if code else f"HTTP {status}"
 
 
 def without_signature(href: str) -> str:

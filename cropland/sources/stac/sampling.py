@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.errors import DataError
-from cropland.observations.band_values import dtype_of
-from cropland.observations.bands import SCENE_CLASS
-from cropland.sources.retries import GivenUp
+from cropland.errors import CroplandError, DataError
+from cropland.observations import band_values
+from cropland.observations.bands import NO_DATA, SCENE_CLASS
+from cropland.sources.retries import GivenUp, Stopped
 from cropland.sources.service import Seen, join_seen
 from cropland.sources.stac.assets import href_of, suspects_of
 from cropland.sources.stac.boxes import in_box
 from cropland.sources.stac.catalogs import moment
-from cropland.sources.stac.harmonisation import harmonised
+from cropland.sources.stac.harmonisation import harmonised, stored_numbers
+from cropland.sources.stac.products import check_product
 from cropland.sources.stac.transport import Missing
 
 if TYPE_CHECKING:
@@ -27,12 +29,28 @@ if TYPE_CHECKING:
     from cropland.sources.stac.cogs import Offsets
 
 
+@dataclass
+class Gaps:
+    """What images lack, counted by band.
+
+    Attributes
+    ----------
+    missing : Counter of str
+        Images that do not have a band.
+    fills : Counter of str
+        Values that are no digital number, and so are no data.
+    """
+
+    missing: Counter[str] = field(default_factory=Counter)
+    fills: Counter[str] = field(default_factory=Counter)
+
+
 def read_image(
     item: Item,
     lonlat: NDArray[np.float64],
     bands: Sequence[str],
     offsets: Offsets,
-    missing: Counter[str],
+    gaps: Gaps,
 ) -> Seen:
     """Read an image at places, opening each COG once for all of them.
 
@@ -46,64 +64,90 @@ def read_image(
         Bands to read.
     offsets : Offsets
         Has the COGs, and knows the offset that an image carries.
-    missing : Counter of str
-        Counts the images that do not have a band.
+    gaps : Gaps
+        Counts what is missing.
 
     Raises
     ------
     GivenUp
-        It cannot be read; other images may be.
+        It cannot be read, or none of its files is there; other images may be read.
     """
-    places = np.flatnonzero(in_box(item.bbox, lonlat)).astype(np.int32)
     with errors_of_image(item.id):
-        classes = _read(item, SCENE_CLASS, lonlat[places], offsets, missing)
+        check_product(item, bands)
+        places = np.flatnonzero(in_box(item.bbox, lonlat)).astype(np.int32)
+        classes = _read(item, SCENE_CLASS, lonlat[places], offsets, gaps)
         if classes is not None:
             places, classes = places[classes > 0], classes[classes > 0]
-        values: dict[str, NDArray[Any]] = {}
-        for band in bands:
-            read = classes
-            if band != SCENE_CLASS:
-                read = _read(item, band, lonlat[places], offsets, missing)
-            column = np.zeros(len(places)) if read is None else read
-            values[band] = column.astype(dtype_of(band))
+        columns = {
+            band: classes
+            if band == SCENE_CLASS
+            else _read(item, band, lonlat[places], offsets, gaps)
+            for band in bands
+        }
+        if all(column is None for column in columns.values()):
+            raise DataError(
+                f"none of its files is there, such as {href_of(item, bands[0]) or 'one of ' + bands[0]}"
+            )
+        time = np.datetime64(moment(item).replace(tzinfo=None), "s")
+    values = {
+        band: np.full(len(places), missing_value(band), band_values.dtype_of(band))
+        if column is None
+        else column
+        for band, column in columns.items()
+    }
     if classes is None:
-        seen = np.any([*values.values()], axis=0)
+        measured = [column for band, column in values.items() if band != SCENE_CLASS]
+        seen = np.any(measured, axis=0)
         places, values = places[seen], {band: column[seen] for band, column in values.items()}
-    time = np.datetime64(moment(item).replace(tzinfo=None), "s")
     return Seen(places, np.full(len(places), time), np.full(len(places), item.id), values)
 
 
+def missing_value(band: str) -> int:
+    """Return what stands for a band that an image does not have: class 0 would say that it saw nothing."""
+    return band_values.MISSING_SCENE_CLASS if band == SCENE_CLASS else NO_DATA
+
+
 def _read(
-    item: Item, band: str, lonlat: NDArray[np.float64], offsets: Offsets, missing: Counter[str]
-) -> NDArray[Any] | None:
+    item: Item, band: str, lonlat: NDArray[np.float64], offsets: Offsets, gaps: Gaps
+) -> NDArray[np.unsignedinteger[Any]] | None:
     """Read a band at places, harmonised; None where the item has none, which is counted."""
     if len(lonlat) == 0:
-        return np.zeros(0, np.uint16)
+        return np.zeros(0, band_values.dtype_of(band))
+    href = href_of(item, band)
     try:
-        href = href_of(item, band)
-        if href is not None:
-            values = offsets.cogs.at(href, lonlat)
-            return values if band == SCENE_CLASS else harmonised(values, offsets(suspects_of(item)))
+        values = None if href is None else offsets.cogs.at(href, lonlat)
     except Missing:
-        pass
-    missing[band] += 1
-    return None
+        values = None
+    if href is None or values is None:
+        gaps.missing[band] += 1
+        return None
+    numbers = stored_numbers(band, values, href)
+    if band == SCENE_CLASS:
+        return numbers
+    taken = harmonised(numbers, offsets(suspects_of(item)))
+    gaps.fills[band] += int(np.count_nonzero(values) - np.count_nonzero(taken))
+    return taken
 
 
 @contextmanager
 def errors_of_image(granule: str) -> Iterator[None]:
     """Raise what goes wrong with an image so that it stops nothing but the work that needs it.
 
+    An image is somebody else's file, with which anything may be wrong.
+
     Raises
     ------
     GivenUp
-        In place of any `DataError`.
+        In place of any error but `Missing` and `Stopped`, which are none of the image.
     """
     try:
         yield
-    except DataError as error:
+    except (Missing, Stopped):
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, CroplandError) else f"{type(error).__name__}: "
         raise GivenUp(
-            f"image {granule}: {error}; or exclude it with source.leave_out=[{granule}]"
+            f"image {granule}: {kind}{error}; or exclude it with source.leave_out=[{granule}]"
         ) from error
 
 
@@ -113,7 +157,7 @@ def join_images(images: Sequence[Seen], bands: Sequence[str]) -> Seen:
         np.zeros(0, np.int32),
         np.zeros(0, "datetime64[s]"),
         np.zeros(0, np.str_),
-        {band: np.zeros(0, dtype_of(band)) for band in bands},
+        {band: np.zeros(0, band_values.dtype_of(band)) for band in bands},
     )
     joined = join_seen((nothing, *images), {})
     order = np.lexsort((joined.granule, joined.time, joined.place))

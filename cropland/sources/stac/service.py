@@ -1,7 +1,8 @@
 """Sentinel-2 from STAC catalogues, which need no account: COGs read where they lie, or in a folder.
 
 A granule is an item. It gives a row where its ``SCL`` has data at a place, and where there is no ``SCL``,
-where any band has. A band whose asset is missing is no data. Digital numbers are harmonised as
+where any band has. A band whose asset is missing is no data, ``SCL`` then 255. Of an image that was processed
+again, the newer product is read. Digital numbers are harmonised as
 `cropland.sources.stac.harmonisation` says. Images of another UTM zone are brought onto a cube's grid by
 nearest neighbour.
 """
@@ -9,20 +10,23 @@ nearest neighbour.
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import ConfigError, DataError
+from cropland.observations.band_values import HIGHEST
+from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.grid import box_of
 from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen, findings_of
+from cropland.sources.stac.boxes import bounds_around
 from cropland.sources.stac.harmonisation import claims_offset
+from cropland.support.words import count, some
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,10 +35,22 @@ if TYPE_CHECKING:
 
     from cropland.config.sources import Stac
     from cropland.sources.retries import Attempts
+    from cropland.sources.stac.boxes import Bounds
     from cropland.sources.stac.catalogs import Api, Folder
+    from cropland.sources.stac.sampling import Gaps
 
 _ENOUGH = 3
 """Images without a band, and none with it, from which on the catalogue is taken to lack it."""
+_NAMED = 3
+"""Images that a note names."""
+
+
+class _Images(NamedTuple):
+    """Images near some places, the names of those excluded, and what a user should know of both."""
+
+    items: list[Item]
+    excluded: list[str]
+    notes: tuple[str, ...]
 
 
 class StacService:
@@ -48,7 +64,9 @@ class StacService:
 
         self._source = source
         self._attempts = attempts
-        self._offsets = Offsets(Cogs(attempts, source.timeout_seconds, sign=source.chosen.sign))
+        chosen, seconds = source.chosen, source.timeout_seconds
+        cogs = Cogs(attempts, seconds, sign=chosen.sign, s3_endpoint=chosen.s3_endpoint)
+        self._offsets = Offsets(cogs)
         self._catalogue_open: Api | Folder | None = None
         self._lock = threading.Lock()
 
@@ -74,39 +92,56 @@ class StacService:
         self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
     ) -> Seen:
         """Observe places, opening each COG once for all of them; see `Service.points`."""
-        from cropland.sources.stac.sampling import join_images, read_image
+        from cropland.sources.stac.sampling import Gaps, join_images, read_image
 
-        items, left_out = self._images_near(lonlat, first, last)
-        missing: Counter[str] = Counter()
-        images = [read_image(item, lonlat, bands, self._offsets, missing) for item in items]
+        near = self._images_near(bounds_around(lonlat), first, last)
+        gaps = Gaps()
+        images = [read_image(item, lonlat, bands, self._offsets, gaps) for item in near.items]
         seen = join_images(images, bands)
-        why = f"outside the swath of all {len(items)} images" if items else NO_IMAGE
-        if left_out and not items:
-            why = f"all {len(left_out)} images are excluded (source.leave_out)"
+        why = f"outside the swath of all {len(near.items)} images" if near.items else NO_IMAGE
+        if near.excluded and not near.items:
+            why = f"all {len(near.excluded)} images are excluded (source.leave_out)"
         unseen = {int(at): why for at in np.setdiff1d(np.arange(len(lonlat)), seen.place)}
-        notes = [f"{name} is excluded (source.leave_out)" for name in left_out]
-        for band, count in sorted(missing.items()):
-            if count >= _ENOUGH and not seen.values[band].any():
+        notes = (*near.notes, *self._notes_of(gaps, seen))
+        return replace(seen, unseen=unseen, notes=notes)
+
+    def _notes_of(self, gaps: Gaps, seen: Seen) -> Iterator[str]:
+        """Return in words what images lack.
+
+        Raises
+        ------
+        ConfigError
+            They lack a band, several of them and all that were read.
+        """
+        from cropland.sources.stac.sampling import missing_value
+
+        for band, number in sorted(gaps.missing.items()):
+            values = seen.values[band]
+            if number >= _ENOUGH and not ((values > 0) & (values != missing_value(band))).any():
+                remedy = "" if band == SCENE_CLASS else "leave it out of source.bands, or "
                 raise ConfigError(
-                    f"none of {count} images of {self._source.chosen.collection} has {band}; leave it out of "
-                    f"source.bands, or take another source.catalog"
+                    f"none of {number} images of {self._source.chosen.collection} has {band}; {remedy}take "
+                    f"another source.catalog"
                 )
-            have = "image has" if count == 1 else "images have"
-            notes.append(f"{count} {have} no {band}: no data there")
-        return replace(seen, unseen=unseen, notes=tuple(notes))
+            have = "image has" if number == 1 else "images have"
+            yield f"{number} {have} no {band}: no data there"
+        for band, number in sorted(gaps.fills.items()):
+            if number:
+                yield (
+                    f"{count(number, 'value')} of {band} below 0 or above {HIGHEST:,}: no data there"
+                )
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
         """Return the images of a grid, lazily; see `Service.cube`."""
         from cropland.sources.stac.cubes import cube_of
 
-        catalogue = self._catalogue()
         box = box_of(grid)
         bounds = box.west, box.south, box.east, box.north
-        items, _ = self._not_left_out(catalogue.search(bounds, first, last))
+        items = self._images_near(bounds, first, last).items
         if not items:
             raise NoImage(
                 f"no image of {box} from {first} to {last} in {self._source.chosen.url}, which has "
-                f"{catalogue.extent}; choose other dates or another source.catalog"
+                f"{self._catalogue().extent}; choose other dates or another source.catalog"
             )
         return cube_of(items, grid, bands, self._offsets)
 
@@ -116,7 +151,7 @@ class StacService:
         images: list[Item] = []
 
         def find_images() -> str:
-            images.extend(self._images_near(place, first, last)[0])
+            images.extend(self._images_near(bounds_around(place), first, last).items)
             text = f"{len(images)} of {lon}, {lat} from {first} to {last}"
             if not images:
                 raise DataError(f"{text}; choose other dates")
@@ -132,18 +167,22 @@ class StacService:
         }
         return findings_of(steps)
 
-    def _images_near(
-        self, lonlat: NDArray[np.float64], first: date, last: date
-    ) -> tuple[list[Item], list[str]]:
-        """Return the images near places, and the names of those that are excluded."""
-        from cropland.sources.stac.boxes import bounds_around
+    def _images_near(self, bounds: Bounds, first: date, last: date) -> _Images:
+        """Return the images near some places: not the excluded, and of twins the newer."""
+        from cropland.sources.stac.products import without_older
 
-        return self._not_left_out(self._catalogue().search(bounds_around(lonlat), first, last))
-
-    def _not_left_out(self, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+        found = self._catalogue().search(bounds, first, last)
         names = set(self._source.leave_out)
-        kept = [item for item in items if item.id not in names]
-        return kept, [item.id for item in items if item.id in names]
+        excluded = [item.id for item in found.items if item.id in names]
+        items, older = without_older([item for item in found.items if item.id not in names])
+        notes = list(found.notes)
+        if older:
+            notes.append(
+                f"{count(len(older), 'image')} processed again since: the newer is used, not "
+                f"{some(older, _NAMED)}"
+            )
+        notes += [f"{name} is excluded (source.leave_out)" for name in excluded]
+        return _Images(items, excluded, tuple(notes))
 
     def _catalogue(self) -> Api | Folder:
         """Open the catalogue, once for all threads."""
@@ -158,8 +197,12 @@ class StacService:
 
     def _bands_of(self, item: Item) -> str:
         from cropland.sources.stac.assets import href_of
+        from cropland.sources.stac.products import check_product
+        from cropland.sources.stac.sampling import errors_of_image
 
         bands = self._source.bands
+        with errors_of_image(item.id):
+            check_product(item, bands)
         lacking = [band for band in bands if href_of(item, band) is None]
         text = f"{item.id} has {len(bands) - len(lacking)} of {len(bands)}"
         if lacking:

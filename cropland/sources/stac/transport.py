@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -12,8 +14,18 @@ from urllib3.exceptions import HTTPError
 from cropland.errors import DataError
 from cropland.sources import http_session
 from cropland.sources.retries import Attempts, Transient
-from cropland.sources.stac.responses import MISSING, REFUSED, failure_of, without_signature
+from cropland.sources.stac import object_storage
+from cropland.sources.stac.responses import (
+    MISSING,
+    failure_of,
+    is_refused,
+    status_of,
+    without_signature,
+)
 
+_FINE = (200, 206)
+_NO_BUCKET = (b"NoSuchBucket", b"ContainerNotFound")
+"""Codes of object storages that are asked at the wrong address, with the status of a missing file."""
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -40,17 +52,31 @@ class RangeTransport:
         How long an answer may take, to its last byte.
     sign : bool
         Links are signed by Planetary Computer's service before each request, as signatures expire.
+    s3_endpoint : str, optional
+        Host of ``s3://`` links, see `cropland.sources.stac.object_storage`.
     """
 
-    def __init__(self, attempts: Attempts, timeout_seconds: float, sign: bool = False) -> None:
+    def __init__(
+        self,
+        attempts: Attempts,
+        timeout_seconds: float,
+        sign: bool = False,
+        s3_endpoint: str | None = None,
+    ) -> None:
         self._attempts = attempts
         self._timeout_seconds = timeout_seconds
         self._sign = sign
+        self._s3_endpoint = s3_endpoint
         self._session = http_session.pooled_session(attempts.workers)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Dask sends it to other processes.
-        return RangeTransport, (self._attempts, self._timeout_seconds, self._sign)
+        return RangeTransport, (
+            self._attempts,
+            self._timeout_seconds,
+            self._sign,
+            self._s3_endpoint,
+        )
 
     def span(self, href: str, first: int, end: int | None, size: int | None) -> Span:
         """Return bytes of a file: those from `first` on, of which a host may send fewer than asked for.
@@ -79,18 +105,15 @@ class RangeTransport:
 
         def once() -> Span:
             nonlocal renewed
-            link = _signed(href) if self._sign else href
-            status, headers, content, problem = self._answer(link, first, end)
-            if status in MISSING:
+            link, status, headers, content = self._answer(href, first, end)
+            if status in MISSING and not any(code in content for code in _NO_BUCKET):
                 raise Missing(href)
-            if status in REFUSED and self._sign and not renewed:
+            if is_refused(status, content) and self._sign and not renewed:
                 renewed = True
                 _forget(link)
                 raise Transient(f"HTTP {status}: the signature is no longer good")
-            if problem:
+            if problem := self._problem(href, status, headers, content):
                 raise problem
-            if status >= 400:
-                raise DataError(f"{without_signature(href)} is answered with HTTP {status}")
             whole = Span(0, content, len(content))
             span = _span(headers, content, first) if status == 206 else whole
             if span is None or size not in (None, span.size):
@@ -100,20 +123,41 @@ class RangeTransport:
         return self._attempts.run(f"reading {without_signature(href)}", once)
 
     def _answer(
-        self, link: str, first: int, end: int | None
-    ) -> tuple[int, Any, bytes, Exception | None]:
-        """Return an answer's status, headers and body, and what is wrong with it."""
+        self, href: str, first: int, end: int | None
+    ) -> tuple[str, int, Mapping[str, str], bytes]:
+        """Return the link that was asked, and the answer's status, headers and body."""
         until = time.monotonic() + self._timeout_seconds
         span = f"bytes={first}-{'' if end is None else end - 1}"
-        headers = {"Range": span, "Accept-Encoding": "identity"}
+        link, headers = self._request(href, span)
         try:
             with self._session.get(
-                link, headers=headers, timeout=self._timeout_seconds, stream=True
+                link,
+                headers={**headers, "Accept-Encoding": "identity"},
+                timeout=self._timeout_seconds,
+                stream=True,
             ) as answer:
                 content = http_session.body_of(answer, until)
         except (requests.RequestException, HTTPError, TimeoutError) as error:
             raise Transient(f"{type(error).__name__}: {without_signature(str(error))}") from error
-        return answer.status_code, answer.headers, content, failure_of(answer, content)
+        return link, answer.status_code, answer.headers, content
+
+    def _problem(
+        self, href: str, status: int, headers: Mapping[str, str], content: bytes
+    ) -> Exception | None:
+        """Return what is to be raised instead of taking an answer's body."""
+        problem = failure_of(href, status, headers, content)
+        if status in _FINE or isinstance(problem, Transient):
+            return problem
+        said = f"{without_signature(href)} is answered with {status_of(status, content)}"
+        if urlsplit(href).scheme == object_storage.SCHEME:
+            return DataError(f"{said}; {object_storage.needed(href, self._s3_endpoint)}")
+        return problem or DataError(said)
+
+    def _request(self, href: str, span: str) -> tuple[str, Mapping[str, str]]:
+        """Return the address of a file, signed where it has to be, and headers for a part of it."""
+        if urlsplit(href).scheme == object_storage.SCHEME:
+            return object_storage.request_of(href, span, self._s3_endpoint)
+        return _signed(href) if self._sign else href, {"range": span}
 
 
 def _span(headers: Any, content: bytes, first: int) -> Span | None:
@@ -130,7 +174,9 @@ def _signed(href: str) -> str:
     import planetary_computer
 
     try:
-        signed: str = planetary_computer.sign_url(href)
+        # A link that was stored with a signature, by now an old one, would not be signed again.
+        bare = without_signature(href) if "sig=" in urlsplit(href).query else href
+        signed: str = planetary_computer.sign_url(bare)
     except requests.RequestException as error:
         raise Transient(f"signing {without_signature(href)}: {type(error).__name__}") from error
     return signed

@@ -171,7 +171,7 @@ def test_sources_and_settings_that_differ_do_not_mix(
     others = (
         stac(),
         stac(catalog="planetary_computer"),
-        earthengine(collection="COPERNICUS/S2_SR"),
+        earthengine(collection="projects/mine/assets/sentinel2"),
         earthengine(bands=("B2", "SCL")),
     )
     folders = {fetched.parts_of(each, paths, TOYLAND).folder for each in others}

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pystac
 import pytest
 from standins.stac import StacStandin
-from standins.stac_calls import (
-    service_of,
-)
+from standins.stac_calls import FIRST, assert_rows, seen_of, service_of
 
 from cropland.errors import DataError
+
+OPEN_SEARCH = {
+    "rel": "search",
+    "href": "http://127.0.0.1:1/opensearch.xml",
+    "type": "application/opensearchdescription+xml",
+}
+CORE = "https://api.stacspec.org/v1.0.0/core"
 
 
 @pytest.mark.parametrize(
@@ -42,3 +49,73 @@ def test_what_is_no_catalogue_is_answered_in_one_line(
     with pytest.raises(DataError, match=message) as caught:
         service_of(catalog.format(url=standin.url, **folders), **changes)
     assert "\n" not in str(caught.value)
+
+
+def landing_page(
+    monkeypatch: pytest.MonkeyPatch, standin: StacStandin, **changes: Any
+) -> dict[str, Any]:
+    """Change what a stand-in says of itself; None takes a key away."""
+    page = standin.landing | changes
+    page = {key: value for key, value in page.items() if value is not None}
+    monkeypatch.setattr(StacStandin, "landing", page)
+    return page
+
+
+@pytest.mark.parametrize("conforms", [None, [CORE]], ids=["none", "core"])
+@pytest.mark.parametrize("kind", ["as it was", "OpenSearch first", "GET only", "GET unsaid"])
+def test_a_landing_page_is_searched_by_its_own_link(
+    standin: StacStandin,
+    table: pd.DataFrame,
+    truth: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+    conforms: list[str] | None,
+    kind: str,
+) -> None:
+    links = standin.landing["links"]
+    others = [link for link in links if link["rel"] != "search"]
+    get, post = (link for link in links if link["rel"] == "search")
+    del get["method"]  # it is the default
+    links = {
+        "as it was": links,
+        "OpenSearch first": [OPEN_SEARCH, *others, post],
+        "GET only": [*others, get],
+        "GET unsaid": [*others, post],
+    }[kind]
+    standin.get_only = kind.startswith("GET")
+    landing_page(monkeypatch, standin, conformsTo=conforms, links=links)
+    last = FIRST + timedelta(days=9)
+    seen = seen_of(service_of(standin.url), table, FIRST, last)
+    assert_rows(seen, table, truth[truth["time"].dt.date <= last])
+    refused = [each for each in standin.asked("/search") if each.method == "POST"]
+    assert len(refused) == {"GET only": 0, "GET unsaid": 1}.get(kind, len(refused))
+
+
+def test_a_landing_page_without_a_search_is_one_line(
+    standin: StacStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = [link for link in standin.landing["links"] if link["rel"] != "search"]
+    landing_page(monkeypatch, standin, links=[OPEN_SEARCH, *links])
+    with pytest.raises(DataError, match="no search for items .* folder") as caught:
+        service_of(standin.url)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("counted", ["numberMatched", "context"])
+def test_more_matches_than_items_are_said(
+    standin: StacStandin, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, counted: str
+) -> None:
+    search = StacStandin.search
+
+    def answer(self: StacStandin, query: Any) -> dict[str, Any]:
+        page = search(self, query)
+        matched = page.pop("numberMatched")
+        return page | (
+            {"context": {"matched": matched}} if counted == "context" else {counted: matched}
+        )
+
+    monkeypatch.setattr(StacStandin, "search", answer)
+    assert seen_of(service_of(standin.url), table).notes == ()
+    standin.pages, standin.page_items = 1, 5
+    (note,) = seen_of(service_of(standin.url), table).notes
+    assert f"says that {len(standin.items)} images match" in note
+    assert "gave only 5 and no next page: images may be missing" in note

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pickle
 import threading
+import warnings
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +11,9 @@ import numpy as np
 import pandas as pd
 import planetary_computer
 import pytest
+import rasterio
+from pyproj import Transformer
+from rasterio.errors import NotGeoreferencedWarning
 from standins.stac import Fault, StacStandin
 from standins.stac_calls import (
     large,
@@ -110,3 +115,102 @@ def test_cogs_are_read_in_another_process_too(standin: StacStandin, table: pd.Da
     href = f"{standin.url}/cogs/{standin.items[0]['id']}/B2.tif"
     standin.faults.append(Fault("/B2.tif", 503))
     assert (there.at(href, table[["Lon", "Lat"]].to_numpy()) > 0).any()
+
+
+def written(path: Path, **changes: Any) -> str:
+    """Write an image of 64 × 64 pixels of 10 m, all 1234; give its path."""
+    options: dict[str, Any] = {
+        "driver": "GTiff",
+        "count": 1,
+        "dtype": "uint16",
+        "crs": "EPSG:32635",
+    }
+    options |= {"transform": rasterio.Affine(10, 0, 300_000, 0, -10, 1_200_000)} | changes
+    values = np.full((options["count"], 64, 64), 1234)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path, "w", height=64, width=64, **options) as made:
+            made.write(values.astype(options["dtype"]))
+    return str(path)
+
+
+PLACE = np.array([Transformer.from_crs(32635, 4326, always_xy=True).transform(300_100, 1_199_900)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"crs": None}, "has no CRS; expected a georeferenced image"),
+        ({"transform": rasterio.Affine.identity()}, "a CRS, but no place in it"),
+        ({"count": 3}, "has 3 bands; expected one"),
+        ({"dtype": "complex64"}, "holds complex64; expected digital numbers"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_file_that_is_no_image_of_one_band_is_named(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    path = written(tmp_path / "B04.tif", **changes)
+    with pytest.raises(DataError, match=said) as caught:
+        Cogs(patient(), 5.0).at(path, PLACE)
+    assert path in str(caught.value)
+
+
+def test_a_file_that_declares_another_scale_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "B04.tif")
+    with rasterio.open(path, "r+") as made:
+        made.scales, made.offsets = (0.0000275,), (-0.2,)
+    with pytest.raises(DataError, match="with the scale 2.75e-05 and the offset -0.2; expected"):
+        Cogs(patient(), 5.0).at(path, PLACE)
+
+
+@pytest.mark.parametrize("driver", ["GTiff", "JP2OpenJPEG"])
+def test_a_sidecar_in_a_folder_says_where_an_image_lies(tmp_path: Path, driver: str) -> None:
+    own = {"GeoJP2": "NO", "GMLJP2": "NO", "REVERSIBLE": "YES", "QUALITY": "100"}
+    options = own if driver == "JP2OpenJPEG" else {"PROFILE": "BASELINE"}
+    path = written(tmp_path / "B04.jp2", driver=driver, **options)
+    assert (tmp_path / "B04.jp2.aux.xml").exists()
+    assert Cogs(patient(), 5.0).at(path, PLACE).tolist() == [1234]
+    assert Cogs(patient(), 5.0).at(Path(path).as_uri(), PLACE).tolist() == [1234]
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "gs://bucket/B04.tif",
+        "abfs://container/B04.tif",
+        "ftp://host/B04.tif",
+        "/vsicurl/https://host/B04.tif",
+        "B04.tif",
+    ],
+)
+def test_an_address_of_another_kind_is_never_taken_for_a_missing_file(href: str) -> None:
+    with pytest.raises(DataError, match="is no address that can be read; expected https://"):
+        Cogs(patient(), 5.0).at(href, PLACE)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(409, "PublicAccessNotPermitted"), (403, "AuthenticationFailed")]
+)
+def test_azure_without_a_signature_is_answered_with_how_to_sign(
+    standin: StacStandin, status: int, code: str
+) -> None:
+    standin.faults.append(Fault("/B2.tif", status, None, code=code))
+    href, lonlat = large(standin)
+    with pytest.raises(DataError, match=rf"HTTP {status} {code}\); .*source\.sign=true"):
+        Cogs(patient(), 5.0).at(href, lonlat)
+
+
+def test_a_stored_signature_that_is_old_is_made_anew(
+    standin: StacStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def sign(href: str) -> str:
+        asked.append(href)
+        return f"{href}?sig=new"
+
+    monkeypatch.setattr(planetary_computer, "sign_url", sign)
+    href, lonlat = large(standin)
+    Cogs(patient(), 5.0, sign=True).at(f"{href}?st=2022&sig=old", lonlat)
+    assert set(asked) == {href}

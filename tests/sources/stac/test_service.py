@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 import planetary_computer
 import pytest
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
 from standins.granules import Granules
 from standins.stac import Catalogue, Fault, StacStandin
 from standins.stac_calls import (
@@ -155,7 +158,7 @@ def test_without_scene_classes_any_band_tells_that_a_place_was_seen(
     granule = clear(truth)
     with StacStandin(granules, AREA, cogs, BANDS, lacking={granule: ["SCL"]}) as standin:
         seen = seen_of(service_of(standin.url), table)
-    assert_rows(seen, table, truth.assign(SCL=truth["SCL"].where(truth["granule"] != granule, 0)))
+    assert_rows(seen, table, truth.assign(SCL=truth["SCL"].where(truth["granule"] != granule, 255)))
     assert seen.notes == ("1 image has no SCL: no data there",)
 
 
@@ -199,15 +202,19 @@ def test_nothing_is_read_to_harmonise_what_claims_no_offset(
     assert standin.asked("/B4.tif")
 
 
-def test_a_reprocessed_image_is_another_granule(
+def test_of_an_image_that_was_processed_twice_the_newer_is_read(
     granules: Granules, cogs: Path, table: pd.DataFrame, truth: pd.DataFrame
 ) -> None:
     granule = clear(truth)
-    again = truth[truth["granule"] == granule].assign(granule=f"{granule}_1")
+    newer = truth.assign(granule=truth["granule"].replace(granule, f"{granule}_1"))
     with StacStandin(granules, AREA, cogs, BANDS, reprocessed=[granule]) as standin:
-        seen = seen_of(service_of(standin.url), table)
-    assert len(again) > 0
-    assert_rows(seen, table, pd.concat([truth, again]))
+        service = service_of(standin.url)
+        seen = seen_of(service, table)
+        cube = service.cube(grid_of(INNER), FIRST, LAST, BANDS)
+    assert_rows(seen, table, newer)
+    assert seen.notes == (f"1 image processed again since: the newer is used, not {granule}",)
+    assert granule not in cube["granule"]
+    assert f"{granule}_1" in cube["granule"]
 
 
 def test_a_place_without_rows_is_told_why(
@@ -268,6 +275,162 @@ def test_an_image_that_cannot_be_read_stops_only_its_chunk_and_may_be_passed_ove
     assert seen.notes == (f"{granule} is excluded (source.leave_out)",)
     if len(others):
         assert granule not in service.cube(grid_of(INNER), day, day, BANDS)["granule"]
+
+
+def rewrite(standin: StacStandin, granule: str, band: str, **changes: Any) -> None:
+    """Write a COG of the stand-in again: with other options, or with other numbers by `change`."""
+    path = standin.cog(granule, band)
+    with rasterio.open(path) as source:
+        values, options = source.read(), source.profile
+    values = changes.pop("change", lambda numbers: numbers)(values)
+    options |= {"dtype": values.dtype, "count": len(values), "nodata": None} | changes
+    for key in ("tiled", "blockxsize", "blockysize", "interleave"):
+        options.pop(key, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path, "w", **options | {"driver": "GTiff"}) as made:
+            made.write(values)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"crs": None}, "B4.tif has no CRS"),
+        ({"change": lambda numbers: np.repeat(numbers, 3, 0)}, "B4.tif has 3 bands"),
+        (
+            {"change": lambda numbers: (numbers / 10_000).astype(np.float32)},
+            "B4.tif has reflectance for B4, values from 0.* multiply by 10000",
+        ),
+    ],
+    ids=["no CRS", "three bands", "reflectance"],
+)
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_file_that_is_no_image_of_a_band_stops_only_its_own_image(
+    granules: Granules,
+    table: pd.DataFrame,
+    truth: pd.DataFrame,
+    tmp_path: Path,
+    changes: dict[str, Any],
+    said: str,
+) -> None:
+    granule = clear(truth)
+    day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+    with StacStandin(granules, AREA, tmp_path, BANDS, applied=[granule]) as standin:
+        rewrite(standin, granule, "B4", **changes)
+        message = rf"image {granule}: .*{said}.*source\.leave_out=\[{granule}\]"
+        with pytest.raises(GivenUp, match=message):
+            seen_of(service_of(standin.url), table, day, day)
+        with pytest.raises(GivenUp, match=message):
+            service_of(standin.url).cube(grid_of(INNER), day, day, BANDS).compute()
+        examined = StacService(source_of(standin.url), patient()).examine(24.105, 10.05, day, day)
+        *_, last = examined
+        assert (last.step, last.ok) == ("observations", False)
+        seen = seen_of(service_of(standin.url, leave_out=(granule,)), table, day, day)
+    others = truth[(truth["granule"] != granule) & (truth["time"].dt.date == day)]
+    assert_rows(seen, table, others)
+
+
+def test_whatever_goes_wrong_with_an_image_stops_only_its_own_work(
+    standin: StacStandin,
+    table: pd.DataFrame,
+    truth: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    granule = clear(truth)
+    day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError("a fault of a library")
+
+    monkeypatch.setattr("cropland.sources.stac.cogs.read_pixels", fails)
+    message = r"image .*: ZeroDivisionError: a fault of a library; or exclude it"
+    with pytest.raises(GivenUp, match=message):
+        seen_of(service_of(standin.url), table, day, day)
+
+
+def test_numbers_out_of_range_are_no_data_and_counted(
+    granules: Granules, table: pd.DataFrame, truth: pd.DataFrame, tmp_path: Path
+) -> None:
+    granule = clear(truth)
+    day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+    expected = truth[truth["time"].dt.date == day].copy()
+    rows = expected["granule"] == granule
+    with StacStandin(granules, AREA, tmp_path, BANDS, applied=[granule]) as standin:
+        rewrite(standin, granule, "B2", change=lambda numbers: np.full_like(numbers, 64_900))
+        fill = np.int16(-9999)
+        rewrite(standin, granule, "B4", change=lambda numbers: np.full_like(numbers, fill, "i2"))
+        service = service_of(standin.url)
+        seen = seen_of(service, table, day, day)
+        cube = service.cube(grid_of(INNER), day, day, BANDS)
+        image = cube.isel(time=(cube["granule"] == granule).to_numpy()).compute()
+    expected.loc[rows, ["B2", "B4"]] = 0
+    assert_rows(seen, table, expected)
+    assert seen.notes == tuple(
+        f"{rows.sum()} values of {band} below 0 or above 32,767: no data there"
+        for band in ("B2", "B4")
+    )
+    assert not image["B2"].any()
+    assert not image["B4"].any()
+    assert (image["B8A"] > 0).any()
+
+
+def test_scene_classes_that_there_are_not_are_an_error(
+    granules: Granules, table: pd.DataFrame, truth: pd.DataFrame, tmp_path: Path
+) -> None:
+    granule = clear(truth)
+    day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+    with StacStandin(granules, AREA, tmp_path, BANDS) as standin:
+        rewrite(standin, granule, "SCL", change=lambda numbers: np.full_like(numbers, 12))
+        message = rf"image {granule}: .*SCL.tif has values from 12 to 12 for SCL; .* 0 to 11"
+        with pytest.raises(GivenUp, match=message):
+            seen_of(service_of(standin.url), table, day, day)
+        with pytest.raises(GivenUp, match=message):
+            service_of(standin.url).cube(grid_of(INNER), day, day, BANDS).compute()
+
+
+def test_an_image_none_of_whose_files_is_there_is_named_and_not_kept_as_empty(
+    standin: StacStandin, table: pd.DataFrame, truth: pd.DataFrame
+) -> None:
+    granule = clear(truth)
+    day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+    standin.faults.append(Fault(f"/{granule}/", 404, times=None))
+    message = rf"image {granule}: none of its files is there, such as .*{granule}/.*leave_out=\[{granule}\]"
+    with pytest.raises(GivenUp, match=message):
+        seen_of(service_of(standin.url), table, day, day)
+    with pytest.raises(GivenUp, match=message):
+        service_of(standin.url).cube(grid_of(INNER), day, day, BANDS).compute()
+
+
+@pytest.mark.parametrize(
+    ("properties", "said"),
+    [
+        ({"s2:product_type": "S2MSI1C"}, "it is L1C, .*expected L2A"),
+        ({"processing:level": "L1C"}, "it is L1C, .*expected L2A"),
+    ],
+)
+def test_another_product_is_refused_before_its_files_are_read(
+    standin: StacStandin, table: pd.DataFrame, properties: dict[str, Any], said: str
+) -> None:
+    for item in standin.items:
+        item["properties"] |= properties
+    with pytest.raises(GivenUp, match=said):
+        seen_of(service_of(standin.url), table)
+    with pytest.raises(GivenUp, match=said):
+        service_of(standin.url).cube(grid_of(INNER), FIRST, LAST, BANDS)
+    service = StacService(source_of(standin.url), patient())
+    *_, last = service.examine(24.105, 10.05, FIRST, LAST)
+    assert (last.step, last.ok) == ("bands", False)
+    assert not standin.asked(".tif")
+
+
+def test_scene_classes_that_no_image_has_are_one_line(
+    granules: Granules, table: pd.DataFrame, cogs: Path
+) -> None:
+    lacking = {granule.name: ("SCL",) for granule in granules.granules}
+    with StacStandin(granules, AREA, cogs, BANDS, lacking=lacking) as served:
+        message = r"none of \d+ images of .* has SCL; take another source.catalog"
+        with pytest.raises(ConfigError, match=message):
+            seen_of(service_of(served.url), table)
 
 
 def test_places_whose_images_are_all_passed_over_are_told_so(
