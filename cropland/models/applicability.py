@@ -135,12 +135,12 @@ class Applicability:
             raise DataError(
                 f"{path} is no area of applicability: {error}; log the model again"
             ) from error
-        scale, points = arrays["scale"], arrays["points"]
+        mean, scale, points = (arrays[name] for name in ("mean", "scale", "points"))
         n_used = int((scale > 0).sum())
-        if scale.shape != (n_features,) or points.shape[1:] != (n_used,):
+        if not mean.shape == scale.shape == (n_features,) or points.shape[1:] != (n_used,):
             raise DataError(
-                f"{path} is of another model: expected {n_features} features, got scales of shape "
-                f"{scale.shape} and samples of {points.shape}; log the model again"
+                f"{path} is of another model: expected {n_features} features, got means of shape "
+                f"{mean.shape}, scales of {scale.shape} and samples of {points.shape}; log the model again"
             )
         distance, threshold = (float(arrays.pop(name)) for name in ("mean_distance", "threshold"))
         return cls(**arrays, mean_distance=distance, threshold=threshold)

@@ -104,6 +104,17 @@ def test_statistics_are_those_of_their_definition(by_hand: xr.Dataset) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "median"), [([100, 900, 200], 200), ([900, 100, 400, 200], 300)], ids=["odd", "even"]
+)
+def test_a_median_is_the_value_in_the_middle_or_between_the_two_there(
+    values: list[float], median: float
+) -> None:
+    # The mean of both is 400.
+    found = features.STATISTICS["median"](np.array(values, np.float32).reshape(1, -1, 1))
+    assert found.tolist() == [[median]]
+
+
 def test_flat_comes_first_then_statistics_in_their_order_then_static(by_hand: xr.Dataset) -> None:
     kind = Features("both", True, ("amplitude", "min"))
     found = features.matrix(by_hand, BandSet.of(["Lat", "B4", "NDVI"]), kind, reference_end=END)
@@ -123,6 +134,16 @@ def test_static_columns_alone_have_no_statistics(by_hand: xr.Dataset) -> None:
     found = features.matrix(without, BandSet.of(["Lon", "Lat"]), kind, reference_end=END)
     assert list(found["feature"].to_numpy()) == ["Lon", "Lat"]
     np.testing.assert_array_equal(found, [[20, 10], [21, 11]])
+
+
+def test_of_static_columns_too_a_point_without_an_observation_is_left_out(
+    by_hand: xr.Dataset,
+) -> None:
+    by_hand["n_observations"][:] = [0, 1]
+    without = by_hand.isel(band=slice(0, 0))
+    found = features.matrix(without, BandSet.of(["Lon", "Lat"]), FLAT, reference_end=END)
+    assert found["ID"].values.tolist() == ["b"]
+    assert features.unobserved(without) == ["a"]
 
 
 def test_five_statistics_of_an_archive_are_five_columns_a_band(

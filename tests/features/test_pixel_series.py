@@ -139,3 +139,14 @@ def test_days_outside_of_the_window_do_not_count() -> None:
     days = np.unique(seen.times.astype("datetime64[D]"))
     inside = (days >= np.datetime64("2020-02-23")) & (days <= np.datetime64("2020-04-05"))
     assert before.tolist() == [inside.sum()] * 6
+
+
+def test_clear_pixels_are_of_ground_water_and_snow() -> None:
+    # A pixel for each scene class, seen once.
+    values = {"B4": np.full((1, 12), 500, np.uint16), "SCL": np.arange(12, dtype=np.uint8)[None]}
+    seen = Images(START + np.array([20], "timedelta64[D]"), values, *np.zeros((2, 12)))
+    found = recipe("B4", clear=True).samples_of_pixels(seen)
+    assert np.flatnonzero(found.n_observations).tolist() == [2, 4, 5, 6, 7, 11]
+    assert found.matrix["ID"].values.tolist() == ["2", "4", "5", "6", "7", "11"]
+    every = recipe("B4", clear=False).samples_of_pixels(seen).n_observations
+    assert every.tolist() == [0] + [1] * 11

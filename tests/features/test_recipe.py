@@ -5,15 +5,17 @@ from dataclasses import asdict, replace
 from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cropland.config.groups import Features, Series
 from cropland.config.schema import filled
 from cropland.errors import ConfigError
 from cropland.features import matrix, series
+from cropland.features.pixel_series import Images
 from cropland.features.recipe import Recipe, classes_of
 from cropland.features.window import Window
-from cropland.observations import archive
+from cropland.observations import archive, ragged_array
 
 END = date(2020, 12, 31)
 YEAR_BEFORE = date(2019, 12, 31)
@@ -86,6 +88,26 @@ def test_another_season_moves_the_window_by_whole_days_and_keeps_the_names(
 def test_the_future_begins_after_the_reference_season(offset: int, future: bool) -> None:
     moved = replace(RECIPE, end_offset_days=offset)
     assert moved.window().uses_future is moved.window(YEAR_BEFORE).uses_future is future
+
+
+DAYS = np.datetime64("2020-12-24T07:00:00") + np.array([0, 3, 7], "timedelta64[D]")
+B4, SCL = np.array([1000, 9000, 3000], np.uint16), np.array([4, 9, 5], np.uint8)
+"""A cloud between two clear days."""
+
+
+@pytest.mark.parametrize(("clear", "highest", "days"), [(False, 9000, 3), (True, 3000, 2)])
+def test_a_clear_recipe_leaves_clouds_out_of_points_and_pixels(
+    clear: bool, highest: float, days: int
+) -> None:
+    kind = Features("statistics", flat=False, statistics=("max",))
+    recipe = Recipe("2020-12-31", 1, 0, ("B4",), Series("any", clear, 1), kind)
+    point = pd.DataFrame({"ID": ["a"], "Lat": [1.0], "Lon": [2.0], "Target": np.int8([1])})
+    rows = ragged_array.from_rows(point, np.zeros(3, int), DAYS, {"B4": B4, "SCL": SCL})
+    points = archive.Archive(rows.assign_attrs(country="x", source="x", fingerprint="x"))
+    images = Images(DAYS, {"B4": B4[:, None], "SCL": SCL[:, None]}, np.ones(1), np.ones(1))
+    for found in (recipe.samples(points), recipe.samples_of_pixels(images)):
+        assert found.matrix.values.tolist() == [[highest]]
+        assert found.n_observations.tolist() == [days]
 
 
 def test_its_scene_classes_are_kept_where_an_archive_has_others(

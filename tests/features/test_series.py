@@ -98,6 +98,15 @@ def test_clear_drops_what_does_not_see_the_ground() -> None:
     )
 
 
+@pytest.mark.parametrize("scene_class", range(12))
+def test_clear_keeps_ground_water_and_snow_and_drops_all_else(scene_class: int) -> None:
+    is_kept = scene_class in (2, 4, 5, 6, 7, 11)
+    opened = made([(0, 0, 100.0, scene_class)], n_points=1)
+    found = aligned(opened, window(0), "B4", clear=True)
+    assert found["n_observations"].values.tolist() == [int(is_kept)]
+    assert bool(found["values"].notnull().all()) is is_kept
+
+
 def test_a_missing_value_is_passed_over() -> None:
     rows = [(0, 0, 100.0, 4), (0, 2, 0.0, 4), (0, 2, 250.0, 4), (0, 4, 0.0, 4)]
     found = aligned(made(rows), window(4), "B4", step=2)

@@ -90,6 +90,37 @@ def test_blocks_are_left_out_whole() -> None:
     assert sorted(np.concatenate([test for _, test in folds])) == list(range(120))
 
 
+def places(lat: list[float], lon: list[float]) -> xr.Dataset:
+    return xr.Dataset({"Lat": ("point", lat), "Lon": ("point", lon)})
+
+
+def test_blocks_are_square_kilometres_at_any_latitude() -> None:
+    # At 35 degrees a tenth of a degree of longitude is 9.1 km, of latitude 11.1 km.
+    east = places([35.0] * 5, [0.0, 0.1, 0.2, 0.3, 0.4])
+    assert cross_validation.spatial_blocks(east, 10.0).tolist() == [0, 0, 1, 2, 3]
+    # 10 km are 0.08993 degrees of latitude; blocks are counted eastward, then northward.
+    north = places([34.0, 34.0899, 34.0900, 34.0], [10.0, 10.0, 10.0, 10.2])
+    assert cross_validation.spatial_blocks(north, 10.0).tolist() == [0, 0, 2, 1]
+
+
+def test_repeats_of_blocked_folds_differ() -> None:
+    y, blocks = np.arange(120) % 2, np.arange(120) // 6
+    twice = Validation("blocks", 4, 2, block_km=10.0)
+    folds = list(cross_validation.splits(y, blocks, twice, 5))
+    first, second = ([sorted(test) for _, test in part] for part in (folds[:4], folds[4:]))
+    assert len(folds) == 8
+    assert not any(test in first for test in second)
+
+
+def test_two_hundred_folds_keep_their_numbers() -> None:
+    everything = np.arange(200)
+    folds = [(np.delete(everything, number), everything[[number]]) for number in everything]
+    predicted = [np.array([number / 200]) for number in everything]
+    found = cross_validation.gather(matrix(1, 200), folds, predicted, 1)
+    assert found["fold"][:, 0].values.tolist() == everything.tolist()
+    assert found["probability"][150, 0] == 0.75
+
+
 def test_a_standard_error_over_single_points_is_the_usual_one() -> None:
     right = np.array([1.0, 0, 1, 1, 0, 1, 1, 1])
     expected = right.std(ddof=1) / np.sqrt(8)

@@ -57,6 +57,15 @@ def test_a_sample_counts_by_most_of_its_repeats() -> None:
     assert found.difference == pytest.approx((0.5 + 0.5 - 0.5 + 0.25 - 0.5) / 5)
 
 
+@pytest.mark.parametrize(("first", "second"), [(0.75, 0.5), (0.5, 0.25), (0.6, 0.9), (0.2, 0.4)])
+def test_who_is_right_in_half_of_the_repeats_or_on_the_same_side_counts_for_neither(
+    first: float, second: float
+) -> None:
+    for one, other in ((first, second), (second, first)):
+        found = statistics.compare(np.array([one, 1.0]), np.array([other, 1.0]))
+        assert (found.only_first, found.only_second, found.p_value) == (0, 0, 1)
+
+
 def test_a_difference_in_clusters_is_less_sure() -> None:
     first, second = (np.repeat(coin_flips(20, 1, 0.7, seed)[:, 0], 10) for seed in (1, 2))
     groups = np.repeat(np.arange(20), 10)

@@ -152,6 +152,47 @@ def test_pixels_of_another_grid_are_those_that_an_extent_covers() -> None:
         Extent.of_box((10, 10, 10.1, 10.1), 10).within(whole)
 
 
+WIDE = (48.0, 50.0, 54.0, 51.0)
+"""Six degrees of longitude: in UTM its parallels bend by more than four kilometres."""
+
+
+def test_the_edges_of_a_wide_outline_are_parallels(tmp_path: Path) -> None:
+    west, south, east, north = WIDE
+    corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    extent = Extent.of_file(written(tmp_path, polygon(corners)), 1000)
+    [tile] = extent.tiles(1000)
+    lon, lat = extents.degrees(extent.grid)
+    # Of what would be cut off by straight lines between points 1 degree apart 120 m show.
+    depth = np.minimum.reduce([lon - west, east - lon, lat - south, north - lat])
+    clearly = np.abs(depth) > 0.0002
+    assert (extent.mask(tile) == (depth > 0))[clearly].all()
+
+
+def test_a_wide_extent_covers_of_a_grid_of_another_projection_all_that_lies_in_it() -> None:
+    # A straight edge in UTM bends by six kilometres of Web Mercator.
+    extent = Extent.of_box(WIDE, 1000)
+    edges = (5_310_000, 6_400_000, 6_040_000, 6_680_000)
+    grid = GeoBox.from_bbox(edges, "EPSG:3857", resolution=1000)
+    part = extent.within(grid)
+    *_, inside = grids.pixels(extent.grid, *extents.degrees(grid))
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    left, top = grid.wld2pix(part.grid.transform.c, part.grid.transform.f)
+    found = np.array([top, top + part.grid.shape[0], left, left + part.grid.shape[1]])
+    assert np.abs(found - [rows[0], rows[-1] + 1, columns[0], columns[-1] + 1]).max() <= 1
+    [tile] = part.tiles(1000)
+    height, width = tile.grid.shape
+    covered = inside[round(top) :, round(left) :][:height, :width]
+    assert (part.mask(tile) != covered).mean() < 1e-4
+
+
+def test_hectares_are_those_in_the_middle_of_a_grid() -> None:
+    # 150 km east of the central meridian, on a sphere of the ellipsoid's mean radius there.
+    edges = (500_000, 3_540_000, 800_000, 3_580_000)
+    grid = GeoBox.from_bbox(edges, "EPSG:32639", resolution=10)
+    scale = 0.9996 * (1 + (150_000 / 0.9996) ** 2 / (2 * 6_369_000**2))
+    assert extents.hectares(grid) == pytest.approx(0.01 / scale**2, rel=1e-6)
+
+
 @pytest.mark.parametrize("place", [(48.3, 32.2), (45.02, 32.2), (51.0, -60.0)])
 def test_areas_are_those_of_the_ellipsoid(place: tuple[float, float]) -> None:
     lon, lat = place

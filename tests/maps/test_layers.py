@@ -33,3 +33,13 @@ def test_each_layer_is_reduced_as_its_values_allow() -> None:
     for layer in layers.LAYERS.values():
         expected = Resampling.mode if layer.classes else Resampling.average
         assert layer.resampling == expected, layer.name
+
+
+def test_what_stands_for_no_data_is_no_value_of_a_layer() -> None:
+    found = {name: (layer.dtype, layer.nodata) for name, layer in layers.LAYERS.items()}
+    exact = {name: found.pop(name) for name in ("probability_exact", "dissimilarity")}
+    assert found.pop("observations") == ("uint16", 65535)
+    assert found == dict.fromkeys(
+        ("class", "probability", "uncertainty", "applicability"), ("uint8", 255)
+    )
+    assert all(dtype == "float32" and np.isnan(nodata) for dtype, nodata in exact.values())

@@ -69,11 +69,14 @@ def test_a_map_says_what_its_colours_mean_where_it_lies_and_how_large_it_is(
 def test_a_mark_stands_where_the_degree_is(layers: dict[str, Path], drawn: list[Figure]) -> None:
     quicklook(layers, title="Toyland")
     [panel] = [axes for axes in drawn[0].axes if axes.get_title(loc="left") == "Class"]
-    marks = list(zip(panel.get_xticks(), panel.get_xticklabels(), strict=True))
-    assert len(marks) >= 2
-    for column, label in marks:
-        longitude, _ = lonlat(grid(HEIGHT, WIDTH), HEIGHT, column)
-        assert float(label.get_text().removesuffix("°E")) == pytest.approx(longitude, abs=1e-6)
+    for axis, letter in ((panel.xaxis, "E"), (panel.yaxis, "N")):
+        marks = list(zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True))
+        assert len(marks) >= 2
+        for place, label in marks:
+            row, column = (HEIGHT, place) if letter == "E" else (place, 0)
+            degrees = dict(zip("EN", lonlat(grid(HEIGHT, WIDTH), row, column), strict=True))
+            named = float(label.get_text().removesuffix(f"°{letter}"))
+            assert named == pytest.approx(degrees[letter], abs=1e-6)
 
 
 def test_colours_and_no_data_are_where_they_belong(layers: dict[str, Path]) -> None:

@@ -216,6 +216,8 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
+        {"mean": np.zeros((), np.float32)},  # it would be subtracted from every feature
+        {"mean": np.zeros(2, np.float32)},
         {"scale": np.ones(2, np.float32)},
         {"points": np.zeros((4, 2), np.float32)},
         {"points": np.zeros(4, np.float32)},

@@ -6,10 +6,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from cropland.config.commands.promote import Promote
 from cropland.config.countries import Box, Country, Reference
@@ -26,7 +29,8 @@ from cropland.config.groups import (
 from cropland.config.model import Model
 from cropland.config.sources import Files
 from cropland.errors import DataError
-from cropland.models import competition
+from cropland.learning.statistics import Estimate
+from cropland.models import competition, contenders
 from cropland.sources import opening
 from cropland.tracking.opening import open_store
 from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY
@@ -41,7 +45,7 @@ TOYLAND = Country(
 )
 KFOLD = Validation("kfold", 3)
 PROMOTION = Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False)
-GROUPS = ("rule", "future", "finalists", "block_km")
+GROUPS = ("rule", "future", "finalists", "bootstraps", "block_km")
 
 
 @dataclass(frozen=True)
@@ -305,11 +309,112 @@ def test_the_score_is_corrected_by_what_all_candidates_had_right(world: World) -
     assert abs(estimate.value - result.selected.scores.accuracy) < 0.05
 
 
-def test_where_blocks_were_left_out_blocks_are_drawn_for_the_correction(world: World) -> None:
-    blocks = Validation("blocks", 2, block_km=12.0)
-    world.score(*(world.candidate(span, 0, "B3", validation=blocks) for span in (14, 24)))
-    wide = world.compete(validation=blocks).estimate
-    assert wide.low < wide.value <= wide.high
+BLOCKS = Validation("blocks", 2, block_km=12.0)
+
+
+def block_numbers(archive: Any) -> dict[str, tuple[float, float]]:
+    """Row and column of each point's block of 12 km, of the labelled points."""
+    points = archive.points.isel(point=archive.points["Target"].to_numpy() >= 0)
+    lat, lon = points["Lat"].to_numpy(), points["Lon"].to_numpy()
+    rows = (lat - lat.min()) * 111.195 // 12
+    columns = (lon - lon.min()) * 111.195 * np.cos(np.radians(lat.mean())) // 12
+    places = zip(rows.tolist(), columns.tolist(), strict=True)
+    return dict(zip(points["ID"].to_numpy().tolist(), places, strict=True))
+
+
+def correction(
+    world: World, monkeypatch: pytest.MonkeyPatch, **changes: Any
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """What a score is corrected by, and the table of the competition."""
+    found: dict[str, Any] = {}
+
+    def note(right: Any, rank: Any, rule: str, **given: Any) -> Estimate:
+        found.update(given, right=right, rank=rank, rule=rule)
+        return Estimate(0.5, 0.4, 0.6)
+
+    monkeypatch.setattr(competition.choice, "bbc_cv", note)
+    result = world.compete(**changes)
+    assert result.estimate == Estimate(0.5, 0.4, 0.6)
+    return found, result.table
+
+
+def test_seed_and_bootstraps_of_the_promotion_decide_the_correction(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.score(*(world.candidate(span, seed=7) for span in (24, 14)))
+    found, table = correction(world, monkeypatch, seed=7, bootstraps=123, rule="best")
+    assert (found["seed"], found["bootstraps"], found["rule"]) == (7, 123, "best")
+    assert found["groups"] is None
+    assert found["right"].shape == (60, 2)
+    assert found["right"].mean(axis=0) == pytest.approx(table["accuracy"].to_numpy())
+    assert found["rank"].tolist() == [[14, 24].index(span) for span in table["span"]]
+
+
+def test_where_blocks_were_left_out_blocks_are_drawn_for_the_correction(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.score(*(world.candidate(span, 0, "B3", validation=BLOCKS) for span in (14, 24)))
+    found, _ = correction(world, monkeypatch, validation=BLOCKS)
+    expected = block_numbers(world.archive)
+    pairs = set(zip(found["groups"].tolist(), (expected[n] for n in sorted(expected)), strict=True))
+    assert 12 < len(pairs) == len(set(expected.values())) == len(set(found["groups"].tolist()))
+
+
+def test_finalists_are_compared_by_the_standard_error_over_blocks() -> None:
+    # Right on the two points of one of two blocks: sqrt(2/1 x (1 + 1)) / 4.
+    labels = xr.DataArray([[1], [1], [0], [0]], dims=("sample", "repeat"))
+    coords = {"ID": ("sample", list("abcd")), "Target": ("sample", [1, 1, 1, 1])}
+    predicted = SimpleNamespace(out_of_fold=xr.Dataset({"label": labels}, coords))
+    row = {"accuracy": 0.9, "accuracy_se": 0.1, "n_features": 3, "span": 4, "name": "one"}
+    right = pd.DataFrame({"run": [1.0, 1, 0, 0]}, index=list("abcd"))
+    field = contenders.Field(pd.DataFrame([row], ["run"]), right, np.array([5, 5, 7, 7]))
+    finalist: Any = SimpleNamespace(scores=predicted)
+    again = competition._scored_again(field, {"run": finalist}).loc["run"]
+    assert (again["accuracy"], again["accuracy_se"]) == pytest.approx((0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("rule", "finalists"),
+    # Within one standard error the fewest features, then the shortest span, then the best.
+    [
+        ("one_standard_error", ["best", "few", "short", "fit"]),
+        ("best", ["best", "fit", "near", "few"]),
+    ],
+)
+def test_finalists_are_the_best_and_who_the_rule_would_take_next(
+    world: World, rule: str, finalists: list[str]
+) -> None:
+    rows = {
+        "best": (0.90, 50, 48),
+        "fit": (0.89, 20, 24),
+        "near": (0.885, 20, 24),
+        "few": (0.884, 10, 96),
+        "short": (0.882, 20, 12),
+        "poor": (0.87, 5, 4),
+    }
+    table = pd.DataFrame(rows, ["accuracy", "n_features", "span"]).T
+    table = table.assign(accuracy_se=0.02, eligible=True, verdict="")
+    field = contenders.Field(table, pd.DataFrame(), None)
+    command = world.command(rule=rule, finalists=4)
+    assert competition._finalists(field, command, TOYLAND) == finalists
+
+
+def test_one_class_of_another_package_among_the_finalists_is_excluded(world: World) -> None:
+    foreign = Model("nb", "toys.Bayes", scale=False, parameters={}, allow=("toys.Bayes",))
+    runs = world.score(world.candidate(12), world.candidate(14), world.candidate(24))
+    first = Path(world.store.run(runs[0]).artifact_uri.removeprefix("file://"))
+    (first / "config.yaml").write_text(world.candidate(12, model=foreign).as_yaml())
+    result = world.compete(rule="best")
+    reason = "is of toys.Bayes: a registered model holds classes of scikit-learn only"
+    assert result.table["verdict"][runs[0]] == reason
+    assert result.n_tried == 2
+
+
+def test_a_finalist_is_made_again_of_the_classes_of_scikit_learn_alone(world: World) -> None:
+    model = Model("nb", "sklearn.naive_bayes.GaussianNB", False, {}, allow=("toys.Bayes",))
+    text = world.candidate(14, model=model).as_yaml()
+    found = competition.rebuilt(text, world.command(), TOYLAND).candidate.configuration
+    assert (found.model.target, found.model.allow) == ("sklearn.naive_bayes.GaussianNB", ())
 
 
 @pytest.mark.parametrize(("finalists", "scored"), [(2, 2), (3, 3)])

@@ -48,13 +48,24 @@ def test_real_and_simulated_models_have_different_names() -> None:
     assert registry.model_name("simulated", "iran") == "cropland-simulated-iran"
 
 
-def test_a_version_is_made_whole(client: MlflowClient) -> None:
+def test_a_version_is_made_whole(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = client.create_model_version
+    given: dict[str, Any] = {}
+
+    def noted(*args: Any, **more: Any) -> ModelVersion:
+        given.update(more)
+        return create(*args, **more)
+
+    monkeypatch.setattr(client, "create_model_version", noted)
     version = made(client, "one")
     assert str(version.version) == "1"
     found = client.get_model_version(NAME, "1")
     assert found.description == "A card."
     assert found.tags == {IDENTITY: "one"}
     assert aliases(client) == {}
+    [model] = client.search_logged_models(["1"])
+    assert (found.source, found.run_id) == (f"models:/{model.model_id}", model.source_run_id)
+    assert given["model_id"] == model.model_id  # a server links by it, a database does not keep it
 
 
 @pytest.mark.parametrize("alias", ["champion", "no such", "", "a b"])

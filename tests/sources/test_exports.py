@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from cropland.config.countries import Country
 from cropland.config.groups import Paths
 from cropland.config.sources import Files
 from cropland.errors import DataError
+from cropland.observations.archive import Archive
 from cropland.sources import exports as files
 from cropland.sources import opening
 
@@ -71,6 +73,7 @@ def test_the_same_rows_in_another_form_make_the_same_archive(
     found = files.fill(SOURCE, paths(exports), toyland)
     for name in expected:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=str(name))
+    assert found.attrs["time_coverage_start"] == "2019-01-01"
     assert found.attrs["time_coverage_end"] == "2020-12-31"
 
 
@@ -107,6 +110,28 @@ def test_a_changed_export_is_read_again_and_an_unchanged_one_is_not(
     again = opening.archive_of(SOURCE, paths(exports), toyland)
     assert again.fingerprint != first.fingerprint
     np.testing.assert_array_equal(again.values("B8"), first.values("B8") + 1)
+
+
+def test_changed_labels_points_and_boxes_make_another_archive(
+    exports: Path, toyland: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(country: Country) -> Archive:
+        monkeypatch.setattr(opening, "_OPEN", {})
+        return opening.archive_of(SOURCE, paths(exports), country)
+
+    archives = [opened(toyland)]
+    labelled, unlabelled = (pd.read_csv(exports / name) for name in ("Train.csv", "Test.csv"))
+    labelled.assign(Target=1 - labelled["Target"]).to_csv(exports / "Train.csv", index=False)
+    archives.append(opened(toyland))
+    unlabelled.iloc[:5].to_csv(exports / "Test.csv", index=False)
+    archives.append(opened(toyland))
+    archives.append(opened(replace(toyland, box=replace(toyland.box, north=10.2))))
+    assert len({each.fingerprint for each in archives}) == 4
+    targets = [each.points["Target"].to_numpy() for each in archives]
+    assert targets[1][:4].tolist() == (1 - targets[0][:4]).tolist() == [1, 0, 1, 0]
+    assert [len(each) for each in targets[:3]] == [80, 80, 65]
+    north = (labelled["Lat"] <= 10.2).sum() + (unlabelled["Lat"][:5] <= 10.2).sum()
+    assert 0 < len(targets[3]) == north < 65
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,12 @@ def test_what_is_drawn_from_a_stratum_does_not_depend_on_the_others() -> None:
     np.testing.assert_array_equal(few[MAP == 1], many[MAP == 1])
 
 
+def test_strata_alike_in_all_are_drawn_from_by_random_numbers_of_their_own() -> None:
+    [[first, second, third]] = sampling.draw([[1000, 1000, 1000]], [20, 20, 20], seed=3)
+    # Of 20 in 1000 two strata share 0.4 by chance.
+    assert max(len(np.intersect1d(a, b)) for a, b in ((first, second), (second, third))) < 5
+
+
 def test_all_pixels_of_a_stratum_can_be_drawn() -> None:
     everything = np.bincount(MAP.ravel()).tolist()
     assert (taken(2, everything) == 1).all()

@@ -74,3 +74,19 @@ def test_a_thousand_points_in_sixteen_cells_for_three_years_are_141_requests() -
 @pytest.mark.parametrize("there", [[], [(np.array([7]), YEAR)]])
 def test_places_that_are_not_wanted_change_nothing(there: list[object]) -> None:
     assert [(p.tolist(), d) for p, d in missing(np.array([1, 1]), YEAR, there)] == [([1], YEAR)]  # type: ignore[arg-type]
+
+
+def test_the_places_of_a_chunk_lie_near_each_other() -> None:
+    # Two places in each corner of four cells; those in the north lie between those in the south.
+    corners = [(lon, lat) for lon in (0.1, 0.8) for lat in (0.05, 0.85)]
+    cells = [(east, north) for east in (48, 49) for north in (-1, 0)]
+    lonlat = [
+        (east + lon + near + 0.01 * (lat > 0.5), north + lat)
+        for east, north in cells
+        for lon, lat in corners
+        for near in (0, 0.02)
+    ]
+    places = pack(*np.random.default_rng(1).permutation(np.array(lonlat)).T)
+    chunks = list(cut(places, YEAR, 2, 12))
+    assert [len(chunk.places) for chunk in chunks] == [2] * 16
+    assert max(np.ptp(chunk.lonlat, axis=0).max() for chunk in chunks) == pytest.approx(0.02)
