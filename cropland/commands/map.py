@@ -52,6 +52,8 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     console = terminal.notes()
     store = open_store(command.tracking, command.source.name)
     plan = plan_map(command, countries, store)
+    for note in plan.notes:
+        console.print(f"[yellow]note[/] {escape(note)}")
     facts = plan.finished()
     if facts is not None:
         _show(plan, facts, again=True)
@@ -61,9 +63,10 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     _prepare_cluster(command)
     store.close_orphans()
     with _locked(plan):
-        with store.running(
-            f"map {plan.country.name}", {"kind": "map", **code_tags()}, None
-        ) as record:
+        tags = {"kind": "map", **code_tags()} | (
+            {"notes": "; ".join(plan.notes)} if plan.notes else {}
+        )
+        with store.running(f"map {plan.country.name}", tags, None) as record:
             record.params |= _params(plan)
             _map_tiles(plan, console)
             facts = _finish(plan, store, record, console)

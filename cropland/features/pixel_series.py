@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cropland.features.interpolation import grid_of
 from cropland.features.series import band_names, dataset
+from cropland.observations.band_values import MISSING_SCENE_CLASS
 from cropland.observations.bands import (
     NO_DATA,
     SCENE_CLASS,
@@ -41,15 +42,18 @@ class Images:
     times : ndarray of datetime64, shape (image,)
         Moments of the images, ascending.
     values : mapping of str to ndarray, shape (image, pixel)
-        Digital numbers by band, 0 = no data, and ``SCL``.
+        Digital numbers by band, 0 = no data, and ``SCL``, 255 where it is missing.
     lat, lon : ndarray of float64, shape (pixel,)
         Centres of the pixels, degrees.
+    n_fill_values : int
+        How many values became no data, as no band can have them.
     """
 
     times: NDArray[np.datetime64]
     values: Mapping[str, NDArray[Any]]
     lat: NDArray[np.float64]
     lon: NDArray[np.float64]
+    n_fill_values: int = 0
 
     def part(self, pixels: slice) -> Images:
         """Return some of the pixels."""
@@ -59,11 +63,20 @@ class Images:
     @cached_property
     def present(self) -> NDArray[np.bool_]:
         """Which image saw which pixel: where ``SCL`` has data, or any band where there is no ``SCL``."""
-        if SCENE_CLASS in self.values:
-            return np.asarray(self.values[SCENE_CLASS] != NO_DATA)
+        classes = self.values.get(SCENE_CLASS)
+        if classes is None:
+            return self._any_band
+        missing = classes == MISSING_SCENE_CLASS
+        if not missing.any():
+            return np.asarray(classes != NO_DATA)
+        return np.where(missing, self._any_band, classes != NO_DATA)
+
+    @property
+    def _any_band(self) -> NDArray[np.bool_]:
         seen = np.zeros((len(self.times), len(self.lat)), np.bool_)
-        for values in self.values.values():
-            seen |= (values != NO_DATA) & ~_is_nan(values)
+        for name, values in self.values.items():
+            if name != SCENE_CLASS:
+                seen |= (values != NO_DATA) & ~_is_nan(values)
         return seen
 
     def band(self, name: str) -> NDArray[np.float32]:
@@ -95,7 +108,7 @@ def aligned(
     inside = (days >= window.start_day) & (days <= window.end_day)
     seen = images.present & inside[:, None]
     if clear:
-        seen &= ~np.isin(images.values[SCENE_CLASS], UNCLEAR_CLASSES)
+        seen &= ~np.isin(images.values[SCENE_CLASS], (*UNCLEAR_CLASSES, MISSING_SCENE_CLASS))
     grid = grid_of(window, step_days)
     daily = _Daily(days, seen, grid)
     names = band_names(band_set, classes)
@@ -114,7 +127,10 @@ def _bands(
     """Yield what is aligned, in the order of `band_names`, each with shape (image, pixel)."""
     for name in band_set.dynamic:
         if name == SCENE_CLASS:
-            yield from ((images.values[name] == each).astype(np.float32) for each in classes)
+            stored = images.values[name]
+            missing = stored == MISSING_SCENE_CLASS
+            for number in classes:
+                yield np.where(missing, np.nan, stored == number).astype(np.float32)
         else:
             yield images.band(name)
 

@@ -38,6 +38,8 @@ class PixelCounts:
         Pixels outside the area of applicability, of those that are known.
     observations : int
         Days on which pixels were observed, added up.
+    fill_values : int
+        Values of the images that are no data, as no band can have them.
     truth : ndarray of int, shape (2, 2), optional
         Pixels by true and mapped class, of a simulated landscape.
     """
@@ -46,6 +48,7 @@ class PixelCounts:
     hectares: dict[int, float] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0.0))
     dissimilar: int = 0
     observations: int = 0
+    fill_values: int = 0
     truth: NDArray[np.int64] | None = None
 
     @property
@@ -64,6 +67,7 @@ class PixelCounts:
         self.observations += int(arrays["observations"][inside].sum(dtype=np.int64))
         if threshold is not None:
             self.dissimilar += int((arrays["dissimilarity"] > threshold).sum())
+        self.fill_values += int(arrays.get("n_fill_values", 0))
         if "truth" in arrays:
             before = np.zeros((2, 2), np.int64) if self.truth is None else self.truth
             self.truth = before + arrays["truth"]

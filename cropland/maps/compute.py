@@ -60,7 +60,8 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
         ``class`` uint8, `TOO_FEW` or, without any observation, `NO_DATA` where it is not known;
         ``probability`` float32, NaN there;
         ``observations`` int32, -1 outside the outline; ``dissimilarity`` float32 where the model knows it.
-        Of a simulated source also ``truth`` (2, 2), pixels by true and mapped class.
+        Of a simulated source also ``truth`` (2, 2), pixels by true and mapped class; of images with values
+        that are no data, as no band can have them, ``n_fill_values``, how many.
 
     Raises
     ------
@@ -87,6 +88,8 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
     arrays["observations"][inside] = predicted.n_observations
     if "dissimilarity" in arrays:
         arrays["dissimilarity"][inside] = predicted.dissimilarity
+    if images.n_fill_values:
+        arrays["n_fill_values"] = np.array(images.n_fill_values)
     truth = work.imagery.truth(images.lon, images.lat)
     if truth is not None:
         known = label < TOO_FEW

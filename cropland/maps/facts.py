@@ -49,6 +49,8 @@ class MapFacts:
         Share of the labelled points of each class, ``cropland`` and ``other``, that cross-validation found.
     outside_applicability : float, optional
         Share of the pixels with a class outside the area of applicability; None of a model without one.
+    fill_values : int
+        Values of the images below 0 or above 32,767, which were read as no data.
     truth : tuple of tuple of int, optional
         Pixels by true and mapped class, other before cropland, of a simulated landscape.
     """
@@ -62,6 +64,7 @@ class MapFacts:
     too_few_observations: int = 0
     warnings: tuple[str, ...] = ()
     outside_applicability: float | None = None
+    fill_values: int = 0
     truth: tuple[tuple[int, int], tuple[int, int]] | None = None
 
     @classmethod
@@ -97,6 +100,7 @@ class MapFacts:
             too_few_observations=counts.pixels[TOO_FEW],
             warnings=tuple(warnings_of("pixels", n_pixels, counts.known, counts.dissimilar)),
             outside_applicability=outside,
+            fill_values=counts.fill_values,
             truth=None if counts.truth is None else counts.truth.tolist(),
         )
 
@@ -174,6 +178,8 @@ class MapFacts:
             "hectares_other_counted": self.hectares["other"],
             "mean_observations": self.mean_observations,
         }
+        if self.fill_values:
+            metrics["n_fill_values"] = float(self.fill_values)
         if self.outside_applicability is not None:
             metrics["outside_applicability"] = self.outside_applicability
         return metrics | {f"truth_{name}": share for name, share in self.true_shares.items()}
@@ -197,6 +203,11 @@ class MapFacts:
             yield (
                 "outside the area of applicability",
                 f"{self.outside_applicability:.1%}, see layer applicability",
+            )
+        if self.fill_values:
+            yield (
+                "fill values",
+                f"{self.fill_values:,} values of the images are below 0 or above 32,767: read as no data",
             )
         if self.truth is not None:
             yield "against the simulated truth", self._accuracy_in_words()

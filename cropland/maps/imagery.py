@@ -6,7 +6,7 @@ The cube of ``source=files`` is a file or folder of the user's; the other source
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.config.sources import Fetched, Simulated
+from cropland.config.sources import Fetched, Files, Simulated
 from cropland.errors import ConfigError, DataError
 from cropland.features.pixel_series import Images
 from cropland.maps.extent import degrees
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.cubes import cube as cubefiles
+from cropland.sources.cubes import sample
 from cropland.sources.download import source as fetched
 from cropland.sources.retries import Attempts
 from cropland.sources.service import NoImage
@@ -82,7 +83,12 @@ class Imagery:
         DataError
             It cannot be read.
         """
-        return open_cube(Path(str(self.file)))
+        assert isinstance(self.source, Files)  # the other sources make theirs
+        return replace(
+            open_cube(Path(str(self.file))),
+            scale=self.source.scale,
+            remove_offset=self.source.remove_offset,
+        )
 
     @property
     def mark(self) -> str:
@@ -93,25 +99,25 @@ class Imagery:
         elif isinstance(self.source, Simulated):
             decisive = simulated.image_inputs(self.source, self.country)
         else:
-            decisive = [self.cube.mark]
+            cube = self.cube
+            decisive = [cube.mark, cube.scale, cube.remove_offset]
         return fingerprint(*decisive, self.first, self.last, self._bands_read)
 
-    def check(self, grids: Sequence[GeoBox]) -> None:
+    def check(self, grids: Sequence[GeoBox]) -> tuple[str, ...]:
         """Check, before any work, that there are images with all bands of some of the grids, one is enough.
+
+        Returns
+        -------
+        tuple of str
+            What is unusual about the numbers of a cube on disk, or cannot be told.
 
         Raises
         ------
         CroplandError
-            There are none, or the source cannot be reached.
+            There are none, or the source cannot be reached; or a cube has numbers that cannot be.
         """
         if self.file is not None:
-            self.cube.require(self._bands_read)
-            if not self.cube.days(self.first, self.last):
-                raise DataError(
-                    f"{self.file} has no image from {self.first} to {self.last}, only of {self.cube.first} … "
-                    f"{self.cube.last}; give a cube of these days, or another reference_end"
-                )
-            return
+            return self._check_cube(grids)
         if isinstance(self.source, Fetched):
             lacking = [name for name in self.bands if name not in self.source.bands]
             if lacking:
@@ -126,7 +132,18 @@ class Imagery:
                 if number == len(grids):
                     raise
             else:
-                return
+                break
+        return ()
+
+    def _check_cube(self, grids: Sequence[GeoBox]) -> tuple[str, ...]:
+        cube, days = self.cube, (self.first, self.last)
+        cube.require(self._bands_read)
+        if not cube.days(*days):
+            raise DataError(
+                f"{self.file} has no image from {self.first} to {self.last}, only of {cube.first} … "
+                f"{cube.last}; give a cube of these days, or another reference_end"
+            )
+        return sample.check(cube, grids, *days, self._bands_read)
 
     def truth(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.bool_] | None:
         """Return where there is cropland, which is known of a simulated landscape only."""
@@ -160,6 +177,7 @@ class Imagery:
             },
             lat[inside],
             lon[inside],
+            loaded.attrs.get("n_fill_values", 0),
         )
 
     @property

@@ -66,6 +66,8 @@ class MapPlan:
         Hash of what decides the tiles.
     tiles : sequence of Tile
         All of them.
+    notes : tuple of str
+        What is unusual about the images, or cannot be told.
     """
 
     command: Map
@@ -75,6 +77,7 @@ class MapPlan:
     window: Window
     tiles_key: str
     tiles: Sequence[Tile]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -180,11 +183,12 @@ def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPla
     if not tiles:
         raise DataError("the geometry has no pixel's centre in it; take a smaller resolution")
     try:
-        images.check([tile.grid for tile in tiles[:: max(1, len(tiles) // _CHECKED_TILES)]])
+        notes = images.check([tile.grid for tile in tiles[:: max(1, len(tiles) // _CHECKED_TILES)]])
     except NoImage as error:
         raise WindowError(f"{error}: the model needs images of {window}") from error
     work = compute.Work(champion.fitted, images, extent, season)
-    return MapPlan(command, country, champion, work, window, _tiles_key(champion, work), tiles)
+    key = _tiles_key(champion, work)
+    return MapPlan(command, country, champion, work, window, key, tiles, notes)
 
 
 def _extent(command: Map, country: Country) -> Extent:

@@ -50,6 +50,22 @@ def carries_offset(samples: Iterable[NDArray[Any]]) -> bool:
     return dark < MOST_DARK * seen or seen == 0
 
 
+def without_offset(values: NDArray[Any], time: NDArray[np.datetime64]) -> NDArray[Any]:
+    """Return a band without the offset from `FIRST_DAY` on: data stay at least 1, no data stay as they are.
+
+    Parameters
+    ----------
+    values : ndarray, shape (image, …)
+        Digital numbers.
+    time : ndarray of datetime64, shape (image,)
+        Moments of the images.
+    """
+    result = values.copy()
+    later = values[time >= FIRST_DAY]
+    result[time >= FIRST_DAY] = np.where(later > OFFSET, later - OFFSET, np.minimum(later, 1))
+    return result
+
+
 def steps_of_points(
     point: NDArray[np.integer[Any]],
     time: NDArray[np.datetime64],

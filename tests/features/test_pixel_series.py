@@ -36,6 +36,7 @@ def images(
         band[(random.random(shape) < gaps) | unseen] = 0
     if with_scl:
         values["SCL"] = np.where(unseen, 0, random.integers(1, 12, shape)).astype(np.uint8)
+        values["SCL"][random.random(shape) < gaps / 4] = 255
     lat, lon = random.uniform(-80, 80, n_pixels), random.uniform(-180, 180, n_pixels)
     return Images(START + days, values, lat, lon)
 
@@ -101,6 +102,18 @@ def test_without_scene_classes_an_image_saw_what_any_of_its_bands_has() -> None:
     np.testing.assert_array_equal(seen.present, expected)
     asked = recipe("B4", "B8", clear=False)
     assert asked.samples_of_pixels(seen).matrix.identical(asked.samples(as_points(seen)).matrix)
+
+
+def test_a_scene_class_that_is_missing_hides_no_observation_but_clear_ones_need_it() -> None:
+    values = {
+        "B4": np.array([[500, 500, 0], [700, 700, 700]], np.uint16),
+        "SCL": np.array([[255, 4, 255], [4, 0, 4]], np.uint8),
+    }
+    seen = Images(START + np.array([10, 15], "timedelta64[D]"), values, *np.zeros((2, 3)))
+    assert seen.present.tolist() == [[True, True, False], [True, False, True]]
+    raw, clear = (recipe("B4", clear=clear).samples_of_pixels(seen) for clear in (False, True))
+    assert raw.n_observations.tolist() == [2, 1, 1]
+    assert clear.n_observations.tolist() == [1, 1, 1]
 
 
 def test_of_fractions_what_is_not_a_number_is_no_data() -> None:

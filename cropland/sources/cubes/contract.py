@@ -1,4 +1,4 @@
-"""What every format of image cubes gives, and what is asked of its bands, grid and files."""
+"""What every format of image cubes gives, and what is asked of its grid and files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.observations import band_values
-from cropland.observations.bands import NO_DATA, SCENE_CLASS, SCENE_CLASSES, STANDARD_NAMES
+from cropland.observations.bands import SCENE_CLASS, STANDARD_NAMES
 
 if TYPE_CHECKING:
     from odc.geo.crs import CRS
@@ -141,50 +140,6 @@ def _crs_name(crs: CRS | None) -> str:
     if crs is None:
         return "no CRS"
     return crs.proj.name if crs.epsg is None else f"EPSG:{crs.epsg}"
-
-
-def zero_no_data(stored: NDArray[Any], no_data: float | None) -> NDArray[Any]:
-    """Return values with 0 where there is no data."""
-    if no_data is None or no_data == 0 or np.isnan(no_data):  # NaN is seen later, in any cube
-        return stored
-    missing = stored == no_data
-    return np.where(missing, stored.dtype.type(0), stored) if missing.any() else stored
-
-
-def digital_numbers(band: str, stored: NDArray[Any], path: Path) -> NDArray[Any]:
-    """Convert to the type as `observations.archive` does: uint16, ``SCL`` uint8, float32 for what is neither.
-
-    Fill values (`observations.band_values`) become no data.
-
-    Raises
-    ------
-    DataError
-        A band cannot have such values.
-    """
-    stored, _ = band_values.without_fill(band, stored)
-    lacking = np.isnan(stored) if stored.dtype.kind == "f" else None
-    filled = stored if lacking is None else np.where(lacking, stored.dtype.type(NO_DATA), stored)
-    low, high = (float(end) for end in (filled.min(initial=0), filled.max(initial=0)))
-    whole = lacking is None or bool((filled == np.floor(filled)).all())
-    if band == SCENE_CLASS and not (whole and low >= 0 and high <= max(SCENE_CLASSES)):
-        raise _other_values(band, low, high, f"scene classes from 0 to {max(SCENE_CLASSES)}", path)
-    if not np.isfinite([low, high]).all():
-        raise _other_values(band, low, high, "digital numbers (reflectance × 10,000)", path)
-    reflectance = band_values.reflectance_images(filled)
-    if reflectance.any():
-        raise band_values.wrong_unit(
-            f"the cube {path}", band, filled[reflectance], "and write it again"
-        )
-    if whole:
-        return filled.astype(band_values.dtype_of(band), copy=False)
-    return stored.astype(np.float32, copy=False)
-
-
-def _other_values(band: str, low: float, high: float, expected: str, path: Path) -> DataError:
-    return DataError(
-        f"the cube {path} has values from {low:g} to {high:g} for {band}; expected {expected}: convert "
-        f"them and write it again"
-    )
 
 
 def mark_of(files: Iterable[Path], root: Path) -> str:

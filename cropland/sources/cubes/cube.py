@@ -7,8 +7,10 @@ A cube is one of
 - a folder of GeoTIFFs on one grid, times in the names of the files: a file an image with band descriptions,
   or a file a band with its name in that of the file (``S2_20210401T070619_B04.tif``).
 
-Bands are named as the mission does, ``B2`` or ``B02``; what is no band is left alone. Values are digital
-numbers (reflectance × 10,000, harmonised), of any type; 0, NaN and what a file declares so are no data.
+Bands have any name that `observations.bands.band_of` knows, ``B2``, ``B02`` or ``blue``; what is no band is
+left alone. Values are digital numbers (reflectance × 10,000, harmonised), of any type, or become so by
+`Cube.scale` and `Cube.remove_offset`. No data is 0, NaN, what a file declares so, and what is below 0 or
+above 32,767.
 
 How fast a part is read is decided by the chunks of the store. For tiles of all images, write all or many
 images and about 250 × 250 pixels to a chunk, as in ``(time=73, y=250, x=250)``, and take tiles whose sides
@@ -32,9 +34,12 @@ from odc.geo.xr import xr_coords
 from rasterio.errors import RasterioError
 
 from cropland.errors import DataError
+from cropland.observations.bands import SCENE_CLASS
+from cropland.observations.baseline_offset import without_offset
 from cropland.sources.cubes import geotiff_folder, xarray_store
-from cropland.sources.cubes.contract import digital_numbers, grid_in_words, mark_of, same_grid
+from cropland.sources.cubes.contract import grid_in_words, mark_of, same_grid
 from cropland.sources.cubes.gaps import lacking
+from cropland.sources.cubes.numbers import digital_numbers
 from cropland.sources.service import NoImage
 
 if TYPE_CHECKING:
@@ -60,11 +65,17 @@ class Cube:
         metadata: values that are written into it later do not change it.
     reader : CubeReader
         Its values.
+    scale : float
+        What makes digital numbers of its bands: 10,000 for reflectance.
+    remove_offset : bool
+        Take 1000 off the images from 2022-01-25 on: the offset of processing baseline 04.00.
     """
 
     path: Path
     mark: str
     reader: CubeReader
+    scale: float = 1.0
+    remove_offset: bool = False
 
     @property
     def grid(self) -> GeoBox:
@@ -106,9 +117,11 @@ class Cube:
         """
         missing = [band for band in bands if band not in self.bands]
         if missing:
+            of_clouds = missing == [SCENE_CLASS]
+            other = "series=raw and bands without SCL" if of_clouds else "other bands"
             raise DataError(
                 f"the cube {self.path} has no {', '.join(missing)}; it has {', '.join(self.bands)}: add the "
-                f"missing to it, or take a model of other bands"
+                f"missing to it, or take a model of {other}"
             )
 
     def days(self, first: date, last: date) -> tuple[date, ...]:
@@ -131,8 +144,9 @@ class Cube:
         Returns
         -------
         xarray.Dataset
-            As `sources.service.Service.cube` gives it, in memory; a band with fractions or negative numbers
-            is float32, as `cropland.observations.archive` has it.
+            As `sources.service.Service.cube` gives it, in memory; a band with fractions is float32, as
+            `cropland.observations.archive` has it. The attribute ``n_fill_values`` counts values that are no
+            data as they are below 0 or above 32,767.
 
         Raises
         ------
@@ -149,16 +163,23 @@ class Cube:
                 f"to {self.last}: choose days among them"
             )
         stored = self._stored(bands, images, grid)
-        variables = {
-            band: (("time", "y", "x"), digital_numbers(band, stored[band], self.path))
-            for band in bands
-        }
+        times, names = self.times[images], self.reader.granules[images]
+        variables: dict[Any, Any] = {}
+        n_fill_values = 0
+        for band in bands:
+            values, n_fill = digital_numbers(
+                band, stored[band], f"the cube {self.path}", names.tolist(), self.scale
+            )
+            if self.remove_offset and band != SCENE_CLASS:
+                values = without_offset(values, times)
+            variables[band] = ("time", "y", "x"), values
+            n_fill_values += n_fill
         coords: dict[Any, Any] = {
-            "time": self.times[images],
-            "granule": ("time", self.reader.granules[images]),
+            "time": times,
+            "granule": ("time", names),
             **xr_coords(grid),
         }
-        return xr.Dataset(variables, coords)
+        return xr.Dataset(variables, coords, {"n_fill_values": n_fill_values})
 
     def _stored(
         self, bands: Sequence[str], images: slice, grid: GeoBox

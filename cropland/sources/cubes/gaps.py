@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cropland.observations.band_values import MISSING_SCENE_CLASS
 from cropland.observations.bands import NO_DATA, SCENE_CLASS
 
 _COVERED = 0.5
@@ -36,7 +37,7 @@ def lacking(
     tuple of str, slice and slice, or None
         The band, and the rows and columns of the cube.
     """
-    present = {band: _present(stored) for band, stored in layers.items()}
+    present = {band: _present(band, stored) for band, stored in layers.items()}
     covers = [with_data for band, with_data in present.items() if band != SCENE_CLASS]
     if not covers or len(present) == 1:
         return None
@@ -53,9 +54,11 @@ def lacking(
     return None
 
 
-def _present(stored: NDArray[Any]) -> NDArray[np.bool_]:
+def _present(band: str, stored: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which pixels have data in any image, shape ``(y, x)``."""
     with_data = stored != NO_DATA
+    if band == SCENE_CLASS:
+        with_data &= stored != MISSING_SCENE_CLASS
     if stored.dtype.kind == "f":
         with_data &= ~np.isnan(stored)
     in_any_image: NDArray[np.bool_] = with_data.any(axis=0)

@@ -26,8 +26,8 @@ from cropland.sources.cubes.contract import (
     grid_in_words,
     in_order,
     same_grid,
-    zero_no_data,
 )
+from cropland.sources.cubes.numbers import zero_no_data
 
 SUFFIXES = (".tif", ".tiff")
 _OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"}
@@ -71,7 +71,9 @@ class GeoTiffFolder(CubeReader):
         window = Window.from_slices(rows, columns)
         shape = (len(in_time_range), rows.stop - rows.start, columns.stop - columns.start)
         values = {
-            band: np.empty(shape, np.result_type(*{layers[band].dtype for layers in in_time_range}))
+            band: np.empty(
+                shape, np.result_type(np.uint8, *(each[band].dtype for each in in_time_range))
+            )
             for band in bands
         }
         with rasterio.Env(**_OPTIONS):
@@ -82,7 +84,7 @@ class GeoTiffFolder(CubeReader):
                         numbers = [layers[band].number for band in inside]
                         stored = source.read(numbers, window=window)
                     for band, layer in zip(inside, stored, strict=True):
-                        values[band][image] = zero_no_data(layer, layers[band].no_data)
+                        values[band][image] = zero_no_data(band, layer, layers[band].no_data)
         return values
 
 
@@ -194,7 +196,7 @@ def _header(path: Path) -> _Header:
                 grid=GeoBox.from_rio(source),
                 block=(int(height), int(width)),
                 layers=_layers(source, path),
-                files=tuple(map(Path, source.files)),
+                files=tuple(path.with_name(Path(file).name) for file in source.files),
             )
     except RasterioIOError as error:
         raise DataError(

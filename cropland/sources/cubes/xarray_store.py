@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,8 @@ from cropland.sources.cubes.contract import (
     check_grid,
     check_plain,
     in_order,
-    zero_no_data,
 )
+from cropland.sources.cubes.numbers import zero_no_data
 from cropland.support.words import some
 
 _METADATA = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray")
@@ -63,7 +64,8 @@ class XarrayStore(CubeReader):
             stored = part.load().transpose("band", *_DIMS, missing_dims="ignore").to_numpy()
             stacked = stored.reshape(-1, *stored.shape[-3:])
             for band, layer in zip(layers, stacked, strict=True):
-                values[band] = zero_no_data(layer if back is None else layer[back], _no_data(part))
+                ordered = layer if back is None else layer[back]
+                values[band] = zero_no_data(band, ordered, _no_data(part))
         return values
 
 
@@ -108,7 +110,11 @@ def _dataset(path: Path) -> xr.Dataset:
     # Metadata that are gathered may be older than the arrays, and on disk gain some milliseconds.
     how: dict[str, Any] = {"engine": "zarr", "consolidated": False} if path.is_dir() else {}
     try:
-        return xr.open_dataset(path, chunks=None, mask_and_scale=False, decode_coords="all", **how)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Variable\(s\) referenced in grid_mapping")  # no CRS
+            return xr.open_dataset(
+                path, chunks=None, mask_and_scale=False, decode_coords="all", **how
+            )
     except _BROKEN as error:
         raise DataError(
             f"the cube {path} cannot be read ({error}); expected a Zarr group or a NetCDF file that xarray "

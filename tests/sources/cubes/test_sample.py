@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import odc.geo.xr  # noqa: F401  (gives datasets their .odc)
+import pytest
+import xarray as xr
+from standins.cube_files import TRANSFORM, zarr
+
+from cropland.errors import DataError
+from cropland.sources.cubes import cube as cubefiles
+from cropland.sources.cubes import sample
+from cropland.sources.cubes.cube import Cube
+
+SIDE = 40
+DAYS = np.arange("2021-12-01", "2022-03-20", 10, dtype="datetime64[D]")
+REFLECTANCE = {"B2": 400, "B4": 800, "B8": 2200}
+
+
+def made(path: Path, later: float = 0, first: str = "2021-12-01", **changed: Any) -> Cube:
+    """A cube over 2022-01-25, `later` added to the numbers from then on."""
+    days = DAYS[np.datetime64(first) <= DAYS]
+    shape = (len(days), SIDE, SIDE)
+    random = np.random.default_rng(1)
+    added = np.where(days >= np.datetime64("2022-01-25"), later, 0)[:, None, None]
+    bands = {
+        band: value + random.integers(-90, 90, shape) + added for band, value in REFLECTANCE.items()
+    }
+    variables = {band: (("time", "y", "x"), each.astype(np.int16)) for band, each in bands.items()}
+    coordinates = {
+        "time": days.astype("datetime64[s]"),
+        "y": TRANSFORM.f - 5.0 - 10 * np.arange(SIDE),
+        "x": TRANSFORM.c + 5.0 + 10 * np.arange(SIDE),
+    }
+    cube = xr.Dataset(variables, coordinates).odc.assign_crs("EPSG:32639")
+    return replace(cubefiles.open_cube(zarr(cube, path / "cube")), **changed)
+
+
+def notes(cube: Cube) -> tuple[str, ...]:
+    return sample.check(cube, [cube.grid], cube.first, cube.last, cube.bands)
+
+
+def test_a_step_of_1000_at_the_new_baseline_is_said(tmp_path: Path) -> None:
+    (note,) = notes(made(tmp_path, later=1000))
+    assert "from 2022-01-25 on every band is about 1000 higher in 100% of the pixels" in note
+    assert "set source.remove_offset=true" in note
+
+
+def test_a_cube_without_a_step_is_not_remarked_on(tmp_path: Path) -> None:
+    assert notes(made(tmp_path)) == ()
+
+
+def test_images_of_the_new_baseline_alone_may_carry_the_offset(tmp_path: Path) -> None:
+    (note,) = notes(made(tmp_path, later=1000, first="2022-02-01"))
+    assert "hardly a value" in note and "none from before to compare" in note
+
+
+def test_dark_values_of_the_new_baseline_alone_are_proof_that_it_was_subtracted(
+    tmp_path: Path,
+) -> None:
+    assert notes(made(tmp_path, first="2022-02-01")) == ()
+
+
+def test_an_offset_that_is_removed_is_said_and_one_that_is_not_there_refused(
+    tmp_path: Path,
+) -> None:
+    (note,) = notes(made(tmp_path, later=1000, remove_offset=True))
+    assert note == "1000 is taken off the images from 2022-01-25 on (source.remove_offset=true)"
+    with pytest.raises(DataError, match="carry no offset of 1000: many of their values are below"):
+        notes(made(tmp_path / "other", remove_offset=True))
+    early = made(tmp_path / "early", remove_offset=True)
+    (note,) = sample.check(early, [early.grid], early.first, early.first, early.bands)
+    assert "has no image from 2022-01-25 on" in note
+
+
+def test_reflectance_in_one_image_is_seen_before_any_work(tmp_path: Path) -> None:
+    path = made(tmp_path).path
+    cube = xr.open_zarr(path, consolidated=False).load().astype(np.float32)
+    cube["B4"][3] /= 10_000
+    other = cubefiles.open_cube(zarr(cube, tmp_path / "other"))
+    with pytest.raises(
+        DataError, match=r"in the image 2021-12-31T00:00:00 of 11\) has reflectance"
+    ):
+        notes(other)
+
+
+def test_parts_are_taken_from_the_whole_area(tmp_path: Path) -> None:
+    opened = made(tmp_path)
+    corner, other = opened.grid[:8, :8], opened.grid[30:, 30:]
+    assert sample.check(opened, [corner, other], opened.first, opened.last, ["B2"]) == ()
+
+
+def test_colours_of_8_bits_are_remarked_on(tmp_path: Path) -> None:
+    path = made(tmp_path).path
+    cube = (xr.open_zarr(path, consolidated=False).load() // 16).astype(np.uint8)
+    (note,) = notes(cubefiles.open_cube(zarr(cube, tmp_path / "other")))
+    assert "hardly a value above 255 in any band" in note
