@@ -35,7 +35,9 @@ from cropland.observations.archive import Archive
 from cropland.sources import exports as files
 from cropland.sources.download import source as fetched
 from cropland.sources.grid import grid_of
+from cropland.sources.retries import Attempts
 from cropland.sources.simulation.profile import Profile
+from cropland.tracking.mlflow_session import mlflow_at
 
 ROOT = Path(__file__).parents[2]
 FARMLAND = Country(
@@ -239,12 +241,23 @@ def test_the_commands_of_the_readme_lead_from_a_service_to_predictions(
     assert set(predicted["Target"]) <= {0, 1}
 
 
-def test_maps_of_earth_engine_and_stac_say_of_pixels_what_predict_says_of_points(
-    farm: Farm, engine: EarthEngineStandin, granules: Granules, cogs: Path
+def with_ndvi(exports: Path, folder: Path) -> Path:
+    """The same exports with a column NDVI, rounded as Earth Engine's are."""
+    shutil.copytree(exports, folder)
+    for path in folder.glob("*_Farmland_*.csv"):
+        table = pd.read_csv(path)
+        ndvi = (table["B8"] - table["B4"]) / (table["B8"] + table["B4"])
+        table.assign(NDVI=ndvi.round(5)).to_csv(path, index=False)
+    return folder
+
+
+def test_a_champion_of_exports_with_ndvi_maps_services_and_cubes_and_answers_requests_without(
+    farm: Farm, engine: EarthEngineStandin, granules: Granules, cogs: Path, tmp_path: Path
 ) -> None:
     # The champion learns of the landscape's own observations; then images come from the stand-ins.
-    own = (*QUICK["train"], "bands=visible_nir", "promote=true", *QUICK["promote"][1:])
-    done = farm.run("source=files", *own, script="train")
+    own = (*QUICK["train"], "bands=visible_nir_ndvi", "promote=true", *QUICK["promote"][1:])
+    exporting = replace(farm, exports=with_ndvi(farm.exports, tmp_path / "exports"))
+    done = exporting.run("source=files", *own, script="train")
     assert done.returncode == 0, done.stderr
     box = Box(10.048, 10.0488, 24.1030, 24.1040)
     area = f"box=[{box.west},{box.south},{box.east},{box.north}]"
@@ -255,13 +268,23 @@ def test_maps_of_earth_engine_and_stac_say_of_pixels_what_predict_says_of_points
             more = (area, "exact=true", f"output={where[0][7:]}", "dask.workers=1")
             done = farm.run(*images, *more, script="map")
             assert done.returncode == 0, done.stderr
+        service = fetched.connect(
+            source("stac", catalog=catalogue.url, collection=COLLECTION), Attempts(4, 3, 0.05)
+        )
+        season = FARMLAND.reference.first, FARMLAND.reference.last
+        cube = service.cube(grid_of(box), *season, BANDS).compute()
+    cube.to_zarr(farm.folder / "cube.zarr", zarr_format=2)
+    words = ("source=files", "cube=cube.zarr", "exact=true", "output=cube", "dask.workers=1")
+    done = farm.run(*words, script="map")
+    assert done.returncode == 0, done.stderr
     layers = {}
     for name in ("class", "probability_exact", "observations"):
-        ours, theirs = (
+        ours, *others = (
             rasterio.open(farm.folder / source / "farmland" / f"{name}.tif").read(1)
-            for source in ("earthengine", "stac")
+            for source in ("earthengine", "stac", "cube")
         )
-        np.testing.assert_array_equal(ours, theirs)
+        for theirs in others:
+            np.testing.assert_array_equal(ours, theirs)
         layers[name] = ours
     lon, lat = degrees(grid_of(box))
     centres = pd.DataFrame({"ID": np.arange(lon.size).astype(str)})
@@ -276,6 +299,23 @@ def test_maps_of_earth_engine_and_stac_say_of_pixels_what_predict_says_of_points
     np.testing.assert_array_equal(layers["class"].ravel(), predicted["Target"])
     apart = np.abs(layers["probability_exact"].ravel() - predicted["probability"])
     assert apart.max() <= 1e-6
+    _check_answers(farm.database, exporting)
+
+
+def _check_answers(database: str, farm: Farm) -> None:
+    """Send the exports' rows with bands alone, by any name: answers are those of predict."""
+    import mlflow
+
+    done = farm.run("source=files", "output=of_files.csv", script="predict")
+    assert done.returncode == 0, done.stderr
+    predicted = pd.read_csv(farm.folder / "of_files.csv").set_index("ID")["Target"]
+    rows = pd.concat(pd.read_csv(path) for path in farm.exports.glob("*_Farmland_*.csv"))
+    rows = rows[rows["ID"].isin(predicted.index)].drop(columns="NDVI")
+    with mlflow_at(database):
+        model = mlflow.pyfunc.load_model("models:/cropland-farmland@champion")
+    answer = model.predict(rows.rename(columns={"B4": "B04", "B8": "nir"}))
+    answer = answer.set_index("ID")["label"].reindex(predicted.index)
+    assert (answer == predicted).all()
 
 
 def test_a_storm_of_refusals_is_survived(
