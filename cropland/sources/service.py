@@ -2,8 +2,8 @@
 
 Contract, the same for every service: bands bear the mission's names (`observations.bands`), digital numbers
 are harmonised (reflectance × 10,000 on the scale from before processing baseline 04.00), uint16, 0 = no data;
-``SCL`` is uint8. A value is that of the native pixel (10 or 20 m) that a place falls in. Nothing is
-aggregated: each granule that saw a place gives a row, named by the granule.
+``SCL`` is uint8, 255 where an image has none. A value is that of the native pixel (10 or 20 m) that a place
+falls in. Nothing is aggregated: each granule that saw a place gives a row, named by the granule.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from cropland.errors import CroplandError, DataError
+from cropland.observations.band_values import HIGHEST
+from cropland.support.words import count
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,6 +40,11 @@ NO_IMAGE = "no image in these dates"
 def best_reason(*reasons: str) -> str:
     """Return the reason that tells most why a place was not seen: that images came by, if any did."""
     return next((reason for reason in reasons if reason != NO_IMAGE), NO_IMAGE)
+
+
+def fill_note(band: str, number: int) -> str:
+    """Return in words how many values of a band were no digital numbers."""
+    return f"{count(number, 'value')} of {band} below 0 or above {HIGHEST:,}: no data there"
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,7 +59,9 @@ class TileReader:
                 raise DataError(f"Earth Engine refuses even a small tile: {error}") from error
             parts = (tile[:half, :], tile[half:, :])
             return np.concatenate([self.read(name, part) for part in parts], axis=1)
-        return np.stack([pixels[band] for band in self.bands])
+        # Scene classes have the type of the others here.
+        numbers = [graphs.digital_numbers(band, pixels[band]) for band in self.bands]
+        return np.stack([each.astype(np.uint16, copy=False) for each in numbers])
 
 
 def cube_of(rows: Sequence[graphs.Row], grid: GeoBox, reader: TileReader) -> xr.Dataset:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.observations.band_values import dtype_of
+from cropland.observations import band_values
 from cropland.observations.bands import NO_DATA, SCENE_CLASS
-from cropland.sources.service import Seen
+from cropland.sources.service import Seen, fill_note
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -22,6 +22,8 @@ Row = dict[str, Any]
 
 _POINT_METRES = 10
 _DARKEST = 1
+_BRIGHTEST_REFLECTANCE = 2.0
+"""Digital numbers of all bands are never all below it; reflectance is, where the darkest became 1."""
 
 
 def image_rows(images: ee.ImageCollection) -> ee.FeatureCollection:
@@ -129,19 +131,49 @@ def distinct_rows(rows: Iterator[Row]) -> list[Row]:
 def rows_as_seen(
     rows: Sequence[Row], bands: Sequence[str], unseen: Mapping[int, str], notes: tuple[str, ...]
 ) -> Seen:
-    """Convert rows into arrays, with what else a user should know of them."""
+    """Convert rows into arrays, with what else a user should know of them.
+
+    Raises
+    ------
+    DataError
+        They cannot be digital numbers, or no scene classes.
+    """
+    # A band that is missing has no data.
+    values = {band: np.array([row.get(band) or NO_DATA for row in rows]) for band in bands}
+    measured = {band: column for band, column in values.items() if band != SCENE_CLASS}
+    if len(rows) and all(each.max() <= _BRIGHTEST_REFLECTANCE for each in measured.values()):
+        highest = max(each.max() for each in measured.values())
+        raise DataError(
+            f"Earth Engine gave values up to {highest:g} for all of {', '.join(measured)}, as reflectance "
+            f"has them; expected digital numbers (reflectance × 10,000): correct source.collection, as in "
+            f"source.collection=COPERNICUS/S2_SR_HARMONIZED"
+        )
+    fills = {band: band_values.without_fill(band, column)[1] for band, column in values.items()}
     return Seen(
         place=np.array([row["p"] for row in rows], np.int32),
         time=times(rows),
         granule=np.array([row["i"] for row in rows], np.str_),
-        # A band that is missing has no data.
-        values={
-            band: np.array([row.get(band) or NO_DATA for row in rows], dtype_of(band))
-            for band in bands
-        },
+        values={band: digital_numbers(band, column) for band, column in values.items()},
         unseen=unseen,
-        notes=notes,
+        notes=(*notes, *(fill_note(band, fills[band]) for band in bands if fills[band])),
     )
+
+
+def digital_numbers(band: str, values: NDArray[Any]) -> NDArray[np.unsignedinteger[Any]]:
+    """Convert what came of a band to its type, 0 where it can be no data.
+
+    Raises
+    ------
+    DataError
+        Scene classes that there are not.
+    """
+    possible, expected = band_values.possible(band, values)
+    if not possible.all():
+        raise DataError(
+            f"Earth Engine gave values from {values.min():g} to {values.max():g} for {band}; expected "
+            f"{expected}: correct source.collection"
+        )
+    return band_values.without_fill(band, values)[0].astype(band_values.dtype_of(band))
 
 
 def times(rows: Sequence[Row]) -> NDArray[np.datetime64]:

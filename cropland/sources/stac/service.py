@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import ConfigError, DataError
-from cropland.observations.band_values import HIGHEST
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.grid import box_of
-from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen, findings_of
+from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen, fill_note, findings_of
 from cropland.sources.stac.boxes import bounds_around
 from cropland.sources.stac.harmonisation import claims_offset
 from cropland.support.words import count, some
@@ -127,9 +126,7 @@ class StacService:
             yield f"{number} {have} no {band}: no data there"
         for band, number in sorted(gaps.fills.items()):
             if number:
-                yield (
-                    f"{count(number, 'value')} of {band} below 0 or above {HIGHEST:,}: no data there"
-                )
+                yield fill_note(band, number)
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
         """Return the images of a grid, lazily; see `Service.cube`."""
