@@ -232,20 +232,20 @@ def check_labels(targets: np.ndarray, country: Country, folds: int, *, why: str 
     counts = [int((targets == label).sum()) for label in (0, 1)]
     cause = f" ({why})" if why else ""
     if not sum(counts):
-        found = why or "found none"
+        used = " that can be used" if why else ""
         raise DataError(
-            f"expected labelled points in the box of {country.name} ({country.box}), {found}; "
-            f"check conf/country/{country.name}.yaml and the points file"
+            f"expected labelled points in the box of {country.name} ({country.box}), found none{used}; "
+            f"check conf/country/{country.name}.yaml and the points file, also its IDs{cause}"
         )
     if not all(counts):
         raise DataError(
-            f"{country.name} has labels of one class only ({max(counts)} × {int(counts[1] > 0)}){cause}; "
-            f"add points of the other class"
+            f"{country.name} has labels of one class only ({max(counts)} × {int(counts[1] > 0)}); "
+            f"add points of the other class{cause}"
         )
     if min(counts) < folds:
         raise DataError(
-            f"{country.name} has {counts[1]} cropland and {counts[0]} other points, fewer than the "
-            f"{folds} folds of a class{cause}; add points or set validation.folds={max(2, min(counts))}"
+            f"{country.name} has {counts[1]} cropland and {counts[0]} other points, fewer than the {folds} "
+            f"folds of a class; add points or set validation.folds={max(2, min(counts))}{cause}"
         )
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from cropland.config.groups import Paths
 from cropland.config.sources import Files
 from cropland.errors import DataError
-from cropland.observations import archive, points, ragged_array
+from cropland.observations import archive, point_counts, point_ids, points, ragged_array
 from cropland.sources import export_file, export_rows
 from cropland.sources.export_file import SUFFIXES, Export
 from cropland.support import reading
@@ -93,8 +93,9 @@ def inputs(source: Files, paths: Paths, country: Country) -> list[object]:
 
 def fill(source: Files, paths: Paths, country: Country) -> xr.Dataset:
     """Read a country's exports and points into the ragged layout of `cropland.observations.archive`."""
-    everywhere = points.read_points(paths.data, source.labelled, source.unlabelled)
-    return observations_of(source, paths, country, points.inside(everywhere, country.box))
+    files = points.read_files(paths.data, source.labelled, source.unlabelled)
+    table, facts = point_counts.points_of_country(files, country)
+    return observations_of(source, paths, country, table).assign_attrs(facts)
 
 
 def read_exports(
@@ -153,17 +154,21 @@ def observations_of(
     files = exports(source, Path(paths.data), country)
     parts = [export_file.read(export, source.scale) for export in files]
     wanted = [part.of_points(table["ID"]) for part in parts]
+    observed = (name for part in parts for name in part.table["ID"].unique())
     if len(table) and not any(len(part.table) for part in wanted):
-        every = pd.concat([part.table["ID"] for part in parts])
-        has = f"rows of {some(every.unique(), 3)}" if len(every) else "no row"
+        unknown = point_ids.compare(table["ID"], table["ID"], observed, country.name)
         raise DataError(
             f"the exports of {country.name} have no observation of its {len(table)} points: the points are "
-            f"{some(table['ID'], 3)}, the exports have {has}; the ID of a point must be the same in both"
+            f"{some(table['ID'], 3)}; {unknown or 'the exports have no row'}; the ID of a point must be the "
+            f"same in both"
         )
     joined = export_rows.join(wanted, remove_offset=source.remove_offset)
-    return ragged_array.from_table(table, joined.table).assign_attrs(
+    dataset = ragged_array.from_table(table, joined.table)
+    without = table["ID"][dataset["row_size"].to_numpy() == 0]
+    return dataset.assign_attrs(
         time_coverage_start=min(export.first for export in files).isoformat(),
         time_coverage_end=max(export.last for export in files).isoformat(),
         files=[export.path.name for export in files],
+        unknown_ids=point_ids.compare(without, table["ID"], observed, country.name),
         **joined.attributes,
     )

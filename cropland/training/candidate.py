@@ -7,20 +7,27 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cropland.errors import DataError
 from cropland.features.matrix import labelled
 from cropland.features.recipe import Recipe, classes_of
 from cropland.features.window import Window
-from cropland.learning.cross_validation import check_blocks
-from cropland.observations import points
-from cropland.observations.bands import SCENE_CLASS, BandSet
+from cropland.learning.cross_validation import check_blocks, independent_units
+from cropland.learning.folds import firsts
+from cropland.observations import point_counts, point_notes, points
+from cropland.observations.band_values import MISSING_SCENE_CLASS
+from cropland.observations.bands import SCENE_CLASS, UNCLEAR_CLASSES, BandSet
 from cropland.support import yaml_text
+from cropland.support.words import some
 from cropland.training.identity import identity, settings_fingerprint
 from cropland.training.outcome import KEY, Outcome, Status
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from cropland.config.countries import Country
     from cropland.config.groups import Configuration
     from cropland.observations.archive import Archive
+    from cropland.observations.point_counts import PointCounts
 
 GROUPS = ("bands", "series", "features", "model", "validation")
 _DEFAULTS = {"series": "raw", "features": "flat", "validation": "kfold"}
@@ -135,10 +142,30 @@ class Candidate:
         for choice in self.choices:
             archive.require(choice.band_set.measured(archive.stored))
             if choice.configuration.series.clear:
-                archive.require([SCENE_CLASS])
-        known, validation = labelled(archive.points), self.configuration.validation
-        points.check_labels(known["Target"].to_numpy(), self.country, validation.folds)
-        check_blocks(known, validation, self.country.name)
+                _check_clear(archive, choice.configuration.series.name)
+        known = point_counts.observed(archive)
+        counts, lacking = point_counts.given_counts(archive), "no observation"
+        if known.sizes["point"] < labelled(archive.points).sizes["point"]:
+            lacking += f": {point_notes.unobserved_names(archive)}"
+        self.check_labels(known, counts, lacking)
+        check_blocks(known, self.configuration.validation, self.country.name)
+
+    def check_labels(
+        self, samples: xr.Dataset | xr.DataArray, counts: PointCounts, lacking: str
+    ) -> None:
+        """Check that labels can be learnt and validated; of samples on one pixel one counts.
+
+        Raises
+        ------
+        DataError
+            They cannot; the message says what became of the other labelled points.
+        """
+        validation = self.configuration.validation
+        targets = samples["Target"].to_numpy()
+        if validation.block_km is None:
+            targets = targets[firsts(independent_units(samples, validation))]
+        why = counts.of_samples(samples).losses(self.country.name, lacking)
+        points.check_labels(targets, self.country, validation.folds, why=why)
 
     def params(self) -> dict[str, object]:
         """Return what MLflow keeps as params, the model's own with the prefix ``model.``."""
@@ -192,6 +219,17 @@ class Candidate:
             "window_end": self.window.last.isoformat(),
             **{group: getattr(self.configuration, group).name for group in GROUPS},
         }
+
+
+def _check_clear(archive: Archive, series: str) -> None:
+    """Check that some observation is of clear ground."""
+    archive.require([SCENE_CLASS])
+    classes = archive.scene_classes
+    if classes and not set(classes) - {*UNCLEAR_CLASSES, MISSING_SCENE_CLASS}:
+        raise DataError(
+            f"series={series} leaves no observation of {archive.country}: SCL is {some(classes)} in all of "
+            f"them, which is no clear ground; take series=raw, or observations with another SCL"
+        )
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

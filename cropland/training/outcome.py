@@ -35,6 +35,8 @@ class Outcome:
         Its score and the standard error, NaN where there is none.
     n_features : int
         Features of its matrix.
+    n_points : int
+        Labelled points that it was scored on.
     fit_seconds : float
         Mean time to fit and predict one fold.
     features_mb : float
@@ -63,6 +65,7 @@ class Outcome:
     accuracy: float = float("nan")
     accuracy_se: float = float("nan")
     n_features: int = 0
+    n_points: int = 0
     fit_seconds: float = float("nan")
     features_mb: float = float("nan")
     observations_per_point: float = float("nan")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from cropland.config.commands.promote import Promote
 from cropland.errors import ConfigError, WindowError
 from cropland.learning import classifiers, fast_forest
+from cropland.observations import point_notes
 from cropland.sources import opening
 
 if TYPE_CHECKING:
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
 def open_archives(
     configuration: Configuration, countries: Iterable[Country], console: Console
 ) -> dict[str, Archive]:
-    """Open the archives of countries, by name; the console names each that must be made first."""
-    return {
+    """Open the archives of countries, by name.
+
+    The console names each that must be made first, and then what is to be known of their labelled points.
+    """
+    archives = {
         country.name: opening.archive_of(
             configuration.source,
             configuration.paths,
@@ -35,6 +41,9 @@ def open_archives(
         )
         for country in countries
     }
+    for line in point_notes.notes(list(archives.values())):
+        console.print(f"[yellow]note[/] {escape(line)}", soft_wrap=True)
+    return archives
 
 
 def check_fast(jobs: Sequence[Job], console: Console) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from cropland.support import figure_style
@@ -23,13 +24,13 @@ _MOST_LINES = 20
 """More of them would leave a figure of nothing but its legend."""
 _COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("country", "left"),
-    ("accuracy", "right"),
-    ("± s.e.", "right"),
+    ("accuracy\n± s.e.", "right"),
+    ("points", "right"),
     ("span", "right"),
     ("window end", "left"),
     ("bands", "left"),
     ("model", "left"),
-    ("features", "left"),
+    ("features", "right"),
     ("of", "right"),
 )
 
@@ -61,14 +62,22 @@ def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 def closing_table(outcomes: Sequence[Outcome]) -> Table:
     """Draw the best candidate of each country for the screen."""
-    table = Table(title="Best candidate of each country", title_justify="left")
+    # As narrow as can be: on a terminal of 80 columns values are folded, not cut off.
+    table = Table(
+        title="Best candidate of each country",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
+    )
     for name, justify in _COLUMNS:
-        table.add_column(name, justify=justify)
+        folds = name in ("window end", "bands")
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=not folds)
     for row in best(outcomes).to_dict("records"):
         table.add_row(
             row["country"],
-            f"{row['accuracy']:.3f}",
-            f"{row['accuracy_se']:.3f}",
+            f"{row['accuracy']:.3f} ± {row['accuracy_se']:.3f}",
+            str(row["n_points"]),
             f"{row['span']} w" if row["span"] else "–",
             f"{row['window_end']}{_months(row['period'])}" or "–",
             row["bands"],
@@ -92,12 +101,12 @@ def evidence_lines(outcomes: Sequence[Outcome]) -> list[str]:
 def note(outcomes: Sequence[Outcome]) -> str:
     """Write the description of a parent run, in Markdown."""
     lines = [
-        "| country | accuracy ± s.e. | span | window end | bands | model | tried |",
-        "|---|---|---|---|---|---|---|",
+        "| country | accuracy ± s.e. | points | span | window end | bands | model | tried |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row.country} | {row.accuracy:.3f} ± {row.accuracy_se:.3f} | {row.span} weeks "
-        f"| {row.window_end} | {row.bands} | {row.model} | {row.tried} |"
+        f"| {row.country} | {row.accuracy:.3f} ± {row.accuracy_se:.3f} | {row.n_points} "
+        f"| {row.span} weeks | {row.window_end} | {row.bands} | {row.model} | {row.tried} |"
         for row in best(outcomes).itertuples()
     ]
     said = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."

@@ -58,6 +58,7 @@ def _outcome_of(candidate: Candidate, run: TrackedRun) -> Outcome:
         "already there",
         run_id=run.run_id,
         n_features=int(run.params["n_features"]),
+        n_points=int(run.metrics["n_points"]),
         **{name: run.metrics[name] for name in SCORES},
         **{name: run.metrics[name] for name in EVIDENCE if name in run.metrics},
         message=f"is already there as run {run.name!r}; force=true runs it again",

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from cropland.errors import CroplandError
 from cropland.learning import nested
-from cropland.observations import points
+from cropland.observations.point_counts import given_counts
 from cropland.support import signals
 from cropland.support.words import some
 from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY, Done, Record
@@ -113,16 +115,19 @@ def _scored(data: CandidateData, record: Record) -> Outcome:
         n_features = _check_and_count(options, record)
         scores, message = _nested(data, options, record)
     else:
+        options = [data]
         unobserved = _unobserved(data, record)
-        n_features = _check_and_count([data], record)
+        n_features = _check_and_count(options, record)
         record.metrics |= {
             name: round(float(getattr(data.evidence, name)), _DIGITS) for name in EVIDENCE
         }
         scores, message = data.scores(), _left_out(unobserved)
     _record_scores(record, scores, candidate.window.end_day)
+    record.metrics |= _counted(data, options, scores)
     return candidate.outcome(
         "finished",
         n_features=n_features,
+        n_points=int(record.metrics["n_points"]),
         **{name: record.metrics[name] for name in SCORES},
         **{name: record.metrics[name] for name in EVIDENCE if name in record.metrics},
         message=message,
@@ -177,8 +182,9 @@ def _alternative(data: CandidateData) -> nested.Alternative:
 def _check_and_count(options: Sequence[CandidateData], record: Record) -> int:
     """Check the labels of what is scored, and record its largest matrix; return the number of features."""
     for option in options:
-        candidate, targets = option.candidate, option.labelled["Target"].to_numpy()
-        points.check_labels(targets, candidate.country, candidate.configuration.validation.folds)
+        clear = "clear " if option.candidate.configuration.series.clear else ""
+        counts, lacking = given_counts(option.archive), f"no {clear}observation in the window"
+        option.candidate.check_labels(option.labelled, counts, lacking)
     n_features = max(option.labelled.sizes["feature"] for option in options)
     record.params["n_features"] = n_features
     record.params["n_samples"] = max(option.labelled.sizes["sample"] for option in options)
@@ -199,6 +205,16 @@ def _record_scores(record: Record, scores: Scores, end_day: int) -> None:
     record.series = {"accuracy_fold": scores.accuracy_fold}
     record.files[out_of_fold.FILE] = out_of_fold.as_csv(scores.out_of_fold)
     record.files["confusion_matrix.csv"] = out_of_fold.confusion(scores.out_of_fold).to_csv()
+
+
+def _counted(
+    data: CandidateData, options: Sequence[CandidateData], scores: Scores
+) -> dict[str, float]:
+    """Count the labelled points that are scored, and what became of the others."""
+    samples = options[0].labelled
+    scored = np.isin(samples["ID"].to_numpy(), scores.out_of_fold["ID"].to_numpy())
+    samples = samples.isel(sample=np.flatnonzero(scored))
+    return given_counts(data.archive).of_samples(samples).metrics()
 
 
 def _now() -> int:

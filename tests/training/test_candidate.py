@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cropland.config import filling
@@ -170,3 +171,63 @@ def test_every_alternative_is_checked(made: Made, toy_archive: Archive) -> None:
     lacking = made(bands__names=["B11"]).configuration
     with pytest.raises(DataError, match="has no B11"):
         replace(nested(made), alternatives=(made().configuration, lacking)).check(toy_archive)
+
+
+def changed(opened: Archive, **columns: Any) -> Archive:
+    """An archive with other columns, and other attributes where their name is one."""
+    dataset = opened.dataset.load()
+    for name, values in columns.items():
+        dataset = dataset.assign({name: dataset[name].copy(data=values)})
+    return Archive(dataset)
+
+
+def without_observations(opened: Archive, points: np.ndarray) -> Archive:
+    """An archive without the rows of some of its points."""
+    gone = np.isin(np.arange(opened.dataset.sizes["point"]), points)
+    sizes = np.diff(opened.offsets)
+    dataset = opened.dataset.load().isel(observation=np.flatnonzero(~np.repeat(gone, sizes)))
+    return Archive(dataset.assign(row_size=("point", np.where(gone, 0, sizes).astype(np.int32))))
+
+
+def test_labelled_points_without_observations_are_named_before_any_work(
+    made: Made, toy_archive: Archive
+) -> None:
+    """Points 0 to 59 are labelled, every other one as cropland."""
+    lost = without_observations(toy_archive, np.arange(1, 60, 2))
+    attributes = {"unknown_ids": "the exports have 'p001'"}
+    with pytest.raises(
+        DataError,
+        match=r"labels of one class only \(30 × 0\); .* \(of 60 labelled points 30 have no observation: "
+        r"'P001', 'P003', .* \(30 in all\); the exports have 'p001'\)",
+    ):
+        made().check(Archive(lost.dataset.assign_attrs(attributes)))
+    with pytest.raises(DataError, match=r"found none that can be used; .*60 have no observation"):
+        made().check(without_observations(toy_archive, np.arange(60)))
+
+
+def test_copies_of_points_are_not_counted_as_points_of_a_class(
+    made: Made, toy_archive: Archive
+) -> None:
+    """All labelled points on two pixels, one of each class."""
+    lat = toy_archive.points["Lat"].to_numpy().copy()
+    lon = toy_archive.points["Lon"].to_numpy().copy()
+    lat[:60], lon[:60] = np.tile([10.1, 10.2], 30), 20.1
+    with pytest.raises(DataError, match="1 cropland and 1 other points, fewer than the 5 folds"):
+        made().check(changed(toy_archive, Lat=lat, Lon=lon))
+
+
+def test_clear_observations_only_where_there_are_none_is_said_before_any_work(
+    made: Made, toy_archive: Archive
+) -> None:
+    clouds = np.full(toy_archive.dataset.sizes["observation"], 9, np.uint8)
+    cloudy = changed(toy_archive, SCL=clouds)
+    made().check(cloudy)
+    with pytest.raises(
+        DataError,
+        match=r"series=clear leaves no observation of toyland: SCL is 9 in all of them.*series=raw",
+    ):
+        made(series={"name": "clear", "clear": True, "step_days": 5}).check(cloudy)
+    clouds[0] = 4
+    made(series={"name": "clear", "clear": True, "step_days": 5}).check(
+        changed(toy_archive, SCL=clouds)
+    )

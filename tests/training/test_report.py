@@ -29,6 +29,7 @@ def outcome(country: str, accuracy: float, status: Any = "finished", **changes: 
         "accuracy": accuracy,
         "accuracy_se": 0.01,
         "n_features": 10,
+        "n_points": 500,
     }
     return Outcome(**(values | changes))
 
@@ -64,9 +65,20 @@ def test_the_closing_table_says_what_was_chosen_and_from_how_many() -> None:
     assert "0.950" in text and "2020-06-30 (+0 months)" in text and "2020-03-31 " in text
 
 
+def test_on_a_terminal_of_80_columns_no_value_is_cut_off() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    widest = outcome("afghanistan", 0.9, bands="visible_nir_ndvi", n_points=1500, n_features=1340)
+    console.print(report.closing_table([widest, *MANY]))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text and all(len(line) <= 80 for line in text.splitlines())
+    row = next(line.split() for line in text.splitlines() if line.startswith("afghanistan"))
+    expected = ["afghanistan", "0.900", "±", "0.010", "1500", "12", "w", "2020-06-30"]
+    assert row[:8] == expected and row[-3:] == ["forest", "1340", "1"]
+
+
 def test_the_note_counts_every_outcome() -> None:
     text = report.note(MANY)
-    assert "| iran | 0.950 ± 0.010 | 48 weeks | 2020-06-30 | ndvi | forest | 3 |" in text
+    assert "| iran | 0.950 ± 0.010 | 500 | 48 weeks | 2020-06-30 | ndvi | forest | 3 |" in text
     for said in ("3 finished", "1 already there", "1 failed", "1 outside"):
         assert said in text
 

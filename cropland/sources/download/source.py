@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cropland.config.sources import EarthEngine, Stac
 from cropland.errors import DataError
-from cropland.observations import points, ragged_array
+from cropland.observations import point_counts, points, ragged_array
 from cropland.sources.download import chunks, rows
 from cropland.sources.download.parts import Parts
 from cropland.support.fingerprint import fingerprint
@@ -130,22 +130,25 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def points_of(source: Source, paths: Paths, country: Country) -> pd.DataFrame:
-    """Read the points of a country from the points files."""
-    everywhere = points.read_points(paths.data, source.labelled, source.unlabelled)
-    return points.inside(everywhere, country.box)
+def points_of(
+    source: Source, paths: Paths, country: Country
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Read the points of a country from the points files, and what its archive keeps of the others."""
+    files = points.read_files(paths.data, source.labelled, source.unlabelled)
+    return point_counts.points_of_country(files, country)
 
 
 def inputs(source: Source, paths: Paths, country: Country) -> list[object]:
     """Return all that decides the archive: points, days, and the parts that hold them, by their checksums."""
-    table = points_of(source, paths, country)
+    table, facts = points_of(source, paths, country)
     used, days = _used(source, paths, country, table)
-    return [table.to_csv(index=False), days, *(part.path.name for part in used)]
+    return [table.to_csv(index=False), repr(facts), days, *(part.path.name for part in used)]
 
 
 def fill(source: Source, paths: Paths, country: Country) -> xr.Dataset:
     """Read what was fetched of a country's points into the ragged layout of `observations.archive`."""
-    return observations_of(source, paths, country, points_of(source, paths, country))
+    table, facts = points_of(source, paths, country)
+    return observations_of(source, paths, country, table).assign_attrs(facts)
 
 
 def observations_of(

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cropland.config import filling
+from cropland.config.countries import Country
+from cropland.config.groups import Configuration
+from cropland.observations.archive import Archive
+from cropland.observations.point_counts import POINTS_FILES
+from cropland.sources import opening
+from cropland.training import scoring
+from cropland.training.candidate import Candidate
+
+Score = Callable[..., scoring.Scored]
+
+
+@pytest.fixture
+def score(
+    composed: Callable[..., dict[str, Any]], toyland: Country, monkeypatch: pytest.MonkeyPatch
+) -> Score:
+    """Gives the scores of the toy country's candidate on an archive."""
+
+    def scored(archive: Archive, **changes: Any) -> scoring.Scored:
+        monkeypatch.setattr(opening, "archive_of", lambda *_: archive)
+        tree = {"_target_": "sklearn.tree.DecisionTreeClassifier", "scale": False, "max_depth": 3}
+        model = {"name": "tree", **tree}
+        values = composed(bands__names=["B4", "B8"], model=model, span=40, **changes)
+        return scoring.score(Candidate(filling.command(Configuration, values), toyland))
+
+    return scored
+
+
+def test_what_became_of_labelled_points_is_kept(score: Score, toy_archive: Archive) -> None:
+    """Two of 60 labelled points, of both classes, on one pixel; ten more were outside the box."""
+    dataset = toy_archive.dataset.load()
+    for name in ("Lat", "Lon"):
+        dataset[name][1] = dataset[name][0]
+    facts = {"labelled": 70, "outside": 10}
+    done = score(Archive(dataset.assign_attrs({POINTS_FILES: facts})))
+    assert done.outcome.n_points == 60
+    assert {
+        name: done.done.record.metrics[name] for name in done.done.record.metrics if "n_" in name
+    } == {
+        "n_points": 60,
+        "n_outside": 10,
+        "n_unobserved": 0,
+        "n_shared_pixel": 2,
+        "n_contradicting": 2,
+    }
+
+
+def test_a_window_of_clouds_says_so(score: Score, toy_archive: Archive) -> None:
+    """Clouds in the whole window, clear ground before it."""
+    dataset = toy_archive.dataset.load()
+    cloudy = dataset["time"].to_numpy() >= np.datetime64("2020-01-01")
+    dataset["SCL"][:] = np.where(cloudy, 9, 4)
+    clear = {"name": "clear", "clear": True, "step_days": 5}
+    outcome = score(Archive(dataset), series=clear).outcome
+    assert outcome.status == "failed"
+    assert "of 60 labelled points 60 have no clear observation in the window" in outcome.message
