@@ -11,8 +11,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from cropland.config.groups import Paths
 from cropland.config.sources import Files
 from cropland.errors import DataError
@@ -23,6 +21,7 @@ from cropland.support import reading
 from cropland.support.words import some
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
     from cropland.config.countries import Country
