@@ -115,12 +115,16 @@ def run_command(name: str, config: DictConfig) -> None:
 
         node: Any = HydraConfig.get()
         schema = getattr(import_module(f"{commands.__name__}.{name}"), name.capitalize())
-        command, countries = composition.command(schema, config, node)
+        command, countries, left_out = composition.command(schema, config, node)
         where = commands.repeated(node.overrides.task)
 
         run = import_module(f"cropland.commands.{name}").run  # heavy imports
         collect_garbage()
         run(command, countries, *([where] if name in _SUGGESTING else []))
+        if left_out:
+            from cropland.support import terminal
+
+            terminal.note_not_simulated(left_out)
 
 
 def _command_of(words: Sequence[str]) -> str:
@@ -158,11 +162,12 @@ def _run(name: str) -> None:
     from hydra.errors import HydraException
     from yaml import YAMLError
 
-    from cropland.config import hydra_words, search_path, secrets, shell_words
+    from cropland.config import hydra_words, local_file, search_path, secrets, shell_words
 
     secrets.check_words(sys.argv)  # which runs remember, and Hydra's errors repeat
     sys.argv[1:] = shell_words.hydra_words(sys.argv[1:], name)
     search_path.register()
+    local_file.store(name, sys.argv[1:])
     task = train if name == "train" else partial(run_command, name)
     conf = str(search_path.SHIPPED)
     try:

@@ -145,6 +145,7 @@ def begin(
     collect_garbage()
     console = terminal.notes()
     prepared = sweep.prepare(jobs, words, console)
+    terminal.note_not_simulated(sorted({name for job in jobs for name in job.left_out}))
     session = sweep.start(prepared, folder, words, console, returns_results=returns_results)
     _sessions.append(session)
 

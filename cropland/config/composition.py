@@ -16,7 +16,7 @@ from cropland.config.countries import Country
 from cropland.config.hydra_internals import split_sweep
 from cropland.config.hydra_words import error_line
 from cropland.config.job_templates import Templates
-from cropland.config.jobs import Job, countries_of, make_job
+from cropland.config.jobs import Job, check_data, countries_of, countries_with_data, make_job
 from cropland.config.plain_values import mapping, resolved
 from cropland.config.schema import require
 from cropland.errors import ConfigError, no_value
@@ -48,19 +48,32 @@ def job(composed: DictConfig, hydra: DictConfig) -> Job:
 
 def command(
     schema: type[Any], composed: DictConfig, hydra: DictConfig
-) -> tuple[Any, tuple[Country, ...]]:
-    """Fill the schema of a command that is no sweep; return it with the countries that it is for.
+) -> tuple[Any, tuple[Country, ...], tuple[str, ...]]:
+    """Fill the schema of a command that is no sweep.
+
+    Returns
+    -------
+    command : object
+        The filled schema.
+    countries : tuple of Country
+        Those that it is for.
+    left_out : tuple of str
+        Countries of ``country=all`` that the simulation has no profile of.
 
     Raises
     ------
     ConfigError
         See `cropland.config.filling.command`; an override that the command has no use for.
     """
-    values = _of_countries(composed)
-    countries = countries_of(values.pop("country"), _folders(hydra))
+    values, words, folders = _of_countries(composed), list(hydra.overrides.task), _folders(hydra)
+    country = values.pop("country")
     filled = filling.command(schema, values)
-    filled.check_given(list(hydra.overrides.task))
-    return filled, countries
+    filled.check_given(words)
+    if not hasattr(filled, "paths"):  # it reads no observations
+        return filled, countries_of(country, folders), ()
+    check_data(filled.source, filled.paths, words)
+    countries, left_out = countries_with_data(country, filled.source, folders)
+    return filled, countries, left_out
 
 
 def prefer_overrides(composed: DictConfig) -> None:

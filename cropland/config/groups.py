@@ -184,6 +184,10 @@ class Tracking(Closed):
         )
 
 
+DATA = "data"
+"""``paths.data`` where nobody gives another."""
+
+
 @dataclass(frozen=True)
 class Paths(Closed):
     """Folders, relative to where the command is given."""

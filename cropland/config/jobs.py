@@ -11,10 +11,14 @@ from typing import Any
 from cropland.config import filling
 from cropland.config.alternatives import alternatives
 from cropland.config.countries import EVERY_COUNTRY, Choice, Country, choices, country
-from cropland.config.groups import Configuration
+from cropland.config.groups import DATA, Configuration, Paths
 from cropland.config.plain_values import mapping, read_file
-from cropland.config.schema import require
+from cropland.config.schema import given_keys, require
+from cropland.config.sources import Simulated, Source
 from cropland.errors import ConfigError, nearest
+
+EVERY = {"name": EVERY_COUNTRY}
+"""The file ``conf/country/all.yaml``."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Job:
         Windows of single countries, in place of the configuration's own.
     alternatives : tuple of Configuration
         What a nested validation chooses from.
+    left_out : tuple of str
+        Countries of ``country=all`` that the simulation has no profile of.
     """
 
     configuration: Configuration
@@ -40,6 +46,7 @@ class Job:
     every_country: tuple[Country, ...] = ()
     windows: Mapping[str, Choice] = field(default_factory=dict)
     alternatives: tuple[Configuration, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def configuration_of(self, name: str) -> Configuration:
         """Return the configuration for a country, with the country's own window where it has one."""
@@ -81,22 +88,61 @@ def make_job(values: dict[str, Any], overrides: Iterable[str], folders: Sequence
         See `cropland.config.filling.command`; a country or a window that is none, a training without other
         countries.
     """
-    chosen_countries = countries_of(values.pop("country"), folders)
+    named = values.pop("country")
     windows = _windows(values.pop("windows", None) or {}, folders)
     if any(word.lstrip("+").startswith("bands.names=") for word in overrides):
         # An ad hoc band set must not bear the name of the file that it replaces.
         values["bands"] = {**values["bands"], "name": "+".join(map(str, values["bands"]["names"]))}
     filled = filling.command(Configuration, values)
+    check_data(filled.source, filled.paths, overrides)
+    countries, left_out = countries_with_data(named, filled.source, folders)
     nested = tuple(alternatives(filled, values, folders))
-    every_country = all_countries(tuple(folders)) if filled.training != "own" else ()
-    names = {country.name for country in (*chosen_countries, *every_country)}
+    every_country: tuple[Country, ...] = ()
+    if filled.training != "own":
+        every_country, left_out = countries_with_data(EVERY, filled.source, folders)
+    names = {country.name for country in (*countries, *every_country)}
     _check_training(filled, nested, names)
-    return Job(filled, chosen_countries, every_country, windows, nested)
+    return Job(filled, countries, every_country, windows, nested, left_out)
+
+
+def check_data(source: Source, paths: Paths, overrides: Iterable[str]) -> None:
+    """Raise an error where a folder of data is given to the simulation, which reads none."""
+    given = paths.data != DATA or "paths.data" in given_keys(overrides)
+    require(
+        not given or not isinstance(source, Simulated),
+        f"paths.data={paths.data} is for data, and source=simulated reads none: give source=files for "
+        f"exports in that folder, source=earthengine or source=stac for what was downloaded for its points; "
+        f"or leave paths.data out to try the simulation",
+    )
+
+
+def countries_with_data(
+    values: Mapping[str, Any], source: Source, folders: Sequence[Path]
+) -> tuple[tuple[Country, ...], tuple[str, ...]]:
+    """Return the countries of a configuration, and the names of those that are not simulated.
+
+    Raises
+    ------
+    ConfigError
+        A country that is named, or every one, has no profile of the simulation.
+    """
+    countries = countries_of(values, folders)
+    if not isinstance(source, Simulated):
+        return countries, ()
+    simulated = tuple(country for country in countries if country.name in source.profiles)
+    left_out = tuple(country.name for country in countries if country.name not in source.profiles)
+    require(
+        bool(simulated) and (values == EVERY or not left_out),
+        f"source=simulated has no profile of {', '.join(left_out)}, whose land is not invented: give its "
+        f"data, as in source=files paths.data=FOLDER; or +source.profiles.{''.join(left_out[:1])}={{}} "
+        f"simulates a dry country in its place",
+    )
+    return simulated, left_out
 
 
 def countries_of(values: Mapping[str, Any], folders: Sequence[Path]) -> tuple[Country, ...]:
     """Return the one country of a configuration, or for ``all`` that of every file in any folder."""
-    if values == {"name": EVERY_COUNTRY}:
+    if values == EVERY:
         return all_countries(tuple(folders))
     return (country(mapping(values)),)
 

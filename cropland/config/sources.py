@@ -53,7 +53,7 @@ class Files(Closed):
 
 @dataclass(frozen=True)
 class Simulated(Closed):
-    """The simulated landscape; countries without a profile get the default one."""
+    """The simulated landscape; only countries with a profile are simulated, an empty one has the defaults."""
 
     name: Literal["simulated"]
     margin_days: StrictInt

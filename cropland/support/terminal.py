@@ -11,6 +11,8 @@ from rich.console import Console
 from cropland.support.streams import silence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.text import Text
 
 _BRACKET = re.compile(r"(?<!\\)\[(?!(?:red|yellow|green|cyan)\]|/\])")
@@ -29,6 +31,20 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Go on, as in ``… | head``: what is shown is kept elsewhere too."""
         silence(self.file)
+
+
+def titled(title: str, *, simulated: bool) -> str:
+    """Return the title of a table or figure, which says so where its data are simulated."""
+    return f"{title} (SIMULATED data)" if simulated else title
+
+
+def note_not_simulated(countries: Sequence[str]) -> None:
+    """Print which countries ``source=simulated`` leaves out, if any."""
+    if countries:
+        notes().print(
+            f"[yellow]note[/] left out, since the simulation has no profile of it: {', '.join(countries)}; "
+            f"give its data by source=files"
+        )
 
 
 def notes() -> Console:

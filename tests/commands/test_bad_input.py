@@ -19,7 +19,7 @@ from cropland.sources import opening
 
 CONFIGURATION = [
     (["country=toyalnd"], "unknown country 'toyalnd'; did you mean 'toyland'?"),
-    (["-m", "country=toyland,irna"], "unknown country 'irna'; did you mean 'iran'?"),
+    (["-m", "country=sudan,irna"], "unknown country 'irna'; did you mean 'iran'?"),
     (["bands=ndwi"], "unknown bands 'ndwi'; did you mean 'ndvi'"),
     (["span=0"], "span must be a whole number of weeks, 1 or more, got 0"),
     (["span=abc"], "span must be a whole number, got 'abc'"),

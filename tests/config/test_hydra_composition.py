@@ -51,7 +51,8 @@ def test_a_country_is_added_by_one_file(tmp_path: Path) -> None:
     conf = shutil.copytree(CONF, tmp_path / "conf")
     iran = (conf / "country" / "iran.yaml").read_text()
     (conf / "country" / "kenya.yaml").write_text(iran.replace("name: iran", "name: kenya"))
-    assert "kenya" in [country.name for country in job(conf=conf).countries]
+    everywhere = job("source=files", conf=conf).countries
+    assert "kenya" in [country.name for country in everywhere]
 
 
 def test_a_value_of_a_country_cannot_be_set_for_all_of_them() -> None:
@@ -64,13 +65,29 @@ def test_an_ad_hoc_band_set_has_a_name_of_its_own() -> None:
     assert (chosen.name, chosen.names) == ("B4+B8+EVI", ("B4", "B8", "EVI"))
 
 
-def test_own_defaults_stand_below_the_command_line(tmp_path: Path) -> None:
+def test_a_country_that_a_user_added_is_not_invented(tmp_path: Path) -> None:
     conf = shutil.copytree(CONF, tmp_path / "conf")
-    (conf / "local.yaml").write_text("defaults:\n  - override /bands: ndvi\nspan: 12\n")
-    mine = job(conf=conf).configuration
-    assert (mine.span, mine.bands.name) == (12, "ndvi")
-    asked = job("span=24", "bands=scl", conf=conf).configuration
-    assert (asked.span, asked.bands.name) == (24, "scl")
+    iran = (conf / "country" / "iran.yaml").read_text()
+    (conf / "country" / "kenya.yaml").write_text(iran.replace("name: iran", "name: kenya"))
+    for words in ((), ("country=iran", "training=pooled")):
+        everywhere = job(*words, conf=conf)
+        assert everywhere.left_out == ("kenya",)
+        named = {country.name for country in (*everywhere.countries, *everywhere.every_country)}
+        assert named == {"afghanistan", "iran", "sudan"}
+    with pytest.raises(
+        ConfigError, match=r"no profile of kenya, .* source=files paths.data=FOLDER"
+    ):
+        job("country=kenya", conf=conf)
+    asked = job("country=kenya", "+source.profiles.kenya={}", conf=conf)
+    assert [country.name for country in asked.countries] == ["kenya"]
+    assert job("source=files", conf=conf).left_out == ()
+
+
+@pytest.mark.parametrize("words", [["paths.data=data"], ["paths.data=FOLDER", "country=iran"]])
+def test_a_folder_of_data_is_not_passed_over_for_the_simulation(words: list[str]) -> None:
+    with pytest.raises(ConfigError, match=r"source=simulated reads none: give source=files"):
+        job(*words)
+    assert job(*words, "source=files").configuration.paths.data in words[0]
 
 
 def test_the_installed_project_has_every_group_of_the_readme() -> None:

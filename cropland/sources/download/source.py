@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cropland.config.groups import DATA
 from cropland.config.sources import EarthEngine, Stac
 from cropland.errors import DataError
 from cropland.observations import point_counts, points, ragged_array
@@ -212,7 +213,7 @@ def _incomplete(
     words = [f"source={source.name}", f"country={country.name}"]
     words += ["source.project=NAME"] if isinstance(source, EarthEngine) else []
     words += [f"source.catalog={source.catalog}"] if isinstance(source, Stac) else []
-    words += [f"paths.data={paths.data}"] if paths.data != "data" else []
+    words += [f"paths.data={paths.data}"] if paths.data != DATA else []
     words.append(f"source.margin_days={source.margin_days}")
     command = command_line("download", *words)
     command += " (with this command's bands and points, where it was given any)"

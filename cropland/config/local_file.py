@@ -1,0 +1,121 @@
+"""``conf/local.yaml``, a user's own defaults: choices of groups and values, written as on a command line.
+
+``source: files`` chooses a file of a group and ``source.project: NAME`` sets a value of it; so does
+``source: {name: earthengine, project: NAME}``. What the command has no group for is passed over, since the
+file serves all commands. A group that the command line chooses otherwise is left to it, values included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from cropland.config.hydra_internals import parsed_arguments
+from cropland.config.plain_values import read_file
+from cropland.config.search_path import SHIPPED
+
+GROUP, NAME = "local", "yaml"
+"""What the files of commands in ``conf/`` call it in their defaults."""
+FILE = "local.yaml"
+_KNOWN_FROM_ITS_MAP = {"assess": {"country", "source"}}
+"""Groups of a command that finds them out by itself."""
+
+
+def store(command: str, words: Sequence[str], shipped: Path = SHIPPED) -> None:
+    """Store ``local.yaml`` where Hydra finds it when it composes a command.
+
+    The first one counts of ``conf/`` in the working folder, the project's own, and ``--config-dir``.
+
+    Parameters
+    ----------
+    command : str
+        Name of the command.
+    words : sequence of str
+        The command line, as Hydra reads it.
+    shipped : Path
+        The project's own configuration.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read.
+    """
+    node: dict[str, Any] = {}
+    arguments, _ = parsed_arguments(words)
+    folders = [Path(folder) for folder in ("conf", shipped, arguments.config_dir) if folder]
+    path = next((folder / FILE for folder in folders if (folder / FILE).exists()), None)
+    if path is not None:
+        own = next(folder for folder in folders if (folder / f"{command}.yaml").is_file())
+        defaults = read_file(own / f"{command}.yaml").get("defaults", [])
+        groups = {str(key) for entry in defaults if isinstance(entry, dict) for key in entry}
+        groups -= _KNOWN_FROM_ITS_MAP.get(command, set())
+        node = _Translation(
+            groups, folders, dict(_split(word) for word in arguments.overrides)
+        ).node(path)
+    ConfigStore.instance().store(NAME, OmegaConf.create(node), group=GROUP)
+
+
+@dataclass(frozen=True)
+class _Translation:
+    """How the file is read for one command: its groups, the folders of all, and what was given by hand."""
+
+    groups: set[str]
+    folders: Sequence[Path]
+    given: Mapping[str, str]
+
+    def node(self, path: Path) -> dict[str, Any]:
+        """Return the file as Hydra takes it: a list of defaults with choices, and values."""
+        content = read_file(path)
+        defaults = [entry for entry in content.pop("defaults", []) if self._concerns(entry)]
+        choices: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        for key, value in content.items():
+            name, others = self._choice(key, value)
+            if name is not None:
+                choices[key] = name
+            _set(values, key, others)
+        for group, name in choices.items():
+            if group in self.groups and self.given.get(group, name) == name:
+                defaults.append({f"override /{group}": name})
+            else:
+                values.pop(group, None)
+        return {
+            "defaults": defaults,
+            **{key: value for key, value in values.items() if value != {}},
+        }
+
+    def _concerns(self, entry: object) -> bool:
+        """Return whether an entry of Hydra's own list of defaults is of a group that the command has."""
+        keys = map(str, entry) if isinstance(entry, dict) else ()
+        return all(key.rpartition("/")[2] in self.groups for key in keys if "override" in key)
+
+    def _choice(self, key: str, value: object) -> tuple[str | None, object]:
+        """Return the file of a group that a value chooses, if any, and what else it says."""
+        folders = [folder / key for folder in self.folders if (folder / key).is_dir()]
+        if folders and isinstance(value, str):
+            return value, {}
+        name = value.get("name") if isinstance(value, dict) else None
+        if isinstance(value, dict) and any((each / f"{name}.yaml").is_file() for each in folders):
+            return str(name), {key: other for key, other in value.items() if key != "name"}
+        return None, value
+
+
+def _split(word: str) -> tuple[str, str]:
+    key, _, value = word.lstrip("+").partition("=")
+    return key, value
+
+
+def _set(values: dict[str, Any], key: str, value: object) -> None:
+    """Set a value by its dotted key, beside what its group has already."""
+    *outer, last = key.split(".")
+    for name in outer:
+        values = values.setdefault(name, {})
+    if isinstance(value, dict) and isinstance(values.get(last), dict):
+        values[last] |= value
+    else:
+        values[last] = value

@@ -1,0 +1,116 @@
+"""A user's own ``conf/local.yaml``, composed with the project's configuration."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+from standins.configuration import CONF
+
+from cropland.config import local_file
+from cropland.config.hydra_words import error_line
+from cropland.errors import ConfigError
+
+
+@pytest.fixture
+def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return shutil.copytree(CONF, tmp_path / "conf")
+
+
+def compose(conf: Path, text: str, *words: str, command: str = "train") -> dict[str, Any]:
+    """What a command is composed of with a local file and some words."""
+    (conf / "local.yaml").write_text(text)
+    local_file.store(command, words, shipped=conf)
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        composed = loader.load_configuration(command, list(words), run_mode=RunMode.RUN)
+        values = OmegaConf.to_container(composed)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+PLAIN = """
+source: files
+country: iran
+bands: ndvi
+model: knn
+paths: {data: my data}
+model.n_neighbors: 7
+span: 12
+"""
+
+
+def test_groups_are_chosen_as_people_write_it(conf: Path) -> None:
+    made = compose(conf, PLAIN)
+    assert {name: made[name]["name"] for name in ("source", "country", "bands", "model")} == {
+        "source": "files",
+        "country": "iran",
+        "bands": "ndvi",
+        "model": "knn",
+    }
+    assert (made["span"], made["paths"]["data"]) == (12, "my data")
+    assert (made["paths"]["runs"], made["model"]["n_neighbors"]) == ("mlruns/runs", 7)
+    assert "points" not in made["source"]  # nothing of the simulation is left
+
+
+@pytest.mark.parametrize("command", ["promote", "predict", "download", "map", "compare"])
+def test_one_file_serves_all_commands(conf: Path, command: str) -> None:
+    made = compose(conf, PLAIN, command=command)
+    assert (made["source"]["name"], made["country"]["name"]) == ("files", "iran")
+
+
+def test_a_map_is_assessed_whatever_the_file_says_of_country_and_source(conf: Path) -> None:
+    made = compose(conf, PLAIN, "map=maps/sudan", command="assess")
+    assert (made["source"]["name"], made["country"]["name"]) == ("simulated", "all")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source: earthengine\nsource.project: mine\n",
+        "source.project: mine\nsource: earthengine\n",
+        "source: {name: earthengine, project: mine}\n",
+        "defaults: [{override /source: earthengine}, {override /bands: ndvi}]\nsource: {project: mine}\n",
+    ],
+    ids=["dotted", "dotted before", "with its name", "Hydra's own way"],
+)
+def test_values_of_a_chosen_group(conf: Path, text: str) -> None:
+    for command in ("train", "download"):
+        source = compose(conf, text, command=command)["source"]
+        assert (source["name"], source["project"]) == ("earthengine", "mine")
+
+
+def test_the_command_line_stands_above_it_group_by_group(conf: Path) -> None:
+    made = compose(conf, PLAIN, "model=forest", "span=24", "source=stac", "paths.data=x")
+    assert (made["model"]["name"], made["source"]["name"]) == ("forest", "stac")
+    assert (made["span"], made["paths"]["data"]) == (24, "x")
+    assert "n_neighbors" not in made["model"]  # it was for the other choice
+    assert compose(conf, PLAIN, "model=knn")["model"]["n_neighbors"] == 7
+
+
+def test_a_file_of_no_group_is_answered_with_the_nearest(conf: Path) -> None:
+    with pytest.raises(HydraException) as caught:
+        compose(conf, "source: filse\n")
+    assert error_line(caught.value) == "unknown source 'filse'; did you mean 'files'?"
+
+
+def test_a_file_that_cannot_be_read_is_named(conf: Path) -> None:
+    with pytest.raises(ConfigError, match=r"local.yaml cannot be read as YAML: while scanning"):
+        compose(conf, 'span: "')
+
+
+def test_without_the_file_nothing_of_an_earlier_one_is_left(conf: Path) -> None:
+    assert compose(conf, PLAIN)["span"] == 12
+    (conf / "local.yaml").unlink()
+    local_file.store("train", [], shipped=conf)
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        assert loader.load_configuration("train", [], run_mode=RunMode.RUN).span == 48
