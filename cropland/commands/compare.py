@@ -83,6 +83,7 @@ def _archive(command: Compare, country: Country, console: Console) -> Archive:
         country,
         before_filling=lambda: console.print(f"making the archive of {country.name} …"),
     )
+    opening.print_notes(archive, console)
     targets = matrix.labelled(archive.points)["Target"].to_numpy()
     points.check_labels(targets, country, folds=1)
     return archive

@@ -134,6 +134,7 @@ def _predicted(
             country,
             before_filling=lambda: console.print(f"making the archive of {country.name} …"),
         )
+    opening.print_notes(archive, console)
     unlabelled = np.flatnonzero(archive.points["Target"].to_numpy() < 0)
     table = champion.predict(archive, unlabelled, command.reference_end)
     table["Target"] = table["label"]

@@ -117,6 +117,8 @@ def promote(
         country,
         before_filling=lambda: say(f"{country.name}: making its archive"),
     )
+    for note in archive.notes:
+        say(f"{country.name}: {note}")
     name = registry.model_name(command.source.name, country.name)
     result = competition.compete(command, country, archive, store, say)
     champion = registry.version_of(store.client, name, registry.CHAMPION)

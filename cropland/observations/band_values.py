@@ -34,7 +34,7 @@ _REFLECTANCE = 2.0
 _DARK = 255
 """Largest number of 8 bits; as a digital number it is water's."""
 _SAMPLE = 10_000
-"""Values of a band that are looked at for what is usual."""
+"""Rows that are looked at for what is usual."""
 _TIMES = 10.0
 """An index this many times larger than it can be is scaled; some sensors' are a little larger."""
 _TOLERANCE = 0.1
@@ -204,10 +204,9 @@ def unusual_unit(values: Mapping[str, NDArray[Any]]) -> str | None:
     str, optional
         The end of a sentence that begins with their file.
     """
-    data = [
-        each[each > bands.NO_DATA] for name, each in values.items() if name in bands.STANDARD_NAMES
-    ]
-    data = [each[:: 1 + len(each) // _SAMPLE] for each in data if len(each)]
+    measured = [each for name, each in values.items() if name in bands.STANDARD_NAMES]
+    data = [rows[rows > 0] for each in measured if len(rows := each[:: 1 + len(each) // _SAMPLE])]
+    data = [each for each in data if len(each)]
     if not data:
         return None
     if max(np.quantile(each, 0.99) for each in data) <= _DARK:

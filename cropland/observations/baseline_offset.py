@@ -7,7 +7,8 @@ services come with it and without it, and do not always say so.
 The rule for points: the median of the 60 days from that day on, less the median of the 60 days before it, is
 from 500 to 1500 in every band, and no value after it is below 900. Seasons, snow and clouds change bands by
 different amounts: of 27,000 series of Iran, Sudan and Afghanistan around other days 0.2 % look like that, of
-140 with the offset 94 %. The rule for values without any from before: fewer than 2 % are below 1000.
+140 with the offset 94 %. The rule for values without any from before: fewer than 2 % of the visible ones
+are below 1000.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from cropland.observations.bands import NO_DATA, STANDARD_NAMES
 OFFSET = 1000
 FIRST_DAY = np.datetime64("2022-01-25")
 """The day from which on products carry it."""
+VISIBLE = ("B2", "B3", "B4")
+"""Bands in which nearly every image has something dark."""
 MOST_DARK = 0.02
-"""Share of samples below `OFFSET` from which on they cannot carry it."""
+"""Share of visible samples below `OFFSET` from which on they cannot carry it."""
 _AROUND = np.timedelta64(60, "D")
 _LEAST_STEP, _MOST_STEP = 500, 1500
 _DARKEST = 900
@@ -41,7 +44,7 @@ def carries_offset(samples: Iterable[NDArray[Any]]) -> bool:
     Parameters
     ----------
     samples : iterable of ndarray
-        Numbers of bands, any shape.
+        Numbers of the visible bands, any shape.
     """
     seen = dark = 0
     for values in samples:

@@ -31,7 +31,7 @@ def from_table(points: pd.DataFrame, observations: pd.DataFrame) -> xr.Dataset:
         The contract of `cropland.observations.archive`, without its attributes.
     """
     columns = {
-        str(name): _packed(str(name), observations[name].to_numpy())
+        str(name): packed(str(name), observations[name].to_numpy())
         for name in observations.columns
         if name not in ("ID", "time")
     }
@@ -78,7 +78,7 @@ def from_rows(
     )
 
 
-def _packed(name: str, values: NDArray[Any]) -> NDArray[Any]:
+def packed(name: str, values: NDArray[Any]) -> NDArray[Any]:
     """Convert to the stored type: digital numbers uint16, ``SCL`` uint8, other numbers float32."""
     if not np.issubdtype(values.dtype, np.number):
         return np.asarray(values.astype(str))

@@ -76,10 +76,11 @@ class ExportRows:
     notes: tuple[str, ...]
 
     def of_points(self, ids: pd.Series[str]) -> ExportRows:
-        """Return the rows of some points."""
-        codes, different = pd.factorize(self.table["ID"])
-        wanted = pd.Index(different).isin(ids)
-        return self if wanted.all() else replace(self, table=self.table[wanted[codes]])
+        """Return the rows of some points, with ``point``, the position among these, in place of ``ID``."""
+        codes, different = pd.factorize(self.table["ID"])  # a point has many rows
+        point = pd.Index(ids).get_indexer(pd.Index(different))[codes]
+        table = self.table.drop(columns="ID").assign(point=point)
+        return replace(self, table=table if (point >= 0).all() else table[point >= 0])
 
 
 def read(export: Export, scale: float = 1.0) -> ExportRows:

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cropland.observations import band_values, bands, baseline_offset
-from cropland.observations.baseline_offset import FIRST_DAY, OFFSET
+from cropland.observations.baseline_offset import FIRST_DAY, OFFSET, VISIBLE
 from cropland.support.words import count, some
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _CHANCE = 0.05
 """Share of points that may have a step of 1000 by chance."""
+_CENTURIES = 2**40
+"""Seconds, more than any two moments are apart."""
 _OFFSET_REMEDY = (
     "source.remove_offset=true takes it off, or export the harmonised collection and use that"
 )
@@ -35,7 +37,7 @@ class JoinedRows:
     Attributes
     ----------
     table : DataFrame
-        ``ID``, ``time`` and the columns that any export has.
+        ``point``, ``time`` and the columns that any export has.
     file : ndarray of int, shape (row,)
         Which file a row is from: positions in `names`.
     names : list of str
@@ -87,7 +89,7 @@ def join(parts: Sequence[ExportRows], *, remove_offset: bool) -> JoinedRows:
     Parameters
     ----------
     parts : sequence of ExportRows
-        Of the points that are wanted.
+        Of the points that are wanted, see `ExportRows.of_points`.
     remove_offset : bool
         Take 1000 off the bands of rows from 2022-01-25 on, in files that carry it.
     """
@@ -136,7 +138,7 @@ def _offset_in_words(
     """Return what shows that rows carry the offset, nothing where they do not."""
     values = {name: joined.table[name].to_numpy() for name in joined.band_names}
     steps = baseline_offset.steps_of_points(
-        pd.factorize(joined.table["ID"][compared])[0],
+        joined.table["point"].to_numpy()[compared],
         joined.table["time"].to_numpy()[compared],
         {name: each[compared] for name, each in values.items()},
     )
@@ -145,14 +147,11 @@ def _offset_in_words(
             f"all bands are about 1000 higher than before, at {steps.sum():,} of "
             f"{count(len(steps), 'point')}: the offset of processing baseline 04.00"
         )
-    if (
-        not len(steps)
-        and values
-        and baseline_offset.carries_offset(each[after] for each in values.values())
-    ):
+    visible = [each[after] for name, each in values.items() if name in VISIBLE]
+    if not len(steps) and visible and baseline_offset.carries_offset(visible):
         return (
-            "hardly a value is below 1000, and no point has values of the 60 days before: this may be the "
-            "offset of processing baseline 04.00"
+            "hardly a value of the visible bands is below 1000, and no point has values of the 60 days "
+            "before: this may be the offset of processing baseline 04.00"
         )
     return ""
 
@@ -217,13 +216,14 @@ def _empty_rows(joined: JoinedRows) -> NDArray[np.bool_]:
 def _repeated_rows(joined: JoinedRows) -> NDArray[np.bool_]:
     """Return which rows have the point, time and values of an earlier one; count other values too."""
     table = joined.table
-    point = pd.Series(pd.factorize(table["ID"])[0])
-    seconds = table["time"].astype("datetime64[s]").astype(np.int64)
-    key = point * (int(seconds.max()) - int(seconds.min()) + 1) + seconds if len(table) else point
-    again = np.flatnonzero(key.duplicated(keep=False))
+    seconds = table["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
+    key = pd.Series(table["point"].to_numpy() * np.int64(_CENTURIES) + seconds)
+    # Most exports are sorted: then nothing must be looked up.
+    is_sorted = bool((np.diff(key) > 0).all())
+    again = np.flatnonzero(np.zeros(0) if is_sorted else key.duplicated(keep=False))
     repeated = np.zeros(len(table), np.bool_)
-    columns = joined.measured or table.columns.difference(["ID", "time"]).to_list()
-    repeated[again] = table.iloc[again].duplicated(["ID", "time", *columns]).to_numpy()
+    columns = joined.measured or table.columns.difference(["point", "time"]).to_list()
+    repeated[again] = table.iloc[again].duplicated(["point", "time", *columns]).to_numpy()
     number = int(np.count_nonzero(repeated))
     joined.count(
         "n_rows_repeated",

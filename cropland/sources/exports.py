@@ -162,7 +162,10 @@ def observations_of(
             f"same in both"
         )
     joined = export_rows.join(wanted, remove_offset=source.remove_offset)
-    dataset = ragged_array.from_table(table, joined.table)
+    rows = {str(name): column.to_numpy() for name, column in joined.table.items()}
+    where, time = rows.pop("point"), rows.pop("time")
+    columns = {name: ragged_array.packed(name, values) for name, values in rows.items()}
+    dataset = ragged_array.from_rows(table, where, time, columns)
     without = table["ID"][dataset["row_size"].to_numpy() == 0]
     return dataset.assign_attrs(
         time_coverage_start=min(export.first for export in files).isoformat(),

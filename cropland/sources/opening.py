@@ -16,6 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from cropland.config.sources import Simulated
 from cropland.observations import archive, points
 from cropland.observations.archive_writing import Blocks
@@ -27,6 +29,7 @@ from cropland.support.fingerprint import fingerprint, fingerprint_of
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from rich.console import Console
 
     from cropland.config.countries import Country
     from cropland.config.groups import Paths
@@ -79,6 +82,12 @@ def archive_of(
             )
         _OPEN[key] = archive.open_archive(path)
     return _OPEN[key]
+
+
+def print_notes(archive: Archive, console: Console) -> None:
+    """Print what was found in the numbers of an archive when it was made."""
+    for note in archive.notes:
+        console.print(f"[yellow]note[/] {escape(f'{archive.country}: {note}')}")
 
 
 def archive_of_points(

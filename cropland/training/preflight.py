@@ -28,7 +28,8 @@ def open_archives(
 ) -> dict[str, Archive]:
     """Open the archives of countries, by name.
 
-    The console names each that must be made first, and then what is to be known of their labelled points.
+    The console names each that must be made first, and then what is to be known of their numbers and of their
+    labelled points.
     """
     archives = {
         country.name: opening.archive_of(
@@ -41,6 +42,8 @@ def open_archives(
         )
         for country in countries
     }
+    for archive in archives.values():
+        opening.print_notes(archive, console)
     for line in point_notes.notes(list(archives.values())):
         console.print(f"[yellow]note[/] {escape(line)}", soft_wrap=True)
     return archives

@@ -110,6 +110,8 @@ def _scored(data: CandidateData, record: Record) -> Outcome:
     candidate = data.candidate
     record.params |= candidate.params()
     record.files["config.yaml"] = candidate.as_yaml()
+    record.metrics |= data.archive.counts
+    record.note = "\n\n".join(data.archive.notes)
     if isinstance(candidate, NestedCandidate):
         options = [replace(data, candidate=choice) for choice in candidate.choices]
         n_features = _check_and_count(options, record)

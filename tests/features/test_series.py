@@ -162,6 +162,15 @@ def test_scene_classes_become_shares_that_sum_to_one() -> None:
     )
 
 
+def test_a_missing_scene_class_is_no_class_and_is_not_clear() -> None:
+    opened = made([(0, 0, 100.0, 4), (0, 4, 900.0, np.nan), (0, 8, 300.0, 5)])
+    clear = aligned(opened, window(8), "B4", "SCL", clear=True)
+    assert clear["values"][0, 4, 0] == 200
+    assert int(clear["n_observations"][0]) == 2
+    shares = aligned(opened, window(8), "SCL")["values"].to_numpy()[0]
+    np.testing.assert_allclose(shares[4], [0.5, 0.5])  # between class 4 and class 5
+
+
 def test_static_columns_alone_make_an_empty_series() -> None:
     found = aligned(made([(0, 0, 1.0, 4)]), window(4), "Lon", "Lat")
     assert found["values"].shape == (3, 5, 0)

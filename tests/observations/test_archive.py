@@ -204,3 +204,12 @@ def test_a_broken_archive_says_to_delete_it(tmp_path: Path) -> None:
     xr.Dataset({"x": ("y", [1])}).to_zarr(tmp_path / "a.zarr", zarr_format=2)
     with pytest.raises(DataError, match="delete it, it is made again"):
         archive.open_archive(tmp_path / "a.zarr")
+
+
+def test_a_missing_scene_class_is_stored_as_255_and_read_as_nothing(
+    two_points: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    opened = archive.Archive(ragged_array.from_table(*two_points))
+    assert opened.raw("SCL").tolist() == [5, 9, 255, 4]
+    np.testing.assert_array_equal(opened.values("SCL"), [5, 9, np.nan, 4])
+    assert opened.scene_classes == (4, 5, 9)

@@ -62,3 +62,12 @@ def test_points_without_observations_give_no_row(opened: archive.Archive, at: li
     found = long_table.of_points(opened, np.array(at, dtype=np.int64), COLUMNS)
     assert found.empty
     assert list(found.columns) == list(COLUMNS)
+
+
+def test_a_missing_scene_class_is_empty() -> None:
+    points = pd.DataFrame({"ID": ["a"], "Lat": 1.0, "Lon": 2.0, "Target": 1})
+    days = pd.to_datetime(["2020-01-01", "2020-01-02"])
+    rows = pd.DataFrame({"ID": "a", "time": days, "SCL": [4, np.nan]})
+    opened = archive.Archive(ragged_array.from_table(points, rows))
+    table = long_table.of_points(opened, np.array([0]), ["ID", "SCL"])
+    np.testing.assert_array_equal(table["SCL"], [4, np.nan])

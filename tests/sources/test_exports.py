@@ -186,3 +186,32 @@ def test_an_export_in_two_formats_is_refused(
     export.to_csv(exports / f"{NAME}.gz", index=False)
     with pytest.raises(DataError, match="has both .* keep one"):
         files.fill(SOURCE, paths(exports), toyland)
+
+
+def test_a_column_that_one_export_lacks_is_named_before_any_work(
+    exports: Path, export: pd.DataFrame, toyland: Country
+) -> None:
+    early = export["Timestamp"] < "2020-01-01"
+    late = NAME.replace("2019-01-01", "2020-01-01")
+    export[early].to_csv(exports / NAME.replace("2020-12-31", "2019-12-31"), index=False)
+    export[~early].drop(columns=["B8", "SCL"]).to_csv(exports / late, index=False)
+    (exports / NAME).unlink()
+    opened = opening.archive_of(SOURCE, paths(exports), toyland)
+    opened.require(["B2", "B3", "B4"])
+    for name, remedy in (("B8", "choose other bands"), ("SCL", "use series=raw and bands without")):
+        with pytest.raises(DataError, match=f"{late} has no {name}, .* with {name}, or {remedy}"):
+            opened.require([name])
+    missing = np.isnan(opened.values("SCL"))
+    assert missing.sum() == opened.counts["n_rows_without_scl"] == (~early).sum()
+    assert opened.notes == tuple(
+        f"{late}: no {name}, which other exports have" for name in ("B8", "SCL")
+    )
+
+
+@pytest.mark.parametrize("key", [{"scale": 2.0}, {"remove_offset": True}])
+def test_settings_that_change_numbers_make_another_archive(
+    exports: Path, toyland: Country, key: dict[str, float]
+) -> None:
+    first = opening.archive_of(SOURCE, paths(exports), toyland)
+    other = opening.archive_of(replace(SOURCE, **key), paths(exports), toyland)
+    assert other.fingerprint != first.fingerprint

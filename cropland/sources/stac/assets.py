@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cropland.observations.bands import sensor_band_of
-from cropland.sources.stac.harmonisation import VISIBLE, claims_offset
+from cropland.observations.baseline_offset import VISIBLE
+from cropland.sources.stac.harmonisation import claims_offset
 
 if TYPE_CHECKING:
     from pystac import Asset, Item

@@ -29,7 +29,6 @@ from cropland.observations import band_values
 from cropland.observations.bands import NO_DATA, SCENE_CLASS, SCENE_CLASSES
 
 FIRST_BASELINE = 4.0
-VISIBLE = ("B2", "B3", "B4")
 RULE = (
     "1: minus 1000, but not below 1, where the processing baseline is 04.00 or later, the catalogue does not "
     "say that it was done, and fewer than 2 % of the tile's visible samples are below 1000"

@@ -1,0 +1,144 @@
+"""Columns and numbers of one export, in the forms that people have."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cropland.errors import DataError
+from cropland.sources import export_file
+from cropland.sources.export_file import Export, ExportRows
+
+NAME = "S2_Toyland_2020-01-01_2020-12-31.csv"
+ROWS = pd.DataFrame(
+    {
+        "ID": ["007", "007", "b", "b"],
+        "Timestamp": ["2020-01-01", "2020-02-01 08:05:11", "2020-01-01", "2020-03-01"],
+        "B4": [1000.0, 1100.5, 800.0, 900.0],
+        "B8": [3000.0, 2900.0, 2400.0, 2700.0],
+        "SCL": [4, 5, 4, 4],
+    }
+)
+
+
+def written(table: pd.DataFrame, folder: Path, **how: str) -> Export:
+    table.to_csv(folder / NAME, index=False, **how)  # type: ignore[call-overload]
+    return Export(folder / NAME, date(2020, 1, 1), date(2020, 12, 31))
+
+
+def read(table: pd.DataFrame, folder: Path, scale: float = 1.0, **how: str) -> ExportRows:
+    return export_file.read(written(table, folder, **how), scale)
+
+
+def refusal(table: pd.DataFrame, folder: Path, scale: float = 1.0) -> str:
+    """Return the error without its file."""
+    with pytest.raises(DataError) as caught:
+        read(table, folder, scale)
+    return str(caught.value).removeprefix(f"{folder / NAME} ")
+
+
+def test_bands_are_read_by_any_of_their_names(tmp_path: Path) -> None:
+    names = {"B4": "red", "B8": "B08_10m", "SCL": "scl", "ID": "id", "Timestamp": "timestamp"}
+    table = read(ROWS.rename(columns=names), tmp_path).table
+    assert set(table) == {"ID", "time", "B4", "B8", "SCL"}
+    assert table["ID"].tolist() == ["007", "007", "b", "b"]
+    assert table["B8"].tolist() == [3000, 2900, 2400, 2700]
+
+
+def test_a_band_under_two_names_is_refused(tmp_path: Path) -> None:
+    assert refusal(ROWS.assign(B04=1), tmp_path) == "has B4 twice, as B4 and as B04; keep one"
+
+
+def test_a_table_of_earth_engine_is_read(tmp_path: Path) -> None:
+    moments = pd.to_datetime(ROWS["Timestamp"], format="ISO8601").astype("datetime64[ms]")
+    table = ROWS.drop(columns="Timestamp").assign(
+        **{"system:index": "20200101T073611_T38SQA", ".geo": '{"type": "Point"}'},
+        **{"system:time_start": moments.astype(np.int64)},
+    )
+    rows = read(table, tmp_path).table
+    assert rows["time"].astype(str).tolist()[:2] == ["2020-01-01 00:00:00", "2020-02-01 08:05:11"]
+    assert "system:index" in rows and ".geo" not in rows
+
+
+def test_a_spreadsheets_export_is_read(tmp_path: Path) -> None:
+    rows = read(ROWS, tmp_path, sep=";", decimal=",").table
+    assert rows["B4"].tolist() == [1000, 1100.5, 800, 900]
+    assert rows["ID"].tolist() == ["007", "007", "b", "b"]
+
+
+def test_fill_values_are_no_data_counted_and_said(tmp_path: Path) -> None:
+    rows = read(ROWS.assign(B4=[-999, 1100, 65_535, 900], NDVI=[-9999, 0.45, 0.5, 0.5]), tmp_path)
+    np.testing.assert_array_equal(rows.table["B4"], [np.nan, 1100, np.nan, 900])
+    assert rows.n_fill_values == 3
+    assert rows.notes == (f"{NAME}: 3 values below 0 or above 32,767 are read as no data",)
+
+
+def test_a_column_without_any_value_is_none(tmp_path: Path) -> None:
+    assert "B8" not in read(ROWS.assign(B8=np.nan), tmp_path).table
+    assert "B8" not in read(ROWS.assign(B8=65_535), tmp_path).table
+
+
+def test_missing_scene_classes_stay_missing(tmp_path: Path) -> None:
+    rows = read(ROWS.assign(SCL=[4, np.nan, 0, 11]), tmp_path).table
+    np.testing.assert_array_equal(rows["SCL"], [4, np.nan, 0, 11])
+
+
+def test_reflectance_is_refused_with_its_range_and_two_remedies(tmp_path: Path) -> None:
+    reflectance = ROWS.assign(B4=ROWS["B4"] / 10_000, B8=ROWS["B8"] / 10_000)
+    assert refusal(reflectance, tmp_path) == (
+        "has reflectance for B4, values from 0.08 to 0.11005; expected digital numbers, reflectance × "
+        "10,000: multiply by 10000, or set source.scale=10000"
+    )
+
+
+def test_reflectance_of_one_point_is_seen_among_digital_numbers(tmp_path: Path) -> None:
+    mixed = ROWS.assign(B4=[0.1, 0.11, 800, 900], B8=[0.3, 0.29, 2400, 2700])
+    assert refusal(mixed, tmp_path) == (
+        "(in 2 rows of 1 point, first in line 2) has reflectance for B4, values from 0.1 to 0.11; expected "
+        "digital numbers, reflectance × 10,000: multiply by 10000, in these rows, so that all rows have the "
+        "same unit"
+    )
+
+
+def test_reflectance_is_scaled_where_the_source_says_so(tmp_path: Path) -> None:
+    reflectance = ROWS.assign(B4=ROWS["B4"] / 10_000, B8=ROWS["B8"] / 10_000, NDVI=0.5)
+    rows = read(reflectance, tmp_path, scale=10_000).table
+    np.testing.assert_allclose(rows["B4"], ROWS["B4"])
+    assert rows["NDVI"].tolist() == [0.5] * 4
+    assert rows["SCL"].tolist() == [4, 5, 4, 4]
+
+
+def test_digital_numbers_are_not_scaled_again(tmp_path: Path) -> None:
+    assert refusal(ROWS, tmp_path, scale=10_000) == (
+        "has values from 800 to 1100.5 for B4; times source.scale=10000 these are no digital numbers "
+        "(reflectance × 10,000): set another source.scale, or write all files in the same unit"
+    )
+
+
+def test_an_index_times_10000_is_refused(tmp_path: Path) -> None:
+    assert refusal(ROWS.assign(NDVI=[5000, 4500, 5000, 5000]), tmp_path) == (
+        "has for NDVI values from 4500 to 5000, expected -1 to 1; correct the column, or leave it out: an "
+        "index is computed from its bands"
+    )
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [(0.05, "hardly a value above 255 in any band"), (9, "mostly values above 10,000 in every")],
+)
+def test_an_unusual_size_is_said(tmp_path: Path, factor: float, words: str) -> None:
+    unusual = ROWS.assign(B4=(ROWS["B4"] * factor).round(), B8=(ROWS["B8"] * factor).round())
+    if factor > 1:
+        unusual["B4"] = unusual["B8"]
+    (note,) = read(unusual, tmp_path).notes
+    assert words in note
+
+
+def test_the_points_that_are_wanted_are_taken(tmp_path: Path) -> None:
+    rows = read(ROWS, tmp_path)
+    assert rows.of_points(pd.Series(["z", "b"])).table["B4"].tolist() == [800, 900]
+    assert rows.of_points(pd.Series(["b", "007"])).table["point"].tolist() == [1, 1, 0, 0]
