@@ -8,7 +8,8 @@ falls in. Nothing is aggregated: each granule that saw a place gives a row, name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
@@ -42,9 +43,39 @@ def best_reason(*reasons: str) -> str:
     return next((reason for reason in reasons if reason != NO_IMAGE), NO_IMAGE)
 
 
-def fill_note(band: str, number: int) -> str:
-    """Return in words how many values of a band were no digital numbers."""
-    return f"{count(number, 'value')} of {band} below 0 or above {HIGHEST:,}: no data there"
+@dataclass(frozen=True)
+class Gaps:
+    """What images lack, counted by band.
+
+    Attributes
+    ----------
+    missing : Counter of str
+        Images that do not have a band.
+    fills : Counter of str
+        Values that are no digital numbers, and so are no data.
+    """
+
+    missing: Counter[str] = field(default_factory=Counter)
+    fills: Counter[str] = field(default_factory=Counter)
+
+    def __bool__(self) -> bool:
+        return any(self.missing.values()) or any(self.fills.values())
+
+    def sentences(self) -> Iterator[str]:
+        """Yield it in words, the bands by name."""
+        for band, number in sorted(self.missing.items()):
+            yield f"{number} {'image has' if number == 1 else 'images have'} no {band}: no data there"
+        for band, number in sorted((+self.fills).items()):
+            yield f"{count(number, 'value')} of {band} below 0 or above {HIGHEST:,}: no data there"
+
+
+def join_gaps(parts: Iterable[Gaps]) -> Gaps:
+    """Add what is counted of several requests."""
+    joined = Gaps()
+    for part in parts:
+        joined.missing.update(part.missing)
+        joined.fills.update(part.fills)
+    return joined
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +95,9 @@ class Seen:
     unseen : mapping of int to str
         Why a place has no row, by its position.
     notes : tuple of str
-        What a user should know about these rows, such as a granule that lacks a band.
+        What a user should know about these rows, such as a granule that was excluded.
+    gaps : Gaps
+        What they lack.
     """
 
     place: NDArray[np.int32]
@@ -73,6 +106,7 @@ class Seen:
     values: Mapping[str, NDArray[Any]]
     unseen: Mapping[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    gaps: Gaps = field(default_factory=Gaps)
 
     def __len__(self) -> int:
         return len(self.place)
@@ -89,6 +123,7 @@ def join_seen(parts: Sequence[Seen], unseen: Mapping[int, str]) -> Seen:
         },
         unseen=unseen,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        gaps=join_gaps(part.gaps for part in parts),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from cropland.sources.download.chunks import Days, pack
 from cropland.sources.download.rows import FetchedRows
+from cropland.sources.service import Gaps
 
 if TYPE_CHECKING:
     from cropland.sources.download.chunks import Chunk
@@ -45,6 +47,8 @@ class Part:
         Why a place has none, by its position.
     client : str
         What fetched it.
+    gaps : Gaps
+        What its images lack.
     """
 
     path: Path
@@ -53,6 +57,7 @@ class Part:
     counts: NDArray[np.int32]
     unseen: Mapping[int, str]
     client: str
+    gaps: Gaps
 
 
 def encode(chunk: Chunk, seen: Seen, client: str) -> bytes:
@@ -77,6 +82,8 @@ def encode(chunk: Chunk, seen: Seen, client: str) -> bytes:
         "unseen": dict(seen.unseen),
         "client": client,
     }
+    if seen.gaps:
+        facts["gaps"] = {"missing": +seen.gaps.missing, "fills": +seen.gaps.fills}
     metadata = {**(table.schema.metadata or {}), _METADATA: json.dumps(facts).encode()}
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
@@ -97,6 +104,7 @@ def read_metadata(path: Path) -> Part | None:
             counts=np.array(metadata["counts"], dtype=np.int32),
             unseen={int(at): str(why) for at, why in metadata["unseen"].items()},
             client=metadata["client"],
+            gaps=Gaps(**{name: Counter(each) for name, each in metadata.get("gaps", {}).items()}),
         )
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError, AttributeError):
         return None

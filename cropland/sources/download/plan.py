@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cropland.sources.download import chunks
 from cropland.sources.download import source as fetched
-from cropland.sources.service import best_reason
+from cropland.sources.service import Gaps, best_reason, join_gaps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +80,11 @@ class DownloadPlan:
             reason = why.get(int(self.places[point]), "not fetched yet")
             by_reason.setdefault(reason, []).append(str(self.table["ID"].iloc[point]))
         return by_reason
+
+    @property
+    def gaps(self) -> Gaps:
+        """What images of the wanted days lack."""
+        return join_gaps(part.gaps for part in self._within())
 
     def unseen_edges(self) -> list[str]:
         """Return, in words, the days before and after which no image shows any point, by chunks."""

@@ -8,6 +8,7 @@ another.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 from cropland.config.groups import DATA
 from cropland.config.sources import EarthEngine, Stac
 from cropland.errors import DataError
-from cropland.observations import point_counts, points, ragged_array
+from cropland.observations import band_values, point_counts, points, ragged_array
 from cropland.sources.download import chunks, rows
 from cropland.sources.download.parts import Parts
+from cropland.sources.service import Gaps, join_gaps
 from cropland.support.fingerprint import fingerprint
 from cropland.support.words import command_line
 
@@ -165,14 +167,33 @@ def observations_of(
     used, days = _used(source, paths, country, table)
     parts, places = parts_of(source, paths, country), chunks.places_of(table)
     seen = rows.join_rows((parts.rows(part).within(places, days) for part in used), source.bands)
+    gaps = join_gaps(part.gaps for part in used)
+    values = {}
+    for band, stored in seen.values.items():
+        # Of parts that were fetched before there was such a rule, too.
+        values[band], fills = band_values.without_fill(band, stored)
+        gaps.fills[band] += fills
+    seen = replace(seen, values=values)
     dataset = ragged_array.from_rows(table, *rows.rows_of_points(seen, places))
     first, last = days
     return dataset.assign(granule_id=("image", seen.granules)).assign_attrs(
         time_coverage_start=first.isoformat(),
         time_coverage_end=last.isoformat(),
         client=sorted({part.client for part in used}),
+        **_gaps_as_attributes(gaps),
         **{key: value for key, value in provenance(source).items() if key != "source"},
     )
+
+
+def _gaps_as_attributes(gaps: Gaps) -> dict[str, Any]:
+    """Return the attributes `counts` and `notes` of an archive, none where its images lack nothing."""
+    if not gaps:
+        return {}
+    counts = {"n_fill_values": gaps.fills.total(), "n_missing_bands": gaps.missing.total()}
+    return {
+        "counts": {name: number for name, number in counts.items() if number},
+        "notes": list(gaps.sentences()),
+    }
 
 
 def _used(

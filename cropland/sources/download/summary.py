@@ -76,15 +76,15 @@ def observations_table(plans: Sequence[DownloadPlan]) -> Table:
 
 
 def notes_of(plans: Sequence[DownloadPlan]) -> Iterator[str]:
-    """Return what a user should know of the observations: points without any, and days without an image."""
+    """Return what a user should know: points without observations, what images lack, days without any."""
     for plan in plans:
         for reason, ids in plan.without_any().items():
             yield (
                 f"{plan.country.name}: {count(len(ids), 'point')} without any observation ({reason}): "
                 f"{some(ids, NAMED)}"
             )
-        for edge in plan.unseen_edges():
-            yield f"{plan.country.name}: {edge}"
+        for sentence in (*plan.gaps.sentences(), *plan.unseen_edges()):
+            yield f"{plan.country.name}: {sentence}"
 
 
 def next_command(command: Download, plans: Sequence[DownloadPlan], overrides: Sequence[str]) -> str:

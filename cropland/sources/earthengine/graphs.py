@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.observations import band_values
 from cropland.observations.bands import NO_DATA, SCENE_CLASS
-from cropland.sources.service import Seen, fill_note
+from cropland.sources.service import Gaps, Seen
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -155,7 +156,8 @@ def rows_as_seen(
         granule=np.array([row["i"] for row in rows], np.str_),
         values={band: digital_numbers(band, column) for band, column in values.items()},
         unseen=unseen,
-        notes=(*notes, *(fill_note(band, fills[band]) for band in bands if fills[band])),
+        notes=notes,
+        gaps=Gaps(fills=Counter(fills)),
     )
 
 

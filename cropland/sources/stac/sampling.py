@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from cropland.errors import CroplandError, DataError
 from cropland.observations import band_values
 from cropland.observations.bands import NO_DATA, SCENE_CLASS
 from cropland.sources.retries import GivenUp, Stopped
-from cropland.sources.service import Seen, join_seen
+from cropland.sources.service import Gaps, Seen, join_seen
 from cropland.sources.stac.assets import href_of, suspects_of
 from cropland.sources.stac.boxes import in_box
 from cropland.sources.stac.catalogs import moment
@@ -27,22 +25,6 @@ if TYPE_CHECKING:
     from pystac import Item
 
     from cropland.sources.stac.cogs import Offsets
-
-
-@dataclass
-class Gaps:
-    """What images lack, counted by band.
-
-    Attributes
-    ----------
-    missing : Counter of str
-        Images that do not have a band.
-    fills : Counter of str
-        Values that are no digital number, and so are no data.
-    """
-
-    missing: Counter[str] = field(default_factory=Counter)
-    fills: Counter[str] = field(default_factory=Counter)
 
 
 def read_image(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from cropland.errors import ConfigError, DataError
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.grid import box_of
-from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen, fill_note, findings_of
+from cropland.sources.service import NO_IMAGE, Finding, Gaps, NoImage, Seen, findings_of
 from cropland.sources.stac.boxes import bounds_around
 from cropland.sources.stac.harmonisation import claims_offset
 from cropland.support.words import count, some
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from cropland.sources.retries import Attempts
     from cropland.sources.stac.boxes import Bounds
     from cropland.sources.stac.catalogs import Api, Folder
-    from cropland.sources.stac.sampling import Gaps
 
 _ENOUGH = 3
 """Images without a band, and none with it, from which on the catalogue is taken to lack it."""
@@ -91,7 +90,7 @@ class StacService:
         self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
     ) -> Seen:
         """Observe places, opening each COG once for all of them; see `Service.points`."""
-        from cropland.sources.stac.sampling import Gaps, join_images, read_image
+        from cropland.sources.stac.sampling import join_images, read_image
 
         near = self._images_near(bounds_around(lonlat), first, last)
         gaps = Gaps()
@@ -101,16 +100,16 @@ class StacService:
         if near.excluded and not near.items:
             why = f"all {len(near.excluded)} images are excluded (source.leave_out)"
         unseen = {int(at): why for at in np.setdiff1d(np.arange(len(lonlat)), seen.place)}
-        notes = (*near.notes, *self._notes_of(gaps, seen))
-        return replace(seen, unseen=unseen, notes=notes)
+        self._check_present(gaps, seen)
+        return replace(seen, unseen=unseen, notes=near.notes, gaps=gaps)
 
-    def _notes_of(self, gaps: Gaps, seen: Seen) -> Iterator[str]:
-        """Return in words what images lack.
+    def _check_present(self, gaps: Gaps, seen: Seen) -> None:
+        """Check that no band is missing in several images and in all that were read.
 
         Raises
         ------
         ConfigError
-            They lack a band, several of them and all that were read.
+            One is.
         """
         from cropland.sources.stac.sampling import missing_value
 
@@ -122,11 +121,6 @@ class StacService:
                     f"none of {number} images of {self._source.chosen.collection} has {band}; {remedy}take "
                     f"another source.catalog"
                 )
-            have = "image has" if number == 1 else "images have"
-            yield f"{number} {have} no {band}: no data there"
-        for band, number in sorted(gaps.fills.items()):
-            if number:
-                yield fill_note(band, number)
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
         """Return the images of a grid, lazily; see `Service.cube`."""
@@ -222,7 +216,10 @@ class StacService:
     def _one_place(self, place: NDArray[np.float64], first: date, last: date) -> str:
         seen = self.points(place, first, last, self._source.bands)
         text = "; ".join(
-            (f"{len(seen)} from {first} to {last}", *seen.notes, *seen.unseen.values())
+            (
+                f"{len(seen)} from {first} to {last}",
+                *(*seen.notes, *seen.gaps.sentences(), *seen.unseen.values()),
+            )
         )
         if not len(seen):
             raise DataError(f"{text}; ask for other days or places")

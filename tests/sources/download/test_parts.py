@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from cropland.errors import DataError
 from cropland.sources.download.chunks import Chunk, pack
 from cropland.sources.download.parts import Parts
-from cropland.sources.service import Seen
+from cropland.sources.service import Gaps, Seen
 
 PLACES = pack(np.array([48.1, 48.2, 48.3]), np.array([32.1, 32.2, 32.3]))
 CHUNK = Chunk(PLACES, date(2020, 1, 1), date(2020, 12, 31))
@@ -51,6 +53,18 @@ def test_a_part_answers_for_its_places_also_where_nothing_was_seen(parts: Parts)
     assert part.counts.tolist() == [1, 0, 2]
     assert part.unseen == {1: "no image in these dates"}
     assert part.client == "client 1"
+
+
+def test_a_part_knows_what_its_images_lack(parts: Parts) -> None:
+    gaps = Gaps(missing=Counter(SCL=1), fills=Counter(B4=2, B8=0))
+    kept = parts.keep(CHUNK, replace(SEEN, gaps=gaps), "client 1")
+    (part,) = Parts(parts.folder)
+    assert list(part.gaps.sentences()) == [
+        "1 image has no SCL: no data there",
+        "2 values of B4 below 0 or above 32,767: no data there",
+    ]
+    kept.path.unlink()
+    assert not parts.keep(CHUNK, SEEN, "client 1").gaps
 
 
 def test_other_tools_read_a_part(parts: Parts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from cropland.errors import DataError
 from cropland.sources import opening
 from cropland.sources.download import source as fetched
 from cropland.sources.download.chunks import Chunk, pack, places_of
-from cropland.sources.service import Seen
+from cropland.sources.service import Gaps, Seen
 
 ROOT = Path(__file__).parents[3]
 TOYLAND = Country(
@@ -61,6 +62,7 @@ def keep(
     first: date = TOYLAND.reference.first,
     last: date = TOYLAND.reference.last,
     source: Any = None,
+    gaps: Gaps | None = None,
 ) -> None:
     """Write a part of some points and days, as a download would."""
     places = np.unique(places_of(points))
@@ -73,6 +75,7 @@ def keep(
         values={
             band: own[band].to_numpy().astype("u1" if band == "SCL" else "u2") for band in BANDS
         },
+        gaps=gaps or Gaps(),
     )
     parts = fetched.parts_of(source or earthengine(), paths, TOYLAND)
     parts.keep(Chunk(places, first, last), seen, "client 1")
@@ -243,3 +246,30 @@ def test_the_points_of_a_country_are_those_in_its_box(
     table = fetched.points_of(earthengine(), paths, small)
     assert set(table["ID"]) == set(toy_points.loc[toy_points["Lat"] <= 10.2, "ID"])
     assert len(np.unique(pack(table["Lon"].to_numpy(), table["Lat"].to_numpy()))) == len(table)
+
+
+def test_what_images_lack_is_counted_in_the_archive(
+    paths: Paths, toy_points: pd.DataFrame, rows: pd.DataFrame
+) -> None:
+    half = date(2020, 7, 1)
+    first = Gaps(missing=Counter(B4=2), fills=Counter(B8=5))
+    keep(rows, toy_points, paths, last=half - timedelta(days=1), gaps=first)
+    keep(rows, toy_points, paths, first=half, gaps=Gaps(missing=Counter(B4=1)))
+    archive = opening.archive_of(earthengine(), paths, TOYLAND)
+    assert archive.counts == {"n_fill_values": 5, "n_missing_bands": 3}
+    assert archive.notes == (
+        "3 images have no B4: no data there",
+        "5 values of B8 below 0 or above 32,767: no data there",
+    )
+
+
+def test_parts_from_before_there_was_a_range_are_read_by_it(
+    paths: Paths, toy_points: pd.DataFrame, rows: pd.DataFrame
+) -> None:
+    bright = rows.copy()
+    bright.loc[bright.index[:7], "B4"] = 40_000
+    keep(bright, toy_points, paths)
+    archive = opening.archive_of(earthengine(), paths, TOYLAND)
+    assert archive.counts == {"n_fill_values": 7}
+    assert (archive.raw("B4") == 0).sum() == 7
+    assert archive.raw("B4").max() < 32_768

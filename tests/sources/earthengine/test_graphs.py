@@ -32,7 +32,7 @@ def test_numbers_out_of_range_are_no_data_and_counted() -> None:
     seen = graphs.rows_as_seen(rows, ["B4", "B8", "SCL"], {}, ("before",))
     assert seen.values["B8"].tolist() == [3000, 0, 0]
     assert seen.values["B4"].tolist() == [700, 700, 32_767]
-    assert seen.notes == ("before", "2 values of B8 below 0 or above 32,767: no data there")
+    assert list(seen.gaps.sentences()) == ["2 values of B8 below 0 or above 32,767: no data there"]
 
 
 def test_reflectance_is_refused_and_dark_water_is_not() -> None:

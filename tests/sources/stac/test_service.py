@@ -149,7 +149,7 @@ def test_a_missing_band_is_no_data_with_a_note(
             standin.faults.append(Fault(f"{granule}/B4", 404, times=None))
         seen = seen_of(service_of(standin.url), table)
     assert_rows(seen, table, truth.assign(B4=truth["B4"].where(truth["granule"] != granule, 0)))
-    assert seen.notes == ("1 image has no B4: no data there",)
+    assert list(seen.gaps.sentences()) == ["1 image has no B4: no data there"]
 
 
 def test_without_scene_classes_any_band_tells_that_a_place_was_seen(
@@ -159,7 +159,7 @@ def test_without_scene_classes_any_band_tells_that_a_place_was_seen(
     with StacStandin(granules, AREA, cogs, BANDS, lacking={granule: ["SCL"]}) as standin:
         seen = seen_of(service_of(standin.url), table)
     assert_rows(seen, table, truth.assign(SCL=truth["SCL"].where(truth["granule"] != granule, 255)))
-    assert seen.notes == ("1 image has no SCL: no data there",)
+    assert list(seen.gaps.sentences()) == ["1 image has no SCL: no data there"]
 
 
 def test_what_many_images_lack_is_one_note(
@@ -168,7 +168,7 @@ def test_what_many_images_lack_is_one_note(
     lacking = {name: ["B4"] for name in sorted(set(truth["granule"]))[:3]}
     with StacStandin(granules, AREA, cogs, BANDS, lacking=lacking) as standin:
         seen = seen_of(service_of(standin.url), table)
-    assert seen.notes == ("3 images have no B4: no data there",)
+    assert list(seen.gaps.sentences()) == ["3 images have no B4: no data there"]
 
 
 @pytest.mark.parametrize("option", ["applied", "mistagged"])
@@ -365,10 +365,10 @@ def test_numbers_out_of_range_are_no_data_and_counted(
         image = cube.isel(time=(cube["granule"] == granule).to_numpy()).compute()
     expected.loc[rows, ["B2", "B4"]] = 0
     assert_rows(seen, table, expected)
-    assert seen.notes == tuple(
+    assert list(seen.gaps.sentences()) == [
         f"{rows.sum()} values of {band} below 0 or above 32,767: no data there"
         for band in ("B2", "B4")
-    )
+    ]
     assert not image["B2"].any()
     assert not image["B4"].any()
     assert (image["B8A"] > 0).any()
