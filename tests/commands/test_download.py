@@ -167,7 +167,7 @@ def test_a_season_that_goes_on_is_fetched_as_far_as_it_is_published(
     monkeypatch.setattr(fetched, "today", lambda: date(2020, 5, 6))
     download.run(command(tmp_path, exports), [TOYLAND], [])
     assert {last for *_, last in service.asked} == {date(2020, 5, 1)}
-    table = fetched.points_of(source, command(tmp_path, exports).paths, TOYLAND)  # type: ignore[arg-type]
+    table, _ = fetched.points_of(source, command(tmp_path, exports).paths, TOYLAND)  # type: ignore[arg-type]
     made = fetched.observations_of(source, command(tmp_path, exports).paths, TOYLAND, table)  # type: ignore[arg-type]
     assert made.attrs["time_coverage_end"] == "2020-05-01"
     service.asked.clear()

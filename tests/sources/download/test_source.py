@@ -243,7 +243,7 @@ def test_the_points_of_a_country_are_those_in_its_box(
     paths: Paths, toy_points: pd.DataFrame
 ) -> None:
     small = replace(TOYLAND, box=Box(10.0, 10.2, 20.0, 20.4))
-    table = fetched.points_of(earthengine(), paths, small)
+    table, _ = fetched.points_of(earthengine(), paths, small)
     assert set(table["ID"]) == set(toy_points.loc[toy_points["Lat"] <= 10.2, "ID"])
     assert len(np.unique(pack(table["Lon"].to_numpy(), table["Lat"].to_numpy()))) == len(table)
 
