@@ -48,12 +48,23 @@ format: $(STAMP)  ## Format the code and mend what rules can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# 1: a port; 2: the variable that gives another
+define check_port
+@$(BIN)/python -c 'import socket, sys; sys.exit(not socket.socket().connect_ex(("127.0.0.1", $(1))))' || \
+	{ echo "http://127.0.0.1:$(1) answers already: open it, or take another port: make $@ $(2)=$$(($(1) + 10))"; exit 1; }
+endef
+
 ui: $(STAMP)  ## Serve the MLflow UI at http://127.0.0.1:5000 (PORT=… for another)
-	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri $(TRACKING) --port $(PORT)
+	$(call check_port,$(PORT),PORT)
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri "$(TRACKING)" --port $(PORT)
 
 serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cropland-simulated-iran, SERVE_PORT=…)
-	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_TRACKING_URI=$(TRACKING) \
-		MLFLOW_REGISTRY_URI=$(TRACKING) mlflow models serve --model-uri "models:/$(MODEL)@champion" --env-manager local --port $(SERVE_PORT)
+	$(call check_port,$(SERVE_PORT),SERVE_PORT)
+	@$(BIN)/python -c 'from cropland.errors import exit_on_error as one_line; from cropland.models.champion import \
+		registered; one_line()(registered)("$(MODEL)", "$(TRACKING)", "champion")'
+	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_TRACKING_URI="$(TRACKING)" \
+		MLFLOW_REGISTRY_URI="$(TRACKING)" mlflow models serve --model-uri "models:/$(MODEL)@champion" \
+		--env-manager local --port $(SERVE_PORT)
 
 bench: $(STAMP)  ## Measure start-up, series, the whole study, the fast forest, prediction, maps and download
 	$(BIN)/python benchmarks/startup.py

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cropland.errors import ConfigError, CroplandError, exit_on_error, nearest, one_line
@@ -134,6 +134,8 @@ def _command_of(words: Sequence[str]) -> str:
         print(_help())  # noqa: T201
         raise SystemExit(0 if words else 1)
     if name == "--version":
+        from importlib import metadata  # half of the start, in which Ctrl-C is not heard yet
+
         print(f"cropland {metadata.version('cropland')}")  # noqa: T201
         raise SystemExit(0)
     if name not in COMMANDS:

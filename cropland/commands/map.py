@@ -166,9 +166,7 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
             tags=plan.tags,
             show=lambda done: meter.show(done, done),
         )
-    run_of_model = store.run(str(plan.champion.version.run_id))
-    recalls = out_of_fold.recalls(store.read(run_of_model, out_of_fold.FILE))
-    facts = MapFacts.of(counts, plan.tags, recalls, plan.threshold)
+    facts = MapFacts.of(counts, plan.tags, _recalls(plan, store, console), plan.threshold)
     picture, page = _draw(plan, facts)
     write_whole(plan.folder / PICTURE, picture)
     write_whole(plan.folder / PAGE, page)
@@ -176,6 +174,16 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
     record.metrics |= facts.metrics()
     record.note = "\n\n".join(facts.warnings)
     return facts
+
+
+def _recalls(plan: MapPlan, store: Store, console: Console) -> dict[str, float]:
+    """Return the recall of each class in cross-validation; none where the run of the model was deleted."""
+    try:
+        run = store.run(str(plan.champion.version.run_id))
+        return out_of_fold.recalls(store.read(run, out_of_fold.FILE))
+    except DataError as error:
+        console.print(f"[yellow]note[/] without cross-validated recall: {error}")
+        return {}
 
 
 def _draw(plan: MapPlan, facts: MapFacts) -> tuple[bytes, str]:

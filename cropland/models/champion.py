@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from cropland.config.countries import iso_date
-from cropland.errors import ConfigError, DataError, WindowError
+from cropland.errors import ConfigError, DataError, WindowError, nearest
 from cropland.models import registry
 from cropland.support.words import command_line
 from cropland.tracking.mlflow_session import mlflow_at
@@ -220,13 +220,27 @@ def load_champion(
     0  P000          0.0      0               8
     1  P001          1.0      1               9
     """
-    client = client_of(uri)
     name = registry.model_name("simulated" if simulated else "files", country)
-    version = registry.version_of(client, name, alias)
-    if version is None:
-        names = ", ".join(sorted(model.name for model in client.search_registered_models()))
-        raise DataError(
-            f"no model {name} with the alias {alias!r} in {uri}; it has {names or 'no model'}: promote one"
-        )
+    version = registered(name, uri, alias)
     fitted: Fitted = _load(version, uri).unwrap_python_model().fitted
     return fitted
+
+
+def registered(name: str, uri: str, alias: str) -> ModelVersion:
+    """Return the version of a registered model that an alias names.
+
+    Raises
+    ------
+    TrackingError
+        No such store, or one that does not answer.
+    DataError
+        There is no such model, or no version of it has the alias.
+    """
+    client = client_of(uri)
+    version = registry.version_of(client, name, alias)
+    if version is None:
+        models = client.search_registered_models()
+        names = [model.name for model in models if alias in model.aliases]
+        others = nearest(name, names) if names else "no other has it; promote one"
+        raise DataError(f"no model {name} with the alias {alias!r} in {uri}; {others}")
+    return version

@@ -65,10 +65,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
                 found.experiment_id if found else experiments.create(client, tracking, experiment)
             )
         if found is not None and found.lifecycle_stage == "deleted":
-            raise TrackingError(
-                f"experiment {experiment!r} is deleted in {tracking.uri}; restore it there, or delete it "
-                f"for good with `mlflow gc`"
-            )
+            raise TrackingError(_restored_or_deleted(experiment, number, tracking.uri))
         if found is not None:
             _check_artifacts(found.artifact_location, tracking, experiment)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
@@ -108,6 +105,17 @@ def _in_words(error: Exception, uri: str) -> str:
         f"{uri} was made by an older MLflow than {installed}, which is installed; keep a copy, and bring it "
         f"up to date: {shlex.quote(sys.executable)} -m mlflow db upgrade {shlex.quote(uri)}"
     )
+
+
+def _restored_or_deleted(experiment: str, number: str, uri: str) -> str:
+    """Return in words what to do with an experiment that was deleted in the UI."""
+    mlflow, where = f"{shlex.quote(sys.executable)} -m mlflow", shlex.quote(uri)
+    restore = f"MLFLOW_TRACKING_URI={where} {mlflow} experiments restore -x {number}"
+    delete = (
+        f"{mlflow} gc --backend-store-uri {where} --tracking-uri {where} --experiment-ids {number}"
+    )
+    for_good = "" if uri.startswith("http") else f"; or delete it for good: {delete}"
+    return f"experiment {experiment!r} is deleted in {uri}; restore it: {restore}{for_good}"
 
 
 def _check_folder(folder: Path, uri: str) -> None:

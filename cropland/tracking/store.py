@@ -87,7 +87,9 @@ class Store:
         try:
             return _tracked(self.client.get_run(run_id))
         except MlflowException as error:
-            raise DataError(f"run {run_id} is gone") from error
+            raise DataError(
+                f"run {run_id} is not in {self.client.tracking_uri}: it was deleted"
+            ) from error
 
     def start(self, name: str, tags: Mapping[str, str], began: int | None = None) -> str:
         """Create a run that is RUNNING, with a mark of this process; return its id.

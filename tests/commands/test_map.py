@@ -34,7 +34,7 @@ from cropland.maps import imagery as cubes
 from cropland.maps import plan as mapplan
 from cropland.maps.extent import Extent
 from cropland.sources.simulation import source as simulated
-from cropland.support import dask_cluster
+from cropland.support import dask_cluster, terminal
 
 ROOT = Path(__file__).parents[2]
 BOX = "[48.300,32.200,48.304,32.2037]"
@@ -389,3 +389,17 @@ def test_a_tile_whose_only_worker_is_killed_is_mapped_by_the_next(
         found = list(compute.map_tiles(client, told, tiles, 3))
     assert len(found) == len(tiles) == 4
     assert all(isinstance(result, dict) for _, result in found), found
+
+
+def test_a_map_is_finished_where_the_run_of_its_model_was_deleted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(_: str) -> Any:
+        raise DataError("run 7 is not in sqlite:///m.db: it was deleted")
+
+    plan: Any = SimpleNamespace(champion=SimpleNamespace(version=SimpleNamespace(run_id="7")))
+    store: Any = SimpleNamespace(run=run)
+    assert mapping._recalls(plan, store, terminal.notes()) == {}
+    assert capsys.readouterr().err == (
+        "note without cross-validated recall: run 7 is not in sqlite:///m.db: it was deleted\n"
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from standins.shell import Warm
 
 from cropland.config.groups import Tracking
@@ -77,6 +78,25 @@ def test_a_variable_of_mlflow_that_is_not_used_is_said_without_its_secret(
     open_store(Tracking("local", uri, str(tmp_path)), "files")
     said = f"MLFLOW_TRACKING_URI=http://host:5000 is not used: runs and models are kept in tracking.uri={uri}"
     assert capsys.readouterr().err == f"note {said}\n"
+
+
+def test_a_deleted_experiment_is_said_with_the_commands_that_end_it(
+    tmp_path: Path, empty_store: Path
+) -> None:
+    shutil.copy(empty_store, tmp_path / "m.db")
+    uri = f"sqlite:///{tmp_path}/m.db"
+    tracking = Tracking("local", uri, str(tmp_path))
+    number = open_store(tracking, "files").experiment_id
+    MlflowClient(uri).delete_experiment(number)
+    open_store.cache_clear()
+    with pytest.raises(TrackingError) as caught:
+        open_store(tracking, "files")
+    assert f"MLFLOW_TRACKING_URI={uri} " in str(caught.value)
+    assert f"experiments restore -x {number};" in str(caught.value)
+    # Without both addresses the command of MLflow ends in a traceback.
+    assert f"gc --backend-store-uri {uri} --tracking-uri {uri} --experiment-ids {number}" in str(
+        caught.value
+    )
 
 
 def test_a_folder_that_mlflow_would_not_find_again_takes_no_artifacts(

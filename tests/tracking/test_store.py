@@ -129,7 +129,7 @@ def test_a_file_of_a_run_is_read_or_named_as_lost(store: Store) -> None:
 
 
 def test_a_run_that_is_gone_is_named(store: Store) -> None:
-    with pytest.raises(DataError, match="run no-such-run is gone"):
+    with pytest.raises(DataError, match="run no-such-run is not in sqlite:///.*: it was deleted"):
         store.run("no-such-run")
     with pytest.raises(TrackingError, match="no-such-run"):
         store.abandon("no-such-run", "it was interrupted")
