@@ -13,6 +13,7 @@ from shapely import force_2d, make_valid, union_all
 from shapely.affinity import translate
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
+from shapely.validation import explain_validity
 
 from cropland.errors import DataError
 from cropland.support import reading
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _DEGREES = "EPSG:4326"
 _DEGREES_IN_OLD_GEOJSON = re.compile(r"CRS84|\b4326\b")
 _MOST_BYTES = 100_000_000
+_LOOPS = 0.01
+"""Share of a polygon's area that loops of its outline may have."""
 _REMEDY = "give a GeoJSON of polygons in longitude and latitude"
 
 
@@ -50,8 +53,8 @@ def read_polygons(path: Path) -> Geometry:
     _check_crs(content, path)
     try:
         parts = [shape(each) for each in _geometries(content)]
-        # KML and GPS bring heights, and drawing by hand edges that cross.
-        flat = [each for part in parts for each in _flat(make_valid(force_2d(part)))]
+        # KML and GPS bring heights.
+        flat = [each for part in parts for each in _flat(force_2d(part))]
     except (ShapelyError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise DataError(f"{path} holds a geometry that is none ({error}); {_REMEDY}") from error
     if not flat:
@@ -59,6 +62,10 @@ def read_polygons(path: Path) -> Geometry:
         raise DataError(f"{path} holds no polygon with an area, but {kinds}; {_REMEDY}")
     west, south, east, north = union_all(flat).bounds
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        if max(abs(west), abs(east)) <= 90 and max(abs(south), abs(north)) <= 180:
+            raise DataError(
+                f"{path} reaches to latitude {north:.6g}: its coordinates are swapped; GeoJSON has [lon,lat]"
+            )
         raise DataError(
             f"{path} reaches from {west:.6g}, {south:.6g} to {east:.6g}, {north:.6g}, which are no degrees; "
             f"bring it to longitude and latitude (ogr2ogr -t_srs EPSG:4326)"
@@ -74,13 +81,25 @@ def _across_180(polygons: list[BaseGeometry], width: float) -> list[BaseGeometry
 
 
 def _flat(geometry: BaseGeometry) -> Iterator[BaseGeometry]:
-    """Yield the polygons of a geometry."""
-    if geometry.geom_type == "Polygon":
+    """Yield the polygons of a geometry.
+
+    Raises
+    ------
+    ValueError
+        The edges of one cross, so that its corners do not tell what is inside.
+    """
+    if geometry.geom_type != "Polygon":
+        for each in getattr(geometry, "geoms", ()):
+            yield from _flat(each)
+    elif geometry.is_valid:
         if geometry.area > 0:
             yield geometry
-        return
-    for each in getattr(geometry, "geoms", ()):
-        yield from _flat(each)
+    else:
+        valid = make_valid(geometry)
+        # Of a small loop, as drawing by hand leaves them, both areas are the same; of a bow-tie they are not.
+        if abs(geometry.area - valid.area) > _LOOPS * valid.area:
+            raise ValueError(f"{explain_validity(geometry)}: put the corners in order around it")
+        yield from _flat(valid)
 
 
 def _geometries(content: Any) -> list[dict[str, Any]]:

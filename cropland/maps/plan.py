@@ -200,6 +200,8 @@ def _extent(command: Map, country: Country) -> Extent:
         extent = Extent.of_box((west, south, east, north), metres)
     elif command.geometry is not None:
         extent = Extent.of_file(Path(command.geometry), metres)
+    if extent is not None:
+        _check_order(extent, country)
     if command.cube is not None:
         grid = imagery.open_cube(Path(command.cube).resolve()).grid
         return Extent(grid) if extent is None else extent.within(grid)
@@ -211,6 +213,25 @@ def _extent(command: Map, country: Country) -> Extent:
     if command.source.name == "simulated":
         _check_inside(extent, country)
     return extent
+
+
+def _check_order(extent: Extent, country: Country) -> None:
+    """Refuse an area outside the country that lies inside with latitude and longitude swapped."""
+    west, south, east, north = box_of(extent.grid)
+    inside = country.box
+
+    def meets(west: float, south: float, east: float, north: float) -> bool:
+        apart = (
+            east < inside.west or west > inside.east or north < inside.south or south > inside.north
+        )
+        return not apart
+
+    if meets(south, west, north, east) and not meets(west, south, east, north):
+        raise DataError(
+            f"the area lies at lat {south:.4f}…{north:.4f}, lon {west:.4f}…{east:.4f}, outside "
+            f"{country.name} ({inside}), and inside with both swapped; write longitude first: "
+            f"box=[west,south,east,north], and [lon,lat] in GeoJSON"
+        )
 
 
 def _check_inside(extent: Extent, country: Country) -> None:

@@ -107,6 +107,41 @@ def test_what_is_no_area_is_refused(content: object, said: str, tmp_path: Path) 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("corners", "place"),
+    [
+        ([[0, 0], [1, 1], [1, 0], [0, 1]], "0.5 0.5"),
+        ([[0, 0], [4, 4], [4, 0], [0, 1]], "0.8 0.8"),
+        ([[0, 0], [3, 0], [3, 3], [1, 3], [1, 1], [2, 1], [2, 2], [0, 2]], "1 2"),
+    ],
+    ids=["bow-tie", "one corner", "over itself"],
+)
+def test_a_polygon_whose_edges_cross_is_refused_with_the_place(
+    tmp_path: Path, corners: list[list[float]], place: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        Extent.of_file(written(tmp_path, polygon(corners)), 10)
+    said = f"(Self-intersection[{place}]: put the corners in order around it); give a GeoJSON"
+    assert said in str(caught.value)
+
+
+def test_a_ring_is_closed_where_it_is_not(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    ring = [[48.300, 32.200], [48.304, 32.200], [48.304, 32.204], [48.300, 32.204]]
+    unclosed = {"type": "Polygon", "coordinates": [ring]}
+    closed = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+    extent = Extent.of_file(written(tmp_path / "open", unclosed), 10)
+    assert extent.outline == Extent.of_file(written(tmp_path, closed), 10).outline
+    # 0.004 degrees squared at 32.2 degrees north: 443.6 by 377 m
+    assert extent.outline is not None and extent.outline.area == pytest.approx(167_200, rel=0.01)
+
+
+def test_swapped_coordinates_that_are_no_degrees_are_said(tmp_path: Path) -> None:
+    swapped = [[lat, lon + 60] for lon, lat in SQUARE]
+    with pytest.raises(DataError, match=r"its coordinates are swapped; GeoJSON has \[lon,lat\]"):
+        Extent.of_file(written(tmp_path, polygon(swapped)), 10)
+
+
 @pytest.mark.parametrize("box", [(48.4, 32.2, 48.3, 32.3), (48.3, 32.3, 48.4, 32.2), (0, 0, 0, 1)])
 def test_a_box_that_is_none_is_refused(box: tuple[float, float, float, float]) -> None:
     with pytest.raises(ConfigError, match=r"box must be \[west, south, east, north\]"):

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from cropland.config.countries import Box, Country, Reference
+from cropland.errors import DataError
+from cropland.maps import plan
+from cropland.maps.extent import Extent
+
+LAND = Country("land", "Land", Box(32, 33, 48, 49), Reference("2020-01-01", "2020-12-31"))
+
+
+def test_an_area_whose_latitude_and_longitude_are_swapped_is_refused() -> None:
+    with pytest.raises(DataError) as caught:
+        plan._check_order(Extent.of_box((32.2, 48.3, 32.21, 48.31), 100), LAND)
+    said = str(caught.value)
+    assert said.startswith("the area lies at lat 48.3") and "outside land (lat 32" in said
+    assert "inside with both swapped; write longitude first: box=[west,south,east,north]" in said
+
+
+@pytest.mark.parametrize("box", [(48.3, 32.2, 48.31, 32.21), (10.0, 50.0, 10.01, 50.01)])
+def test_an_area_inside_or_far_from_the_country_is_taken_as_it_is(
+    box: tuple[float, float, float, float],
+) -> None:
+    plan._check_order(Extent.of_box(box, 100), LAND)
