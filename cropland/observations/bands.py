@@ -236,8 +236,11 @@ def _computable() -> frozenset[str]:
 
 @cache
 def _index_by_name() -> dict[str, str]:
-    """Return the indices by their names in small letters, without the few that differ by case alone."""
-    names = _computable()
+    """Return the indices by their names in small letters.
+
+    The few that differ by case alone, and names of two letters, which may mean anything, are not there.
+    """
+    names = [name for name in _computable() if len(name) > 2]
     count = Counter(name.lower() for name in names)
     return {name.lower(): name for name in names if count[name.lower()] == 1}
 

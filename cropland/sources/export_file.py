@@ -12,7 +12,7 @@ Columns that are no band are kept where an archive can hold them: plain names, n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -40,6 +40,8 @@ _OF_POINTS = frozenset(
 _PLAIN = re.compile(r"[A-Za-z][\w:.-]{0,99}", re.ASCII)
 """A column becomes a folder of the archive: nothing in its name may lead out of that."""
 _LONGEST_TEXT = 200
+_MANY = 0.05
+"""Share of rows without a band from which on it is said."""
 _MILLISECONDS = r"-?\d{12,14}(?:\.0*)?"
 """Moments from 1973 on; days written without a sign have eight digits."""
 
@@ -122,8 +124,7 @@ def read(export: Export, scale: float = 1.0) -> ExportRows:
             rows[str(column)] = kept
     _check_unit(measured, rows["ID"], path)
     _check_indices(measured, path)
-    doubt = band_values.unusual_unit(measured)
-    notes = [f"{path.name} {doubt}"] if doubt else []
+    notes = [f"{path.name} {doubt}" for doubt in _doubts(measured, given)]
     if n_fill:
         notes.append(f"{path.name}: {n_fill:,} values below 0 or above 32,767 are read as no data")
     return ExportRows(export, pd.DataFrame(rows), n_fill, tuple(notes))
@@ -244,16 +245,39 @@ def _check_unit(
         return
     name = next(name for name in measured if name in bands.STANDARD_NAMES)
     where, remedy = str(path), "or set source.scale=10000"
-    rows = np.flatnonzero(reflectance)
-    data = np.zeros(len(reflectance), np.bool_)
-    for band, values in measured.items():
-        if band in bands.STANDARD_NAMES:
-            data |= values > 0
-    if len(rows) < np.count_nonzero(data):
+    rows, n_data = np.flatnonzero(reflectance), np.count_nonzero(_with_data(measured))
+    if len(rows) < n_data:
         of_points = count(ids.iloc[rows].nunique(), "point")
-        where += f" (in {count(len(rows), 'row')} of {of_points}, first in line {rows[0] + 2})"
-        remedy = "in these rows, so that all rows have the same unit"
+        where += (
+            f" (in {len(rows):,} of {n_data:,} rows, of {of_points}, first in line {rows[0] + 2})"
+        )
+    if len(rows) < n_data / 2:
+        remedy = "in these rows, so that all have the same unit"
     raise band_values.wrong_unit(where, name, measured[name][rows], remedy)
+
+
+def _with_data(measured: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Return which rows have data in any band."""
+    by_band = [values > 0 for name, values in measured.items() if name in bands.STANDARD_NAMES]
+    return np.logical_or.reduce(by_band) if by_band else np.zeros(0, np.bool_)
+
+
+def _doubts(measured: Mapping[str, NDArray[np.float64]], table: pd.DataFrame) -> Iterator[str]:
+    """Yield what cannot be told of a file's numbers, as ends of a sentence."""
+    if doubt := band_values.unusual_unit(measured):
+        yield doubt
+    if any(str(name).strip().upper() == "B10" for name in table):
+        yield (
+            "has a column B10, as only level 1C has: its values are of the top of the atmosphere, and not "
+            "comparable with surface reflectance (level 2A)"
+        )
+    rows = _with_data(measured)
+    n_rows = np.count_nonzero(rows)
+    for name, values in measured.items():
+        has = ~np.isnan(values) if name == bands.SCENE_CLASS else values > 0
+        n_missing = n_rows - np.count_nonzero(has & rows)
+        if name in (*bands.STANDARD_NAMES, bands.SCENE_CLASS) and n_missing > _MANY * n_rows:
+            yield f"has no {name} in {n_missing:,} of {n_rows:,} rows that have other bands"
 
 
 def _check_indices(measured: Mapping[str, NDArray[np.float64]], path: Path) -> None:

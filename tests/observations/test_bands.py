@@ -91,7 +91,16 @@ def test_common_names_are_those_of_their_definitions() -> None:
             ("scl", "SCL"),
         ),
         *(("SCL_20m", "SCL"), ("ndvi", "NDVI"), ("NDVI", "NDVI"), ("evi2", "EVI2"), ("BAI", "BAI")),
-        *(("bai", None), ("B10", None), ("B13", None), ("B002", None), ("rededge", None)),
+        *(
+            ("SI", "SI"),
+            ("si", None),
+            ("evi", "EVI"),
+            ("bai", None),
+            ("B10", None),
+            ("B13", None),
+            ("B002", None),
+            ("rededge", None),
+        ),
         *(("ID", None), ("Lat", None), ("QA60", None), ("", None), ("B2_m", None), ("VV", None)),
     ],
 )

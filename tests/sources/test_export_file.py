@@ -74,7 +74,7 @@ def test_fill_values_are_no_data_counted_and_said(tmp_path: Path) -> None:
     rows = read(ROWS.assign(B4=[-999, 1100, 65_535, 900], NDVI=[-9999, 0.45, 0.5, 0.5]), tmp_path)
     np.testing.assert_array_equal(rows.table["B4"], [np.nan, 1100, np.nan, 900])
     assert rows.n_fill_values == 3
-    assert rows.notes == (f"{NAME}: 3 values below 0 or above 32,767 are read as no data",)
+    assert rows.notes[-1] == f"{NAME}: 3 values below 0 or above 32,767 are read as no data"
 
 
 def test_a_column_without_any_value_is_none(tmp_path: Path) -> None:
@@ -96,12 +96,19 @@ def test_reflectance_is_refused_with_its_range_and_two_remedies(tmp_path: Path) 
 
 
 def test_reflectance_of_one_point_is_seen_among_digital_numbers(tmp_path: Path) -> None:
-    mixed = ROWS.assign(B4=[0.1, 0.11, 800, 900], B8=[0.3, 0.29, 2400, 2700])
+    mixed = ROWS.assign(B4=[1000, 0.11, 800, 900], B8=[3000, 0.29, 2400, 2700])
     assert refusal(mixed, tmp_path) == (
-        "(in 2 rows of 1 point, first in line 2) has reflectance for B4, values from 0.1 to 0.11; expected "
-        "digital numbers, reflectance × 10,000: multiply by 10000, in these rows, so that all rows have the "
-        "same unit"
+        "(in 1 of 4 rows, of 1 point, first in line 3) has reflectance for B4, values from 0.11 to 0.11; "
+        "expected digital numbers, reflectance × 10,000: multiply by 10000, in these rows, so that all have "
+        "the same unit"
     )
+
+
+def test_reflectance_beside_a_bright_cloud_is_reflectance(tmp_path: Path) -> None:
+    bright = ROWS.assign(B4=[0.1, 0.11, 0.08, 2.2], B8=[0.3, 0.29, 0.24, 2.4])
+    words = refusal(bright, tmp_path)
+    assert words.startswith("(in 3 of 4 rows, of 2 points, first in line 2) has reflectance for B4")
+    assert words.endswith("or set source.scale=10000")
 
 
 def test_reflectance_is_scaled_where_the_source_says_so(tmp_path: Path) -> None:
@@ -136,6 +143,21 @@ def test_an_unusual_size_is_said(tmp_path: Path, factor: float, words: str) -> N
         unusual["B4"] = unusual["B8"]
     (note,) = read(unusual, tmp_path).notes
     assert words in note
+
+
+def test_a_band_that_lacks_in_many_rows_is_said(tmp_path: Path) -> None:
+    lacking = ROWS.assign(B8=[3000, np.nan, 0, 2700], SCL=[4, 4, np.nan, 4])
+    assert read(lacking, tmp_path).notes == (
+        f"{NAME} has no B8 in 2 of 4 rows that have other bands",
+        f"{NAME} has no SCL in 1 of 4 rows that have other bands",
+    )
+    # Rows without any band are another matter.
+    assert read(ROWS.assign(B4=[1000, np.nan, 0, 9], B8=[9, 0, 0, 9]), tmp_path).notes == ()
+
+
+def test_a_product_of_another_level_is_said(tmp_path: Path) -> None:
+    (note,) = read(ROWS.assign(B10=12), tmp_path).notes
+    assert note.startswith(f"{NAME} has a column B10, as only level 1C has")
 
 
 def test_the_points_that_are_wanted_are_taken(tmp_path: Path) -> None:
