@@ -18,7 +18,7 @@ from cropland.maps.imagery import Imagery
 from cropland.maps.tile_store import TileStore
 from cropland.models.champion import champions_of, season_of
 from cropland.models.fitted import code_hash
-from cropland.sources.grid import PIXEL_METRES, box_of
+from cropland.sources.grid import PIXEL_METRES, Bounds, box_of
 from cropland.sources.service import NoImage
 from cropland.support.fingerprint import fingerprint, fingerprint_of
 from cropland.support.terminal import SIMULATED
@@ -217,19 +217,17 @@ def _extent(command: Map, country: Country) -> Extent:
 
 def _check_order(extent: Extent, country: Country) -> None:
     """Refuse an area outside the country that lies inside with latitude and longitude swapped."""
-    west, south, east, north = box_of(extent.grid)
-    inside = country.box
+    area, inside = box_of(extent.grid), country.box
+    swapped = Bounds(area.south, area.west, area.north, area.east)
 
-    def meets(west: float, south: float, east: float, north: float) -> bool:
-        apart = (
-            east < inside.west or west > inside.east or north < inside.south or south > inside.north
-        )
-        return not apart
+    def meets(box: Bounds) -> bool:
+        beside = box.east < inside.west or box.west > inside.east
+        return not (beside or box.north < inside.south or box.south > inside.north)
 
-    if meets(south, west, north, east) and not meets(west, south, east, north):
+    if meets(swapped) and not meets(area):
         raise DataError(
-            f"the area lies at lat {south:.4f}…{north:.4f}, lon {west:.4f}…{east:.4f}, outside "
-            f"{country.name} ({inside}), and inside with both swapped; write longitude first: "
+            f"the area lies at lat {area.south:.4f}…{area.north:.4f}, lon {area.west:.4f}…{area.east:.4f}, "
+            f"outside {country.name} ({inside}), and inside with both swapped; write longitude first: "
             f"box=[west,south,east,north], and [lon,lat] in GeoJSON"
         )
 
