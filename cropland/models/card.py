@@ -87,7 +87,10 @@ def limits(facts: CardFacts) -> Iterator[str]:
     yield (
         f"Trained on {cropland / (cropland + other):.0%} cropland; error rates change with prevalence."
     )
-    yield "A point without observations in the window gets no label."
+    yield (
+        f"A point with fewer than {recipe.min_observations} observations in the window gets no label, but "
+        f"the reason."
+    )
 
 
 def _head(facts: CardFacts) -> str:
@@ -168,6 +171,12 @@ def _data(facts: CardFacts) -> Iterator[str]:
     )
     step_days = configuration.series.step_days
     yield f"- Window: {recipe.window()} ({recipe.span} weeks), a value every {step_days} days"
+    evidence = material.evidence
+    yield (
+        f"- Observations a labelled point in the window: {evidence.observations_per_point:g} in the median, "
+        f"{evidence.observations_least} at least; {evidence.interpolated_share:.0%} of the days of the "
+        f"series are interpolated: none was observed within {step_days / 2:g} days"
+    )
     yield (
         f"- Bands: {', '.join(recipe.bands)}; series `{configuration.series.name}`, features "
         f"`{configuration.features.name}`: {len(facts.fitted.feature_names)} features"
@@ -181,6 +190,7 @@ def _use(facts: CardFacts) -> str:
     columns = ", ".join(facts.fitted.columns)
     return (
         f"A table of raw observations, one row each: `{columns}`. Back come `ID, probability, label, "
-        f"n_observations`. `reference_end` (a date) applies it to another season.\n\n"
+        f"n_observations, inside_applicability, reason`. `reference_end` (a date) applies it to another "
+        f"season.\n\n"
         f"```python\nmlflow.pyfunc.load_model('models:/{facts.name}@champion').predict(observations)\n```"
     )

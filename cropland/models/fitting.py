@@ -14,7 +14,6 @@ from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted, measured_columns
 from cropland.models.importance import impurity
 from cropland.observations.long_table import of_points
-from cropland.training.outcome import EVIDENCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +37,8 @@ def fit(material: CandidateData, facts: dict[str, object], scores: Scores) -> Fi
     scores : Scores
         Scores of the candidate, with the folds of its points.
     """
-    evidence, x, y = material.evidence, *_training_samples(material)
-    recipe = replace(material.recipe, min_observations=evidence.min_observations)
+    x, y = _training_samples(material)
+    recipe = replace(material.recipe, min_observations=material.evidence.min_observations)
     classifier = material.classifier().fit(x, y)
     return Fitted(
         recipe=recipe,
@@ -51,7 +50,6 @@ def fit(material: CandidateData, facts: dict[str, object], scores: Scores) -> Fi
             "cropland": version("cropland"),
             "window": str(recipe.window()),
             "archive": material.archive.fingerprint,
-            **{name: getattr(evidence, name) for name in EVIDENCE},
             **facts,
         },
         applicability=_applicability(classifier, x, scores),

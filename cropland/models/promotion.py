@@ -8,7 +8,7 @@ step goes on from what an interrupted one has left.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -284,7 +284,7 @@ def _record(record: Record, facts: CardFacts, text: str) -> None:
         "accuracy_corrected": result.estimate.value,
         "accuracy_corrected_low": result.estimate.low,
         "accuracy_corrected_high": result.estimate.high,
-    }
+    } | asdict(result.selected.material.evidence)
     if not isinstance(facts.in_blocks, str):
         record.metrics |= {
             "accuracy_blocks": facts.in_blocks.accuracy,

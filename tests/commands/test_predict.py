@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from standins.toy_models import NAME, ToyModels
+from standins.toyland import BANDS, write_exports
 
 from cropland.commands import predict
 from cropland.commands.predict import Predicted
@@ -152,6 +155,54 @@ def test_points_of_a_file_come_back_in_its_order(promoted: ToyModels, tmp_path: 
     said = promoted.predict(out, points=str(tmp_path / "points.csv"), missing="majority")
     assert table(out)["Target"].tolist() == ["1", "1", "1", "0", "", "0"]
     assert "got the majority class" in said
+
+
+def test_a_point_observed_once_has_a_reason_in_place_of_a_label(
+    promoted: ToyModels, tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame
+) -> None:
+    own = toy_rows["ID"] == "P060"
+    once = toy_rows[own & (toy_rows["time"] < "2020-12-31")].iloc[-1:]
+    none = toy_rows["ID"] == "P061"
+    rows = pd.concat([toy_rows[~own & ~none], once])
+    exports = write_exports(tmp_path / "thin", toy_points, rows)
+    thin, out = replace(promoted, exports=exports, folder=tmp_path), tmp_path / "out.csv"
+    said = thin.predict(out, probabilities=True)
+    first, second, third, *_ = table(out).to_dict("records")
+    assert (first["ID"], first["Target"], first["probability"]) == ("P060", "", "")
+    assert first["n_observations"] == 1 and first["inside_applicability"] == ""
+    assert re.fullmatch(r"1 of at least \d observations in the window", first["reason"])
+    assert second["reason"] == "no observation in the window"
+    assert (third["Target"], third["reason"], third["inside_applicability"]) == ("0", "", "True")
+    assert "1 points with too few observations in the window got an empty Target: P060" in said
+    assert "1 points without observations in the window got an empty Target: P061" in said
+    (run,) = promoted.runs("prediction")
+    assert run.data.metrics["n_missing"] == 2
+    assert run.data.metrics["n_outside_applicability"] < 10
+    assert "warning" not in said
+    said = thin.predict(out, missing="majority")
+    assert table(out)["Target"][0] in (0, 1) and table(out)["reason"][0].startswith("1 of at least")
+    assert "with too few observations in the window got the majority class: P060" in said
+
+
+def test_predictions_mostly_outside_the_area_of_applicability_end_with_a_warning(
+    promoted: ToyModels, tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame
+) -> None:
+    # Land as bright as snow: like no training point.
+    rows = toy_rows.copy()
+    rows.loc[rows["ID"] >= "P066", list(BANDS)] = [9000, 9000, 9000, 500]
+    exports = write_exports(tmp_path / "snow", toy_points, rows)
+    strange = replace(promoted, exports=exports, folder=tmp_path)
+    said = strange.predict(tmp_path / "out.csv")
+    inside = table(tmp_path / "out.csv")["inside_applicability"].astype(str).tolist()
+    n_outside = inside.count("False")
+    assert inside[6:] == ["False"] * 14 and n_outside < 20
+    warning = (
+        f"{n_outside / 20:.0%} of the points with a label are outside the area of applicability"
+    )
+    assert f"warning {warning}" in " ".join(said.splitlines()[-3:])
+    (run,) = promoted.runs("prediction")
+    assert run.data.metrics["n_outside_applicability"] == n_outside
+    assert run.data.tags["mlflow.note.content"].startswith(warning)
 
 
 def test_points_of_no_country_are_all_named(promoted: ToyModels, tmp_path: Path) -> None:

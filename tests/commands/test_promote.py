@@ -35,7 +35,9 @@ def test_by_command_from_a_sweep_to_predictions(mine: Shell) -> None:
     predicted = screen(mine.run(*mine.here, "output=sub/mine.csv", script="predict"))
     assert f"sub/mine.csv: 20 points, 10 of 20 cropland, by {NAME} version 1" in predicted
     written = (mine.folder / "sub" / "mine.csv").read_text()
-    assert written.startswith("ID,Target\nP060,0\nP061,1\n")
+    lines = written.splitlines()
+    assert lines[0] == "ID,Target,n_observations,inside_applicability,reason"
+    assert lines[1].startswith("P060,0,") and lines[2].startswith("P061,1,")
 
 
 def test_a_version_has_its_card_its_table_and_its_marks(toy: ToyModels) -> None:

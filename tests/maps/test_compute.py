@@ -1,18 +1,23 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
+from standins.toy_model import learnt, toy_archive
 
 from cropland.errors import DataError
+from cropland.features.pixel_series import Images
 from cropland.maps import compute
 from cropland.maps import extent as extents
+from cropland.maps.assemble import PixelCounts
 from cropland.maps.extent import Extent
 
-pytestmark = pytest.mark.processes  # a cluster asks the system for its processors
+processes = pytest.mark.processes  # a cluster asks the system for its processors
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ def flaky(work: Flaky, tile: extents.Tile) -> dict[str, Any]:
     return {"class": np.zeros(tile.grid.shape, np.uint8)}
 
 
+@processes
 def test_a_tile_that_fails_is_tried_again_after_the_others_and_told_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -59,6 +65,7 @@ def test_a_tile_that_fails_is_tried_again_after_the_others_and_told_in_the_end(
     }
 
 
+@processes
 def test_where_nothing_can_be_mapped_not_all_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "map_tile", flaky)
     tiles = Extent.of_box((48.3, 32.2, 48.32, 32.21), 10).tiles(16)
@@ -71,3 +78,36 @@ def test_where_nothing_can_be_mapped_not_all_is_tried(monkeypatch: pytest.Monkey
     assert [tile for tile, _ in found] and len(found) == len(tiles)
     tried = [each for _, each in found if "away" in each]
     assert len(tried) < len(tiles) / 2
+
+
+def test_pixels_with_too_few_observations_have_a_class_of_their_own(
+    toy_points: pd.DataFrame, toy_rows: pd.DataFrame
+) -> None:
+    fitted = learnt(toy_archive(toy_points, toy_rows), ("B4", "B8"))
+    careful = replace(fitted, recipe=replace(fitted.recipe, min_observations=3))
+    # Four pixels, seen on five days, on two, on none; the last is outside of the outline.
+    seen = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 0], [1, 0, 0], [1, 0, 0]])
+    days = np.datetime64("2020-06-01T10:00:00") + np.arange(5) * np.timedelta64(5, "D")
+    values = {"B4": (800 * seen).astype(np.uint16), "B8": (4500 * seen).astype(np.uint16)}
+    images = Images(days, values, np.full(3, 10.2), np.full(3, 20.2))
+    inside = np.array([[True, True], [True, False]])
+    work: Any = SimpleNamespace(
+        fitted=careful,
+        extent=SimpleNamespace(mask=lambda _: inside),
+        imagery=SimpleNamespace(of=lambda *_: images, truth=lambda *_: np.array([1, 0, 0])),
+        reference_end=None,
+    )
+    made = compute.map_tile(work, SimpleNamespace(grid=None))  # type: ignore[arg-type]
+    label = made["class"][0, 0]
+    assert label in (0, 1) and made["class"].tolist() == [[label, 2], [255, 255]]
+    assert made["observations"].tolist() == [[5, 2], [0, -1]]
+    assert np.isnan(made["probability"]).tolist() == [[False, True], [True, True]]
+    assert made["truth"].sum() == made["truth"][1, label] == 1  # of a pixel with a class alone
+    work.fitted = fitted
+    of_before = compute.map_tile(work, SimpleNamespace(grid=None))  # type: ignore[arg-type]
+    assert of_before["class"][0, 1] in (0, 1)
+    tile: Any = SimpleNamespace(grid=Extent.of_box((48.3, 32.2, 48.3002, 32.2002), 10).grid[:2, :2])
+    counts = PixelCounts()
+    counts.add(tile, made, None)
+    assert counts.pixels == {0: 0, 1: 0, 2: 1, 255: 1} | {label: 1}
+    assert counts.known == 1

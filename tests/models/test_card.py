@@ -104,6 +104,28 @@ def test_a_card_tells_scores_data_and_choice(toyland: Country, where: dict[str, 
     assert "simulated" not in text
 
 
+def test_a_card_says_how_often_points_were_observed(
+    toyland: Country, where: dict[str, Any], toy_rows: pd.DataFrame
+) -> None:
+    days = toy_rows.assign(day=toy_rows["time"].dt.floor("D"))
+    days = days[days["day"].between("2020-07-16", "2020-12-31") & (days["ID"] < "P060")]
+    grid = pd.date_range("2020-07-16", "2020-12-31", freq="5D")
+    counts, far = [], []
+    for _, own in days.groupby("ID"):
+        seen = own["day"].unique()
+        counts.append(len(seen))
+        far += [min(abs(seen - day)) > pd.Timedelta(days=2.5) for day in grid]
+    assert len(counts) == 60
+    text = card(facts(material(toyland, where)), command(where))
+    assert (
+        f"- Observations a labelled point in the window: {np.median(counts):g} in the median, "
+        f"{min(counts)} at least; {np.mean(far):.0%} of the days of the series are interpolated: none was "
+        f"observed within 2.5 days"
+    ) in text
+    least = max(2, int(np.ceil(np.percentile(counts, 1) / 2)))
+    assert f"A point with fewer than {least} observations in the window gets no label" in text
+
+
 def test_a_card_says_how_it_compares_with_the_champion_or_why_not(
     toyland: Country, where: dict[str, Any]
 ) -> None:

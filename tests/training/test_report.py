@@ -83,6 +83,14 @@ def test_the_note_counts_every_outcome() -> None:
         assert said in text
 
 
+def test_each_country_says_how_much_of_its_series_was_observed() -> None:
+    seen = {"observations_per_point": 10.5, "observations_least": 5.0, "interpolated_share": 0.843}
+    outcomes = [outcome("iran", 0.9), outcome("iran", 0.95, **seen), outcome("sudan", 0.9)]
+    line = "iran: 10.5 observations a point (least 5), 84% of the series' days interpolated"
+    assert report.evidence_lines(outcomes) == [line]
+    assert f"- {line}" in report.note(outcomes).splitlines()
+
+
 def test_the_figure_has_a_panel_a_country() -> None:
     one = report.figure(MANY[:3])
     both = report.figure(MANY)
