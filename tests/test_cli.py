@@ -49,6 +49,42 @@ def test_an_interruption_is_seen_behind_another_error() -> None:
     assert caught.value.code == cli.INTERRUPTED
 
 
+def test_an_interruption_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.launch(lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == (
+        "cropland: interrupted; give the same command again to go on\n"
+    )
+
+
+def test_an_interruption_of_the_first_import_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Finder:
+        """Interrupts the import of Hydra."""
+
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "hydra.errors":
+                os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.delitem(sys.modules, "hydra.errors")
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    with pytest.raises(SystemExit) as caught:
+        cli.launch(lambda: None)
+    assert caught.value.code == 130
+    assert capsys.readouterr().err.startswith("cropland: interrupted;")
+
+
+def test_a_sweep_that_is_interrupted_says_so_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cropland.commands.train.abandon", lambda reason: reason == "interrupted")
+    with pytest.raises(SystemExit) as caught:
+        cli.launch(lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert (caught.value.code, capsys.readouterr().err) == (130, "")
+
+
 @pytest.mark.parametrize("early", [False, True])
 def test_every_error_shows_its_traceback_when_asked(
     monkeypatch: pytest.MonkeyPatch, early: bool
@@ -113,6 +149,48 @@ def test_what_names_no_command_is_answered_at_once(
         cli.main()
     assert str(caught.value.code).startswith(str(code))
     assert capsys.readouterr().out.startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["span=24", "48"], "48: several values are separated by commas: -m span=24,48"),
+        (
+            ["span=[24,48]"],
+            "span must be a whole number, got [24, 48]; for a run with each, -m span=24,48",
+        ),
+        (
+            ["period=0.5"],
+            "period must be a whole number of months or a date like 2020-06-30, got 0.5",
+        ),
+        (["seed=abc"], "seed must be a whole number, got 'abc'"),
+        (["span=range(4,9)"], "span=range(4,9) is a sweep; add -m"),
+        (["bands=NVDI"], "unknown bands 'NVDI'; did you mean 'ndvi'?"),
+        (
+            ["bands.name=5"],
+            "bands.name must be a text, got 5; write it in quotes: bands.name=\"'5'\"",
+        ),
+        (["country=IRAN", "span=4", "-m", "seed=1,x"], "seed must be a whole number, got 'x'"),
+        (
+            ["country=iran", "model.n_estimators=1e3"],
+            "model: sklearn.ensemble.RandomForestClassifier cannot be made: The 'n_estimators' parameter of "
+            "RandomForestClassifier must be an int in the range [1, inf). Got 1000.0 instead.",
+        ),
+    ],
+)
+def test_a_slip_is_answered_in_one_line_before_any_work(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    words: list[str],
+    line: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["cropland", "train", *words])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == f"cropland: {line}"
+    assert capsys.readouterr() == ("", "") and list(tmp_path.iterdir()) == []
 
 
 def test_every_command_has_a_script_a_configuration_and_a_line_of_help() -> None:

@@ -14,7 +14,10 @@ def test_an_area_whose_latitude_and_longitude_are_swapped_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         plan._check_order(Extent.of_box((32.2, 48.3, 32.21, 48.31), 100), LAND)
     said = str(caught.value)
-    assert said.startswith("the area lies at lat 48.3") and "outside land (lat 32" in said
+    assert (
+        said.startswith("the area lies at lat 48.2995…48.3104, lon 32.1989")
+        and "outside land (lat 32" in said
+    )
     assert "inside with both swapped; write longitude first: box=[west,south,east,north]" in said
 
 
