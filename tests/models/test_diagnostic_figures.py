@@ -31,7 +31,12 @@ def measured(names: list[str]) -> xr.Dataset:
     features = xr.DataArray(
         values,
         dims=("sample", "feature"),
-        coords={"Target": ("sample", target), "feature": names},
+        coords={
+            "Target": ("sample", target),
+            "Lat": ("sample", np.linspace(10, 11, len(target))),
+            "Lon": ("sample", np.full(len(target), 20.0)),
+            "feature": names,
+        },
     )
     return importance.measure(
         DecisionTreeClassifier(random_state=1),
