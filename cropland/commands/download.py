@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from cropland.config.sources import Fetched
 from cropland.errors import ConfigError, DataError, nearest
-from cropland.observations import points
+from cropland.observations import point_counts, points
 from cropland.observations.bands import SCENE_CLASS, STANDARD_NAMES
 from cropland.sources.download import fetching, summary
 from cropland.sources.download import source as fetched
@@ -118,6 +118,7 @@ def _tables(
         table = points.read_points(Path(where), source.labelled, source.unlabelled)
     else:
         table, where = points.read_given(Path(command.points)), command.points
+    point_counts.check_not_swapped(table, countries, where)
     tables = [(country, points.inside(table, country.box)) for country in countries]
     without = [country.name for country, inside in tables if inside.empty]
     if len(without) == len(tables):

@@ -21,7 +21,7 @@ from rich.progress import track
 from cropland.errors import DataError
 from cropland.models.applicability import warnings_of
 from cropland.models.champion import champions_of
-from cropland.observations import points
+from cropland.observations import point_counts, points
 from cropland.sources import opening
 from cropland.support import terminal
 from cropland.support.words import some
@@ -61,7 +61,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     _check_output(Path(command.output))
     store = open_store(command.tracking, command.source.name)
     console = terminal.notes()
-    asked = _asked(command)
+    asked = _asked(command, countries)
     champions = champions_of(command, countries, store)
     for champion in champions.values():
         for message in champion.warnings:
@@ -107,11 +107,13 @@ def _check_output(path: Path) -> None:
         )
 
 
-def _asked(command: Predict) -> pd.DataFrame | None:
+def _asked(command: Predict, countries: Sequence[Country]) -> pd.DataFrame | None:
     """Read the points to predict, where a file names them."""
     if command.points is None:
         return opening.unlabelled(command.source, command.paths)
-    return points.read_given(Path(command.points))
+    asked = points.read_given(Path(command.points))
+    point_counts.check_not_swapped(asked, countries, command.points)
+    return asked
 
 
 def _predicted(

@@ -88,7 +88,7 @@ def _table(done: Sequence[Promoted]) -> Table:
     table = Table(title="Selected candidate of each country", title_justify="left")
     for name in ("country", "selected"):
         table.add_column(name)
-    for name in ("accuracy ± s.e.", "corrected (95 %)", "blocks", "tried"):
+    for name in ("accuracy ± s.e.", "points", "corrected (95 %)", "blocks", "tried"):
         table.add_column(name, justify="right")
     table.add_column("model")
     for promoted in done:
@@ -98,6 +98,7 @@ def _table(done: Sequence[Promoted]) -> Table:
             promoted.country,
             result.selected.material.candidate.name,
             f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}",
+            str(scores.out_of_fold.sizes["sample"]),
             f"{estimate.value:.3f} ({estimate.low:.3f}…{estimate.high:.3f})",
             "–" if in_blocks is None else f"{in_blocks:.3f}",
             str(result.n_tried),

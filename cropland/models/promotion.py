@@ -21,6 +21,7 @@ from cropland.learning.statistics import Comparison, compare
 from cropland.models import competition, fitting, mlflow_model, registry
 from cropland.models.card import CardFacts, card
 from cropland.models.diagnostics import diagnostic_files
+from cropland.observations.point_counts import given_counts
 from cropland.sources import opening
 from cropland.support import signals
 from cropland.tracking.experiments import SIMULATED
@@ -278,6 +279,8 @@ def _record(record: Record, facts: CardFacts, text: str) -> None:
     result, scores = facts.result, facts.result.selected.scores
     candidate = result.selected.material.candidate
     record.params |= candidate.params() | {"n_candidates": result.n_tried}
+    material = result.selected.material
+    record.metrics |= given_counts(material.archive).of_samples(material.labelled).metrics()
     record.metrics |= {
         "accuracy": scores.accuracy,
         "accuracy_se": scores.accuracy_se,

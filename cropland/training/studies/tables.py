@@ -1,8 +1,8 @@
 """Tables of studies: candidates, the cells that are chosen of them, and how both are written.
 
 Contract. A table of candidates has one row a candidate with a score and the fields of `Outcome`, among them
-``country span period window_end run_id accuracy accuracy_se n_features fit_seconds features_mb uses_future
-validation``. A table of cells has one row a panel and variant:
+``country span period window_end run_id accuracy accuracy_se n_points n_features fit_seconds features_mb
+uses_future validation``. A table of cells has one row a panel and variant:
 
 - ``panel``: title of a country, or of the mean of all; ``variant``: what is compared;
 - ``accuracy``, ``accuracy_se``: shares of points;
@@ -78,16 +78,26 @@ def markdown(
     *,
     costs: bool = False,
 ) -> str:
-    """Return a table of variants by panels, with what they cost: the mean over countries."""
+    """Return a table of variants by panels, with their points and what they cost: the mean over countries."""
     panels = list(cells["panel"].unique())
     words = {(cell["variant"], cell["panel"]): write(cell) for cell in records(cells)}
-    rows = [[name, *(words.get((name, panel), NONE) for panel in panels)] for name in variants]
+    rows = []
+    for name in variants:
+        words_of = [words.get((name, panel), NONE) for panel in panels]
+        points = numbers_of_points(cells.loc[cells["variant"] == name, "n_points"])
+        rows.append([name, *words_of, points])
     if costs:
         mean = cells[cells["country"].notna()].groupby("variant")[list(COSTS)].mean()
         for row in rows:
             row += [form.format(mean.loc[row[0], name]) for name, (_, form) in COSTS.items()]
     titles = [title for title, _ in COSTS.values()] if costs else []
-    return markdown_table([head, *panels, *titles], rows)
+    return markdown_table([head, *panels, "points", *titles], rows)
+
+
+def numbers_of_points(numbers: pd.Series[float]) -> str:
+    """Return the numbers of labelled points in some countries, once where they are equal; a mean has none."""
+    known = numbers.dropna().astype(int)
+    return ", ".join(map(str, known if known.nunique() > 1 else known.unique())) or NONE
 
 
 def note(study: Study, parts: Sequence[str], remark: str) -> str:

@@ -56,13 +56,13 @@ def conclude(
     tried = table.groupby("country").size()
     rows = [
         [
-            *(titled(one["country"]), window_words(one), score(one)),
+            *(titled(one["country"]), window_words(one), score(one), str(one["n_points"])),
             "yes" if one["uses_future"] else "no",
             *(window_words(top), score(top), str(tried[one["country"]])),
         ]
         for one, top in zip(records(chosen), records(best), strict=True)
     ]
-    head = ["country", "chosen window", "accuracy ± s.e.", "ends in the future"]
+    head = ["country", "chosen window", "accuracy ± s.e.", "points", "ends in the future"]
     spans = select_each(table, ["span", "country"], "best")
     spans = spans.assign(
         panel=spans["country"].map(titled), variant=spans["span"].map("{} weeks".format)

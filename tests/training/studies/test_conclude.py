@@ -41,6 +41,7 @@ def row(country: str, accuracy: float, span: int = 48, period: int = 0, **change
         "accuracy": accuracy,
         "accuracy_se": 0.02,
         "n_features": span * 2,
+        "n_points": 400,
         "fit_seconds": 0.5,
         "features_mb": 1.5,
         "uses_future": period > 0,
@@ -94,7 +95,7 @@ def test_the_planted_window_of_each_country_is_chosen() -> None:
         "**Sudan 24 weeks to 2019-12-31**, 0.950 ± 0.020. A longer span adds +0.010" in found.note
     )
     assert lines(found, "Sudan") == [
-        "| Sudan | 24 weeks to 2019-12-31 | 0.950 ± 0.020 | no | 48 weeks to 2020-08-31 "
+        "| Sudan | 24 weeks to 2019-12-31 | 0.950 ± 0.020 | 400 | no | 48 weeks to 2020-08-31 "
         "| 0.960 ± 0.020 | 4 |"
     ]
     assert cells(found, chosen=True)["run_id"].tolist() == [
@@ -105,8 +106,8 @@ def test_the_planted_window_of_each_country_is_chosen() -> None:
 
 def test_each_span_has_its_best_accuracy_and_a_dash_where_none_was_scored() -> None:
     found = conclude("time_range", WINDOWS)
-    assert lines(found, "24 weeks") == ["| 24 weeks | — | 0.950 ± 0.020 |"]
-    assert lines(found, "48 weeks") == ["| 48 weeks | 0.700 ± 0.020 | 0.960 ± 0.020 |"]
+    assert lines(found, "24 weeks") == ["| 24 weeks | — | 0.950 ± 0.020 | 400 |"]
+    assert lines(found, "48 weeks") == ["| 48 weeks | 0.700 ± 0.020 | 0.960 ± 0.020 | 400 |"]
 
 
 def test_the_longest_window_has_no_longer_one_to_gain_from() -> None:
@@ -128,13 +129,23 @@ def test_the_mean_over_countries_and_its_standard_error() -> None:
     assert mean["accuracy"] == pytest.approx(0.85)
     assert mean["accuracy_se"] == pytest.approx(0.025)  # sqrt(0.03² + 0.04²) / 2
     assert lines(found, "scl") == [
-        "| scl | 0.900 ± 0.030 | 0.800 ± 0.040 | 0.850 ± 0.025 | 15 | 0.50 | 1.5 |"
+        "| scl | 0.900 ± 0.030 | 0.800 ± 0.040 | 0.850 ± 0.025 | 400 | 15 | 0.50 | 1.5 |"
     ]
+
+
+def test_the_points_of_countries_are_a_column_once_where_they_are_equal() -> None:
+    rows = [row("iran", 0.9, bands="a"), row("sudan", 0.8, bands="a", n_points=398)]
+    rows += [row("iran", 0.9, bands="b"), row("sudan", 0.8, bands="b")]
+    found = conclude("comparison", rows)
+    head = next(line for line in found.note.splitlines() if line.startswith("| variant |"))
+    at = head.split(" | ").index("points")
+    points = [lines(found, name)[0].split(" | ")[at] for name in ("a", "b")]
+    assert points == ["400, 398", "400"]
 
 
 def test_a_variant_that_a_country_lacks_has_no_mean() -> None:
     found = conclude("comparison", VARIANTS)
-    assert lines(found, "all") == ["| all | — | 0.790 ± 0.020 | — | 500 | 0.50 | 1.5 |"]
+    assert lines(found, "all") == ["| all | — | 0.790 ± 0.020 | — | 400 | 500 | 0.50 | 1.5 |"]
 
 
 def test_variants_stand_in_the_order_of_their_first_appearance() -> None:
@@ -175,7 +186,7 @@ def test_differences_are_paired_on_the_points_in_common() -> None:
     assert iran["difference_se"] == pytest.approx(np.std([0, 1, 1, 0], ddof=1) / 2, rel=1e-4)
     assert iran["p_value"] == pytest.approx(0.5)  # McNemar, 2 against 0
     cell = "+0.500 ± 0.289 (p 0.500)"
-    assert lines(found, "scl")[1] == f"| scl | {cell} | {cell} | +0.500 ± 0.204 |"
+    assert lines(found, "scl")[1] == f"| scl | {cell} | {cell} | +0.500 ± 0.204 | 400 |"
     assert len(lines(found, "ndvi")) == 1  # the baseline is not compared with itself
     assert "**scl** minus the baseline **ndvi**: +0.500 ± 0.204." in found.note
 
@@ -183,7 +194,7 @@ def test_differences_are_paired_on_the_points_in_common() -> None:
 def test_without_a_point_in_common_there_is_no_difference() -> None:
     rows = [*VARIANTS[:2], row("sudan", 0.9, bands="all", run_id="elsewhere")]
     found = conclude("comparison", rows, baseline="ndvi")
-    assert lines(found, "all")[1] == "| all | — |"
+    assert lines(found, "all")[1] == "| all | — | 400 |"
 
 
 def test_a_baseline_that_was_not_scored_is_named() -> None:
