@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cropland.models.fitted import Fitted
     from cropland.observations.archive import Archive, open_archive
     from cropland.observations.points import read_points
-    from cropland.sources.exports import read_exports
+    from cropland.sources.exports.source import read_exports
     from cropland.tracking.runs import read_runs
 
 _MODULES = {
@@ -44,7 +44,7 @@ _MODULES = {
     "models.fitted": ("Fitted",),
     "observations.archive": ("Archive", "open_archive"),
     "observations.points": ("read_points",),
-    "sources.exports": ("read_exports",),
+    "sources.exports.source": ("read_exports",),
     "tracking.runs": ("read_runs",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

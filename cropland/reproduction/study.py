@@ -18,7 +18,8 @@ from cropland.reproduction import recipe
 from cropland.reproduction.export_tables import COLUMNS, read_exports
 from cropland.reproduction.figure import predicted_points
 from cropland.reproduction.recipe import Season
-from cropland.sources import exports, opening
+from cropland.sources import opening
+from cropland.sources.exports import source as exports
 from cropland.support.terminal import SIMULATED
 from cropland.support.words import markdown_table
 from cropland.support.writing import write_whole

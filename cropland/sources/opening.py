@@ -21,8 +21,8 @@ from rich.markup import escape
 from cropland.config.sources import Simulated
 from cropland.observations import archive, points
 from cropland.observations.archive_writing import Blocks
-from cropland.sources import exports
 from cropland.sources.download import source as fetched
+from cropland.sources.exports import source as exports
 from cropland.sources.simulation import source as simulated
 from cropland.support.fingerprint import fingerprint, fingerprint_of
 
@@ -40,7 +40,7 @@ _FILLERS = {"files": exports, "simulated": simulated, "earthengine": fetched, "s
 _CODE = {
     fetched: ("observations", "sources/download"),
     exports: (
-        *("observations", "sources/exports.py", "sources/export_file.py", "sources/export_rows.py"),
+        *("observations", "sources/exports"),
         *("support/reading.py", "support/columns.py", "support/vector_files.py"),
     ),
     simulated: ("observations", "sources/simulation"),

@@ -32,8 +32,8 @@ from cropland.config.sources import EarthEngine, Files, Stac
 from cropland.maps.extent import degrees
 from cropland.observations import points
 from cropland.observations.archive import Archive
-from cropland.sources import exports as files
 from cropland.sources.download import source as fetched
+from cropland.sources.exports import source as files
 from cropland.sources.grid import grid_of
 from cropland.sources.retries import Attempts
 from cropland.sources.simulation.profile import Profile

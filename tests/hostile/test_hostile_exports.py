@@ -24,7 +24,8 @@ from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.observations import archive, band_values
 from cropland.observations.bands import SCENE_CLASSES
-from cropland.sources import exports, opening
+from cropland.sources import opening
+from cropland.sources.exports import source as exports
 
 SOURCE = Files("files", "E", "Train.csv", "Test.csv")
 TOY = Country("toy", "Toy", Box(0, 2, 0, 2), Reference("2020-01-01", "2020-12-31"))

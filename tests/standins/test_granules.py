@@ -14,7 +14,7 @@ from pyproj import Transformer
 from cropland.config.countries import Box, Country, Reference
 from cropland.config.groups import Paths
 from cropland.config.sources import Files
-from cropland.sources import exports
+from cropland.sources.exports import source as exports
 from cropland.sources.simulation import source as simulated
 from cropland.sources.simulation.landscape import Landscape
 from cropland.sources.simulation.overpasses import overpasses

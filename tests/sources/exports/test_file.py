@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from cropland.errors import DataError
-from cropland.sources import export_file
-from cropland.sources.export_file import Export, ExportRows
+from cropland.sources.exports import file
+from cropland.sources.exports.file import Export, ExportRows
 
 NAME = "S2_Toyland_2020-01-01_2020-12-31.csv"
 ROWS = pd.DataFrame(
@@ -31,7 +31,7 @@ def written(table: pd.DataFrame, folder: Path, **how: str) -> Export:
 
 
 def read(table: pd.DataFrame, folder: Path, scale: float = 1.0, **how: str) -> ExportRows:
-    return export_file.read(written(table, folder, **how), scale)
+    return file.read(written(table, folder, **how), scale)
 
 
 def refusal(table: pd.DataFrame, folder: Path, scale: float = 1.0) -> str:

@@ -19,7 +19,7 @@ from cropland.observations.baseline_offset import FIRST_DAY, OFFSET, VISIBLE
 from cropland.support.words import count, some
 
 if TYPE_CHECKING:
-    from cropland.sources.export_file import ExportRows
+    from cropland.sources.exports.file import ExportRows
 
 _CHANCE = 0.05
 """Share of points that may have a step of 1000 by chance."""

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cropland.sources.export_file import Export, ExportRows
-from cropland.sources.export_rows import JoinedRows, join
+from cropland.sources.exports.file import Export, ExportRows
+from cropland.sources.exports.rows import JoinedRows, join
 
 DAYS = pd.to_datetime(["2021-12-20", "2022-01-10", "2022-02-10", "2022-03-10"])
 

@@ -12,8 +12,8 @@ from cropland.config.groups import Paths
 from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.observations.archive import Archive
-from cropland.sources import exports as files
 from cropland.sources import opening
+from cropland.sources.exports import source as files
 
 SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
 NAME = "COPERNICUS_S2_SR_HARMONIZED_Toyland_2019-01-01_2020-12-31.csv"

@@ -12,7 +12,6 @@ Columns that are no band are kept where an archive can hold them: plain names, n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -23,9 +22,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.observations import band_values, bands
+from cropland.observations import bands
+from cropland.sources.exports import numbers
 from cropland.support import columns, reading
-from cropland.support.words import count, some
+from cropland.support.words import some
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _REMEDY = "export it again"
@@ -40,8 +40,6 @@ _OF_POINTS = frozenset(
 _PLAIN = re.compile(r"[A-Za-z][\w:.-]{0,99}", re.ASCII)
 """A column becomes a folder of the archive: nothing in its name may lead out of that."""
 _LONGEST_TEXT = 200
-_MANY = 0.05
-"""Share of rows without a band from which on it is said."""
 _MILLISECONDS = r"-?\d{12,14}(?:\.0*)?"
 """Moments from 1973 on; days written without a sign have eight digits."""
 
@@ -116,15 +114,15 @@ def read(export: Export, scale: float = 1.0) -> ExportRows:
     n_fill = 0
     for column in given.columns.difference([point, moment], sort=False):
         if name := names.get(column):
-            values, n_fill_here = _measured(given[column], name, path, scale)
+            values, n_fill_here = numbers.measured(given[column], name, path, scale)
             n_fill += n_fill_here
             if not len(values) or not np.isnan(values).all():
                 measured[name] = rows[name] = values
         elif (kept := _kept(given[column])) is not None:
             rows[str(column)] = kept
-    _check_unit(measured, rows["ID"], path)
-    _check_indices(measured, path)
-    notes = [f"{path.name} {doubt}" for doubt in _doubts(measured, given)]
+    numbers.check_unit(measured, rows["ID"], path)
+    numbers.check_indices(measured, path)
+    notes = [f"{path.name} {doubt}" for doubt in numbers.doubts(measured, given)]
     if n_fill:
         notes.append(f"{path.name}: {n_fill:,} values below 0 or above 32,767 are read as no data")
     return ExportRows(export, pd.DataFrame(rows), n_fill, tuple(notes))
@@ -160,7 +158,7 @@ def _ids(column: pd.Series[Any], path: Path) -> pd.Series[str]:
     if isinstance(column.dtype, pd.StringDtype):
         return column
     plain = [isinstance(value, (str, int, np.integer)) for value in column]
-    _refuse(column, ~np.array(plain, dtype=bool), path, "a text or a whole number")
+    numbers.refuse(column, ~np.array(plain, dtype=bool), path, "a text or a whole number")
     return columns.as_text(column)
 
 
@@ -204,96 +202,3 @@ def _kept(column: pd.Series[Any]) -> pd.Series[Any] | None:
         return column
     text = columns.as_text(column)
     return text if not len(text) or text.str.len().max() <= _LONGEST_TEXT else None
-
-
-def _measured(
-    column: pd.Series[Any], name: str, path: Path, scale: float
-) -> tuple[NDArray[np.float64], int]:
-    """Return a column of numbers, NaN where there is nothing or a fill value, and how many fill values."""
-    numbers = band_values.numbers(column)
-    if not pd.api.types.is_float_dtype(column.dtype):
-        no_number = np.isnan(numbers) & column.notna().to_numpy()
-        _refuse(column, no_number, path, "a number or nothing")
-    if scale != 1 and name in bands.STANDARD_NAMES:
-        numbers = _scaled(numbers, scale, column, path)
-    numbers, n_fill = band_values.without_fill(name, numbers)
-    possible, expected = band_values.possible(name, numbers)
-    _refuse(column, ~possible, path, expected)
-    return numbers, n_fill
-
-
-def _scaled(
-    numbers: NDArray[np.float64], scale: float, column: pd.Series[Any], path: Path
-) -> NDArray[np.float64]:
-    scaled = numbers * scale
-    data = scaled[np.isfinite(scaled) & (scaled > 0)]
-    if len(data) and np.median(data) > band_values.HIGHEST:
-        raise DataError(
-            f"{path} has values from {numbers.min():g} to {numbers.max():g} for {column.name}; times "
-            f"source.scale={scale:g} these are no digital numbers (reflectance × 10,000): set another "
-            f"source.scale, or write all files in the same unit"
-        )
-    return scaled
-
-
-def _check_unit(
-    measured: Mapping[str, NDArray[np.float64]], ids: pd.Series[str], path: Path
-) -> None:
-    """Check that no row holds reflectance."""
-    reflectance = band_values.reflectance_rows(measured)
-    if not reflectance.any():
-        return
-    name = next(name for name in measured if name in bands.STANDARD_NAMES)
-    where, remedy = str(path), "or set source.scale=10000"
-    rows, n_data = np.flatnonzero(reflectance), np.count_nonzero(_with_data(measured))
-    if len(rows) < n_data:
-        of_points = count(ids.iloc[rows].nunique(), "point")
-        where += (
-            f" (in {len(rows):,} of {n_data:,} rows, of {of_points}, first in line {rows[0] + 2})"
-        )
-    if len(rows) < n_data / 2:
-        remedy = "in these rows, so that all have the same unit"
-    raise band_values.wrong_unit(where, name, measured[name][rows], remedy)
-
-
-def _with_data(measured: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-    """Return which rows have data in any band."""
-    by_band = [values > 0 for name, values in measured.items() if name in bands.STANDARD_NAMES]
-    return np.logical_or.reduce(by_band) if by_band else np.zeros(0, np.bool_)
-
-
-def _doubts(measured: Mapping[str, NDArray[np.float64]], table: pd.DataFrame) -> Iterator[str]:
-    """Yield what cannot be told of a file's numbers, as ends of a sentence."""
-    if doubt := band_values.unusual_unit(measured):
-        yield doubt
-    if any(str(name).strip().upper() == "B10" for name in table):
-        yield (
-            "has a column B10, as only level 1C has: its values are of the top of the atmosphere, and not "
-            "comparable with surface reflectance (level 2A)"
-        )
-    rows = _with_data(measured)
-    n_rows = np.count_nonzero(rows)
-    for name, values in measured.items():
-        has = ~np.isnan(values) if name == bands.SCENE_CLASS else values > 0
-        n_missing = n_rows - np.count_nonzero(has & rows)
-        if name in (*bands.STANDARD_NAMES, bands.SCENE_CLASS) and n_missing > _MANY * n_rows:
-            yield f"has no {name} in {n_missing:,} of {n_rows:,} rows that have other bands"
-
-
-def _check_indices(measured: Mapping[str, NDArray[np.float64]], path: Path) -> None:
-    """Check indices against their bands, or their range."""
-    for name, values in measured.items():
-        if bands.is_index(name) and (fault := band_values.index_fault(name, values, measured)):
-            raise DataError(
-                f"{path} has for {name} {fault}; correct the column, or leave it out: an index is computed "
-                f"from its bands"
-            )
-
-
-def _refuse(column: pd.Series[Any], bad: NDArray[np.bool_], path: Path, expected: str) -> None:
-    """Raise a `DataError` that shows the first bad value, if there is one."""
-    if value := columns.first_bad(column, bad):
-        raise DataError(
-            f"{path} has {value.text} for {column.name} in line {value.row + 2}{value.more}; expected "
-            f"{expected}"
-        )

@@ -1,6 +1,6 @@
 """Exports on disk, in the layout of the original study, read once into an archive.
 
-Several exports of a country are read as one (`export_file` reads each, `export_rows` joins them). The points
+Several exports of a country are read as one (`file` reads each, `rows` joins them). The points
 files beside them say where the points are.
 """
 
@@ -15,8 +15,8 @@ from cropland.config.groups import Paths
 from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.observations import archive, point_counts, point_ids, points, ragged_array
-from cropland.sources import export_file, export_rows
-from cropland.sources.export_file import SUFFIXES, Export
+from cropland.sources.exports import file, rows
+from cropland.sources.exports.file import SUFFIXES, Export
 from cropland.support import reading
 from cropland.support.words import some
 
@@ -151,7 +151,7 @@ def observations_of(
 ) -> xr.Dataset:
     """Read the observations of some points from a country's exports."""
     files = exports(source, Path(paths.data), country)
-    parts = [export_file.read(export, source.scale) for export in files]
+    parts = [file.read(export, source.scale) for export in files]
     wanted = [part.of_points(table["ID"]) for part in parts]
     observed = (name for part in parts for name in part.table["ID"].unique())
     if len(table) and not any(len(part.table) for part in wanted):
@@ -161,10 +161,10 @@ def observations_of(
             f"{some(table['ID'], 3)}; {unknown or 'the exports have no row'}; the ID of a point must be the "
             f"same in both"
         )
-    joined = export_rows.join(wanted, remove_offset=source.remove_offset)
-    rows = {str(name): column.to_numpy() for name, column in joined.table.items()}
-    where, time = rows.pop("point"), rows.pop("time")
-    columns = {name: ragged_array.packed(name, values) for name, values in rows.items()}
+    joined = rows.join(wanted, remove_offset=source.remove_offset)
+    columns = {str(name): column.to_numpy() for name, column in joined.table.items()}
+    where, time = columns.pop("point"), columns.pop("time")
+    columns = {name: ragged_array.packed(name, values) for name, values in columns.items()}
     dataset = ragged_array.from_rows(table, where, time, columns)
     without = table["ID"][dataset["row_size"].to_numpy() == 0]
     return dataset.assign_attrs(

@@ -1,0 +1,112 @@
+"""The numbers of one export, checked by the rules of `observations.band_values`, as a file and row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cropland.errors import DataError
+from cropland.observations import band_values, bands
+from cropland.support import columns
+from cropland.support.words import count
+
+_MANY = 0.05
+"""Share of rows without a band from which on it is said."""
+
+
+def measured(
+    column: pd.Series[Any], name: str, path: Path, scale: float
+) -> tuple[NDArray[np.float64], int]:
+    """Return a column of numbers, NaN where there is nothing or a fill value, and how many fill values."""
+    numbers = band_values.numbers(column)
+    if not pd.api.types.is_float_dtype(column.dtype):
+        no_number = np.isnan(numbers) & column.notna().to_numpy()
+        refuse(column, no_number, path, "a number or nothing")
+    if scale != 1 and name in bands.STANDARD_NAMES:
+        numbers = _scaled(numbers, scale, column, path)
+    numbers, n_fill = band_values.without_fill(name, numbers)
+    possible, expected = band_values.possible(name, numbers)
+    refuse(column, ~possible, path, expected)
+    return numbers, n_fill
+
+
+def _scaled(
+    numbers: NDArray[np.float64], scale: float, column: pd.Series[Any], path: Path
+) -> NDArray[np.float64]:
+    scaled = numbers * scale
+    data = scaled[np.isfinite(scaled) & (scaled > 0)]
+    if len(data) and np.median(data) > band_values.HIGHEST:
+        raise DataError(
+            f"{path} has values from {numbers.min():g} to {numbers.max():g} for {column.name}; times "
+            f"source.scale={scale:g} these are no digital numbers (reflectance × 10,000): set another "
+            f"source.scale, or write all files in the same unit"
+        )
+    return scaled
+
+
+def check_unit(
+    measured: Mapping[str, NDArray[np.float64]], ids: pd.Series[str], path: Path
+) -> None:
+    """Check that no row holds reflectance."""
+    reflectance = band_values.reflectance_rows(measured)
+    if not reflectance.any():
+        return
+    name = next(name for name in measured if name in bands.STANDARD_NAMES)
+    where, remedy = str(path), "or set source.scale=10000"
+    rows, n_data = np.flatnonzero(reflectance), np.count_nonzero(_with_data(measured))
+    if len(rows) < n_data:
+        of_points = count(ids.iloc[rows].nunique(), "point")
+        where += (
+            f" (in {len(rows):,} of {n_data:,} rows, of {of_points}, first in line {rows[0] + 2})"
+        )
+    if len(rows) < n_data / 2:
+        remedy = "in these rows, so that all have the same unit"
+    raise band_values.wrong_unit(where, name, measured[name][rows], remedy)
+
+
+def _with_data(measured: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Return which rows have data in any band."""
+    by_band = [values > 0 for name, values in measured.items() if name in bands.STANDARD_NAMES]
+    return np.logical_or.reduce(by_band) if by_band else np.zeros(0, np.bool_)
+
+
+def doubts(measured: Mapping[str, NDArray[np.float64]], table: pd.DataFrame) -> Iterator[str]:
+    """Yield what cannot be told of a file's numbers, as ends of a sentence."""
+    if doubt := band_values.unusual_unit(measured):
+        yield doubt
+    if any(str(name).strip().upper() == "B10" for name in table):
+        yield (
+            "has a column B10, as only level 1C has: its values are of the top of the atmosphere, and not "
+            "comparable with surface reflectance (level 2A)"
+        )
+    rows = _with_data(measured)
+    n_rows = np.count_nonzero(rows)
+    for name, values in measured.items():
+        has = ~np.isnan(values) if name == bands.SCENE_CLASS else values > 0
+        n_missing = n_rows - np.count_nonzero(has & rows)
+        if name in (*bands.STANDARD_NAMES, bands.SCENE_CLASS) and n_missing > _MANY * n_rows:
+            yield f"has no {name} in {n_missing:,} of {n_rows:,} rows that have other bands"
+
+
+def check_indices(measured: Mapping[str, NDArray[np.float64]], path: Path) -> None:
+    """Check indices against their bands, or their range."""
+    for name, values in measured.items():
+        if bands.is_index(name) and (fault := band_values.index_fault(name, values, measured)):
+            raise DataError(
+                f"{path} has for {name} {fault}; correct the column, or leave it out: an index is computed "
+                f"from its bands"
+            )
+
+
+def refuse(column: pd.Series[Any], bad: NDArray[np.bool_], path: Path, expected: str) -> None:
+    """Raise a `DataError` that shows the first bad value, if there is one."""
+    if value := columns.first_bad(column, bad):
+        raise DataError(
+            f"{path} has {value.text} for {column.name} in line {value.row + 2}{value.more}; expected "
+            f"{expected}"
+        )
