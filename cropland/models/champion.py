@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cropland.config.countries import iso_date
 from cropland.errors import ConfigError, DataError, WindowError, nearest
 from cropland.models import registry
+from cropland.support.warning_filter import is_noise
 from cropland.support.words import command_line
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.runs import LOCAL, client_of
@@ -61,7 +62,11 @@ class Champion:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             model = _load(version, uri)
-        messages = tuple(str(item.message) for item in caught if item.category is UserWarning)
+        messages = tuple(
+            str(item.message)
+            for item in caught
+            if item.category is UserWarning and not is_noise(item.message, item.filename)
+        )
         return cls(version, model, messages)
 
     @property

@@ -8,6 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from cropland.errors import DataError
 from cropland.models import model_files
 from cropland.models.request import PLACES
 from cropland.observations import bands
@@ -37,7 +40,7 @@ def log(
     run_id, tracking_uri : str
         Its run, and the store of the run.
     input_example : DataFrame
-        Raw observations of a few points; MLflow predicts them once, as a check.
+        Raw observations of a few points, which the logged model must predict.
     description : str
         Markdown for the model's page.
 
@@ -45,6 +48,11 @@ def log(
     -------
     str
         The address of the model, ``models:/m-…``, to register or to load.
+
+    Raises
+    ------
+    DataError
+        The logged model fails on its example.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
@@ -75,7 +83,31 @@ def log(
             input_example=example.reset_index(drop=True),
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
         )
+        try:
+            _check_example(fitted, str(logged.model_uri))
+        except DataError:
+            client.finalize_logged_model(entry.model_id, "FAILED")
+            raise
     return str(logged.model_uri)
+
+
+def _check_example(fitted: Fitted, model_uri: str) -> None:
+    """Check that a logged model predicts its own example as the fitted model does.
+
+    MLflow itself tries the example too, but only warns where it fails.
+    """
+    import mlflow
+
+    refused = f"the model of {fitted.country} is not registered: it"
+    try:
+        model = mlflow.pyfunc.load_model(model_uri)
+        predicted = model.predict(model.input_example)["probability"].astype(float)
+        expected = fitted.predict(model.input_example)["probability"].astype(float)
+    except Exception as error:  # whatever it is, nobody can use this model
+        reason = getattr(error, "message", None) or str(error) or type(error).__name__
+        raise DataError(f"{refused} cannot predict its own training data ({reason})") from error
+    if not np.array_equal(predicted, expected, equal_nan=True):
+        raise DataError(f"{refused} predicts its own training data otherwise once it is stored")
 
 
 def signature(fitted: Fitted) -> ModelSignature:

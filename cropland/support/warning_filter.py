@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 _NOISE = (
@@ -15,8 +17,20 @@ _NOISE = (
     "'Threading' parallel backend is not supported",
     # Zarr of version 3 whose coordinates are text: other libraries may not read it, this one does.
     "The data type (FixedLengthUTF32",
+    # MLflow, of the class that serves a model, whose file it takes the warning to be raised in.
+    "Add type hints to the `predict` method",
+    "Type hint used in the model's predict function",
 )
 """How the warnings begin."""
+_LIBRARIES = ("mlflow", "alembic")
+"""Packages whose warnings are about their own interfaces and installation, which are not the user's."""
+_COLOUR = re.compile(r"\x1b\[\d+m")
+
+
+def is_noise(message: object, filename: str) -> bool:
+    """Return whether a warning, raised in a file, tells a user nothing to act on."""
+    text = _COLOUR.sub("", str(message))
+    return text.startswith(_NOISE) or bool({*_LIBRARIES} & {*Path(filename).parts[:-1]})
 
 
 @contextmanager
@@ -24,9 +38,11 @@ def without_noise() -> Iterator[None]:
     """Hide these warnings; all others are shown as before."""
     show = warnings.showwarning
 
-    def show_others(message: Warning | str, *args: Any, **kwargs: Any) -> None:
-        if not str(message).startswith(_NOISE):
-            show(message, *args, **kwargs)
+    def show_others(
+        message: Warning | str, category: type[Warning], filename: str, *args: Any, **kwargs: Any
+    ) -> None:
+        if not is_noise(message, filename):
+            show(message, category, filename, *args, **kwargs)
 
     # Filters would not do: the library resets them.
     warnings.showwarning = show_others

@@ -18,7 +18,7 @@ T = TypeVar("T")
 SECONDS_FOR_OTHERS = 120
 _VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two requests a run
     "GIT_PYTHON_REFRESH": "quiet",
     # A server that is away is called after 0, 2, 6, 14, 30, 62 and 126 seconds, plus some jitter.
@@ -37,6 +37,9 @@ def set_variables() -> None:
     """Set MLflow's environment variables, where the user has not set them."""
     for name, value in _VARIABLES.items():
         os.environ.setdefault(name, value)
+    levels, level = logging.getLevelNamesMapping(), os.environ["MLFLOW_LOGGING_LEVEL"].upper()
+    for name in ("mlflow", "alembic"):  # where they have been imported before
+        logging.getLogger(name).setLevel(levels.get(level, logging.ERROR))
     # It shows a traceback of every lock that is waited for.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 

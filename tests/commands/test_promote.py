@@ -118,6 +118,36 @@ def test_a_champion_that_cannot_be_read_is_replaced_by_force_only(
     assert "The champion before could not be compared: run 'promote toyland' has lost" in card
 
 
+def test_a_model_that_fails_on_its_own_example_is_not_registered(
+    toy: ToyModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.promote()
+    example = fitting.example
+
+    def in_reflectance(*given: Any) -> pd.DataFrame:
+        table = example(*given)
+        bands = [name for name in table if name.startswith("B")]
+        return table.assign(**{name: table[name] / 10_000 for name in bands})
+
+    monkeypatch.setattr(fitting, "example", in_reflectance)
+    with pytest.raises(CroplandError) as refused:
+        toy.promote(seed=5, force=True)
+    said = str(refused.value)
+    assert said.startswith("the model of toyland is not registered: it cannot predict its own trai")
+    assert "10000" in said and "\n" not in said
+    assert (toy.aliases, len(toy.versions)) == ({"champion": "1"}, 1)
+    newest, *_ = toy.runs("promotion")
+    assert newest.info.status == "FAILED"
+    models = toy.client.search_logged_models(["1"])
+    assert sorted(str(model.status) for model in models) == ["FAILED", "READY"]
+
+
+def test_mlflow_prints_nothing_of_its_own(toy: ToyModels, tmp_path: Path) -> None:
+    printed = toy.promote() + toy.predict(tmp_path / "p.csv")
+    assert "mlflow." not in printed and "pip" not in printed
+    assert "fitting toyland" in printed
+
+
 def test_a_country_that_cannot_be_promoted_does_not_keep_the_others_from_it(toy: ToyModels) -> None:
     nowhere = replace(TOYLAND, name="nowhere", title="Nowhere")
     with pytest.raises(CroplandError, match="no archive of nowhere"):

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from cropland.support.warning_filter import without_noise
+from cropland.support.warning_filter import is_noise, without_noise
 
 NOISE = "`sklearn.utils.parallel.delayed` should be used with `sklearn.utils.parallel.Parallel` to"
 
@@ -27,3 +27,18 @@ def test_only_noise_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         assert warnings.showwarning is show
         warnings.warn(NOISE, UserWarning, stacklevel=1)
     assert shown == ["the disk is nearly full", NOISE]
+
+
+@pytest.mark.parametrize(
+    ("message", "filename", "expected"),
+    [
+        ("\x1b[33mAdd type hints to the `predict` method to enable", "/models/serving.py", True),
+        ("something about an interface", "/lib/site-packages/mlflow/pyfunc/utils.py", True),
+        ("something about an interface", "/work/mlflow.py", False),
+        ("the model of toyland was made by other code", "/models/serving.py", False),
+    ],
+)
+def test_what_libraries_say_of_themselves_is_left_out(
+    message: str, filename: str, *, expected: bool
+) -> None:
+    assert is_noise(message, filename) is expected
