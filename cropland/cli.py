@@ -39,7 +39,8 @@ def main(name: str | None = None) -> None:
     one line on standard error and exit code 1.
     """
     if name is None:
-        name = _command_of(sys.argv[1:])
+        with streams.tolerant():
+            name = _command_of(sys.argv[1:])
         sys.argv = [f"cropland {name}", *sys.argv[2:]]
     launch(partial(_run, name))
 
@@ -174,7 +175,7 @@ def _run(name: str) -> None:
     conf = str(search_path.SHIPPED)
     try:
         hydra.main(version_base="1.3", config_path=conf, config_name=name)(task)()
-    except HydraException:
+    except (HydraException, BrokenPipeError):
         raise
     except (OSError, ValueError, RecursionError, YAMLError) as error:
         if not hydra_words.is_of_libraries(error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -99,5 +100,10 @@ def exit_on_error() -> Iterator[None]:
         said = f"{error.filename} cannot be used: {error.strerror}; give another place, or mend this one"
         raise SystemExit(f"cropland: {one_line(said)}") from error
     except Exception as error:
+        if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+            said = (
+                f"{error.object!r} cannot be a path in {error.encoding}, the encoding of this shell"
+            )
+            raise SystemExit(f"cropland: {one_line(said)}; set PYTHONUTF8=1") from error
         traceback.print_exc()
         raise SystemExit(1) from error

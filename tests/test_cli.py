@@ -196,3 +196,17 @@ def test_a_slip_is_answered_in_one_line_before_any_work(
 def test_every_command_has_a_script_a_configuration_and_a_line_of_help() -> None:
     scripts = {path.stem for path in (CONF.parent / "scripts").glob("*.py")}
     assert scripts == {path.stem for path in CONF.glob("*.yaml")} - {"local"} == set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["train", "--cfg", "all"]])
+def test_help_into_a_pipe_that_nobody_reads_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    monkeypatch.setattr(sys, "argv", ["cropland", *words])
+    with os.fdopen(writing, "w", buffering=1) as pipe, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+    assert (caught.value.code, capsys.readouterr().err) == (141, "")

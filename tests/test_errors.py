@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from cropland.errors import CroplandError, nearest, unknown_key
+from cropland.errors import CroplandError, exit_on_error, nearest, unknown_key
 
 
 def test_a_message_is_one_line() -> None:
@@ -25,3 +27,12 @@ def test_the_nearest_names_are_said(name: str, known: list[str], said: str) -> N
 def test_an_unknown_key_is_answered_with_its_neighbours_or_how_to_add_one() -> None:
     assert unknown_key("spam", ["span"]) == "unknown key 'spam'; did you mean 'span'?"
     assert unknown_key("windows.iran", []).endswith("add it with a plus, as in +windows.iran=…")
+
+
+def test_a_path_that_the_shell_cannot_write_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    with pytest.raises(SystemExit) as caught, exit_on_error():
+        "/a/Süd".encode("ascii")
+    assert caught.value.code == (
+        "cropland: '/a/Süd' cannot be a path in ascii, the encoding of this shell; set PYTHONUTF8=1"
+    )
