@@ -138,9 +138,10 @@ class Archive:
         names = tuple(names)
         missing = [name for name in names if name not in self.stored]
         if missing:
+            remedy = _WITHOUT.get(missing[0], "choose other bands")
             raise DataError(
                 f"the archive of {self.country} ({self.source}) has no {', '.join(missing)}; "
-                f"it has {', '.join(self.stored)}: choose other bands, or fetch these"
+                f"it has {', '.join(self.stored)}: {remedy}, or fetch {' and '.join(missing)}"
             )
         lacking = self.dataset.attrs.get("columns_lacking", {})
         for name in names:

@@ -179,7 +179,10 @@ def test_static_columns_alone_make_an_empty_series() -> None:
 def test_without_scene_classes_there_is_no_clear_series() -> None:
     opened = made([(0, 0, 1.0, 4)])
     without = archive.Archive(opened.dataset.drop_vars("SCL"))
-    with pytest.raises(DataError, match="has no SCL; it has B4"):
+    with pytest.raises(
+        DataError,
+        match="has no SCL; it has B4.*: use series=raw and bands without SCL, or fetch SCL",
+    ):
         aligned(without, window(4), "B4", clear=True)
 
 
