@@ -106,7 +106,7 @@ def test_zero_is_no_data_in_a_band_of_fractions_too() -> None:
 def test_a_missing_band_is_answered_with_what_is_there(toy_archive: archive.Archive) -> None:
     with pytest.raises(
         DataError,
-        match="has no B11, B12; it has B2, B3, B4, B8, SCL: choose other bands, or fetch these",
+        match="has no B11, B12; it has B2, B3, B4, B8, SCL: choose other bands, or fetch B11 and B12",
     ):
         toy_archive.require(["B4", "B11", "B12"])
 
