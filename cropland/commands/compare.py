@@ -215,7 +215,9 @@ def _note(command: Compare, comparisons: Sequence[MapComparison], console: Conso
 
 def _show(command: Compare, comparisons: Sequence[MapComparison], screen: Console) -> None:
     """Print the scores and conclusions."""
-    table = Table(title="Agreement with the labelled points", title_justify="left")
+    simulated = command.source.name == "simulated"
+    title = terminal.titled("Agreement with the labelled points", simulated=simulated)
+    table = Table(title=title, title_justify="left")
     for name in ("country", "", *HEAD):
         table.add_column(name, justify="right" if name in HEAD else "left")
     for each in comparisons:
@@ -228,5 +230,5 @@ def _show(command: Compare, comparisons: Sequence[MapComparison], screen: Consol
         "labelled points are no random sample: these scores are not of the whole area, see docs/maps.md",
         soft_wrap=True,
     )
-    if command.source.name == "simulated":
+    if simulated:
         screen.print(terminal.SIMULATED)

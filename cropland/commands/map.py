@@ -191,7 +191,8 @@ def _draw(plan: MapPlan, facts: MapFacts) -> tuple[bytes, str]:
     from cropland.maps import page, quicklook
 
     paths = {layer.name: plan.folder / f"{layer.name}.tif" for layer in plan.layers}
-    title, note = f"Cropland of {plan.country.title}", plan.tags.get("NOTE", "")
+    note = plan.tags.get("NOTE", "")
+    title = terminal.titled(f"Cropland of {plan.country.title}", simulated=bool(note))
     lines = dict(facts.lines())
     subtitle = [f"{lines['model']}; {lines['window']}", f"cropland {lines['cropland']}"]
     return (

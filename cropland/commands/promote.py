@@ -65,7 +65,8 @@ def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str]) -> N
     if not done:
         return
     screen = terminal.tables()
-    screen.print(_table(done))
+    simulated = command.source.name == "simulated"
+    screen.print(_table(done, simulated=simulated))
     for promoted in done:
         screen.print(f"{promoted.name}: {decision_in_words(promoted)}", soft_wrap=True)
         static = promoted.result.selected.material.candidate.band_set.static
@@ -76,16 +77,17 @@ def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str]) -> N
                 f"elsewhere",
                 soft_wrap=True,
             )
-    if command.source.name == "simulated":
+    if simulated:
         screen.print(terminal.SIMULATED)
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
     country = f"country={done[0].country if len(done) == 1 else 'all'}"
     screen.print(f"next: {command_line('predict', *words, country)}", soft_wrap=True)
 
 
-def _table(done: Sequence[Promoted]) -> Table:
+def _table(done: Sequence[Promoted], *, simulated: bool) -> Table:
     """Tabulate the selected candidate of each country."""
-    table = Table(title="Selected candidate of each country", title_justify="left")
+    title = terminal.titled("Selected candidate of each country", simulated=simulated)
+    table = Table(title=title, title_justify="left")
     for name in ("country", "selected"):
         table.add_column(name)
     for name in ("accuracy ± s.e.", "points", "corrected (95 %)", "blocks", "tried"):

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.errors import DataError, TrackingError
+from cropland.support import terminal
 from cropland.tracking import sqlite_file
+from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.provenance import code_tags, is_alive, process_mark
 from cropland.tracking.records import (
     CLOSED,
@@ -142,7 +144,7 @@ class Store:
 
     def report(self, run_id: str, note: str, files: Mapping[str, bytes], *, status: str) -> None:
         """End a parent run with its description and artifacts."""
-        self.client.set_tag(run_id, NOTE, note)
+        self.client.set_tag(run_id, NOTE, self._described(note))
         self._write_files(run_id, files)
         self.client.set_terminated(run_id, status=status)
 
@@ -224,9 +226,16 @@ class Store:
         for key, values in record.series.items():
             metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
         params = [Param(key, str(value)) for key, value in record.params.items()]
-        tags = [RunTag(NOTE, record.note)] if record.note else []
+        note = self._described(record.note)
+        tags = [RunTag(NOTE, note)] if note else []
         self.client.log_batch(record.run_id, metrics=metrics, params=params, tags=tags)
         self._write_files(record.run_id, record.files)
+
+    def _described(self, note: str) -> str:
+        """Return the description of a run, which says so where its data are simulated."""
+        if self.experiment != SIMULATED or terminal.SIMULATED in note:
+            return note
+        return "\n\n".join(filter(None, [f"**{terminal.SIMULATED}.**", note]))
 
     def _write_files(self, run_id: str, files: Mapping[str, str | bytes]) -> None:
         """Write artifacts of a run, all in one go."""

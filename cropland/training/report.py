@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from cropland.support import figure_style
+from cropland.support.terminal import SIMULATED, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,11 +61,11 @@ def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     return table.drop_duplicates("country").join(tried, on="country").sort_values("country")
 
 
-def closing_table(outcomes: Sequence[Outcome]) -> Table:
+def closing_table(outcomes: Sequence[Outcome], *, simulated: bool = False) -> Table:
     """Draw the best candidate of each country for the screen."""
     # As narrow as can be: on a terminal of 80 columns values are folded, not cut off.
     table = Table(
-        title="Best candidate of each country",
+        title=titled("Best candidate of each country", simulated=simulated),
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=0,
@@ -120,8 +121,8 @@ def counted(outcomes: Sequence[Outcome]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts.most_common())
 
 
-def figure(outcomes: Sequence[Outcome]) -> bytes | None:
-    """Draw accuracy against what was varied, a panel a country.
+def figure(outcomes: Sequence[Outcome], *, simulated: bool = False) -> bytes | None:
+    """Draw accuracy against what was varied, a panel a country; a title says where the data are simulated.
 
     Returns
     -------
@@ -145,6 +146,8 @@ def figure(outcomes: Sequence[Outcome]) -> bytes | None:
         panel.set_title(name.capitalize(), loc="left")
         panel.set_xlabel(LABELS.get(x, x))
     panels[0].set_ylabel("accuracy, cross-validated")
+    if simulated:
+        drawing.suptitle(SIMULATED, x=0.012, ha="left", fontsize=12)
     if by:
         title = "; best over ".join(LABELS.get(name, name) for name in (by, *others))
         if len(lines) > _MOST_LINES:

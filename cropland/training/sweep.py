@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from cropland.config.commands import WHERE
 from cropland.learning import fast_forest
 from cropland.tracking import provenance
+from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.opening import open_store
 from cropland.training import chosen_windows, preflight, resume
 from cropland.training.candidates import candidates_of
@@ -91,6 +92,11 @@ class Session(Prepared):
     ledger: Ledger
     console: Console
     watching: ExitStack
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its data are simulated."""
+        return self.store.experiment == SIMULATED
 
     @property
     def parent_run(self) -> str:

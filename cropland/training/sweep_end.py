@@ -14,7 +14,7 @@ from cropland.errors import CroplandError, DataError
 from cropland.support import terminal
 from cropland.support.words import command_line
 from cropland.tracking import opening
-from cropland.tracking.experiments import SIMULATED, link
+from cropland.tracking.experiments import link
 from cropland.training import chosen_windows, out_of_fold, report
 from cropland.training.candidates import fold_words
 from cropland.training.studies.conclude import conclude
@@ -49,7 +49,7 @@ def close(session: Session, screen: Console) -> bool:
         note, files = conclusion.note, dict(conclusion.files)
         _keep_windows(session, conclusion)
     else:
-        picture = report.figure(outcomes)
+        picture = report.figure(outcomes, simulated=session.is_simulated)
         files = {"accuracy.png": picture} if picture else {}
     files["outcomes.csv"] = report.scored(outcomes).to_csv(index=False).encode()
     for file, content in files.items():
@@ -88,7 +88,7 @@ def _conclusion(session: Session, outcomes: Sequence[Outcome]) -> Conclusion | N
         study,
         table,
         references={country.name: country.reference.last for country in countries},
-        simulated=session.store.experiment == SIMULATED,
+        simulated=session.is_simulated,
         correct=lambda run_id: _correct(session, run_id),
     )
 
@@ -119,11 +119,11 @@ def _print_result(
     if conclusion:
         screen.print(Markdown(conclusion.note))
     elif len(best):
-        screen.print(report.closing_table(outcomes))
+        screen.print(report.closing_table(outcomes, simulated=session.is_simulated))
     for line in report.evidence_lines(outcomes):
         screen.print(line, soft_wrap=True)
     screen.print(f"candidates: {report.counted(outcomes)}")
-    if session.store.experiment == SIMULATED:
+    if session.is_simulated:
         screen.print(terminal.SIMULATED)
     address = link(session.configuration.tracking, session.store.experiment_id)
     screen.print(f"files: {session.ledger.path.parent}", soft_wrap=True)

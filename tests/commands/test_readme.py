@@ -64,6 +64,7 @@ def test_a_command_that_trains_runs(shell: Shell, command: str) -> None:
     assert re.search(r"candidates: \d+ finished", said)
     assert "failed" not in said
     assert ("Which bands?" if "study=bands" in command else "Best candidate of each") in said
+    assert "(SIMULATED data)" in said
 
 
 def test_the_commands_for_a_cluster_and_for_a_server_run(
@@ -87,7 +88,8 @@ def test_the_commands_from_training_to_predictions_run_one_after_the_other(shell
         if re.search("promote|predict", command) and "FOLDER" not in command
     )
     run(shell, "python scripts/train.py", SAMPLES, "country=iran", "bands=ndvi")
-    run(shell, promote, SAMPLES, "country=iran")
+    promoted = run(shell, promote, SAMPLES, "country=iran")
+    assert "Selected candidate of each country (SIMULATED data)" in promoted
     run(shell, predict, SAMPLES, "country=iran")
     predicted = pd.read_csv(shell.folder / "submission.csv")
     assert list(predicted.columns) == ["ID", "Target"]

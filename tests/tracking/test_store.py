@@ -128,6 +128,39 @@ def test_a_file_of_a_run_is_read_or_named_as_lost(store: Store) -> None:
         store.read(run, "predictions.csv")
 
 
+def test_every_run_on_simulated_data_says_so(store: Store) -> None:
+    real = open_store(
+        Tracking("local", store.client.tracking_uri, str(files_of(store).parent)), "files"
+    )
+    notes = {}
+    for one, name in ((store, "simulated"), (real, "real")):
+        for note in ("", "A card.", "**Simulated data: not valid for any real country.** A card."):
+            with one.running("x", {}, None) as record:
+                record.note = note
+            tags = one.client.get_run(record.run_id).data.tags
+            notes[name, note[:6]] = tags.get("mlflow.note.content")
+        parent = one.start("sweep", {})
+        one.report(parent, "A table.", {}, status="FINISHED")
+        notes[name, "sweep"] = one.client.get_run(parent).data.tags["mlflow.note.content"]
+    said = "**Simulated data: not valid for any real country.**"
+    assert notes == {
+        ("simulated", ""): said,
+        ("simulated", "A card"): f"{said}\n\nA card.",
+        ("simulated", "**Simu"): f"{said} A card.",
+        ("simulated", "sweep"): f"{said}\n\nA table.",
+        ("real", ""): None,
+        ("real", "A card"): "A card.",
+        ("real", "**Simu"): f"{said} A card.",
+        ("real", "sweep"): "A table.",
+    }
+
+
+def files_of(store: Store) -> Path:
+    """The folder of a store's artifacts."""
+    location = store.client.get_experiment(store.experiment_id).artifact_location
+    return Path(location.removeprefix("file://"))
+
+
 def test_a_run_that_is_gone_is_named(store: Store) -> None:
     with pytest.raises(DataError, match="run no-such-run is not in sqlite:///.*: it was deleted"):
         store.run("no-such-run")

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib import image
+from matplotlib.figure import Figure
 from rich.console import Console
 
+from cropland.support import figure_style
 from cropland.training import report
 from cropland.training.outcome import Outcome
 
@@ -74,6 +76,25 @@ def test_on_a_terminal_of_80_columns_no_value_is_cut_off() -> None:
     row = next(line.split() for line in text.splitlines() if line.startswith("afghanistan"))
     expected = ["afghanistan", "0.900", "±", "0.010", "1500", "12", "w", "2020-06-30"]
     assert row[:8] == expected and row[-3:] == ["forest", "1340", "1"]
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_titles_of_tables_say_whether_data_are_simulated(*, simulated: bool) -> None:
+    title = report.closing_table(MANY, simulated=simulated).title
+    assert ("SIMULATED" in str(title)) is simulated
+
+
+def test_the_figure_of_a_simulated_sweep_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def texts(figure: Figure) -> bytes:
+        drawn.append("" if figure._suptitle is None else figure._suptitle.get_text())
+        return b""
+
+    monkeypatch.setattr(figure_style, "png", texts)
+    for simulated in (True, False):
+        report.figure(MANY, simulated=simulated)
+    assert drawn == ["Simulated data: not valid for any real country", ""]
 
 
 def test_the_note_counts_every_outcome() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cropland.maps.layers import CLASSES
-from cropland.support.terminal import SIMULATED
+from cropland.support.terminal import SIMULATED, titled
 from cropland.support.words import count, ha, markdown_table, some
 
 if TYPE_CHECKING:
@@ -31,16 +31,20 @@ def picture(result: AssessmentResult) -> bytes:
     from cropland.maps.assessment.figure import assessment
 
     tags = result.facts.tags
-    simulated = " (simulated data)" if tags["SOURCE"] == "simulated" else ""
     return assessment(
         [
             (name, _ends(each), None if result.by_stratum else counted, true)
             for name, each, counted, true in result.areas()
         ],
         {name: _ends(each) for name, each in result.accuracies()},
-        title=f"Cropland of {tags['COUNTRY']}{simulated}: area and accuracy",
+        title=_title(tags),
         remark=f"{count(int(result.used.sum()), 'sample unit')}; {tags['MODEL']}, {tags['WINDOW']}",
     )
+
+
+def _title(tags: Mapping[str, str]) -> str:
+    simulated = tags["SOURCE"] == "simulated"
+    return titled(f"Cropland of {tags['COUNTRY']}: area and accuracy", simulated=simulated)
 
 
 def _ends(estimate: SampleEstimate) -> tuple[float, float, float]:
@@ -67,7 +71,7 @@ def markdown(result: AssessmentResult) -> str:
     """Write the report for people."""
     tags, sentence = result.facts.tags, headline(result)
     parts = [
-        f"# Cropland of {tags['COUNTRY']}: area and accuracy",
+        f"# {_title(tags)}",
         f"Map by {tags['MODEL']}, {tags['WINDOW']}.",
         f"**{sentence[0].upper()}{sentence[1:]}.**",
         "## Area",

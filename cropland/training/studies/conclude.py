@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from cropland.errors import ConfigError, DataError
-from cropland.support.terminal import SIMULATED
+from cropland.support.terminal import SIMULATED, titled
 from cropland.training.studies import comparison, past_only, time_range
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def conclude(
             f"study {study.name} expected scored candidates, got none among {len(table)}; outcomes.csv in "
             f"the run folder says why each was left out"
         )
+    study = replace(study, title=titled(study.title, simulated=simulated))
     remark = SIMULATED if simulated else ""
     if study.figure == "time_range":
         return time_range.conclude(study, scored, references, remark)

@@ -251,7 +251,7 @@ def test_every_kind_ends_with_a_picture_and_a_note_with_whole_tables(
         rows = [one for one in rows if one["country"] == "sudan"]
     found = conclude(figure, rows, simulated=True, drawn=True)
     assert np.ptp(image.imread(io.BytesIO(found.files["study.png"]))) > 0.5
-    assert found.note.startswith("**Which is best?**")
+    assert found.note.startswith("**Which is best? (SIMULATED data)**")
     assert "Simulated data: not valid for any real country." in found.note
     assert "optimistic; promotion corrects them" in found.note
     blocks = [part for part in found.note.split("\n\n") if part.startswith("|")]
