@@ -20,8 +20,8 @@ from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.lazy_cube import lazy_cube
 from cropland.sources.stac.assets import href_of, suspects_of
 from cropland.sources.stac.boxes import bounds_of, overlap
-from cropland.sources.stac.catalogs import moment
 from cropland.sources.stac.harmonisation import harmonised, stored_numbers
+from cropland.sources.stac.items import moment
 from cropland.sources.stac.products import check_product
 from cropland.sources.stac.sampling import errors_of_image, missing_value
 from cropland.sources.stac.transport import Missing

@@ -16,8 +16,8 @@ from cropland.sources.retries import GivenUp, Stopped
 from cropland.sources.service import Gaps, Seen, join_seen
 from cropland.sources.stac.assets import href_of, suspects_of
 from cropland.sources.stac.boxes import in_box
-from cropland.sources.stac.catalogs import moment
 from cropland.sources.stac.harmonisation import harmonised, stored_numbers
+from cropland.sources.stac.items import moment
 from cropland.sources.stac.products import check_product
 from cropland.sources.stac.transport import Missing
 

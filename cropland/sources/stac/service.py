@@ -2,9 +2,8 @@
 
 A granule is an item. It gives a row where its ``SCL`` has data at a place, and where there is no ``SCL``,
 where any band has. A band whose asset is missing is no data, ``SCL`` then 255. Of an image that was processed
-again, the newer product is read. Digital numbers are harmonised as
-`cropland.sources.stac.harmonisation` says. Images of another UTM zone are brought onto a cube's grid by
-nearest neighbour.
+again, the newer product is read. Digital numbers are harmonised as `cropland.sources.stac.harmonisation`
+says. Images of another UTM zone are brought onto a cube's grid by nearest neighbour.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,21 +33,15 @@ if TYPE_CHECKING:
 
     from cropland.config.sources import Stac
     from cropland.sources.retries import Attempts
+    from cropland.sources.stac.api import Api
     from cropland.sources.stac.boxes import Bounds
-    from cropland.sources.stac.catalogs import Api, Folder
+    from cropland.sources.stac.folder import Folder
+    from cropland.sources.stac.items import SearchResult
 
 _ENOUGH = 3
 """Images without a band, and none with it, from which on the catalogue is taken to lack it."""
 _NAMED = 3
 """Images that a note names."""
-
-
-class _Images(NamedTuple):
-    """Images near some places, the names of those excluded, and what a user should know of both."""
-
-    items: list[Item]
-    excluded: list[str]
-    notes: tuple[str, ...]
 
 
 class StacService:
@@ -158,22 +151,21 @@ class StacService:
         }
         return findings_of(steps)
 
-    def _images_near(self, bounds: Bounds, first: date, last: date) -> _Images:
+    def _images_near(self, bounds: Bounds, first: date, last: date) -> SearchResult:
         """Return the images near some places: not the excluded, and of twins the newer."""
+        from cropland.sources.stac.items import SearchResult
         from cropland.sources.stac.products import without_older
 
-        found = self._catalogue().search(bounds, first, last)
-        names = set(self._source.leave_out)
-        excluded = [item.id for item in found.items if item.id in names]
-        items, older = without_older([item for item in found.items if item.id not in names])
+        found = self._catalogue().search(bounds, first, last, set(self._source.leave_out))
+        items, older = without_older(found.items)
         notes = list(found.notes)
         if older:
             notes.append(
                 f"{count(len(older), 'image')} processed again since: the newer is used, not "
                 f"{some(older, _NAMED)}"
             )
-        notes += [f"{name} is excluded (source.leave_out)" for name in excluded]
-        return _Images(items, excluded, tuple(notes))
+        notes += [f"{name} is excluded (source.leave_out)" for name in found.excluded]
+        return SearchResult(items, found.excluded, tuple(notes))
 
     def _catalogue(self) -> Api | Folder:
         """Open the catalogue, once for all threads."""

@@ -11,6 +11,7 @@ from standins.stac import StacStandin
 from standins.stac_calls import FIRST, assert_rows, seen_of, service_of
 
 from cropland.errors import DataError
+from cropland.sources.retries import GivenUp
 
 OPEN_SEARCH = {
     "rel": "search",
@@ -34,7 +35,7 @@ CORE = "https://api.stacspec.org/v1.0.0/core"
         ("earth_serch", {}, "must be a name in source.catalogs, .* got '.*earth_serch'"),
         ("{empty}", {}, "has no item"),
         ("{folder}", {"collection": "other"}, "set source.collection to one of sentinel-2-c1-l2a"),
-        ("{broken}", {}, "no STAC catalogue that can be read"),
+        ("{broken}", {}, r"item\.json is no STAC item that can be read"),
     ],
 )
 def test_what_is_no_catalogue_is_answered_in_one_line(
@@ -119,3 +120,57 @@ def test_more_matches_than_items_are_said(
     (note,) = seen_of(service_of(standin.url), table).notes
     assert f"says that {len(standin.items)} images match" in note
     assert "gave only 5 and no next page: images may be missing" in note
+
+
+@pytest.mark.parametrize(
+    "page",
+    [[], {"features": None}, {"code": "NotFound", "description": "none"}, {"items": []}],
+    ids=["list", "null", "error", "other"],
+)
+def test_an_answer_that_is_no_list_of_images_is_not_taken_for_none(
+    standin: StacStandin, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, page: Any
+) -> None:
+    monkeypatch.setattr(StacStandin, "search", lambda *_: page)
+    with pytest.raises(DataError, match="answers a search with no list of images but"):
+        seen_of(service_of(standin.url), table)
+
+
+def test_a_next_page_that_is_the_same_again_ends_a_search(
+    standin: StacStandin, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = StacStandin.search
+    first: list[Any] = []
+
+    def answer(self: StacStandin, query: Any) -> dict[str, Any]:
+        first[:] = first or [search(self, query)]
+        return first[0]
+
+    monkeypatch.setattr(StacStandin, "search", answer)
+    last = FIRST + timedelta(days=9)
+    seen = seen_of(service_of(standin.url), table, FIRST, last)
+    assert len(standin.asked("/search")) <= 2
+    assert len(seen)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda item: item.pop("properties"),
+        lambda item: item["properties"].update(datetime=None),
+        lambda item: item["properties"].update(datetime="yesterday"),
+        lambda item: item["assets"].update(blue={"href": None}),
+    ],
+    ids=["no properties", "no time", "no date", "no address"],
+)
+def test_an_item_that_cannot_be_read_is_named_and_may_be_left_out(
+    standin: StacStandin, table: pd.DataFrame, truth: pd.DataFrame, change: Any
+) -> None:
+    name = standin.items[0]["id"]
+    day = truth[truth["granule"] == name]["time"].iloc[0].date()
+    page = standin.search({"ids": [name]})
+    change(page["features"][0])
+    standin.search = lambda query: page  # type: ignore[method-assign]
+    with pytest.raises(GivenUp, match=rf"image {name}: .*cannot be read .*leave_out=\[{name}\]"):
+        seen_of(service_of(standin.url), table, day, day)
+    seen = seen_of(service_of(standin.url, leave_out=(name,)), table, day, day)
+    assert seen.notes == (f"{name} is excluded (source.leave_out)",)
