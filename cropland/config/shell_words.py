@@ -43,11 +43,7 @@ def hydra_words(words: Sequence[str], command: str) -> list[str]:
         An option that Hydra does not have, or a word that is no setting.
     """
     words, known = [_plain(word) for word in words], _keys_of(command)
-    for at, word in enumerate(words):
-        if word.startswith("-") and _is_setting(word.lstrip("-"), known):
-            value = [] if "=" in word else words[at + 1 : at + 2]
-            meant = "=".join([word.lstrip("-"), *value])
-            raise ConfigError(f"{word}: settings have no dashes; write {meant}")
+    _check_dashes(words, known)
     arguments, unknown = parsed_arguments(words)
     if unknown:
         raise ConfigError(
@@ -57,12 +53,32 @@ def hydra_words(words: Sequence[str], command: str) -> list[str]:
     for at, word in enumerate(settings):
         if "=" not in word.lstrip("=") and not word.startswith("~"):
             raise ConfigError(_correction(settings, at, known))
+    if command == "predict" and arguments.multirun:
+        _check_outputs(settings)
     folders = [Path(folder) for folder in (arguments.config_dir, "conf", SHIPPED) if folder]
     sweeps = arguments.multirun or any(word.startswith("study=") for word in settings)
     return [
         *_without(words, settings),
         *(_setting(word, folders, sweeps=sweeps) for word in settings),
     ]
+
+
+def _check_dashes(words: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse settings that are written as options are."""
+    for at, word in enumerate(words):
+        if word.startswith("-") and _is_setting(word.lstrip("-"), known):
+            value = [] if "=" in word else words[at + 1 : at + 2]
+            meant = "=".join([word.lstrip("-"), *value])
+            raise ConfigError(f"{word}: settings have no dashes; write {meant}")
+
+
+def _check_outputs(settings: Sequence[str]) -> None:
+    """Refuse a sweep of predictions that go to one file."""
+    if not any(word.startswith("output=${") for word in settings):
+        raise ConfigError(
+            "each job of -m would replace the predictions of the one before; leave out -m (country=all "
+            "predicts every country), or name a file for each: -m 'output=${country.name}.csv'"
+        )
 
 
 def _without(words: Sequence[str], settings: Sequence[str]) -> list[str]:

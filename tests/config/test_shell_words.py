@@ -145,6 +145,15 @@ def test_a_word_that_is_no_setting_is_answered_with_one_that_is(
     assert str(caught.value) == line
 
 
+def test_no_job_of_a_sweep_replaces_the_predictions_of_another() -> None:
+    with pytest.raises(
+        ConfigError, match="each job of -m would replace the predictions of the one"
+    ):
+        read("-m", "country=iran,sudan", "output=x.csv", command="predict")
+    words = ["-m", "country=iran,sudan", "output=${country.name}.csv"]
+    assert read(*words, command="predict") == words
+
+
 def test_every_path_of_every_command_is_known() -> None:
     commands = [
         import_module(f"cropland.config.commands.{name}")
