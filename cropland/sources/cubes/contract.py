@@ -102,6 +102,11 @@ def check_grid(grid: GeoBox, where: Path) -> GeoBox:
             f"{where} has its grid in {units[0]} ({_crs_name(grid.crs)}); expected a projected grid in "
             f"metres, such as UTM: {warp}"
         )
+    if grid.transform.is_identity:
+        raise DataError(
+            f"{where} has no georeference, only rows and columns; put its sidecar (.tfw, .aux.xml) beside "
+            f"it, or write its corners, as with gdal_translate -a_ullr"
+        )
     across, skew, _, turn, down, _ = grid.transform[:6]
     if max(abs(skew), abs(turn)) > _SQUARE * abs(across):
         raise DataError(f"{where} has a rotated grid; expected rows from west to east: {warp}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from rasterio.windows import Window
 
 from cropland.errors import DataError
 from cropland.observations.bands import sensor_band_of
+from cropland.sources.cubes import file_names
 from cropland.sources.cubes.contract import (
     CubeReader,
     check_grid,
@@ -32,13 +32,6 @@ from cropland.sources.cubes.numbers import zero_no_data
 SUFFIXES = (".tif", ".tiff")
 _OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"}
 """GDAL looks for sidecars (``.aux.xml``, ``.tfw``), also where the environment would hide them."""
-_BAND = re.compile(r"(?:^|[_. -])(B\d{1,2}A?|SCL)(?:[_-]\d\dm)?(?=[_. -]|$)", re.IGNORECASE)
-"""A band in a file's name, with the resolution that ESA adds to it."""
-_DATE = re.compile(
-    r"(?<!\d)(\d{4})(-?)(\d\d)\2(\d\d)(?:T(\d\d)[:-]?(\d\d)[:-]?(\d\d))?(?!\d)", re.IGNORECASE
-)
-_PROCESSED = re.compile(r"(\d{8}T\d{6}_N\d{4}_R\d{3}_T\w{5})_\d{8}T\d{6}")
-"""ESA's name of a product: sensed, baseline, orbit, tile, and when it was processed."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +100,14 @@ def open_folder(folder: Path, files: tuple[Path, ...]) -> GeoTiffFolder:
     DataError
         A file is broken, on another grid, or named by no time; an image lacks a band that others have.
     """
-    when = {path: moment(path) for path in files}  # before any file is opened
+    when = {path: file_names.moment(path) for path in files}  # before any file is opened
     headers = _headers(files)
     grid, block = headers[0].grid, headers[0].block
     images: dict[str, dict[str, StoredBand]] = {}
     times: dict[str, datetime] = {}
     for path, header in zip(files, headers, strict=True):
-        image = _BAND.sub("", path.stem).strip("_. -")  # the same for each of its bands
-        times.setdefault(image, when[path])
-        _add(images.setdefault(image, {}), header.layers)
+        times.setdefault(header.image, when[path])
+        _add(images.setdefault(header.image, {}), header.layers)
     _check_complete(images, folder)
     names = sorted(images, key=times.__getitem__)  # stable: those of one time by name
     moments = np.array([times[name] for name in names], "datetime64[s]")
@@ -126,46 +118,13 @@ def open_folder(folder: Path, files: tuple[Path, ...]) -> GeoTiffFolder:
     )
 
 
-def moment(path: Path) -> datetime:
-    """Read the time of an image off the name of its file; a day alone is its midnight.
-
-    Raises
-    ------
-    DataError
-        There is none, or there are two days.
-    """
-    named = _PROCESSED.sub(r"\1", path.stem)
-    times = [time for match in _DATE.finditer(named) if (time := _time(match))]
-    if not times:
-        raise DataError(
-            f"{path} has no time in its name; expected one like 20210401, 2021-04-01 or 20210401T070619"
-        )
-    other = [time for time in times if time.date() != times[0].date()]
-    if other:
-        raise DataError(
-            f"{path} has two dates in its name, {times[0].date()} and {other[0].date()}; leave that of "
-            f"the overpass"
-        )
-    return next((time for time in times if time.time() != datetime.min.time()), times[0])
-
-
-def _time(match: re.Match[str]) -> datetime | None:
-    """Return the time that digits are, None where they are none, as those of an orbit or a tile."""
-    year, month, day, hour, minute, second = (
-        int(part or 0) for part in match.group(1, 3, 4, 5, 6, 7)
-    )
-    try:
-        return datetime(year, month, day, hour, minute, second)
-    except ValueError:
-        return None
-
-
 @dataclass(frozen=True, eq=False)
 class _Header:
-    """The grid of a file, the sides of a block, its bands, and its name with those of its sidecars."""
+    """What is known of a file: grid, sides of a block, its image and bands, its sidecars and itself."""
 
     grid: GeoBox
     block: tuple[int, int]
+    image: str
     layers: dict[str, StoredBand]
     files: tuple[Path, ...]
 
@@ -192,10 +151,12 @@ def _header(path: Path) -> _Header:
     try:
         with rasterio.open(path) as source:
             height, width = source.block_shapes[0]
+            image, named = _bands(source, path)
             return _Header(
                 grid=GeoBox.from_rio(source),
                 block=(int(height), int(width)),
-                layers=_layers(source, path),
+                image=image,
+                layers=_layers(source, path, named),
                 files=tuple(path.with_name(Path(file).name) for file in source.files),
             )
     except RasterioIOError as error:
@@ -204,27 +165,39 @@ def _header(path: Path) -> _Header:
         ) from error
 
 
-def _layers(source: rasterio.DatasetReader, path: Path) -> dict[str, StoredBand]:
-    """Return which bands a file has, by its descriptions, else by its name."""
+def _bands(source: rasterio.DatasetReader, path: Path) -> tuple[str, list[str | None]]:
+    """Return the image that a file is of, and its bands by its descriptions, else by its name."""
     described = [sensor_band_of(text or "") for text in source.descriptions]
-    named = [band for match in _BAND.finditer(path.stem) if (band := sensor_band_of(match[1]))]
-    if not any(described) and source.count == 1 and len(named) == 1:
-        described = [named[0]]
-    if source.count == 1 and len(named) == 1 and described != named:
+    image, named = file_names.image_and_band(path.stem, by_colour=not any(described))
+    if not any(described) and source.count == 1:
+        described = [named]
+    if source.count == 1 and named is not None and described != [named]:
         raise DataError(
-            f"{path} is {described[0]} by its description and {named[0]} by its name; fix one of them"
+            f"{path} is {described[0]} by its description and {named} by its name; fix one of them"
         )
     if not any(described):
         raise DataError(
             f"{path} does not say which Sentinel-2 band it is: expected descriptions of its {source.count} "
-            f"bands (B2 or B02, SCL), or one band and its name in that of the file, as in …_B04.tif"
+            f"bands (B2, B02 or blue, SCL), or one band and its name in that of the file, as in …_B04.tif"
         )
+    return image, described
+
+
+def _layers(
+    source: rasterio.DatasetReader, path: Path, named: Sequence[str | None]
+) -> dict[str, StoredBand]:
+    """Return how a file stores its bands."""
     layers: dict[str, StoredBand] = {}
-    for at, band in enumerate(described):
+    for at, band in enumerate(named):
         if band is None:
             continue
         check_plain(f"{band} of {path}", source.scales[at], source.offsets[at])
-        layer = StoredBand(path, at + 1, np.dtype(source.dtypes[at]), source.nodatavals[at])
+        kind = source.dtypes[at]
+        if "complex" in kind:
+            raise DataError(
+                f"{band} of {path} is stored as {kind}; expected numbers: write it as uint16"
+            )
+        layer = StoredBand(path, at + 1, np.dtype(kind), source.nodatavals[at])
         _add(layers, {band: layer})
     return layers
 

@@ -66,8 +66,9 @@ def digital_numbers(
     filled = numbers if lacking is None else np.where(lacking, numbers.dtype.type(NO_DATA), numbers)
     if lacking is not None and not np.isfinite(filled).all():
         raise DataError(f"{where} has infinite values for {band}; {_EXPECTED}: write it again")
-    _check_unit(band, filled, where, names)
     whole = lacking is None or bool((filled == np.floor(filled)).all())
+    if not whole:
+        _check_unit(band, filled, where, names)
     kind = band_values.dtype_of(band) if whole else np.float32
     return (filled if whole else numbers).astype(kind, copy=False), n_fill_values
 

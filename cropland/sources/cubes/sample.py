@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from cropland.sources.cubes.cube import Cube
 
-_GRIDS, _SIDE = 3, 32
-"""Parts that are read, and their sides in pixels."""
+_MOST_PARTS, _GRIDS_FOR_A_PART, _SIDE = 3, 6, 32
+"""How many parts are read at most, one for so many grids, and their sides in pixels."""
 _FEW = 0.05
 """Share of pixels with a step of 1000 that may be chance."""
 _VISIBLE = ("B2", "B3", "B4")
@@ -60,10 +60,10 @@ def _sample(
 ) -> tuple[NDArray[np.datetime64], dict[str, NDArray[np.float32]]]:
     """Return the times of all images and, by band, values of shape (image, pixel), with their offset."""
     with_offset = replace(cube, remove_offset=False)
-    parts = [
-        with_offset.part(_middle(grid), first, last, bands)
-        for grid in grids[:: -(-len(grids) // _GRIDS)]
-    ]
+    # Few of few: where a chunk is a whole image, a part costs as much as a tile.
+    n_parts = min(_MOST_PARTS, max(1, len(grids) // _GRIDS_FOR_A_PART))
+    chosen = grids[len(grids) // (2 * n_parts) :: len(grids) // n_parts]
+    parts = [with_offset.part(_middle(grid), first, last, bands) for grid in chosen]
     times = parts[0]["time"].to_numpy()
     values = {
         band: np.concatenate(

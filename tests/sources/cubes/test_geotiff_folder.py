@@ -120,6 +120,33 @@ def test_a_geotiff_that_names_no_band_is_said(tmp_path: Path) -> None:
     refused(tmp_path, "does not say which Sentinel-2 band it is")
 
 
+def test_files_of_a_band_may_be_named_by_its_colour(cube: xr.Dataset, tmp_path: Path) -> None:
+    for at, name in enumerate(NAMES):
+        for band, colour in (("B2", "Blue"), ("B4", "red_10m"), ("SCL", "scl")):
+            tiff(tmp_path / f"{name}_{colour}.tif", [cube[band].to_numpy()[at]])
+    np.testing.assert_array_equal(values_of(tmp_path, "B4"), cube["B4"])
+    assert tuple(read(tmp_path)["granule"].to_numpy()) == NAMES
+
+
+def test_a_colour_in_the_name_of_a_place_names_no_band(cube: xr.Dataset, tmp_path: Path) -> None:
+    for place in ("red_sea", "blue_nile"):
+        tiff(tmp_path / f"{place}_20210401.tif", [cube["B2"].to_numpy()[0]], names=("B2",))
+    assert read(tmp_path, "B2").sizes["time"] == 2
+    tiff(tmp_path / "two" / "red_sea_20210401_B02.tif", [cube["B2"].to_numpy()[0]])
+    assert cubefiles.open_cube(tmp_path / "two").bands == ("B2",)
+
+
+@pytest.mark.parametrize("kind", ["complex_int16", "complex64"])
+def test_a_geotiff_of_no_real_numbers_is_said(tmp_path: Path, kind: str) -> None:
+    tiff(tmp_path / "20210401_B02.tif", [np.ones((2, 2), np.uint16)], dtype=kind)
+    refused(tmp_path, f"is stored as {kind}; expected numbers")
+
+
+def test_a_geotiff_without_a_place_is_said(tmp_path: Path) -> None:
+    tiff(tmp_path / "20210401_B02.tif", [np.ones((2, 2), np.uint16)], transform=None)
+    refused(tmp_path, "20210401_B02.tif has no georeference, only rows and columns")
+
+
 def test_several_bands_are_not_named_by_the_name_of_their_file(tmp_path: Path) -> None:
     tiff(tmp_path / "20210401_B02.tif", [np.ones((2, 2), np.uint16)] * 2)
     refused(tmp_path, "expected descriptions of its 2 bands")

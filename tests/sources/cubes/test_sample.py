@@ -87,10 +87,20 @@ def test_reflectance_in_one_image_is_seen_before_any_work(tmp_path: Path) -> Non
         notes(other)
 
 
-def test_parts_are_taken_from_the_whole_area(tmp_path: Path) -> None:
-    opened = made(tmp_path)
-    corner, other = opened.grid[:8, :8], opened.grid[30:, 30:]
-    assert sample.check(opened, [corner, other], opened.first, opened.last, ["B2"]) == ()
+@pytest.mark.parametrize(("n_grids", "chosen"), [(1, [0]), (7, [3]), (20, [3, 9, 15])])
+def test_parts_are_taken_from_the_whole_area(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_grids: int, chosen: list[int]
+) -> None:
+    opened, read, part = made(tmp_path), [], Cube.part
+
+    def remembered(cube: Cube, grid: Any, *given: Any) -> xr.Dataset:
+        read.append(round(opened.grid.transform.f - grid.transform.f) // 80)
+        return part(cube, opened.grid[:4, :4], *given)
+
+    monkeypatch.setattr(Cube, "part", remembered)
+    grids = [opened.grid.translate_pix(0, 8 * number)[:8, :8] for number in range(n_grids)]
+    assert sample.check(opened, grids, opened.first, opened.last, ["B2"]) == ()
+    assert read == chosen
 
 
 def test_colours_of_8_bits_are_remarked_on(tmp_path: Path) -> None:
