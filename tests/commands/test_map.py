@@ -261,6 +261,19 @@ def test_bad_input_is_answered_in_one_line(words: tuple[str, ...], said: str, ho
 # In this process
 
 
+def test_notes_on_the_images_are_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = "cube[1].zarr: these images carry the offset"
+    plan = SimpleNamespace(notes=(note,), finished=lambda: "facts")
+    monkeypatch.setattr(mapping, "plan_map", lambda *_: plan)
+    monkeypatch.setattr(mapping, "open_store", lambda *_: None)
+    monkeypatch.setattr(mapping, "_show", lambda *_, **__: None)
+    asked = SimpleNamespace(tracking=None, source=SimpleNamespace(name="files"))
+    mapping.run(asked, [])  # type: ignore[arg-type]
+    assert f"note {note}" in capsys.readouterr().err
+
+
 def test_a_cluster_that_does_not_answer_is_said_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -3,9 +3,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from odc.geo.geobox import GeoBox
+from rasterio.transform import Affine
 
 from cropland.maps.assemble import PixelCounts
 from cropland.maps.facts import FACTS, MapFacts
@@ -59,6 +62,18 @@ def test_numbers_are_those_of_the_pixels(facts: MapFacts) -> None:
     assert metrics["truth_true_cropland"] == pytest.approx(58 / 90)
     true = facts.true_hectares
     assert true == pytest.approx({"cropland": 0.9 * 58 / 90, "other": 0.9 * 32 / 90})
+
+
+def test_fill_values_of_the_images_are_named(facts: MapFacts) -> None:
+    assert "n_fill_values" not in facts.metrics() and "fill values" not in dict(facts.lines())
+    counts = PixelCounts()
+    tile = SimpleNamespace(grid=GeoBox((1, 1), Affine(10, 0, 5e5, 0, -10, 4e6), "EPSG:32639"))
+    arrays = {"class": np.zeros((1, 1), np.uint8), "observations": np.ones((1, 1), np.int32)}
+    for number in (1_200, 34):
+        counts.add(tile, arrays | {"n_fill_values": np.array(number)}, None)  # type: ignore[arg-type]
+    counted = MapFacts.of(counts, TAGS, RECALLS, threshold=None)
+    assert counted.metrics()["n_fill_values"] == 1_234
+    assert dict(counted.lines())["fill values"].startswith("1,234 values of the images are below 0")
 
 
 def test_the_lines_name_what_a_reader_must_know(facts: MapFacts) -> None:

@@ -48,6 +48,15 @@ def test_a_chunk_of_one_band_that_is_missing_is_said(
     assert opened.part(opened.grid[:, :4], FIRST, LAST, BANDS)[band].to_numpy().all()
 
 
+def test_a_chunk_of_scene_classes_is_missing_where_255_stands_for_none(
+    cube: xr.Dataset, tmp_path: Path
+) -> None:
+    cube["SCL"].attrs["_FillValue"] = np.uint8(255)
+    path = chunked(cube, tmp_path / "cube", SCL=(SECOND, 255))
+    with pytest.raises(DataError, match=r"no data for SCL in rows 0 to 3, columns 4 to 8"):
+        read(path)
+
+
 def test_where_all_bands_are_empty_nothing_is_missing(cube: xr.Dataset, tmp_path: Path) -> None:
     path = chunked(cube, tmp_path / "cube", **dict.fromkeys(BANDS, (SECOND, 0)))
     assert not read(path)["B2"].to_numpy()[:, *SECOND].any()
