@@ -31,15 +31,17 @@ _FILLS_OF_INDICES = (-32_768, -9_999, -999, 32_767, 65_535)
 """Values that stand for no data in an index too, whatever its range."""
 _REFLECTANCE = 2.0
 """Fractions below are reflectance: as digital numbers they would all be darker than the darkest water."""
-_DARK = 255
-"""Largest number of 8 bits; as a digital number it is water's."""
+_DARK, _DARKEST, _BRIGHT = 255, 100, 5_000
+"""Numbers that hardly all values are below (the largest of 8 bits; per cent), or above (Landsat's scale)."""
+_THOUSANDS, _MANY_FRACTIONS = 33.0, 0.05
+"""Fractions below are rare; 32.767 is the largest digital number with a point that sets off thousands."""
 _SAMPLE = 10_000
 """Rows that are looked at for what is usual."""
 _TIMES = 10.0
 """An index this many times larger than it can be is scaled; some sensors' are a little larger."""
-_TOLERANCE = 0.1
+_TOLERANCE = 0.05
 """Absolute and relative: an index of monthly means is not the mean of monthly indices."""
-_RARE, _MOST_OTHERWISE = 0.01, 0.5
+_RARE, _MOST_OTHERWISE = 0.01, 0.25
 """Shares of values that may be out of range, and that may be another number than the bands give."""
 
 
@@ -191,6 +193,11 @@ def wrong_unit(where: str, name: str, values: NDArray[Any], remedy: str) -> Data
     )
 
 
+def sample(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values evenly chosen along the first axis, some ten thousand."""
+    return values[:: 1 + len(values) // _SAMPLE]
+
+
 def unusual_unit(values: Mapping[str, NDArray[Any]]) -> str | None:
     """Return what is unusual about the size of digital numbers, None where nothing is.
 
@@ -204,22 +211,32 @@ def unusual_unit(values: Mapping[str, NDArray[Any]]) -> str | None:
     str, optional
         The end of a sentence that begins with their file.
     """
-    measured = [each for name, each in values.items() if name in bands.STANDARD_NAMES]
-    data = [rows[rows > 0] for each in measured if len(rows := each[:: 1 + len(each) // _SAMPLE])]
-    data = [each for each in data if len(each)]
+    samples = {name: sample(values[name]) for name in values if name in bands.STANDARD_NAMES}
+    data = {name: rows[rows > 0] for name, rows in samples.items() if (rows > 0).any()}
     if not data:
         return None
-    if max(np.quantile(each, 0.99) for each in data) <= _DARK:
+    expected = "digital numbers are reflectance × 10,000"
+    high = {name: float(np.quantile(each, 0.99)) for name, each in data.items()}
+    if max(high.values()) <= _DARK:
         return (
-            f"has hardly a value above {_DARK} in any band: digital numbers are reflectance × 10,000; check "
-            f"that these are no per cent and no colours of 8 bits"
+            f"has hardly a value above {_DARK} in any band; {expected}: check that these are no per cent and "
+            f"no colours of 8 bits"
         )
-    if min(np.median(each) for each in data) > bands.DIGITAL_NUMBERS_PER_REFLECTANCE:
-        return (
-            "has mostly values above 10,000 in every band, brighter than white: digital numbers are "
-            "reflectance × 10,000; check their scale"
-        )
-    return None
+    if min(float(np.quantile(each, 0.01)) for each in data.values()) > _BRIGHT:
+        return f"has hardly a value below {_BRIGHT:,} in any band; {expected}: check their scale and offset"
+    small = [name for name in data if high[name] <= _DARKEST or _has_fractions(data[name])]
+    if not small:
+        return None
+    return (
+        f"has unusually small values of {', '.join(small)}, such as {data[small[0]].min():g}; {expected}: "
+        f"check that these are no per cent, and that points do not set off thousands"
+    )
+
+
+def _has_fractions(data: NDArray[Any]) -> bool:
+    """Return whether many numbers are small fractions, which are rare in digital numbers."""
+    fractions = (data < _THOUSANDS) & (data != np.floor(data))
+    return bool(np.count_nonzero(fractions) > _MANY_FRACTIONS * len(data))
 
 
 def index_fault(
@@ -228,7 +245,8 @@ def index_fault(
     """Return why values cannot be those of a spectral index, None where they can.
 
     Where its bands are given, values are compared with the index that they give; else with the largest value
-    that its formula has for reflectance from 0.01 to 1. One per cent of values may be otherwise.
+    that its formula has for reflectance from 0.001 to 1. A quarter of the values may differ from their bands,
+    and one per cent may be out of range.
 
     Parameters
     ----------

@@ -124,6 +124,14 @@ def _check(job: Job) -> int:
             "study=submission is the original to the letter: leave model, series, features, training, "
             "promote and a nested validation out"
         )
+    if isinstance(chosen.source, Files) and (chosen.source.scale, chosen.source.remove_offset) != (
+        1,
+        False,
+    ):
+        raise ConfigError(
+            "study=submission reads the numbers of exports as they are: leave source.scale and "
+            "source.remove_offset out"
+        )
     if not _columns(chosen):
         raise ConfigError(f"study=submission looks at {', '.join(COLUMNS)}; bands has none of them")
     if chosen.output is None:

@@ -66,6 +66,7 @@ def test_it_runs_on_the_simulation_too(shell: Shell) -> None:
         (("output=null",), "needs a file for its predictions; give output=FILE"),
         (("model=svm",), "is the original to the letter: leave model"),
         (("bands=all", "bands.names=[B11]"), "bands has none of them"),
+        (("source.scale=10000",), "leave source.scale and source.remove_offset out"),
     ],
 )
 def test_what_is_not_the_original_is_answered_in_one_line(

@@ -62,3 +62,13 @@ def test_a_window_of_clouds_says_so(score: Score, toy_archive: Archive) -> None:
     outcome = score(Archive(dataset), series=clear).outcome
     assert outcome.status == "failed"
     assert "of 60 labelled points 60 have no clear observation in the window" in outcome.message
+
+
+def test_what_was_found_in_the_numbers_of_an_archive_is_kept(
+    score: Score, toy_archive: Archive
+) -> None:
+    counts = {"n_fill_values": 7, "n_rows_repeated": 3}
+    notes = ["a.csv: 7 values are no data", "3 rows are there twice"]
+    done = score(Archive(toy_archive.dataset.assign_attrs(counts=counts, notes=notes))).done
+    assert {name: done.record.metrics[name] for name in counts} == counts
+    assert done.record.note == "a.csv: 7 values are no data\n\n3 rows are there twice"

@@ -42,8 +42,8 @@ def _scaled(
     data = scaled[np.isfinite(scaled) & (scaled > 0)]
     if len(data) and np.median(data) > band_values.HIGHEST:
         raise DataError(
-            f"{path} has values from {numbers.min():g} to {numbers.max():g} for {column.name}; times "
-            f"source.scale={scale:g} these are no digital numbers (reflectance × 10,000): set another "
+            f"{path} has values from {np.nanmin(numbers):g} to {np.nanmax(numbers):g} for {column.name}; "
+            f"times source.scale={scale:g} these are no digital numbers (reflectance × 10,000): set another "
             f"source.scale, or write all files in the same unit"
         )
     return scaled
@@ -52,27 +52,32 @@ def _scaled(
 def check_unit(
     measured: Mapping[str, NDArray[np.float64]], ids: pd.Series[str], path: Path
 ) -> None:
-    """Check that no row holds reflectance."""
-    reflectance = band_values.reflectance_rows(measured)
-    if not reflectance.any():
-        return
-    name = next(name for name in measured if name in bands.STANDARD_NAMES)
-    where, remedy = str(path), "or set source.scale=10000"
-    rows, n_data = np.flatnonzero(reflectance), np.count_nonzero(_with_data(measured))
-    if len(rows) < n_data:
-        of_points = count(ids.iloc[rows].nunique(), "point")
-        where += (
-            f" (in {len(rows):,} of {n_data:,} rows, of {of_points}, first in line {rows[0] + 2})"
+    """Check that no row and no band holds reflectance."""
+    by_band = {name: each for name, each in measured.items() if name in bands.STANDARD_NAMES}
+    whole_file = "or set source.scale=10000"
+    rows = np.flatnonzero(band_values.reflectance_rows(by_band))
+    if len(rows):
+        name = next(name for name, values in by_band.items() if (values[rows] > 0).any())
+        where, n_data = str(path), np.count_nonzero(_with_data(by_band))
+        if len(rows) < n_data:
+            of_points = count(ids.iloc[rows].nunique(), "point")
+            where += f" (in {len(rows):,} of {n_data:,} rows, of {of_points}, first in line {rows[0] + 2})"
+        remedy = (
+            "in these rows, so that all have the same unit"
+            if len(rows) < n_data / 2
+            else whole_file
         )
-    if len(rows) < n_data / 2:
-        remedy = "in these rows, so that all have the same unit"
-    raise band_values.wrong_unit(where, name, measured[name][rows], remedy)
+        raise band_values.wrong_unit(where, name, by_band[name][rows], remedy)
+    for name, values in by_band.items():
+        if band_values.reflectance_images(band_values.sample(values)[np.newaxis])[0]:
+            remedy = "so that all bands have the same unit"
+            raise band_values.wrong_unit(str(path), name, values, remedy)
 
 
-def _with_data(measured: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+def _with_data(by_band: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
     """Return which rows have data in any band."""
-    by_band = [values > 0 for name, values in measured.items() if name in bands.STANDARD_NAMES]
-    return np.logical_or.reduce(by_band) if by_band else np.zeros(0, np.bool_)
+    with_data: NDArray[np.bool_] = np.logical_or.reduce([values > 0 for values in by_band.values()])
+    return with_data
 
 
 def doubts(measured: Mapping[str, NDArray[np.float64]], table: pd.DataFrame) -> Iterator[str]:
@@ -84,12 +89,17 @@ def doubts(measured: Mapping[str, NDArray[np.float64]], table: pd.DataFrame) -> 
             "has a column B10, as only level 1C has: its values are of the top of the atmosphere, and not "
             "comparable with surface reflectance (level 2A)"
         )
-    rows = _with_data(measured)
+    by_band = {name: each for name, each in measured.items() if name in bands.STANDARD_NAMES}
+    if not by_band:
+        return
+    rows = _with_data(by_band)
     n_rows = np.count_nonzero(rows)
-    for name, values in measured.items():
-        has = ~np.isnan(values) if name == bands.SCENE_CLASS else values > 0
-        n_missing = n_rows - np.count_nonzero(has & rows)
-        if name in (*bands.STANDARD_NAMES, bands.SCENE_CLASS) and n_missing > _MANY * n_rows:
+    has = {name: values > 0 for name, values in by_band.items()}
+    if bands.SCENE_CLASS in measured:
+        has[bands.SCENE_CLASS] = ~np.isnan(measured[bands.SCENE_CLASS])
+    for name, there in has.items():
+        n_missing = n_rows - np.count_nonzero(there & rows)
+        if n_missing > _MANY * n_rows:
             yield f"has no {name} in {n_missing:,} of {n_rows:,} rows that have other bands"
 
 

@@ -135,7 +135,7 @@ def test_an_index_times_10000_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("factor", "words"),
-    [(0.05, "hardly a value above 255 in any band"), (9, "mostly values above 10,000 in every")],
+    [(0.05, "hardly a value above 255 in any band"), (9, "hardly a value below 5,000 in any band")],
 )
 def test_an_unusual_size_is_said(tmp_path: Path, factor: float, words: str) -> None:
     unusual = ROWS.assign(B4=(ROWS["B4"] * factor).round(), B8=(ROWS["B8"] * factor).round())
@@ -152,12 +152,38 @@ def test_a_band_that_lacks_in_many_rows_is_said(tmp_path: Path) -> None:
         f"{NAME} has no SCL in 1 of 4 rows that have other bands",
     )
     # Rows without any band are another matter.
-    assert read(ROWS.assign(B4=[1000, np.nan, 0, 9], B8=[9, 0, 0, 9]), tmp_path).notes == ()
+    assert read(ROWS.assign(B4=[1000, np.nan, 0, 900], B8=[900, 0, 0, 900]), tmp_path).notes == ()
 
 
 def test_a_product_of_another_level_is_said(tmp_path: Path) -> None:
     (note,) = read(ROWS.assign(B10=12), tmp_path).notes
     assert note.startswith(f"{NAME} has a column B10, as only level 1C has")
+
+
+def test_one_band_in_another_unit_is_seen(tmp_path: Path) -> None:
+    assert refusal(ROWS.assign(B8=ROWS["B8"] / 10_000), tmp_path) == (
+        "has reflectance for B8, values from 0.24 to 0.3; expected digital numbers, reflectance × 10,000: "
+        "multiply by 10000, so that all bands have the same unit"
+    )
+    (note,) = read(ROWS.assign(B8=ROWS["B8"] / 100), tmp_path).notes
+    assert note.startswith(f"{NAME} has unusually small values of B8, such as 24; digital numbers")
+
+
+def test_points_that_set_off_thousands_are_said(tmp_path: Path) -> None:
+    (note,) = read(ROWS.assign(B4=["1.000", "1.100", "800", "900"]), tmp_path, sep=";").notes
+    assert note.startswith(f"{NAME} has unusually small values of B4, such as 1")
+
+
+@pytest.mark.parametrize("names", [["B4", "B8"], ["SCL"], ["NDVI"]])
+def test_an_export_may_have_few_columns(tmp_path: Path, names: list[str]) -> None:
+    rows = read(ROWS.assign(NDVI=0.5)[["ID", "Timestamp", *names]], tmp_path)
+    assert set(rows.table) == {"ID", "time", *names}
+    assert rows.notes == ()
+
+
+def test_reflectance_is_seen_where_the_first_band_is_missing(tmp_path: Path) -> None:
+    words = refusal(ROWS.assign(B4=[np.nan, 1000, 900, 800], B8=[0.3, 3000, 2900, 2800]), tmp_path)
+    assert "has reflectance for B8, values from 0.3 to 0.3" in words
 
 
 def test_the_points_that_are_wanted_are_taken(tmp_path: Path) -> None:
