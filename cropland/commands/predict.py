@@ -83,11 +83,8 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         # Tracked before it is written: a full disk does not lose it.
         record.files[Path(command.output).name] = text
         record.params |= _params(command, champions, predicted)
-        record.metrics["n_points"] = float(len(table))
-        record.metrics["n_missing"] = float(table["probability"].isna().sum())
-        record.metrics["n_cropland"] = float((table["Target"] == 1).sum())
-        record.metrics["n_outside_applicability"] = float(_n_outside(table))
-        warnings = warnings_of("points", len(table), _n_labelled(table), _n_outside(table))
+        record.metrics |= _metrics(table)
+        warnings = _warnings(table)
         record.note = "\n\n".join(warnings)
         write_whole(Path(command.output), text)
     _show_missing(command, table, 0 if asked is None else len(asked) - len(table), console)
@@ -170,13 +167,20 @@ def _csv(table: pd.DataFrame, command: Predict) -> str:
     return table[columns].to_csv(index=False, float_format="%.6f")
 
 
-def _n_labelled(table: pd.DataFrame) -> int:
-    return int(table["label"].notna().sum())
+def _metrics(table: pd.DataFrame) -> dict[str, float]:
+    """Count points, those without a label, those of cropland, those outside the area of applicability."""
+    return {
+        "n_points": float(len(table)),
+        "n_missing": float(table["label"].isna().sum()),
+        "n_cropland": float((table["Target"] == 1).sum()),
+        "n_outside_applicability": float((~table["inside_applicability"]).sum()),
+    }
 
 
-def _n_outside(table: pd.DataFrame) -> int:
-    """Count the points with a label outside the area of applicability."""
-    return int((~table["inside_applicability"]).sum())
+def _warnings(table: pd.DataFrame) -> list[str]:
+    """Return what a user of the predictions must be warned of."""
+    n_outside = int((~table["inside_applicability"]).sum())
+    return warnings_of("points", len(table), int(table["label"].notna().sum()), n_outside)
 
 
 def _params(

@@ -24,8 +24,8 @@ class Evidence:
         Share of the grid's days without an observation within half a step, the mean over points.
     min_observations : int
         A point with fewer gets no label of a model that learnt from these: half of what the lowest 1 % of
-        them had, and at least 2 unless they had fewer. Points of which only so many were kept had 1.4 to 2.6
-        times the errors of whole ones, those with a quarter 2 to 6 times (docs/models.md).
+        them had, and at least 2 unless they had fewer. Points of which only so many were kept had 1.4 to 3
+        times the errors of whole ones, those with a quarter 2 to 7 times (docs/models.md).
     """
 
     observations_per_point: float
@@ -38,7 +38,7 @@ class Evidence:
         cls, n_observations: NDArray[np.integer[Any]], interpolated_share: NDArray[np.float64]
     ) -> Evidence:
         """Compute it of points that were observed, two arrays of shape (point,)."""
-        lowest = float(np.percentile(n_observations, 1))
+        lowest = int(np.percentile(n_observations, 1, method="lower"))
         return cls(
             observations_per_point=float(np.median(n_observations)),
             observations_least=int(n_observations.min()),

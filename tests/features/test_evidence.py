@@ -22,6 +22,8 @@ def test_it_is_the_median_the_least_and_the_mean_share() -> None:
         ([100] * 500, 50),
         ([5] * 2 + [11] * 98, 3),  # the lowest 1 % have 5
         ([1] + [11] * 399, 6),  # one of 400 is fewer than 1 %
+        ([1] * 3 + [2] * 397, 2),
+        ([1] * 4 + [2] * 396, 1),  # four are not
         ([3] * 50, 2),
         ([2] * 50, 2),
         ([1] * 50, 1),  # whoever learns from single observations may label by one
