@@ -57,8 +57,10 @@ def _read(path: Path, *, labelled: bool) -> tuple[pd.DataFrame, int]:
     """Read a points file; return its points, and how many rows of blank cells it has."""
     _check_there(path, "paths.data to its folder")
     given = _table(path, COLUMNS if labelled else COLUMNS[:3])
-    blank = (given.map(str.strip) == "").all(axis=1).to_numpy()
+    blank = (given == "").all(axis=1).to_numpy()
     table = given[~blank].copy()
+    for name in table.columns.drop("ID"):
+        table[name] = table[name].str.strip()
     if not labelled:
         table["Target"] = UNLABELLED
     labels = (0, 1) if labelled else (UNLABELLED,)

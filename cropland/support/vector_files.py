@@ -87,6 +87,8 @@ def _geojson(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
     if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
         raise ValueError("it is no FeatureCollection of GeoJSON")
     features = content["features"]
+    if not features:
+        raise ValueError("it has no feature")
     rows = [
         ({"id": feature["id"]} if "id" in feature else {}) | (feature.get("properties") or {})
         for feature in features

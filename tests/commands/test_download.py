@@ -244,6 +244,20 @@ def test_points_of_a_file_are_fetched(
     assert f"next: cropland predict country=toyland points={tmp_path}/mine.csv " in out
 
 
+def test_points_with_exchanged_coordinates_are_one_line_before_any_request(
+    tmp_path: Path, exports: Path, service: Monthly
+) -> None:
+    (tmp_path / "mine.csv").write_text("ID,Lat,Lon\na,20.3,10.2\nb,10.2,20.3\nc,20.3,10.3\n")
+    mine = command(tmp_path, exports, points=str(tmp_path / "mine.csv"))
+    with pytest.raises(
+        DataError,
+        match=r"mine.csv seems to have Lat and Lon swapped: of its 3 points 1 lie in the box of elsewhere, "
+        r"toyland as they are, 2 with the two exchanged, such as a \(Lat 20.3, Lon 10.2\)",
+    ):
+        download.run(mine, [ELSEWHERE, TOYLAND], [])
+    assert service.asked == []
+
+
 def test_countries_without_points_are_named(
     tmp_path: Path, exports: Path, service: Monthly, capsys: pytest.CaptureFixture[str]
 ) -> None:

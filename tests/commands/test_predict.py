@@ -215,6 +215,14 @@ def test_points_of_no_country_are_all_named(promoted: ToyModels, tmp_path: Path)
     assert "outside every country's box got an empty Target: far" in said
 
 
+def test_points_with_exchanged_coordinates_are_one_line(
+    promoted: ToyModels, tmp_path: Path
+) -> None:
+    (tmp_path / "points.csv").write_text("ID;Lat;Lon\na;20,2;10,2\n")
+    with pytest.raises(CroplandError, match="seems to have Lat and Lon swapped: of its 1 points 0"):
+        promoted.predict(tmp_path / "out.csv", points=str(tmp_path / "points.csv"))
+
+
 def test_another_season_is_looked_at_where_it_was_observed(
     promoted: ToyModels, tmp_path: Path
 ) -> None:

@@ -360,6 +360,23 @@ def test_where_blocks_were_left_out_blocks_are_drawn_for_the_correction(
     assert 12 < len(pairs) == len(set(expected.values())) == len(set(found["groups"].tolist()))
 
 
+def test_points_on_one_pixel_are_drawn_together_for_the_correction(
+    world: World, toy_exports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second point, of the other class, lies where the first one does."""
+    folder = tmp_path / "copies"
+    shutil.copytree(toy_exports, folder)
+    table = pd.read_csv(folder / "Train.csv")
+    table.loc[1, ["Lat", "Lon"]] = table.loc[0, ["Lat", "Lon"]]
+    table.to_csv(folder / "Train.csv", index=False)
+    paths = Paths(str(folder), str(folder / "archive"), "runs")
+    copies = replace(world, common=world.common | {"paths": paths})
+    copies.score(*(copies.candidate(span) for span in (14, 24)))
+    found, _ = correction(copies, monkeypatch)
+    groups = found["groups"].tolist()
+    assert groups[0] == groups[1] and len(set(groups)) == len(groups) - 1 == 59
+
+
 def test_finalists_are_compared_by_the_standard_error_over_blocks() -> None:
     # Right on the two points of one of two blocks: sqrt(2/1 x (1 + 1)) / 4.
     labels = xr.DataArray([[1], [1], [0], [0]], dims=("sample", "repeat"))

@@ -39,8 +39,12 @@ def test_a_points_file_is_read_whatever_the_order_of_its_columns(tmp_path: Path)
         'ID,Lat,Lon,Target\na,"10,5","20,5",1\nb,"-3,25",21,0\n',
         "ID,Lat,Lon,Target,,\na,10.5,20.5,1,,\nb,-3.25,21,0,,\n,,,,,\n,,,,,\n , \n",
         "id,LAT,lon,Target\na,10.5,20.5,1.0\nb,-3.25,21,0\n",
+        "ID,Lat,Lon,Target\na,\u00a010.5,20.5\u00a0,1 \nb, -3.25,21,\t0\n",
     ],
-    ids=["blanks", "all blanks", "semicolons", "tabs", "quoted commas", "empty rows", "cases"],
+    ids=[
+        *("blanks", "all blanks", "semicolons", "tabs", "quoted commas", "empty rows", "cases"),
+        "blanks of all kinds",
+    ],
 )
 def test_a_points_file_is_read_however_it_was_typed(tmp_path: Path, text: str) -> None:
     assert points.read(written(tmp_path, text), labelled=True).to_dict("list") == {

@@ -191,6 +191,9 @@ def test_what_is_not_what_its_name_says_is_one_line(tmp_path: Path) -> None:
         path.write_text("ID,Lat,Lon,Target\na,1,2,1\n")
         with pytest.raises(DataError, match="cannot be read as (points|Parquet): "):
             points.read(path, labelled=True)
+    (tmp_path / "none.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+    with pytest.raises(DataError, match="it has no feature"):
+        points.read(tmp_path / "none.geojson", labelled=True)
     with pytest.raises(DataError, match="it has my points \\(polygon\\): keep one"):
         points.read(geopackage(tmp_path / "polygons.gpkg", kind="POLYGON"), labelled=True)
     for name in ("points.shp", "points.xlsx", "points.kml"):
