@@ -12,9 +12,10 @@ SERVE_PORT ?= 5001
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 SOAK_JOBS ?= 1000
 SOAK_SEED ?= 2023
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help train map test quick soak check format ui serve bench curves lock
+.PHONY: help train map test quick soak mutants check format ui serve bench curves lock
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -36,6 +37,9 @@ soak: $(STAMP)  ## Kill a sweep of 1,000 jobs at random, on both databases (SOAK
 	SOAK_JOBS=$(SOAK_JOBS) SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest tests/commands/test_soak.py
 	SOAK_JOBS=$(SOAK_JOBS) SOAK_SEED=$(SOAK_SEED) SOAK_DATABASE=postgresql \
 		$(BIN)/python -m pytest tests/commands/test_soak.py
+
+mutants: $(STAMP)  ## Put small faults into the core: 95 of 100 must be noticed (MINUTES=…, MUTANTS='--since main')
+	nice $(BIN)/python benchmarks/mutants/run.py --minutes $(MINUTES) $(MUTANTS)
 
 check: $(STAMP)  ## Check format, rules, types, layers and dependencies
 	$(BIN)/ruff format --check .

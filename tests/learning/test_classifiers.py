@@ -57,6 +57,20 @@ def test_a_scaled_model_is_a_pipeline() -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "parameter", "part"),
+    [
+        ("gaussian_process.GaussianProcessClassifier", "kernel", "gaussian_process.kernels.Matern"),
+        ("linear_model.LogisticRegressionCV", "cv", "model_selection.StratifiedKFold"),
+        ("linear_model.LogisticRegressionCV", "cv", "model_selection.ShuffleSplit"),
+    ],
+)
+def test_kernels_and_splitters_are_parts_of_models(target: str, parameter: str, part: str) -> None:
+    chosen = model(f"sklearn.{target}", **{parameter: {"_target_": f"sklearn.{part}"}})
+    built = classifiers.build(chosen, seed=1)
+    assert type(getattr(built, parameter)).__name__ == part.rpartition(".")[2]
+
+
+@pytest.mark.parametrize(
     ("chosen", "message"),
     [
         (model("os.system"), "expected a class of scikit-learn, got _target_ 'os.system'"),

@@ -103,6 +103,12 @@ def test_blocks_are_square_kilometres_at_any_latitude() -> None:
     assert cross_validation.spatial_blocks(north, 10.0).tolist() == [0, 0, 2, 1]
 
 
+def test_samples_of_one_pixel_are_one_unit() -> None:
+    # Near the pole 1e-4 degrees of longitude are a metre, of latitude 11.
+    near = places([85.0, 85.0, 85.0001], [20.0, 20.0001, 20.0])
+    assert cross_validation.independent_units(near, KFOLD).tolist() == [0, 0, 1]
+
+
 def test_repeats_of_blocked_folds_differ() -> None:
     y, blocks = np.arange(120) % 2, np.arange(120) // 6
     twice = Validation("blocks", 4, 2, block_km=10.0)

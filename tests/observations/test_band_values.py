@@ -94,6 +94,32 @@ def test_another_index_than_its_bands_give_is_a_fault() -> None:
     assert fault == "values from -0.75 to -0, expected 0 to 0.75, as its bands give it"
 
 
+@pytest.mark.parametrize(
+    ("rows", "wrong", "is_fault"), [(100, 1, False), (100, 2, True), (95, 1, True)]
+)
+def test_more_than_one_per_cent_of_an_index_out_of_range_are_a_fault(
+    rows: int, wrong: int, is_fault: bool
+) -> None:
+    values = np.r_[np.full(rows - wrong, 0.4), np.full(wrong, 4000.0)]
+    assert (band_values.index_fault("NDVI", values, {}) is not None) is is_fault
+
+
+@pytest.mark.parametrize(("value", "is_fault"), [(-50.0, False), (-75.0, True), (75.0, True)])
+def test_the_range_of_an_index_is_that_of_its_formula(value: float, is_fault: bool) -> None:
+    # 4 (G - S1) - (0.25 N + 2.75 S2) is from -7 to 4; ten times as far is another scale.
+    fault = band_values.index_fault("AWEInsh", np.full(10, value), {})
+    assert (fault is not None) is is_fault
+
+
+@pytest.mark.parametrize(("otherwise", "is_fault"), [(2, False), (3, True)])
+def test_an_index_other_than_its_bands_in_most_rows_is_a_fault(
+    otherwise: int, is_fault: bool
+) -> None:
+    measured = {"B4": np.full(4, 1000.0), "B8": np.full(4, 3000.0)}
+    values = np.r_[np.full(otherwise, -0.5), np.full(4 - otherwise, 0.5)]
+    assert (band_values.index_fault("NDVI", values, measured) is not None) is is_fault
+
+
 def test_some_rows_of_an_index_times_10000_are_a_fault() -> None:
     values = np.r_[np.full(95, 0.4), np.full(5, 4000.0)]
     assert (

@@ -71,3 +71,16 @@ def test_a_missing_scene_class_is_empty() -> None:
     opened = archive.Archive(ragged_array.from_table(points, rows))
     table = long_table.of_points(opened, np.array([0]), ["ID", "SCL"])
     np.testing.assert_array_equal(table["SCL"], [4, np.nan])
+
+
+def test_an_export_has_every_observation_and_what_is_computed_of_its_bands(
+    opened: archive.Archive,
+) -> None:
+    dataset = opened.dataset.assign(B8=("observation", np.uint16([3, 0, 9, 4, 15, 18])))
+    found = long_table.as_export(archive.Archive(dataset), ["B4", "NDVI", "Lat"])
+    assert list(found.columns) == ["ID", "Timestamp", "B4", "Lat", "NDVI"]
+    assert found["ID"].tolist() == list("bbaccc")
+    assert found["Timestamp"][0] == "2020-01-01 07:30:05"
+    assert found["B4"].tolist() == [1, 0, 3, 4, 5, 6]
+    np.testing.assert_allclose(found["NDVI"], [0.5, np.nan, 0.5, 0, 0.5, 0.5], rtol=1e-6)
+    assert found["Lat"].tolist() == [1, 1, 3, 4, 4, 4]
