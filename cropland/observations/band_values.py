@@ -117,11 +117,14 @@ def possible(name: str, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_],
     values : ndarray of float64, shape (row,)
         Without fill values; NaN = nothing, which is always possible.
     """
-    missing = np.isnan(values)
+    last = max(bands.SCENE_CLASSES)
     if name == bands.SCENE_CLASS:
-        known = list(bands.SCENE_CLASSES)
-        return missing | np.isin(values, known), f"a scene class, {known[0]} to {known[-1]}"
-    return missing | (np.abs(values) <= np.finfo(np.float32).max), "a number or nothing"
+        whole = (values >= 0) & (values <= last) & (values == np.floor(values))
+        return whole | np.isnan(values), f"a scene class, 0 to {last}"
+    largest, expected = np.finfo(np.float32).max, "a number or nothing"
+    if not values.size or max(-np.fmin.reduce(values), np.fmax.reduce(values)) <= largest:
+        return np.ones(values.shape, np.bool_), expected  # as nearly always: no mask to compute
+    return np.isnan(values) | (np.abs(values) <= largest), expected
 
 
 def reflectance_rows(values: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:

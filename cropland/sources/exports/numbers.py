@@ -94,13 +94,12 @@ def doubts(measured: Mapping[str, NDArray[np.float64]], table: pd.DataFrame) -> 
         return
     rows = _with_data(by_band)
     n_rows = np.count_nonzero(rows)
-    has = {name: values > 0 for name, values in by_band.items()}
+    has = {name: np.count_nonzero(values > 0) for name, values in by_band.items()}
     if bands.SCENE_CLASS in measured:
-        has[bands.SCENE_CLASS] = ~np.isnan(measured[bands.SCENE_CLASS])
-    for name, there in has.items():
-        n_missing = n_rows - np.count_nonzero(there & rows)
-        if n_missing > _MANY * n_rows:
-            yield f"has no {name} in {n_missing:,} of {n_rows:,} rows that have other bands"
+        has[bands.SCENE_CLASS] = np.count_nonzero(~np.isnan(measured[bands.SCENE_CLASS]) & rows)
+    for name, number in has.items():
+        if n_rows - number > _MANY * n_rows:
+            yield f"has no {name} in {n_rows - number:,} of {n_rows:,} rows that have other bands"
 
 
 def check_indices(measured: Mapping[str, NDArray[np.float64]], path: Path) -> None:
