@@ -7,19 +7,27 @@ Keys are tried first, as Earth Search (``nir08``), Planetary Computer (``B8A``),
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cropland.errors import DataError
 from cropland.observations.bands import sensor_band_of
 from cropland.observations.baseline_offset import VISIBLE
+from cropland.sources.stac.boxes import bounds_of, overlap
 from cropland.sources.stac.harmonisation import claims_offset
+from cropland.sources.stac.responses import without_signature
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
     from pystac import Asset, Item
 
 _NATIVE_METRES = {"B1": 60, "B2": 10, "B3": 10, "B4": 10, "B8": 10, "B9": 60}
 _OTHERWISE_METRES = 20
+_COARSER = 1.01
+"""Of pixels of one size, whatever their rounding."""
 _METRES = re.compile(r"_(\d0)m$", re.IGNORECASE)
 _WEB = ("http", "https")
 
@@ -56,11 +64,57 @@ def suspects_of(item: Item) -> tuple[str, ...] | None:
     return tuple(href for href in hrefs if href is not None)
 
 
+def check_grid(
+    href: str,
+    band: str,
+    box: Sequence[float] | None,
+    grid: GeoBox,
+    inside: NDArray[np.bool_],
+    *,
+    everywhere: bool = False,
+) -> None:
+    """Check that a file of a band is as fine as the band, and lies where its item says.
+
+    Parameters
+    ----------
+    box : sequence of float, optional
+        Of the item.
+    grid : GeoBox
+        Of the file.
+    inside : ndarray of bool
+        Which places of the item are in it.
+    everywhere : bool
+        Whether all of them have to be.
+
+    Raises
+    ------
+    DataError
+        It is coarser than the band is, or lies elsewhere.
+    """
+    metres, name = _native_metres(band), without_signature(href)
+    if grid.crs is not None and grid.crs.projected and grid.resolution.x > _COARSER * metres:
+        raise DataError(
+            f"{name} has pixels of {grid.resolution.x:g} m; expected {metres} m for {band}: choose another "
+            f"source.collection"
+        )
+    elsewhere = not inside.any() and not overlap(box, bounds_of(grid))
+    if elsewhere or (everywhere and not inside.all()):
+        west, south, east, north = bounds_of(grid)
+        raise DataError(
+            f"{name} lies in lat {south:.3f}…{north:.3f}, lon {west:.3f}…{east:.3f}; the rest of the image "
+            f"lies elsewhere"
+        )
+
+
+def _native_metres(band: str) -> int:
+    return _NATIVE_METRES.get(band, _OTHERWISE_METRES)
+
+
 def _is_key_of(key: str, band: str) -> bool:
     """Return whether a key is a name of a band, of no resolution or its native one."""
     metres = _METRES.search(key)
-    native = _NATIVE_METRES.get(band, _OTHERWISE_METRES)
-    return sensor_band_of(key) == band and (metres is None or int(metres[1]) == native)
+    named = sensor_band_of(key) == band
+    return named and (metres is None or int(metres[1]) == _native_metres(band))
 
 
 def _is_named(asset: Asset, band: str) -> bool:

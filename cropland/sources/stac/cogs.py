@@ -66,8 +66,22 @@ class Cogs:
     ) -> None:
         self._transport = RangeTransport(attempts, timeout_seconds, sign, s3_endpoint)
 
-    def at(self, href: str, lonlat: NDArray[np.float64]) -> NDArray[Any]:
+    def at(
+        self,
+        href: str,
+        lonlat: NDArray[np.float64],
+        check: Callable[[GeoBox, NDArray[np.bool_]], None] = lambda *_: None,
+    ) -> NDArray[Any]:
         """Read the pixels that places fall in, shape ``(place,)``; 0 outside and where there are no data.
+
+        Parameters
+        ----------
+        href : str
+            Where the COG is.
+        lonlat : ndarray of float64, shape (place, 2)
+            Degrees.
+        check : callable
+            Is given the grid of the COG, and which places are in it, before any is read.
 
         Raises
         ------
@@ -78,7 +92,9 @@ class Cogs:
         """
 
         def read(source: Any) -> NDArray[Any]:
-            rows, columns, inside = pixels(GeoBox.from_rio(source), *lonlat.T)
+            grid = GeoBox.from_rio(source)
+            rows, columns, inside = pixels(grid, *lonlat.T)
+            check(grid, inside)
             values = np.zeros(len(lonlat), source.dtypes[0])
             values[inside] = read_pixels(source, rows[inside], columns[inside])
             return _without_no_data(values, source.nodata)

@@ -12,13 +12,14 @@ import dask.array
 import numpy as np
 from dask.delayed import delayed
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from cropland.errors import DataError
 from cropland.observations.bands import SCENE_CLASS
 from cropland.sources.lazy_cube import lazy_cube
-from cropland.sources.stac.assets import href_of, suspects_of
+from cropland.sources.stac.assets import check_grid, href_of, suspects_of
 from cropland.sources.stac.boxes import bounds_of, overlap
 from cropland.sources.stac.harmonisation import harmonised, stored_numbers
 from cropland.sources.stac.items import moment
@@ -28,7 +29,6 @@ from cropland.sources.stac.transport import Missing
 
 if TYPE_CHECKING:
     import xarray as xr
-    from odc.geo.geobox import GeoBox
     from pystac import Item
 
     from cropland.sources.stac.cogs import Cogs, Offsets
@@ -88,7 +88,8 @@ def _read(
         href = image.hrefs[band]
         try:
             if href is not None:
-                values = cogs.open(href, lambda source: _warped(source, grid))
+                values, own = cogs.open(href, lambda source: _warped(source, grid))
+                check_grid(href, band, image.box, own, values != 0)
                 numbers = stored_numbers(band, values, href)
                 return numbers.astype(np.uint16, copy=False)[np.newaxis]
         except Missing:
@@ -115,8 +116,8 @@ def _check_not_gone(cogs: Cogs, image: _Image) -> None:
     )
 
 
-def _warped(source: Any, grid: GeoBox) -> NDArray[Any]:
-    """Read the pixels of a grid, each that of the source that its centre falls in."""
+def _warped(source: Any, grid: GeoBox) -> tuple[NDArray[Any], GeoBox]:
+    """Read the pixels of a grid, each that of the source that its centre falls in; with the source's grid."""
     height, width = grid.shape
     with WarpedVRT(
         source,
@@ -130,7 +131,7 @@ def _warped(source: Any, grid: GeoBox) -> NDArray[Any]:
         nodata=0,
     ) as warped:
         values: NDArray[Any] = warped.read(1)
-    return values
+    return values, GeoBox.from_rio(source)
 
 
 def _suspects(item: Item) -> tuple[str, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from cropland.observations import band_values
 from cropland.observations.bands import NO_DATA, SCENE_CLASS
 from cropland.sources.retries import GivenUp, Stopped
 from cropland.sources.service import Gaps, Seen, join_seen
-from cropland.sources.stac.assets import href_of, suspects_of
+from cropland.sources.stac.assets import check_grid, href_of, suspects_of
 from cropland.sources.stac.boxes import in_box
 from cropland.sources.stac.harmonisation import harmonised, stored_numbers
 from cropland.sources.stac.items import moment
@@ -63,7 +64,7 @@ def read_image(
         columns = {
             band: classes
             if band == SCENE_CLASS
-            else _read(item, band, lonlat[places], offsets, gaps)
+            else _read(item, band, lonlat[places], offsets, gaps, everywhere=classes is not None)
             for band in bands
         }
         if all(column is None for column in columns.values()):
@@ -90,17 +91,28 @@ def missing_value(band: str) -> int:
 
 
 def _read(
-    item: Item, band: str, lonlat: NDArray[np.float64], offsets: Offsets, gaps: Gaps
+    item: Item,
+    band: str,
+    lonlat: NDArray[np.float64],
+    offsets: Offsets,
+    gaps: Gaps,
+    *,
+    everywhere: bool = False,
 ) -> NDArray[np.unsignedinteger[Any]] | None:
-    """Read a band at places, harmonised; None where the item has none, which is counted."""
+    """Read a band at places, harmonised; None where the item has none, which is counted.
+
+    If `everywhere`, the band's file has to contain all places: the scene classes have data there.
+    """
     if len(lonlat) == 0:
         return np.zeros(0, band_values.dtype_of(band))
     href = href_of(item, band)
+    if href is None:
+        gaps.missing[band] += 1
+        return None
+    check = partial(check_grid, href, band, item.bbox, everywhere=everywhere)
     try:
-        values = None if href is None else offsets.cogs.at(href, lonlat)
+        values = offsets.cogs.at(href, lonlat, check)
     except Missing:
-        values = None
-    if href is None or values is None:
         gaps.missing[band] += 1
         return None
     numbers = stored_numbers(band, values, href)

@@ -301,8 +301,16 @@ def rewrite(standin: StacStandin, granule: str, band: str, **changes: Any) -> No
             {"change": lambda numbers: (numbers / 10_000).astype(np.float32)},
             "B4.tif has reflectance for B4, values from 0.* multiply by 10000",
         ),
+        (
+            {"transform": rasterio.Affine(60, 0, 290_000, 0, -60, 1_120_000)},
+            r"B4.tif has pixels of 60 m; expected 10 m for B4",
+        ),
+        (
+            {"transform": rasterio.Affine(10, 0, 600_000, 0, -10, 1_500_000)},
+            r"B4.tif lies in lat 13.\d+…13.\d+, lon .*; the rest of the image lies elsewhere",
+        ),
     ],
-    ids=["no CRS", "three bands", "reflectance"],
+    ids=["no CRS", "three bands", "reflectance", "coarse", "elsewhere"],
 )
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_a_file_that_is_no_image_of_a_band_stops_only_its_own_image(
