@@ -195,6 +195,7 @@ def _draw(plan: MapPlan, facts: MapFacts) -> tuple[bytes, str]:
     title = terminal.titled(f"Cropland of {plan.country.title}", simulated=bool(note))
     lines = dict(facts.lines())
     subtitle = [f"{lines['model']}; {lines['window']}", f"cropland {lines['cropland']}"]
+    subtitle += [warning.partition(":")[0] for warning in facts.warnings]
     return (
         quicklook.quicklook(paths, title=title, subtitle=subtitle, note=note),
         page.page(

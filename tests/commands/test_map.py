@@ -32,7 +32,9 @@ from cropland.maps import compute, layers
 from cropland.maps import extent as extents
 from cropland.maps import imagery as cubes
 from cropland.maps import plan as mapplan
+from cropland.maps.assemble import PixelCounts
 from cropland.maps.extent import Extent
+from cropland.maps.facts import MapFacts
 from cropland.sources.simulation import source as simulated
 from cropland.support import dask_cluster, terminal
 
@@ -418,3 +420,20 @@ def test_a_map_is_finished_where_the_run_of_its_model_was_deleted(
     assert capsys.readouterr().err == (
         "note without cross-validated recall: run 7 is not in sqlite:///m.db: it was deleted\n"
     )
+
+
+def test_a_map_of_no_use_ends_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    tags = dict.fromkeys(("MODEL", "WINDOW", "RESOLUTION", "KEY"), "x")
+    counts = PixelCounts(
+        pixels={0: 10, 1: 20, 2: 70, 255: 0},
+        hectares={0: 0.1, 1: 0.2, 2: 0.7, 255: 0.0},
+        dissimilar=16,
+    )
+    plan: Any = SimpleNamespace(
+        folder=Path("maps/iran"),
+        command=SimpleNamespace(source=SimpleNamespace(name="files"), cube=None),
+    )
+    mapping._show(plan, MapFacts.of(counts, tags, {}, 0.3), again=False)
+    *_, unknown, outside = capsys.readouterr().out.splitlines()
+    assert unknown.startswith("warning 70% of the pixels have no label: check their observations")
+    assert outside.startswith("warning 53% of the pixels with a label are outside the area of appl")

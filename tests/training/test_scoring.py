@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cropland.config import filling
 from cropland.config.countries import Country
 from cropland.config.groups import Configuration
+from cropland.observations import ragged_array
 from cropland.observations.archive import Archive
 from cropland.observations.point_counts import POINTS_FILES
 from cropland.sources import opening
@@ -28,7 +30,8 @@ def score(
         monkeypatch.setattr(opening, "archive_of", lambda *_: archive)
         tree = {"_target_": "sklearn.tree.DecisionTreeClassifier", "scale": False, "max_depth": 3}
         model = {"name": "tree", **tree}
-        values = composed(bands__names=["B4", "B8"], model=model, span=40, **changes)
+        changes = {"span": 40} | changes
+        values = composed(bands__names=["B4", "B8"], model=model, **changes)
         return scoring.score(Candidate(filling.command(Configuration, values), toyland))
 
     return scored
@@ -72,3 +75,24 @@ def test_what_was_found_in_the_numbers_of_an_archive_is_kept(
     done = score(Archive(toy_archive.dataset.assign_attrs(counts=counts, notes=notes))).done
     assert {name: done.record.metrics[name] for name in counts} == counts
     assert done.record.note == "a.csv: 7 values are no data\n\n3 rows are there twice"
+
+
+def test_eleven_monthly_means_are_said_to_be_eleven(
+    score: Score, toy_points: pd.DataFrame, toy_rows: pd.DataFrame
+) -> None:
+    """Of 68 days of the grid 11 were observed, of one point's 5: 57 and 63 are interpolated."""
+    days = pd.date_range("2020-01-30", periods=11, freq="30D")
+    rows = toy_rows.groupby("ID").head(11).assign(time=np.tile(days, 80))
+    rows = rows.drop(index=rows[rows["ID"] == "P007"].index[5:])
+    marks = {"source": "files", "country": "toyland", "fingerprint": "f00"}
+    marks |= {"time_coverage_start": "2020-01-01", "time_coverage_end": "2020-12-31"}
+    archive = Archive(ragged_array.from_table(toy_points, rows).assign_attrs(marks))
+    done = score(archive, span=48)
+    assert done.done.record.params["n_features"] == 2 * 68
+    expected = {
+        "observations_per_point": 11,
+        "observations_least": 5,
+        "interpolated_share": pytest.approx((59 * 57 + 63) / (60 * 68), abs=1e-6),
+    }
+    for name, value in expected.items():
+        assert done.done.record.metrics[name] == getattr(done.outcome, name) == value
