@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
 from cropland.config.countries import Choice
 from cropland.config.model import Model
-from cropland.config.schema import Closed, FilePath, Name, StoreAddress, at_most, require
+from cropland.config.schema import Closed, Cores, FilePath, Name, Seed, StoreAddress, require
 from cropland.config.sources import Source
 
 Rule = Literal["one_standard_error", "best"]
 """How one of several candidates is chosen, see `cropland.learning.choice`."""
-MOST_KM = 20_038
-"""Half the equator."""
+Kilometres = Annotated[float, Field(gt=0, le=20_038)]
+"""The side of a spatial block: at most half the equator."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,7 @@ class Series(Closed):
 
     name: Name
     clear: StrictBool
-    step_days: StrictInt
-
-    def __post_init__(self) -> None:
-        require(self.step_days >= 1, f"series.step_days must be 1 or more, got {self.step_days}")
-        at_most(366, series__step_days=self.step_days)
+    step_days: Annotated[StrictInt, Field(ge=1, le=366)]
 
 
 @dataclass(frozen=True)
@@ -66,28 +62,23 @@ class Validation(Closed):
 
     name: Name
     folds: StrictInt
-    repeats: StrictInt = 1
-    block_km: float | None = None
-    inner: StrictInt | None = None
+    repeats: Annotated[StrictInt, Field(le=1_000)] = 1
+    block_km: Kilometres | None = None
+    inner: Annotated[StrictInt, Field(ge=2)] | None = None
     rule: Rule = "one_standard_error"
     candidates: dict[str, list[Any]] | None = None
 
     def __post_init__(self) -> None:
+        # Notebooks make one without the schema.
         require(self.folds >= 2, f"validation.folds must be 2 or more, got {self.folds}")
         require(self.repeats >= 1, f"validation.repeats must be 1 or more, got {self.repeats}")
-        at_most(1_000, validation__repeats=self.repeats)
         require(
             self.block_km is None or self.block_km > 0,
             f"validation.block_km must be above 0, got {self.block_km}",
         )
-        at_most(MOST_KM, validation__block_km=self.block_km or 0)
         require(
             (self.inner is None) == (self.candidates is None),
             "validation.inner and validation.candidates belong together, as in validation=nested",
-        )
-        require(
-            self.inner is None or self.inner >= 2,
-            f"validation.inner must be 2 or more folds, got {self.inner}",
         )
 
 
@@ -123,23 +114,10 @@ class Promotion(Closed):
 
     rule: Rule
     future: Literal["allow", "forbid"]
-    finalists: StrictInt
-    bootstraps: StrictInt
-    block_km: float
+    finalists: Annotated[StrictInt, Field(ge=2)]  # the best and the simplest
+    bootstraps: Annotated[StrictInt, Field(ge=100, le=1_000_000)]
+    block_km: Kilometres
     figures: StrictBool
-
-    def __post_init__(self) -> None:
-        require(
-            self.finalists >= 2,
-            f"promotion.finalists must be 2 or more, the best and the simplest, got {self.finalists}",
-        )
-        require(
-            self.bootstraps >= 100,
-            f"promotion.bootstraps must be 100 or more, got {self.bootstraps}",
-        )
-        require(self.block_km > 0, f"promotion.block_km must be above 0, got {self.block_km}")
-        at_most(MOST_KM, promotion__block_km=self.block_km)
-        at_most(1_000_000, promotion__bootstraps=self.bootstraps)
 
 
 @dataclass(frozen=True)
@@ -213,8 +191,8 @@ class Configuration(Closed):
     source: Source
     tracking: Tracking
     paths: Paths
-    seed: StrictInt
-    n_jobs: StrictInt
+    seed: Seed
+    n_jobs: Cores
     force: StrictBool
     promotion: Promotion
     promote: StrictBool = False
@@ -229,19 +207,3 @@ class Configuration(Closed):
             self.training == "own" or self.validation.candidates is None,
             f"a nested validation learns from a country's own labels; leave out training={self.training}",
         )
-        check_seed_and_cores(self.seed, self.n_jobs)
-
-
-def check_seed_and_cores(seed: int, n_jobs: int) -> None:
-    """Check what every command that fits models has.
-
-    Raises
-    ------
-    ConfigError
-        A seed or a number of cores that is none.
-    """
-    require(
-        n_jobs == -1 or n_jobs >= 1, f"n_jobs must be -1 (all cores) or 1 and more, got {n_jobs}"
-    )
-    at_most(1_024, n_jobs=n_jobs)
-    require(0 <= seed < 2**32, f"seed must be between 0 and 2**32 - 1, got {seed}")

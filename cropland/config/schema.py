@@ -9,8 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
-from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from cropland.errors import ConfigError, no_value, unknown_key
 
@@ -19,6 +27,7 @@ _LONGEST_PATH, _LONGEST_PART = 1_000, 200
 """Bytes: systems take 4,096 and 255, and what is made there has longer names."""
 _IN_WORDS = {
     "bool_type": "true or false",
+    "cores": "-1 (all cores) or 1 to 1,024",
     "dataclass_type": "a group of keys",
     "dict_type": "a group of keys",
     "float_parsing": "a number",
@@ -30,6 +39,13 @@ _IN_WORDS = {
     "tuple_type": "a list, as in [B4,B8]",
 }
 """What pydantic's kinds of error say was expected."""
+_LIMITS = {
+    "greater_than": ("gt", "above {}"),
+    "greater_than_equal": ("ge", "{} or more"),
+    "less_than": ("lt", "below {}"),
+    "less_than_equal": ("le", "at most {}"),
+}
+"""The same of numbers outside a range: where the limit stands, and how it is worded."""
 
 
 class Closed:
@@ -66,6 +82,23 @@ StoreAddress = Annotated[str, AfterValidator(_address)]
 """Where a tracking store is."""
 
 
+def _cores(number: int) -> int:
+    """Check a number of cores, of which -1 means all."""
+    if number != -1 and not 1 <= number <= 1_024:
+        raise PydanticCustomError("cores", "a number of cores")
+    return number
+
+
+Positive = Annotated[StrictInt, Field(ge=1)]
+"""A whole number, 1 or more."""
+Share = Annotated[float, Field(gt=0, lt=1)]
+"""A share that is neither nothing nor all."""
+Seed = Annotated[StrictInt, Field(ge=0, lt=2**32)]
+"""What random numbers are made of."""
+Cores = Annotated[StrictInt, AfterValidator(_cores)]
+"""How many cores are used; -1 means all."""
+
+
 def given_keys(overrides: Iterable[str]) -> list[str]:
     """Return the keys that the words of a command line set."""
     return [override.lstrip("+~").partition("=")[0] for override in overrides]
@@ -75,12 +108,6 @@ def require(condition: bool, message: str) -> None:
     """Raise a `ConfigError` with `message` unless `condition` holds."""
     if not condition:
         raise ConfigError(message)
-
-
-def at_most(most: float, **values: float) -> None:
-    """Raise a `ConfigError` that names the first of some values, dots as ``__``, that is above `most`."""
-    for key, value in values.items():
-        require(value <= most, f"{key.replace('__', '.')} must be at most {most:,}, got {value}")
 
 
 def keys(schema: type[Any], prefix: str = "") -> Iterator[str]:
@@ -128,7 +155,7 @@ def _explain(error: ValidationError, schema: type[Any], prefix: str) -> str:
             return no_value(key)
     if key == "period":
         return f"period must be a whole number of months or a date like 2020-06-30, got {first['input']!r}"
-    expected, value = _IN_WORDS.get(first["type"]), first["input"]
+    expected, value = _expected(first), first["input"]
     if expected is None:
         return f"{key}: {first['msg']}"
     if isinstance(value, list) and value:
@@ -138,3 +165,12 @@ def _explain(error: ValidationError, schema: type[Any], prefix: str) -> str:
     return (
         f"{key} must be {expected}, got {value!r}{quotes if first['type'] == 'string_type' else ''}"
     )
+
+
+def _expected(error: ErrorDetails) -> str | None:
+    """Return what a kind of error says was expected."""
+    if error["type"] not in _LIMITS:
+        return _IN_WORDS.get(error["type"])
+    name, words = _LIMITS[error["type"]]
+    limit = error["ctx"][name]
+    return words.format(f"{limit:,}" if isinstance(limit, int) else f"{limit:,g}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
-from cropland.config.schema import Closed, FilePath, at_most, require
+from cropland.config.schema import Closed, FilePath, Positive, require
 from cropland.errors import ConfigError
 
 _NOT_HARMONISED = {
@@ -44,11 +44,8 @@ class Files(Closed):
     prefix: str
     labelled: FilePath
     unlabelled: FilePath
-    scale: float = 1.0
+    scale: Annotated[float, Field(gt=0, lt=math.inf)] = 1.0
     remove_offset: StrictBool = False
-
-    def __post_init__(self) -> None:
-        require(0 < self.scale < math.inf, f"source.scale must be above 0, got {self.scale}")
 
 
 @dataclass(frozen=True)
@@ -56,15 +53,9 @@ class Simulated(Closed):
     """The simulated landscape; only countries with a profile are simulated, an empty one has the defaults."""
 
     name: Literal["simulated"]
-    margin_days: StrictInt
-    points: StrictInt
+    margin_days: Annotated[StrictInt, Field(ge=0, le=3_660)]
+    points: Annotated[StrictInt, Field(ge=2, le=10_000_000)]
     profiles: dict[str, dict[str, Any]]
-
-    def __post_init__(self) -> None:
-        require(self.points >= 2, f"source.points must be 2 or more, got {self.points}")
-        require(self.margin_days >= 0, f"source.margin_days must be >= 0, got {self.margin_days}")
-        at_most(10_000_000, source__points=self.points)
-        at_most(3_660, source__margin_days=self.margin_days)
 
 
 @dataclass(frozen=True)
@@ -90,30 +81,19 @@ class Fetched(Closed):
     """
 
     bands: tuple[str, ...]
-    margin_days: StrictInt
+    margin_days: Annotated[StrictInt, Field(ge=0, le=MOST_MARGIN_DAYS)]
     labelled: FilePath
     unlabelled: FilePath
-    workers: StrictInt
-    tries: StrictInt
-    wait_seconds: float
-    timeout_seconds: float
+    workers: Annotated[StrictInt, Field(ge=1, le=1_000)]
+    tries: Annotated[StrictInt, Field(ge=1, le=1_000)]
+    wait_seconds: Annotated[float, Field(gt=0, le=3_600)]
+    timeout_seconds: Annotated[float, Field(gt=0, le=86_400)]
 
     def __post_init__(self) -> None:
         require(
             "SCL" in self.bands and len(set(self.bands)) == len(self.bands) > 1,
             f"source.bands needs SCL and at least one band, each once, got {list(self.bands)}",
         )
-        require(
-            0 <= self.margin_days <= MOST_MARGIN_DAYS,
-            f"source.margin_days must be between 0 and {MOST_MARGIN_DAYS}, got {self.margin_days}",
-        )
-        for name in ("workers", "tries", "timeout_seconds", "wait_seconds"):
-            require(
-                getattr(self, name) > 0, f"source.{name} must be above 0, got {getattr(self, name)}"
-            )
-        at_most(1_000, source__workers=self.workers, source__tries=self.tries)
-        at_most(3_600, source__wait_seconds=self.wait_seconds)
-        at_most(86_400, source__timeout_seconds=self.timeout_seconds)
 
 
 @dataclass(frozen=True)
@@ -136,14 +116,10 @@ class EarthEngine(Fetched):
     project: str | None
     collection: str
     endpoint: str
-    points_per_request: StrictInt
+    points_per_request: Positive
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            self.points_per_request >= 1,
-            f"source.points_per_request must be 1 or more, got {self.points_per_request}",
-        )
         if why := _NOT_HARMONISED.get(self.collection):
             raise ConfigError(
                 f"source.collection={self.collection} {why}; expected harmonised surface reflectance, as in "

@@ -21,6 +21,7 @@ from cropland.commands import compare
 from cropland.config.commands.compare import Compare, LandCover
 from cropland.config.countries import Country
 from cropland.config.groups import Paths, Tracking
+from cropland.config.schema import filled
 from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError
 from cropland.maps.landcover.comparison import ChampionScores, MapComparison
@@ -279,5 +280,5 @@ def test_a_command_without_a_map_is_refused() -> None:
         replace(command(), raster=())
     with pytest.raises(ConfigError, match="raster names a map twice"):
         command("a.tif", "a.tif")
-    with pytest.raises(ConfigError, match="band counts from 1, got 0"):
-        command(band=0)
+    with pytest.raises(ConfigError, match="band must be 1 or more, got 0"):
+        filled(Compare, vars(command()) | {"band": 0})

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
 from cropland.config.commands import Command
 from cropland.config.groups import Tracking
-from cropland.config.schema import Closed, FilePath, given_keys, require
+from cropland.config.schema import Closed, FilePath, Positive, Share, given_keys, require
 from cropland.config.sources import Source
 
 
@@ -19,16 +19,8 @@ from cropland.config.sources import Source
 class UsersAccuracy(Closed):
     """What is conjectured of a map: the share of what is mapped as each class that is of it."""
 
-    cropland: float
-    other: float
-
-    def __post_init__(self) -> None:
-        for name in ("cropland", "other"):
-            value = getattr(self, name)
-            require(
-                0 < value < 1,
-                f"users_accuracy.{name} must lie between 0 and 1, got {value}; conjecture one such as 0.9",
-            )
+    cropland: Share
+    other: Share
 
 
 @dataclass(frozen=True)
@@ -40,15 +32,15 @@ class Assess(Command):
     map: FilePath
     labels: FilePath | None
     design: FilePath | None
-    next: StrictInt | None
-    sample_size: StrictInt | None
+    next: Positive | None
+    sample_size: Annotated[StrictInt, Field(ge=4)] | None
     users_accuracy: UsersAccuracy
-    standard_error: float
+    standard_error: Share
     allocation: Literal["proportional", "equal"]
-    minimum: StrictInt
+    minimum: Annotated[StrictInt, Field(ge=2)]
     candidates: StrictInt
-    min_distance: StrictInt
-    seed: StrictInt
+    min_distance: Annotated[StrictInt, Field(ge=0)]
+    seed: Annotated[StrictInt, Field(ge=0)]
     force: StrictBool
 
     def __post_init__(self) -> None:
@@ -56,14 +48,6 @@ class Assess(Command):
             self.labels is None or self.next is None,
             "labels and next are both given; leave one of them out",
         )
-        require(
-            0 < self.standard_error < 1,
-            f"standard_error must lie between 0 and 1, got {self.standard_error}; give one such as 0.01",
-        )
-        floors = {"next": 1, "sample_size": 4, "minimum": 2, "min_distance": 0, "seed": 0}
-        for name, least in floors.items():
-            value = getattr(self, name)
-            require(value is None or value >= least, f"{name} must be {least} or more, got {value}")
         require(
             self.candidates >= (self.next or 1),
             f"candidates must be at least as many as are chosen of them, {self.next or 1}, got "

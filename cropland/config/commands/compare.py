@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, StrictInt
 
 from cropland.config.commands import Command
 from cropland.config.groups import Paths, Tracking
-from cropland.config.schema import Closed, FilePath, Name, require
+from cropland.config.schema import Closed, FilePath, Name, Positive, require
 from cropland.config.sources import Source
 
 
@@ -58,7 +58,7 @@ class Compare(Command):
     tracking: Tracking
     paths: Paths
     raster: Annotated[tuple[FilePath, ...], BeforeValidator(_as_list)]
-    band: StrictInt | None
+    band: Positive | None
     alias: str
 
     def __post_init__(self) -> None:
@@ -68,8 +68,4 @@ class Compare(Command):
         )
         require(
             len(set(self.raster)) == len(self.raster), "raster names a map twice; leave one out"
-        )
-        require(
-            self.band is None or self.band >= 1,
-            f"band counts from 1, got {self.band}; see gdalinfo",
         )

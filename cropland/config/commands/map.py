@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
 from cropland.config.commands import Command
 from cropland.config.countries import iso_date
 from cropland.config.groups import Paths, Tracking
-from cropland.config.schema import Closed, FilePath, given_keys, require
+from cropland.config.schema import Closed, FilePath, Positive, given_keys, require
 from cropland.config.sources import Source
 
-MOST_METRES = 10_000
-SMALLEST_TILE, LARGEST_TILE = 16, 4_000
 _OF_POINTS = ("source.points", "source.margin_days")
 """Settings of the simulation that decide which points there are, and no image."""
 
@@ -32,16 +31,12 @@ class Dask(Closed):
     """
 
     scheduler: str | None
-    workers: StrictInt | None
+    workers: Positive | None
 
     def __post_init__(self) -> None:
         require(
             self.scheduler is None or self.workers is None,
             "dask.workers are those of this machine; a cluster at dask.scheduler has its own: leave one out",
-        )
-        require(
-            self.workers is None or self.workers >= 1,
-            f"dask.workers must be 1 or more, or null for one a core, got {self.workers}",
         )
 
 
@@ -57,9 +52,9 @@ class Map(Command):
     box: tuple[float, ...] | None
     geometry: FilePath | None
     cube: FilePath | None
-    resolution: StrictInt | None
-    chunk: StrictInt
-    tries: StrictInt
+    resolution: Annotated[StrictInt, Field(ge=1, le=10_000)] | None
+    chunk: Annotated[StrictInt, Field(ge=16, le=4_000)]
+    tries: Positive
     exact: StrictBool
     force: StrictBool
     reference_end: str | None
@@ -89,15 +84,6 @@ class Map(Command):
             self.cube is None or self.resolution is None,
             "a cube has its own resolution; leave resolution out",
         )
-        require(
-            self.resolution is None or 1 <= self.resolution <= MOST_METRES,
-            f"resolution must be 1 to {MOST_METRES} metres a pixel, got {self.resolution}",
-        )
-        require(
-            SMALLEST_TILE <= self.chunk <= LARGEST_TILE,
-            f"chunk must be {SMALLEST_TILE} to {LARGEST_TILE} pixels a side, got {self.chunk}",
-        )
-        require(self.tries >= 1, f"tries must be 1 or more, got {self.tries}")
 
     def check_given(self, words: Iterable[str]) -> None:
         """Refuse settings that decide no image.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from pydantic import StrictBool, StrictInt
+from pydantic import StrictBool
 
 from cropland.config.commands import Command
 from cropland.config.groups import (
@@ -14,8 +14,8 @@ from cropland.config.groups import (
     Promotion,
     Tracking,
     Validation,
-    check_seed_and_cores,
 )
+from cropland.config.schema import Cores, Seed
 from cropland.config.sources import Source
 from cropland.errors import ConfigError
 
@@ -29,12 +29,9 @@ class Promote(Command):
     tracking: Tracking
     paths: Paths
     promotion: Promotion
-    seed: StrictInt
-    n_jobs: StrictInt
+    seed: Seed
+    n_jobs: Cores
     force: StrictBool
-
-    def __post_init__(self) -> None:
-        check_seed_and_cores(self.seed, self.n_jobs)
 
     @classmethod
     def of(cls, configurations: Sequence[Configuration]) -> Promote:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from standins import maps
 
-from cropland.config.commands.assess import UsersAccuracy
+from cropland.config.commands.assess import Assess
+from cropland.config.schema import filled
 from cropland.errors import ConfigError
 
 
@@ -56,9 +57,6 @@ def test_what_is_used_is_taken() -> None:
     ("changes", "said"),
     [
         ({"labels": "x.csv", "next": 4}, "labels and next are both given"),
-        ({"next": 0}, "next must be 1 or more, got 0"),
-        ({"sample_size": 3}, "sample_size must be 4 or more, got 3"),
-        ({"standard_error": 0.0}, "standard_error must lie between 0 and 1, got 0.0"),
         ({"next": 9, "candidates": 8}, "candidates must be at least .* chosen of them, 9, got 8"),
     ],
 )
@@ -67,6 +65,18 @@ def test_values_that_cannot_be_are_refused(changes: dict[str, Any], said: str) -
         maps.assess_command(**changes)
 
 
-def test_a_users_accuracy_of_1_is_no_conjecture() -> None:
-    with pytest.raises(ConfigError, match=r"users_accuracy.other must lie between 0 and 1, got 1"):
-        UsersAccuracy(0.9, 1.0)
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"next": 0}, "next must be 1 or more, got 0"),
+        ({"sample_size": 3}, "sample_size must be 4 or more, got 3"),
+        ({"standard_error": 0.0}, "standard_error must be above 0, got 0.0"),
+        (
+            {"users_accuracy": {"cropland": 0.9, "other": 1.0}},
+            "users_accuracy.other must be below 1, got 1",
+        ),
+    ],
+)
+def test_numbers_out_of_range_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        filled(Assess, {**maps.ASSESS, **changes})

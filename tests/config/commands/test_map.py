@@ -38,3 +38,21 @@ def test_what_decides_images_is_taken() -> None:
 def test_what_only_training_has_is_refused() -> None:
     with pytest.raises(ConfigError, match="unknown key 'span'; there are"):
         compose("+span=24")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("resolution=0", "resolution must be 1 or more, got 0"),
+        ("resolution=20000", "resolution must be at most 10,000, got 20000"),
+        ("chunk=8", "chunk must be 16 or more, got 8"),
+        ("tries=0", "tries must be 1 or more, got 0"),
+        ("dask.workers=0", "dask.workers must be 1 or more, got 0"),
+        ("source.points=1", "source.points must be 2 or more, got 1"),
+        ("source.margin_days=-1", "source.margin_days must be 0 or more, got -1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(word: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose("country=iran", "box=[1,2,3,4]", word)
+    assert str(caught.value) == said
