@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 from rich.markup import escape
 
+from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError
 from cropland.maps import assemble, compute, layers
 from cropland.maps.facts import FACTS, MapFacts
@@ -221,6 +222,9 @@ def _delete_tiles(folder: Path) -> None:
 def _params(plan: MapPlan) -> dict[str, object]:
     """Return what decides the map, as parameters of its run."""
     command, grid = plan.command, plan.work.extent.grid
+    source, read = command.source, dict[str, object]()
+    if isinstance(source, Files):
+        read = {"source.scale": source.scale, "source.remove_offset": source.remove_offset}
     return {
         "country": plan.country.name,
         "source": command.source.name,
@@ -230,6 +234,7 @@ def _params(plan: MapPlan) -> dict[str, object]:
         "box": command.box or "",
         "geometry": command.geometry or "",
         "cube": command.cube or "",
+        **read,
         "crs": str(grid.crs),
         "resolution": grid.resolution.x,
         "n_tiles": len(plan.tiles),

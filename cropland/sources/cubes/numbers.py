@@ -80,9 +80,12 @@ def _scene_classes(stored: NDArray[Any], where: str) -> NDArray[np.uint8]:
         if stored.dtype.kind == "f"
         else stored
     )
-    known = classes[classes != MISSING_SCENE_CLASS]
+    known = classes
+    if classes.max(initial=0) >= MISSING_SCENE_CLASS:
+        known = classes[classes != MISSING_SCENE_CLASS]
     low, high = known.min(initial=0), known.max(initial=0)
-    if low < 0 or high > max(SCENE_CLASSES) or (known != np.floor(known)).any():
+    whole = known.dtype.kind != "f" or (known == np.floor(known)).all()
+    if low < 0 or high > max(SCENE_CLASSES) or not whole:
         raise DataError(
             f"{where} has values from {low:g} to {high:g} for {SCENE_CLASS}; expected scene classes from "
             f"0 to {max(SCENE_CLASSES)}, or {MISSING_SCENE_CLASS} where there is none: write it again"
