@@ -28,7 +28,7 @@ from cropland.observations.pixels import pixels
 from cropland.sources import opening
 from cropland.support import terminal
 from cropland.support.words import command_line, count, some
-from cropland.tracking.opening import open_store
+from cropland.tracking.opening import open_existing, open_store
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import ARCHIVE
 from cropland.training import candidates, out_of_fold
@@ -55,6 +55,7 @@ def run(command: Compare, countries: Sequence[Country]) -> None:
         A raster that cannot be read, or has classes of which nothing is known, or no labelled point in it.
     """
     rasters = [Raster.of(path, command.band) for path in command.raster]
+    open_existing(command.tracking, command.source.name)  # fails before archives are made
     console = terminal.notes()
     tables = []
     for country in countries:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from cropland.config.commands import ONCE
 from cropland.config.countries import iso_date
 from cropland.errors import ConfigError, DataError, WindowError, nearest
 from cropland.models import registry
@@ -138,8 +139,9 @@ def _load(version: ModelVersion, uri: str) -> Any:
             return mlflow.pyfunc.load_model(f"models:/{name}/{number}")
     except (MlflowException, OSError) as error:
         raise DataError(
-            f"version {number} of {name} cannot be loaded: {error}; bring its files back, as from a backup; "
-            f"alias={registry.PREVIOUS} is the version before it"
+            f"version {number} of {name} cannot be loaded: {error}; bring its files back, as from a backup, "
+            f"or take the version before it (alias={registry.PREVIOUS}); where the folder was moved, give a "
+            f"command in it once with {ONCE}=true"
         ) from error
 
 

@@ -104,6 +104,25 @@ def read(files: Mapping[str, str]) -> Fitted:
     )
 
 
+def _loaded(path: str, types: list[str]) -> Any:
+    """Load a classifier; warn once where it was made by another version of scikit-learn."""
+    import skops.io
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        classifier = skops.io.load(path, trusted=types)
+    messages = [item.message for item in caught]
+    others = [each for each in messages if isinstance(each, InconsistentVersionWarning)]
+    for before in {each.original_sklearn_version: each for each in others}.values():
+        warnings.warn(
+            f"the model was made with scikit-learn {before.original_sklearn_version}, here is "
+            f"{before.current_sklearn_version}; its probabilities may differ: promote with force=true",
+            stacklevel=4,
+        )
+    return classifier
+
+
 def _classifier(path: str) -> Classifier:
     """Read a classifier, where all its types are known not to run code."""
     import skops.io
@@ -116,7 +135,7 @@ def _classifier(path: str) -> Classifier:
                 f"{path} holds {', '.join(foreign)}, which is not scikit-learn's and could run any code; "
                 f"use a model from a source that you trust"
             )
-        classifier: Classifier = skops.io.load(path, trusted=types)
+        classifier: Classifier = _loaded(path, types)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read: {error}; log the model again") from error
     return classifier

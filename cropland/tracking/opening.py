@@ -67,7 +67,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
         if found is not None and found.lifecycle_stage == "deleted":
             raise TrackingError(_restored_or_deleted(experiment, number, tracking.uri))
         if found is not None:
-            _check_artifacts(found.artifact_location, tracking, experiment)
+            check_artifacts(found.artifact_location, tracking, experiment)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         if retries.is_refusal(error):
             raise TrackingError(retries.in_words(error, tracking.uri)) from error
@@ -118,6 +118,19 @@ def _restored_or_deleted(experiment: str, number: str, uri: str) -> str:
     return f"experiment {experiment!r} is deleted in {uri}; restore it: {restore}{for_good}"
 
 
+def open_existing(tracking: Tracking, source: str) -> None:
+    """Open a store that is there, before any work that it may stop; a database that is not there is not made.
+
+    Raises
+    ------
+    TrackingError
+        See `open_store`.
+    """
+    database = sqlite_file.path_of(tracking.uri)
+    if database is None or database.exists():
+        open_store(tracking, source)
+
+
 def _check_folder(folder: Path, uri: str) -> None:
     """Make the folder of a database; one without write access would be waited for, as if it were locked."""
     try:
@@ -130,7 +143,7 @@ def _check_folder(folder: Path, uri: str) -> None:
         ) from error
 
 
-def _check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
+def check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
     """Check that the files of an experiment can be read without the server that made it, and are its own.
 
     MLflow stores absolute locations. In a copy of a working folder they would still name the original, so
@@ -144,6 +157,11 @@ def _check_artifacts(location: str, tracking: Tracking, experiment: str) -> None
         )
     database = sqlite_file.path_of(uri)
     stored, here = _local_path(location), experiments.folder_of(tracking, experiment)
+    if uri.startswith("http") and stored is not None and not stored.parent.is_dir():
+        raise TrackingError(
+            f"the files of experiment {experiment!r} in {uri} are in {stored}, a folder that is not on this "
+            f"machine; give the command in its working folder with tracking=local"
+        )
     if database is None or stored is None or here is None or stored.resolve() == here:
         return
     is_moved = here.is_dir() and (not stored.is_dir() or _is_nearer(database, here, stored))
@@ -182,7 +200,7 @@ def _local_path(location: str) -> Path | None:
     parts = urlsplit(location)
     if parts.scheme == "file":
         return Path(url2pathname(parts.path))
-    return None if "://" in location else Path(location)
+    return Path(location) if len(parts.scheme) < 2 else None  # a drive is no scheme
 
 
 def check_answers(uri: str) -> None:

@@ -14,7 +14,7 @@ from cropland.config.commands import WHERE
 from cropland.learning import fast_forest
 from cropland.tracking import provenance
 from cropland.tracking.experiments import SIMULATED
-from cropland.tracking.opening import open_store
+from cropland.tracking.opening import open_existing, open_store
 from cropland.training import chosen_windows, preflight, resume
 from cropland.training.candidates import candidates_of
 from cropland.training.job_settings import JobSettings
@@ -132,8 +132,7 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
         jobs = [fast_forest.plain_job(job) for job in jobs]
     preflight.check_models(jobs)
     common = jobs[0].configuration
-    if not common.tracking.uri.startswith("sqlite"):
-        open_store(common.tracking, common.source.name)  # fails before archives are made
+    open_existing(common.tracking, common.source.name)  # fails before archives are made
     countries = {
         country.name: country for job in jobs for country in (*job.countries, *job.every_country)
     }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import yaml
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import make_pipeline
@@ -42,6 +43,19 @@ def test_every_model_of_conf_comes_back_as_it_was_written(
     back = model_files.read(model_files.write(tmp_path, fitted))
     pd.testing.assert_frame_equal(back.predict(observations), fitted.predict(observations))
     assert replace(back, classifier=None).__dict__ == replace(fitted, classifier=None).__dict__
+
+
+def test_a_model_of_another_scikit_learn_says_so_once(
+    fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = model_files.write(tmp_path, fitted)
+    monkeypatch.setattr("sklearn.base.__version__", "99.1")
+    with pytest.warns(UserWarning) as caught:
+        model_files.read(files)
+    (message,) = [str(item.message) for item in caught]
+    assert message.startswith(
+        f"the model was made with scikit-learn {sklearn.__version__}, here is"
+    )
 
 
 class Foreign(ClassifierMixin, BaseEstimator):

@@ -13,6 +13,7 @@ from standins.shell import Warm
 
 from cropland.config.groups import Tracking
 from cropland.errors import ConfigError, TrackingError
+from cropland.tracking import opening
 from cropland.tracking.opening import open_store
 from cropland.tracking.store import Store
 
@@ -112,6 +113,7 @@ def test_a_folder_that_mlflow_would_not_find_again_takes_no_artifacts(
 
 MAKE = """
 import os, sys
+from cropland.tracking import opening
 from cropland.tracking.opening import open_store
 from cropland.tracking.store import Store
 from cropland.config.groups import Tracking
@@ -223,3 +225,12 @@ def test_a_moved_folder_without_files_needs_no_word(tmp_path: Path) -> None:
 def test_a_folder_that_was_moved_is_told_to_databases_with_a_file_only() -> None:
     with pytest.raises(ConfigError, match="tracking.moved=true is for an SQLite database"):
         Tracking("server", "http://host:5000", moved=True)
+
+
+def test_files_that_a_server_looks_for_on_another_machine_are_not_written_here() -> None:
+    server = Tracking("server", "http://host:5000")
+    with pytest.raises(
+        TrackingError, match=r"/nowhere/artifacts/cropland, a folder that is not on"
+    ):
+        opening.check_artifacts("file:///nowhere/artifacts/cropland", server, "cropland")
+    opening.check_artifacts("mlflow-artifacts:/1", server, "cropland")
