@@ -309,7 +309,10 @@ def test_fill_values_of_a_request_are_no_data(fitted: Fitted, observations: pd.D
 
 @pytest.mark.parametrize(
     ("factor", "said"),
-    [(10_000, "NDVI that its bands do not give: values from"), (-1, "as its bands give it")],
+    [
+        (10_000, "NDVI that its bands do not give: values from"),
+        (-1, "other values than B4, B8 give"),
+    ],
 )
 def test_an_index_that_its_bands_do_not_give_is_said(
     opened: archive.Archive,

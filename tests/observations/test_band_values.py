@@ -91,7 +91,7 @@ def test_an_index_times_10000_is_a_fault(measured: dict[str, np.ndarray]) -> Non
 
 def test_another_index_than_its_bands_give_is_a_fault() -> None:
     fault = band_values.index_fault("NDVI", -NDVI, BANDS)
-    assert fault == "values from -0.75 to -0, expected 0 to 0.75, as its bands give it"
+    assert fault == "other values than B4, B8 give in 2 of 3 rows, such as -0.5 in place of 0.5"
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_the_range_of_an_index_is_that_of_its_formula(value: float, is_fault: bo
     assert (fault is not None) is is_fault
 
 
-@pytest.mark.parametrize(("otherwise", "is_fault"), [(2, False), (3, True)])
-def test_an_index_other_than_its_bands_in_most_rows_is_a_fault(
+@pytest.mark.parametrize(("otherwise", "is_fault"), [(1, False), (2, True)])
+def test_an_index_other_than_its_bands_in_many_rows_is_a_fault(
     otherwise: int, is_fault: bool
 ) -> None:
     measured = {"B4": np.full(4, 1000.0), "B8": np.full(4, 3000.0)}

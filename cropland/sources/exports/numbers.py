@@ -107,8 +107,8 @@ def check_indices(measured: Mapping[str, NDArray[np.float64]], path: Path) -> No
     for name, values in measured.items():
         if bands.is_index(name) and (fault := band_values.index_fault(name, values, measured)):
             raise DataError(
-                f"{path} has for {name} {fault}; correct the column, or leave it out: an index is computed "
-                f"from its bands"
+                f"{path}: {name} has {fault}; correct the column, or leave it out: an index is computed from "
+                f"its bands"
             )
 
 

@@ -25,9 +25,7 @@ _CHANCE = 0.05
 """Share of points that may have a step of 1000 by chance."""
 _CENTURIES = 2**40
 """Seconds, more than any two moments are apart."""
-_OFFSET_REMEDY = (
-    "source.remove_offset=true takes it off, or export the harmonised collection and use that"
-)
+_OFFSET_REMEDY = "set source.remove_offset=true to take it off, or export the harmonised collection"
 
 
 @dataclass
@@ -121,7 +119,7 @@ def _check_offset(joined: JoinedRows, remove: bool) -> None:
             n_removed += int(np.count_nonzero(rows))
             seen = f"1000 was taken off all bands of {np.count_nonzero(rows):,} rows"
         elif seen:
-            seen = f"{seen}; {_OFFSET_REMEDY}"
+            seen = f"{seen}: {_OFFSET_REMEDY}"
         if seen:
             joined.notes.append(f"{joined.names[number]}, from 2022-01-25 on: {seen}")
     joined.count("n_rows_offset_removed", n_removed)
@@ -144,14 +142,14 @@ def _offset_in_words(
     )
     if len(steps) and steps.mean() > _CHANCE:
         return (
-            f"all bands are about 1000 higher than before, at {steps.sum():,} of "
-            f"{count(len(steps), 'point')}: the offset of processing baseline 04.00"
+            f"all bands are about 1000 higher than before at {steps.sum():,} of "
+            f"{count(len(steps), 'point')}; this is the offset of processing baseline 04.00"
         )
     visible = [each[after] for name, each in values.items() if name in VISIBLE]
     if not len(steps) and visible and baseline_offset.carries_offset(visible):
         return (
             "hardly a value of the visible bands is below 1000, and no point has values of the 60 days "
-            "before: this may be the offset of processing baseline 04.00"
+            "before; this may be the offset of processing baseline 04.00"
         )
     return ""
 

@@ -126,10 +126,24 @@ def test_digital_numbers_are_not_scaled_again(tmp_path: Path) -> None:
     )
 
 
-def test_an_index_times_10000_is_refused(tmp_path: Path) -> None:
-    assert refusal(ROWS.assign(NDVI=[5000, 4500, 5000, 5000]), tmp_path) == (
-        "has for NDVI values from 4500 to 5000, expected -1 to 1; correct the column, or leave it out: an "
-        "index is computed from its bands"
+@pytest.mark.parametrize(
+    ("ndvi", "fault"),
+    [
+        ([5000, 4500, 5000, 5000], "values from 4500 to 5000, expected -1 to 1"),
+        (
+            [0.5, 0.2, 0.2, 0.5],
+            "other values than B4, B8 give in 2 of 4 rows, such as 0.2 in place of 0.45",
+        ),
+    ],
+)
+def test_an_index_that_its_bands_do_not_give_is_refused(
+    tmp_path: Path, ndvi: list[float], fault: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read(ROWS.assign(NDVI=ndvi), tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path / NAME}: NDVI has {fault}; correct the column, or leave it out: an index is computed "
+        f"from its bands"
     )
 
 

@@ -90,9 +90,9 @@ def test_rows_without_any_data_are_left_out() -> None:
 def test_a_step_of_1000_in_every_band_is_said() -> None:
     rows = joined(series(by=1000))
     assert rows.notes == [
-        "one.csv, from 2022-01-25 on: all bands are about 1000 higher than before, at 2 of 2 points: the "
-        "offset of processing baseline 04.00; source.remove_offset=true takes it off, or export the "
-        "harmonised collection and use that"
+        "one.csv, from 2022-01-25 on: all bands are about 1000 higher than before at 2 of 2 points; this is "
+        "the offset of processing baseline 04.00: set source.remove_offset=true to take it off, or export "
+        "the harmonised collection"
     ]
     assert rows.table["B4"].tolist() == [900, 900, 1900, 1900] * 2
 

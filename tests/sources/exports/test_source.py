@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from cropland.config.countries import Country
 from cropland.config.groups import Paths
@@ -80,10 +82,13 @@ def test_the_same_rows_in_another_form_make_the_same_archive(
 def test_extra_columns_are_kept_and_a_given_index_is_used(
     exports: Path, export: pd.DataFrame, toyland: Country
 ) -> None:
-    export.assign(NDVI=0.25, cloudiness=7, granule="T39SUR").to_csv(exports / NAME, index=False)
+    ndvi = (export["B8"] - export["B4"]) / (export["B8"] + export["B4"]) + 0.02
+    more = export.assign(NDVI=ndvi, cloudiness=7, granule="T39SUR")
+    more.to_csv(exports / NAME, index=False)
     opened = opening.archive_of(SOURCE, paths(exports), toyland)
     assert {"NDVI", "cloudiness"} <= set(opened.stored)
-    assert (opened.values("NDVI") == 0.25).all()
+    without = Archive(opened.dataset.drop_vars("NDVI"))
+    np.testing.assert_allclose(opened.values("NDVI"), without.values("NDVI") + 0.02, atol=1e-6)
     assert (opened.dataset["granule"] == "T39SUR").all()
 
 
@@ -215,3 +220,10 @@ def test_settings_that_change_numbers_make_another_archive(
     first = opening.archive_of(SOURCE, paths(exports), toyland)
     other = opening.archive_of(replace(SOURCE, **key), paths(exports), toyland)
     assert other.fingerprint != first.fingerprint
+
+
+def test_notes_on_numbers_are_shown_in_one_line_each(toy_archive: Archive) -> None:
+    noted = Archive(toy_archive.dataset.assign_attrs(notes=["a[1].csv: 7 values", "3 rows"]))
+    console = Console(file=io.StringIO(), width=40, soft_wrap=True, highlight=False)
+    opening.print_notes(noted, console)
+    assert console.file.getvalue() == ("note toyland: a[1].csv: 7 values\nnote toyland: 3 rows\n")
