@@ -17,6 +17,8 @@ _NOISE = (
     "'Threading' parallel backend is not supported",
     # Zarr of version 3 whose coordinates are text: other libraries may not read it, this one does.
     "The data type (FixedLengthUTF32",
+    # Images without a place on Earth are an error, in one line that names them.
+    "Dataset has no geotransform, gcps, or rpcs",
     # MLflow, of the class that serves a model, whose file it takes the warning to be raised in.
     "Add type hints to the `predict` method",
     "Type hint used in the model's predict function",

@@ -481,6 +481,30 @@ def test_the_doctor_looks_at_each_step(farm: Farm, engine: EarthEngineStandin) -
     assert "source.project=NAME" in failed.stderr
 
 
+def test_an_image_of_another_product_is_named_and_the_rest_is_kept(
+    farm: Farm, granules: Granules, table: pd.DataFrame, cogs: Path
+) -> None:
+    with StacStandin(granules, AREA, cogs, BANDS) as catalogue:
+        catalogue.get_only = True
+        wrong = catalogue.items[0]
+        wrong["properties"]["s2:product_type"] = "S2MSI1C"
+        name = wrong["id"]
+        done = farm.run(*catalogued(catalogue.url))
+        assert done.returncode == 1
+        (line,) = (line for line in done.stderr.splitlines() if line.startswith("cropland: "))
+        assert line.startswith("cropland: 1 of 4 chunks could not be fetched, the first: image")
+        assert f"image {name}: it is L1C, reflectance at the top of the atmosphere; " in line
+        assert line.endswith(f"or exclude it with source.leave_out=[{name}]")
+        assert len(farm.parts()) == 3
+        done = farm.run(*catalogued(catalogue.url), f"source.leave_out=[{name}]")
+        assert done.returncode == 0, done.stderr
+        assert f"{name} is excluded (source.leave_out)" in done.stderr
+    chosen = source("stac", catalog=catalogue.url, collection=COLLECTION)
+    kept = downloaded(farm, table, chosen)
+    time = np.datetime64(wrong["properties"]["datetime"][:19])
+    assert len(kept) == len(truth(granules, table)) - (truth(granules, table)["time"] == time).sum()
+
+
 def test_nothing_in_these_dates_is_told_from_a_failure(farm: Farm, tmp_path: Path) -> None:
     nothing = Granules(FARMLAND, Profile(), date(2012, 1, 1), date(2012, 1, 2))
     with EarthEngineStandin(nothing) as engine:

@@ -134,6 +134,8 @@ class RangeTransport:
                 link,
                 headers={**headers, "Accept-Encoding": "identity"},
                 timeout=self._timeout_seconds,
+                # Not with a signature to another host.
+                allow_redirects="authorization" not in headers,
                 stream=True,
             ) as answer:
                 content = http_session.body_of(answer, until)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import pytest
+import requests
 from standins.stac import Fault, StacStandin
 from standins.stac_calls import patient
 
@@ -131,3 +133,23 @@ def test_a_refusal_says_what_the_scheme_needs_without_the_keys(
         Cogs(patient(), 5.0).at(href, table[["Lon", "Lat"]].to_numpy())
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_signature_goes_to_no_other_host(
+    standin: StacStandin, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    href, lonlat = link_of(standin, monkeypatch), table[["Lon", "Lat"]].to_numpy()
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    get, followed = requests.Session.get, []
+
+    def noted(session: requests.Session, url: str, **options: Any) -> requests.Response:
+        followed.append(options["allow_redirects"])
+        return get(session, url, **options)
+
+    monkeypatch.setattr(requests.Session, "get", noted)
+    Cogs(patient(), 5.0).at(href, lonlat)
+    assert set(followed) == {False}
+    followed.clear()
+    Cogs(patient(), 5.0).at(href.replace("s3:/", standin.url), lonlat)
+    assert set(followed) == {True}
