@@ -68,6 +68,17 @@ class Gaps:
         for band, number in sorted((+self.fills).items()):
             yield f"{count(number, 'value')} of {band} below 0 or above {HIGHEST:,}: no data there"
 
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes `counts` and `notes` of an archive; none where nothing is missing."""
+        if not self:
+            return {}
+        counts = {"n_fill_values": self.fills.total(), "n_missing_bands": self.missing.total()}
+        return {
+            "counts": {name: number for name, number in counts.items() if number},
+            "notes": list(self.sentences()),
+        }
+
 
 def join_gaps(parts: Iterable[Gaps]) -> Gaps:
     """Add what is counted of several requests."""

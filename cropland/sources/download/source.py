@@ -22,7 +22,7 @@ from cropland.errors import DataError
 from cropland.observations import band_values, point_counts, points, ragged_array
 from cropland.sources.download import chunks, rows
 from cropland.sources.download.parts import Parts
-from cropland.sources.service import Gaps, join_gaps
+from cropland.sources.service import join_gaps
 from cropland.support.fingerprint import fingerprint
 from cropland.support.words import command_line
 
@@ -180,20 +180,9 @@ def observations_of(
         time_coverage_start=first.isoformat(),
         time_coverage_end=last.isoformat(),
         client=sorted({part.client for part in used}),
-        **_gaps_as_attributes(gaps),
+        **gaps.attributes,
         **{key: value for key, value in provenance(source).items() if key != "source"},
     )
-
-
-def _gaps_as_attributes(gaps: Gaps) -> dict[str, Any]:
-    """Return the attributes `counts` and `notes` of an archive, none where its images lack nothing."""
-    if not gaps:
-        return {}
-    counts = {"n_fill_values": gaps.fills.total(), "n_missing_bands": gaps.missing.total()}
-    return {
-        "counts": {name: number for name, number in counts.items() if number},
-        "notes": list(gaps.sentences()),
-    }
 
 
 def _used(
