@@ -54,6 +54,11 @@ def _unread(error: OverrideParseException) -> str:
         return f"{error.override} is no setting; write KEY=VALUE, as in span=24"
     reason = str(error).partition("See https:")[0].strip()
     why = f" ({reason})" if "evaluating" in reason or "type argument" in reason else ""
+    key, _, value = error.override.partition("=")
+    if value.startswith("["):
+        return (
+            f"{error.override} cannot be read{why}; quote its items: \"{key}=['a, b.tif',c.tif]\""
+        )
     return (
         f"{error.override} cannot be read{why}; if its value is a text with other signs than letters, digits "
         f"and ._-/ quote it twice, for the shell and inside: {shell_word(quoted(error.override))}"

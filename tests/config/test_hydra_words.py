@@ -24,6 +24,10 @@ CONF = Path(__file__).parents[2] / "conf"
         ("span=4,12", "span=4,12 has several values; add -m to sweep over them"),
         ("span=range(4,13)", "span=range(4,13) is a sweep; add -m"),
         (
+            "bands.names=[ü]",
+            "bands.names=[ü] cannot be read; quote its items: \"bands.names=['a, b.tif',c.tif]\"",
+        ),
+        (
             "seed=a(b",
             "seed=a(b cannot be read; if its value is a text with other signs than letters, digits and ._-/ "
             "quote it twice, for the shell and inside: \"seed='a(b'\"",
