@@ -237,7 +237,7 @@ def check_labels(targets: np.ndarray, country: Country, folds: int, *, why: str 
         used = " that can be used" if why else ""
         raise DataError(
             f"expected labelled points in the box of {country.name} ({country.box}), found none{used}; "
-            f"check conf/country/{country.name}.yaml and the points file, also its IDs{cause}"
+            f"check conf/country/{country.name}.yaml and the points file{cause}"
         )
     if not all(counts):
         raise DataError(

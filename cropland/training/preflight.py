@@ -26,12 +26,8 @@ if TYPE_CHECKING:
 def open_archives(
     configuration: Configuration, countries: Iterable[Country], console: Console
 ) -> dict[str, Archive]:
-    """Open the archives of countries, by name.
-
-    The console names each that must be made first, and then what is to be known of their numbers and of their
-    labelled points.
-    """
-    archives = {
+    """Open the archives of countries, by name; the console names each that must be made first."""
+    return {
         country.name: opening.archive_of(
             configuration.source,
             configuration.paths,
@@ -42,11 +38,14 @@ def open_archives(
         )
         for country in countries
     }
+
+
+def show_notes(archives: Mapping[str, Archive], console: Console) -> None:
+    """Print what is to be known of the numbers of archives and of their labelled points."""
     for archive in archives.values():
         opening.print_notes(archive, console)
     for line in point_notes.notes(list(archives.values())):
         console.print(f"[yellow]note[/] {escape(line)}", soft_wrap=True)
-    return archives
 
 
 def check_fast(jobs: Sequence[Job], console: Console) -> bool:

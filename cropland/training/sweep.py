@@ -143,6 +143,7 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
         jobs = [replace(job, windows=windows) for job in jobs]
     candidates = [candidate for job in jobs for candidate in candidates_of(job)]
     preflight.check(candidates, archives)
+    preflight.show_notes(archives, console)  # not before: a refusal is one line
     return Prepared(store, archives, windows, candidates, fast)
 
 
