@@ -138,8 +138,8 @@ def check_not_swapped(table: pd.DataFrame, countries: Sequence[Country], file: o
         raise DataError(
             f"{file} seems to have Lat and Lon swapped: of its {len(table)} points {len(here)} lie in the "
             f"box of {names} as they are, {len(exchanged)} with the two exchanged, such as {first['ID']} "
-            f"(Lat {first['Lat']}, Lon {first['Lon']}); exchange the names of the two columns, or give a file "
-            f"without points of other countries"
+            f"(Lat {first['Lat']}, Lon {first['Lon']}); exchange the names of the two columns, or give "
+            f"a file without points of other countries"
         )
 
 
