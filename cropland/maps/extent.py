@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from odc.geo.geom import Geometry
 
+    from cropland.config.countries import Country
+
 _DEGREES = "EPSG:4326"
 _WIDEST_DEGREES, _FARTHEST_DEGREES = 20, 84
 _STEP_METRES = 1000
@@ -172,6 +174,21 @@ def _check_size(box: Bounds) -> None:
             f"an area may be {_WIDEST_DEGREES} degrees wide and reach to latitude ±{_FARTHEST_DEGREES}, as "
             f"a UTM grid can show; this one is {box}: cut it in parts"
         )
+
+
+def notes_on_place(grid: GeoBox, country: Country) -> tuple[str, ...]:
+    """Return a note where no pixel of a grid lies in the box of the country whose model maps it."""
+    home, area = country.box, box_of(grid)
+    across_180 = area.west > area.east
+    is_apart = area.north < home.south or home.north < area.south
+    is_apart |= not across_180 and (area.east < home.west or home.east < area.west)
+    if not is_apart:
+        return ()
+    return (
+        f"the area, lat {area.south:.2f}…{area.north:.2f}, lon {area.west:.2f}…{area.east:.2f}, lies outside "
+        f"the box of {country.name} (conf/country/{country.name}.yaml), {home}, where its model has learnt: "
+        f"is the CRS right?",
+    )
 
 
 def degrees(grid: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

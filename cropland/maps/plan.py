@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cropland.errors import ConfigError, DataError, WindowError
 from cropland.maps import compute, geotiff, imagery, layers
-from cropland.maps.extent import Extent
+from cropland.maps.extent import Extent, notes_on_place
 from cropland.maps.facts import MapFacts
 from cropland.maps.imagery import Imagery
 from cropland.maps.tile_store import TileStore
@@ -67,7 +67,7 @@ class MapPlan:
     tiles : sequence of Tile
         All of them.
     notes : tuple of str
-        What is unusual about the images, or cannot be told.
+        What is unusual about the area and the images, or cannot be told.
     """
 
     command: Map
@@ -187,6 +187,7 @@ def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPla
     except NoImage as error:
         raise WindowError(f"{error}: the model needs images of {window}") from error
     work = compute.Work(champion.fitted, images, extent, season)
+    notes = (*notes_on_place(extent.grid, country), *notes)
     key = _tiles_key(champion, work)
     return MapPlan(command, country, champion, work, window, key, tiles, notes)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from odc.geo.geobox import GeoBox
 from pyproj import Geod
+from standins.toyland import TOYLAND
 
 from cropland.errors import ConfigError, DataError
 from cropland.maps import extent as extents
@@ -291,3 +292,25 @@ def test_polygons_that_a_file_cuts_at_180_degrees_are_one_area(tmp_path: Path) -
     assert seen.min() == pytest.approx(179.995, abs=1e-4)
     assert seen.max() == pytest.approx(180.005, abs=1e-4)
     assert extent.mask(tile).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ((20.1, 10.1, 20.11, 10.11), None),
+        ((20.39, 10.39, 20.42, 10.42), None),  # across a corner of the country's box
+        ((26.1, 10.1, 26.11, 10.11), "lon 26.10…26.11, lies outside the box of toyland"),
+        ((20.1, 9.1, 20.11, 9.11), "the area, lat 9.10…9.11"),
+        (
+            (179.99, 10.1, -179.99, 10.11),
+            None,
+        ),  # what is across 180 degrees is compared by latitude
+        ((179.99, 50.1, -179.99, 50.11), "conf/country/toyland.yaml"),
+    ],
+)
+def test_an_area_outside_the_country_of_the_model_is_remarked_on(
+    box: tuple[float, float, float, float], said: str | None
+) -> None:
+    notes = extents.notes_on_place(Extent.of_box(box, 100).grid, TOYLAND)
+    assert [note for note in notes if said is None or said not in note] == []
+    assert len(notes) == (said is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.observations import band_values, baseline_offset
-from cropland.observations.bands import SCENE_CLASS
+from cropland.observations.bands import SCENE_CLASS, UNCLEAR_CLASSES
 from cropland.observations.baseline_offset import FIRST_DAY
 
 if TYPE_CHECKING:
@@ -24,7 +24,11 @@ _MOST_PARTS, _GRIDS_FOR_A_PART, _SIDE = 3, 6, 32
 """How many parts are read at most, one for so many grids, and their sides in pixels."""
 _FEW = 0.05
 """Share of pixels with a step of 1000 that may be chance."""
-_VISIBLE = ("B2", "B3", "B4")
+_VISIBLE, _NEAR_INFRARED = ("B2", "B3", "B4"), ("B7", "B8", "B8A")
+_DIM, _DARK = 1_000, 255
+"""No land is darker than these in the near infrared, in all images or in one."""
+_MOST_EMPTY = 0.9
+"""Share of an image's clear pixels without data from which on that is remarked on."""
 _REMEDY = "set source.remove_offset=true, which subtracts it, or write the cube harmonised"
 
 
@@ -49,30 +53,98 @@ def check(
     DataError
         A band has values that it cannot have, or an offset is to be removed that is not there.
     """
-    times, values = _sample(cube, grids, first, last, bands)
-    doubt = band_values.unusual_unit(values)
-    notes = (f"{cube.path} {doubt}",) if doubt else ()
-    return (*notes, *_notes_on_offset(cube, times, values))
+    sample = _sample(cube, grids, first, last, bands)
+    return (
+        *(f"{cube.path} {note}" for note in _notes_on_units(sample)),
+        *_notes_on_offset(cube, sample.times, sample.values),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """Some pixels of all images.
+
+    Attributes
+    ----------
+    times : ndarray of datetime64, shape (image,)
+        Their moments.
+    names : list of str
+        Their names.
+    values : dict of str to ndarray of float32, shape (image, pixel)
+        Digital numbers by band, as stored: with their offset.
+    classes : ndarray of uint8, shape (image, pixel), optional
+        Scene classes, where there are any.
+    """
+
+    times: NDArray[np.datetime64]
+    names: list[str]
+    values: dict[str, NDArray[np.float32]]
+    classes: NDArray[np.uint8] | None
 
 
 def _sample(
     cube: Cube, grids: Sequence[GeoBox], first: date, last: date, bands: Sequence[str]
-) -> tuple[NDArray[np.datetime64], dict[str, NDArray[np.float32]]]:
-    """Return the times of all images and, by band, values of shape (image, pixel), with their offset."""
+) -> _Sample:
+    """Read some pixels in the middle of some grids."""
     with_offset = replace(cube, remove_offset=False)
     # Few of few: where a chunk is a whole image, a part costs as much as a tile.
     n_parts = min(_MOST_PARTS, max(1, len(grids) // _GRIDS_FOR_A_PART))
     chosen = grids[len(grids) // (2 * n_parts) :: len(grids) // n_parts]
     parts = [with_offset.part(_middle(grid), first, last, bands) for grid in chosen]
-    times = parts[0]["time"].to_numpy()
+    images = len(parts[0]["time"])
     values = {
         band: np.concatenate(
-            [part[band].to_numpy().reshape(len(times), -1) for part in parts], axis=1
-        ).astype(np.float32)
+            [np.nan_to_num(part[band].to_numpy()).reshape(images, -1) for part in parts], axis=1
+        )
         for band in bands
-        if band != SCENE_CLASS
     }
-    return times, values
+    classes = values.pop(SCENE_CLASS, None)
+    return _Sample(
+        times=parts[0]["time"].to_numpy(),
+        names=parts[0]["granule"].to_numpy().tolist(),
+        values={band: each.astype(np.float32) for band, each in values.items()},
+        classes=classes,
+    )
+
+
+def _notes_on_units(sample: _Sample) -> Iterator[str]:
+    """Yield what is unusual about the size of numbers, in all images or in some."""
+    if doubt := band_values.unusual_unit(sample.values):
+        yield doubt
+        return
+    data = {band: each[each > 0] for band, each in sample.values.items() if (each > 0).any()}
+    if set(_NEAR_INFRARED) & set(data) and all(
+        np.quantile(each, 0.99) <= _DIM for each in data.values()
+    ):
+        yield (
+            f"has hardly a value above {_DIM:,} in any band; digital numbers are reflectance × 10,000: check "
+            f"that these are not reflectance × 1,000"
+        )
+        return
+    brightest = np.max([each.max(axis=1) for each in sample.values.values()], axis=0)
+    if names := _named(sample, (brightest > 0) & (brightest <= _DARK)):
+        yield (
+            f"has no value above {_DARK} in any band of the image {names}, other images have; check that "
+            f"these have the same unit"
+        )
+    if sample.classes is None:
+        return
+    clear = ~np.isin(sample.classes, (*UNCLEAR_CLASSES, band_values.MISSING_SCENE_CLASS))
+    empty = clear & (np.max(list(sample.values.values()), axis=0) == 0)
+    if names := _named(sample, empty.sum(axis=1) > _MOST_EMPTY * np.maximum(clear.sum(axis=1), 1)):
+        yield (
+            f"has clear scene classes but no data in any band in the image {names}; check whether "
+            f"reflectance was written as whole numbers"
+        )
+
+
+def _named(sample: _Sample, unusual: NDArray[np.bool_]) -> str:
+    """Return the first of some images and how many follow; nothing where there is none."""
+    numbers = np.flatnonzero(unusual)
+    if not len(numbers):
+        return ""
+    more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
+    return f"{sample.names[numbers[0]]}{more} of {len(sample.names)}"
 
 
 def _middle(grid: GeoBox) -> GeoBox:
@@ -90,32 +162,50 @@ def _notes_on_offset(
 ) -> Iterator[str]:
     """Yield what is to be said of the offset of processing baseline 04.00."""
     later = times >= FIRST_DAY
-    after = {band: each[later] for band, each in values.items()}
-    if not any((each > 0).any() for each in after.values()):
-        if cube.remove_offset:
-            yield f"source.remove_offset=true takes nothing off: {cube.path} has no image from {FIRST_DAY} on"
-        return
+    if cube.remove_offset and not later.any():
+        yield f"source.remove_offset=true takes nothing off: {cube.path} has no image from {FIRST_DAY} on"
     pixels = next(iter(values.values())).shape[1]
     steps = baseline_offset.steps_of_points(
         np.tile(np.arange(pixels), len(times)),
         np.repeat(times, pixels),
         {band: each.ravel() for band, each in values.items()},
     )
-    visible = [each for band, each in after.items() if band in _VISIBLE] or list(after.values())
-    may = bool(steps.mean() > _FEW) if len(steps) else baseline_offset.carries_offset(visible)
-    if cube.remove_offset and not may:
+    if later.any() and len(steps):
+        share = float(steps.mean())
+        yield from _notes_on_later_images(
+            cube, share > _FEW, f"in {share:.0%} of the pixels looked at"
+        )
+    elif later.any():
+        yield from _notes_on_later_images(cube, _may_carry_offset(values, later), None)
+    if not later.all() and _may_carry_offset(values, ~later):
+        yield (
+            f"{cube.path}: hardly a value of the images before {FIRST_DAY} is below 1000: the ground is "
+            f"bright, or they were processed again and carry the offset of processing baseline 04.00; if "
+            f"they do, subtract 1000 and write the cube again"
+        )
+
+
+def _may_carry_offset(values: dict[str, NDArray[np.float32]], images: NDArray[np.bool_]) -> bool:
+    """Return whether hardly a visible value of some images is below 1000; without data none is."""
+    visible = [each[images] for band, each in values.items() if band in _VISIBLE]
+    return any((each > 0).any() for each in visible) and baseline_offset.carries_offset(visible)
+
+
+def _notes_on_later_images(cube: Cube, carry: bool, compared: str | None) -> Iterator[str]:
+    """Yield notes on images from `FIRST_DAY` on; `compared` says with what, None where there is nothing."""
+    if cube.remove_offset and not carry:
         raise DataError(
             f"source.remove_offset=true, but the images of {cube.path} from {FIRST_DAY} on carry no offset "
             f"of 1000: many of their values are below it; leave source.remove_offset out"
         )
     if cube.remove_offset:
         yield f"1000 is taken off the images from {FIRST_DAY} on (source.remove_offset=true)"
-    elif len(steps) and may:
+    elif carry and compared is not None:
         yield (
-            f"{cube.path}: from {FIRST_DAY} on every band is about 1000 higher in {steps.mean():.0%} of the "
-            f"pixels looked at: these images carry the offset of processing baseline 04.00; {_REMEDY}"
+            f"{cube.path}: from {FIRST_DAY} on every band is about 1000 higher {compared}: these images "
+            f"carry the offset of processing baseline 04.00; {_REMEDY}"
         )
-    elif may:
+    elif carry:
         yield (
             f"{cube.path}: hardly a value of the images from {FIRST_DAY} on is below 1000, and there are "
             f"none from before to compare: they may carry the offset of processing baseline 04.00; if they "

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,56 @@ def test_parts_are_taken_from_the_whole_area(
     grids = [opened.grid.translate_pix(0, 8 * number)[:8, :8] for number in range(n_grids)]
     assert sample.check(opened, grids, opened.first, opened.last, ["B2"]) == ()
     assert read == chosen
+
+
+def changed(path: Path, **bands: Any) -> Cube:
+    """The cube with other numbers in some bands, as functions of the old ones make them."""
+    cube = xr.open_zarr(made(path).path, consolidated=False).load()
+    for band, change in bands.items():
+        old = cube[band if band in cube else "B4"].to_numpy()
+        cube[band] = ("time", "y", "x"), change(old).astype(np.uint8 if band == "SCL" else np.int16)
+    return cubefiles.open_cube(zarr(cube, path / "changed"))
+
+
+def from_image(number: int, change: Any) -> Any:
+    def of(values: np.ndarray) -> np.ndarray:
+        values = values.copy()
+        values[number:] = change(values[number:])
+        return values
+
+    return of
+
+
+def test_reflectance_times_1000_is_remarked_on(tmp_path: Path) -> None:
+    (note,) = notes(changed(tmp_path, **dict.fromkeys(REFLECTANCE, lambda values: values // 4)))
+    assert "hardly a value above 1,000 in any band" in note and "reflectance × 1,000" in note
+
+
+def test_images_in_another_unit_are_named(tmp_path: Path) -> None:
+    smaller = from_image(8, lambda values: values // 1_000 + 1)
+    (note,) = notes(changed(tmp_path, **dict.fromkeys(REFLECTANCE, smaller)))
+    assert (
+        "no value above 255 in any band of the image 2022-02-19T00:00:00 and 2 more of 11" in note
+    )
+
+
+def test_reflectance_that_was_written_as_whole_numbers_is_nothing_where_classes_say_clear(
+    tmp_path: Path,
+) -> None:
+    lost = dict.fromkeys(REFLECTANCE, from_image(9, lambda values: values // 10_000))
+    (note,) = notes(changed(tmp_path, SCL=lambda values: values * 0 + 4, **lost))
+    assert "no data in any band in the image 2022-03-01T00:00:00 and 1 more of 11" in note
+    clouds = dict.fromkeys(REFLECTANCE, from_image(9, lambda values: values * 0))
+    masked = from_image(0, lambda values: values * 0 + 9)
+    assert notes(changed(tmp_path / "masked", SCL=masked, **clouds)) == ()
+
+
+def test_an_offset_in_early_images_may_be_one_of_a_later_processing(tmp_path: Path) -> None:
+    seen = changed(tmp_path, **dict.fromkeys(REFLECTANCE, lambda values: values + 1_000))
+    day = date(2022, 1, 10)
+    (note,) = sample.check(seen, [seen.grid], seen.first, day, seen.bands)
+    assert "the images before 2022-01-25 is below 1000" in note
+    assert "processed again" in note
 
 
 def test_colours_of_8_bits_are_remarked_on(tmp_path: Path) -> None:
