@@ -69,15 +69,10 @@ class Gaps:
             yield f"{count(number, 'value')} of {band} below 0 or above {HIGHEST:,}: no data there"
 
     @property
-    def attributes(self) -> dict[str, Any]:
-        """The attributes `counts` and `notes` of an archive; none where nothing is missing."""
-        if not self:
-            return {}
+    def counts(self) -> dict[str, int]:
+        """How many values and bands are missing, as an archive keeps it; none where nothing is."""
         counts = {"n_fill_values": self.fills.total(), "n_missing_bands": self.missing.total()}
-        return {
-            "counts": {name: number for name, number in counts.items() if number},
-            "notes": list(self.sentences()),
-        }
+        return {name: number for name, number in counts.items() if number}
 
 
 def join_gaps(parts: Iterable[Gaps]) -> Gaps:

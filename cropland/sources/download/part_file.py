@@ -49,6 +49,8 @@ class Part:
         What fetched it.
     gaps : Gaps
         What its images lack.
+    notes : tuple of str
+        What else a user should know of them.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class Part:
     unseen: Mapping[int, str]
     client: str
     gaps: Gaps
+    notes: tuple[str, ...]
 
 
 def encode(chunk: Chunk, seen: Seen, client: str) -> bytes:
@@ -84,6 +87,8 @@ def encode(chunk: Chunk, seen: Seen, client: str) -> bytes:
     }
     if seen.gaps:
         facts["gaps"] = {"missing": +seen.gaps.missing, "fills": +seen.gaps.fills}
+    if seen.notes:
+        facts["notes"] = seen.notes
     metadata = {**(table.schema.metadata or {}), _METADATA: json.dumps(facts).encode()}
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
@@ -105,6 +110,7 @@ def read_metadata(path: Path) -> Part | None:
             unseen={int(at): str(why) for at, why in metadata["unseen"].items()},
             client=metadata["client"],
             gaps=Gaps(**{name: Counter(each) for name, each in metadata.get("gaps", {}).items()}),
+            notes=tuple(map(str, metadata.get("notes", ()))),
         )
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError, AttributeError):
         return None

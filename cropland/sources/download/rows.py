@@ -6,15 +6,16 @@ once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.observations.band_values import dtype_of
+from cropland.observations import band_values
 
 if TYPE_CHECKING:
     from cropland.sources.download.chunks import Days
@@ -56,6 +57,13 @@ class FetchedRows:
         return FetchedRows(
             self.places[which], self.time[which], self.granule[which], self.granules, values
         )
+
+    def without_fill(self) -> tuple[FetchedRows, Counter[str]]:
+        """Return them with no data in place of what can be no digital number, and how often by band."""
+        values, fills = {}, Counter[str]()
+        for band, stored in self.values.items():
+            values[band], fills[band] = band_values.without_fill(band, stored)
+        return replace(self, values=values), fills
 
 
 def join_rows(parts: Iterable[FetchedRows], bands: Sequence[str]) -> FetchedRows:
@@ -132,5 +140,5 @@ def _nothing(bands: Sequence[str]) -> FetchedRows:
         time=np.empty(0, "datetime64[s]"),
         granule=np.empty(0, np.int32),
         granules=np.empty(0, "U1"),
-        values={band: np.empty(0, dtype_of(band)) for band in bands},
+        values={band: np.empty(0, band_values.dtype_of(band)) for band in bands},
     )

@@ -8,7 +8,6 @@ another.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,12 @@ from numpy.typing import NDArray
 from cropland.config.groups import DATA
 from cropland.config.sources import EarthEngine, Stac
 from cropland.errors import DataError
-from cropland.observations import band_values, point_counts, points, ragged_array
+from cropland.observations import point_counts, points, ragged_array
 from cropland.sources.download import chunks, rows
 from cropland.sources.download.parts import Parts
-from cropland.sources.service import join_gaps
+from cropland.sources.service import Gaps, join_gaps
 from cropland.support.fingerprint import fingerprint
-from cropland.support.words import command_line
+from cropland.support.words import command_line, count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
     from cropland.sources.service import Finding, Service
 
 Source = EarthEngine | Stac
+_MOST_NOTES = 5
+"""Notes of downloads that an archive keeps."""
 PUBLISHED_AFTER_DAYS = 5
 """How long after an overpass its image can be expected: L2A usually comes within a day or two."""
 
@@ -167,21 +168,26 @@ def observations_of(
     used, days = _used(source, paths, country, table)
     parts, places = parts_of(source, paths, country), chunks.places_of(table)
     seen = rows.join_rows((parts.rows(part).within(places, days) for part in used), source.bands)
-    gaps = join_gaps(part.gaps for part in used)
-    values = {}
-    for band, stored in seen.values.items():
-        # Of parts that were fetched before there was such a rule, too.
-        values[band], fills = band_values.without_fill(band, stored)
-        gaps.fills[band] += fills
-    seen = replace(seen, values=values)
+    seen, fills = seen.without_fill()  # of parts that were fetched before there was this rule
+    gaps = join_gaps([*(part.gaps for part in used), Gaps(fills=fills)])
     dataset = ragged_array.from_rows(table, *rows.rows_of_points(seen, places))
     first, last = days
     return dataset.assign(granule_id=("image", seen.granules)).assign_attrs(
         time_coverage_start=first.isoformat(),
         time_coverage_end=last.isoformat(),
         client=sorted({part.client for part in used}),
-        **gaps.attributes,
+        counts=gaps.counts,
+        notes=[*gaps.sentences(), *_notes_of(used)],
         **{key: value for key, value in provenance(source).items() if key != "source"},
+    )
+
+
+def _notes_of(parts: Sequence[Part]) -> list[str]:
+    """Return what else was said while parts were fetched, the first of many."""
+    notes = list(dict.fromkeys(note for part in parts for note in part.notes))
+    more = len(notes) - _MOST_NOTES
+    return (
+        notes if more <= 0 else [*notes[:_MOST_NOTES], f"{count(more, 'more note')} of downloads"]
     )
 
 

@@ -57,8 +57,10 @@ def test_a_part_answers_for_its_places_also_where_nothing_was_seen(parts: Parts)
 
 def test_a_part_knows_what_its_images_lack(parts: Parts) -> None:
     gaps = Gaps(missing=Counter(SCL=1), fills=Counter(B4=2, B8=0))
-    kept = parts.keep(CHUNK, replace(SEEN, gaps=gaps), "client 1")
+    seen = replace(SEEN, gaps=gaps, notes=("an image is excluded",))
+    kept = parts.keep(CHUNK, seen, "client 1")
     (part,) = Parts(parts.folder)
+    assert part.notes == ("an image is excluded",)
     assert list(part.gaps.sentences()) == [
         "1 image has no SCL: no data there",
         "2 values of B4 below 0 or above 32,767: no data there",

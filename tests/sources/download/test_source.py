@@ -63,6 +63,7 @@ def keep(
     last: date = TOYLAND.reference.last,
     source: Any = None,
     gaps: Gaps | None = None,
+    notes: tuple[str, ...] = (),
 ) -> None:
     """Write a part of some points and days, as a download would."""
     places = np.unique(places_of(points))
@@ -76,6 +77,7 @@ def keep(
             band: own[band].to_numpy().astype("u1" if band == "SCL" else "u2") for band in BANDS
         },
         gaps=gaps or Gaps(),
+        notes=notes,
     )
     parts = fetched.parts_of(source or earthengine(), paths, TOYLAND)
     parts.keep(Chunk(places, first, last), seen, "client 1")
@@ -254,12 +256,15 @@ def test_what_images_lack_is_counted_in_the_archive(
     half = date(2020, 7, 1)
     first = Gaps(missing=Counter(B4=2), fills=Counter(B8=5))
     keep(rows, toy_points, paths, last=half - timedelta(days=1), gaps=first)
-    keep(rows, toy_points, paths, first=half, gaps=Gaps(missing=Counter(B4=1)))
+    few = tuple(f"image {number} is excluded" for number in range(7))
+    keep(rows, toy_points, paths, first=half, gaps=Gaps(missing=Counter(B4=1)), notes=few)
     archive = opening.archive_of(earthengine(), paths, TOYLAND)
     assert archive.counts == {"n_fill_values": 5, "n_missing_bands": 3}
     assert archive.notes == (
         "3 images have no B4: no data there",
         "5 values of B8 below 0 or above 32,767: no data there",
+        *few[:5],
+        "2 more notes of downloads",
     )
 
 
