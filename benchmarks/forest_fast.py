@@ -20,7 +20,8 @@ from omegaconf import OmegaConf
 import cropland
 from cropland.config.groups import Validation
 from cropland.config.model import Model
-from cropland.learning import classifiers, cross_validation
+from cropland.learning import classifiers
+from cropland.learning.folds import splits
 from cropland.support import figure_style
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def samples(name: str, exports: Path) -> xr.DataArray:
 def scored(matrix: xr.DataArray) -> dict[str, Scored]:
     """Score both forests, in turn, so that both see the same load of the machine."""
     x, y = matrix.to_numpy(), matrix["Target"].to_numpy()
-    folds = list(cross_validation.splits(y, np.arange(len(y)), FOLDS, seed=2023))
+    folds = list(splits(y, np.arange(len(y)), FOLDS, seed=2023))
     labels = {name: np.zeros((SEEDS, len(y)), bool) for name in ("forest", "forest_fast")}
     seconds = dict.fromkeys(labels, 0.0)
     for seed in range(SEEDS):

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from cropland.errors import CroplandError, DataError
 from cropland.features import matrix
-from cropland.learning.cross_validation import independent_units
+from cropland.learning.folds import independent_units
 from cropland.maps.landcover import raster as landcover
 from cropland.maps.landcover.agreement import HEAD
 from cropland.maps.landcover.comparison import ChampionScores, MapComparison

@@ -134,6 +134,9 @@ def _predicted(
             before_filling=lambda: console.print(f"making the archive of {country.name} …"),
         )
     opening.print_notes(archive, console)
+    if unknown := archive.dataset.attrs.get("unknown_ids"):
+        text = f"{country.name}: points have no observation, and {unknown}"
+        console.print(f"[yellow]note[/] {escape(text)}")
     unlabelled = np.flatnonzero(archive.points["Target"].to_numpy() < 0)
     table = champion.predict(archive, unlabelled, command.reference_end)
     table["Target"] = table["label"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,22 +13,18 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedGroupKFold
 
 from cropland.config.groups import Validation
 from cropland.errors import DataError
-from cropland.learning.folds import firsts, stratified
+from cropland.learning.folds import firsts, independent_units, splits
 from cropland.learning.probability import cropland_probability
 from cropland.learning.statistics import standard_error
-from cropland.observations.pixels import pixels
 
 if TYPE_CHECKING:
     from cropland.learning.classifiers import Classifier
     from cropland.learning.folds import Fold
 
 _FIVE_FOLDS = Validation("kfold", folds=5)
-KILOMETRES_PER_DEGREE = 111.195
-"""Of a great circle, mean Earth radius 6371.0 km."""
 
 
 @dataclass(frozen=True)
@@ -198,71 +194,6 @@ def summarise(out_of_fold: xr.Dataset, groups: NDArray[np.int64], *, fit_seconds
         fit_seconds=fit_seconds,
         out_of_fold=out_of_fold,
     )
-
-
-def independent_units(
-    features: xr.Dataset | xr.DataArray, validation: Validation
-) -> NDArray[np.int64]:
-    """Return the number of the unit that each sample belongs to: its pixel, or its spatial block.
-
-    Where no two samples share a pixel, the number of a pixel is that of its sample.
-    """
-    if validation.block_km is None:
-        return pixels(features["Lat"], features["Lon"])
-    return spatial_blocks(features, validation.block_km)
-
-
-def splits(
-    y: NDArray[np.int8], groups: NDArray[np.int64], validation: Validation, seed: int
-) -> Iterator[Fold]:
-    """Yield the (train, test) positions of every fold, repeat after repeat.
-
-    Folds are shuffled and stratified; whole groups are left out.
-    """
-    if validation.block_km is None:
-        yield from stratified(y, groups, validation, seed)
-        return
-    for repeat in range(validation.repeats):
-        grouped = StratifiedGroupKFold(validation.folds, shuffle=True, random_state=seed + repeat)
-        for train, test in grouped.split(y, y, groups):
-            if len(np.unique(y[train])) < 2 or not len(test):
-                raise DataError(
-                    f"a fold of blocks of {validation.block_km} km leaves one class only; "
-                    f"take a smaller validation.block_km or fewer folds"
-                )
-            yield train, test
-
-
-def spatial_blocks(features: xr.Dataset | xr.DataArray, block_km: float) -> NDArray[np.int64]:
-    """Compute the number of each sample's spatial block: squares of `block_km`, counted from the south-west.
-
-    Kilometres are measured on a sphere, longitude at the mean latitude of the samples. Samples on one pixel
-    are in the block of the first of them.
-    """
-    lat, lon = features["Lat"].to_numpy(), features["Lon"].to_numpy()
-    north = (lat - lat.min()) * KILOMETRES_PER_DEGREE
-    east = (lon - lon.min()) * KILOMETRES_PER_DEGREE * np.cos(np.radians(lat.mean()))
-    pixel = pixels(lat, lon)
-    cells = np.stack([north // block_km, east // block_km], axis=1)[firsts(pixel)[pixel]]
-    return np.unique(cells, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
-
-
-def check_blocks(points: xr.Dataset, validation: Validation, country: str) -> None:
-    """Check that points fall into at least as many spatial blocks as there are folds.
-
-    Raises
-    ------
-    DataError
-        They do not.
-    """
-    if validation.block_km is None:
-        return
-    count = len(np.unique(spatial_blocks(points, validation.block_km)))
-    if count < validation.folds:
-        raise DataError(
-            f"the points of {country} fall into {count} blocks of {validation.block_km} km, fewer than "
-            f"the {validation.folds} folds; take a smaller validation.block_km"
-        )
 
 
 def fit_fold(

@@ -25,10 +25,9 @@ from cropland.learning.cross_validation import (
     cross_validate,
     fit_fold,
     gather,
-    independent_units,
-    splits,
     summarise,
 )
+from cropland.learning.folds import independent_units, splits
 from cropland.support import signals
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pandas as pd
 from cropland.errors import DataError
 from cropland.features import matrix
 from cropland.learning import choice
-from cropland.learning.cross_validation import independent_units
 from cropland.learning.fast_forest import plain_model
+from cropland.learning.folds import independent_units
 from cropland.models import contenders
 from cropland.models.contenders import Field
 from cropland.support import signals

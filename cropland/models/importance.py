@@ -14,7 +14,8 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from cropland.learning.cross_validation import independent_units, splits, with_other_samples
+from cropland.learning.cross_validation import with_other_samples
+from cropland.learning.folds import independent_units, splits
 from cropland.learning.probability import cropland_probability
 from cropland.learning.statistics import standard_error
 from cropland.observations.bands import STATIC

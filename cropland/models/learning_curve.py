@@ -13,7 +13,8 @@ from sklearn.base import clone
 
 from cropland.errors import DataError
 from cropland.features.matrix import labelled
-from cropland.learning.cross_validation import fit_fold, independent_units, splits
+from cropland.learning.cross_validation import fit_fold
+from cropland.learning.folds import independent_units, splits
 from cropland.learning.statistics import standard_error
 from cropland.training.out_of_fold import CLASSES
 

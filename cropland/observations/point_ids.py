@@ -19,9 +19,7 @@ _KINDS: dict[str, Callable[[str], str]] = {
 """How two IDs may differ, and what they have in common then."""
 
 
-def compare(
-    without: Iterable[str], ids: Iterable[str], observed: Iterable[str], country: str
-) -> str:
+def compare(without: Iterable[str], ids: Iterable[str], observed: Iterable[str]) -> str:
     """Return in words how IDs of points without an observation look like those of other observations.
 
     Parameters
@@ -32,23 +30,21 @@ def compare(
         IDs of all points.
     observed : iterable of str
         IDs of all observations.
-    country : str
-        Whose points they are.
 
     Returns
     -------
     str
         Empty where all points have observations, or all observations are of points.
 
-    >>> compare("01", "0123", ["00", "01", "2", "3"], "iran")
-    "the exports have '00', '01', which are no points of iran; in 2 only leading zeros differ ('0', '00')"
+    >>> compare("01", "0123", ["00", "01", "2", "3"])
+    "the exports have other IDs: '00', '01'; in 2 only leading zeros differ ('0', '00')"
     """
     missing = list(without)
     unknown = list(set(observed) - set(ids)) if missing else []
     if not unknown:
         return ""
     names = sorted(str(name) for name in unknown)
-    text = f"the exports have {some(map(repr, names), 3)}, which are no points of {country}"
+    text = f"the exports have other IDs: {some(map(repr, names), 3)}"
     for kind, pairs in _pairs(missing, names).items():
         return f"{text}; in {len(pairs)} only {kind} differ ({pairs[0][0]!r}, {pairs[0][1]!r})"
     return text

@@ -11,8 +11,7 @@ from cropland.errors import DataError
 from cropland.features.matrix import labelled
 from cropland.features.recipe import Recipe, classes_of
 from cropland.features.window import Window
-from cropland.learning.cross_validation import check_blocks, independent_units
-from cropland.learning.folds import firsts
+from cropland.learning.folds import check_blocks, firsts, independent_units
 from cropland.observations import point_counts, point_notes, points
 from cropland.observations.band_values import MISSING_SCENE_CLASS
 from cropland.observations.bands import SCENE_CLASS, UNCLEAR_CLASSES, BandSet

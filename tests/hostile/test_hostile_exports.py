@@ -174,7 +174,7 @@ def test_a_column_that_an_archive_cannot_hold_is_left_aside(folder: Path, name: 
         ("a,2020-02-30,1,1,4", "unreadable dates"),
         ("x,a,2020-01-01,1,1,4", "cannot be read as CSV: Length of header"),
         ('"a,2020-01-01,1,1,4', "cannot be read as CSV"),
-        ("z,2020-01-01,1,1,4", "no observation of its 2 points: .* have 'z', which are no points"),
+        ("z,2020-01-01,1,1,4", "no observation of its 2 points: .* have other IDs: 'z'"),
         ("", "no observation of its 2 points: .* the exports have no row"),
     ],
 )

@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from cropland.config.groups import Validation
 from cropland.errors import DataError
 from cropland.learning import cross_validation, statistics
+from cropland.learning.folds import check_blocks, independent_units, spatial_blocks, splits
 
 KFOLD = Validation("kfold", 5)
 BLOCKS = Validation("blocks", 4, block_km=10.0)
@@ -72,19 +73,17 @@ def test_every_point_is_predicted_once_a_repeat_and_never_by_a_model_that_saw_it
     assert found.out_of_fold.sizes == {"sample": 120, "repeat": 2}
     assert found.out_of_fold["probability"].notnull().all()
     assert len(found.accuracy_fold) == 6
-    for train, test in cross_validation.splits(
-        np.arange(120) % 2, np.arange(120), Validation("repeated", 3, 2), 5
-    ):
+    for train, test in splits(np.arange(120) % 2, np.arange(120), Validation("repeated", 3, 2), 5):
         assert not set(train) & set(test)
         assert len(train) + len(test) == 120
 
 
 def test_blocks_are_left_out_whole() -> None:
     samples = matrix(1)
-    blocks = cross_validation.spatial_blocks(samples, 10.0)
+    blocks = spatial_blocks(samples, 10.0)
     # 0.4° are 44 km each way near the equator; the last row and column are thin.
     assert 16 < len(np.unique(blocks)) <= 25
-    folds = list(cross_validation.splits(samples["Target"].to_numpy(), blocks, BLOCKS, 5))
+    folds = list(splits(samples["Target"].to_numpy(), blocks, BLOCKS, 5))
     for train, test in folds:
         assert not set(blocks[train]) & set(blocks[test])
     assert sorted(np.concatenate([test for _, test in folds])) == list(range(120))
@@ -97,22 +96,22 @@ def places(lat: list[float], lon: list[float]) -> xr.Dataset:
 def test_blocks_are_square_kilometres_at_any_latitude() -> None:
     # At 35 degrees a tenth of a degree of longitude is 9.1 km, of latitude 11.1 km.
     east = places([35.0] * 5, [0.0, 0.1, 0.2, 0.3, 0.4])
-    assert cross_validation.spatial_blocks(east, 10.0).tolist() == [0, 0, 1, 2, 3]
+    assert spatial_blocks(east, 10.0).tolist() == [0, 0, 1, 2, 3]
     # 10 km are 0.08993 degrees of latitude; blocks are counted eastward, then northward.
     north = places([34.0, 34.0899, 34.0900, 34.0], [10.0, 10.0, 10.0, 10.2])
-    assert cross_validation.spatial_blocks(north, 10.0).tolist() == [0, 0, 2, 1]
+    assert spatial_blocks(north, 10.0).tolist() == [0, 0, 2, 1]
 
 
 def test_samples_of_one_pixel_are_one_unit() -> None:
     # Near the pole 1e-4 degrees of longitude are a metre, of latitude 11.
     near = places([85.0, 85.0, 85.0001], [20.0, 20.0001, 20.0])
-    assert cross_validation.independent_units(near, KFOLD).tolist() == [0, 0, 1]
+    assert independent_units(near, KFOLD).tolist() == [0, 0, 1]
 
 
 def test_repeats_of_blocked_folds_differ() -> None:
     y, blocks = np.arange(120) % 2, np.arange(120) // 6
     twice = Validation("blocks", 4, 2, block_km=10.0)
-    folds = list(cross_validation.splits(y, blocks, twice, 5))
+    folds = list(splits(y, blocks, twice, 5))
     first, second = ([sorted(test) for _, test in part] for part in (folds[:4], folds[4:]))
     assert len(folds) == 8
     assert not any(test in first for test in second)
@@ -143,9 +142,7 @@ def test_points_that_err_together_have_a_larger_standard_error() -> None:
 
 def test_fewer_blocks_than_folds_are_refused() -> None:
     with pytest.raises(DataError, match=r"into 1 blocks of 100.0 km, fewer than the 4 folds"):
-        cross_validation.check_blocks(
-            matrix(1).to_dataset(name="x"), Validation("blocks", 4, block_km=100.0), "x"
-        )
+        check_blocks(matrix(1).to_dataset(name="x"), Validation("blocks", 4, block_km=100.0), "x")
 
 
 def test_what_is_taught_beside_helps_and_the_folds_stay_the_same() -> None:

@@ -9,7 +9,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from cropland.config.groups import Validation
 from cropland.errors import DataError
 from cropland.learning import folds, nested
-from cropland.learning.cross_validation import cross_validate, independent_units, splits
+from cropland.learning.cross_validation import cross_validate
+from cropland.learning.folds import independent_units, splits
 
 KFOLD = Validation("kfold", 5)
 REPEATED = Validation("repeated", 3, 2)
@@ -46,7 +47,7 @@ def test_where_no_two_samples_share_a_unit_folds_are_those_of_scikit_learn(
     theirs = RepeatedStratifiedKFold(
         n_splits=validation.folds, n_repeats=validation.repeats, random_state=5
     )
-    mine = list(folds.stratified(y, np.arange(47), validation, 5))
+    mine = list(folds.splits(y, np.arange(47), validation, 5))
     for (train, test), (their_train, their_test) in zip(mine, theirs.split(y, y), strict=True):
         np.testing.assert_array_equal(train, their_train)
         np.testing.assert_array_equal(test, their_test)
@@ -56,8 +57,8 @@ def test_one_pair_moves_one_sample_and_no_other() -> None:
     y = (np.arange(100) % 2).astype(np.int8)
     units = np.arange(100)
     units[40] = 10
-    apart = list(folds.stratified(y, np.arange(100), KFOLD, 5))
-    together = list(folds.stratified(y, units, KFOLD, 5))
+    apart = list(folds.splits(y, np.arange(100), KFOLD, 5))
+    together = list(folds.splits(y, units, KFOLD, 5))
     for (_, alone), (_, test) in zip(apart, together, strict=True):
         assert set(alone) ^ set(test) <= {40}
         assert (10 in test) == (40 in test)
@@ -69,7 +70,7 @@ def test_units_are_whole_and_even_in_every_fold(count: int, copies: int) -> None
     y = np.tile(np.arange(count) % 2, copies).astype(np.int8)
     units = np.tile(np.arange(count), copies)
     tested = []
-    for train, test in folds.stratified(y, units, KFOLD, 5):
+    for train, test in folds.splits(y, units, KFOLD, 5):
         assert not set(units[train]) & set(units[test])
         assert sorted([*train, *test]) == list(range(len(y)))
         of_class = np.bincount(y[test]) / copies
@@ -108,6 +109,12 @@ def test_blocks_do_not_cut_a_pixel() -> None:
     points = xr.Dataset({"Lat": ("point", lat), "Lon": ("point", np.full(3, 20.0))})
     blocks = independent_units(points, Validation("blocks", 2, block_km=10.0))
     assert blocks.tolist() == [0, 0, 0]
+
+
+def test_samples_that_lie_nowhere_are_one_line() -> None:
+    samples = copied(20, 1).drop_vars("Lat")
+    with pytest.raises(DataError, match="expected samples with the coordinates Lat and Lon"):
+        cross_validate(KNeighborsClassifier(1), samples, KFOLD, seed=5)
 
 
 def test_copies_are_not_counted_as_samples_of_a_class() -> None:

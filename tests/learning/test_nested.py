@@ -12,6 +12,7 @@ from cropland.config.groups import Validation
 from cropland.errors import DataError
 from cropland.learning import cross_validation
 from cropland.learning import nested as nesting
+from cropland.learning.folds import independent_units
 from cropland.learning.nested import Alternative
 from cropland.support import signals
 
@@ -131,7 +132,7 @@ def test_no_choice_has_seen_the_samples_that_it_is_scored_on(
     # Each outer fold: the inner fits and predictions of both, then one fit and one prediction.
     each = 2 * 2 * inner.folds + 2
     assert len(Spy.seen) == each * outer.folds
-    groups = cross_validation.independent_units(spies[0].features, outer)
+    groups = independent_units(spies[0].features, outer)
     tests = []
     for start in range(0, len(Spy.seen), each):
         *inside, train, test = Spy.seen[start : start + each]

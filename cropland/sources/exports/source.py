@@ -155,7 +155,7 @@ def observations_of(
     wanted = [part.of_points(table["ID"]) for part in parts]
     observed = (name for part in parts for name in part.table["ID"].unique())
     if len(table) and not any(len(part.table) for part in wanted):
-        unknown = point_ids.compare(table["ID"], table["ID"], observed, country.name)
+        unknown = point_ids.compare(table["ID"], table["ID"], observed)
         raise DataError(
             f"the exports of {country.name} have no observation of its {len(table)} points: the points are "
             f"{some(table['ID'], 3)}; {unknown or 'the exports have no row'}; the ID of a point must be the "
@@ -171,6 +171,6 @@ def observations_of(
         time_coverage_start=min(export.first for export in files).isoformat(),
         time_coverage_end=max(export.last for export in files).isoformat(),
         files=[export.path.name for export in files],
-        unknown_ids=point_ids.compare(without, table["ID"], observed, country.name),
+        unknown_ids=point_ids.compare(without, table["ID"], observed),
         **joined.attributes,
     )
