@@ -10,23 +10,24 @@ from cropland.sources.stac.api import Api
 from cropland.sources.stac.folder import Folder
 
 if TYPE_CHECKING:
-    from cropland.config.sources import Catalog
+    from cropland.config.sources import Stac
     from cropland.sources.retries import Attempts
 
 
-def open_catalogue(catalog: Catalog, attempts: Attempts, timeout_seconds: float) -> Api | Folder:
-    """Open the catalogue at an address or in a folder.
+def open_catalogue(source: Stac, attempts: Attempts) -> Api | Folder:
+    """Open the catalogue of a source, at an address or in a folder.
 
     Raises
     ------
     DataError
         It is neither, cannot be reached, or does not have the collection.
     """
-    if catalog.url.startswith(("http://", "https://")):
-        return Api(catalog, attempts, timeout_seconds)
-    if Path(catalog.url).exists():
-        return Folder(catalog)
+    chosen = source.chosen
+    if chosen.url.startswith(("http://", "https://")):
+        return Api(chosen, attempts, source.timeout_seconds)
+    if Path(chosen.url).exists():
+        return Folder(chosen)
     raise DataError(
-        f"source.catalog must be a name in source.catalogs, the address of a STAC API (https://…) or a "
-        f"folder of items, got {catalog.url!r}, which is none of them"
+        f"source.catalog must be a name in source.catalogs ({', '.join(source.catalogs)}), the address of a "
+        f"STAC API (https://…) or a folder of items, got {source.catalog!r}, which is none of them"
     )

@@ -27,7 +27,10 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.observations import band_values
 from cropland.observations.bands import NO_DATA, SCENE_CLASS, SCENE_CLASSES
+from cropland.sources.stac.responses import without_signature
 
+_ANY_BAND = "B2"
+"""Digital numbers have the same range in every band."""
 FIRST_BASELINE = 4.0
 RULE = (
     "1: minus 1000, but not below 1, where the processing baseline is 04.00 or later, the catalogue does not "
@@ -91,16 +94,17 @@ def stored_numbers(band: str, values: NDArray[Any], href: str) -> NDArray[np.uns
     dtype = band_values.dtype_of(band)
     if values.dtype == dtype and (band != SCENE_CLASS or values.max(initial=0) in SCENE_CLASSES):
         return values
+    name = without_signature(href)
     data = np.where(np.isfinite(values), values, NO_DATA)
     possible, expected = band_values.possible(band, data.astype(np.float64))
     if not possible.all():
         raise DataError(
-            f"{href} has values from {data.min():g} to {data.max():g} for {band}; expected {expected}: "
+            f"{name} has values from {data.min():g} to {data.max():g} for {band}; expected {expected}: "
             f"choose another source.collection"
         )
     if band != SCENE_CLASS and band_values.reflectance_images(data[np.newaxis]).any():
         remedy = "or choose another source.collection"
-        raise band_values.wrong_unit(href, band, data, remedy)
+        raise band_values.wrong_unit(name, band, data, remedy)
     return np.clip(np.rint(data), 0, np.iinfo(dtype).max).astype(dtype)
 
 
@@ -112,4 +116,5 @@ def harmonised(values: NDArray[np.uint16], offset: int) -> NDArray[np.uint16]:
     if offset:
         lowered = np.maximum(values, offset + 1) - np.uint16(offset)
         values = np.where(values > 0, lowered, 0).astype(np.uint16)
-    return np.where(values > band_values.HIGHEST, np.uint16(NO_DATA), values)
+    numbers, _ = band_values.without_fill(_ANY_BAND, values)
+    return numbers

@@ -173,9 +173,7 @@ class StacService:
 
         with self._lock:
             if self._catalogue_open is None:
-                self._catalogue_open = open_catalogue(
-                    self._source.chosen, self._attempts, self._source.timeout_seconds
-                )
+                self._catalogue_open = open_catalogue(self._source, self._attempts)
             return self._catalogue_open
 
     def _bands_of(self, item: Item) -> str:
