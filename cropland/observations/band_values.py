@@ -114,7 +114,7 @@ def possible(name: str, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_],
     ----------
     name : str
         Its name.
-    values : ndarray of float64, shape (row,)
+    values : ndarray of float64, any shape
         Without fill values; NaN = nothing, which is always possible.
     """
     last = max(bands.SCENE_CLASSES)
@@ -122,7 +122,10 @@ def possible(name: str, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_],
         whole = (values >= 0) & (values <= last) & (values == np.floor(values))
         return whole | np.isnan(values), f"a scene class, 0 to {last}"
     largest, expected = np.finfo(np.float32).max, "a number or nothing"
-    if not values.size or max(-np.fmin.reduce(values), np.fmax.reduce(values)) <= largest:
+    if (
+        not values.size
+        or max(-np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)) <= largest
+    ):
         return np.ones(values.shape, np.bool_), expected  # as nearly always: no mask to compute
     return np.isnan(values) | (np.abs(values) <= largest), expected
 

@@ -125,3 +125,12 @@ def test_some_rows_of_an_index_times_10000_are_a_fault() -> None:
     assert (
         band_values.index_fault("NDVI", values, {}) == "values from 0.4 to 4000, expected -1 to 1"
     )
+
+
+def test_values_of_images_are_possible_as_those_of_rows_are() -> None:
+    images = np.array([[[1.0, np.nan], [3.0, 4.0]], [[5.0, 6.0], [7.0, np.inf]]])
+    for name in ("B4", "SCL"):
+        possible = band_values.possible(name, images)[0]
+        assert possible.shape == images.shape
+        assert np.flatnonzero(~possible).tolist() == [7]
+    assert band_values.possible("B4", images[0])[0].all()
