@@ -212,7 +212,7 @@ class Fitted:
     def _reason(self, n_observations: int) -> str:
         """Return why a point with so few observations has no label."""
         if n_observations == 0:
-            return "no observation in the window"
+            return "not observed in all bands in the window"
         return f"{n_observations} of at least {self.recipe.min_observations} observations in the window"
 
 

@@ -52,7 +52,9 @@ def predicted(rows: dict[str, float | None]) -> Predicted:
     table["probability"] = table["probability"].astype("float64")
     table["n_observations"] = 9 * table["label"].notna().astype("int64")
     table["inside_applicability"] = pd.array([pd.NA] * len(table), "boolean")
-    table["reason"] = table["label"].isna().map({True: "no observation in the window", False: ""})
+    table["reason"] = (
+        table["label"].isna().map({True: "not observed in all bands in the window", False: ""})
+    )
     table["Target"] = table["label"]
     return Predicted(table, "f00")
 
@@ -97,7 +99,7 @@ def test_missing_values_are_empty_cells() -> None:
     text = predict._csv(table, command(probabilities=True))
     assert text.splitlines() == [
         f"ID,Target,probability,{EVIDENCE}",
-        "x,,,0,,no observation in the window",
+        "x,,,0,,not observed in all bands in the window",
         "y,0,0.250000,9,,",
     ]
 
@@ -171,7 +173,7 @@ def test_a_point_observed_once_has_a_reason_in_place_of_a_label(
     assert (first["ID"], first["Target"], first["probability"]) == ("P060", "", "")
     assert first["n_observations"] == 1 and first["inside_applicability"] == ""
     assert re.fullmatch(r"1 of at least \d observations in the window", first["reason"])
-    assert second["reason"] == "no observation in the window"
+    assert second["reason"] == "not observed in all bands in the window"
     assert (third["Target"], third["reason"], third["inside_applicability"]) == ("0", "", "True")
     assert "1 points with too few observations in the window got an empty Target: P060" in said
     assert "1 points without observations in the window got an empty Target: P061" in said

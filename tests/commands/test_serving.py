@@ -120,7 +120,10 @@ def test_a_point_without_observations_answers_null(
 ) -> None:
     status, answer, text = served.ask(split(observations[observations["ID"] == "P003"]))
     missing = {"ID": "P003", "probability": None, "label": None, "n_observations": 0}
-    missing |= {"inside_applicability": None, "reason": "no observation in the window"}
+    missing |= {
+        "inside_applicability": None,
+        "reason": "not observed in all bands in the window",
+    }
     assert (status, answer["predictions"]) == (200, [missing])
     assert "NaN" not in text
 

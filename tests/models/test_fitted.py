@@ -169,7 +169,7 @@ def test_a_point_that_was_not_observed_has_no_label(
     assert table.loc[bare, "probability"].isna().all() and table.loc[bare, "label"].isna().all()
     assert table["n_observations"][3] == 0
     assert table["n_observations"][5] == 0 < expected["n_observations"][5]
-    assert set(table.loc[bare, "reason"]) == {"no observation in the window"}
+    assert set(table.loc[bare, "reason"]) == {"not observed in all bands in the window"}
     assert (table.loc[~bare, "reason"] == "").all()
     pd.testing.assert_frame_equal(table[~bare], expected[~bare])
     nothing = fitted.predict(observations, reference_end=date(2000, 12, 31))
