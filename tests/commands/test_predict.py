@@ -154,6 +154,8 @@ def test_points_of_a_file_come_back_in_its_order(promoted: ToyModels, tmp_path: 
     assert found["Target"].tolist() == ["1", "", "", "0", "", "0"]
     assert 'note 2 points without observations in the window got an empty Target: a,"b"' in said
     assert "note 1 points outside every country's box got an empty Target: NA" in said
+    other = "points have no observation, and the exports have other IDs: 'P001', 'P002', 'P003', …"
+    assert f"note toyland: {other}" in said
     said = promoted.predict(out, points=str(tmp_path / "points.csv"), missing="majority")
     assert table(out)["Target"].tolist() == ["1", "1", "1", "0", "", "0"]
     assert "got the majority class" in said
