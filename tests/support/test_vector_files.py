@@ -123,6 +123,14 @@ def test_points_of_every_format_are_those_of_csv(
     assert (points.read(tmp_path / name, labelled=False)["Target"] == -1).all()
 
 
+def test_a_geopackage_may_bear_any_name_and_must_be_written_to_the_end(tmp_path: Path) -> None:
+    path = geopackage(tmp_path / "my #1 (größte?) points.gpkg")
+    assert points.read(path, labelled=True).to_dict("list") == EXPECTED
+    path.with_name(f"{path.name}-wal").write_bytes(b"")
+    with pytest.raises(DataError, match="another program has not written all of it yet"):
+        points.read(path, labelled=True)
+
+
 def test_pairs_of_coordinates_in_geoparquet_are_read(tmp_path: Path) -> None:
     table = points.read(geoparquet(tmp_path / "p.parquet", encoding="point"), labelled=True)
     assert table.to_dict("list") == EXPECTED
