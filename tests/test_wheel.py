@@ -56,7 +56,7 @@ def test_an_installed_command_trains_in_an_empty_folder(installed: Path, tmp_pat
     words = ["source.points=40", "model.n_estimators=5", "validation.folds=3", "n_jobs=1"]
     done = run(installed, tmp_path, "train", "-m", "country=iran", "span=24,48", *words)
     assert done.returncode == 0, done.stderr
-    assert "cropland promote country=iran" in done.stderr + done.stdout
+    assert "cropland promote source.points=40 country=iran" in done.stderr + done.stdout
     (ledger,) = tmp_path.glob("mlruns/runs/*/outcomes.jsonl")
     assert len([json.loads(line) for line in ledger.read_text().splitlines()]) == 2
     assert list(tmp_path.glob("data/archive/**/iran*"))
