@@ -35,12 +35,19 @@ def pixels(lat: ArrayLike, lon: ArrayLike) -> NDArray[np.int64]:
     -------
     ndarray of int64, shape (point,)
         Equal for points that share a pixel, counted in the order in which they come: 0, 1, 2, … where no two
-        do.
+        do. Not to be written to.
     """
+    lats, lons = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
+    return _numbers(lats.tobytes(), lons.tobytes())
+
+
+@lru_cache(maxsize=8)
+def _numbers(lat: bytes, lon: bytes) -> NDArray[np.int64]:
+    """Compute the numbers of pixels; all candidates of a sweep ask for those of the same points."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    lats, lons = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
+    lats, lons = np.frombuffer(lat), np.frombuffer(lon)
     first, same = np.unique(_cells(lats, lons), return_index=True, return_inverse=True)[1:]
     pairs = np.concatenate(
         [np.stack([np.arange(len(lats)), first[same]], axis=1), _near(lats, lons)]
@@ -48,7 +55,9 @@ def pixels(lat: ArrayLike, lon: ArrayLike) -> NDArray[np.int64]:
     links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(lats),) * 2)
     groups = connected_components(links, directed=False)[1]
     firsts, number = np.unique(groups, return_index=True, return_inverse=True)[1:]
-    return np.asarray(np.argsort(np.argsort(firsts))[number], dtype=np.int64)
+    numbers = np.argsort(np.argsort(firsts))[number].astype(np.int64)
+    numbers.flags.writeable = False
+    return np.asarray(numbers)
 
 
 def _cells(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -121,7 +121,7 @@ def read_given(path: Path) -> pd.DataFrame:
     DataError
         There is no such file, or no point in it; and as `read` does.
     """
-    _check_there(path, "points to a CSV file")
+    _check_there(path, "points to a file of points")
     table = read(path, labelled=False)
     if table.empty:
         raise DataError(f"{path} has no points; add a line of ID,Lat,Lon for each")
