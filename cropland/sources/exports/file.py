@@ -34,7 +34,7 @@ _POINT, _MOMENT = ("id",), ("timestamp", "system:time_start", "datetime", "date"
 _AS_TEXT = {form(name): str for name in (*_POINT, *_MOMENT) for form in (str, str.upper, str.title)}
 """How pandas reads these, so that an ID keeps its zeros."""
 _OF_POINTS = frozenset(
-    ("Lat", "Lon", "Target", "row_size", "time", "point", "observation", "image", "file")
+    ("Lat", "Lon", "Target", "row_size", "time", "point", "observation", "image")
 )
 """What an archive has from its points, or calls its own."""
 _PLAIN = re.compile(r"[A-Za-z][\w:.-]{0,99}", re.ASCII)

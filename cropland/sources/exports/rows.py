@@ -81,8 +81,8 @@ class JoinedRows:
 def join(parts: Sequence[ExportRows], *, remove_offset: bool) -> JoinedRows:
     """Join the rows of exports.
 
-    An index is computed from its bands where a row has none. Rows that are there twice, with the same point,
-    time and values, are kept once; rows in which all bands are no data are left out.
+    An index is computed from its bands in the rows of files without it. Rows that are there twice, with the
+    same point, time and values, are kept once; rows in which all bands are no data are left out.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def join(parts: Sequence[ExportRows], *, remove_offset: bool) -> JoinedRows:
     )
     joined.count("n_fill_values", sum(part.n_fill_values for part in parts))
     _check_offset(joined, remove_offset)
-    _fill_indices(joined.table)
+    _fill_indices(joined, parts)
     _note_lacking(joined, parts)
     left_out = _empty_rows(joined) | _repeated_rows(joined)
     if left_out.any():
@@ -163,22 +163,29 @@ def _subtract_offset(joined: JoinedRows, rows: NDArray[np.bool_]) -> None:
         values[data] = np.maximum(values[data] - OFFSET, 1)
         table[name] = values
     for name in joined.measured:
-        if bands.is_index(name) and set(bands.parts_of(name)) <= set(joined.band_names):
-            table.loc[rows, name] = np.nan
+        if bands.is_index(name):
+            _compute_index(table, name, np.flatnonzero(rows & table[name].notna()))
 
 
-def _fill_indices(table: pd.DataFrame) -> None:
-    """Compute indices from their bands in rows that have none."""
-    for name in map(str, table.columns):
-        parts = bands.parts_of(name)
-        if not bands.is_index(name) or not set(parts) <= set(table.columns):
-            continue
+def _fill_indices(joined: JoinedRows, parts: Sequence[ExportRows]) -> None:
+    """Compute indices from their bands in the rows of files that do not have them.
+
+    Where a file has an index, a missing value may be a mask: it stays missing.
+    """
+    for name in joined.measured:
+        lacking = [number for number, part in enumerate(parts) if name not in part.table]
+        if lacking and bands.is_index(name):
+            _compute_index(joined.table, name, np.flatnonzero(np.isin(joined.file, lacking)))
+
+
+def _compute_index(table: pd.DataFrame, name: str, rows: NDArray[np.intp]) -> None:
+    """Compute an index in some rows; they stay as they are where a band of it is no column."""
+    parts = bands.parts_of(name)
+    if set(parts) <= set(table.columns):
+        measured = {part: band_values.as_data(table[part].to_numpy()[rows]) for part in parts}
         values = table[name].to_numpy(copy=True)
-        rows = np.flatnonzero(np.isnan(values))
-        if len(rows):
-            measured = {part: band_values.as_data(table[part].to_numpy()[rows]) for part in parts}
-            values[rows] = bands.index(name, measured)
-            table[name] = values
+        values[rows] = bands.index(name, measured)
+        table[name] = values
 
 
 def _note_lacking(joined: JoinedRows, parts: Sequence[ExportRows]) -> None:

@@ -43,6 +43,16 @@ def test_an_index_is_computed_where_a_file_lacks_it() -> None:
     assert rows.notes == []
 
 
+def test_an_index_that_is_masked_stays_masked() -> None:
+    masked = np.tile([0.5, np.nan], 2)
+    rows = joined(
+        part("one.csv", DAYS[:2], B4=800.0, B8=2400.0, NDVI=masked),
+        part("two.csv", DAYS[2:], B4=800.0, B8=3200.0),
+    )
+    np.testing.assert_allclose(rows.table["NDVI"][:4], masked)
+    np.testing.assert_allclose(rows.table["NDVI"][4:], 0.6)
+
+
 def test_a_column_that_one_file_lacks_is_kept_with_that_file() -> None:
     rows = joined(
         part("one.csv", DAYS[:2], B4=800.0, B8=2400.0, SCL=4.0, NDVI=0.5),
@@ -144,3 +154,11 @@ def test_what_cannot_be_compared_is_said_where_nothing_is_dark(darkest: float, n
     rows = joined(part("late.csv", DAYS[2:], B2=darkest, B4=1900.0, B8=3700.0))
     assert len(rows.notes) == notes
     assert all("this may be the offset" in note for note in rows.notes)
+
+
+@pytest.mark.parametrize(("with_step", "notes"), [(1, 0), (2, 1)])
+def test_a_step_at_one_point_in_twenty_is_chance(with_step: int, notes: int) -> None:
+    by = np.zeros((20, 4))
+    by[:with_step, 2:] = 1000
+    values = {band: low + by.ravel() for band, low in (("B2", 500.0), ("B4", 900.0))}
+    assert len(joined(part("one.csv", DAYS, range(20), **values)).notes) == notes
