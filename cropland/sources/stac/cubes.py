@@ -17,13 +17,14 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from cropland.errors import DataError
-from cropland.observations.bands import SCENE_CLASS
+from cropland.observations.band_values import MISSING_SCENE_CLASS
+from cropland.observations.bands import NO_DATA, SCENE_CLASS
 from cropland.sources.lazy_cube import lazy_cube
 from cropland.sources.stac.assets import check_grid, href_of, suspects_of
 from cropland.sources.stac.boxes import bounds_of, overlap
 from cropland.sources.stac.harmonisation import harmonised, stored_numbers
 from cropland.sources.stac.items import moment
-from cropland.sources.stac.products import check_product
+from cropland.sources.stac.products import check_product, newer_products
 from cropland.sources.stac.sampling import errors_of_image, missing_value
 from cropland.sources.stac.transport import Missing
 
@@ -55,7 +56,10 @@ def cube_of(
         with errors_of_image(item.id):
             check_product(item, bands)
     times = np.array([moment(item).replace(tzinfo=None) for item in items], "datetime64[s]")
-    images = [_Image(item.id, item.bbox, {b: href_of(item, b) for b in bands}) for item in items]
+    images = [
+        _Image(item.id, item.bbox, {b: href_of(item, b) for b in (*bands, SCENE_CLASS)}, newer)
+        for item, newer in zip(items, newer_products(items), strict=True)
+    ]
     groups = [(band,) for band in bands]
     read = partial(_read, offsets.cogs, images)
     cube = lazy_cube(read, names, times, grid, groups, BLOCK_PIXELS)
@@ -69,21 +73,42 @@ def cube_of(
 
 @dataclass(frozen=True)
 class _Image:
-    """Where the bands of an image are: its name, its box, and an address by band where it has one."""
+    """Where the bands of an image are.
+
+    Attributes
+    ----------
+    name : str
+        Of its item.
+    box : sequence of float, optional
+        Of its item.
+    hrefs : mapping of str to str, optional
+        An address by band where it has one; of ``SCL`` too.
+    newer : sequence of int
+        Positions of newer products of the same image.
+    """
 
     name: str
     box: Sequence[float] | None
     hrefs: Mapping[str, str | None]
+    newer: Sequence[int]
 
 
 def _read(
     cogs: Cogs, images: Sequence[_Image], at: int, grid: GeoBox, bands: Sequence[str]
 ) -> NDArray[np.uint16]:
-    """Read a band as it is stored; what is missing is no data, what fails is an error."""
+    """Read a band as it is stored; no data where a newer product of the image has scene classes."""
     (band,) = bands
-    image = images[at]
+    values = _read_band(cogs, images[at], band, grid)
+    for other in images[at].newer if values.any() else ():
+        classes = _read_band(cogs, images[other], SCENE_CLASS, grid)
+        values[(classes != NO_DATA) & (classes != MISSING_SCENE_CLASS)] = NO_DATA
+    return values[np.newaxis]
+
+
+def _read_band(cogs: Cogs, image: _Image, band: str, grid: GeoBox) -> NDArray[np.uint16]:
+    """Read a band as it is stored; what is missing is no data, what fails is an error."""
     if not overlap(image.box, bounds_of(grid)):
-        return np.zeros((1, *grid.shape), np.uint16)
+        return np.zeros(grid.shape, np.uint16)
     with errors_of_image(image.name):
         href = image.hrefs[band]
         try:
@@ -91,12 +116,12 @@ def _read(
                 values, own = cogs.open(href, lambda source: _warped(source, grid))
                 check_grid(href, band, image.box, own, values != 0)
                 numbers = stored_numbers(band, values, href)
-                return numbers.astype(np.uint16, copy=False)[np.newaxis]
+                return numbers.astype(np.uint16)
         except Missing:
             pass
         if band == SCENE_CLASS:
             _check_not_gone(cogs, image)
-    return np.full((1, *grid.shape), missing_value(band), np.uint16)
+    return np.full(grid.shape, missing_value(band), np.uint16)
 
 
 def _check_not_gone(cogs: Cogs, image: _Image) -> None:

@@ -7,6 +7,7 @@ processes its archive again and again, and catalogues keep both products of an i
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
 _LEVEL_KEYS = ("product:type", "s2:product_type", "processing:level", "s2:processing_level")
 _NAME_KEYS = ("s2:product_uri", "sentinel:product_id", "s2:product_id", "title")
 _TILE_KEYS = ("grid:code", "s2:mgrs_tile", "s2:tile_id", "mgrs:tile")
-_DATASTRIP_KEYS = ("s2:datastrip_id", "eopf:datastrip_id", "sentinel:datastrip_id")
 _PROCESSED_KEYS = ("processing:datetime", "s2:generation_time", "created", "updated")
 _TOP_OF_ATMOSPHERE = re.compile(r"MSI_?L?1C|^L?1C?$", re.IGNORECASE)
 _TILE = re.compile(r"(?<![0-9A-Z])(?:MGRS-|T)?(\d{2}[C-X][A-Z]{2})(?![0-9A-Z])")
-_SENSED = re.compile(r"_(S\d{8}T\d{6})")
 _SCALES, _OFFSETS = (1, 0.0001), (0, -0.1, -1000)
 """What turns digital numbers into reflectance, and what takes the offset of 1,000 off."""
 
@@ -69,21 +68,22 @@ def check_scale(where: str, scale: float, offset: float) -> None:
         )
 
 
-def without_older(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
-    """Return items without those that were processed again later, and the names of those left out.
+def newer_products(items: Sequence[Item]) -> list[list[int]]:
+    """Return, for each item, the positions of newer products of the same image.
 
-    Two items are of one image where satellite, tile, second and data strip are the same. The newer has the
-    later processing baseline, then the later time of processing.
+    Products are of one image where satellite, tile and second are the same. The newer has the later
+    processing baseline, then the later time of processing. None need show all of the image: of what several
+    stations received ESA made a product each.
     """
-    newest: dict[object, Item] = {}
-    for item in items:
-        key = _image_of(item) or item.id
-        if key not in newest or _processed(item) > _processed(newest[key]):
-            newest[key] = item
-    kept = {item.id for item in newest.values()}
-    return [item for item in items if item.id in kept], [
-        item.id for item in items if item.id not in kept
-    ]
+    by_image: dict[object, list[int]] = defaultdict(list)
+    for number, item in enumerate(items):
+        by_image[_image_of(item) or item.id].append(number)
+    newer: list[list[int]] = [[] for _ in items]
+    for numbers in by_image.values():
+        numbers.sort(key=lambda number: _processed(items[number]), reverse=True)
+        for at, number in enumerate(numbers):
+            newer[number] = numbers[:at]
+    return newer
 
 
 def _declared(asset: Asset) -> tuple[float, float]:
@@ -104,10 +104,8 @@ def _image_of(item: Item) -> tuple[str, ...] | None:
     at = item.datetime or item.common_metadata.start_datetime
     if tile is None or at is None:
         return None
-    strip = " ".join(str(item.properties.get(key) or "") for key in _DATASTRIP_KEYS)
-    sensed = match[1] if (match := _SENSED.search(strip)) else ""
     platform = str(item.properties.get("platform") or "").lower()
-    return platform, tile, f"{at:%Y%m%dT%H%M%S}", sensed
+    return platform, tile, f"{at:%Y%m%dT%H%M%S}"
 
 
 def _processed(item: Item) -> tuple[float, str, str]:

@@ -145,6 +145,25 @@ def errors_of_image(granule: str) -> Iterator[None]:
         ) from error
 
 
+def without_older(images: Sequence[Seen], newer: Sequence[Sequence[int]]) -> list[Seen]:
+    """Return images without the rows of places that a newer product of the same image has too.
+
+    Parameters
+    ----------
+    images : sequence of Seen
+        What each product shows.
+    newer : sequence of sequence of int
+        Of each image the positions of its newer products.
+    """
+    kept = []
+    for image, others in zip(images, newer, strict=True):
+        there = np.concatenate([image.place[:0], *(images[other].place for other in others)])
+        rows = ~np.isin(image.place, there)
+        values = {band: column[rows] for band, column in image.values.items()}
+        kept.append(Seen(image.place[rows], image.time[rows], image.granule[rows], values))
+    return kept
+
+
 def join_images(images: Sequence[Seen], bands: Sequence[str]) -> Seen:
     """Join images, sorted by place, time and granule; none have the types of the bands."""
     nothing = Seen(

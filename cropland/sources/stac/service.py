@@ -2,7 +2,7 @@
 
 A granule is an item. It gives a row where its ``SCL`` has data at a place, and where there is no ``SCL``,
 where any band has. A band whose asset is missing is no data, ``SCL`` then 255. Of an image that was processed
-again, the newer product is read. Digital numbers are harmonised as `cropland.sources.stac.harmonisation`
+again, the newer product counts. Digital numbers are harmonised as `cropland.sources.stac.harmonisation`
 says. Images of another UTM zone are brought onto a cube's grid by nearest neighbour.
 """
 
@@ -24,7 +24,6 @@ from cropland.sources.grid import box_of
 from cropland.sources.service import NO_IMAGE, Finding, Gaps, NoImage, Seen, findings_of
 from cropland.sources.stac.boxes import bounds_around
 from cropland.sources.stac.harmonisation import claims_offset
-from cropland.support.words import count, some
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,8 +39,9 @@ if TYPE_CHECKING:
 
 _ENOUGH = 3
 """Images without a band, and none with it, from which on the catalogue is taken to lack it."""
-_NAMED = 3
-"""Images that a note names."""
+_PROCESSED_AGAIN = (
+    "some images were processed again since: the newer product counts where both saw a place"
+)
 
 
 class StacService:
@@ -83,18 +83,21 @@ class StacService:
         self, lonlat: NDArray[np.float64], first: date, last: date, bands: Sequence[str]
     ) -> Seen:
         """Observe places, opening each COG once for all of them; see `Service.points`."""
-        from cropland.sources.stac.sampling import join_images, read_image
+        from cropland.sources.stac.products import newer_products
+        from cropland.sources.stac.sampling import join_images, read_image, without_older
 
         near = self._images_near(bounds_around(lonlat), first, last)
         gaps = Gaps()
-        images = [read_image(item, lonlat, bands, self._offsets, gaps) for item in near.items]
+        read = [read_image(item, lonlat, bands, self._offsets, gaps) for item in near.items]
+        images = without_older(read, newer_products(near.items))
         seen = join_images(images, bands)
         why = f"outside the swath of all {len(near.items)} images" if near.items else NO_IMAGE
         if near.excluded and not near.items:
             why = f"all {len(near.excluded)} images are excluded (source.leave_out)"
         unseen = {int(at): why for at in np.setdiff1d(np.arange(len(lonlat)), seen.place)}
         self._check_present(gaps, seen)
-        return replace(seen, unseen=unseen, notes=near.notes, gaps=gaps)
+        notes = (*near.notes, *([_PROCESSED_AGAIN] if len(seen) < sum(map(len, read)) else []))
+        return replace(seen, unseen=unseen, notes=notes, gaps=gaps)
 
     def _check_present(self, gaps: Gaps, seen: Seen) -> None:
         """Check that no band is missing in several images and in all that were read.
@@ -152,20 +155,10 @@ class StacService:
         return findings_of(steps)
 
     def _images_near(self, bounds: Bounds, first: date, last: date) -> SearchResult:
-        """Return the images near some places: not the excluded, and of twins the newer."""
-        from cropland.sources.stac.items import SearchResult
-        from cropland.sources.stac.products import without_older
-
+        """Return the images near some places, without the excluded ones."""
         found = self._catalogue().search(bounds, first, last, set(self._source.leave_out))
-        items, older = without_older(found.items)
-        notes = list(found.notes)
-        if older:
-            notes.append(
-                f"{count(len(older), 'image')} processed again since: the newer is used, not "
-                f"{some(older, _NAMED)}"
-            )
-        notes += [f"{name} is excluded (source.leave_out)" for name in found.excluded]
-        return SearchResult(items, found.excluded, tuple(notes))
+        excluded = (f"{name} is excluded (source.leave_out)" for name in found.excluded)
+        return found._replace(notes=(*found.notes, *excluded))
 
     def _catalogue(self) -> Api | Folder:
         """Open the catalogue, once for all threads."""

@@ -7,7 +7,7 @@ import pystac
 import pytest
 
 from cropland.errors import DataError
-from cropland.sources.stac.products import check_product, without_older
+from cropland.sources.stac.products import check_product, newer_products
 
 ESA = "S2A_MSIL2A_20220103T071209_N{}_R020_T39SUV_{}"
 
@@ -72,24 +72,20 @@ def test_a_scale_that_is_not_that_of_digital_numbers_is_refused(
         check_product(item, ["B2"])
 
 
-def names(items: list[pystac.Item]) -> tuple[list[str], list[str]]:
-    kept, left_out = without_older(items)
-    return [item.id for item in kept], left_out
-
-
-def test_of_two_processings_the_newer_is_kept_whatever_their_order() -> None:
+def test_of_two_processings_the_newer_is_told_whatever_their_order() -> None:
     old, new = (ESA.format("0301", "20220103T085811"), ESA.format("0510", "20230601T101010"))
-    for order in ([old, new], [new, old]):
-        assert names([item_of(name, **{"grid:code": "MGRS-39SUV"}) for name in order]) == (
-            [new],
-            [old],
-        )
+    tile = {"grid:code": "MGRS-39SUV"}
+    assert newer_products([item_of(old, **tile), item_of(new, **tile)]) == [[1], []]
+    assert newer_products([item_of(new, **tile), item_of(old, **tile)]) == [[], [0]]
 
 
-def test_of_one_baseline_the_later_processed_is_kept() -> None:
-    early = item_of("S2A_39SUV_20220103_0_L2A", created="2022-01-04T00:00:00Z")
-    late = item_of("S2A_39SUV_20220103_1_L2A", created="2022-09-04T00:00:00Z")
-    assert names([late, early]) == ([late.id], [early.id])
+def test_of_one_baseline_the_later_processed_is_newer() -> None:
+    names = [f"S2A_39SUV_20220103_{number}_L2A" for number in range(3)]
+    days = ["2022-01-04", "2022-09-04", "2022-03-04"]
+    items = [
+        item_of(name, created=f"{day}T00:00:00Z") for name, day in zip(names, days, strict=True)
+    ]
+    assert newer_products(items) == [[1, 2], [], [1]]
 
 
 @pytest.mark.parametrize(
@@ -98,18 +94,11 @@ def test_of_one_baseline_the_later_processed_is_kept() -> None:
         item_of("b", **{"grid:code": "MGRS-39SUA"}),
         item_of("b", "2022-01-03T07:12:23Z", **{"grid:code": "MGRS-39SUV"}),
         item_of("b", **{"grid:code": "MGRS-39SUV", "platform": "sentinel-2b"}),
-        item_of(
-            "b",
-            **{
-                "grid:code": "MGRS-39SUV",
-                "s2:datastrip_id": "S2A_OPER_MSI_L2A_DS_2APS_20220103T085811_S20220103T071555_N03.01",
-            },
-        ),
         item_of("b"),
     ],
-    ids=["tile", "second", "satellite", "strip", "unknown"],
+    ids=["tile", "second", "satellite", "unknown"],
 )
-def test_images_of_another_tile_moment_satellite_or_strip_are_no_twins(other: pystac.Item) -> None:
-    strip = "S2A_OPER_MSI_L2A_DS_2APS_20220103T085811_S20220103T071204_N03.01"
-    one = item_of("a", **{"grid:code": "MGRS-39SUV", "s2:datastrip_id": strip})
-    assert names([one, other]) == (["a", "b"], [])
+def test_images_of_another_tile_moment_or_satellite_are_no_products_of_one(
+    other: pystac.Item,
+) -> None:
+    assert newer_products([item_of("a", **{"grid:code": "MGRS-39SUV"}), other]) == [[], []]

@@ -12,6 +12,7 @@ import pandas as pd
 import planetary_computer
 import pytest
 import rasterio
+from odc.geo.geobox import GeoBox
 from rasterio.errors import NotGeoreferencedWarning
 from standins.granules import Granules
 from standins.stac import Catalogue, Fault, StacStandin
@@ -30,7 +31,7 @@ from standins.stac_calls import (
 )
 
 from cropland.errors import ConfigError, DataError
-from cropland.sources.grid import grid_of
+from cropland.sources.grid import grid_of, lonlat
 from cropland.sources.retries import GivenUp
 from cropland.sources.stac import ranges
 from cropland.sources.stac.service import StacService
@@ -202,7 +203,10 @@ def test_nothing_is_read_to_harmonise_what_claims_no_offset(
     assert standin.asked("/B4.tif")
 
 
-def test_of_an_image_that_was_processed_twice_the_newer_is_read(
+AGAIN = "some images were processed again since: the newer product counts where both saw a place"
+
+
+def test_of_an_image_that_was_processed_twice_the_newer_counts(
     granules: Granules, cogs: Path, table: pd.DataFrame, truth: pd.DataFrame
 ) -> None:
     granule = clear(truth)
@@ -210,11 +214,41 @@ def test_of_an_image_that_was_processed_twice_the_newer_is_read(
     with StacStandin(granules, AREA, cogs, BANDS, reprocessed=[granule]) as standin:
         service = service_of(standin.url)
         seen = seen_of(service, table)
-        cube = service.cube(grid_of(INNER), FIRST, LAST, BANDS)
+        day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+        cube = service.cube(grid_of(INNER), day, day, BANDS).compute()
     assert_rows(seen, table, newer)
-    assert seen.notes == (f"1 image processed again since: the newer is used, not {granule}",)
-    assert granule not in cube["granule"]
-    assert f"{granule}_1" in cube["granule"]
+    assert seen.notes == (AGAIN,)
+    for name, seen_there in ((granule, False), (f"{granule}_1", True)):
+        image = cube.isel(time=(cube["granule"] == name).to_numpy())
+        assert [bool(image[band].any()) for band in BANDS] == [seen_there] * len(BANDS)
+
+
+def test_what_only_the_older_of_two_products_shows_is_kept(
+    granules: Granules, tmp_path: Path, table: pd.DataFrame, truth: pd.DataFrame
+) -> None:
+    # As of what two stations received: the newer product lacks the western half.
+    granule = clear(truth)
+    day = truth[truth["granule"] == granule]["time"].iloc[0].date()
+    middle = 24.105
+    with StacStandin(granules, AREA, tmp_path, BANDS, reprocessed=[granule]) as standin:
+        for band in BANDS:
+            path = standin.cog(f"{granule}_1", band)
+            with rasterio.open(path) as source:
+                grid = GeoBox.from_rio(source)
+            rows, columns = np.indices(grid.shape)
+            west = lonlat(grid, rows + 0.5, columns + 0.5)[0] < middle
+            rewrite(standin, f"{granule}_1", band, change=lambda each, west=west: each * ~west)
+        seen = seen_of(service_of(standin.url), table, day, day)
+        cube = service_of(standin.url).cube(grid_of(INNER), day, day, BANDS).compute()
+    east = table.set_index("ID")["Lon"] >= middle
+    expected = truth[truth["time"].dt.date == day].copy()
+    again = (expected["granule"] == granule) & expected["ID"].map(east)
+    assert again.any() and not again.all()
+    expected.loc[again, "granule"] = f"{granule}_1"
+    assert_rows(seen, table, expected)
+    images = cube.isel(time=cube["granule"].str.startswith(granule).to_numpy())
+    assert images.sizes["time"] == 2
+    assert ((images["SCL"] > 0).sum("time") == 1).all()
 
 
 def test_a_place_without_rows_is_told_why(
