@@ -485,7 +485,7 @@ def test_an_image_of_another_product_is_named_and_the_rest_is_kept(
     farm: Farm, granules: Granules, table: pd.DataFrame, cogs: Path
 ) -> None:
     with StacStandin(granules, AREA, cogs, BANDS) as catalogue:
-        catalogue.get_only = True
+        catalogue.get_only = 405
         wrong = catalogue.items[0]
         wrong["properties"]["s2:product_type"] = "S2MSI1C"
         name = wrong["id"]

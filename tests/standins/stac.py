@@ -291,13 +291,13 @@ class StacStandin(Catalogue):
     page_items
         Most items of a page.
     get_only
-        A search by POST is refused with 405.
+        Status with which a search by POST is refused; 0 where it is not.
     pages
         Most pages of a search: the last one does not say that there are more.
     """
 
     page_items = 10
-    get_only = False
+    get_only = 0
     pages: int | None = None
     hang_seconds = 30.0
 
@@ -494,7 +494,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_file(standin.cog(*match.groups()).read_bytes(), trouble)
         else:
             if standin.get_only and body is not None:
-                self._send(b'{"description":"no POST here"}', 405)
+                self._send(b'{"description":"no POST here"}', standin.get_only)
                 return
             page = self._page(parts.path, query)
             missing = b'{"description":"not found"}'

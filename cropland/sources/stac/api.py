@@ -15,7 +15,7 @@ from pystac_client.exceptions import APIError
 
 from cropland.errors import DataError, nearest
 from cropland.sources.stac.items import UNREADABLE, SearchResult, in_order, moment, read_items
-from cropland.sources.stac.responses import PatientStacIO
+from cropland.sources.stac.responses import PatientStacIO, Refused
 
 if TYPE_CHECKING:
     from cropland.config.sources import Catalog
@@ -132,8 +132,10 @@ class Api:
             query = search.get_parameters()
             try:
                 return self._io.read_json(address, method=method, parameters=query), query
-            except APIError as error:
-                if method == "GET" or getattr(error, "status_code", None) != _NO_SUCH_METHOD:
+            except (APIError, Refused) as error:
+                # Some offer POST and refuse it.
+                wrong = getattr(error, "status_code", None) == _NO_SUCH_METHOD
+                if method == "GET" or not (wrong or isinstance(error, Refused)):
                     raise
                 self._search_links = {"GET": address} | self._search_links | {"POST": None}
         raise AssertionError

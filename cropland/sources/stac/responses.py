@@ -24,6 +24,10 @@ REFUSED = (401, 403)
 _AGAIN = (408, 425, 500, 502, 504, *BUSY)
 
 
+class Refused(DataError):
+    """An answer that asks for a sign-in, or denies access."""
+
+
 class PatientStacIO(StacApiIO):
     """How pystac-client sends its requests here: with patience, and within a time; for several threads."""
 
@@ -90,7 +94,7 @@ def failure_of(
 ) -> Exception | None:
     """Return what is to be raised where a host is busy, stumbles or refuses, with what it says."""
     if is_refused(status, content):
-        return DataError(
+        return Refused(
             f"{without_signature(href)} is refused ({status_of(status, content)}); choose a catalogue that "
             f"is open, or source.sign=true for links of Planetary Computer"
         )

@@ -63,7 +63,16 @@ def landing_page(
 
 
 @pytest.mark.parametrize("conforms", [None, [CORE]], ids=["none", "core"])
-@pytest.mark.parametrize("kind", ["as it was", "OpenSearch first", "GET only", "GET unsaid"])
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("as it was", 0),
+        ("OpenSearch first", 0),
+        ("GET only", 405),
+        ("GET unsaid", 405),
+        ("GET unsaid", 403),
+    ],
+)
 def test_a_landing_page_is_searched_by_its_own_link(
     standin: StacStandin,
     table: pd.DataFrame,
@@ -71,6 +80,7 @@ def test_a_landing_page_is_searched_by_its_own_link(
     monkeypatch: pytest.MonkeyPatch,
     conforms: list[str] | None,
     kind: str,
+    status: int,
 ) -> None:
     links = standin.landing["links"]
     others = [link for link in links if link["rel"] != "search"]
@@ -82,7 +92,7 @@ def test_a_landing_page_is_searched_by_its_own_link(
         "GET only": [*others, get],
         "GET unsaid": [*others, post],
     }[kind]
-    standin.get_only = kind.startswith("GET")
+    standin.get_only = status if kind.startswith("GET") else 0
     landing_page(monkeypatch, standin, conformsTo=conforms, links=links)
     last = FIRST + timedelta(days=9)
     seen = seen_of(service_of(standin.url), table, FIRST, last)
