@@ -23,8 +23,8 @@ Row = dict[str, Any]
 
 _POINT_METRES = 10
 _DARKEST = 1
-_BRIGHTEST_REFLECTANCE = 2.0
-"""Digital numbers of all bands are never all below it; reflectance is, where the darkest became 1."""
+_BRIGHTEST_REFLECTANCE, _ENOUGH = 2.0, 10
+"""Reflectance is never above it, where the darkest became 1; digital numbers are, in one row of so many."""
 
 
 def image_rows(images: ee.ImageCollection) -> ee.FeatureCollection:
@@ -142,7 +142,9 @@ def rows_as_seen(
     # A band that is missing has no data.
     values = {band: np.array([row.get(band) or NO_DATA for row in rows]) for band in bands}
     measured = {band: column for band, column in values.items() if band != SCENE_CLASS}
-    if len(rows) and all(each.max() <= _BRIGHTEST_REFLECTANCE for each in measured.values()):
+    if len(rows) >= _ENOUGH and all(
+        each.max() <= _BRIGHTEST_REFLECTANCE for each in measured.values()
+    ):
         highest = max(each.max() for each in measured.values())
         raise DataError(
             f"Earth Engine gave values up to {highest:g} for all of {', '.join(measured)}, as reflectance "

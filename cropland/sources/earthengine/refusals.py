@@ -37,7 +37,7 @@ _BUSY = re.compile(
 _TOO_LARGE = re.compile(
     r"computation timed out|user memory limit exceeded|request payload size exceeds|aggregations|"
     r"5000 elements|output of image computation is too large|total request size|object too large|"
-    r"computed value is too large|response size exceeds|too many pixels",
+    r"computed value is too large|response size exceeds|too many pixels|out of memory",
     re.IGNORECASE,
 )
 _STALE_PAGE = re.compile(r"page ?token", re.IGNORECASE)
@@ -90,7 +90,7 @@ _ADVICE: tuple[tuple[str, type[ConfigError | DataError], str], ...] = (
         "wait a few minutes and try again",
     ),
     (
-        r"caller does not have required permission|project '[^']*' not found",
+        r"caller does not have required permission|project '[^']*' not found|permission '[^']*' denied",
         DataError,
         "your account may not use the project {project}, or there is none of that name; correct "
         "source.project=NAME, or ask its owner for the roles Service Usage Consumer and Earth Engine "

@@ -48,6 +48,7 @@ TOO_LARGE = (
     (500, "Computation timed out."),
     (400, "Object too large (4000000016 bytes)."),
     (400, "Computed value is too large."),
+    (400, "Execution failed; out of memory"),
     (400, "Response size exceeds limit of 104857600 bytes."),
 )
 
@@ -123,6 +124,14 @@ def test_a_page_that_the_service_forgot_is_no_refusal() -> None:
         (
             refused("Caller does not have required permission to use project my-project.", 403),
             "may not use the project my-project.* roles Service Usage Consumer",
+        ),
+        (
+            refused(
+                "Permission 'earthengine.computations.create' denied on resource 'projects/my-project' (or it "
+                "may not exist).",
+                403,
+            ),
+            "may not use the project my-project.* and Earth Engine Resource Viewer",
         ),
         (
             refused(
