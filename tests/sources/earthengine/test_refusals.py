@@ -127,8 +127,8 @@ def test_a_page_that_the_service_forgot_is_no_refusal() -> None:
         ),
         (
             refused(
-                "Permission 'earthengine.computations.create' denied on resource 'projects/my-project' (or it "
-                "may not exist).",
+                "Permission 'earthengine.computations.create' denied on resource 'projects/my-project' (or "
+                "it may not exist).",
                 403,
             ),
             "may not use the project my-project.* and Earth Engine Resource Viewer",
