@@ -107,14 +107,14 @@ def as_data(values: NDArray[Any]) -> NDArray[np.float32]:
     return as_float
 
 
-def possible(name: str, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], str]:
+def possible(name: str, values: NDArray[Any]) -> tuple[NDArray[np.bool_], str]:
     """Return which values a band, an index or a scene class can have, and in words what was expected.
 
     Parameters
     ----------
     name : str
         Its name.
-    values : ndarray of float64, any shape
+    values : ndarray of any shape
         Without fill values; NaN = nothing, which is always possible.
     """
     last = max(bands.SCENE_CLASSES)
@@ -124,6 +124,7 @@ def possible(name: str, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_],
     largest, expected = np.finfo(np.float32).max, "a number or nothing"
     if (
         not values.size
+        or values.dtype.kind in "iu"
         or max(-np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)) <= largest
     ):
         return np.ones(values.shape, np.bool_), expected  # as nearly always: no mask to compute

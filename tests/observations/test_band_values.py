@@ -127,6 +127,12 @@ def test_some_rows_of_an_index_times_10000_are_a_fault() -> None:
     )
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [np.uint16, np.int16, np.uint8])
+def test_whole_numbers_of_any_size_are_possible(kind: type[np.integer]) -> None:
+    assert band_values.possible("B4", np.array([1, 0, np.iinfo(kind).max], kind))[0].all()
+
+
 def test_values_of_images_are_possible_as_those_of_rows_are() -> None:
     images = np.array([[[1.0, np.nan], [3.0, 4.0]], [[5.0, 6.0], [7.0, np.inf]]])
     for name in ("B4", "SCL"):
