@@ -54,7 +54,7 @@ def check_unit(
 ) -> None:
     """Check that no row and no band holds reflectance."""
     by_band = {name: each for name, each in measured.items() if name in bands.STANDARD_NAMES}
-    whole_file = "or set source.scale=10000"
+    whole_file = "or set source.scale=10000 if all exports are reflectance"
     rows = np.flatnonzero(band_values.reflectance_rows(by_band))
     if len(rows):
         name = next(name for name, values in by_band.items() if (values[rows] > 0).any())

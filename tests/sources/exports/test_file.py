@@ -91,7 +91,7 @@ def test_reflectance_is_refused_with_its_range_and_two_remedies(tmp_path: Path) 
     reflectance = ROWS.assign(B4=ROWS["B4"] / 10_000, B8=ROWS["B8"] / 10_000)
     assert refusal(reflectance, tmp_path) == (
         "has reflectance for B4, values from 0.08 to 0.11005; expected digital numbers, reflectance × "
-        "10,000: multiply by 10000, or set source.scale=10000"
+        "10,000: multiply by 10000, or set source.scale=10000 if all exports are reflectance"
     )
 
 
@@ -108,7 +108,7 @@ def test_reflectance_beside_a_bright_cloud_is_reflectance(tmp_path: Path) -> Non
     bright = ROWS.assign(B4=[0.1, 0.11, 0.08, 2.2], B8=[0.3, 0.29, 0.24, 2.4])
     words = refusal(bright, tmp_path)
     assert words.startswith("(in 3 of 4 rows, of 2 points, first in line 2) has reflectance for B4")
-    assert words.endswith("or set source.scale=10000")
+    assert words.endswith("or set source.scale=10000 if all exports are reflectance")
 
 
 def test_reflectance_is_scaled_where_the_source_says_so(tmp_path: Path) -> None:
