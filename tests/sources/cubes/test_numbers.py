@@ -2,15 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from standins.cube_files import FIRST, LAST, read, tiff, values_of, zarr
 
 from cropland.errors import DataError
 from cropland.sources.cubes import cube as cubefiles
 from cropland.sources.cubes.cube import Cube
+from cropland.sources.cubes.numbers import digital_numbers
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -149,6 +154,32 @@ def test_the_image_of_reflectance_among_others_is_named(tmp_path: Path) -> None:
         tiff(tmp_path / f"202104{day}_B2.tif", [np.full((2, 2), 0.2, np.float32)])
     with pytest.raises(DataError, match=r"cube \S+ has reflectance .* or set source.scale=10000"):
         read(tmp_path, "B2")
+
+
+KINDS = ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8")
+
+
+@pytest.mark.filterwarnings("error")
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(KINDS).flatmap(lambda kind: arrays(kind, (2, 2, 3))), st.booleans())
+def test_whatever_is_stored_becomes_digital_numbers_or_one_line(
+    stored: Any, is_class: bool
+) -> None:
+    band = "SCL" if is_class else "B4"
+    try:
+        numbers, n_fill = digital_numbers(band, stored, "the cube", ["a", "b"])
+    except DataError as error:
+        assert str(error).startswith("the cube") and "\n" not in str(error)
+        return
+    if is_class:
+        assert np.isin(numbers, [*range(12), 255]).all()
+        return
+    data = numbers[~np.isnan(numbers) & (numbers != 0)]
+    assert ((data > 0) & (data <= 32_767)).all()
+    whole = stored.astype(np.float64)
+    inside = (whole > 0) & (whole <= 32_767)
+    np.testing.assert_array_equal(numbers[inside], stored[inside].astype(np.float32))
+    assert n_fill == np.count_nonzero(~np.isnan(whole) & ((whole < 0) | (whole > 32_767)))
 
 
 def test_fill_values_are_counted_and_those_that_are_declared_are_not(tmp_path: Path) -> None:
