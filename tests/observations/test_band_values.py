@@ -140,3 +140,44 @@ def test_values_of_images_are_possible_as_those_of_rows_are() -> None:
         assert possible.shape == images.shape
         assert np.flatnonzero(~possible).tolist() == [7]
     assert band_values.possible("B4", images[0])[0].all()
+
+
+@pytest.mark.parametrize(("value", "is_reflectance"), [(1.99, True), (2.0, False), (2.5, False)])
+def test_reflectance_is_below_2(value: float, is_reflectance: bool) -> None:
+    table = {"B4": np.array([0.5]), "B8": np.array([value])}
+    assert band_values.reflectance_rows(table).tolist() == [is_reflectance]
+
+
+@pytest.mark.parametrize(
+    ("visible", "infrared", "words"),
+    [
+        (255, 255, "has hardly a value above 255 in any band"),
+        (255, 256, None),
+        (100, 3000, "has unusually small values of B4, such as 100"),
+        (101, 3000, None),
+        (5000, 9000, None),
+        (5001, 9000, "has hardly a value below 5,000 in any band"),
+        (0, 3000, None),
+    ],
+)
+def test_an_unusual_size_of_digital_numbers_is_seen(
+    visible: float, infrared: float, words: str | None
+) -> None:
+    doubt = band_values.unusual_unit({"B4": np.full(50, visible), "B8": np.full(50, infrared)})
+    assert doubt is None if words is None else str(doubt).startswith(words)
+
+
+@pytest.mark.parametrize(("fractions", "is_unusual"), [(5, False), (6, True)])
+def test_more_than_a_twentieth_of_small_fractions_are_unusual(
+    fractions: int, is_unusual: bool
+) -> None:
+    values = np.r_[np.full(fractions, 1.234), np.full(100 - fractions, 900.5)]
+    assert (band_values.unusual_unit({"B4": values}) is not None) is is_unusual
+    dark = np.r_[np.full(fractions, 20.0), np.full(100 - fractions, 900.0)]
+    assert band_values.unusual_unit({"B4": dark}) is None
+
+
+def test_a_sample_is_some_ten_thousand() -> None:
+    assert len(band_values.sample(np.zeros(9_999))) == 9_999
+    assert band_values.sample(np.arange(20_000))[:3].tolist() == [0, 3, 6]
+    assert band_values.unusual_unit({}) is None

@@ -102,3 +102,50 @@ def test_one_band_alone_or_an_index_proves_nothing() -> None:
 
 def test_of_many_points_some_are_compared() -> None:
     assert len(steps_of_points(*series(moved(0), points=4_001))) == 1_334
+
+
+def one_point(before: str, after: str, by: float = 1000.0) -> tuple[np.ndarray, ...]:
+    time = np.array([before, after], "datetime64[s]")
+    values = {band: np.array([low, low + by]) for band, low in BEFORE.items()}
+    return np.zeros(2, int), time, values  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "compared"),
+    [
+        ("2021-11-26T00:00:00", "2022-01-25T00:00:00", 1),
+        ("2022-01-24T23:59:59", "2022-03-25T23:59:59", 1),
+        ("2021-11-25T23:59:59", "2022-01-25T00:00:00", 0),
+        ("2022-01-24T23:59:59", "2022-03-26T00:00:00", 0),
+        ("2022-01-23T00:00:00", "2022-01-24T23:59:59", 0),
+    ],
+)
+def test_sixty_days_on_either_side_of_the_day_are_compared(
+    before: str, after: str, compared: int
+) -> None:
+    assert steps_of_points(*one_point(before, after)).tolist() == [True] * compared
+
+
+@pytest.mark.parametrize(
+    ("by", "is_step"), [(499, False), (500, True), (1500, True), (1501, False)]
+)
+def test_a_step_is_from_500_to_1500(by: float, is_step: bool) -> None:
+    assert steps_of_points(*one_point("2022-01-10", "2022-02-10", by)).tolist() == [is_step]
+
+
+def test_the_median_is_compared_and_no_data_does_not_count() -> None:
+    time = np.array(["2022-01-10", "2022-02-10", "2022-02-15", "2022-02-20"], "datetime64[s]")
+    values = {band: np.array([low, low + 1000, 20_000, low + 1000]) for band, low in BEFORE.items()}
+    assert steps_of_points(np.zeros(4, int), time, values).tolist() == [True]
+    cloud_and_no_data = {
+        band: np.array([low, 0, 20_000, low + 1000]) for band, low in BEFORE.items()
+    }
+    assert steps_of_points(np.zeros(4, int), time, cloud_and_no_data).tolist() == [False]
+
+
+def test_two_bands_suffice() -> None:
+    two = {band: BEFORE[band] + 1000 for band in ("B4", "B8")}
+    assert steps_of_points(*series(two)).tolist() == [True, True, True]
+    point, time, values = series(two)
+    values["B8"][:4] = 0
+    assert steps_of_points(point, time, values).tolist() == [True, True]
