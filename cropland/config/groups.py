@@ -145,7 +145,12 @@ class Tracking(Closed):
         require(
             self.uri.strip() != "", "tracking.uri is empty; give an address, or take tracking=local"
         )
-        scheme = self.uri.partition("://")[0]
+        scheme, separator, _ = self.uri.partition("://")
+        require(
+            bool(separator) or self.uri == "databricks",
+            f"tracking.uri must be an address such as http://localhost:5000 or sqlite:///mlruns/mlflow.db, "
+            f"got {self.uri!r}",
+        )
         require(
             scheme not in ("postgresql", "postgres", "postgresql+psycopg2"),
             "tracking.uri: expected postgresql+psycopg://USER@HOST/DATABASE for PostgreSQL (psycopg is what "

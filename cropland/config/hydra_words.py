@@ -12,19 +12,18 @@ from omegaconf import DictConfig
 from cropland.config.hydra_internals import file_in_reading
 from cropland.config.search_path import SHIPPED
 from cropland.config.shell_words import quoted
-from cropland.errors import nearest, one_line, unknown_key
+from cropland.errors import nearest, no_value, one_line, unknown_key
 from cropland.support.words import shell_word
+
+_LISTS = ("allow", "bands.names", "box", "source.bands", "source.leave_out")
+"""Keys whose value is a list."""
 
 
 def error_line(error: Exception) -> str:
     """Return the message of an error of Hydra as one line, with the nearest valid names."""
     text = " ".join((str(error) or str(error.__cause__)).split())
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        near = f"unknown {group} {name!r}; {nearest(name, error.options)}"
-        if group != "country":
-            return near
-        return f"{near}{'' if near.endswith('?') else '.'} To add a country, {_how_to_add(name)}"
+    if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
+        return _unknown_file(error)
     if isinstance(error, OverrideParseException):
         return one_line(_unread(error))
     if "requires --multirun" in text:
@@ -34,9 +33,26 @@ def error_line(error: Exception) -> str:
     if unknown:
         return unknown_key(unknown[1], _siblings(error, unknown[1]))
     if "Ambiguous value for argument" in text:
-        word = re.search(r"argument '([^']*)'", text)
-        return f"{word[1] if word else text} has several values; add -m to sweep over them"
+        match = re.search(r"argument '([^']*)'", text)
+        several = match[1] if match else text
+        key, _, value = several.partition("=")
+        remedy = f"write {key}=[{value}]" if key in _LISTS else "add -m to sweep over them"
+        return f"{several} has several values; {remedy}"
     return one_line(text)
+
+
+def _unknown_file(error: MissingConfigException) -> str:
+    """Say that a group has no file of a name, and which is nearest."""
+    group, _, name = str(error.missing_cfg_file).partition("/")
+    if not name:
+        return no_value(group)
+    options = error.options or [path.stem for path in (SHIPPED / group).glob("*.yaml")]
+    near = f"unknown {group} {name!r}; {nearest(name, options)}"
+    if group == "country":
+        return f"{near}{'' if near.endswith('?') else '.'} To add a country, {_how_to_add(name)}"
+    if group == "bands" and not near.endswith("?"):
+        return f"{near}; bands by name are bands.names=[B4,B8]"
+    return near
 
 
 def _how_to_add(name: str) -> str:
@@ -55,9 +71,12 @@ def _unread(error: OverrideParseException) -> str:
     reason = str(error).partition("See https:")[0].strip()
     why = f" ({reason})" if "evaluating" in reason or "type argument" in reason else ""
     key, _, value = error.override.partition("=")
-    if value.startswith("["):
+    if value.strip(", ") != value:
+        return f"{error.override}: commas stand between values; write {key}={value.strip(', ')}"
+    if value.startswith(("[", "(")):
         return (
-            f"{error.override} cannot be read{why}; quote its items: \"{key}=['a, b.tif',c.tif]\""
+            f"{error.override} cannot be read{why}; a list stands in brackets, commas between its items, "
+            f"texts with other signs in quotes: \"{key}=[4.5,abc,'a, b']\""
         )
     return (
         f"{error.override} cannot be read{why}; if its value is a text with other signs than letters, digits "

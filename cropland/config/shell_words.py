@@ -7,7 +7,7 @@ its name is written. What is no setting is answered with the words that would be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cropland.config.hydra_internals import parsed_arguments
@@ -28,6 +28,7 @@ _SIMPLE = re.compile(r"[A-Za-z_./@%*?|:$+-][\w./@%*?|:$+-]*", re.ASCII)
 _WORDS_OF_HYDRA = re.compile(r"true|false|[+-]?(inf|nan)", re.IGNORECASE)
 _AS_HYDRA_READS = re.compile(r"null|'.*'|\".*\"|\[.*\]|.*\$\{.*|.*\\[\s()\[\]{}:=,].*", re.DOTALL)
 """No value, a quoted one, a list, one that refers to another, one that is escaped."""
+_NUMBER = re.compile(r"[+-]?[\d._]+")
 _NAMES = re.compile(r"[\w\s.,+-]+")
 _DASHES = "\u2012\u2013\u2014\u2212"
 _QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
@@ -63,9 +64,11 @@ def hydra_words(words: Sequence[str], command: str) -> list[str]:
     ]
 
 
-def _check_dashes(words: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse settings that are written as options are."""
+def _check_dashes(words: Sequence[str], known: Iterable[str]) -> None:
+    """Refuse settings that are written as options are, and long options with one dash."""
     for at, word in enumerate(words):
+        if re.fullmatch(r"-[a-z]{3,}", word) and not _is_setting(word[1:], known):
+            raise ConfigError(f"unknown option {word}; long options have two dashes: -{word}")
         if word.startswith("-") and _is_setting(word.lstrip("-"), known):
             value = [] if "=" in word else words[at + 1 : at + 2]
             meant = "=".join([word.lstrip("-"), *value])
@@ -96,8 +99,10 @@ def quoted(word: str) -> str:
 
 
 def _plain(word: str) -> str:
-    """Return a word without what was pasted with it."""
+    """Return a word without what was pasted with it, or what another shell has left of its quotes."""
     word = word.strip().strip(_QUOTES)
+    if "=" in word and word[0] == word[-1] and word[0] in "'\"":
+        word = word[1:-1]
     if word.startswith(tuple(_DASHES)):
         name = word.lstrip(_DASHES + "-")
         return f"{'-' if len(name) == 1 else '--'}{name}"
@@ -117,12 +122,15 @@ def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
     files = {path.stem for folder in folders for path in folder.glob(f"{name}/*.yaml")}
     if not files or not _NAMES.fullmatch(value):
         return word
+    if value not in files and _NUMBER.fullmatch(value):
+        raise ConfigError(f"unknown {name} {value!r}; {nearest(value, files)}")
     return f"{key}={','.join(_file_of(part.strip(), files) for part in value.split(','))}"
 
 
 def _file_of(name: str, files: Iterable[str]) -> str:
     """Return the one file that has a name when case does not count; else the name."""
-    like = [file for file in files if file.casefold() == name.casefold()]
+    folded = name.casefold().removesuffix(".yaml")
+    like = [file for file in files if file.casefold() == folded]
     return like[0] if len(like) == 1 and name not in files else name
 
 
@@ -132,17 +140,18 @@ def _is_there(path: str) -> bool:
     return any("," in str(part) and part.exists() for part in (whole, *whole.parents))
 
 
-def _keys_of(command: str) -> list[str]:
-    """Return the keys at the top of a command's file."""
+def _keys_of(command: str) -> dict[str, str]:
+    """Return the keys at the top of a command's file, and the values that they have there."""
     text = (SHIPPED / f"{command}.yaml").read_text(encoding="utf-8")
-    return [key for key in re.findall(r"^(?:  - )?(\w+):", text, re.MULTILINE) if key != "defaults"]
+    pairs = re.findall(r"^(?:  - )?(\w+): *(\w*)", text, re.MULTILINE)
+    return {key: value for key, value in pairs if key != "defaults"}
 
 
 def _is_setting(word: str, known: Iterable[str]) -> bool:
     return re.split("[.=:@/]", word, maxsplit=1)[0] in known
 
 
-def _correction(words: Sequence[str], at: int, known: Sequence[str]) -> str:
+def _correction(words: Sequence[str], at: int, known: Mapping[str, str]) -> str:
     """Say what was probably meant by a word that is no setting."""
     word, before, after = words[at], words[at - 1] if at else "", list(words[at + 1 : at + 3])
     key, _, value = before.partition("=")
@@ -152,6 +161,8 @@ def _correction(words: Sequence[str], at: int, known: Sequence[str]) -> str:
     if _is_setting(word, known):
         name, _, rest = word.partition(":")
         values = [rest] if rest else _until_setting(after)[:1]
+        if not values and known.get(name) in ("true", "false"):
+            values = ["true"]
         return f"{word}: write {name}={values[0]}" if values else no_value(name)
     if before and not value:
         return f"{word}: write {before}{word}, without blanks around ="

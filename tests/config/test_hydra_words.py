@@ -22,10 +22,20 @@ CONF = Path(__file__).parents[2] / "conf"
         ("spam=4", "unknown key 'spam'; did you mean 'span'?"),
         ("seeed=3", "unknown key 'seeed'; did you mean 'seed'?"),
         ("span=4,12", "span=4,12 has several values; add -m to sweep over them"),
+        ("bands.names=B4,B8", "bands.names=B4,B8 has several values; write bands.names=[B4,B8]"),
+        ("span=4,", "span=4,: commas stand between values; write span=4"),
+        (
+            "bands=[ndvi,B8]",
+            "unknown bands 'B8'; there are: all, bands_indices, green_nir, green_red_nir, indices, ndvi, "
+            "scl, submission, …; bands by name are bands.names=[B4,B8]",
+        ),
+        ("bands=", "bands has no value; give it one, as in bands=…"),
+        ("tracking=http://h:5000", "unknown tracking 'http://h:5000'; there are: local, server"),
         ("span=range(4,13)", "span=range(4,13) is a sweep; add -m"),
         (
             "bands.names=[ü]",
-            "bands.names=[ü] cannot be read; quote its items: \"bands.names=['a, b.tif',c.tif]\"",
+            "bands.names=[ü] cannot be read; a list stands in brackets, commas between its items, texts with "
+            "other signs in quotes: \"bands.names=[4.5,abc,'a, b']\"",
         ),
         (
             "seed=a(b",

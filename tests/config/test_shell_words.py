@@ -35,6 +35,8 @@ def read(*words: str, command: str = "train") -> list[str]:
         (["country=Iran"], ["country=iran"]),
         (["country=IRAN , sudan"], ["country=iran,sudan"]),
         (["bands=NDVI"], ["bands=ndvi"]),
+        (["country=Iran.yaml"], ["country=iran"]),
+        (["'span=4,8'", '"seed=1"'], ["span=4,8", "seed=1"]),
         (["country=Irna", "seed=Iran"], ["country=Irna", "seed=Iran"]),
         (["country=glob(*)"], ["country=glob(*)"]),
     ],
@@ -129,6 +131,9 @@ def test_a_comma_in_a_path_separates_values_of_a_sweep_unless_it_is_in_a_name(
             ["country=iran,", "sudan"],
             "sudan: a blank ends a word in a shell; write country=iran,sudan",
         ),
+        (["promote"], "promote: write promote=true"),
+        (["-multirun"], "unknown option -multirun; long options have two dashes: --multirun"),
+        (["validation=5"], "unknown validation '5'; there are: blocks, kfold, nested, repeated"),
         (
             ["--spam"],
             "unknown option --spam; -m makes a sweep, --help lists the settings, which have no dashes",
