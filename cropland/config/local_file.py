@@ -17,7 +17,9 @@ from omegaconf import OmegaConf
 
 from cropland.config.hydra_internals import parsed_arguments
 from cropland.config.plain_values import read_file
+from cropland.config.schema import require
 from cropland.config.search_path import SHIPPED
+from cropland.config.shell_words import file_of
 
 GROUP, NAME = "local", "yaml"
 """What the files of commands in ``conf/`` call it in their defaults."""
@@ -71,23 +73,25 @@ class _Translation:
     def node(self, path: Path) -> dict[str, Any]:
         """Return the file as Hydra takes it: a list of defaults with choices, and values."""
         content = read_file(path)
-        defaults = [entry for entry in content.pop("defaults", []) if self._concerns(entry)]
+        listed = content.pop("defaults", [])
+        require(isinstance(listed, list), f"{path}: defaults must be a list, got {listed!r}")
+        defaults = [entry for entry in listed if self._concerns(entry)]
         choices: dict[str, str] = {}
         values: dict[str, Any] = {}
         for key, value in content.items():
             name, others = self._choice(key, value)
             if name is not None:
                 choices[key] = name
-            _set(values, key, others)
+            _set(values, key, others, path)
         for group, name in choices.items():
             if group in self.groups and self.given.get(group, name) == name:
                 defaults.append({f"override /{group}": name})
             else:
                 values.pop(group, None)
-        return {
-            "defaults": defaults,
-            **{key: value for key, value in values.items() if value != {}},
-        }
+        if self.given.get("source") == "simulated" and isinstance(values.get("paths"), dict):
+            values["paths"].pop("data", None)  # it is for the source of the file
+        given = {key: value for key, value in values.items() if value != {}}
+        return {"defaults": defaults, **given}
 
     def _concerns(self, entry: object) -> bool:
         """Return whether an entry of Hydra's own list of defaults is of a group that the command has."""
@@ -98,7 +102,8 @@ class _Translation:
         """Return the file of a group that a value chooses, if any, and what else it says."""
         folders = [folder / key for folder in self.folders if (folder / key).is_dir()]
         if folders and isinstance(value, str):
-            return value, {}
+            names = {file.stem for folder in folders for file in folder.glob("*.yaml")}
+            return file_of(value, names), {}
         name = value.get("name") if isinstance(value, dict) else None
         if isinstance(value, dict) and any((each / f"{name}.yaml").is_file() for each in folders):
             return str(name), {key: other for key, other in value.items() if key != "name"}
@@ -110,12 +115,13 @@ def _split(word: str) -> tuple[str, str]:
     return key, value
 
 
-def _set(values: dict[str, Any], key: str, value: object) -> None:
+def _set(values: dict[str, Any], key: str, value: object, path: Path) -> None:
     """Set a value by its dotted key, beside what its group has already."""
     *outer, last = key.split(".")
     for name in outer:
         values = values.setdefault(name, {})
+        require(isinstance(values, dict), f"{path}: {name} has a value, and cannot have {key} too")
     if isinstance(value, dict) and isinstance(values.get(last), dict):
-        values[last] |= value
+        values[last] = {**values[last], **value}
     else:
         values[last] = value

@@ -54,9 +54,12 @@ def read_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(f"{path} is no file; remove it, or put a YAML file in its place")
     try:
-        return mapping(OmegaConf.to_container(OmegaConf.load(path)))
+        container = OmegaConf.to_container(OmegaConf.load(path))
     except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
         raise ConfigError(f"{path} cannot be read as YAML: {error}; correct it") from error
+    if not isinstance(container, dict):
+        raise ConfigError(f"{path} must hold keys with values, as in span: 24, got {container!r}")
+    return mapping(container)
 
 
 def read_group_file(group: str, name: str, folders: Sequence[Path]) -> dict[str, Any]:

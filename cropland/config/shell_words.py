@@ -124,10 +124,10 @@ def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
         return word
     if value not in files and _NUMBER.fullmatch(value):
         raise ConfigError(f"unknown {name} {value!r}; {nearest(value, files)}")
-    return f"{key}={','.join(_file_of(part.strip(), files) for part in value.split(','))}"
+    return f"{key}={','.join(file_of(part.strip(), files) for part in value.split(','))}"
 
 
-def _file_of(name: str, files: Iterable[str]) -> str:
+def file_of(name: str, files: Iterable[str]) -> str:
     """Return the one file that has a name when case does not count; else the name."""
     folded = name.casefold().removesuffix(".yaml")
     like = [file for file in files if file.casefold() == folded]

@@ -102,9 +102,24 @@ def test_a_file_of_no_group_is_answered_with_the_nearest(conf: Path) -> None:
     assert error_line(caught.value) == "unknown source 'filse'; did you mean 'files'?"
 
 
-def test_a_file_that_cannot_be_read_is_named(conf: Path) -> None:
-    with pytest.raises(ConfigError, match=r"local.yaml cannot be read as YAML: while scanning"):
-        compose(conf, 'span: "')
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('span: "', "local.yaml cannot be read as YAML: while scanning"),
+        ("- span\n", "local.yaml must hold keys with values, as in span: 24, got"),
+        ("defaults: bands\n", "local.yaml: defaults must be a list, got 'bands'"),
+        ("span: 12\nspan.x: 1\n", "local.yaml: span has a value, and cannot have span.x too"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(conf: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        compose(conf, text)
+
+
+def test_who_tries_the_simulation_need_not_edit_the_file(conf: Path) -> None:
+    made = compose(conf, PLAIN, "source=simulated")
+    assert (made["source"]["name"], made["paths"]["data"]) == ("simulated", "data")
+    assert compose(conf, "country: Iran\n")["country"]["name"] == "iran"
 
 
 def test_without_the_file_nothing_of_an_earlier_one_is_left(conf: Path) -> None:
