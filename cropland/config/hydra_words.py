@@ -7,9 +7,10 @@ import traceback
 from os.path import relpath
 
 from hydra.errors import MissingConfigException, OverrideParseException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from cropland.config.hydra_internals import file_in_reading
+from cropland.config.plain_values import mapping
 from cropland.config.search_path import SHIPPED
 from cropland.config.shell_words import quoted
 from cropland.errors import nearest, no_value, one_line, unknown_key
@@ -31,7 +32,9 @@ def error_line(error: Exception) -> str:
         return one_line(f"{word[1] if word else text} is a sweep; add -m")
     unknown = re.search(r"Could not override '([^']+)'", text)
     if unknown:
-        return unknown_key(unknown[1], _siblings(error, unknown[1]))
+        return _unknown(error, unknown[1])
+    if text.startswith("Error merging override"):
+        text = f"{text}: {error.__cause__}"
     if "Ambiguous value for argument" in text:
         match = re.search(r"argument '([^']*)'", text)
         several = match[1] if match else text
@@ -43,13 +46,15 @@ def error_line(error: Exception) -> str:
 
 def _unknown_file(error: MissingConfigException) -> str:
     """Say that a group has no file of a name, and which is nearest."""
-    group, _, name = str(error.missing_cfg_file).partition("/")
+    file = str(error.missing_cfg_file)
+    group, _, name = file.rpartition("/") if file.startswith("hydra/") else file.partition("/")
     if not name:
         return no_value(group)
+    stem = name.rpartition("/")[2].removesuffix(".yaml")
     options = error.options or [path.stem for path in (SHIPPED / group).glob("*.yaml")]
-    near = f"unknown {group} {name!r}; {nearest(name, options)}"
+    near = f"unknown {group} {name!r}; {nearest(stem, options)}"
     if group == "country":
-        return f"{near}{'' if near.endswith('?') else '.'} To add a country, {_how_to_add(name)}"
+        return f"{near}{'' if near.endswith('?') else '.'} To add a country, {_how_to_add(stem)}"
     if group == "bands" and not near.endswith("?"):
         return f"{near}; bands by name are bands.names=[B4,B8]"
     return near
@@ -84,12 +89,24 @@ def _unread(error: OverrideParseException) -> str:
     )
 
 
-def _siblings(error: Exception, key: str) -> list[str]:
-    """Return the keys beside an unknown one."""
+def _unknown(error: Exception, key: str) -> str:
+    """Say that there is no such key, and which is nearest: beside it, or of its name in a group."""
     parent = getattr(error.__cause__, "parent_node", None)
-    outer = key.rpartition(".")[0]
-    names = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
-    return [f"{outer}.{name}" if outer else name for name in names if name != "hydra"]
+    if not isinstance(parent, DictConfig):
+        return unknown_key(key, [])
+    outer = str(getattr(error.__cause__, "full_key", key)).rpartition(".")[0]
+    beside = mapping(OmegaConf.to_container(parent, resolve=False))
+    inside = [f"{name}.{key}" for name, group in beside.items() if key in _keys(group)]
+    if inside:
+        return f"unknown key {key!r}; did you mean {' or '.join(map(repr, inside))}?"
+    return unknown_key(
+        key, [f"{outer}.{name}" if outer else name for name in beside if name != "hydra"]
+    )
+
+
+def _keys(group: object) -> list[str]:
+    """Return the keys of a group; none of a value."""
+    return [str(key) for key in group] if isinstance(group, dict) else []
 
 
 def is_of_libraries(error: BaseException) -> bool:

@@ -92,7 +92,8 @@ def make_job(values: dict[str, Any], overrides: Iterable[str], folders: Sequence
     windows = _windows(values.pop("windows", None) or {}, folders)
     if any(word.lstrip("+").startswith("bands.names=") for word in overrides):
         # An ad hoc band set must not bear the name of the file that it replaces.
-        values["bands"] = {**values["bands"], "name": "+".join(map(str, values["bands"]["names"]))}
+        name = "+".join(map(str, values["bands"]["names"])) or values["bands"]["name"]
+        values["bands"] = {**values["bands"], "name": name}
     filled = filling.command(Configuration, values)
     check_data(filled.source, filled.paths, overrides)
     countries, left_out = countries_with_data(named, filled.source, folders)

@@ -28,7 +28,7 @@ _SIMPLE = re.compile(r"[A-Za-z_./@%*?|:$+-][\w./@%*?|:$+-]*", re.ASCII)
 _WORDS_OF_HYDRA = re.compile(r"true|false|[+-]?(inf|nan)", re.IGNORECASE)
 _AS_HYDRA_READS = re.compile(r"null|'.*'|\".*\"|\[.*\]|.*\$\{.*|.*\\[\s()\[\]{}:=,].*", re.DOTALL)
 """No value, a quoted one, a list, one that refers to another, one that is escaped."""
-_NUMBER = re.compile(r"[+-]?[\d._]+")
+_NO_FILE = re.compile(r"[+-]?[\d._]+|null|true|false", re.IGNORECASE)
 _NAMES = re.compile(r"[\w\s.,+-]+")
 _DASHES = "\u2012\u2013\u2014\u2212"
 _QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
@@ -122,7 +122,7 @@ def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
     files = {path.stem for folder in folders for path in folder.glob(f"{name}/*.yaml")}
     if not files or not _NAMES.fullmatch(value):
         return word
-    if value not in files and _NUMBER.fullmatch(value):
+    if value not in files and _NO_FILE.fullmatch(value):
         raise ConfigError(f"unknown {name} {value!r}; {nearest(value, files)}")
     return f"{key}={','.join(file_of(part.strip(), files) for part in value.split(','))}"
 

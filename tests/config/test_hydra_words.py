@@ -20,6 +20,13 @@ CONF = Path(__file__).parents[2] / "conf"
     [
         ("bands=NVDI", "unknown bands 'NVDI'; did you mean 'ndvi'?"),
         ("spam=4", "unknown key 'spam'; did you mean 'span'?"),
+        ("n_estimators=9", "unknown key 'n_estimators'; did you mean 'model.n_estimators'?"),
+        ("data=/x", "unknown key 'data'; did you mean 'paths.data'?"),
+        ("bands.ndvi.names=[B4]", "unknown key 'bands.ndvi.names'; did you mean 'bands.names'"),
+        (
+            "hydra.launcher.workers=x",
+            "Error merging override hydra.launcher.workers=x: Value 'x' of type",
+        ),
         ("seeed=3", "unknown key 'seeed'; did you mean 'seed'?"),
         ("span=4,12", "span=4,12 has several values; add -m to sweep over them"),
         ("bands.names=B4,B8", "bands.names=B4,B8 has several values; write bands.names=[B4,B8]"),
@@ -45,7 +52,7 @@ CONF = Path(__file__).parents[2] / "conf"
     ],
 )
 def test_an_error_of_hydra_is_one_line_with_the_nearest_names(word: str, line: str) -> None:
-    assert line_of(word) == line
+    assert line_of(word).startswith(line)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +60,10 @@ def test_an_error_of_hydra_is_one_line_with_the_nearest_names(word: str, line: s
     [
         ("kenya", "unknown country 'kenya'; there are: afghanistan, all, iran, sudan. "),
         ("Irna", "unknown country 'Irna'; did you mean 'iran'? "),
+        (
+            "conf/country/Irna.yaml",
+            "unknown country 'conf/country/Irna.yaml'; did you mean 'iran'? ",
+        ),
     ],
 )
 def test_an_unknown_country_says_how_one_is_added(
@@ -60,8 +71,8 @@ def test_an_unknown_country_says_how_one_is_added(
 ) -> None:
     monkeypatch.chdir(CONF.parent)
     assert line_of(f"country={name}") == (
-        f"{near}To add a country, copy conf/country/iran.yaml to conf/country/{name.lower()}.yaml and "
-        f"give it its own name, title (as in the names of exports), box and reference season"
+        f"{near}To add a country, copy conf/country/iran.yaml to conf/country/{Path(name).stem.lower()}.yaml "
+        f"and give it its own name, title (as in the names of exports), box and reference season"
     )
 
 

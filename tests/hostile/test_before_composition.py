@@ -57,7 +57,7 @@ def test_a_file_of_the_configuration_that_is_none(
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("country=null", "the configuration cannot be read"),
+        ("country=null", "unknown country 'null'; there are: afghanistan, all, iran, sudan"),
         ("source=5", "unknown source '5'; there are: earthengine, files, simulated, stac"),
         ("=5", "expected settings, KEY=VALUE, got '=5'"),
         ("span=" + "9" * 5_000, "the configuration cannot be read"),
