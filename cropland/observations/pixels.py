@@ -62,13 +62,13 @@ def _numbers(lat: bytes, lon: bytes) -> NDArray[np.int64]:
 
 def _cells(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return a number for the pixel of the UTM grid that each point lies in."""
-    zone = np.minimum((lon + 180) // 6, 59).astype(np.int64) + np.where(lat < 0, 60, 0)
+    zone = np.minimum((lon + 180) // 6, 59).astype(np.int64)
     cells = np.empty(len(lat), np.int64)
     for number in np.unique(zone):
         of_zone = zone == number
         east, north = _to_utm(int(number)).transform(lon[of_zone], lat[of_zone])
         column, row = (np.floor(each / PIXEL_METRES).astype(np.int64) for each in (east, north))
-        cells[of_zone] = (number * _ROWS + row) * _COLUMNS + column
+        cells[of_zone] = (number * _ROWS + row) * _COLUMNS + column  # rows from -1,000,000 on
     return cells
 
 
@@ -76,8 +76,8 @@ def _cells(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.int
 def _to_utm(zone: int) -> Transformer:
     from pyproj import Transformer
 
-    south, number = divmod(zone, 60)
-    return Transformer.from_crs(4326, (32700 if south else 32600) + number + 1, always_xy=True)
+    # Also in the south, whose northing has 10,000 km more: whole pixels.
+    return Transformer.from_crs(4326, 32601 + zone, always_xy=True)
 
 
 def _near(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -71,9 +71,18 @@ def test_rows_of_blank_cells_keep_their_place_and_have_the_width_of_the_header(
         "ID\tTimestamp\tB4\tNDVI\n007\t2020-01-01\t1500\t0.25\n08\t2020-01-02\t\t0.5\n\t\t\t\n",
         "ID, Timestamp, B4, NDVI\n007, 2020-01-01, 1500, 0.25\n08, 2020-01-02, , 0.5\n",
         " ID ,Timestamp , B4,NDVI \n007,2020-01-01,1500,0.25\n08,2020-01-02,,0.5\n,,,\n",
+        "ID;Timestamp;note;B4;NDVI\n007;2020-01-01;3,4;1500;0.25\n08;2020-01-02;5;;0.5\n",
         "ID,Timestamp,B4,NDVI,\n007,2020-01-01,1500,0.25,\n08,2020-01-02,,0.5,\n",
     ],
-    ids=["usual", "semicolons", "tabs", "padded", "blanks in the header", "a comma too many"],
+    ids=[
+        "usual",
+        "semicolons",
+        "tabs",
+        "padded",
+        "blanks in the header",
+        "a note with a comma",
+        "a comma too many",
+    ],
 )
 def test_a_large_csv_gives_the_same_numbers_however_it_is_written(
     tmp_path: Path, text: str
