@@ -95,8 +95,9 @@ class _Translation:
 
     def _concerns(self, entry: object) -> bool:
         """Return whether an entry of Hydra's own list of defaults is of a group that the command has."""
-        keys = map(str, entry) if isinstance(entry, dict) else ()
-        return all(key.rpartition("/")[2] in self.groups for key in keys if "override" in key)
+        keys = entry if isinstance(entry, dict) else ()
+        groups = [str(key).rpartition(" ")[2].lstrip("/") for key in keys if "override" in str(key)]
+        return all(group in self.groups or group.startswith("hydra/") for group in groups)
 
     def _choice(self, key: str, value: object) -> tuple[str | None, object]:
         """Return the file of a group that a value chooses, if any, and what else it says."""

@@ -107,7 +107,7 @@ BAD = [
     (["raster=none.tif"], "expected a land-cover raster at none.tif, there is none"),
     (["raster=text.tif"], "text.tif cannot be read as a raster"),
     ([], "raster has no value; give it one, as in raster=…"),
-    (["raster=3"], "raster must be a list"),
+    (["raster=3"], "expected a land-cover raster at 3, there is none"),
     (
         ["raster=toy.tif", "landcover=worldcver"],
         "unknown landcover 'worldcver'; did you mean 'worldcover'",

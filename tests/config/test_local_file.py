@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -94,6 +95,16 @@ def test_the_command_line_stands_above_it_group_by_group(conf: Path) -> None:
     assert (made["span"], made["paths"]["data"]) == (24, "x")
     assert "n_neighbors" not in made["model"]  # it was for the other choice
     assert compose(conf, PLAIN, "model=knn")["model"]["n_neighbors"] == 7
+
+
+def test_choices_of_hydra_s_own_groups_are_kept(conf: Path) -> None:
+    text = "defaults:\n  - override /hydra/launcher: joblib\n  - override /bands: ndvi\n"
+    (conf / "local.yaml").write_text(text)
+    for command, bands in (("train", True), ("download", False)):
+        local_file.store(command, [], shipped=conf)
+        defaults = ConfigStore.instance().load("local/yaml.yaml").node.defaults
+        assert ({"override /hydra/launcher": "joblib"} in defaults) is True
+        assert ({"override /bands": "ndvi"} in defaults) is bands
 
 
 def test_a_file_of_no_group_is_answered_with_the_nearest(conf: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +157,18 @@ def local(folder: Path, **more: bool) -> Tracking:
     return Tracking("local", uri, str(folder / "mlruns" / "artifacts"), **more)
 
 
+@pytest.fixture
+def make(tmp_path: Path, empty_store: Path) -> Callable[[str], Path]:
+    """Makes a working folder with a database."""
+
+    def made(name: str) -> Path:
+        (tmp_path / name / "mlruns").mkdir(parents=True)
+        shutil.copy(empty_store, tmp_path / name / "mlruns")
+        return tmp_path / name
+
+    return made
+
+
 def keep(store: Store, text: str) -> str:
     """Write a run with one file."""
     with store.running("x", {}, None) as record:
@@ -171,9 +184,9 @@ def files(folder: Path) -> dict[Path, str]:
 
 @pytest.mark.parametrize("name", ["copy", "my copy (ü), 50%"])
 def test_a_copied_folder_is_noticed_and_never_writes_into_the_original(
-    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+    make: Callable[[str], Path], tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, copy = tmp_path / "first", tmp_path / name
+    folder, copy = make("first"), tmp_path / name
     run_id = keep(open_store(local(folder), "files"), "span: 1")
     shutil.copytree(folder, copy)
     before = files(folder)
@@ -192,8 +205,10 @@ def test_a_copied_folder_is_noticed_and_never_writes_into_the_original(
     assert store.read(store.run(run_id), "config.yaml") == "span: 1"
 
 
-def test_a_copy_of_a_database_without_its_files_is_refused(tmp_path: Path) -> None:
-    folder, copy = tmp_path / "first", tmp_path / "copy"
+def test_a_copy_of_a_database_without_its_files_is_refused(
+    make: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder, copy = make("first"), tmp_path / "copy"
     keep(open_store(local(folder), "files"), "span: 1")
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("artifacts"))
     for moved in (False, True):
@@ -203,8 +218,10 @@ def test_a_copy_of_a_database_without_its_files_is_refused(tmp_path: Path) -> No
             open_store(local(copy, moved=moved), "files")
 
 
-def test_a_database_of_another_folder_is_not_taken_for_a_moved_one(tmp_path: Path) -> None:
-    there, here = tmp_path / "there", tmp_path / "here"
+def test_a_database_of_another_folder_is_not_taken_for_a_moved_one(
+    make: Callable[[str], Path],
+) -> None:
+    there, here = make("there"), make("here")
     for folder in (there, here):
         keep(open_store(local(folder), "files"), f"of: {folder.name}")
     for moved in (False, True):
@@ -214,8 +231,10 @@ def test_a_database_of_another_folder_is_not_taken_for_a_moved_one(tmp_path: Pat
     assert list(files(there).values()) == ["of: there"]
 
 
-def test_a_moved_folder_without_files_needs_no_word(tmp_path: Path) -> None:
-    open_store(local(tmp_path / "first"), "files")
+def test_a_moved_folder_without_files_needs_no_word(
+    make: Callable[[str], Path], tmp_path: Path
+) -> None:
+    open_store(local(make("first")), "files")
     (tmp_path / "first").rename(tmp_path / "second")
     keep(open_store(local(tmp_path / "second"), "files"), "span: 1")
     assert list(files(tmp_path / "second").values()) == ["span: 1"]
