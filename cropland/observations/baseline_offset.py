@@ -32,7 +32,7 @@ MOST_DARK = 0.02
 _AROUND = np.timedelta64(60, "D")
 _LEAST_STEP, _MOST_STEP = 500, 1500
 _DARKEST = 900
-_MOST_POINTS = 2_000
+_MOST_POINTS = 500
 """Points looked at, evenly chosen: the share of these is that of all."""
 
 
@@ -73,6 +73,7 @@ def steps_of_points(
     point: NDArray[np.integer[Any]],
     time: NDArray[np.datetime64],
     values: Mapping[str, NDArray[Any]],
+    compared: NDArray[np.bool_] | bool = True,
 ) -> NDArray[np.bool_]:
     """Return which points have a step of about 1000 in every band at 2022-01-25.
 
@@ -84,15 +85,17 @@ def steps_of_points(
         Their moments.
     values : mapping of str to ndarray, shape (row,)
         Digital numbers by band, 0 and NaN = no data; what is no Sentinel-2 band is passed over.
+    compared : ndarray of bool, shape (row,)
+        Rows that are compared; all, where it is left out.
 
     Returns
     -------
     ndarray of bool, shape (compared,)
-        One for each point, of at most 2,000, that was observed within 60 days before and after in two bands
+        One for each point, of at most 500, that was observed within 60 days before and after in two bands
         or more: a season changes a single one by as much.
     """
     names = [name for name in values if name in STANDARD_NAMES]
-    near = np.flatnonzero((time >= FIRST_DAY - _AROUND) & (time < FIRST_DAY + _AROUND))
+    near = np.flatnonzero((time >= FIRST_DAY - _AROUND) & (time < FIRST_DAY + _AROUND) & compared)
     known = np.unique(point[near])
     if len(names) < 2 or not len(known):
         return np.zeros(0, np.bool_)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cropland.observations import band_values, bands, baseline_offset
+from cropland.observations import band_values, bands, baseline_offset, ragged_array
 from cropland.observations.baseline_offset import FIRST_DAY, OFFSET, VISIBLE
 from cropland.support.words import count, some
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _CHANCE = 0.05
 """Share of points that may have a step of 1000 by chance."""
-_CENTURIES = 2**40
-"""Seconds, more than any two moments are apart."""
 _OFFSET_REMEDY = "set source.remove_offset=true to take it off, or export the harmonised collection"
 
 
@@ -79,7 +77,7 @@ class JoinedRows:
 
 
 def join(parts: Sequence[ExportRows], *, remove_offset: bool) -> JoinedRows:
-    """Join the rows of exports.
+    """Join the rows of exports, sorted by point and time.
 
     An index is computed from its bands in the rows of files without it. Rows that are there twice, with the
     same point, time and values, are kept once; rows in which all bands are no data are left out.
@@ -97,6 +95,10 @@ def join(parts: Sequence[ExportRows], *, remove_offset: bool) -> JoinedRows:
         names=[part.export.path.name for part in parts],
         notes=[note for part in parts for note in part.notes],
     )
+    order = ragged_array.order_of(joined.table["point"].to_numpy(), joined.table["time"].to_numpy())
+    if not isinstance(order, slice):
+        joined.table = joined.table.iloc[order].reset_index(drop=True)
+        joined.file = joined.file[order]
     joined.count("n_fill_values", sum(part.n_fill_values for part in parts))
     _check_offset(joined, remove_offset)
     _fill_indices(joined, parts)
@@ -136,9 +138,7 @@ def _offset_in_words(
     """Return what shows that rows carry the offset, nothing where they do not."""
     values = {name: joined.table[name].to_numpy() for name in joined.band_names}
     steps = baseline_offset.steps_of_points(
-        joined.table["point"].to_numpy()[compared],
-        joined.table["time"].to_numpy()[compared],
-        {name: each[compared] for name, each in values.items()},
+        joined.table["point"].to_numpy(), joined.table["time"].to_numpy(), values, compared
     )
     if len(steps) and steps.mean() > _CHANCE:
         return (
@@ -221,11 +221,9 @@ def _empty_rows(joined: JoinedRows) -> NDArray[np.bool_]:
 def _repeated_rows(joined: JoinedRows) -> NDArray[np.bool_]:
     """Return which rows have the point, time and values of an earlier one; count other values too."""
     table = joined.table
-    seconds = table["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
-    key = pd.Series(table["point"].to_numpy() * np.int64(_CENTURIES) + seconds)
-    # Most exports are sorted: then nothing must be looked up.
-    is_sorted = bool((np.diff(key) > 0).all())
-    again = np.flatnonzero(np.zeros(0) if is_sorted else key.duplicated(keep=False))
+    point, time = table["point"].to_numpy(), table["time"].to_numpy()
+    alike = np.flatnonzero((np.diff(point) == 0) & (np.diff(time) == np.timedelta64(0)))
+    again = np.union1d(alike, alike + 1)  # rows are sorted
     repeated = np.zeros(len(table), np.bool_)
     columns = joined.measured or table.columns.difference(["point", "time"]).to_list()
     repeated[again] = table.iloc[again].duplicated(["point", "time", *columns]).to_numpy()
@@ -235,14 +233,15 @@ def _repeated_rows(joined: JoinedRows) -> NDArray[np.bool_]:
         number,
         f"{number:,} rows are there twice, with the same point, time and values: read once",
     )
-    _count_contradicting(joined, again[~repeated[again]], key)
+    _count_contradicting(joined, again[~repeated[again]])
     return repeated
 
 
-def _count_contradicting(joined: JoinedRows, rows: NDArray[np.intp], key: pd.Series[int]) -> None:
+def _count_contradicting(joined: JoinedRows, rows: NDArray[np.intp]) -> None:
     """Count rows that have the point and time of a row of an earlier file, and other values."""
-    file = pd.Series(joined.file[rows])
-    number = int((file != file.groupby(key.to_numpy()[rows]).transform("first")).sum())
+    alike = joined.table.iloc[rows][["point", "time"]].assign(file=joined.file[rows])
+    first = alike.groupby(["point", "time"])["file"].transform("first")
+    number = int((alike["file"] != first).sum())
     joined.count(
         "n_rows_contradicting",
         number,
