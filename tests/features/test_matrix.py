@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from cropland.config.groups import Features
+from cropland.errors import ConfigError
 from cropland.features import matrix as features
 from cropland.features import series
 from cropland.features.window import Window
@@ -144,6 +145,23 @@ def test_of_static_columns_too_a_point_without_an_observation_is_left_out(
     found = features.matrix(without, BandSet.of(["Lon", "Lat"]), FLAT, reference_end=END)
     assert found["ID"].values.tolist() == ["b"]
     assert features.unobserved(without) == ["a"]
+
+
+def test_an_unknown_statistic_or_static_column_is_one_line(by_hand: xr.Dataset) -> None:
+    with pytest.raises(ConfigError, match=r"^features\.statistics"):
+        features.make_features(by_hand, reference_end=END, statistics=["mode"])
+    with pytest.raises(ConfigError, match="static: expected Lon or Lat, got B4, NDVI"):
+        features.make_features(by_hand, reference_end=END, static=["NDVI", "B4", "Lat"])
+
+
+def test_features_are_made_of_what_is_asked_for(by_hand: xr.Dataset) -> None:
+    flat = features.make_features(by_hand, reference_end=END)
+    assert flat.shape == (2, 6)
+    other = features.make_features(
+        by_hand, reference_end=END, flat=False, statistics=["max"], static=["Lat"]
+    )
+    assert other["feature"].values.tolist() == ["B4_max", "NDVI_max", "Lat"]
+    np.testing.assert_allclose(other, [[300, 0.8, 10], [50, 0.1, 11]], rtol=1e-6)
 
 
 def test_five_statistics_of_an_archive_are_five_columns_a_band(

@@ -29,6 +29,26 @@ def test_standard_errors_of_many_are_those_of_each(groups: np.ndarray | None) ->
     np.testing.assert_allclose(found, alone, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("successes", "trials"), [(0, 10), (10, 10), (5, 10), (8, 10), (2.5, 10), (594, 594)]
+)
+def test_a_share_is_1_96_standard_errors_of_each_end_away(successes: float, trials: int) -> None:
+    # The definition of Wilson's interval: the standard error is that of the end, not of the share.
+    found = statistics.wilson(successes, trials)
+    assert found.value == successes / trials
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    for end in (found.low, found.high):
+        distance = 1.959964 * np.sqrt(end * (1 - end) / trials)
+        assert abs(found.value - end) == pytest.approx(distance, abs=1e-6)
+    assert (found.low < found.value) is (successes > 0)
+    assert (found.value < found.high) is (successes < trials)
+
+
+def test_of_no_trials_there_is_no_share() -> None:
+    found = statistics.wilson(0, 0)
+    assert np.isnan([found.value, found.low, found.high]).all()
+
+
 def test_mcnemar_by_hand() -> None:
     # One sample only the first has right, nine only the second: 2 × (1 + 10) / 2**10.
     first, second = (

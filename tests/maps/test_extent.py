@@ -178,6 +178,34 @@ def test_what_no_utm_grid_can_show_is_refused(box: tuple[float, float, float, fl
         Extent.of_box(box, 1000)
 
 
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        ((10, 83.5, 11, 84), None),
+        ((10, -84, 11, -83.5), None),
+        ((10, 83.5, 11, 84.1), "cut it in parts"),
+        ((10, -84.1, 11, -83.5), "cut it in parts"),
+        ((10, 50, 30, 50.1), None),
+        ((10, 50, 30.1, 50.1), "cut it in parts"),
+        ((170, 50, -169.9, 50.1), "box must be"),
+        ((10, 50, 10, 50.1), "box must be"),
+        ((10, 50, 11, 50), "box must be"),
+        ((10, 83, 11, 90.5), "box must be"),
+        ((10, -90.5, 11, -83), "box must be"),
+        ((179, 50, 180.5, 51), "box must be"),
+        ((-180.5, 50, -179, 51), "box must be"),
+    ],
+)
+def test_a_box_may_be_20_degrees_wide_and_reach_to_84(
+    box: tuple[float, float, float, float], reason: str | None
+) -> None:
+    if reason is None:
+        assert Extent.of_box(box, 10_000).n_pixels > 1
+        return
+    with pytest.raises(ConfigError, match=reason):
+        Extent.of_box(box, 10_000)
+
+
 def test_pixels_of_another_grid_are_those_that_an_extent_covers() -> None:
     whole = Extent.of_box((48.29, 32.19, 48.32, 32.22), 30).grid
     part = Extent.of_box(BOX, 10).within(whole)

@@ -26,9 +26,12 @@ def test_values_without_a_fill_value_are_not_copied() -> None:
 
 
 def test_a_fill_value_of_an_index_is_no_data() -> None:
-    filled, count = band_values.without_fill("NDVI", np.array([-0.2, -9999.0, 0.8, 65_535.0]))
-    np.testing.assert_array_equal(filled, [-0.2, np.nan, 0.8, np.nan])
-    assert count == 2
+    values = np.array([-0.2, -9999, 0.8, 65_535, -32_768, -999, 32_767, -9998, 0, np.nan])
+    filled, count = band_values.without_fill("NDVI", values)
+    nothing = np.nan
+    expected = [-0.2, nothing, 0.8, nothing, nothing, nothing, nothing, -9998, 0, nothing]
+    np.testing.assert_array_equal(filled, expected)
+    assert count == 5
 
 
 def test_an_infinite_value_is_no_fill_value_and_not_possible() -> None:

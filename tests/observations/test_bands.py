@@ -108,6 +108,26 @@ def test_every_name_of_a_band_is_read_by_one_table(name: str, band: str | None) 
     assert bands.band_of(name) == band
 
 
+@pytest.mark.parametrize(
+    ("band", "names"),
+    [
+        ("B1", "coastal coastal_aerosol coastal-aerosol"),
+        ("B3", "green B03"),
+        ("B4", "red B04"),
+        ("B5", "rededge1 rededge071 red_edge_1 B05"),
+        ("B6", "rededge2 rededge075 red_edge_2 B06"),
+        ("B7", "rededge3 rededge078 red_edge_3 B07"),
+        ("B8", "nir B08"),
+        ("B8A", "nir08 narrow_nir nir_narrow"),
+        ("B9", "nir09 B09_60m"),
+        ("B11", "swir16 swir1 swir_1"),
+        ("B12", "swir22 swir2 swir_2"),
+    ],
+)
+def test_catalogues_and_people_call_bands_by_these_names(band: str, names: str) -> None:
+    assert {bands.sensor_band_of(name) for name in names.split()} == {band}
+
+
 def test_a_band_of_the_sensor_is_no_index() -> None:
     assert bands.sensor_band_of("ndvi") is None
     assert bands.sensor_band_of("green") == "B3"

@@ -98,6 +98,14 @@ def test_an_id_in_two_files_is_refused(tmp_path: Path) -> None:
         points.join_tables(tables)
 
 
+def test_points_of_two_files_are_one_table_the_labelled_first(tmp_path: Path) -> None:
+    (tmp_path / "Train.csv").write_text("ID,Lat,Lon,Target\nb,1,2,1\na,3,4,0\n")
+    (tmp_path / "Test.csv").write_text("ID,Lat,Lon\nc,5,6\n")
+    found = points.read_points(tmp_path)
+    assert found.index.tolist() == [0, 1, 2]
+    assert found.to_numpy().tolist() == [["b", 1, 2, 1], ["a", 3, 4, 0], ["c", 5, 6, -1]]
+
+
 def test_a_box_includes_its_edges() -> None:
     table = pd.DataFrame({"ID": list("abc"), "Lat": [1.0, 2.0, 2.1], "Lon": [5.0, 6.0, 6.0]})
     assert list(points.inside(table, Box(1.0, 2.0, 5.0, 6.0))["ID"]) == ["a", "b"]
