@@ -124,6 +124,8 @@ def test_two_hundred_folds_keep_their_numbers() -> None:
     found = cross_validation.gather(matrix(1, 200), folds, predicted, 1)
     assert found["fold"][:, 0].values.tolist() == everything.tolist()
     assert found["probability"][150, 0] == 0.75
+    # Cropland is what is more probable than a half.
+    assert found["label"][:, 0].values.tolist() == [0] * 101 + [1] * 99
 
 
 def test_a_standard_error_over_single_points_is_the_usual_one() -> None:
