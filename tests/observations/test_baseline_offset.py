@@ -3,7 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cropland.observations.baseline_offset import carries_offset, steps_of_points
+from cropland.observations.baseline_offset import (
+    carries_offset,
+    steps_of_points,
+    without_offset,
+)
 
 RANDOM = np.random.default_rng(3)
 CLEAR = RANDOM.integers(300, 2500, (3, 50, 50)).astype(np.uint16)
@@ -149,3 +153,11 @@ def test_two_bands_suffice() -> None:
     point, time, values = series(two)
     values["B8"][:4] = 0
     assert steps_of_points(point, time, values).tolist() == [True, True]
+
+
+def test_the_offset_is_taken_off_from_the_day_on_and_data_stay_data() -> None:
+    values = np.array([[1500, 300], [1500, 0], [1000, 1001], [1, 999]], np.uint16)
+    time = np.array(["2022-01-24T23:59", "2022-01-25", "2022-01-26", "2023-01-01"], "datetime64[s]")
+    expected = [[1500, 300], [500, 0], [1, 1], [1, 1]]
+    assert without_offset(values, time).tolist() == expected
+    assert values[1, 0] == 1500
