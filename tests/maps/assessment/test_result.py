@@ -17,7 +17,7 @@ from cropland.maps.assessment import area, report, sample
 from cropland.maps.assessment import figure as drawing
 from cropland.maps.assessment.result import AssessmentResult
 from cropland.maps.finished_map import FinishedMap
-from cropland.maps.layers import NO_DATA
+from cropland.maps.layers import NO_DATA, TOO_FEW
 from cropland.sources import grid as grids
 from cropland.support import words
 
@@ -97,9 +97,10 @@ def test_a_sample_of_another_map_is_assessed_by_its_own_strata_and_it_says_so(
     assert "the sample was drawn from another map" in " ".join(report.notes(found)).lower()
 
 
-def test_units_where_another_map_has_no_class_are_named(made: FinishedMap) -> None:
+@pytest.mark.parametrize("unknown", [NO_DATA, TOO_FEW])
+def test_units_where_another_map_has_no_class_are_named(made: FinishedMap, unknown: int) -> None:
     gone = maps.HALF.copy()
-    gone[:20] = NO_DATA
+    gone[:20] = unknown
     found = assessed(made, classes=gone)
     found = replace(found, facts=replace(found.facts, key="another"))
     lost = len(found.unmapped)
