@@ -118,7 +118,7 @@ def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
         simple = _SIMPLE.fullmatch(value) and not _WORDS_OF_HYDRA.fullmatch(value)
         if simple or not value or _AS_HYDRA_READS.fullmatch(value):
             return word
-        return word if sweeps and "," in value and not _is_there(value) else quoted(word)
+        return word if sweeps and _is_sweep(word) and not _is_there(value) else quoted(word)
     files = {path.stem for folder in folders for path in folder.glob(f"{name}/*.yaml")}
     if not files or not _NAMES.fullmatch(value):
         return word
@@ -132,6 +132,17 @@ def file_of(name: str, files: Iterable[str]) -> str:
     folded = name.casefold().removesuffix(".yaml")
     like = [file for file in files if file.casefold() == folded]
     return like[0] if len(like) == 1 and name not in files else name
+
+
+def _is_sweep(word: str) -> bool:
+    """Return whether Hydra reads several values in a word, which it can only where these are simple."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        return bool(OverridesParser.create().parse_override(word).is_sweep_override())
+    except HydraException:
+        return False
 
 
 def _is_there(path: str) -> bool:

@@ -89,6 +89,7 @@ def test_a_comma_in_a_path_separates_values_of_a_sweep_unless_it_is_in_a_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert read("-m", "paths.data=a,b") == ["-m", "paths.data=a,b"]
+    assert read("-m", "paths.data=A=1, (ü)") == ["-m", "paths.data='A=1, (ü)'"]
     (tmp_path / "a,b").mkdir()
     for path in ("a,b", "a,b/new", f"{tmp_path}/a,b"):
         assert read("-m", f"paths.data={path}") == ["-m", f"paths.data='{path}'"]

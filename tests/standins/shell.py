@@ -139,14 +139,12 @@ class Shell:
         """Return the command of a script for some overrides, with its country in its configuration."""
         conf = self.folder / "conf"
         write_country(self.country, conf)
-        # argparse, which Hydra reads with, wants its options before the overrides.
-        options = [word for word in overrides if word == "-m"]
-        words = [word for word in overrides if word != "-m"]
+        words = list(overrides)
         if script == "train" and not any(re.match(r"hydra[/.]launcher", word) for word in words):
             # A cluster is what tests of clusters ask for; it would cost each study seconds.
             words.append("hydra.launcher.from_jobs=10000")
         path = str(ROOT / "scripts" / f"{script}.py")
-        return [sys.executable, path, "--config-dir", str(conf), *options, *words]
+        return [sys.executable, path, "--config-dir", str(conf), *words]
 
     def run(
         self, *overrides: str, script: str = "train", seconds: int = 300, **variables: str
