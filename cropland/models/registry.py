@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cropland.tracking.experiments import SIMULATED, experiment_of
+from cropland.tracking.experiments import SIMULATED, experiment_of, local_path
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.records import IDENTITY
 
@@ -41,9 +41,16 @@ def version_of(client: MlflowClient, name: str, alias: str) -> ModelVersion | No
 
 
 def made_before(client: MlflowClient, name: str, identity: str) -> ModelVersion | None:
-    """Return the newest version that was made of a candidate, if there is one."""
+    """Return the newest version that was made of a candidate and still has its files, if there is one."""
     versions = client.search_model_versions(f"name = '{name}' and tags.{IDENTITY} = '{identity}'")
-    return max(versions, key=lambda version: int(version.version), default=None)
+    newest = sorted(versions, key=lambda version: -int(version.version))
+    return next((version for version in newest if _has_files(client, version)), None)
+
+
+def _has_files(client: MlflowClient, version: ModelVersion) -> bool:
+    """Return whether the files of a version are there, as far as can be seen from this machine."""
+    path = local_path(client.get_model_version_download_uri(version.name, version.version))
+    return path is None or path.is_dir()
 
 
 def register(

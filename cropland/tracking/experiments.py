@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from cropland.errors import TrackingError
 from cropland.tracking.records import NOTE
@@ -66,6 +68,14 @@ def folder_of(tracking: Tracking, experiment: str) -> Path | None:
     if tracking.artifacts is None:
         return None
     return (Path(tracking.artifacts) / experiment).resolve()
+
+
+def local_path(location: str) -> Path | None:
+    """Return the path of a location on this machine; None of any other."""
+    parts = urlsplit(location)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    return Path(location) if len(parts.scheme) < 2 else None  # a drive is no scheme
 
 
 def link(tracking: Tracking, experiment_id: str) -> str:

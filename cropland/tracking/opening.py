@@ -14,8 +14,6 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from rich.markup import escape
 
@@ -156,7 +154,7 @@ def check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
             f"tracking.uri=http://HOST:5000"
         )
     database = sqlite_file.path_of(uri)
-    stored, here = _local_path(location), experiments.folder_of(tracking, experiment)
+    stored, here = experiments.local_path(location), experiments.folder_of(tracking, experiment)
     if uri.startswith("http") and stored is not None and not stored.parent.is_dir():
         raise TrackingError(
             f"the files of experiment {experiment!r} in {uri} are in {stored}, a folder that is not on this "
@@ -193,14 +191,6 @@ def _is_nearer(database: Path, here: Path, stored: Path) -> bool:
         return len({*above} & {*path.resolve().parents})
 
     return shared(here) > shared(stored)
-
-
-def _local_path(location: str) -> Path | None:
-    """Return the path of a location on this machine; None of any other."""
-    parts = urlsplit(location)
-    if parts.scheme == "file":
-        return Path(url2pathname(parts.path))
-    return Path(location) if len(parts.scheme) < 2 else None  # a drive is no scheme
 
 
 def check_answers(uri: str) -> None:

@@ -34,8 +34,14 @@ def made(client: MlflowClient, identity: str, card: str = "A card.") -> ModelVer
     """Register a version of a candidate."""
     run_id = client.create_run("1").info.run_id
     model = client.create_logged_model("1", name="model", source_run_id=run_id)
+    files(model.artifact_location).mkdir(parents=True)
     uri = f"models:/{model.model_id}"
     return registry.register(client, NAME, uri, run_id, card, {IDENTITY: identity})
+
+
+def files(location: str) -> Path:
+    """The folder of a model."""
+    return Path(location.removeprefix("file://"))
 
 
 def aliases(client: MlflowClient) -> dict[str, str]:
@@ -119,6 +125,10 @@ def test_the_newest_version_of_a_candidate_is_found(client: MlflowClient) -> Non
     again = registry.made_before(client, NAME, "one")
     assert again is not None
     assert str(again.version) == "3"
+    shutil.rmtree(files(client.get_model_version_download_uri(NAME, "3")))
+    whole = registry.made_before(client, NAME, "one")
+    assert whole is not None
+    assert str(whole.version) == "1"
 
 
 def test_a_long_card_says_where_the_whole_of_it_is(client: MlflowClient) -> None:
