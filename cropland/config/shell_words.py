@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cropland.config.hydra_internals import parsed_arguments
@@ -29,6 +30,7 @@ _WORDS_OF_HYDRA = re.compile(r"true|false|[+-]?(inf|nan)", re.IGNORECASE)
 _AS_HYDRA_READS = re.compile(r"null|'.*'|\".*\"|\[.*\]|.*\$\{.*|.*\\[\s()\[\]{}:=,].*", re.DOTALL)
 """No value, a quoted one, a list, one that refers to another, one that is escaped."""
 _NO_FILE = re.compile(r"[+-]?[\d._]+|null|true|false", re.IGNORECASE)
+_GROUP = re.compile(r"[a-z_]{1,50}")
 _NAMES = re.compile(r"[\w\s.,+-]+")
 _DASHES = "\u2012\u2013\u2014\u2212"
 _QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
@@ -119,8 +121,10 @@ def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
         if simple or not value or _AS_HYDRA_READS.fullmatch(value):
             return word
         return word if sweeps and _is_sweep(word) and not _is_there(value) else quoted(word)
+    if not _GROUP.fullmatch(name) or not _NAMES.fullmatch(value):
+        return word
     files = {path.stem for folder in folders for path in folder.glob(f"{name}/*.yaml")}
-    if not files or not _NAMES.fullmatch(value):
+    if not files:
         return word
     if value not in files and _NO_FILE.fullmatch(value):
         raise ConfigError(f"unknown {name} {value!r}; {nearest(value, files)}")
@@ -148,7 +152,9 @@ def _is_sweep(word: str) -> bool:
 def _is_there(path: str) -> bool:
     """Return whether a path with a comma is one that there is, or will be in a folder of such a name."""
     whole = Path(path.removeprefix("sqlite:///")).expanduser()
-    return any("," in str(part) and part.exists() for part in (whole, *whole.parents))
+    with suppress(OSError):  # a name that none can have
+        return any("," in str(part) and part.exists() for part in (whole, *whole.parents))
+    return False
 
 
 def _keys_of(command: str) -> dict[str, str]:

@@ -39,6 +39,9 @@ def read(*words: str, command: str = "train") -> list[str]:
         (["'span=4,8'", '"seed=1"'], ["span=4,8", "seed=1"]),
         (["country=Irna", "seed=Iran"], ["country=Irna", "seed=Iran"]),
         (["country=glob(*)"], ["country=glob(*)"]),
+        (["/etc=1", "*=iran", "../conf=iran"], ["/etc=1", "*=iran", "../conf=iran"]),
+        ([f"{'x' * 5_000}=1"], [f"{'x' * 5_000}=1"]),
+        (["-m", f"output=x{',x' * 500}"], ["-m", f"output=x{',x' * 500}"]),
     ],
 )
 def test_words_are_what_was_meant(words: list[str], hydra: list[str]) -> None:
