@@ -12,13 +12,11 @@ from dataclasses import asdict, dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cropland.config.groups import Validation
-from cropland.errors import CroplandError, DataError
+from cropland.errors import DataError
 from cropland.learning import choice
-from cropland.learning.statistics import Comparison, compare
-from cropland.models import competition, fitting, mlflow_model, registry
+from cropland.learning.statistics import Comparison
+from cropland.models import champion_comparison, competition, fitting, mlflow_model, registry
 from cropland.models.card import CardFacts, card
 from cropland.models.diagnostics import diagnostic_files
 from cropland.observations.point_counts import given_counts
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
     from cropland.learning.cross_validation import Scores
-    from cropland.models.competition import Finalist, Result
+    from cropland.models.competition import Result
     from cropland.tracking.records import Record
     from cropland.tracking.store import Store
     from cropland.training.candidate_data import CandidateData
@@ -125,7 +123,7 @@ def promote(
     champion = registry.version_of(store.client, name, registry.CHAMPION)
     against = None
     if champion and (command.force or not _is_of(champion, result)):
-        against = _against(champion, result.selected, command, store)
+        against = champion_comparison.compare_with(champion, result.selected, command, store)
     decision, version = _decided(command, result, name, champion, against, store)
     if version is None:
         version = _registered(command, name, result, against, store, say)
@@ -174,39 +172,6 @@ def _accuracy_in_blocks(version: ModelVersion, store: Store) -> float | None:
         return store.run(str(version.run_id)).metrics.get("accuracy_blocks")
     except DataError:
         return None
-
-
-def _against(
-    champion: ModelVersion, selected: Finalist, command: Promote, store: Store
-) -> Comparison | str:
-    """Compare the selected candidate with the champion on the data that are here; or return why not.
-
-    Raises
-    ------
-    DataError
-        The champion's files cannot be read, and it is not to be replaced by force.
-    """
-    try:
-        text = store.read(store.run(str(champion.run_id)), "config.yaml")
-    except DataError as error:
-        if command.force:
-            return str(error)
-        raise DataError(
-            f"version {champion.version} of {champion.name}, the champion, cannot be read and stays: "
-            f"{error}; bring its files back, or replace it without a comparison by force=true"
-        ) from error
-    try:
-        material = competition.rebuilt(text, command, selected.material.candidate.country)
-        right_before = out_of_fold.right_of(material.scores().out_of_fold)
-    except CroplandError as error:
-        return str(error)
-    right = out_of_fold.right_of(selected.scores.out_of_fold)
-    common = right.index.intersection(right_before.index)
-    if not len(common):
-        return "it has no labelled point in common with the selected one"
-    units = competition.units_of(selected.material.archive, command.validation)
-    first, second = (np.asarray(each[common], dtype=np.float64) for each in (right, right_before))
-    return compare(first, second, units[common].to_numpy())
 
 
 def _registered(

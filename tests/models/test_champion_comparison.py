@@ -9,7 +9,7 @@ import xarray as xr
 
 from cropland.config.groups import Validation
 from cropland.learning.statistics import Comparison
-from cropland.models import competition, promotion
+from cropland.models import champion_comparison, competition
 from cropland.observations.archive import Archive
 
 BLOCKS = Validation("blocks", 2, block_km=10.0)
@@ -51,7 +51,8 @@ def test_the_champion_is_compared_over_the_units_that_were_left_out(
     )
     command: Any = SimpleNamespace(validation=validation)
     store: Any = SimpleNamespace(run=lambda _: None, read=lambda *_: "")
-    found = promotion._against(SimpleNamespace(run_id="1"), selected, command, store)  # type: ignore[arg-type]
+    version: Any = SimpleNamespace(run_id="1")
+    found = champion_comparison.compare_with(version, selected, command, store)
     assert isinstance(found, Comparison)
     assert found.difference == 0.5
     assert (found.only_first, found.only_second) == (2, 0)

@@ -1,0 +1,52 @@
+"""The comparison of a selected candidate with the champion, on the same points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cropland.errors import CroplandError, DataError
+from cropland.learning.statistics import Comparison, compare
+from cropland.models import competition
+from cropland.training import out_of_fold
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+    from cropland.config.commands.promote import Promote
+    from cropland.models.competition import Finalist
+    from cropland.tracking.store import Store
+
+
+def compare_with(
+    champion: ModelVersion, selected: Finalist, command: Promote, store: Store
+) -> Comparison | str:
+    """Compare the selected candidate with the champion on the data that are here; or return why not.
+
+    Raises
+    ------
+    DataError
+        The champion's files cannot be read, and it is not to be replaced by force.
+    """
+    try:
+        text = store.read(store.run(str(champion.run_id)), "config.yaml")
+    except DataError as error:
+        if command.force:
+            return str(error)
+        raise DataError(
+            f"version {champion.version} of {champion.name}, the champion, cannot be read and stays: "
+            f"{error}; bring its files back, or replace it without a comparison by force=true"
+        ) from error
+    try:
+        material = competition.rebuilt(text, command, selected.material.candidate.country)
+        right_before = out_of_fold.right_of(material.scores().out_of_fold)
+    except CroplandError as error:
+        return str(error)
+    right = out_of_fold.right_of(selected.scores.out_of_fold)
+    common = right.index.intersection(right_before.index)
+    if not len(common):
+        return "it has no labelled point in common with the selected one"
+    units = competition.units_of(selected.material.archive, command.validation)
+    first, second = (np.asarray(each[common], dtype=np.float64) for each in (right, right_before))
+    return compare(first, second, units[common].to_numpy())
