@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,13 @@ def test_what_becomes_of_each_point_is_counted(files: points.PointsFiles, toylan
         "n_shared_pixel": 2,
         "n_contradicting": 2,
     }
+
+
+def test_what_is_not_counted_is_none() -> None:
+    counted = PointCounts(7)
+    assert astuple(counted) == (7, 0, 0, 0, 0, 0, 0)
+    assert counted.used == counted.metrics()["n_points"] == 7
+    assert counted.losses("toyland") == ""
 
 
 def test_each_count_is_named(files: points.PointsFiles, toyland: Country) -> None:
