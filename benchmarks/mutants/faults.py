@@ -46,7 +46,8 @@ CONVERSIONS = frozenset(("to_numpy", "tolist", "copy", "load", "items", "values"
 """Methods whose loss breaks the code or changes no number."""
 PLAIN_KEYWORDS = frozenset(("strict", "repr", "kind", "n_jobs"))
 """Keywords that decide no number."""
-_SKIPPED = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom)
+_SKIPPED = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom, ast.withitem)
+_SYMMETRIC = frozenset(("min", "max", "minimum", "maximum", "logical_and", "logical_or"))
 _ANNOTATIONS = frozenset(("annotation", "returns", "decorator_list"))
 
 Change = tuple[int, int, str]
@@ -203,10 +204,11 @@ def _of_values(node: ast.AST, source: Source) -> Iterator[Change]:
 
 def _of_calls(call: ast.Call, source: Source) -> Iterator[Change]:
     """Yield the faults of a call: two arguments swapped, one left out, or the call itself."""
+    is_symmetric = ast.unparse(call.func).rpartition(".")[2] in _SYMMETRIC
     if len(call.args) > 2:
         yield from (source.whole(argument, "*()") for argument in call.args)
     match call.args:
-        case [first, second, *_] if not isinstance(second, ast.Starred):
+        case [first, second, *_] if not isinstance(second, ast.Starred) and not is_symmetric:
             between = source.code[source.end(first) : source.start(second)].decode()
             swapped = f"{source.part(second)}{between}{source.part(first)}"
             yield source.start(first), source.end(second), swapped

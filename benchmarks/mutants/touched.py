@@ -128,18 +128,17 @@ class Touched:
         return Mutant(module, fault, tests, total)
 
     def _tests(self, module: str, line: int) -> set[str]:
-        """Return the tests of a line; of one that only the import touches, those of what it defines."""
-        statement = _statement(module, line)
+        """Return the tests of a line; of one that an import touches, those of what it defines."""
+        statement, is_in_function = _statement(module, line)
         tests = self._of(module, range(statement.lineno, line + 1))
-        if tests:
+        if is_in_function:
             return tests
         if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
             return self._of(module, range(statement.lineno, (statement.end_lineno or 0) + 1))
         targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-        names = [target.id for target in targets if isinstance(target, ast.Name)]
-        for name in names:
-            tests |= self._users(name)
-        return tests or self._of(module, self.lines.get(module, ()))
+        parts = [part for target in targets if target for part in ast.walk(target)]
+        users = [self._users(part.id) for part in parts if isinstance(part, ast.Name)]
+        return tests.union(*users) if users else self._of(module, self.lines.get(module, ()))
 
     def _of(self, module: str, lines: Iterable[int]) -> set[str]:
         touched = self.lines.get(module, {})
@@ -182,14 +181,17 @@ def _text(module: str) -> str:
     return (PACKAGE / module).read_text()
 
 
-def _statement(module: str, line: int) -> ast.stmt:
-    """Return the innermost statement that a line belongs to."""
+def _statement(module: str, line: int) -> tuple[ast.stmt, bool]:
+    """Return the innermost statement that a line belongs to, and whether a function has it in its body."""
     within = [
         node
         for node in ast.walk(_tree(module))
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0)
     ]
-    return max(within, key=lambda node: node.lineno)
+    innermost = max(within, key=lambda node: node.lineno)
+    return innermost, any(
+        isinstance(node, ast.FunctionDef) for node in within if node is not innermost
+    )
 
 
 @cache

@@ -221,3 +221,13 @@ def test_an_interruption_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signals, "_received", [SIGINT])
     with pytest.raises(KeyboardInterrupt):
         found([alternative("one", 1)])
+
+
+def test_samples_that_all_have_stand_in_the_order_of_the_first() -> None:
+    first, second = alternative("first", 1, count=3), alternative("second", 2, count=3)
+    second.features["ID"] = ("sample", ["P002", "other", "P001"])
+    common, left_out = nesting._in_common([first, second])
+    assert left_out == ("P000", "other")
+    assert [each.features["ID"].values.tolist() for each in common] == [["P001", "P002"]] * 2
+    assert common[0].features[0, 0] == first.features[1, 0]
+    assert common[1].features[0, 0] == second.features[2, 0]
