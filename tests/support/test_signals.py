@@ -43,3 +43,12 @@ def test_what_listening_changes_is_restored() -> None:
     assert [signal.getsignal(number) for number in numbers] == before
     assert sys.unraisablehook is hook
     signals.check()
+
+
+def test_a_second_interruption_ends_the_process_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    with signals.listening():
+        signals.end_at_once()
+        os.kill(os.getpid(), signal.SIGINT)
+    assert codes == [130]
