@@ -73,7 +73,7 @@ def test_no_name_of_a_point_leads_a_command_out_of_its_folders(shell: Shell) -> 
     ids=lambda value: str(value)[:20],
 )
 def test_what_cannot_be_predicted_is_said(shell: Shell, words: list[str], said: str) -> None:
-    done = shell.run("country=toyland", *words, script="predict")
+    done = shell.run("country=iran", *words, script="predict")
     assert done.returncode == 1 and said in done.stderr
     line, *others = done.stderr.splitlines()
     assert not others
