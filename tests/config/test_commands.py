@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from cropland.config import filling
+from cropland.config.commands import repeated
 from cropland.config.commands.predict import Predict
 from cropland.config.commands.promote import Promote
 from cropland.config.sources import Files, Simulated
@@ -71,3 +72,8 @@ def test_what_only_training_has_is_refused_where_it_is_given_by_hand() -> None:
     predict.check_given(["country=iran", "source.points=9", "source=files", "paths.data=x"])
     with pytest.raises(ConfigError, match="unknown key 'span'; there are: alias, country"):
         predict.check_given(["country=iran", "+span=24"])
+
+
+def test_the_next_command_is_told_where_to_work_and_no_word_that_is_said_once() -> None:
+    words = ["country=iran", "source=files", "paths.data=x", "tracking.moved=true", "seed=1"]
+    assert repeated(words) == ["source=files", "paths.data=x"]
