@@ -155,6 +155,13 @@ def test_two_bands_suffice() -> None:
     assert steps_of_points(point, time, values).tolist() == [True, True]
 
 
+@pytest.mark.parametrize(("least", "is_step"), [(300, False), (499, False), (500, True)])
+def test_the_band_that_changes_least_decides(least: int, is_step: bool) -> None:
+    # No value after the day is below 900.
+    later = moved(1000) | {"B8": BEFORE["B8"] + least}
+    assert steps_of_points(*series(later)).tolist() == [is_step] * 3
+
+
 def test_the_offset_is_taken_off_from_the_day_on_and_data_stay_data() -> None:
     values = np.array([[1500, 300], [1500, 0], [1000, 1001], [1, 999]], np.uint16)
     time = np.array(["2022-01-24T23:59", "2022-01-25", "2022-01-26", "2023-01-01"], "datetime64[s]")
