@@ -29,6 +29,8 @@ VISIBLE = ("B2", "B3", "B4")
 """Bands in which nearly every image has something dark."""
 MOST_DARK = 0.02
 """Share of visible samples below `OFFSET` from which on they cannot carry it."""
+CHANCE = 0.05
+"""Share of points that may have a step of 1000 by chance."""
 _AROUND = np.timedelta64(60, "D")
 _LEAST_STEP, _MOST_STEP = 500, 1500
 _DARKEST = 900
@@ -64,9 +66,13 @@ def without_offset(values: NDArray[Any], time: NDArray[np.datetime64]) -> NDArra
         Moments of the images.
     """
     result = values.copy()
-    later = values[time >= FIRST_DAY]
-    result[time >= FIRST_DAY] = np.where(later > OFFSET, later - OFFSET, np.minimum(later, 1))
+    result[time >= FIRST_DAY] = subtracted(values[time >= FIRST_DAY])
     return result
+
+
+def subtracted(values: NDArray[Any]) -> NDArray[Any]:
+    """Return digital numbers of any shape less the offset: data stay at least 1, 0 and NaN as they are."""
+    return np.where(values > OFFSET, values - OFFSET, np.minimum(values, 1))
 
 
 def steps_of_points(

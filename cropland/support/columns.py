@@ -63,6 +63,8 @@ def first_bad(column: pd.Series[Any], bad: ArrayLike) -> BadValue | None:
 
 def as_text(column: pd.Series[Any]) -> pd.Series[str]:
     """Write every value as text, ``nan`` where there is none."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return column.fillna("nan")
     texts = [_encodable(value) for value in column]
     text: pd.Series[str] = pd.Series(texts, index=column.index, name=column.name, dtype="str")
     return text

@@ -32,3 +32,11 @@ def test_a_bad_value_alone_is_followed_by_none_and_good_columns_have_none() -> N
     assert bad is not None
     assert (bad.row, bad.more) == (1, "")
     assert columns.first_bad(column, column == "c") is None
+
+
+def test_text_stays_as_it_is_and_what_is_missing_becomes_nan() -> None:
+    column = pd.Series(["a", None, "7"], index=[3, 5, 7], name="site", dtype="str")
+    text = columns.as_text(column)
+    assert text.tolist() == ["a", "nan", "7"]
+    assert (text.index.tolist(), text.name) == ([3, 5, 7], "site")
+    assert columns.as_text(pd.Series([True, 7, 7.5], dtype=object)).tolist() == ["True", "7", "7.5"]

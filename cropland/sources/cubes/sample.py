@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.observations import band_values, baseline_offset
 from cropland.observations.bands import SCENE_CLASS, UNCLEAR_CLASSES
-from cropland.observations.baseline_offset import FIRST_DAY
+from cropland.observations.baseline_offset import CHANCE, FIRST_DAY, VISIBLE
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_PARTS, _GRIDS_FOR_A_PART, _SIDE = 3, 6, 32
 """How many parts are read at most, one for so many grids, and their sides in pixels."""
-_FEW = 0.05
-"""Share of pixels with a step of 1000 that may be chance."""
-_VISIBLE, _NEAR_INFRARED = ("B2", "B3", "B4"), ("B7", "B8", "B8A")
+_NEAR_INFRARED = ("B7", "B8", "B8A")
 _DIM, _DARK = 1_000, 255
 """No land is darker than these in the near infrared, in all images or in one."""
 _MOST_EMPTY = 0.9
@@ -54,6 +52,8 @@ def check(
         A band has values that it cannot have, or an offset is to be removed that is not there.
     """
     sample = _sample(cube, grids, first, last, bands)
+    if not sample.values:
+        return ()  # of scene classes alone
     return (
         *(f"{cube.path} {note}" for note in _notes_on_units(sample)),
         *_notes_on_offset(cube, sample.times, sample.values),
@@ -173,7 +173,7 @@ def _notes_on_offset(
     if later.any() and len(steps):
         share = float(steps.mean())
         yield from _notes_on_later_images(
-            cube, share > _FEW, f"in {share:.0%} of the pixels looked at"
+            cube, share > CHANCE, f"in {share:.0%} of the pixels looked at"
         )
     elif later.any():
         yield from _notes_on_later_images(cube, _may_carry_offset(values, later), None)
@@ -187,7 +187,7 @@ def _notes_on_offset(
 
 def _may_carry_offset(values: dict[str, NDArray[np.float32]], images: NDArray[np.bool_]) -> bool:
     """Return whether hardly a visible value of some images is below 1000; without data none is."""
-    visible = [each[images] for band, each in values.items() if band in _VISIBLE]
+    visible = [each[images] for band, each in values.items() if band in VISIBLE]
     return any((each > 0).any() for each in visible) and baseline_offset.carries_offset(visible)
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TILE_PIXELS = 1000
 """Edge of a tile: 26 MB with 13 bands, where 48 MB are allowed."""
 _SMALLEST_TILE = 8
+_NEVER_BLACK = ("B2", "B3")
+"""Bands in which the sea has reflectance too; in others a whole tile of it may have none."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class TileReader:
         Raises
         ------
         DataError
-            The service refuses even a small tile, or goes on failing.
+            The service refuses even a small tile, goes on failing, or gives reflectance.
         """
         image = ee.Image(f"{self.source.collection}/{name}")
         asked: dict[str, Any] = {
@@ -59,6 +61,8 @@ class TileReader:
                 raise DataError(f"Earth Engine refuses even a small tile: {error}") from error
             parts = (tile[:half, :], tile[half:, :])
             return np.concatenate([self.read(name, part) for part in parts], axis=1)
+        if any(band in _NEVER_BLACK for band in self.bands):
+            graphs.check_unit({band: pixels[band] for band in self.bands})
         # Scene classes have the type of the others here.
         numbers = [graphs.digital_numbers(band, pixels[band]) for band in self.bands]
         return np.stack([each.astype(np.uint16, copy=False) for each in numbers])

@@ -24,7 +24,7 @@ Row = dict[str, Any]
 _POINT_METRES = 10
 _DARKEST = 1
 _BRIGHTEST_REFLECTANCE, _ENOUGH = 2.0, 10
-"""Reflectance is never above it, where the darkest became 1; digital numbers are, in one row of so many."""
+"""Reflectance is never above it, where the darkest became 1; digital numbers are, in one of so many."""
 
 
 def image_rows(images: ee.ImageCollection) -> ee.FeatureCollection:
@@ -141,16 +141,7 @@ def rows_as_seen(
     """
     # A band that is missing has no data.
     values = {band: np.array([row.get(band) or NO_DATA for row in rows]) for band in bands}
-    measured = {band: column for band, column in values.items() if band != SCENE_CLASS}
-    if len(rows) >= _ENOUGH and all(
-        each.max() <= _BRIGHTEST_REFLECTANCE for each in measured.values()
-    ):
-        highest = max(each.max() for each in measured.values())
-        raise DataError(
-            f"Earth Engine gave values up to {highest:g} for all of {', '.join(measured)}, as reflectance "
-            f"has them; expected digital numbers (reflectance × 10,000): correct source.collection, as in "
-            f"source.collection=COPERNICUS/S2_SR_HARMONIZED"
-        )
+    check_unit(values)
     fills = {band: band_values.without_fill(band, column)[1] for band, column in values.items()}
     return Seen(
         place=np.array([row["p"] for row in rows], np.int32),
@@ -161,6 +152,25 @@ def rows_as_seen(
         notes=notes,
         gaps=Gaps(fills=Counter(fills)),
     )
+
+
+def check_unit(values: Mapping[str, NDArray[Any]]) -> None:
+    """Check that what came of bands, each of any shape, can be digital numbers.
+
+    Raises
+    ------
+    DataError
+        All are as small as reflectance.
+    """
+    measured = {band: column for band, column in values.items() if band != SCENE_CLASS}
+    n_data = max((np.count_nonzero(column) for column in measured.values()), default=0)
+    highest = max((column.max(initial=0) for column in measured.values()), default=0)
+    if n_data >= _ENOUGH and highest <= _BRIGHTEST_REFLECTANCE:
+        raise DataError(
+            f"Earth Engine gave values up to {highest:g} for all of {', '.join(measured)}, as reflectance "
+            f"has them; expected digital numbers (reflectance × 10,000): correct source.collection, as in "
+            f"source.collection=COPERNICUS/S2_SR_HARMONIZED"
+        )
 
 
 def digital_numbers(band: str, values: NDArray[Any]) -> NDArray[np.unsignedinteger[Any]]:

@@ -15,14 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cropland.observations import band_values, bands, baseline_offset, ragged_array
-from cropland.observations.baseline_offset import FIRST_DAY, OFFSET, VISIBLE
+from cropland.observations.baseline_offset import FIRST_DAY, VISIBLE
 from cropland.support.words import count, some
 
 if TYPE_CHECKING:
     from cropland.sources.exports.file import ExportRows
 
-_CHANCE = 0.05
-"""Share of points that may have a step of 1000 by chance."""
 _OFFSET_REMEDY = "set source.remove_offset=true to take it off, or export the harmonised collection"
 
 
@@ -140,7 +138,7 @@ def _offset_in_words(
     steps = baseline_offset.steps_of_points(
         joined.table["point"].to_numpy(), joined.table["time"].to_numpy(), values, compared
     )
-    if len(steps) and steps.mean() > _CHANCE:
+    if len(steps) and steps.mean() > baseline_offset.CHANCE:
         return (
             f"all bands are about 1000 higher than before at {steps.sum():,} of "
             f"{count(len(steps), 'point')}; this is the offset of processing baseline 04.00"
@@ -159,8 +157,7 @@ def _subtract_offset(joined: JoinedRows, rows: NDArray[np.bool_]) -> None:
     table = joined.table
     for name in joined.band_names:
         values = table[name].to_numpy(copy=True)
-        data = rows & (values > 0)
-        values[data] = np.maximum(values[data] - OFFSET, 1)
+        values[rows] = baseline_offset.subtracted(values[rows])
         table[name] = values
     for name in joined.measured:
         if bands.is_index(name):

@@ -54,6 +54,11 @@ def test_a_cube_without_a_step_is_not_remarked_on(tmp_path: Path) -> None:
     assert notes(made(tmp_path)) == ()
 
 
+def test_of_scene_classes_alone_nothing_is_unusual(tmp_path: Path) -> None:
+    cube = changed(tmp_path, SCL=lambda values: values * 0 + 4)
+    assert sample.check(cube, [cube.grid], cube.first, cube.last, ["SCL"]) == ()
+
+
 def test_images_of_the_new_baseline_alone_may_carry_the_offset(tmp_path: Path) -> None:
     (note,) = notes(made(tmp_path, later=1000, first="2022-02-01"))
     assert "hardly a value" in note and "none from before to compare" in note

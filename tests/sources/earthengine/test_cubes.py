@@ -46,6 +46,17 @@ def test_reflectance_of_zero_is_no_lack_of_data_in_a_cube_either(
             assert (bright[bands[0]] == 0).any() and (dark[bands[0]] == 1).any()
 
 
+def test_reflectance_in_a_tile_is_refused_and_sea_without_any_is_not(
+    service: EarthEngineService, standin: EarthEngineStandin
+) -> None:
+    standin.catalogue.darker = 40_000  # every valid pixel comes as 1, as of reflectance
+    blue = service.cube(grid_of(SMALL), FIRST, date(2022, 1, 20), ("B2", "B8"))
+    with pytest.raises(DataError, match="values up to 1 for all of B2, B8, as reflectance"):
+        blue.compute(scheduler="synchronous")
+    infrared = service.cube(grid_of(SMALL), FIRST, date(2022, 1, 20), ("B8", "B11"))
+    assert int(infrared.compute()["B8"].max()) == 1
+
+
 @pytest.fixture
 def cube(service: EarthEngineService) -> xr.Dataset:
     return service.cube(grid_of(SMALL), FIRST, date(2022, 1, 20), BANDS)
