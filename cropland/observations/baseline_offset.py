@@ -34,7 +34,7 @@ CHANCE = 0.05
 _AROUND = np.timedelta64(60, "D")
 _LEAST_STEP, _MOST_STEP = 500, 1500
 _DARKEST = 900
-_MOST_POINTS = 500
+MOST_POINTS = 500
 """Points looked at, evenly chosen: the share of these is that of all."""
 
 
@@ -105,7 +105,7 @@ def steps_of_points(
     known = np.unique(point[near])
     if len(names) < 2 or not len(known):
         return np.zeros(0, np.bool_)
-    chosen = known[:: -(-len(known) // _MOST_POINTS)]
+    chosen = known[:: -(-len(known) // MOST_POINTS)]
     near = near[np.isin(point[near], chosen)]
     rows = pd.DataFrame({name: values[name][near] for name in names}, dtype=np.float64)
     rows = rows.mask(rows == NO_DATA)

@@ -74,7 +74,12 @@ class JoinedRows:
                 self.notes.append(sentence)
 
 
-def join(parts: Sequence[ExportRows], *, remove_offset: bool) -> JoinedRows:
+def join(
+    parts: Sequence[ExportRows],
+    *,
+    remove_offset: bool,
+    sample: Sequence[ExportRows] | None = None,
+) -> JoinedRows:
     """Join the rows of exports, sorted by point and time.
 
     An index is computed from its bands in the rows of files without it. Rows that are there twice, with the
@@ -86,6 +91,9 @@ def join(parts: Sequence[ExportRows], *, remove_offset: bool) -> JoinedRows:
         Of the points that are wanted, see `ExportRows.of_points`.
     remove_offset : bool
         Take 1000 off the bands of rows from 2022-01-25 on, in files that carry it.
+    sample : sequence of ExportRows, optional
+        Rows of some points of the same files, by which these are seen to carry it; `parts`, where it is left
+        out. With one sample the answer does not depend on the points that are wanted.
     """
     joined = JoinedRows(
         table=pd.concat([part.table for part in parts], ignore_index=True),
@@ -98,7 +106,7 @@ def join(parts: Sequence[ExportRows], *, remove_offset: bool) -> JoinedRows:
         joined.table = joined.table.iloc[order].reset_index(drop=True)
         joined.file = joined.file[order]
     joined.count("n_fill_values", sum(part.n_fill_values for part in parts))
-    _check_offset(joined, remove_offset)
+    _check_offset(joined, remove_offset, parts if sample is None else sample)
     _fill_indices(joined, parts)
     _note_lacking(joined, parts)
     left_out = _empty_rows(joined) | _repeated_rows(joined)
@@ -107,13 +115,15 @@ def join(parts: Sequence[ExportRows], *, remove_offset: bool) -> JoinedRows:
     return joined
 
 
-def _check_offset(joined: JoinedRows, remove: bool) -> None:
+def _check_offset(joined: JoinedRows, remove: bool, sample: Sequence[ExportRows]) -> None:
     """Say which files carry the offset of processing baseline 04.00; take it off if `remove`."""
     after = (joined.table["time"] >= FIRST_DAY).to_numpy()
+    later_files = np.unique(joined.file[after])
+    words = _offsets_in_words(sample) if len(later_files) else {}
     n_removed = 0
-    for number in np.unique(joined.file[after]):
+    for number in later_files:
         rows = after & (joined.file == number)
-        seen = _offset_in_words(joined, ~after | rows, rows)
+        seen = words.get(number, "")
         if seen and remove:
             _subtract_offset(joined, rows)
             n_removed += int(np.count_nonzero(rows))
@@ -130,13 +140,25 @@ def _check_offset(joined: JoinedRows, remove: bool) -> None:
         )
 
 
+def _offsets_in_words(sample: Sequence[ExportRows]) -> dict[int, str]:
+    """Return, by the number of a file, what shows that it carries the offset; nothing where it does not."""
+    table = pd.concat([part.table for part in sample], ignore_index=True)
+    file = np.repeat(np.arange(len(sample)), [len(part.table) for part in sample])
+    after = (table["time"] >= FIRST_DAY).to_numpy()
+    words = {}
+    for number in np.unique(file[after]).tolist():
+        rows = after & (file == number)
+        words[number] = _offset_in_words(table, ~after | rows, rows)
+    return words
+
+
 def _offset_in_words(
-    joined: JoinedRows, compared: NDArray[np.bool_], after: NDArray[np.bool_]
+    table: pd.DataFrame, compared: NDArray[np.bool_], after: NDArray[np.bool_]
 ) -> str:
     """Return what shows that rows carry the offset, nothing where they do not."""
-    values = {name: joined.table[name].to_numpy() for name in joined.band_names}
+    values = {str(name): table[name].to_numpy() for name in table if name in bands.STANDARD_NAMES}
     steps = baseline_offset.steps_of_points(
-        joined.table["point"].to_numpy(), joined.table["time"].to_numpy(), values, compared
+        table["point"].to_numpy(), table["time"].to_numpy(), values, compared
     )
     if len(steps) and steps.mean() > baseline_offset.CHANCE:
         return (
@@ -159,9 +181,15 @@ def _subtract_offset(joined: JoinedRows, rows: NDArray[np.bool_]) -> None:
         values = table[name].to_numpy(copy=True)
         values[rows] = baseline_offset.subtracted(values[rows])
         table[name] = values
-    for name in joined.measured:
-        if bands.is_index(name):
-            _compute_index(table, name, np.flatnonzero(rows & table[name].notna()))
+    for name in filter(bands.is_index, joined.measured):
+        with_index = np.flatnonzero(rows & table[name].notna())
+        if not _compute_index(table, name, with_index) and len(with_index):
+            lacking = some(part for part in bands.parts_of(name) if part not in table)
+            joined.notes.append(
+                f"{name} of {len(with_index):,} rows was made of bands with the offset, and cannot be "
+                f"computed again without {lacking}: no data there"
+            )
+            table.loc[with_index, name] = np.nan
 
 
 def _fill_indices(joined: JoinedRows, parts: Sequence[ExportRows]) -> None:
@@ -175,14 +203,16 @@ def _fill_indices(joined: JoinedRows, parts: Sequence[ExportRows]) -> None:
             _compute_index(joined.table, name, np.flatnonzero(np.isin(joined.file, lacking)))
 
 
-def _compute_index(table: pd.DataFrame, name: str, rows: NDArray[np.intp]) -> None:
-    """Compute an index in some rows; they stay as they are where a band of it is no column."""
+def _compute_index(table: pd.DataFrame, name: str, rows: NDArray[np.intp]) -> bool:
+    """Compute an index in some rows; return whether its bands are columns, without which nothing is done."""
     parts = bands.parts_of(name)
-    if set(parts) <= set(table.columns):
-        measured = {part: band_values.as_data(table[part].to_numpy()[rows]) for part in parts}
-        values = table[name].to_numpy(copy=True)
-        values[rows] = bands.index(name, measured)
-        table[name] = values
+    if not set(parts) <= set(table.columns):
+        return False
+    measured = {part: band_values.as_data(table[part].to_numpy()[rows]) for part in parts}
+    values = table[name].to_numpy(copy=True)
+    values[rows] = bands.index(name, measured)
+    table[name] = values
+    return True
 
 
 def _note_lacking(joined: JoinedRows, parts: Sequence[ExportRows]) -> None:

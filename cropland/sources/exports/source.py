@@ -7,21 +7,25 @@ files beside them say where the points are.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
 
 from cropland.config.groups import Paths
 from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.observations import archive, point_counts, point_ids, points, ragged_array
+from cropland.observations.baseline_offset import FIRST_DAY, MOST_POINTS
 from cropland.sources.exports import file, rows
-from cropland.sources.exports.file import SUFFIXES, Export
+from cropland.sources.exports.file import SUFFIXES, Export, ExportRows
 from cropland.support import reading
 from cropland.support.words import some
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
     from cropland.config.countries import Country
@@ -161,7 +165,7 @@ def observations_of(
             f"{some(table['ID'], 3)}; {unknown or 'the exports have no row'}; the ID of a point must be the "
             f"same in both"
         )
-    joined = rows.join(wanted, remove_offset=source.remove_offset)
+    joined = rows.join(wanted, remove_offset=source.remove_offset, sample=_offset_sample(parts))
     columns = {str(name): column.to_numpy() for name, column in joined.table.items()}
     where, time = columns.pop("point"), columns.pop("time")
     columns = {name: ragged_array.packed(name, values) for name, values in columns.items()}
@@ -174,3 +178,12 @@ def observations_of(
         unknown_ids=point_ids.compare(without, table["ID"], observed),
         **joined.attributes,
     )
+
+
+def _offset_sample(parts: Sequence[ExportRows]) -> list[ExportRows] | None:
+    """Return the rows of some points of all files, None where no file has days that may carry the offset."""
+    if all(np.datetime64(part.export.last) < FIRST_DAY for part in parts):
+        return None
+    ids = np.unique(np.concatenate([part.table["ID"].unique() for part in parts]).astype(str))
+    chosen = pd.Series(ids[:: 1 + len(ids) // MOST_POINTS])
+    return [part.of_points(chosen) for part in parts]

@@ -132,6 +132,25 @@ def test_the_offset_is_taken_off_the_files_that_carry_it() -> None:
     assert rows.notes == ["kept.csv, from 2022-01-25 on: 1000 was taken off all bands of 4 rows"]
 
 
+def test_an_index_with_the_offset_whose_bands_are_missing_is_no_data() -> None:
+    later = np.tile([0.0, 0, 1000, 1000], 2)
+    rows = joined(
+        part("one.csv", DAYS, B2=500.0 + later, B4=900.0 + later, NDVI=0.5), remove_offset=True
+    )
+    np.testing.assert_array_equal(rows.table["NDVI"], [0.5, 0.5, np.nan, np.nan] * 2)
+    assert rows.notes[0] == (
+        "NDVI of 4 rows was made of bands with the offset, and cannot be computed again without B8: no data "
+        "there"
+    )
+
+
+def test_a_file_carries_the_offset_whichever_points_are_wanted() -> None:
+    one = part("one.csv", DAYS, [0], B2=[900.0, 900, 1200, 1200], B4=[2000.0, 2000, 1900, 1900])
+    assert joined(one, remove_offset=True).counts == {}
+    rows = join([one], remove_offset=True, sample=[series(by=1000)])
+    assert rows.table["B4"].tolist() == [2000, 2000, 900, 900]
+
+
 def test_values_below_the_offset_stay_data() -> None:
     dark = series(by=1000)
     dark.table.loc[[2, 3], "B2"] = [960.0, 0.0]

@@ -227,3 +227,19 @@ def test_notes_on_numbers_are_shown_in_one_line_each(toy_archive: Archive) -> No
     console = Console(file=io.StringIO(), width=40, soft_wrap=True, highlight=False)
     opening.print_notes(noted, console)
     assert console.file.getvalue() == ("note toyland: a[1].csv: 7 values\nnote toyland: 3 rows\n")
+
+
+def test_points_to_predict_and_an_archive_see_the_same_offset(
+    tmp_path: Path, toyland: Country
+) -> None:
+    """A point whose bands did not change by 1000, among others that show the offset."""
+    days = ["2021-12-20", "2022-01-10", "2022-02-10", "2022-03-10"]
+    ids = [f"P{number:02d}" for number in range(20)]
+    table = pd.DataFrame({"ID": np.repeat(ids, 4), "Timestamp": days * 20})
+    table["B2"] = [900, 900, 1200, 1200, *[500, 500, 1500, 1500] * 19]
+    table["B4"] = [2000, 2000, 1900, 1900, *[900, 900, 1900, 1900] * 19]
+    table.to_csv(tmp_path / NAME.replace("2019-01-01_2020", "2021-01-01_2022"), index=False)
+    one = pd.DataFrame({"ID": ids[:1], "Lat": [10.1], "Lon": [20.1], "Target": [-1]})
+    source = replace(SOURCE, remove_offset=True)
+    dataset = files.observations_of(source, paths(tmp_path), toyland, one)
+    assert dataset["B4"].to_numpy().tolist() == [2000, 2000, 900, 900]
