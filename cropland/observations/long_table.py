@@ -42,8 +42,7 @@ def of_points(archive: Archive, at: NDArray[np.int64], columns: Iterable[str]) -
     def stored(name: str) -> NDArray[Any]:
         """Read no more than these rows: a column of a million points is gigabytes."""
         values: NDArray[Any] = archive.dataset[name][rows].to_numpy()
-        missing = values == MISSING_SCENE_CLASS
-        if name == SCENE_CLASS and missing.any():
+        if name == SCENE_CLASS and (missing := values == MISSING_SCENE_CLASS).any():
             return np.where(missing, np.nan, values)
         return values
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cropland.support.words import count, some
@@ -45,7 +45,7 @@ def compare(without: Iterable[str], ids: Iterable[str], observed: Iterable[str])
         return ""
     names = sorted(str(name) for name in unknown)
     text = f"the exports have other IDs: {some(map(repr, names), 3)}"
-    for kind, pairs in _pairs(missing, names).items():
+    for kind, pairs in _pairs(missing, names):
         return f"{text}; in {len(pairs)} only {kind} differ ({pairs[0][0]!r}, {pairs[0][1]!r})"
     return text
 
@@ -57,15 +57,15 @@ def alike_in_both(files: PointsFiles) -> list[str]:
     names = " and ".join(path.name for path in files.paths)
     return [
         f"in {count(len(pairs), 'ID')} of {names} only {kind} differ ({pairs[0][0]!r}, {pairs[0][1]!r})"
-        for kind, pairs in _pairs(first, list(second)).items()
+        for kind, pairs in _pairs(list(first), list(second))
     ]
 
 
-def _pairs(first: Iterable[str], second: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
-    """Return the pairs that are equal but for something, by what that is, where there are any."""
-    first, second = list(first), list(second)
-    pairs = {}
+def _pairs(
+    first: Sequence[str], second: Sequence[str]
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield the pairs that are equal but for something, after what that is."""
     for kind, key in _KINDS.items():
-        there = {key(name): name for name in second}
-        pairs[kind] = [(name, there[key(name)]) for name in first if key(name) in there]
-    return {kind: found for kind, found in pairs.items() if found}
+        by_key = {key(name): name for name in second}
+        if pairs := [(name, by_key[key(name)]) for name in first if key(name) in by_key]:
+            yield kind, pairs

@@ -62,6 +62,12 @@ class Part:
     gaps: Gaps
     notes: tuple[str, ...]
 
+    def has(self, places: NDArray[np.int64], days: Days) -> bool:
+        """Return whether it answers for any of some places on any of some days."""
+        first, last = days
+        in_days = self.days[0] <= last and first <= self.days[1]
+        return in_days and bool(np.isin(self.places, places).any())
+
 
 def encode(chunk: Chunk, seen: Seen, client: str) -> bytes:
     """Write what was seen of a chunk."""

@@ -100,9 +100,8 @@ class DownloadPlan:
         return edges
 
     def _within(self) -> Iterator[Part]:
-        """Return the parts that have to do with the days that are wanted."""
-        first, last = self.days
-        return (part for part in self.parts if part.days[0] <= last and first <= part.days[1])
+        """Return the parts that have to do with the places and days that are wanted."""
+        return (part for part in self.parts if part.has(self.places, self.days))
 
 
 def plan_of(

@@ -201,11 +201,7 @@ def _used(
     first, last = days_of(source, country)
     places = chunks.places_of(table)
     parts = list(parts_of(source, paths, country))
-    used = [
-        part
-        for part in parts
-        if part.days[0] <= last and first <= part.days[1] and np.isin(part.places, places).any()
-    ]
+    used = [part for part in parts if part.has(places, (first, last))]
     if used and last > today() - timedelta(days=PUBLISHED_AFTER_DAYS):
         last = min(last, max(part.days[1] for part in used))
     fetched = ((part.places, part.days) for part in used)

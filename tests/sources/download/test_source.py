@@ -21,6 +21,7 @@ from cropland.errors import DataError
 from cropland.sources import opening
 from cropland.sources.download import source as fetched
 from cropland.sources.download.chunks import Chunk, pack, places_of
+from cropland.sources.download.plan import plan_of
 from cropland.sources.service import Gaps, Seen
 
 ROOT = Path(__file__).parents[3]
@@ -266,6 +267,18 @@ def test_what_images_lack_is_counted_in_the_archive(
         *few[:5],
         "2 more notes of downloads",
     )
+
+
+def test_a_plan_says_what_images_of_its_own_points_lack(
+    paths: Paths, toy_points: pd.DataFrame, rows: pd.DataFrame
+) -> None:
+    keep(rows, toy_points[:50], paths, gaps=Gaps(missing=Counter(B4=2)))
+    keep(rows, toy_points[50:], paths, gaps=Gaps(missing=Counter(B8=1)))
+    source = earthengine()
+    parts = fetched.parts_of(source, paths, TOYLAND)
+    plan = plan_of(source, TOYLAND, toy_points[:50], parts, [])
+    assert plan.gaps.missing == {"B4": 2}
+    assert plan.chunks == []
 
 
 def test_parts_from_before_there_was_a_range_are_read_by_it(
