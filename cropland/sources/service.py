@@ -8,7 +8,7 @@ falls in. Nothing is aggregated: each granule that saw a place gives a row, name
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -45,17 +45,17 @@ def best_reason(*reasons: str) -> str:
 
 @dataclass(frozen=True)
 class Gaps:
-    """What images lack, counted by band.
+    """What images lack, by band.
 
     Attributes
     ----------
-    missing : Counter of str
-        Images that do not have a band.
+    missing : dict of str to set of str
+        Names of the images that do not have a band; several requests may read one.
     fills : Counter of str
-        Values that are no digital numbers, and so are no data.
+        How many values are no digital numbers, and so are no data.
     """
 
-    missing: Counter[str] = field(default_factory=Counter)
+    missing: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     fills: Counter[str] = field(default_factory=Counter)
 
     def __bool__(self) -> bool:
@@ -63,15 +63,19 @@ class Gaps:
 
     def sentences(self) -> Iterator[str]:
         """Yield it in words, the bands by name."""
-        for band, number in sorted(self.missing.items()):
-            yield f"{number} {'image has' if number == 1 else 'images have'} no {band}: no data there"
+        for band, images in sorted(self.missing.items()):
+            verb = "has" if len(images) == 1 else "have"
+            yield f"{count(len(images), 'image')} {verb} no {band}: no data there"
         for band, number in sorted((+self.fills).items()):
             yield f"{count(number, 'value')} of {band} below 0 or above {HIGHEST:,}: no data there"
 
     @property
     def counts(self) -> dict[str, int]:
         """How many values and bands are missing, as an archive keeps it; none where nothing is."""
-        counts = {"n_fill_values": self.fills.total(), "n_missing_bands": self.missing.total()}
+        counts = {
+            "n_fill_values": self.fills.total(),
+            "n_missing_bands": sum(map(len, self.missing.values())),
+        }
         return {name: number for name, number in counts.items() if number}
 
 
@@ -79,7 +83,8 @@ def join_gaps(parts: Iterable[Gaps]) -> Gaps:
     """Add what is counted of several requests."""
     joined = Gaps()
     for part in parts:
-        joined.missing.update(part.missing)
+        for band, images in part.missing.items():
+            joined.missing[band] |= images
         joined.fills.update(part.fills)
     return joined
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -92,7 +92,8 @@ def encode(chunk: Chunk, seen: Seen, client: str) -> bytes:
         "client": client,
     }
     if seen.gaps:
-        facts["gaps"] = {"missing": +seen.gaps.missing, "fills": +seen.gaps.fills}
+        missing = {band: sorted(images) for band, images in seen.gaps.missing.items()}
+        facts["gaps"] = {"missing": missing, "fills": +seen.gaps.fills}
     if seen.notes:
         facts["notes"] = seen.notes
     metadata = {**(table.schema.metadata or {}), _METADATA: json.dumps(facts).encode()}
@@ -115,11 +116,16 @@ def read_metadata(path: Path) -> Part | None:
             counts=np.array(metadata["counts"], dtype=np.int32),
             unseen={int(at): str(why) for at, why in metadata["unseen"].items()},
             client=metadata["client"],
-            gaps=Gaps(**{name: Counter(each) for name, each in metadata.get("gaps", {}).items()}),
+            gaps=_gaps_of(metadata.get("gaps", {})),
             notes=tuple(map(str, metadata.get("notes", ()))),
         )
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError, AttributeError):
         return None
+
+
+def _gaps_of(facts: Mapping[str, Any]) -> Gaps:
+    missing = {band: set(images) for band, images in facts.get("missing", {}).items()}
+    return Gaps(missing, Counter(facts.get("fills", {})))
 
 
 def read_rows(content: bytes) -> FetchedRows:

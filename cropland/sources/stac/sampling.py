@@ -107,13 +107,13 @@ def _read(
         return np.zeros(0, band_values.dtype_of(band))
     href = href_of(item, band)
     if href is None:
-        gaps.missing[band] += 1
+        gaps.missing[band].add(item.id)
         return None
     check = partial(check_grid, href, band, item.bbox, everywhere=everywhere)
     try:
         values = offsets.cogs.at(href, lonlat, check)
     except Missing:
-        gaps.missing[band] += 1
+        gaps.missing[band].add(item.id)
         return None
     numbers = stored_numbers(band, values, href)
     if band == SCENE_CLASS:

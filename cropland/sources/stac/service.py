@@ -109,13 +109,16 @@ class StacService:
         """
         from cropland.sources.stac.sampling import missing_value
 
-        for band, number in sorted(gaps.missing.items()):
+        for band, images in sorted(gaps.missing.items()):
             values = seen.values[band]
-            if number >= _ENOUGH and not ((values > 0) & (values != missing_value(band))).any():
+            if (
+                len(images) >= _ENOUGH
+                and not ((values > 0) & (values != missing_value(band))).any()
+            ):
                 remedy = "" if band == SCENE_CLASS else "leave it out of source.bands, or "
                 raise ConfigError(
-                    f"none of {number} images of {self._source.chosen.collection} has {band}; {remedy}take "
-                    f"another source.catalog"
+                    f"none of {len(images)} images of {self._source.chosen.collection} has {band}; {remedy}"
+                    f"take another source.catalog"
                 )
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:

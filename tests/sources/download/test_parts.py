@@ -56,7 +56,7 @@ def test_a_part_answers_for_its_places_also_where_nothing_was_seen(parts: Parts)
 
 
 def test_a_part_knows_what_its_images_lack(parts: Parts) -> None:
-    gaps = Gaps(missing=Counter(SCL=1), fills=Counter(B4=2, B8=0))
+    gaps = Gaps(missing={"SCL": {"A"}}, fills=Counter(B4=2, B8=0))
     seen = replace(SEEN, gaps=gaps, notes=("an image is excluded",))
     kept = parts.keep(CHUNK, seen, "client 1")
     (part,) = Parts(parts.folder)

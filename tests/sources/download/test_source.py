@@ -255,10 +255,10 @@ def test_what_images_lack_is_counted_in_the_archive(
     paths: Paths, toy_points: pd.DataFrame, rows: pd.DataFrame
 ) -> None:
     half = date(2020, 7, 1)
-    first = Gaps(missing=Counter(B4=2), fills=Counter(B8=5))
+    first = Gaps(missing={"B4": {"A", "B"}}, fills=Counter(B8=5))
     keep(rows, toy_points, paths, last=half - timedelta(days=1), gaps=first)
     few = tuple(f"image {number} is excluded" for number in range(7))
-    keep(rows, toy_points, paths, first=half, gaps=Gaps(missing=Counter(B4=1)), notes=few)
+    keep(rows, toy_points, paths, first=half, gaps=Gaps({"B4": {"B", "C"}}), notes=few)
     archive = opening.archive_of(earthengine(), paths, TOYLAND)
     assert archive.counts == {"n_fill_values": 5, "n_missing_bands": 3}
     assert archive.notes == (
@@ -272,12 +272,12 @@ def test_what_images_lack_is_counted_in_the_archive(
 def test_a_plan_says_what_images_of_its_own_points_lack(
     paths: Paths, toy_points: pd.DataFrame, rows: pd.DataFrame
 ) -> None:
-    keep(rows, toy_points[:50], paths, gaps=Gaps(missing=Counter(B4=2)))
-    keep(rows, toy_points[50:], paths, gaps=Gaps(missing=Counter(B8=1)))
+    keep(rows, toy_points[:50], paths, gaps=Gaps({"B4": {"A", "B"}}))
+    keep(rows, toy_points[50:], paths, gaps=Gaps({"B8": {"A"}}))
     source = earthengine()
     parts = fetched.parts_of(source, paths, TOYLAND)
     plan = plan_of(source, TOYLAND, toy_points[:50], parts, [])
-    assert plan.gaps.missing == {"B4": 2}
+    assert plan.gaps.missing == {"B4": {"A", "B"}}
     assert plan.chunks == []
 
 
