@@ -22,7 +22,7 @@ from cropland.maps.landcover.agreement import HEAD
 from cropland.maps.landcover.comparison import ChampionScores, MapComparison
 from cropland.maps.landcover.raster import Raster
 from cropland.models import registry
-from cropland.models.champion import promote_command
+from cropland.models.champion import promote_command, source_words
 from cropland.observations import points
 from cropland.observations.pixels import pixels
 from cropland.sources import opening
@@ -61,12 +61,12 @@ def run(command: Compare, countries: Sequence[Country]) -> None:
     for country in countries:
         archive = _archive(command, country, console)
         tables += [
-            (country, raster, _points(command, country, raster, archive)) for raster in rasters
+            (country, archive, raster, _points(command, country, raster, archive))
+            for raster in rasters
         ]
     store = open_store(command.tracking, command.source.name)
     comparisons = []
-    for country, raster, table in tables:
-        archive = _archive(command, country, console)
+    for country, archive, raster, table in tables:
         champion, units = _champion(command, country, archive, store)
         table["unit"] = units
         comparison = MapComparison(country.name, _name(command, raster), table, champion)
@@ -146,9 +146,8 @@ def _champion(
 
 def _none(command: Compare, country: Country, name: str) -> str:
     """Return that there is no such version, and what makes one."""
-    remedy = (
-        f"after {command_line('train')}, this makes one: {promote_command(command, country.name)}"
-    )
+    train = command_line("train", *source_words(command), f"country={country.name}")
+    remedy = f"after {train}, this makes one: {promote_command(command, country.name)}"
     if command.alias != registry.CHAMPION:
         remedy = f"alias={registry.CHAMPION} is the one in use"
     return f"the map stands alone: no version of the model {name} has the alias {command.alias!r}; {remedy}"

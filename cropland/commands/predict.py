@@ -40,14 +40,16 @@ _NAMED = 5
 _EVIDENCE = {"n_observations": "Int64", "inside_applicability": "boolean", "reason": "str"}
 _PREDICTED = {"probability": "float64", "label": "Int64", **_EVIDENCE}
 _ELSEWHERE = "outside every country's box"
+_REMEDY = "the column reason says why"
 
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """The predictions of one country: a row a point, and the fingerprint of the data behind them."""
+    """The predictions of one country: a row a point, and the fingerprint of the data and notes on them."""
 
     table: pd.DataFrame
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
 
 def run(command: Predict, countries: Sequence[Country]) -> None:
@@ -85,7 +87,8 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         record.params |= _params(command, champions, predicted)
         record.metrics |= _metrics(table)
         warnings = _warnings(table)
-        record.note = "\n\n".join(warnings)
+        notes = [note for one in predicted.values() for note in one.notes]
+        record.note = "\n\n".join([*warnings, *notes])
         write_whole(Path(command.output), text)
     _show_missing(command, table, 0 if asked is None else len(asked) - len(table), console)
     _show(command, table, champions)
@@ -133,16 +136,18 @@ def _predicted(
             country,
             before_filling=lambda: console.print(f"making the archive of {country.name} …"),
         )
-    opening.print_notes(archive, console)
+    notes = list(archive.notes)
     if unknown := archive.dataset.attrs.get("unknown_ids"):
-        text = f"{country.name}: points have no observation, and {unknown}"
-        console.print(f"[yellow]note[/] {escape(text)}")
+        notes.append(f"points have no observation, and {unknown}")
+    notes = [f"{country.name}: {note}" for note in notes]
+    for note in notes:
+        console.print(f"[yellow]note[/] {escape(note)}")
     unlabelled = np.flatnonzero(archive.points["Target"].to_numpy() < 0)
     table = champion.predict(archive, unlabelled, command.reference_end)
     table["Target"] = table["label"]
     if command.missing == "majority":
         table["Target"] = table["Target"].fillna(int(champion.fitted.facts["majority"]))
-    return Predicted(table, archive.fingerprint)
+    return Predicted(table, archive.fingerprint, tuple(notes))
 
 
 def _together(
@@ -183,7 +188,8 @@ def _metrics(table: pd.DataFrame) -> dict[str, float]:
 def _warnings(table: pd.DataFrame) -> list[str]:
     """Return what a user of the predictions must be warned of."""
     n_outside = int((~table["inside_applicability"]).sum())
-    return warnings_of("points", len(table), int(table["label"].notna().sum()), n_outside)
+    n_labelled = int(table["label"].notna().sum())
+    return warnings_of("points", len(table), n_labelled, n_outside, remedy=_REMEDY)
 
 
 def _params(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FACTS = "map.json"
 REMEDY = "map it again with force=true and the words that made it"
+_REMEDY = "check their observations, or choose another reference_end"
 UNMAPPED = "no data"
 """The name of what has no class, beside those of `CLASSES`."""
 _TAGS = ("COUNTRY", "MODEL", "RESOLUTION", "SEASON_END", "SOURCE", "WINDOW")
@@ -98,7 +99,9 @@ class MapFacts:
             mean_observations=counts.observations / max(n_pixels, 1),
             cross_validated=dict(recalls),
             too_few_observations=counts.pixels[TOO_FEW],
-            warnings=tuple(warnings_of("pixels", n_pixels, counts.known, counts.dissimilar)),
+            warnings=tuple(
+                warnings_of("pixels", n_pixels, counts.known, counts.dissimilar, remedy=_REMEDY)
+            ),
             outside_applicability=outside,
             fill_values=counts.fill_values,
             truth=None if counts.truth is None else counts.truth.tolist(),

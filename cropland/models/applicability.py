@@ -163,7 +163,9 @@ class Applicability:
         return np.asarray(found / np.float32(self.mean_distance))
 
 
-def warnings_of(what: str, n_all: int, n_labelled: int, n_outside: int) -> list[str]:
+def warnings_of(
+    what: str, n_all: int, n_labelled: int, n_outside: int, *, remedy: str
+) -> list[str]:
     """Return what a user of predictions must be warned of: that more than half of them are of no use.
 
     Parameters
@@ -172,13 +174,12 @@ def warnings_of(what: str, n_all: int, n_labelled: int, n_outside: int) -> list[
         What was predicted: ``points`` or ``pixels``.
     n_all, n_labelled, n_outside : int
         How many there are, have a label, and have one outside the area of applicability.
+    remedy : str
+        What to look at where labels are missing.
     """
     warnings: list[str] = []
     if 2 * n_labelled < n_all:
-        warnings.append(
-            f"{(n_all - n_labelled) / n_all:.0%} of the {what} have no label: check their observations, or "
-            f"choose another reference_end"
-        )
+        warnings.append(f"{(n_all - n_labelled) / n_all:.0%} of the {what} have no label: {remedy}")
     if 2 * n_outside > n_labelled:
         warnings.append(
             f"{n_outside / n_labelled:.0%} of the {what} with a label are outside the area of applicability: "

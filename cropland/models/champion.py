@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cropland.config.commands import ONCE
 from cropland.config.countries import iso_date
+from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError, WindowError, nearest
 from cropland.models import registry
 from cropland.support.warning_filter import is_noise
@@ -182,10 +183,21 @@ def champions_of(
 
 def promote_command(command: Predict | Map | Compare, country: str | None) -> str:
     """Return the command that makes a champion, of every country where none is named."""
-    words = [f"source={command.source.name}"]
-    if command.source.name != "simulated":
+    country_words = [f"country={country}"] if country else []
+    return command_line("promote", *source_words(command), *country_words)
+
+
+def source_words(command: Predict | Map | Compare) -> list[str]:
+    """Return the overrides that make another command read the observations that this one reads."""
+    source = command.source
+    words = [f"source={source.name}"]
+    if source.name != "simulated":
         words.append(f"paths.data={command.paths.data}")
-    return command_line("promote", *words, *([f"country={country}"] if country else []))
+    if isinstance(source, Files) and source.scale != 1:
+        words.append(f"source.scale={source.scale:.15g}")
+    if isinstance(source, Files) and source.remove_offset:
+        words.append("source.remove_offset=true")
+    return words
 
 
 def load_champion(

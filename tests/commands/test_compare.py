@@ -221,8 +221,9 @@ def test_a_map_of_elsewhere_or_without_data_is_said(
 def test_where_there_is_no_champion_the_command_that_makes_one_is_said(toyland: Country) -> None:
     said = compare._none(command(), toyland, "cropland-toyland")
     assert said.startswith("the map stands alone: no version of the model cropland-toyland has")
-    made = "cropland promote source=files 'paths.data=my data' country=toyland"
-    assert said.endswith(f"after cropland train, this makes one: {made}")
+    words = "source=files 'paths.data=my data' country=toyland"
+    made = f"cropland promote {words}"
+    assert said.endswith(f"after cropland train {words}, this makes one: {made}")
     other = compare._none(command(alias="previous"), toyland, "cropland-toyland")
     assert other.endswith("alias=champion is the one in use")
 

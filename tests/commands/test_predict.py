@@ -209,13 +209,26 @@ def test_predictions_mostly_outside_the_area_of_applicability_end_with_a_warning
     assert run.data.tags["mlflow.note.content"].startswith(warning)
 
 
+def test_what_was_found_in_the_observations_is_kept_in_the_run(
+    promoted: ToyModels, tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame
+) -> None:
+    rows = toy_rows.copy()
+    rows.loc[rows.index[0], BANDS[0]] = -9999
+    exports = write_exports(tmp_path / "filled", toy_points, rows)
+    filled = replace(promoted, exports=exports, folder=tmp_path)
+    filled.predict(tmp_path / "out.csv")
+    (run,) = promoted.runs("prediction")
+    note = run.data.tags["mlflow.note.content"]
+    assert re.fullmatch(r"toyland: .*: 1 values below 0 or above 32,767 are read as no data", note)
+
+
 def test_points_of_no_country_are_all_named(promoted: ToyModels, tmp_path: Path) -> None:
     (tmp_path / "points.csv").write_text("ID,Lat,Lon\nfar,50,8\n")
     out = tmp_path / "out.csv"
     said = promoted.predict(out, points=str(tmp_path / "points.csv"))
     row = ["far", "", "", "", "outside every country's box"]
     assert table(out).to_numpy().tolist() == [row]
-    assert "warning 100% of the points have no label" in said
+    assert "warning 100% of the points have no label: the column reason says why" in said
     assert "outside every country's box got an empty Target: far" in said
 
 

@@ -77,3 +77,5 @@ def test_what_only_training_has_is_refused_where_it_is_given_by_hand() -> None:
 def test_the_next_command_is_told_where_to_work_and_no_word_that_is_said_once() -> None:
     words = ["country=iran", "source=files", "paths.data=x", "tracking.moved=true", "seed=1"]
     assert repeated(words) == ["source=files", "paths.data=x"]
+    added = "+source.profiles.kenya={}"
+    assert repeated(["country=kenya", added, "+tracking.moved=true"]) == [added]

@@ -18,7 +18,12 @@ ONCE = "tracking.moved"
 
 def repeated(words: Iterable[str]) -> list[str]:
     """Return the overrides that the next command needs too: those that say where it works."""
-    return [word for word in words if word.startswith(WHERE) and not word.startswith(ONCE)]
+    return [word for word in words if says_where(word) and not word.lstrip("+").startswith(ONCE)]
+
+
+def says_where(word: str) -> bool:
+    """Return whether an override says where a command works, also one that adds a key with ``+``."""
+    return word.lstrip("+").startswith(WHERE)
 
 
 class Command(Closed):
