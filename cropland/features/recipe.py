@@ -178,12 +178,12 @@ class Samples:
             matrix = np.empty((n_points, len(names)), np.float32) if matrix is None else matrix
             matrix[row : row + part.matrix.sizes["sample"]] = part.matrix
             row += part.matrix.sizes["sample"]
-            for name, found in coordinates.items():
-                found.append(part.matrix[name].to_numpy())
+            for name, columns in coordinates.items():
+                columns.append(part.matrix[name].to_numpy())
             unobserved += part.unobserved
             counts[block] = part.n_observations
         assert matrix is not None  # an archive has points
-        along = {name: ("sample", np.concatenate(found)) for name, found in coordinates.items()}
+        along = {name: ("sample", np.concatenate(columns)) for name, columns in coordinates.items()}
         made = xr.DataArray(matrix[:row], {**along, "feature": names}, ("sample", "feature"))
         return cls(made, unobserved, counts)
 

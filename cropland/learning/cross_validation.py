@@ -181,13 +181,13 @@ def summarise(out_of_fold: xr.Dataset, groups: NDArray[np.int64], *, fit_seconds
     cropland = y == 1
     right = labels == cropland
     # Counted here: scikit-learn's functions look at their input for milliseconds each, at every candidate.
-    found = (labels & cropland).sum(axis=1)
+    true_positives = (labels & cropland).sum(axis=1)
     return Scores(
         accuracy=float(right.mean()),
         accuracy_se=standard_error(right.mean(axis=0), groups),
         accuracy_cropland=float(right[:, cropland].mean()),
         accuracy_other=float(right[:, ~cropland].mean()),
-        f1=float(np.mean(2 * found / (labels.sum(axis=1) + cropland.sum()))),
+        f1=float(np.mean(2 * true_positives / (labels.sum(axis=1) + cropland.sum()))),
         roc_auc=float(np.mean([roc_auc_score(y, p) for p in probabilities])),
         brier=float(np.square(probabilities - y).mean()),
         accuracy_fold=tuple(float(right[fold == number].mean()) for number in np.unique(fold)),

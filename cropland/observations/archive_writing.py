@@ -69,7 +69,9 @@ def _marked(dataset: xr.Dataset, attributes: Mapping[str, Any]) -> xr.Dataset:
 
 
 def _of_dim(dataset: xr.Dataset, dim: str) -> xr.Dataset:
-    return dataset[[name for name, each in dataset.data_vars.items() if each.dims == (dim,)]]
+    return dataset[
+        [name for name, variable in dataset.data_vars.items() if variable.dims == (dim,)]
+    ]
 
 
 def _check(dataset: xr.Dataset) -> None:

@@ -142,16 +142,16 @@ def reflectance_rows(values: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
     values : mapping of str to ndarray, shape (row,)
         By name; what is no Sentinel-2 band is passed over.
     """
-    measured = [each for name, each in values.items() if name in bands.STANDARD_NAMES]
+    measured = [column for name, column in values.items() if name in bands.STANDARD_NAMES]
     if not measured:
         return np.zeros(len(next(iter(values.values()), ())), np.bool_)
     # Most rows end at their first band: so the others are looked at in the few that are left.
     rows = np.flatnonzero(~(np.abs(measured[0]) >= _REFLECTANCE))
-    for each in measured[1:]:
-        rows = rows[~(np.abs(each[rows]) >= _REFLECTANCE)]
+    for column in measured[1:]:
+        rows = rows[~(np.abs(column[rows]) >= _REFLECTANCE)]
     fraction = np.zeros(len(rows), np.bool_)
-    for each in measured:
-        part = each[rows]
+    for column in measured:
+        part = column[rows]
         fraction |= (part != np.floor(part)) & ~np.isnan(part)
     answer = np.zeros(len(measured[0]), np.bool_)
     answer[rows[fraction]] = True
@@ -223,13 +223,13 @@ def unusual_unit(values: Mapping[str, NDArray[Any]]) -> str | None:
     if not data:
         return None
     expected = "digital numbers are reflectance × 10,000"
-    high = {name: float(np.quantile(each, 0.99)) for name, each in data.items()}
+    high = {name: float(np.quantile(column, 0.99)) for name, column in data.items()}
     if max(high.values()) <= _DARK:
         return (
             f"has hardly a value above {_DARK} in any band; {expected}: check that these are no per cent and "
             f"no colours of 8 bits"
         )
-    if min(float(np.quantile(each, 0.01)) for each in data.values()) > _BRIGHT:
+    if min(float(np.quantile(column, 0.01)) for column in data.values()) > _BRIGHT:
         return f"has hardly a value below {_BRIGHT:,} in any band; {expected}: check their scale and offset"
     small = [name for name in data if high[name] <= _DARKEST or _has_fractions(data[name])]
     if not small:

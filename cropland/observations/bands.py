@@ -166,7 +166,7 @@ def spellings(name: str) -> tuple[str, ...]:
     ('B2', 'B02', 'b2', 'b02', 'blue')
     """
     small = _names_of(name) if name in OTHER_NAMES else (name.lower(),)
-    large = (each.upper() for each in small if each[1].isdigit())
+    large = (spelling.upper() for spelling in small if spelling[1].isdigit())
     return tuple(dict.fromkeys((name, *large, *small)))
 
 

@@ -67,7 +67,7 @@ def _cells(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.int
     for number in np.unique(zone):
         of_zone = zone == number
         east, north = _to_utm(int(number)).transform(lon[of_zone], lat[of_zone])
-        column, row = (np.floor(each / PIXEL_METRES).astype(np.int64) for each in (east, north))
+        column, row = (np.floor(metres / PIXEL_METRES).astype(np.int64) for metres in (east, north))
         cells[of_zone] = (number * _ROWS + row) * _COLUMNS + column  # rows from -1,000,000 on
     return cells
 

@@ -49,8 +49,8 @@ def notes(archives: Sequence[Archive]) -> list[str]:
 def _outside_in_words(archives: Sequence[Archive]) -> Iterator[str]:
     """Return how many points lie in none of the countries."""
     counts = [given_counts(archive) for archive in archives]
-    given = max((each.given for each in counts), default=0)
-    outside = given - sum(each.given - each.outside for each in counts)
+    given = max((numbers.given for numbers in counts), default=0)
+    outside = given - sum(numbers.given - numbers.outside for numbers in counts)
     names = [archive.country for archive in archives]
     if outside > 0 and len(names) > 1:
         yield (

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _FILLERS = {"files": exports, "simulated": simulated, "earthengine": fetched, "stac": fetched}
 _CODE = {
-    fetched: ("observations", "sources/download"),
+    fetched: ("observations", "sources/download", "sources/service.py"),
     exports: (
         *("observations", "sources/exports"),
         *("support/reading.py", "support/columns.py", "support/vector_files.py"),

@@ -65,7 +65,7 @@ class GeoTiffFolder(CubeReader):
         shape = (len(in_time_range), rows.stop - rows.start, columns.stop - columns.start)
         values = {
             band: np.empty(
-                shape, np.result_type(np.uint8, *(each[band].dtype for each in in_time_range))
+                shape, np.result_type(np.uint8, *(layers[band].dtype for layers in in_time_range))
             )
             for band in bands
         }

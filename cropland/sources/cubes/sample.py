@@ -102,7 +102,7 @@ def _sample(
     return _Sample(
         times=parts[0]["time"].to_numpy(),
         names=parts[0]["granule"].to_numpy().tolist(),
-        values={band: each.astype(np.float32) for band, each in values.items()},
+        values={band: numbers.astype(np.float32) for band, numbers in values.items()},
         classes=classes,
     )
 
@@ -112,16 +112,18 @@ def _notes_on_units(sample: _Sample) -> Iterator[str]:
     if doubt := band_values.unusual_unit(sample.values):
         yield doubt
         return
-    data = {band: each[each > 0] for band, each in sample.values.items() if (each > 0).any()}
+    data = {
+        band: numbers[numbers > 0] for band, numbers in sample.values.items() if (numbers > 0).any()
+    }
     if set(_NEAR_INFRARED) & set(data) and all(
-        np.quantile(each, 0.99) <= _DIM for each in data.values()
+        np.quantile(numbers, 0.99) <= _DIM for numbers in data.values()
     ):
         yield (
             f"has hardly a value above {_DIM:,} in any band; digital numbers are reflectance × 10,000: check "
             f"that these are not reflectance × 1,000"
         )
         return
-    brightest = np.max([each.max(axis=1) for each in sample.values.values()], axis=0)
+    brightest = np.max([numbers.max(axis=1) for numbers in sample.values.values()], axis=0)
     if names := _named(sample, (brightest > 0) & (brightest <= _DARK)):
         yield (
             f"has no value above {_DARK} in any band of the image {names}, other images have; check that "
@@ -168,7 +170,7 @@ def _notes_on_offset(
     steps = baseline_offset.steps_of_points(
         np.tile(np.arange(pixels), len(times)),
         np.repeat(times, pixels),
-        {band: each.ravel() for band, each in values.items()},
+        {band: numbers.ravel() for band, numbers in values.items()},
     )
     if later.any() and len(steps):
         share = float(steps.mean())
@@ -187,8 +189,10 @@ def _notes_on_offset(
 
 def _may_carry_offset(values: dict[str, NDArray[np.float32]], images: NDArray[np.bool_]) -> bool:
     """Return whether hardly a visible value of some images is below 1000; without data none is."""
-    visible = [each[images] for band, each in values.items() if band in VISIBLE]
-    return any((each > 0).any() for each in visible) and baseline_offset.carries_offset(visible)
+    visible = [numbers[images] for band, numbers in values.items() if band in VISIBLE]
+    return any((numbers > 0).any() for numbers in visible) and baseline_offset.carries_offset(
+        visible
+    )
 
 
 def _notes_on_later_images(cube: Cube, carry: bool, compared: str | None) -> Iterator[str]:

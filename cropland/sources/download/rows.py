@@ -53,7 +53,7 @@ class FetchedRows:
 
     def take(self, which: NDArray[Any]) -> FetchedRows:
         """Return rows by position or by mask."""
-        values = {name: each[which] for name, each in self.values.items()}
+        values = {name: column[which] for name, column in self.values.items()}
         return FetchedRows(
             self.places[which], self.time[which], self.granule[which], self.granules, values
         )
@@ -82,21 +82,21 @@ def join_rows(parts: Iterable[FetchedRows], bands: Sequence[str]) -> FetchedRows
         One of them lacks a band.
     """
     listed = [_nothing(bands), *parts]
-    lacking = [band for band in bands if any(band not in each.values for each in listed)]
+    lacking = [band for band in bands if any(band not in part.values for part in listed)]
     if lacking:
         raise DataError(
             f"a part of what was downloaded lacks {', '.join(lacking)}, though its folder is that of "
             f"{', '.join(bands)}; delete the folder, and download again"
         )
-    granules = np.unique(np.concatenate([each.granules for each in listed]))
+    granules = np.unique(np.concatenate([part.granules for part in listed]))
     joined = FetchedRows(
-        places=np.concatenate([each.places for each in listed]),
-        time=np.concatenate([each.time for each in listed]),
+        places=np.concatenate([part.places for part in listed]),
+        time=np.concatenate([part.time for part in listed]),
         granule=np.concatenate(
-            [np.searchsorted(granules, each.granules)[each.granule] for each in listed]
+            [np.searchsorted(granules, part.granules)[part.granule] for part in listed]
         ).astype(np.int32),
         granules=granules,
-        values={band: np.concatenate([each.values[band] for each in listed]) for band in bands},
+        values={band: np.concatenate([part.values[band] for part in listed]) for band in bands},
     )
     order = np.lexsort((joined.granule, joined.time, joined.places))
     key = np.stack([joined.places, joined.time.astype(np.int64), joined.granule])[:, order]

@@ -65,7 +65,7 @@ class TileReader:
             graphs.check_unit({band: pixels[band] for band in self.bands})
         # Scene classes have the type of the others here.
         numbers = [graphs.digital_numbers(band, pixels[band]) for band in self.bands]
-        return np.stack([each.astype(np.uint16, copy=False) for each in numbers])
+        return np.stack([layer.astype(np.uint16, copy=False) for layer in numbers])
 
 
 def cube_of(rows: Sequence[graphs.Row], grid: GeoBox, reader: TileReader) -> xr.Dataset:

@@ -53,7 +53,7 @@ def check_unit(
     measured: Mapping[str, NDArray[np.float64]], ids: pd.Series[str], path: Path
 ) -> None:
     """Check that no row and no band holds reflectance."""
-    by_band = {name: each for name, each in measured.items() if name in bands.STANDARD_NAMES}
+    by_band = {name: column for name, column in measured.items() if name in bands.STANDARD_NAMES}
     whole_file = "or set source.scale=10000 if all exports are reflectance"
     rows = np.flatnonzero(band_values.reflectance_rows(by_band))
     if len(rows):
@@ -89,7 +89,7 @@ def doubts(measured: Mapping[str, NDArray[np.float64]], table: pd.DataFrame) -> 
             "has a column B10, as only level 1C has: its values are of the top of the atmosphere, and not "
             "comparable with surface reflectance (level 2A)"
         )
-    by_band = {name: each for name, each in measured.items() if name in bands.STANDARD_NAMES}
+    by_band = {name: column for name, column in measured.items() if name in bands.STANDARD_NAMES}
     if not by_band:
         return
     rows = _with_data(by_band)

@@ -165,7 +165,7 @@ def _offset_in_words(
             f"all bands are about 1000 higher than before at {steps.sum():,} of "
             f"{count(len(steps), 'point')}; this is the offset of processing baseline 04.00"
         )
-    visible = [each[after] for name, each in values.items() if name in VISIBLE]
+    visible = [numbers[after] for name, numbers in values.items() if name in VISIBLE]
     if not len(steps) and visible and baseline_offset.carries_offset(visible):
         return (
             "hardly a value of the visible bands is below 1000, and no point has values of the 60 days "

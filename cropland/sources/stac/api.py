@@ -181,5 +181,5 @@ def search_links(client: Client) -> dict[str, str | None]:
 def number_matched(page: Page) -> int:
     """Return how many items a search matches, as a page of it says; 0 where it does not say."""
     context = page.get("context") or page.get("search:metadata") or {}
-    said = page.get("numberMatched") or context.get("matched")
-    return said if isinstance(said, int) else 0
+    number = page.get("numberMatched") or context.get("matched")
+    return number if isinstance(number, int) else 0

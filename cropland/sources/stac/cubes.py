@@ -113,8 +113,8 @@ def _read_band(cogs: Cogs, image: _Image, band: str, grid: GeoBox) -> NDArray[np
         href = image.hrefs[band]
         try:
             if href is not None:
-                values, own = cogs.open(href, lambda source: _warped(source, grid))
-                check_grid(href, band, image.box, own, values != 0)
+                values, file_grid = cogs.open(href, lambda source: _warped(source, grid))
+                check_grid(href, band, image.box, file_grid, values != 0)
                 numbers = stored_numbers(band, values, href)
                 return numbers.astype(np.uint16)
         except Missing:

@@ -40,9 +40,9 @@ def check_product(item: Item, bands: Sequence[str]) -> None:
         It is L1C, or declares another scale for a band.
     """
     properties = item.properties
-    said = [str(properties[key]) for key in _LEVEL_KEYS if properties.get(key)]
+    levels = [str(properties[key]) for key in _LEVEL_KEYS if properties.get(key)]
     names = [item.id, *(str(properties[key]) for key in _NAME_KEYS if properties.get(key))]
-    if any(_TOP_OF_ATMOSPHERE.search(text) for text in said) or any("MSIL1C" in n for n in names):
+    if any(_TOP_OF_ATMOSPHERE.search(text) for text in levels) or any("MSIL1C" in n for n in names):
         raise DataError(
             "it is L1C, reflectance at the top of the atmosphere; expected L2A, surface reflectance: choose "
             "another source.collection, such as sentinel-2-l2a"
@@ -114,5 +114,5 @@ def _processed(item: Item) -> tuple[float, str, str]:
         baseline = baseline_of(item.id, item.properties)
     except DataError:
         baseline = 0.0
-    said = (str(item.properties[key]) for key in _PROCESSED_KEYS if item.properties.get(key))
-    return baseline, next(said, ""), item.id
+    times = (str(item.properties[key]) for key in _PROCESSED_KEYS if item.properties.get(key))
+    return baseline, next(times, ""), item.id

@@ -159,9 +159,9 @@ class StacService:
 
     def _images_near(self, bounds: Bounds, first: date, last: date) -> SearchResult:
         """Return the images near some places, without the excluded ones."""
-        found = self._catalogue().search(bounds, first, last, set(self._source.leave_out))
-        excluded = (f"{name} is excluded (source.leave_out)" for name in found.excluded)
-        return found._replace(notes=(*found.notes, *excluded))
+        result = self._catalogue().search(bounds, first, last, set(self._source.leave_out))
+        excluded = (f"{name} is excluded (source.leave_out)" for name in result.excluded)
+        return result._replace(notes=(*result.notes, *excluded))
 
     def _catalogue(self) -> Api | Folder:
         """Open the catalogue, once for all threads."""

@@ -150,10 +150,10 @@ class RangeTransport:
         problem = failure_of(href, status, headers, content)
         if status in _FINE or isinstance(problem, Transient):
             return problem
-        said = f"{without_signature(href)} is answered with {status_of(status, content)}"
+        answer = f"{without_signature(href)} is answered with {status_of(status, content)}"
         if urlsplit(href).scheme == object_storage.SCHEME:
-            return DataError(f"{said}; {object_storage.needed(href, self._s3_endpoint)}")
-        return problem or DataError(said)
+            return DataError(f"{answer}; {object_storage.needed(href, self._s3_endpoint)}")
+        return problem or DataError(answer)
 
     def _request(self, href: str, span: str) -> tuple[str, Mapping[str, str]]:
         """Return the address of a file, signed where it has to be, and headers for a part of it."""
