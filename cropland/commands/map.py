@@ -64,11 +64,10 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     _prepare_cluster(command)
     store.close_orphans()
     with _locked(plan):
-        tags = {"kind": "map", **code_tags()} | (
-            {"notes": "; ".join(plan.notes)} if plan.notes else {}
-        )
+        tags = {"kind": "map", **code_tags()}
         with store.running(f"map {plan.country.name}", tags, None) as record:
             record.params |= _params(plan)
+            record.note = "\n\n".join(plan.notes)
             _map_tiles(plan, console)
             facts = _finish(plan, store, record, console)
         # Its file shows that all is there, layers and run; tiles are kept until then.
@@ -173,7 +172,7 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
     write_whole(plan.folder / PAGE, page)
     record.files |= {PICTURE: picture, PAGE: page, FACTS: facts.as_json()}
     record.metrics |= facts.metrics()
-    record.note = "\n\n".join(facts.warnings)
+    record.note = "\n\n".join([*facts.warnings, *plan.notes])
     return facts
 
 

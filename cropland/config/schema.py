@@ -159,8 +159,8 @@ def _explain(error: ValidationError, schema: type[Any], prefix: str) -> str:
     if expected is None:
         return f"{key}: {first['msg']}"
     if isinstance(value, list) and value:
-        each = ",".join(map(str, value))
-        return f"{key} must be {expected}, got {value!r}; for a run with each, -m {key}={each}"
+        choices = ",".join(map(str, value))
+        return f"{key} must be {expected}, got {value!r}; for a run with each, -m {key}={choices}"
     quotes = f"; write it in quotes: {key}=\"'{value}'\"" if isinstance(value, (int, float)) else ""
     return (
         f"{key} must be {expected}, got {value!r}{quotes if first['type'] == 'string_type' else ''}"

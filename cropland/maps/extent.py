@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from odc.geo.geom import Geometry
 
-    from cropland.config.countries import Country
+    from cropland.config.countries import Box, Country
 
 _DEGREES = "EPSG:4326"
 _WIDEST_DEGREES, _FARTHEST_DEGREES = 20, 84
@@ -176,13 +176,16 @@ def _check_size(box: Bounds) -> None:
         )
 
 
+def meets(area: Bounds, box: Box) -> bool:
+    """Return whether an area has a part in a country's box; one across 180 degrees, by latitude alone."""
+    is_beside = area.west <= area.east and (area.east < box.west or box.east < area.west)
+    return not (is_beside or area.north < box.south or box.north < area.south)
+
+
 def notes_on_place(grid: GeoBox, country: Country) -> tuple[str, ...]:
     """Return a note where no pixel of a grid lies in the box of the country whose model maps it."""
     home, area = country.box, box_of(grid)
-    across_180 = area.west > area.east
-    is_apart = area.north < home.south or home.north < area.south
-    is_apart |= not across_180 and (area.east < home.west or home.east < area.west)
-    if not is_apart:
+    if meets(area, home):
         return ()
     return (
         f"the area, lat {area.south:.2f}…{area.north:.2f}, lon {area.west:.2f}…{area.east:.2f}, lies outside "

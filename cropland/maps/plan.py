@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cropland.errors import ConfigError, DataError, WindowError
 from cropland.maps import compute, geotiff, imagery, layers
-from cropland.maps.extent import Extent, notes_on_place
+from cropland.maps.extent import Extent, meets, notes_on_place
 from cropland.maps.facts import MapFacts
 from cropland.maps.imagery import Imagery
 from cropland.maps.tile_store import TileStore
@@ -220,12 +220,7 @@ def _check_order(extent: Extent, country: Country) -> None:
     """Refuse an area outside the country that lies inside with latitude and longitude swapped."""
     area, inside = box_of(extent.grid), country.box
     swapped = Bounds(area.south, area.west, area.north, area.east)
-
-    def meets(box: Bounds) -> bool:
-        beside = box.east < inside.west or box.west > inside.east
-        return not (beside or box.north < inside.south or box.south > inside.north)
-
-    if meets(swapped) and not meets(area):
+    if meets(swapped, inside) and not meets(area, inside):
         raise DataError(
             f"the area lies at lat {area.south:.4f}…{area.north:.4f}, lon {area.west:.4f}…{area.east:.4f}, "
             f"outside {country.name} ({inside}), and inside with both swapped; write longitude first: "

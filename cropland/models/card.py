@@ -169,6 +169,7 @@ def _data(facts: CardFacts) -> Iterator[str]:
         f"- Observations: source `{archive.source}`, {archive.first} … {archive.last}, archive fingerprint "
         f"`{archive.fingerprint}`"
     )
+    yield from (f"- {note}" for note in archive.notes)
     step_days = configuration.series.step_days
     yield f"- Window: {recipe.window()} ({recipe.span} weeks), a value every {step_days} days"
     evidence = material.evidence

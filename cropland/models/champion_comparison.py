@@ -48,5 +48,7 @@ def compare_with(
     if not len(common):
         return "it has no labelled point in common with the selected one"
     units = competition.units_of(selected.material.archive, command.validation)
-    first, second = (np.asarray(each[common], dtype=np.float64) for each in (right, right_before))
+    first, second = (
+        np.asarray(column[common], dtype=np.float64) for column in (right, right_before)
+    )
     return compare(first, second, units[common].to_numpy())

@@ -112,12 +112,15 @@ def _loaded(path: str, types: list[str]) -> Any:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         classifier = skops.io.load(path, trusted=types)
-    messages = [item.message for item in caught]
-    others = [each for each in messages if isinstance(each, InconsistentVersionWarning)]
-    for before in {each.original_sklearn_version: each for each in others}.values():
+    versions = {
+        (item.message.original_sklearn_version, item.message.current_sklearn_version)
+        for item in caught
+        if isinstance(item.message, InconsistentVersionWarning)
+    }
+    for before, here in sorted(versions):
         warnings.warn(
-            f"the model was made with scikit-learn {before.original_sklearn_version}, here is "
-            f"{before.current_sklearn_version}; its probabilities may differ: promote with force=true",
+            f"the model was made with scikit-learn {before}, here is {here}; its probabilities may differ: "
+            f"promote with force=true",
             stacklevel=4,
         )
     return classifier

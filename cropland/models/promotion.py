@@ -242,9 +242,9 @@ def _in_blocks(material: CandidateData, command: Promote) -> Scores | str:
 def _record(record: Record, facts: CardFacts, text: str) -> None:
     """Fill the record of a promotion's run."""
     result, scores = facts.result, facts.result.selected.scores
-    candidate = result.selected.material.candidate
-    record.params |= candidate.params() | {"n_candidates": result.n_tried}
     material = result.selected.material
+    record.params |= material.candidate.params() | {"n_candidates": result.n_tried}
+    record.metrics |= material.archive.counts
     record.metrics |= given_counts(material.archive).of_samples(material.labelled).metrics()
     record.metrics |= {
         "accuracy": scores.accuracy,
@@ -252,7 +252,7 @@ def _record(record: Record, facts: CardFacts, text: str) -> None:
         "accuracy_corrected": result.estimate.value,
         "accuracy_corrected_low": result.estimate.low,
         "accuracy_corrected_high": result.estimate.high,
-    } | asdict(result.selected.material.evidence)
+    } | asdict(material.evidence)
     if not isinstance(facts.in_blocks, str):
         record.metrics |= {
             "accuracy_blocks": facts.in_blocks.accuracy,
@@ -261,7 +261,7 @@ def _record(record: Record, facts: CardFacts, text: str) -> None:
     record.note = text
     record.files |= {
         "card.md": text,
-        "config.yaml": candidate.as_yaml(),
+        "config.yaml": material.candidate.as_yaml(),
         "candidates.csv": result.table.to_csv(),
         out_of_fold.FILE: out_of_fold.as_csv(scores.out_of_fold),
     }

@@ -22,9 +22,8 @@ def mlflow_at(uri: str) -> Iterator[None]:
     before = mlflow.get_tracking_uri() if is_set else None
     registry = mlflow.get_registry_uri()
     apart = registry != mlflow.get_tracking_uri()  # as by MLFLOW_REGISTRY_URI
-    variables = {
-        name: os.environ.get(name) for name in _VARIABLES
-    }  # setting an address sets them too
+    # Setting an address sets them too.
+    variables = {name: os.environ.get(name) for name in _VARIABLES}
     path = sys.path  # loading a model puts its folder of code in front
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)

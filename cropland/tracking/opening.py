@@ -79,8 +79,8 @@ def _note_unused(tracking: Tracking) -> None:
         value = os.environ.get(name, tracking.uri)
         if value.rstrip("/") != tracking.uri.rstrip("/"):
             terminal.notes().print(
-                f"[yellow]note[/] {name}={without_secrets(value)} is not used: runs and models are kept in "
-                f"tracking.uri={tracking.uri}"
+                f"[yellow]note[/] {name}={escape(without_secrets(value))} is not used: runs and models are "
+                f"kept in tracking.uri={escape(tracking.uri)}"
             )
 
 

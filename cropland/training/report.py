@@ -110,9 +110,9 @@ def note(outcomes: Sequence[Outcome]) -> str:
         f"| {row.span} weeks | {row.window_end} | {row.bands} | {row.model} | {row.tried} |"
         for row in best(outcomes).itertuples()
     ]
-    said = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."
+    remark = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."
     observed = [f"- {line}" for line in evidence_lines(outcomes)]
-    return "\n".join([*lines, "", *observed, "", said])
+    return "\n".join([*lines, "", *observed, "", remark])
 
 
 def counted(outcomes: Sequence[Outcome]) -> str:

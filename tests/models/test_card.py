@@ -32,6 +32,7 @@ from cropland.models.competition import Finalist, Result
 from cropland.models.diagnostics import diagnostic_files, points_table
 from cropland.models.fitted import Fitted
 from cropland.models.fitting import fit, label_counts
+from cropland.observations.archive import Archive
 from cropland.training.candidate import Candidate
 from cropland.training.candidate_data import CandidateData
 
@@ -207,3 +208,12 @@ def test_the_diagnostics_have_all_their_files(
     }
     assert set(files) - figures == {"importance.csv", "learning_curve.csv", "points.html"}
     assert all(bytes(files[name]).startswith(b"\x89PNG") for name in figures)  # type: ignore[arg-type]
+
+
+def test_a_card_keeps_what_was_found_in_the_observations(
+    toyland: Country, where: dict[str, Any]
+) -> None:
+    one = material(toyland, where)
+    dataset = one.archive.dataset.assign_attrs(notes=["a.csv: 7 values are no data"])
+    text = card(facts(replace(one, archive=Archive(dataset))), command(where))
+    assert "\n- a.csv: 7 values are no data\n" in text
