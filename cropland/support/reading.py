@@ -10,7 +10,7 @@ import re
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -165,10 +165,21 @@ def rows_of(path: Path, remedy: str) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path} cannot be read as CSV: {why}; {remedy}") from error
 
 
-def read_csv(path: Path, remedy: str, **how: Any) -> pd.DataFrame:
+def read_csv(path: Path, remedy: str, text: Collection[str] = (), **how: Any) -> pd.DataFrame:
     """Read a large CSV file by pandas; its dialect and its names are taken as `rows_of` takes them.
 
     Rows of blank cells at its end are left out.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    remedy : str
+        What to do where it cannot be read.
+    text : collection of str
+        Columns that are text, in small letters; the file may have them in any case.
+    **how
+        As `pandas.read_csv` takes it.
 
     Raises
     ------
@@ -183,7 +194,8 @@ def read_csv(path: Path, remedy: str, **how: Any) -> pd.DataFrame:
             warnings.simplefilter("error", pd.errors.ParserWarning)
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
             written = _words_of_pandas(dialect_of(path), header)
-            table: pd.DataFrame = pd.read_csv(path, index_col=False, **written, **how)
+            types = {name: str for name in header if name.lower() in text}
+            table: pd.DataFrame = pd.read_csv(path, index_col=False, dtype=types, **written, **how)
     except (pd.errors.ParserWarning, *_UNREADABLE) as error:
         raise DataError(f"{path} cannot be read as CSV: {error}; {remedy}") from error
     ends_blank = len(table) > 0 and bool(table.iloc[-1].isna().all())

@@ -89,7 +89,7 @@ def test_a_large_csv_gives_the_same_numbers_however_it_is_written(
 ) -> None:
     path = tmp_path / "export.csv"
     path.write_text(text)
-    table = reading.read_csv(path, "", dtype={"ID": str, "Timestamp": str})
+    table = reading.read_csv(path, "", text=("id", "timestamp"))
     expected = {
         "ID": ["007", "08"],
         "Timestamp": ["2020-01-01", "2020-01-02"],

@@ -31,8 +31,6 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _REMEDY = "export it again"
 _POINT, _MOMENT = ("id",), ("timestamp", "system:time_start", "datetime", "date", "time")
 """Names of the columns of a row's point and moment, the first that is there, in any case."""
-_AS_TEXT = {form(name): str for name in (*_POINT, *_MOMENT) for form in (str, str.upper, str.title)}
-"""How pandas reads these, so that an ID keeps its zeros."""
 _OF_POINTS = frozenset(
     ("Lat", "Lon", "Target", "row_size", "time", "point", "observation", "image")
 )
@@ -103,7 +101,7 @@ def read(export: Export, scale: float = 1.0) -> ExportRows:
     given = (
         reading.read_parquet(path, _REMEDY)
         if path.suffix.lower() == ".parquet"
-        else reading.read_csv(path, _REMEDY, dtype=_AS_TEXT)
+        else reading.read_csv(path, _REMEDY, text=(*_POINT, *_MOMENT))  # an ID keeps its zeros
     )
     point, moment, names = _columns_of(given, path)
     rows: dict[str, Any] = {

@@ -49,6 +49,12 @@ def test_bands_are_read_by_any_of_their_names(tmp_path: Path) -> None:
     assert table["B8"].tolist() == [3000, 2900, 2400, 2700]
 
 
+@pytest.mark.parametrize("name", ["ID", "Id", "iD", " id"])
+def test_an_id_keeps_its_zeros_however_its_column_is_written(tmp_path: Path, name: str) -> None:
+    table = read(ROWS[:2].rename(columns={"ID": name}), tmp_path).table
+    assert table["ID"].tolist() == ["007", "007"]
+
+
 def test_a_band_under_two_names_is_refused(tmp_path: Path) -> None:
     assert refusal(ROWS.assign(B04=1), tmp_path) == "has B4 twice, as B4 and as B04; keep one"
 
