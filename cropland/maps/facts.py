@@ -51,7 +51,7 @@ class MapFacts:
     outside_applicability : float, optional
         Share of the pixels with a class outside the area of applicability; None of a model without one.
     fill_values : int
-        Values of the images below 0 or above 32,767, which were read as no data.
+        Values of the images below 0 or above 32,766, which were read as no data.
     truth : tuple of tuple of int, optional
         Pixels by true and mapped class, other before cropland, of a simulated landscape.
     """
@@ -210,7 +210,7 @@ class MapFacts:
         if self.fill_values:
             yield (
                 "fill values",
-                f"{self.fill_values:,} values of the images are below 0 or above 32,767: read as no data",
+                f"{self.fill_values:,} values of the images are below 0 or above 32,766: read as no data",
             )
         if self.truth is not None:
             yield "against the simulated truth", self._accuracy_in_words()

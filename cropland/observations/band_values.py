@@ -1,7 +1,7 @@
 """Rules for the numbers of bands, wherever they enter: exports, services, cubes and requests.
 
-A band holds digital numbers, reflectance × 10,000. From 1 to 32,767 they are data; 0 is no data, and so is
-what lies below 0 or above 32,767: fill values such as −999, −9999 and 65535, and the few negative numbers
+A band holds digital numbers, reflectance × 10,000. From 1 to 32,766 they are data; 0 is no data, and so is
+what lies below 0 or above 32,766: fill values such as −999, −9999 and 65535, and the few negative numbers
 that subtracting an offset leaves. ``SCL`` holds scene classes, 0 to 11. An index is one of reflectance.
 
 Call, in this order: `numbers` (columns of tables only), `without_fill`, `possible`; then `reflectance_rows`
@@ -23,8 +23,8 @@ from cropland.errors import DataError
 from cropland.observations import bands
 from cropland.support import columns
 
-HIGHEST = 32_767
-"""Highest digital number: 3.3 times what a white surface reflects, and the end of int16."""
+HIGHEST = 32_766
+"""Highest digital number, 3.3 times what a white surface reflects; 32,767, the end of int16, is a fill."""
 MISSING_SCENE_CLASS = 255
 """What an archive holds where ``SCL`` is missing: class 0 says that the sensor had no data."""
 _FILLS_OF_INDICES = (-32_768, -9_999, -999, 32_767, 65_535)

@@ -97,13 +97,12 @@ def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
 
 
 def _names(header: Sequence[str], wanted: Sequence[str], path: Path) -> dict[str, str]:
-    """Return a file's own name of each column that is wanted; another case counts where only one has it."""
+    """Return a file's own name of each column that is wanted, in any case."""
     alike = {name: [given for given in header if given.lower() == name.lower()] for name in wanted}
-    names = {
-        name: name if name in given else given[0]
-        for name, given in alike.items()
-        if name in given or len(given) == 1
-    }
+    for name, given in alike.items():
+        if len(set(given)) > 1:
+            raise DataError(f"{path} has {name} twice, as {' and as '.join(given)}; keep one")
+    names = {name: given[0] for name, given in alike.items() if given}
     missing = [name for name in wanted if name not in names]
     if missing:
         raise DataError(

@@ -185,10 +185,10 @@ def test_a_row_that_cannot_be_is_said(folder: Path, cells: str, said: str) -> No
 
 
 def test_fill_values_are_no_data(folder: Path) -> None:
-    put(folder, HEAD + b"a,2020-01-01,-5,65535,4\na,2020-01-02,7,32767,4\n")
+    put(folder, HEAD + b"a,2020-01-01,-5,65535,4\na,2020-01-02,7,32766,4\n")
     dataset = filled(folder)
     assert dataset["B4"].to_numpy().tolist() == [0, 7]
-    assert dataset["B8"].to_numpy().tolist() == [0, 32_767]
+    assert dataset["B8"].to_numpy().tolist() == [0, 32_766]
 
 
 def test_a_moment_is_that_of_greenwich(folder: Path) -> None:
@@ -255,7 +255,7 @@ def test_what_is_no_gzip_of_a_table_is_said(folder: Path, content: bytes, said: 
         ("2019-13-01_2020-12-31", "named by dates that are none"),
         ("0000-01-01_2020-12-31", "named by dates that are none"),
         ("2020-12-31_2019-01-01", "ends before it starts"),
-        ("２019-01-01_2020-12-31", "no archive of toy: expected exports named"),
+        ("２019-01-01_2020-12-31", "its name does not end in two dates"),
     ],
 )
 def test_dates_in_a_name_are_looked_at(folder: Path, dates: str, said: str) -> None:

@@ -6,20 +6,20 @@ import pytest
 from cropland.observations import band_values
 
 
-@pytest.mark.parametrize("fill", [-9999, -999, -1, 32_768, 65_535])
+@pytest.mark.parametrize("fill", [-9999, -999, -1, 32_767, 32_768, 65_535])
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32])
 def test_a_fill_value_is_no_data_and_counted(fill: int, kind: type[np.generic]) -> None:
-    values = np.array([[fill, 1200], [0, 32_767]], kind)
+    values = np.array([[fill, 1200], [0, 32_766]], kind)
     filled, count = band_values.without_fill("B4", values)
     nothing = np.nan if np.issubdtype(kind, np.floating) else 0
-    np.testing.assert_array_equal(filled, [[nothing, 1200], [0, 32_767]])
+    np.testing.assert_array_equal(filled, [[nothing, 1200], [0, 32_766]])
     assert count == 1
     assert filled.dtype == kind
     assert values[0, 0] == fill  # the block that was given stays
 
 
 def test_values_without_a_fill_value_are_not_copied() -> None:
-    values = np.array([np.nan, 0.0, 1.0, 32_767.0])
+    values = np.array([np.nan, 0.0, 1.0, 32_766.0])
     assert band_values.without_fill("B4", values) == (values, 0)
     classes = np.array([255, 4], np.uint8)
     assert band_values.without_fill("SCL", classes)[0] is classes

@@ -124,3 +124,9 @@ def test_labels_that_cannot_be_learnt_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=message):
         points.check_labels(np.array(targets), toyland, folds=3)
+
+
+def test_a_column_under_two_names_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "ID,Lat,Lon,Target,target\na,10,20.5,1,0\n")
+    with pytest.raises(DataError, match="has Target twice, as Target and as target; keep one"):
+        points.read(path, labelled=True)

@@ -51,7 +51,7 @@ def digital_numbers(
     ndarray, shape (image, y, x)
         uint16, or float32 where a band has fractions; ``SCL`` uint8, 255 where it is missing.
     int
-        How many values became no data, as they are below 0 or above 32,767.
+        How many values became no data, as they are below 0 or above 32,766.
 
     Raises
     ------

@@ -12,6 +12,7 @@ Columns that are no band are kept where an archive can hold them: plain names, n
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from cropland.errors import DataError
 from cropland.observations import bands
+from cropland.observations.baseline_offset import FIRST_DAY
 from cropland.sources.exports import numbers
 from cropland.support import columns, reading
 from cropland.support.words import some
@@ -38,6 +40,8 @@ _OF_POINTS = frozenset(
 _PLAIN = re.compile(r"[A-Za-z][\w:.-]{0,99}", re.ASCII)
 """A column becomes a folder of the archive: nothing in its name may lead out of that."""
 _LONGEST_TEXT = 200
+_MANY_DAYS = 60
+"""Without any row at an end of a file; monthly means leave out half a month there."""
 _MILLISECONDS = r"-?\d{12,14}(?:\.0*)?"
 """Moments from 1973 on; days written without a sign have eight digits."""
 
@@ -120,10 +124,23 @@ def read(export: Export, scale: float = 1.0) -> ExportRows:
             rows[str(column)] = kept
     numbers.check_unit(measured, rows["ID"], path)
     numbers.check_indices(measured, path)
-    notes = [f"{path.name} {doubt}" for doubt in numbers.doubts(measured, given)]
+    before = rows["time"] < FIRST_DAY
+    doubts = [*numbers.doubts(measured, given, before), *_days_without_rows(rows["time"], export)]
+    notes = [f"{path.name} {doubt}" for doubt in doubts]
     if n_fill:
-        notes.append(f"{path.name}: {n_fill:,} values below 0 or above 32,767 are read as no data")
+        notes.append(f"{path.name}: {n_fill:,} values below 0 or above 32,766 are read as no data")
     return ExportRows(export, pd.DataFrame(rows), n_fill, tuple(notes))
+
+
+def _days_without_rows(times: NDArray[np.datetime64], export: Export) -> Iterator[str]:
+    """Yield where a file has no rows for long at its beginning or end, by the dates of its name."""
+    if not len(times):
+        return
+    first, last = (moment.astype("datetime64[D]").item() for moment in (times.min(), times.max()))
+    if (export.last - last).days > _MANY_DAYS:
+        yield f"has no row after {last}, and is named to {export.last}: these days are not observed"
+    if (first - export.first).days > _MANY_DAYS:
+        yield f"has no row before {first}, and is named from {export.first}: these days are not observed"
 
 
 def _columns_of(table: pd.DataFrame, path: Path) -> tuple[str, str, dict[str, str]]:

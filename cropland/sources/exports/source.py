@@ -38,8 +38,8 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
     Raises
     ------
     DataError
-        No folder, no export of the country, the same export in two formats, one that is no file, or whose
-        dates are none.
+        No folder, no export of the country, the same export in two formats, one that is no file, whose
+        dates are none or whose name has more than these, as a browser's second copy.
     """
     layout = f"{source.prefix}_{country.title}_<start>_<end>.csv"
     if not folder.is_dir():
@@ -51,10 +51,19 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
         rf"({'|'.join(map(re.escape, SUFFIXES))})",
         re.IGNORECASE,
     )
+    alike = re.compile(
+        rf"{re.escape(source.prefix)}_{re.escape(country.title)}_\d.*({'|'.join(map(re.escape, SUFFIXES))})",
+        re.IGNORECASE,
+    )
     by_stem: dict[str, Export] = {}
     for path in sorted(folder.iterdir()):
         match = pattern.fullmatch(path.name)
         if not match:
+            if alike.fullmatch(path.name):
+                raise DataError(
+                    f"{path} looks like an export of {country.name}, but its name does not end in two dates; "
+                    f"expected {layout}: rename it, or move it elsewhere if it is a copy"
+                )
             continue
         stem = path.name.removesuffix(match[3])
         if stem in by_stem:

@@ -45,11 +45,11 @@ def test_no_data_of_an_integer_is_seen_in_geotiffs_too(cube: xr.Dataset, tmp_pat
 
 @pytest.mark.parametrize("missing", [np.nan, -9999.0])
 def test_no_data_of_whole_floats_is_0(tmp_path: Path, missing: float) -> None:
-    values = np.array([[missing, 1200], [0, 32_767]], np.float32)
+    values = np.array([[missing, 1200], [0, 32_766]], np.float32)
     tiff(tmp_path / "cube" / "20210401_B4.tif", [values], nodata=missing)
     found = values_of(tmp_path / "cube", "B4")[0]
     assert found.dtype == np.uint16
-    assert found.tolist() == [[0, 1200], [0, 32_767]]
+    assert found.tolist() == [[0, 1200], [0, 32_766]]
 
 
 def test_fractions_are_kept_as_float32(tmp_path: Path) -> None:
@@ -175,21 +175,21 @@ def test_whatever_is_stored_becomes_digital_numbers_or_one_line(
         assert np.isin(numbers, [*range(12), 255]).all()
         return
     data = numbers[~np.isnan(numbers) & (numbers != 0)]
-    assert ((data > 0) & (data <= 32_767)).all()
+    assert ((data > 0) & (data <= 32_766)).all()
     whole = stored.astype(np.float64)
-    inside = (whole > 0) & (whole <= 32_767)
+    inside = (whole > 0) & (whole <= 32_766)
     np.testing.assert_array_equal(numbers[inside], stored[inside].astype(np.float32))
-    assert n_fill == np.count_nonzero(~np.isnan(whole) & ((whole < 0) | (whole > 32_767)))
+    assert n_fill == np.count_nonzero(~np.isnan(whole) & ((whole < 0) | (whole > 32_766)))
 
 
 def test_fill_values_are_counted_and_those_that_are_declared_are_not(tmp_path: Path) -> None:
-    values = np.array([[-9999, 65, 40_000], [1200, 0, 32_767]], np.int32)
+    values = np.array([[-9999, 65, 40_000], [1200, 0, 32_766]], np.int32)
     tiff(tmp_path / "20210401_B2.tif", [values])
     tiff(tmp_path / "20210401_B4.tif", [values], nodata=-9999)
     found = read(tmp_path, "B2", "B4")
     assert found.attrs["n_fill_values"] == 2 + 1
     for band in ("B2", "B4"):
-        assert found[band].to_numpy()[0].tolist() == [[0, 65, 0], [1200, 0, 32_767]]
+        assert found[band].to_numpy()[0].tolist() == [[0, 65, 0], [1200, 0, 32_766]]
 
 
 @pytest.mark.parametrize(

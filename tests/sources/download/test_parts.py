@@ -63,7 +63,7 @@ def test_a_part_knows_what_its_images_lack(parts: Parts) -> None:
     assert part.notes == ("an image is excluded",)
     assert list(part.gaps.sentences()) == [
         "1 image has no SCL: no data there",
-        "2 values of B4 below 0 or above 32,767: no data there",
+        "2 values of B4 below 0 or above 32,766: no data there",
     ]
     kept.path.unlink()
     assert not parts.keep(CHUNK, SEEN, "client 1").gaps

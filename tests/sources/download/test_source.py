@@ -263,7 +263,7 @@ def test_what_images_lack_is_counted_in_the_archive(
     assert archive.counts == {"n_fill_values": 5, "n_missing_bands": 3}
     assert archive.notes == (
         "3 images have no B4: no data there",
-        "5 values of B8 below 0 or above 32,767: no data there",
+        "5 values of B8 below 0 or above 32,766: no data there",
         *few[:5],
         "2 more notes of downloads",
     )

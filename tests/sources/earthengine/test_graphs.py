@@ -28,11 +28,11 @@ ROW = {"p": 0, "t": 1_600_000_000_000, "i": "A", "B4": 700, "B8": 3000, "SCL": 4
 
 
 def test_numbers_out_of_range_are_no_data_and_counted() -> None:
-    rows = [ROW, ROW | {"B8": 32_768}, ROW | {"B8": 65_535, "B4": 32_767}]
+    rows = [ROW, ROW | {"B8": 32_768}, ROW | {"B8": 65_535, "B4": 32_766}]
     seen = graphs.rows_as_seen(rows, ["B4", "B8", "SCL"], {}, ("before",))
     assert seen.values["B8"].tolist() == [3000, 0, 0]
-    assert seen.values["B4"].tolist() == [700, 700, 32_767]
-    assert list(seen.gaps.sentences()) == ["2 values of B8 below 0 or above 32,767: no data there"]
+    assert seen.values["B4"].tolist() == [700, 700, 32_766]
+    assert list(seen.gaps.sentences()) == ["2 values of B8 below 0 or above 32,766: no data there"]
 
 
 def test_reflectance_is_refused_and_dark_water_is_not() -> None:

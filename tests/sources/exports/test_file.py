@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cropland.errors import DataError
 from cropland.sources.exports import file
 from cropland.sources.exports.file import Export, ExportRows
 
-NAME = "S2_Toyland_2020-01-01_2020-12-31.csv"
+NAME = "S2_Toyland_2020-01-01_2020-03-31.csv"
 ROWS = pd.DataFrame(
     {
         "ID": ["007", "007", "b", "b"],
@@ -27,7 +28,7 @@ ROWS = pd.DataFrame(
 
 def written(table: pd.DataFrame, folder: Path, **how: str) -> Export:
     table.to_csv(folder / NAME, index=False, **how)  # type: ignore[call-overload]
-    return Export(folder / NAME, date(2020, 1, 1), date(2020, 12, 31))
+    return Export(folder / NAME, date(2020, 1, 1), date(2020, 3, 31))
 
 
 def read(table: pd.DataFrame, folder: Path, scale: float = 1.0, **how: str) -> ExportRows:
@@ -80,7 +81,7 @@ def test_fill_values_are_no_data_counted_and_said(tmp_path: Path) -> None:
     rows = read(ROWS.assign(B4=[-999, 1100, 65_535, 900], NDVI=[-9999, 0.45, 0.5, 0.5]), tmp_path)
     np.testing.assert_array_equal(rows.table["B4"], [np.nan, 1100, np.nan, 900])
     assert rows.n_fill_values == 3
-    assert rows.notes[-1] == f"{NAME}: 3 values below 0 or above 32,767 are read as no data"
+    assert rows.notes[-1] == f"{NAME}: 3 values below 0 or above 32,766 are read as no data"
 
 
 def test_a_column_without_any_value_is_none(tmp_path: Path) -> None:
@@ -210,3 +211,32 @@ def test_the_points_that_are_wanted_are_taken(tmp_path: Path) -> None:
     rows = read(ROWS, tmp_path)
     assert rows.of_points(pd.Series(["z", "b"])).table["B4"].tolist() == [800, 900]
     assert rows.of_points(pd.Series(["b", "007"])).table["point"].tolist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("last", "notes"),
+    [
+        ("2020-04-30", []),
+        ("2020-05-01", ["has no row after 2020-03-01, and is named to 2020-05-01: "]),
+    ],
+)
+def test_a_file_that_ends_long_before_its_name_says_so(
+    tmp_path: Path, last: str, notes: list[str]
+) -> None:
+    export = replace(written(ROWS, tmp_path), last=date.fromisoformat(last))
+    assert list(file.read(export).notes) == [
+        f"{NAME} {note}these days are not observed" for note in notes
+    ]
+
+
+def test_a_file_that_begins_long_after_its_name_says_so(tmp_path: Path) -> None:
+    export = replace(written(ROWS, tmp_path), first=date(2019, 1, 1))
+    assert file.read(export).notes[0].startswith(f"{NAME} has no row before 2020-01-01, and is ")
+
+
+def test_the_offset_in_products_of_before_2022_is_said(tmp_path: Path) -> None:
+    rows = ROWS.assign(B2=600.0, B3=700.0)
+    assert read(rows, tmp_path).notes == ()
+    higher = rows.assign(**{name: rows[name] + 1000 for name in ("B2", "B3", "B4", "B8")})
+    (note,) = read(higher, tmp_path).notes
+    assert note.startswith(f"{NAME} has hardly a value of the visible bands below 1000 before 2022")

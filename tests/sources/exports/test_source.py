@@ -243,3 +243,14 @@ def test_points_to_predict_and_an_archive_see_the_same_offset(
     source = replace(SOURCE, remove_offset=True)
     dataset = files.observations_of(source, paths(tmp_path), toyland, one)
     assert dataset["B4"].to_numpy().tolist() == [2000, 2000, 900, 900]
+
+
+@pytest.mark.parametrize("name", [NAME.replace(".csv", " (1).csv"), NAME.replace("_2020", "-2020")])
+def test_a_name_that_is_nearly_that_of_an_export_is_not_passed_over(
+    exports: Path, toyland: Country, name: str
+) -> None:
+    (exports / name).write_bytes((exports / NAME).read_bytes())
+    with pytest.raises(DataError, match="looks like an export of toyland, but its name does not"):
+        opening.archive_of(SOURCE, paths(exports), toyland)
+    (exports / name).rename(exports / name.replace("Toyland", "Toyland_South"))
+    opening.archive_of(SOURCE, paths(exports), toyland)

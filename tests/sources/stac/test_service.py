@@ -408,7 +408,7 @@ def test_numbers_out_of_range_are_no_data_and_counted(
     expected.loc[rows, ["B2", "B4"]] = 0
     assert_rows(seen, table, expected)
     assert list(seen.gaps.sentences()) == [
-        f"{rows.sum()} values of {band} below 0 or above 32,767: no data there"
+        f"{rows.sum()} values of {band} below 0 or above 32,766: no data there"
         for band in ("B2", "B4")
     ]
     assert not image["B2"].any()
