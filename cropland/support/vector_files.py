@@ -28,11 +28,10 @@ _WGS84 = "OGC:CRS84"
 _MOST_BYTES = 1_000_000_000
 _ENVELOPE_BYTES = (0, 32, 48, 48, 64)
 """Of a GeoPackage's geometry, by the code in its header."""
-_UNREADABLE = (
-    *(ShapelyError, ProjError, sqlite3.Error, ValueError, TypeError, KeyError),
-    *(AttributeError, IndexError, RecursionError, OSError),
-)
-"""What reading raises for content that is not what its name says."""
+_UNREADABLE = (ShapelyError, ProjError, sqlite3.Error, ValueError, OSError)
+"""Errors of reading content that is not what its name says, whose words say why."""
+_BUILT_OTHERWISE = (TypeError, KeyError, AttributeError, IndexError, RecursionError)
+"""The same, whose words are those of Python."""
 
 
 def read(path: Path, remedy: str) -> pd.DataFrame:
@@ -55,8 +54,10 @@ def read(path: Path, remedy: str) -> pd.DataFrame:
         table, geometries, crs = READERS[path.suffix.lower()](path)
         table.index = pd.RangeIndex(1, len(table) + 1, name="feature")
         return table if geometries is None else _placed(table, geometries, crs, path)
-    except _UNREADABLE as error:
-        raise DataError(f"{path} cannot be read as points: {error}; {remedy}") from error
+    except (*_UNREADABLE, *_BUILT_OTHERWISE) as error:
+        otherwise = isinstance(error, _BUILT_OTHERWISE)
+        why = f"something is missing or misplaced in its {path.suffix}" if otherwise else error
+        raise DataError(f"{path} cannot be read as points: {why}; {remedy}") from error
 
 
 def _placed(table: pd.DataFrame, geometries: Geometries, crs: object, path: Path) -> pd.DataFrame:

@@ -208,3 +208,15 @@ def test_what_is_not_what_its_name_says_is_one_line(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"\0\1")
         with pytest.raises(DataError, match="save it as CSV, GeoJSON, GeoPackage or Parquet"):
             points.read(tmp_path / name, labelled=True)
+
+
+@pytest.mark.parametrize(
+    "rest", ["", ', "features": [1]', ', "features": [{}], "crs": "EPSG:4326"']
+)
+def test_a_geojson_that_is_built_otherwise_is_answered_in_words(tmp_path: Path, rest: str) -> None:
+    path = tmp_path / "points.geojson"
+    path.write_text(f'{{"type": "FeatureCollection"{rest}}}')
+    with pytest.raises(
+        DataError, match="something is missing or misplaced in its .geojson; export"
+    ):
+        vector_files.read(path, "export it again")
