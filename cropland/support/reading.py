@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import re
 import warnings
 import zlib
@@ -139,30 +140,47 @@ def rows_of(path: Path, remedy: str) -> Iterator[tuple[int, list[str]]]:
     """
     width = 0
     try:
-        dialect = dialect_of(path)
-        with (
-            _bytes_of(path) as stream,
-            io.TextIOWrapper(stream, encoding=dialect.encoding, newline="") as text,
-        ):
-            reader = csv.reader(
-                text, delimiter=dialect.separator, skipinitialspace=dialect.padded, strict=True
-            )
-            for cells in filter(None, reader):  # blank lines are none
-                if not width:
-                    width = len(cells)
-                    yield reader.line_num, [name.strip() for name in cells]
-                elif not "".join(cells).strip():
-                    yield reader.line_num, [""] * width
-                elif len(cells) < width or any(cells[width:]):
-                    raise DataError(
-                        f"{path} cannot be read as CSV: line {reader.line_num} has {len(cells)} cells, the "
-                        f"header {width}; {remedy}"
-                    )
-                else:
-                    yield reader.line_num, cells[:width]
+        for line, cells in _records(path):
+            if not width:
+                width = len(cells)
+                yield line, [name.strip() for name in cells]
+            elif not "".join(cells).strip():
+                yield line, [""] * width
+            elif len(cells) < width or any(cells[width:]):
+                raise DataError(
+                    f"{path} cannot be read as CSV: line {line} has {len(cells)} cells, the header {width}; "
+                    f"{remedy}"
+                )
+            else:
+                yield line, cells[:width]
     except _UNREADABLE as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(f"{path} cannot be read as CSV: {why}; {remedy}") from error
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV file: number of the line, and cells as text; blank lines are none."""
+    dialect = dialect_of(path)
+    with (
+        _bytes_of(path) as stream,
+        io.TextIOWrapper(stream, encoding=dialect.encoding, newline="") as text,
+    ):
+        reader = csv.reader(
+            text, delimiter=dialect.separator, skipinitialspace=dialect.padded, strict=True
+        )
+        for cells in filter(None, reader):
+            yield reader.line_num, cells
+
+
+def line_of(path: Path, row: int) -> int:
+    """Return the line of a row, from 0, that `read_csv` read; where a file has no lines, as if it were CSV.
+
+    It reads the file again up to there, as an error may: blank lines are in no table.
+    """
+    if path.suffix.lower() == ".parquet":
+        return row + 2
+    lines = (line for line, cells in _records(path) if len(cells) > 1 or cells[0].strip())
+    return next(itertools.islice(lines, row + 1, None))
 
 
 def read_csv(path: Path, remedy: str, text: Collection[str] = (), **how: Any) -> pd.DataFrame:

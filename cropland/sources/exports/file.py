@@ -184,16 +184,18 @@ def _times(column: pd.Series[Any], export: Export) -> NDArray[np.datetime64]:
     moments = _moments(pd.Series(different, name=column.name))
     times = moments.to_numpy()[codes]
     if value := columns.first_bad(column, np.isnat(times)):
+        line = reading.line_of(export.path, column.index[value.row])
         raise DataError(
-            f"{export.path} has unreadable dates: {column.name} {value.text} in line {value.row + 2}"
-            f"{value.more}; write them like 2019-07-16 or 2019-07-16 08:05:11"
+            f"{export.path} has unreadable dates: {column.name} {value.text} in line {line}{value.more}; "
+            f"write them like 2019-07-16 or 2019-07-16 08:05:11"
         )
     within = moments.dt.date.between(export.first, export.last).to_numpy()
     if not within.all():
         outside = np.flatnonzero(~within[codes])
+        line = reading.line_of(export.path, column.index[outside[0]])
         raise DataError(
             f"{export.path} has {len(outside)} rows outside the dates of its name, the first "
-            f"{column.iloc[outside[0]]} in line {outside[0] + 2}; name the file by the dates that it covers"
+            f"{column.iloc[outside[0]]} in line {line}; name the file by the dates that it covers"
         )
     return times
 

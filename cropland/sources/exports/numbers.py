@@ -14,6 +14,7 @@ from cropland.errors import DataError
 from cropland.observations import band_values, bands
 from cropland.observations.baseline_offset import VISIBLE, carries_offset
 from cropland.support import columns
+from cropland.support.reading import line_of
 from cropland.support.words import count
 
 _MANY = 0.05
@@ -61,8 +62,9 @@ def check_unit(
         name = next(name for name, values in by_band.items() if (values[rows] > 0).any())
         where, n_data = str(path), np.count_nonzero(_with_data(by_band))
         if len(rows) < n_data:
+            line = line_of(path, ids.index[rows[0]])
             of_points = count(ids.iloc[rows].nunique(), "point")
-            where += f" (in {len(rows):,} of {n_data:,} rows, of {of_points}, first in line {rows[0] + 2})"
+            where += f" (in {len(rows):,} of {n_data:,} rows, of {of_points}, first in line {line})"
         remedy = (
             "in these rows, so that all have the same unit"
             if len(rows) < n_data / 2
@@ -131,7 +133,7 @@ def check_indices(measured: Mapping[str, NDArray[np.float64]], path: Path) -> No
 def refuse(column: pd.Series[Any], bad: NDArray[np.bool_], path: Path, expected: str) -> None:
     """Raise a `DataError` that shows the first bad value, if there is one."""
     if value := columns.first_bad(column, bad):
+        line = line_of(path, column.index[value.row])
         raise DataError(
-            f"{path} has {value.text} for {column.name} in line {value.row + 2}{value.more}; expected "
-            f"{expected}"
+            f"{path} has {value.text} for {column.name} in line {line}{value.more}; expected {expected}"
         )

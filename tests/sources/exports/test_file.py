@@ -240,3 +240,20 @@ def test_the_offset_in_products_of_before_2022_is_said(tmp_path: Path) -> None:
     higher = rows.assign(**{name: rows[name] + 1000 for name in ("B2", "B3", "B4", "B8")})
     (note,) = read(higher, tmp_path).notes
     assert note.startswith(f"{NAME} has hardly a value of the visible bands below 1000 before 2022")
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("b,2020-02-01,x,1", "for B4 in line 9"),
+        ("b,2020-02-31,1,1", "'2020-02-31' in line 9"),
+        ("b,2019-02-01,1,1", "the first 2019-02-01 in line 9"),
+        ("b,2020-02-01,0.1,0.5", "first in line 9"),
+    ],
+)
+def test_the_line_of_an_error_counts_blank_lines(tmp_path: Path, bad: str, message: str) -> None:
+    path = tmp_path / NAME
+    good = "a,2020-01-01,500,3000\n\n   \n"
+    path.write_text(f"\nID,Timestamp,B4,B8\n{good}{good}{bad}\n,,,\n")
+    with pytest.raises(DataError, match=message):
+        file.read(Export(path, date(2020, 1, 1), date(2020, 12, 31)))
