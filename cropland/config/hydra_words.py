@@ -39,7 +39,9 @@ def error_line(error: Exception) -> str:
         match = re.search(r"argument '([^']*)'", text)
         several = match[1] if match else text
         key, _, value = several.partition("=")
-        remedy = f"write {key}=[{value}]" if key in _LISTS else "add -m to sweep over them"
+        remedy = (
+            f"write {key}=[{value}]" if key.lstrip("+") in _LISTS else "add -m to sweep over them"
+        )
         return f"{several} has several values; {remedy}"
     return one_line(text)
 

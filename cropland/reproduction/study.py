@@ -124,10 +124,8 @@ def _check(job: Job) -> int:
             "study=submission is the original to the letter: leave model, series, features, training, "
             "promote and a nested validation out"
         )
-    if isinstance(chosen.source, Files) and (chosen.source.scale, chosen.source.remove_offset) != (
-        1,
-        False,
-    ):
+    source = chosen.source
+    if isinstance(source, Files) and (source.scale != 1 or source.remove_offset):
         raise ConfigError(
             "study=submission reads the numbers of exports as they are: leave source.scale and "
             "source.remove_offset out"
