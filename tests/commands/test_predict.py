@@ -219,7 +219,7 @@ def test_what_was_found_in_the_observations_is_kept_in_the_run(
     filled.predict(tmp_path / "out.csv")
     (run,) = promoted.runs("prediction")
     note = run.data.tags["mlflow.note.content"]
-    assert re.fullmatch(r"toyland: .*: 1 values below 0 or above 32,767 are read as no data", note)
+    assert re.fullmatch(r"toyland: .*: 1 values below 0 or above 32,766 are read as no data", note)
 
 
 def test_points_of_no_country_are_all_named(promoted: ToyModels, tmp_path: Path) -> None:
