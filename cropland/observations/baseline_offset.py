@@ -55,6 +55,36 @@ def carries_offset(samples: Iterable[NDArray[Any]]) -> bool:
     return dark < MOST_DARK * seen or seen == 0
 
 
+def doubt(values: Mapping[str, NDArray[Any]], where: str) -> str:
+    """Return that products of before 2022-01-25 may carry the offset, nothing where they do not.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray
+        Numbers by band, any shape; without data in a visible band nothing is to be said.
+    where : str
+        Whose numbers these are, as in ``before 2022-01-25``.
+
+    Returns
+    -------
+    str
+        End of a sentence that begins with what the numbers are of.
+    """
+    if not may_carry_offset(values):
+        return ""
+    return (
+        f"has hardly a value of the visible bands below 1000 {where}: the land is bright, or products were "
+        f"processed again and carry the offset of baseline 04.00, 1000 too much; compare with the harmonised "
+        f"collection, and subtract 1000 if so"
+    )
+
+
+def may_carry_offset(values: Mapping[str, NDArray[Any]]) -> bool:
+    """Return whether there are visible values and hardly one is below 1000; arrays by band, any shape."""
+    visible = [values[name] for name in VISIBLE if name in values]
+    return any((numbers > 0).any() for numbers in visible) and carries_offset(visible)
+
+
 def without_offset(values: NDArray[Any], time: NDArray[np.datetime64]) -> NDArray[Any]:
     """Return a band without the offset from `FIRST_DAY` on: data stay at least 1, no data stay as they are.
 

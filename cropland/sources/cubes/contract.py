@@ -43,6 +43,8 @@ class CubeReader(ABC):
         Name of each image.
     files : tuple of Path
         Files that change when the cube does.
+    notes : tuple of str
+        What is to be said of images that are there more than once.
     """
 
     grid: GeoBox
@@ -51,6 +53,7 @@ class CubeReader(ABC):
     times: NDArray[np.datetime64]
     granules: NDArray[np.str_]
     files: tuple[Path, ...]
+    notes: tuple[str, ...]
 
     @abstractmethod
     def read(

@@ -1,13 +1,19 @@
-"""What the name of a GeoTIFF says: the time of an image, and the band where there is a file a band."""
+"""What names say: of a GeoTIFF its time and band, of images which are of one overpass, and which is newer."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cropland.errors import DataError
 from cropland.observations.bands import OTHER_NAMES, sensor_band_of
+from cropland.support.words import count
 
 _BAND = re.compile(r"(?:^|[_. -])(B\d{1,2}A?|SCL)(?:[_-]\d\dm)?(?=[_. -]|$)", re.IGNORECASE)
 """A band in a file's name, with the resolution that ESA adds to it."""
@@ -16,6 +22,8 @@ _DATE = re.compile(
 )
 _PROCESSED = re.compile(r"(\d{8}T\d{6}_N\d{4}_R\d{3}_T\w{5})_\d{8}T\d{6}")
 """ESA's name of a product: sensed, baseline, orbit, tile, and when it was processed."""
+_PRODUCT = re.compile(r"(?<!\d)(\d{8}T\d{6})_N(\d{4})_R\d{3}_T\w{5}(?:_(\d{8}T\d{6}))?")
+_TILE = re.compile(r"(?<![0-9A-Z])T?(\d{2}[C-X][A-Z]{2})(?![0-9A-Z])")
 _COLOURS = sorted((name for names in OTHER_NAMES.values() for name in names), key=len, reverse=True)
 _COLOUR = re.compile(
     rf"(?:^|[_. -])({'|'.join(_COLOURS).replace('_', '[_-]')})(?:[_-]\d\dm)?(?=[_. -]|$)",
@@ -67,6 +75,85 @@ def moment(path: Path) -> datetime:
             f"the overpass"
         )
     return next((time for time in times if time.time() != datetime.min.time()), times[0])
+
+
+def newest_images(
+    names: Sequence[str], times: NDArray[np.datetime64]
+) -> tuple[list[int], tuple[str, ...]]:
+    """Return which images count where an overpass is there more than once.
+
+    Of ESA's products of one overpass and tile those of the latest processing baseline count, the newest
+    first: products of one baseline may be two parts of an image. Whatever else has one time and tile stays.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the images.
+    times : ndarray of datetime64, shape (image,)
+        Their moments.
+
+    Returns
+    -------
+    list of int
+        Their positions, ascending by time. Of images of one day the first that shows a pixel counts
+        (`features.pixel_series`).
+    tuple of str
+        What is to be said of those that are left out, and of those that may be there twice.
+    """
+    overpasses: dict[tuple[str, str | None], list[int]] = defaultdict(list)
+    for image in np.argsort(times, kind="stable").tolist():
+        overpasses[_overpass(names[image], times[image])].append(image)
+    positions: list[int] = []
+    replaced: list[tuple[str, str]] = []
+    several: list[list[str]] = []
+    for images in overpasses.values():
+        counting = _counting(images, names)
+        replaced += [(names[at], names[counting[0]]) for at in images if at not in counting]
+        if len(counting) > 1:
+            several.append([names[at] for at in counting])
+        positions += counting
+    return sorted(positions, key=times.__getitem__), tuple(_notes(replaced, several, len(names)))
+
+
+def _counting(images: Sequence[int], names: Sequence[str]) -> Sequence[int]:
+    """Return which images of one overpass count, the newest first; all where a name says no processing."""
+    processed = {at: _processed(names[at]) for at in images}
+    if not all(processed.values()):
+        return images
+    newest = max(processed.values())
+    ordered = sorted(images, key=processed.__getitem__, reverse=True)
+    return [at for at in ordered if processed[at][:1] == newest[:1]]
+
+
+def _notes(
+    replaced: Sequence[tuple[str, str]], several: Sequence[Sequence[str]], images: int
+) -> Iterator[str]:
+    """Yield what is to be said of images that are left out, and of several images of one time."""
+    if replaced:
+        yield (
+            f"{len(replaced)} of {count(images, 'image')} left out, since a newer processing of the same "
+            f"overpass is there: {replaced[0][0]}, for {replaced[0][1]}"
+        )
+    if several:
+        first, second = several[0][:2]
+        yield (
+            f"{count(len(several), 'time')} with more than one image, whose names do not say that one "
+            f"replaces the other, as {first} and {second}: where both show a pixel, the first counts; take "
+            f"one out if they are the same image"
+        )
+
+
+def _overpass(name: str, time: np.datetime64) -> tuple[str, str | None]:
+    """Return the moment and the tile of an image, None where its name has no tile."""
+    product, tile = _PRODUCT.search(name), _TILE.search(name)
+    sensed = product[1] if product else f"{time.astype('datetime64[s]').item():%Y%m%dT%H%M%S}"
+    return sensed, tile[1] if tile else None
+
+
+def _processed(name: str) -> tuple[str, str] | tuple[()]:
+    """Return the baseline and the time of processing of a product, nothing where a name does not say it."""
+    product = _PRODUCT.search(name)
+    return (product[2], product[3] or "") if product else ()
 
 
 def _time(match: re.Match[str]) -> datetime | None:

@@ -108,13 +108,15 @@ def open_folder(folder: Path, files: tuple[Path, ...]) -> GeoTiffFolder:
     for path, header in zip(files, headers, strict=True):
         times.setdefault(header.image, when[path])
         _add(images.setdefault(header.image, {}), header.layers)
-    _check_complete(images, folder)
-    names = sorted(images, key=times.__getitem__)  # stable: those of one time by name
-    moments = np.array([times[name] for name in names], "datetime64[s]")
+    every_name = sorted(images)  # those of one time stay in the order of their names
+    every_moment = np.array([times[name] for name in every_name], "datetime64[s]")
+    positions, notes = file_names.newest_images(every_name, every_moment)
+    names, moments = [every_name[at] for at in positions], every_moment[positions]
+    _check_complete({name: images[name] for name in names}, folder)
     in_time = tuple(images[name] for name in names)
     every = tuple(file for header in headers for file in header.files)
     return GeoTiffFolder(
-        grid, block, in_order(in_time[0]), moments, np.array(names), every, in_time
+        grid, block, in_order(in_time[0]), moments, np.array(names), every, notes, in_time
     )
 
 

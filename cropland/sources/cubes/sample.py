@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.observations import band_values, baseline_offset
 from cropland.observations.bands import SCENE_CLASS, UNCLEAR_CLASSES
-from cropland.observations.baseline_offset import CHANCE, FIRST_DAY, VISIBLE
+from cropland.observations.baseline_offset import CHANCE, FIRST_DAY
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -33,7 +33,7 @@ _REMEDY = "set source.remove_offset=true, which subtracts it, or write the cube 
 def check(
     cube: Cube, grids: Sequence[GeoBox], first: date, last: date, bands: Sequence[str]
 ) -> tuple[str, ...]:
-    """Read some pixels of all images; return notes on what is unusual, or cannot be told.
+    """Read some pixels of all images; return notes on what is there twice, unusual, or cannot be told.
 
     Parameters
     ----------
@@ -52,9 +52,11 @@ def check(
         A band has values that it cannot have, or an offset is to be removed that is not there.
     """
     sample = _sample(cube, grids, first, last, bands)
+    on_images = (f"{cube.path}: {note}" for note in cube.reader.notes)
     if not sample.values:
-        return ()  # of scene classes alone
+        return (*on_images,)  # of scene classes alone
     return (
+        *on_images,
         *(f"{cube.path} {note}" for note in _notes_on_units(sample)),
         *_notes_on_offset(cube, sample.times, sample.values),
     )
@@ -172,35 +174,38 @@ def _notes_on_offset(
         np.repeat(times, pixels),
         {band: numbers.ravel() for band, numbers in values.items()},
     )
-    if later.any() and len(steps):
-        share = float(steps.mean())
-        yield from _notes_on_later_images(
-            cube, share > CHANCE, f"in {share:.0%} of the pixels looked at"
-        )
-    elif later.any():
-        yield from _notes_on_later_images(cube, _may_carry_offset(values, later), None)
-    if not later.all() and _may_carry_offset(values, ~later):
-        yield (
-            f"{cube.path}: hardly a value of the images before {FIRST_DAY} is below 1000: the ground is "
-            f"bright, or they were processed again and carry the offset of processing baseline 04.00; if "
-            f"they do, subtract 1000 and write the cube again"
-        )
-
-
-def _may_carry_offset(values: dict[str, NDArray[np.float32]], images: NDArray[np.bool_]) -> bool:
-    """Return whether hardly a visible value of some images is below 1000; without data none is."""
-    visible = [numbers[images] for band, numbers in values.items() if band in VISIBLE]
-    return any((numbers > 0).any() for numbers in visible) and baseline_offset.carries_offset(
-        visible
+    before, after = (
+        {band: numbers[images] for band, numbers in values.items()} for images in (~later, later)
     )
+    share = float(steps.mean()) if len(steps) else 0.0
+    bright = baseline_offset.may_carry_offset(after)
+    all_alike = not later.any() or (bright and share <= CHANCE)
+    if doubt := baseline_offset.doubt(
+        before, "in all images" if all_alike else f"before {FIRST_DAY}"
+    ):
+        yield f"{cube.path} {doubt}"
+    if doubt and all_alike and not cube.remove_offset:
+        return  # to take it off later images alone would be wrong
+    if later.any():
+        compared = f"in {share:.0%} of the pixels looked at" if len(steps) else None
+        yield from _notes_on_later_images(
+            cube, share > CHANCE or (bright and not len(steps)), bright, compared
+        )
 
 
-def _notes_on_later_images(cube: Cube, carry: bool, compared: str | None) -> Iterator[str]:
+def _notes_on_later_images(
+    cube: Cube, carry: bool, bright: bool, compared: str | None
+) -> Iterator[str]:
     """Yield notes on images from `FIRST_DAY` on; `compared` says with what, None where there is nothing."""
     if cube.remove_offset and not carry:
+        cause = (
+            "they are no higher than those before"
+            if bright
+            else "many of their values are below it"
+        )
         raise DataError(
             f"source.remove_offset=true, but the images of {cube.path} from {FIRST_DAY} on carry no offset "
-            f"of 1000: many of their values are below it; leave source.remove_offset out"
+            f"of 1000: {cause}; leave source.remove_offset out"
         )
     if cube.remove_offset:
         yield f"1000 is taken off the images from {FIRST_DAY} on (source.remove_offset=true)"

@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 
 from cropland.errors import DataError
 from cropland.observations.bands import sensor_band_of
+from cropland.sources.cubes import file_names
 from cropland.sources.cubes.contract import (
     CubeReader,
     check_grid,
@@ -43,7 +44,7 @@ class XarrayStore(CubeReader):
     places : mapping of str to (str, int or None)
         By band: its variable, and its position along ``band`` where there is such a dimension.
     order : ndarray of int, shape (image,)
-        Positions of the images in the store, ascending by time.
+        Positions of the images in the store that count, ascending by time.
     """
 
     dataset: xr.Dataset
@@ -89,9 +90,10 @@ def open_store(path: Path) -> XarrayStore:
         dataset = dataset.isel(y=slice(None, None, -1))
     places = _places(dataset, path)
     times = _times(dataset, path)
-    order = np.argsort(times, kind="stable")
-    ordered = times[order]
     named = "granule" in dataset.coords and dataset["granule"].dims == ("time",)
+    names = dataset["granule"].to_numpy().astype(str) if named else times.astype(str)
+    positions, notes = file_names.newest_images(names.tolist(), times)
+    order = np.array(positions, np.intp)
     return XarrayStore(
         dataset=dataset[list({name for name, _ in places.values()})],
         places=places,
@@ -99,9 +101,10 @@ def open_store(path: Path) -> XarrayStore:
         grid=_grid(dataset, path),
         block=_block(dataset[next(iter(places.values()))[0]].variable),
         bands=in_order(places),
-        times=ordered,
-        granules=dataset["granule"].to_numpy().astype(str)[order] if named else ordered.astype(str),
+        times=times[order],
+        granules=names[order],
         files=_files(path),
+        notes=notes,
     )
 
 

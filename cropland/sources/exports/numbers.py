@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.observations import band_values, bands
-from cropland.observations.baseline_offset import VISIBLE, carries_offset
+from cropland.observations import band_values, bands, baseline_offset
 from cropland.support import columns
 from cropland.support.reading import line_of
 from cropland.support.words import count
@@ -93,15 +92,10 @@ def doubts(
     before : ndarray of bool, shape (row,)
         Rows of before 2022-01-25, which should not carry the offset.
     """
-    visible = [measured[name][before] for name in VISIBLE if name in measured]
-    if doubt := band_values.unusual_unit(measured):
+    earlier = {name: values[before] for name, values in measured.items()}
+    where = f"before {baseline_offset.FIRST_DAY}"
+    if doubt := band_values.unusual_unit(measured) or baseline_offset.doubt(earlier, where):
         yield doubt
-    elif any((values > 0).any() for values in visible) and carries_offset(visible):
-        yield (
-            "has hardly a value of the visible bands below 1000 before 2022-01-25: the land is bright, or "
-            "products were processed again and carry the offset of baseline 04.00, 1000 too much; "
-            "compare with the harmonised collection, and subtract 1000 if so"
-        )
     if any(str(name).strip().upper() == "B10" for name in table):
         yield (
             "has a column B10, as only level 1C has: its values are of the top of the atmosphere, and not "

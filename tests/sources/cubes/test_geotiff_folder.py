@@ -62,6 +62,73 @@ def test_a_georeference_in_a_sidecar_counts_also_where_the_environment_hides_sid
     assert cubefiles.open_cube(tmp_path).mark != opened.mark
 
 
+OLDER = "S2A_MSIL2A_20210401T070619_N0213_R106_T39SVB_20210401T093000"
+NEWER = "S2A_MSIL2A_20210401T070619_N0500_R106_T39SVB_20230211T123456"
+
+
+def folder_of(path: Path, *names: str) -> Path:
+    """A GeoTIFF for each name, whose only value is its number from 1 on."""
+    for number, name in enumerate(names, 1):
+        tiff(path / f"{name}_B02_10m.tif", [np.full((2, 2), number, np.uint16)])
+    return path
+
+
+@pytest.mark.parametrize("names", [(OLDER, NEWER), (NEWER, OLDER)])
+def test_of_an_overpass_that_was_processed_again_the_newer_counts(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    folder_of(tmp_path, *names, NEWER.replace("20210401T", "20210411T"))
+    reader = cubefiles.open_cube(tmp_path).reader
+    assert values_of(tmp_path)[:, 0, 0].tolist() == [names.index(NEWER) + 1, 3]
+    assert reader.granules[0] == NEWER
+    assert reader.notes == (
+        "1 of 3 images left out, since a newer processing of the same overpass is there: "
+        f"{OLDER}, for {NEWER}",
+    )
+    assert len(reader.files) == 3  # a map is made again where the other is taken out
+
+
+def test_bands_of_an_image_that_is_left_out_are_not_missed(tmp_path: Path) -> None:
+    folder_of(tmp_path, NEWER, OLDER)
+    tiff(tmp_path / f"{NEWER}_B04_10m.tif", [np.full((2, 2), 9, np.uint16)])
+    assert values_of(tmp_path, "B4").tolist() == [[[9, 9], [9, 9]]]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (NEWER, NEWER.replace("T39SVB", "T39SVA")),  # the tile beside it
+        (NEWER, NEWER.replace("20210401T07", "20210411T07")),
+        ("20210401_T39SVB", "20210401_T39SVA"),
+    ],
+)
+def test_other_tiles_and_days_are_other_images(tmp_path: Path, names: tuple[str, str]) -> None:
+    reader = cubefiles.open_cube(folder_of(tmp_path, *names)).reader
+    assert sorted(reader.granules) == sorted(names)
+    assert reader.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [
+        (("b_20210401", "a_20210401"), "a_20210401"),
+        ((NEWER, "T39SVB_20210401T070619"), NEWER),
+        # Parts of an image, or processed twice by one baseline.
+        ((NEWER, NEWER.replace("T123456", "T235959")), NEWER.replace("T123456", "T235959")),
+    ],
+)
+def test_images_of_one_time_stay_and_are_said_with_the_first_that_counts(
+    tmp_path: Path, names: tuple[str, str], first: str
+) -> None:
+    reader = cubefiles.open_cube(folder_of(tmp_path, *names)).reader
+    other = next(name for name in names if name != first)
+    assert reader.granules.tolist() == [first, other]
+    (note,) = reader.notes
+    assert (
+        note.startswith("1 time with more than one image") and f"as {first} and {other}: " in note
+    )
+
+
 @pytest.mark.parametrize("crs", ["EPSG:4978", 'LOCAL_CS["site", UNIT["metre", 1]]'])
 def test_a_crs_that_is_no_map_projection_is_said(tmp_path: Path, crs: str) -> None:
     tiff(tmp_path / "20210401_B02.tif", [np.ones((2, 2), np.uint16)], crs=crs)

@@ -155,8 +155,49 @@ def test_an_offset_in_early_images_may_be_one_of_a_later_processing(tmp_path: Pa
     seen = changed(tmp_path, **dict.fromkeys(REFLECTANCE, lambda values: values + 1_000))
     day = date(2022, 1, 10)
     (note,) = sample.check(seen, [seen.grid], seen.first, day, seen.bands)
-    assert "the images before 2022-01-25 is below 1000" in note
-    assert "processed again" in note
+    expected = f"{seen.path} has hardly a value of the visible bands below 1000 in all images: "
+    assert (
+        note.startswith(expected) and "products were processed again and carry the offset" in note
+    )
+
+
+def test_an_offset_in_all_images_is_taken_off_none_or_all(tmp_path: Path) -> None:
+    seen = changed(tmp_path, **dict.fromkeys(REFLECTANCE, lambda values: values + 1_000))
+    (note,) = notes(seen)
+    assert "below 1000 in all images: " in note and "remove_offset" not in note
+    with pytest.raises(DataError, match="carry no offset of 1000: they are no higher than those"):
+        notes(replace(seen, remove_offset=True))
+
+
+def test_an_offset_in_all_images_is_seen_where_no_day_is_near_enough_to_compare(
+    tmp_path: Path,
+) -> None:
+    path = changed(tmp_path, **dict.fromkeys(REFLECTANCE, lambda values: values + 1_000)).path
+    cube = xr.open_zarr(path, consolidated=False).load()
+    far = cube.isel(time=[0, 8, 9]).assign_coords(
+        time=np.array(["2021-06-01", "2022-06-01", "2022-06-02"], "datetime64[s]")
+    )
+    (note,) = notes(cubefiles.open_cube(zarr(far, tmp_path / "far")))
+    assert "below 1000 in all images: " in note and "remove_offset" not in note
+
+
+def test_an_offset_in_early_images_alone_is_said_of_these(tmp_path: Path) -> None:
+    def higher(values: np.ndarray) -> np.ndarray:
+        later = np.arange(len(values))[:, None, None] >= np.sum(np.datetime64("2022-01-25") > DAYS)
+        return values + np.where(later, 0, 1_000)
+
+    (note,) = notes(changed(tmp_path, **dict.fromkeys(REFLECTANCE, higher)))
+    assert "hardly a value of the visible bands below 1000 before 2022-01-25: " in note
+
+
+def test_images_that_are_there_twice_are_said_first(tmp_path: Path) -> None:
+    path = made(tmp_path).path
+    cube = xr.open_zarr(path, consolidated=False).load()
+    twice = cube.isel(time=[*range(len(DAYS)), 3])
+    opened = cubefiles.open_cube(zarr(twice, tmp_path / "twice"))
+    (note,) = notes(opened)
+    assert note.startswith(f"{opened.path}: 1 time with more than one image")
+    assert "as 2021-12-31T00:00:00 and 2021-12-31T00:00:00" in note
 
 
 def test_colours_of_8_bits_are_remarked_on(tmp_path: Path) -> None:

@@ -47,6 +47,18 @@ def test_images_of_one_moment_keep_their_order(cube: xr.Dataset, tmp_path: Path,
     np.testing.assert_array_equal(values_of(path), cube["B2"][[3, 1, 2, 0]])
 
 
+def test_of_a_store_that_has_an_overpass_twice_the_newer_counts(
+    cube: xr.Dataset, tmp_path: Path
+) -> None:
+    one = "S2A_MSIL2A_20210403T070621_N{}_R106_T39SVB_{}T101010"
+    names = [NAMES[0], one.format("0500", "20230101"), one.format("0300", "20210403"), NAMES[3]]
+    stored = cube.assign_coords(granule=("time", names), time=TIMES[[3, 1, 1, 0]])
+    opened = cubefiles.open_cube(zarr(stored, tmp_path / "cube"))
+    np.testing.assert_array_equal(values_of(opened.path), cube["B2"][[3, 1, 0]])
+    assert opened.reader.notes[0].startswith("1 of 4 images left out, since a newer processing")
+    assert opened.reader.notes[0].endswith(f"{names[2]}, for {names[1]}")
+
+
 def test_without_names_images_are_named_by_their_moment(cube: xr.Dataset, tmp_path: Path) -> None:
     found = read(zarr(cube, tmp_path / "cube", 3))
     assert found["granule"].to_numpy()[0] == "2021-04-01T07:06:19"
