@@ -5,6 +5,7 @@ import pytest
 
 from cropland.observations.baseline_offset import (
     carries_offset,
+    doubt,
     steps_of_points,
     without_offset,
 )
@@ -49,6 +50,15 @@ def test_no_data_are_no_samples() -> None:
     assert carries_offset(raw)
     assert carries_offset(np.zeros((3, 4, 4), np.uint16))
     assert carries_offset([])
+
+
+def test_a_doubt_needs_visible_values_and_hardly_a_dark_one() -> None:
+    assert doubt({"B4": CLEAR + 1000, "B8": CLEAR}, "in all images").startswith(
+        "has hardly a value of the visible bands below 1000 in all images: the land is bright, or "
+    )
+    assert doubt({"B4": CLEAR}, "in all images") == ""
+    assert doubt({"B8": CLEAR + 1000}, "in all images") == ""
+    assert doubt({"B4": CLEAR * 0}, "in all images") == ""
 
 
 def test_clouds_that_carry_it_are_believed_and_clouds_that_do_not_cannot_be_told() -> None:
