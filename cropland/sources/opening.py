@@ -42,6 +42,7 @@ _CODE = {
     exports: (
         *("observations", "sources/exports"),
         *("support/reading.py", "support/columns.py", "support/vector_files.py"),
+        "support/coordinates.py",
     ),
     simulated: ("observations", "sources/simulation"),
 }

@@ -19,6 +19,7 @@ from shapely.errors import ShapelyError
 
 from cropland.errors import DataError
 from cropland.support import reading
+from cropland.support.coordinates import distance_text, metres, tolerance
 from cropland.support.words import some
 
 if TYPE_CHECKING:
@@ -41,13 +42,13 @@ def read(path: Path, remedy: str) -> pd.DataFrame:
     -------
     DataFrame
         A row a feature, numbered from 1: its attributes, and ``Lat`` and ``Lon`` in degrees (WGS 84) of its
-        geometry, which come before attributes of these names.
+        geometry; attributes of these names must say the same.
 
     Raises
     ------
     DataError
         The file is not what its name says, has geometries that are no points or nowhere, several layers of
-        points, or a CRS that is unknown.
+        points, a CRS that is unknown, or attributes ``Lat`` and ``Lon`` of another place than its geometry.
     """
     reading.check_file(path, remedy)
     try:
@@ -77,8 +78,32 @@ def _placed(table: pd.DataFrame, geometries: Geometries, crs: object, path: Path
     given = CRS.from_user_input(crs)
     if not given.equals(CRS.from_user_input(_WGS84), ignore_axis_order=True):
         x, y = Transformer.from_crs(given, _WGS84, always_xy=True).transform(x, y)
+    _check_attributes(table, x, y, path)
     others = table.drop(columns=[name for name in table if str(name).lower() in ("lat", "lon")])
     return others.assign(Lat=y, Lon=x)
+
+
+def _check_attributes(
+    table: pd.DataFrame, lon: NDArray[np.float64], lat: NDArray[np.float64], path: Path
+) -> None:
+    """Check that attributes of latitude and longitude, where there are some, say what geometries say."""
+    names = {str(name).lower(): name for name in reversed(table.columns)}
+    if "lat" not in names or "lon" not in names:
+        return
+    lats, lons = (
+        pd.to_numeric(table[names[name]], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        for name in ("lat", "lon")
+    )
+    distance = metres(lats, lons, lat, lon)
+    other = np.flatnonzero(distance > tolerance(lats, lons))
+    if len(other):
+        row = other[0]
+        raise DataError(
+            f"{path} has attributes Lat and Lon of another place than the geometry in {len(other):,} of "
+            f"{len(table):,} features: feature {row + 1} has Lat {lats[row]:.6g}, Lon {lons[row]:.6g} and "
+            f"its point is at Lat {lat[row]:.6g}, Lon {lon[row]:.6g}, {distance_text(distance[row])} apart; "
+            f"correct one of the two, or leave the attributes out"
+        )
 
 
 def _geojson(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:

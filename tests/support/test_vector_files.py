@@ -220,3 +220,21 @@ def test_a_geojson_that_is_built_otherwise_is_answered_in_words(tmp_path: Path, 
         DataError, match="something is missing or misplaced in its .geojson; export"
     ):
         vector_files.read(path, "export it again")
+
+
+@pytest.mark.parametrize(("lat", "error"), [(32.35, True), (32.2501, False), (None, False)])
+def test_attributes_of_another_place_than_the_geometry_are_refused(
+    tmp_path: Path, lat: float | None, error: bool
+) -> None:
+    path = geojson(tmp_path / "places.geojson")
+    content = json.loads(path.read_text())
+    content["features"][0]["properties"] |= {"LAT": lat, "lon": 48.50001}
+    path.write_text(json.dumps(content))
+    if error:
+        expected = (
+            "in 1 of 2 features: feature 1 has Lat 32.35, Lon 48.5 and its point is at Lat 32.25"
+        )
+        with pytest.raises(DataError, match=rf"{expected}, Lon 48.5, 11.1 km apart"):
+            vector_files.read(path, "")
+    else:
+        assert vector_files.read(path, "")["Lat"].tolist() == EXPECTED["Lat"]

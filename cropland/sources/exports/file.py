@@ -3,8 +3,8 @@
 An export is ``<prefix>_<Country>_<start>_<end>.csv`` (or ``.csv.gz``, ``.parquet``): one row an
 observation, ``ID``, ``Timestamp`` and a column a band, in any order; ``start`` and ``end`` are dates, both
 included. Bands have any name that `observations.bands.band_of` knows; moments are ISO 8601, or milliseconds
-since 1970 as Earth Engine's tables have them (``system:time_start``). Coordinates are ignored, since exports
-round them.
+since 1970 as Earth Engine's tables have them (``system:time_start``). Coordinates are compared with
+those of the points files (`places`), and not kept.
 
 Columns that are no band are kept where an archive can hold them: plain names, numbers or short texts.
 """
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.observations import bands
 from cropland.observations.baseline_offset import FIRST_DAY
-from cropland.sources.exports import numbers
+from cropland.sources.exports import numbers, places
 from cropland.support import columns, reading
 from cropland.support.words import some
 
@@ -33,9 +33,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _REMEDY = "export it again"
 _POINT, _MOMENT = ("id",), ("timestamp", "system:time_start", "datetime", "date", "time")
 """Names of the columns of a row's point and moment, the first that is there, in any case."""
-_OF_POINTS = frozenset(
-    ("Lat", "Lon", "Target", "row_size", "time", "point", "observation", "image")
-)
+_OF_POINTS = frozenset(("Target", "row_size", "time", "point", "observation", "image"))
 """What an archive has from its points, or calls its own."""
 _PLAIN = re.compile(r"[A-Za-z][\w:.-]{0,99}", re.ASCII)
 """A column becomes a folder of the archive: nothing in its name may lead out of that."""
@@ -70,19 +68,26 @@ class ExportRows:
         How many values of bands and indices were fill values.
     notes : tuple of str
         What cannot be told of the file's numbers.
+    coordinates : tuple of ndarray of float64, shape (row,), optional
+        Where the rows are: latitude and longitude in degrees, where the file says so.
     """
 
     export: Export
     table: pd.DataFrame
     n_fill_values: int
     notes: tuple[str, ...]
+    coordinates: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def of_points(self, ids: pd.Series[str]) -> ExportRows:
         """Return the rows of some points, with ``point``, the position among these, in place of ``ID``."""
         codes, different = pd.factorize(self.table["ID"])  # a point has many rows
         point = pd.Index(ids).get_indexer(pd.Index(different))[codes]
         table = self.table.drop(columns="ID").assign(point=point)
-        return replace(self, table=table if (point >= 0).all() else table[point >= 0])
+        wanted = point >= 0
+        if wanted.all():
+            return replace(self, table=table)
+        places = self.coordinates and (self.coordinates[0][wanted], self.coordinates[1][wanted])
+        return replace(self, table=table[wanted], coordinates=places)
 
 
 def read(export: Export, scale: float = 1.0) -> ExportRows:
@@ -129,7 +134,7 @@ def read(export: Export, scale: float = 1.0) -> ExportRows:
     notes = [f"{path.name} {doubt}" for doubt in doubts]
     if n_fill:
         notes.append(f"{path.name}: {n_fill:,} values below 0 or above 32,766 are read as no data")
-    return ExportRows(export, pd.DataFrame(rows), n_fill, tuple(notes))
+    return ExportRows(export, pd.DataFrame(rows), n_fill, tuple(notes), places.coordinates(given))
 
 
 def _days_without_rows(times: NDArray[np.datetime64], export: Export) -> Iterator[str]:
@@ -213,7 +218,7 @@ def _moments(column: pd.Series[Any]) -> pd.Series[pd.Timestamp]:
 def _kept(column: pd.Series[Any]) -> pd.Series[Any] | None:
     """Return a column that is no band, None where an archive cannot hold it."""
     name = str(column.name)
-    if name in _OF_POINTS or not _PLAIN.fullmatch(name):
+    if name in _OF_POINTS or name.lower() in places.COLUMNS or not _PLAIN.fullmatch(name):
         return None
     if pd.api.types.is_numeric_dtype(column):
         return column

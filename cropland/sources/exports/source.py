@@ -20,7 +20,7 @@ from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.observations import archive, point_counts, point_ids, points, ragged_array
 from cropland.observations.baseline_offset import FIRST_DAY, MOST_POINTS
-from cropland.sources.exports import file, rows
+from cropland.sources.exports import file, places, rows
 from cropland.sources.exports.file import SUFFIXES, Export, ExportRows
 from cropland.support import reading
 from cropland.support.words import some
@@ -174,7 +174,9 @@ def observations_of(
             f"{some(table['ID'], 3)}; {unknown or 'the exports have no row'}; the ID of a point must be the "
             f"same in both"
         )
+    notes = places.check(wanted, table)
     joined = rows.join(wanted, remove_offset=source.remove_offset, sample=_offset_sample(parts))
+    joined.notes += [*notes, *places.copies(joined.table, joined.measured, table)]
     columns = {str(name): column.to_numpy() for name, column in joined.table.items()}
     where, time = columns.pop("point"), columns.pop("time")
     columns = {name: ragged_array.packed(name, values) for name, values in columns.items()}
