@@ -108,7 +108,8 @@ def _points(command: Compare, country: Country, raster: Raster, archive: Archive
         )
     classes = pd.Series(sampled.classes, dtype="Int64").where(meaning != landcover.NO_CLASS)
     table["class"] = classes
-    return table.assign(landcover=meaning, inside=sampled.inside)
+    words = [sampled.contradictions.get(point, "") for point in range(len(table))]
+    return table.assign(landcover=meaning, inside=sampled.inside, contradiction=words)
 
 
 def _champion(
@@ -205,6 +206,8 @@ def _note(command: Compare, comparisons: Sequence[MapComparison], console: Conso
                 f"[yellow]warning[/] {each.country}: {escape(each.name)} has {extent} labelled point as "
                 f"cropland; is landcover={command.landcover.name} what this raster is?"
             )
+        if each.contradictions:
+            console.print(f"[yellow]note[/] {each.country}: {escape(each.contradictions)}")
         for ids, where in ((each.without_class, "without data in"), (each.outside, "outside of")):
             if len(ids):
                 console.print(

@@ -8,6 +8,7 @@ data behind it.
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,10 +88,18 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         record.params |= _params(command, champions, predicted)
         record.metrics |= _metrics(table)
         warnings = _warnings(table)
-        notes = [note for one in predicted.values() for note in one.notes]
+        shared = _shared(predicted, table)
+        notes = [*(note for one in predicted.values() for note in one.notes), *shared]
         record.note = "\n\n".join([*warnings, *notes])
         write_whole(Path(command.output), text)
-    _show_missing(command, table, 0 if asked is None else len(asked) - len(table), console)
+    for note in shared:
+        console.print(f"[yellow]note[/] {escape(note)}")
+    _show_missing(command, table, console)
+    if asked is not None and len(asked) > len(table):
+        console.print(
+            f"[yellow]note[/] {len(asked) - len(table)} of {len(asked)} points lie outside the box of "
+            f"{names} and are left out; country=all predicts all"
+        )
     _show(command, table, champions)
     for warning in warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}")
@@ -156,10 +165,10 @@ def _together(
     """Return the predictions of all countries in one table, in the order of the points that were given.
 
     With `every`, points outside every box stay, without a prediction. Where boxes overlap, a country with
-    observations of the point comes before one without.
+    observations of the point comes before one without; ``country`` is the one that was taken.
     """
-    tables = [one.table for one in predicted.values() if len(one.table)]
-    empty = pd.DataFrame(columns=["ID", *_PREDICTED, "Target"])
+    tables = [one.table.assign(country=name) for name, one in predicted.items() if len(one.table)]
+    empty = pd.DataFrame(columns=["ID", *_PREDICTED, "Target", "country"])
     table = pd.concat(tables or [empty], ignore_index=True)
     seen = table["probability"].notna().to_numpy()
     table = table.iloc[np.argsort(~seen, kind="stable")].drop_duplicates("ID").sort_index()
@@ -168,6 +177,22 @@ def _together(
         table = table.set_index("ID").reindex(ids).rename_axis("ID").reset_index()
         table["reason"] = table["reason"].fillna(_ELSEWHERE)
     return table.astype(_PREDICTED | {"Target": "Int64"})
+
+
+def _shared(predicted: Mapping[str, Predicted], table: pd.DataFrame) -> list[str]:
+    """Return how many points lie in the boxes of several countries, and whose models predicted them."""
+    boxes: dict[str, list[str]] = defaultdict(list)
+    for name, one in predicted.items():
+        for identifier in one.table["ID"]:
+            boxes[identifier].append(name)
+    shared = table[[len(boxes.get(identifier, ())) > 1 for identifier in table["ID"]]]
+    notes = []
+    for names, rows in shared.groupby(shared["ID"].map(boxes).str.join(" and ")):
+        numbers = rows.loc[rows["label"].notna(), "country"].value_counts(sort=False)
+        models = ", ".join(f"{number} by the model of {name}" for name, number in numbers.items())
+        lie = "point lies" if len(rows) == 1 else "points lie"
+        notes.append(f"{len(rows)} {lie} in the boxes of {names}: predicted {models or 'by none'}")
+    return notes
 
 
 def _csv(table: pd.DataFrame, command: Predict) -> str:
@@ -208,8 +233,8 @@ def _params(
     return params
 
 
-def _show_missing(command: Predict, table: pd.DataFrame, outside: int, console: Console) -> None:
-    """Print the points without a prediction, and how many are outside the countries that were named."""
+def _show_missing(command: Predict, table: pd.DataFrame, console: Console) -> None:
+    """Print the points without a prediction."""
     days = table["n_observations"]
     target = "an empty Target" if command.missing == "empty" else "the majority class"
     for which, where, got in (
@@ -221,10 +246,6 @@ def _show_missing(command: Predict, table: pd.DataFrame, outside: int, console: 
         if len(ids):
             names = escape(some(ids, _NAMED))
             console.print(f"[yellow]note[/] {len(ids)} points {where} got {got}: {names}")
-    if outside:
-        console.print(
-            f"[yellow]note[/] {outside} points outside of it are left out; country=all predicts all"
-        )
 
 
 def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champion]) -> None:

@@ -6,8 +6,9 @@ data), ``Lat`` and ``Lon``; other columns are ignored. Bands may have any name t
 knows. A spectral index is computed from its bands; where it is given, it is checked against them and used, as
 in an archive. Out comes a table, one row a point, in order of first appearance: ``ID``, ``probability`` of
 cropland, ``label``, ``n_observations``, ``inside_applicability`` and ``reason``; a point with too few
-observations in the window has neither probability nor label, and a reason. Window, alignment and features are
-those of training: the same recipe on an archive in memory.
+observations in the window has neither probability nor label, and a reason; a label of numbers that may be of
+another unit has one too. Window, alignment and features are those of training: the same recipe on an archive
+in memory.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from cropland.errors import DataError
 from cropland.features.matrix import is_observed
 from cropland.learning.probability import cropland_probability
-from cropland.models.request import PLACES, check_scene_classes, checked, renamed
+from cropland.models.request import PLACES, check_scene_classes, checked, doubts_of, renamed
 from cropland.observations import archive as archives
 from cropland.observations import bands, ragged_array
 from cropland.observations.points import UNLABELLED
@@ -130,7 +131,7 @@ class Fitted:
             where there is none; ``n_observations`` int64, the days of the window on which it was observed,
             by the band with the fewest values; ``inside_applicability`` boolean, whether it is inside the
             area of applicability, NA without a label and where the model does not know; ``reason`` str, why
-            there is no label, empty where there is one.
+            there is no label, or makes it doubtful: numbers that may be of another unit; else empty.
 
         Raises
         ------
@@ -145,7 +146,12 @@ class Fitted:
         if self.recipe.series.clear:
             check_scene_classes(rows, self.country)
         archive = _archive(rows, self.country)
-        return self.predict_archive(archive, reference_end=reference_end)
+        table = self.predict_archive(archive, reference_end=reference_end)
+        doubts = doubts_of(rows, used)[table["ID"]]
+        table["reason"] = [
+            "; ".join(filter(None, both)) for both in zip(table["reason"], doubts, strict=True)
+        ]
+        return table
 
     def predict_archive(
         self, archive: Archive, *, reference_end: date | None = None

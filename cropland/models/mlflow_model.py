@@ -115,20 +115,19 @@ def signature(fitted: Fitted) -> ModelSignature:
 
     Columns are of any type there: MLflow would refuse 64-bit integers where the signature has floating point
     numbers, and times where it has text. MLflow drops columns that are not listed: other names of bands are
-    listed too, and none is required by itself. `Fitted.predict` checks them.
+    listed too. None is required there, since MLflow answers with the request: `Fitted.predict` checks them.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-    text, static = DataType.string, fitted.recipe.band_set.static
-    needed = ("ID", "Timestamp", *static)
+    text = DataType.string
     measured = dict.fromkeys((*fitted.measured, *fitted.accepted))
     spellings = [spelling for name in measured for spelling in bands.spellings(name)]
     columns = [
         ColSpec.from_json_dict(  # type: ignore[no-untyped-call]
-            type="any", name=name, required=name in needed
+            type="any", name=name, required=False
         )
-        for name in dict.fromkeys((*needed[:2], *spellings, *PLACES))
+        for name in dict.fromkeys(("ID", "Timestamp", *spellings, *PLACES))
     ]
     outputs = {"ID": text, "probability": DataType.double}
     outputs |= {"label": DataType.long, "n_observations": DataType.long}

@@ -96,6 +96,27 @@ def checked(
     return _of_one_place(pd.DataFrame(rows))
 
 
+def doubts_of(rows: pd.DataFrame, measured: Sequence[str]) -> pd.Series[str]:
+    """Return what is unusual about the numbers of each point, by its ID; empty where nothing is.
+
+    Numbers may be of another unit in the whole request, or at single points.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `checked` returns them.
+    measured : sequence of str
+        The columns of bands and the like.
+    """
+    point, ids = pd.factorize(rows["ID"])
+    values = {name: rows[name].to_numpy() for name in measured}
+    every = band_values.unusual_unit(values)
+    doubts = pd.Series("" if every is None else f"doubtful: the request {every}", ids, "str")
+    for number, doubt in band_values.unusual_points(values, point).items():
+        doubts.iloc[number] = f"doubtful: the point {doubt}"
+    return doubts
+
+
 def check_scene_classes(rows: pd.DataFrame, whose: str) -> None:
     """Check that some row has a scene class, for a model that takes clear observations only.
 

@@ -240,6 +240,35 @@ def unusual_unit(values: Mapping[str, NDArray[Any]]) -> str | None:
     )
 
 
+def unusual_points(
+    values: Mapping[str, NDArray[Any]], point: NDArray[np.integer[Any]]
+) -> dict[int, str]:
+    """Return what is unusual about the digital numbers of single points, see `unusual_unit`.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray, shape (row,)
+        By name, without fill values; what is no Sentinel-2 band is passed over.
+    point : ndarray of int, shape (row,)
+        The number of each row's point, from 0.
+    """
+    measured = pd.DataFrame({n: v for n, v in values.items() if n in bands.STANDARD_NAMES})
+    if measured.empty:
+        return {}
+    data = measured.where(measured > 0)
+    # Whatever holds for 99 of 100 values holds for their median: only few points are left to look at.
+    middle = data.groupby(point).median()
+    fractions = ((data < _THOUSANDS) & (data != np.floor(data)) & data.notna()).any(axis=1)
+    suspect = (middle.min(axis=1) <= _DARK) | (middle.min(axis=1) > _BRIGHT)
+    suspect |= fractions.groupby(point).any()
+    doubts = {}
+    for number in np.flatnonzero(suspect):
+        rows = point == number
+        if doubt := unusual_unit({name: column[rows] for name, column in values.items()}):
+            doubts[int(number)] = doubt
+    return doubts
+
+
 def _has_fractions(data: NDArray[Any]) -> bool:
     """Return whether many numbers are small fractions, which are rare in digital numbers."""
     fractions = (data < _THOUSANDS) & (data != np.floor(data))

@@ -245,6 +245,25 @@ def test_what_makes_a_comparison_doubtful_is_said(
     assert f"{len(outside)} labelled points outside of worldcover, left out: {first}, …" in said
 
 
+def test_tiles_that_overlap_and_disagree_are_said(
+    tmp_path: Path, toyland: Country, toy_archive: Archive, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat(tmp_path / "WorldCover_2020.tif", 40)
+    flat(tmp_path / "WorldCover_2021.tif", 10, west=20.2)  # the eastern half
+    both = Raster.of(str(tmp_path), None)
+    table = compare._points(command(), toyland, both, toy_archive).assign(unit=range(60))
+    made = MapComparison("toyland", "worldcover", table, "none")
+    compare._note(command(), [made], Console(stderr=True, soft_wrap=True))
+    eastern = table.loc[table["Lon"] >= 20.2, "ID"]
+    note = (
+        f"{len(eastern)} labelled points have different classes in files of worldcover that overlap, such as "
+        f"{eastern.iloc[0]}: 40 in {both.files[0]}, 10 in {both.files[1]}; the first file counts"
+    )
+    assert f"note toyland: {note}" in capsys.readouterr().err
+    assert note in made.as_markdown()
+    assert made.metrics()["n_contradicted"] == len(eastern) > 0
+
+
 @pytest.mark.parametrize(("value", "extent"), [(40, "every"), (10, "no")])
 def test_a_map_of_one_kind_is_doubtful_whichever_it_is(
     tmp_path: Path,

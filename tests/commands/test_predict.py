@@ -78,6 +78,22 @@ def test_where_boxes_overlap_the_country_that_has_seen_the_point_is_believed() -
     assert dict(zip(table["ID"], table["probability"], strict=True)) == {"x": 0.8, "y": 0.2}
 
 
+def test_points_in_two_boxes_are_counted_with_whose_model_predicted_them() -> None:
+    found = {
+        "a": predicted({"x": None, "y": 0.2, "z": 0.9, "u": 0.1}),
+        "b": predicted({"x": 0.8, "y": 0.9, "z": 0.9, "v": 0.1}),
+    }
+    table = predict._together(found, asked("far", "v", "z", "x", "y", "u"), every=True)
+    assert predict._shared(found, table) == [
+        "3 points lie in the boxes of a and b: predicted 2 by the model of a, 1 by the model of b"
+    ]
+    nowhere = {"a": predicted({"x": None}), "b": predicted({"x": None}), "c": predicted({"y": 0.1})}
+    assert predict._shared(nowhere, predict._together(nowhere, None, every=True)) == [
+        "1 point lies in the boxes of a and b: predicted by none"
+    ]
+    assert not predict._shared({"a": found["a"]}, predict._together(found, None, every=True))
+
+
 def test_no_point_at_all_is_an_empty_file() -> None:
     empty = Predicted(pd.DataFrame(columns=["ID", *predict._PREDICTED, "Target"]), "")
     table = predict._together({"a": empty}, asked(), every=True)
@@ -230,6 +246,19 @@ def test_points_of_no_country_are_all_named(promoted: ToyModels, tmp_path: Path)
     assert table(out).to_numpy().tolist() == [row]
     assert "warning 100% of the points have no label: the column reason says why" in said
     assert "outside every country's box got an empty Target: far" in said
+
+
+def test_points_outside_the_box_of_the_country_are_counted(
+    promoted: ToyModels, tmp_path: Path, toy_points: pd.DataFrame, toy_rows: pd.DataFrame
+) -> None:
+    far = pd.DataFrame({"ID": ["F1", "F2"], "Lat": 50.0, "Lon": 8.0, "Target": -1})
+    exports = write_exports(tmp_path / "more", pd.concat([toy_points, far]), toy_rows)
+    more = replace(promoted, exports=exports, folder=tmp_path)
+    note = (
+        "2 of 22 points lie outside the box of toyland and are left out; country=all predicts all"
+    )
+    assert f"note {note}" in more.predict(tmp_path / "out.csv")
+    assert len(table(tmp_path / "out.csv")) == 20
 
 
 def test_points_with_exchanged_coordinates_are_one_line(

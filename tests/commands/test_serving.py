@@ -169,6 +169,10 @@ OWN = {
         lambda table: split(table.drop(columns="B4")),
         "the observations lack B4; the model of toyland needs the columns ID, Timestamp, B4, B8, SCL",
     ),
+    "missing ID": (
+        lambda table: split(table.drop(columns="ID")),
+        "the observations lack ID; the model of toyland needs the columns ID, Timestamp, B4, B8, SCL",
+    ),
     "reflectance": (
         lambda table: split(table.assign(B4=table["B4"] / 10_000, B8=table["B8"] / 10_000)),
         "the request (row 1 and",
@@ -211,10 +215,6 @@ def test_bands_may_have_other_names(served: Served, observations: pd.DataFrame) 
 
 
 BY_MLFLOW: dict[str, tuple[Callable[[pd.DataFrame], Any], str]] = {
-    "missing column": (
-        lambda table: split(table.drop(columns="ID")),
-        "Model is missing inputs ['ID'].",
-    ),
     "no table": (lambda table: {"rows": []}, "exactly one of the input fields"),
     "season that is no text": (
         lambda table: split(table, params={"reference_end": 2019}),

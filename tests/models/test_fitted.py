@@ -346,3 +346,45 @@ def test_two_places_of_an_id_are_seen_where_places_are_not_needed_too(
     pd.testing.assert_frame_equal(fitted.predict(rounded), fitted.predict(observations))
     with pytest.raises(DataError, match="ID P000 has Lat 10.25004 and, in row 2, 10.25104"):
         fitted.predict(put("Lat", 10.25104, 1)(observations))
+
+
+def test_numbers_that_may_be_of_another_unit_are_said_beside_the_label(
+    fitted: Fitted, observations: pd.DataFrame
+) -> None:
+    assert set(fitted.predict(observations)["reason"]) == {""}
+    bands = [name for name in ("B4", "B8") if name in observations]
+    percent = observations.copy()
+    percent[bands] /= 100
+    table = fitted.predict(percent)
+    assert table["label"].notna().all()
+    assert (
+        table["reason"].str.match(r"doubtful: the point has .* check that these are no per").all()
+    )
+    one = observations.copy()
+    one[bands] = percent[bands].where(one["ID"] == "P003", one[bands])
+    doubtful = fitted.predict(one).set_index("ID")["reason"]
+    assert doubtful["P003"].startswith("doubtful: the point has ")
+    assert set(doubtful.drop("P003")) == {""}
+
+
+def test_numbers_of_a_whole_request_may_be_doubtful_where_no_point_is(
+    fitted: Fitted, observations: pd.DataFrame
+) -> None:
+    # One point in ten is dark in fractions of digits; its own row says so of itself, the request of all.
+    bands = [name for name in ("B4", "B8") if name in observations]
+    some = observations.copy()
+    some[bands] = (some[bands] // 100 + 0.5).where(some["ID"].str.endswith("3"), some[bands])
+    reasons = fitted.predict(some).set_index("ID")["reason"]
+    assert reasons["P004"].startswith("doubtful: the request has unusually small values of B4")
+    assert reasons["P003"].startswith("doubtful: the point has ")
+
+
+def test_a_reason_for_no_label_comes_before_a_doubt(
+    fitted: Fitted, observations: pd.DataFrame
+) -> None:
+    late = observations["ID"] != "P003"
+    rows = observations[late | (observations["Timestamp"] < "2020")].copy()
+    for name in ("B4", "B8"):
+        rows[name] = rows[name].where(rows["ID"] != "P003", rows[name] / 100)
+    reason = fitted.predict(rows).set_index("ID").loc["P003", "reason"]
+    assert reason.startswith("not observed in all bands in the window; doubtful: the point has ")

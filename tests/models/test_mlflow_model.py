@@ -72,9 +72,7 @@ def test_a_model_is_logged_to_its_run_whole(logged: tuple[str, str], fitted: Fit
     signature = yaml.safe_load((folder / "MLmodel").read_text())["signature"]
     inputs = {entry["name"]: entry["required"] for entry in json.loads(signature["inputs"])}
     names = ("B4", "B04", "b4", "b04", "red", "B8", "B08", "b8", "b08", "nir", "NDVI", "ndvi")
-    assert inputs == dict.fromkeys(("ID", "Timestamp"), True) | dict.fromkeys(
-        (*names, "Lat", "Lon"), False
-    )
+    assert inputs == dict.fromkeys(("ID", "Timestamp", *names, "Lat", "Lon"), False)
 
 
 FRESH = """

@@ -25,7 +25,7 @@ Label: TypeAlias = str | int
 class SampleEstimate(Estimate):
     """A value with its standard error and normal 95 % interval, NaN all where the sample has no unit for it.
 
-    An end below 0, or that of an accuracy above 1, shows that the sample is too small.
+    The interval ends where values do: at 0, and at the whole area, or at an accuracy of 1.
 
     Attributes
     ----------
@@ -36,13 +36,15 @@ class SampleEstimate(Estimate):
     se: float
 
     @classmethod
-    def of(cls, value: float, se: float) -> SampleEstimate:
-        """Compute the interval of a value from its standard error."""
-        return cls(value, value - Z_95 * se, value + Z_95 * se, se)
+    def of(cls, value: float, se: float, highest: float = 1.0) -> SampleEstimate:
+        """Compute the interval of a value that lies between 0 and the highest, from its standard error."""
+        ends = [value - Z_95 * se, value + Z_95 * se]
+        low, high = np.clip(ends, 0.0, max(highest, value)).tolist()  # value: rounding of sums
+        return cls(value, low, high, se)
 
     @property
     def margin(self) -> float:
-        """Half the width of the interval."""
+        """Half the width of the interval, had values no end."""
         return Z_95 * self.se
 
 
@@ -233,12 +235,12 @@ def _named(
     classes: tuple[Label, ...],
     values: NDArray[np.float64],
     errors: NDArray[np.float64],
-    factor: float = 1.0,
+    highest: float = 1.0,
 ) -> dict[Label, SampleEstimate]:
-    pairs = zip(factor * values, factor * errors, strict=True)
+    pairs = zip(highest * values, highest * errors, strict=True)
     return {
-        name: SampleEstimate.of(*map(float, pair))
-        for name, pair in zip(classes, pairs, strict=True)
+        name: SampleEstimate.of(float(value), float(error), highest)
+        for name, (value, error) in zip(classes, pairs, strict=True)
     }
 
 

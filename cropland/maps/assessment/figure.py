@@ -68,7 +68,7 @@ def _draw_area(
     for row, (label, at) in enumerate(known.items(), start=1):
         panel.plot(at, row, linestyle="", zorder=3, **_LOOKS[label])
     words = [
-        f"{ha(value)} ± {ha(high - value, value)}",
+        f"{ha(value)} ({ha(low)} to {ha(high)})",
         *map(ha, known.values()),
     ]
     for row, text in enumerate(words):
@@ -91,7 +91,7 @@ def _draw_accuracies(panel: Axes, accuracies: Mapping[str, Interval]) -> None:
         if np.isnan(value):
             panel.annotate("no unit", (0.02, row), xycoords=("axes fraction", "data"), va="center")
             continue
-        ends = [[value - max(low, 0.0)], [min(high, 1.0) - value]]
+        ends = [[value - low], [high - value]]
         panel.errorbar(value, row, xerr=ends, fmt="o", color=_ACCURACY, markersize=7, **_BAR)
         panel.annotate(
             f"{100 * value:.1f} %",
@@ -100,7 +100,7 @@ def _draw_accuracies(panel: Axes, accuracies: Mapping[str, Interval]) -> None:
             va="center",
             fontsize=9.5,
         )
-    lowest = min((max(low, 0.0) for _, low, _ in known), default=0.0)
+    lowest = min((low for _, low, _ in known), default=0.0)
     panel.set_xlim(max(0.0, np.floor(10 * lowest - 0.5) / 10), 1.005)
     panel.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
     panel.set_yticks(range(len(accuracies)), list(accuracies))

@@ -157,7 +157,7 @@ def left_out(result: AssessmentResult) -> Iterator[str]:
 
 
 def too_narrow(result: AssessmentResult) -> Iterator[str]:
-    """Yield where all labels of a stratum are the same, so that the interval is too narrow."""
+    """Yield where few units of a stratum are labelled, or all alike, so that the interval is too narrow."""
     of = "the map that the sample was drawn from" if result.by_stratum else "the map"
     for name, seen in result.uniform.items():
         what = "no error" if seen == name else "nothing but errors"
@@ -165,10 +165,17 @@ def too_narrow(result: AssessmentResult) -> Iterator[str]:
             f"{what} was seen where {of} says {name}: its interval is too narrow; label more units there, "
             f"of a larger sample (sample_size=…) where all are labelled"
         )
+    labelled = Counter(result.design.stratum[result.used].tolist())
+    for name, each in result.design.strata.items():
+        if 0 < labelled[name] < min(_FEW, each.pixels):
+            yield (
+                f"only {count(labelled[name], 'labelled unit')} where {of} says {name}: the interval rests "
+                f"on them, and may be too narrow; label more units there, of a larger sample (sample_size=…)"
+            )
 
 
 def _limits(result: AssessmentResult) -> Iterator[str]:
-    """Yield what the estimate does not cover, or is weak at."""
+    """Yield what the estimate does not cover."""
     if result.by_stratum:
         yield (
             f"the sample was drawn from another map ({result.design.tags.get('MODEL', 'unknown')}, key "
@@ -180,15 +187,6 @@ def _limits(result: AssessmentResult) -> Iterator[str]:
         yield (
             f"{ha(result.facts.hectares['no data'])} ha have no class for want of observations: they are "
             f"not in the estimate"
-        )
-    labelled = Counter(result.design.stratum[result.used].tolist())
-    few = [
-        f"{name} ({labelled[name]})" for name in result.design.strata if 0 < labelled[name] < _FEW
-    ]
-    if few:
-        yield (
-            f"fewer than {_FEW} labelled units were drawn where the map says {', '.join(few)}: the normal "
-            f"interval may be too narrow; draw more"
         )
 
 
@@ -202,8 +200,7 @@ def share(value: float) -> str:
 
 
 def interval(estimate: SampleEstimate, write: Callable[[float], str] = ha) -> str:
-    """Write an interval, without what no area or share can be."""
+    """Write an interval."""
     if math.isnan(estimate.value):
         return "–"
-    high = estimate.high if write is ha else min(estimate.high, 1.0)
-    return f"{write(max(estimate.low, 0.0))} to {write(high)}"
+    return f"{write(estimate.low)} to {write(estimate.high)}"

@@ -55,7 +55,8 @@ class MapComparison:
         The country, and what the map is called.
     points : DataFrame
         A row a labelled point: ``ID, Lat, Lon, Target``; ``class`` of the map (missing without one),
-        ``landcover`` as `raster.classified` gives it, whether it is ``inside`` the map; ``unit``,
+        ``landcover`` as `raster.classified` gives it, whether it is ``inside`` the map; ``contradiction``,
+        the classes of files that overlap and disagree, in words, empty where none do; ``unit``,
         the number of its pixel, or of the spatial block that it belongs to.
     champion : ChampionScores or str
         The champion, or why there is none to compare with.
@@ -112,12 +113,27 @@ class MapComparison:
         """The IDs of the points inside of it where it has no data."""
         return self.points.loc[self.points["inside"] & (self.points["landcover"] == NO_CLASS), "ID"]
 
+    @property
+    def contradictions(self) -> str:
+        """How many points have another class in another file of the map, with an example; else empty."""
+        contradicted = self.points[self.points["contradiction"] != ""]
+        if contradicted.empty:
+            return ""
+        first = contradicted.iloc[0]
+        have = "point has" if len(contradicted) == 1 else "points have"
+        return (
+            f"{len(contradicted)} labelled {have} different classes in files of {self.name} that overlap, "
+            f"such as {first['ID']}: {first['contradiction']}; the first file counts: give the files of one "
+            f"map only"
+        )
+
     def metrics(self) -> dict[str, float]:
         """Return the scores as metrics of a run, without those that have no points."""
         metrics = _metrics(self.rows[0][1], "") | {
             "n_points": float(len(self.known)),
             "n_without_class": float(len(self.without_class)),
             "n_outside": float(len(self.outside)),
+            "n_contradicted": float((self.points["contradiction"] != "").sum()),
             "n_both": float(len(self.both)),
         }
         if self.comparison is not None:
@@ -196,6 +212,8 @@ class MapComparison:
             f"of {len(self.points)} labelled points, {len(self.without_class)} are where the map has no data "
             f"and {len(self.outside)} outside of it; they are left out"
         )
+        if self.contradictions:
+            yield self.contradictions
         yield (
             "`cropland` and `other` are the shares of each class's points that are right (recall); intervals "
             f"are Wilson's, of F1 the percentiles of {BOOTSTRAPS} bootstraps of the points, which count as "

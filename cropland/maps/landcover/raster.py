@@ -48,11 +48,14 @@ class PointClasses:
         Whether the point lies in any file of the map.
     known : ndarray of bool, shape (point,)
         Whether there is a class, and not no data.
+    contradictions : dict of int to str
+        By point: the class there and the other one of another file, in words with both files.
     """
 
     classes: NDArray[np.int64]
     inside: NDArray[np.bool_]
     known: NDArray[np.bool_]
+    contradictions: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class Raster:
         lon, lat : ndarray of float, shape (point,)
             The points.
         missing : sequence of int
-            Values without a meaning, beside what a file itself declares as no data: the next file is read.
+            Values without a meaning, beside what a file itself declares as no data: another file counts.
 
         Raises
         ------
@@ -114,20 +117,26 @@ class Raster:
         """
         classes = np.zeros(len(lon), np.int64)
         inside, known = np.zeros(len(lon), bool), np.zeros(len(lon), bool)
-        for path in self.files:
-            wanted = np.flatnonzero(~known)
+        used_file = np.zeros(len(lon), np.int64)
+        contradictions: dict[int, str] = {}
+        for number, path in enumerate(self.files):
             with _open(path) as source:
                 grid = GeoBox(source.shape, source.transform, source.crs.to_wkt())
-                rows, columns, in_file = pixels(grid, lon[wanted], lat[wanted])
-                inside[wanted[in_file]] = True
+                rows, columns, in_file = pixels(grid, lon, lat)
+                inside |= in_file
                 values, has_class = _read_classes(
                     path, source, self.band, rows[in_file], columns[in_file]
                 )
                 has_class &= ~np.isin(values, missing)
-            points = wanted[in_file][has_class]
-            classes[points] = values[has_class]
+            points, values = np.flatnonzero(in_file)[has_class], values[has_class]
+            for point, value in zip(points, values, strict=True):
+                if known[point] and value != classes[point]:
+                    first = f"{classes[point]} in {self.files[used_file[point]]}"
+                    contradictions.setdefault(int(point), f"{first}, {value} in {path}")
+            new = ~known[points]
+            classes[points[new]], used_file[points[new]] = values[new], number
             known[points] = True
-        return PointClasses(classes, inside, known)
+        return PointClasses(classes, inside, known, contradictions)
 
 
 def classify(sampled: PointClasses, landcover: LandCover) -> NDArray[np.int8]:

@@ -133,8 +133,17 @@ def test_they_disagree_where_a_unit_was_remapped_after_it_was_drawn() -> None:
 
 
 def test_an_interval_is_1_96_standard_errors_to_either_side() -> None:
-    estimate = SampleEstimate.of(100.0, 10.0)
+    estimate = SampleEstimate.of(100.0, 10.0, 500.0)
     assert (estimate.low, estimate.high) == pytest.approx((80.4, 119.6))
+
+
+def test_an_interval_ends_at_nothing_and_at_the_whole_area() -> None:
+    found = assess_by_class(list("aabb"), list("abab"), {"a": 10.0, "b": 90.0})
+    for name in "ab":
+        estimate = found.area[name]
+        assert (estimate.value, estimate.low, estimate.high) == (50, 0, 100)
+        assert estimate.margin > 80
+    assert (found.overall.low, found.overall.high) == (0, 1)
 
 
 def test_labels_may_be_numbers_and_units_in_any_order() -> None:

@@ -181,9 +181,16 @@ def test_the_numbers_are_plain_json_without_nan(made: FinishedMap) -> None:
 
 
 def test_a_stratum_of_few_units_is_warned_of(made: FinishedMap) -> None:
-    assert not any("fewer than 30" in note for note in report.notes(assessed(made)))
-    few = " ".join(report.notes(assessed(made, untold=25)))
-    assert "fewer than 30 labelled units were drawn where the map says" in few
+    assert not any(note.startswith("only") for note in report.notes(assessed(made)))
+    found = assessed(made)
+    other = found.design.stratum == "other"
+    unlabelled = dict.fromkeys(np.array(list(found.labels))[other][2:].tolist())
+    few = replace(found, labels=found.labels | unlabelled)
+    (note,) = [note for note in report.too_narrow(few) if note.startswith("only")]
+    assert note.startswith(
+        "only 2 labelled units where the map says other: the interval rests on them"
+    )
+    assert note in list(report.notes(few))
 
 
 def relabelled(found: AssessmentResult, **named: int) -> AssessmentResult:

@@ -24,6 +24,7 @@ def points(target: str, said: str, *, outside: int = 0) -> pd.DataFrame:
             "class": pd.array([{1: 40, 0: 10}.get(each) for each in landcover], "Int64"),
             "landcover": landcover,
             "inside": np.arange(len(target)) < len(target) - outside,
+            "contradiction": "",
             "unit": np.arange(len(target)),
         }
     )

@@ -125,6 +125,16 @@ def test_where_tiles_overlap_the_first_that_has_a_class_is_believed(tmp_path: Pa
     assert all(inside) and all(known)
 
 
+def test_where_tiles_overlap_and_disagree_both_are_named(tmp_path: Path) -> None:
+    first, second = written(tmp_path / "a.tif"), written(tmp_path / "b.tif", CLASSES[:, ::-1])
+    third = written(tmp_path / "c.tif", np.full((2, 3), 255, np.uint8))
+    raster = Raster((str(tmp_path)), (first, second, third), 1)
+    # 10 and 40, 40 in both, no data in the first file.
+    found = raster.at(np.array([20.5, 21.5, 22.5]), np.array([11.5, 11.5, 10.5]), ())
+    assert found.classes.tolist() == [10, 40, 30]
+    assert found.contradictions == {0: f"10 in {first}, 40 in {second}"}
+
+
 def test_what_a_product_calls_missing_in_one_tile_is_looked_up_in_the_next(tmp_path: Path) -> None:
     values = np.array([[0, 255, 255]], np.uint8)
     written(
