@@ -112,8 +112,41 @@ def doubts_of(rows: pd.DataFrame, measured: Sequence[str]) -> pd.Series[str]:
     values = {name: rows[name].to_numpy() for name in measured}
     every = band_values.unusual_unit(values)
     doubts = pd.Series("" if every is None else f"doubtful: the request {every}", ids, "str")
-    for number, doubt in band_values.unusual_points(values, point).items():
+    for number, doubt in unusual_points(values, point).items():
         doubts.iloc[number] = f"doubtful: the point {doubt}"
+    return doubts
+
+
+def unusual_points(
+    values: Mapping[str, NDArray[Any]], point: NDArray[np.integer[Any]]
+) -> dict[int, str]:
+    """Return what is unusual about the digital numbers of single points, see `band_values.unusual_unit`.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray, shape (row,)
+        By name, without fill values; what is no Sentinel-2 band is passed over.
+    point : ndarray of int, shape (row,)
+        The number of each row's point, from 0.
+    """
+    measured = pd.DataFrame({n: v for n, v in values.items() if n in bands.STANDARD_NAMES})
+    if measured.empty:
+        return {}
+    data = measured.where(measured > 0)
+    # Whatever holds for 99 of 100 values holds for their median: only few points are left to look at.
+    middle = data.groupby(point).median()
+    fractions = ((data < band_values.THOUSANDS) & (data != np.floor(data)) & data.notna()).any(
+        axis=1
+    )
+    suspect = (middle.min(axis=1) <= band_values.DARK) | (middle.min(axis=1) > band_values.BRIGHT)
+    suspect |= fractions.groupby(point).any()
+    doubts = {}
+    for number in np.flatnonzero(suspect):
+        rows = point == number
+        if doubt := band_values.unusual_unit(
+            {name: column[rows] for name, column in values.items()}
+        ):
+            doubts[int(number)] = doubt
     return doubts
 
 

@@ -31,9 +31,9 @@ _FILLS_OF_INDICES = (-32_768, -9_999, -999, 32_767, 65_535)
 """Values that stand for no data in an index too, whatever its range."""
 _REFLECTANCE = 2.0
 """Fractions below are reflectance: as digital numbers they would all be darker than the darkest water."""
-_DARK, _DARKEST, _BRIGHT = 255, 100, 5_000
+DARK, _DARKEST, BRIGHT = 255, 100, 5_000
 """Numbers that hardly all values are below (the largest of 8 bits; per cent), or above (Landsat's scale)."""
-_THOUSANDS, _MANY_FRACTIONS = 33.0, 0.05
+THOUSANDS, _MANY_FRACTIONS = 33.0, 0.05
 """Fractions below are rare; 32.767 is the largest digital number with a point that sets off thousands."""
 _SAMPLE = 10_000
 """Rows that are looked at for what is usual."""
@@ -224,13 +224,13 @@ def unusual_unit(values: Mapping[str, NDArray[Any]]) -> str | None:
         return None
     expected = "digital numbers are reflectance × 10,000"
     high = {name: float(np.quantile(column, 0.99)) for name, column in data.items()}
-    if max(high.values()) <= _DARK:
+    if max(high.values()) <= DARK:
         return (
-            f"has hardly a value above {_DARK} in any band; {expected}: check that these are no per cent and "
+            f"has hardly a value above {DARK} in any band; {expected}: check that these are no per cent and "
             f"no colours of 8 bits"
         )
-    if min(float(np.quantile(column, 0.01)) for column in data.values()) > _BRIGHT:
-        return f"has hardly a value below {_BRIGHT:,} in any band; {expected}: check their scale and offset"
+    if min(float(np.quantile(column, 0.01)) for column in data.values()) > BRIGHT:
+        return f"has hardly a value below {BRIGHT:,} in any band; {expected}: check their scale and offset"
     small = [name for name in data if high[name] <= _DARKEST or _has_fractions(data[name])]
     if not small:
         return None
@@ -240,38 +240,9 @@ def unusual_unit(values: Mapping[str, NDArray[Any]]) -> str | None:
     )
 
 
-def unusual_points(
-    values: Mapping[str, NDArray[Any]], point: NDArray[np.integer[Any]]
-) -> dict[int, str]:
-    """Return what is unusual about the digital numbers of single points, see `unusual_unit`.
-
-    Parameters
-    ----------
-    values : mapping of str to ndarray, shape (row,)
-        By name, without fill values; what is no Sentinel-2 band is passed over.
-    point : ndarray of int, shape (row,)
-        The number of each row's point, from 0.
-    """
-    measured = pd.DataFrame({n: v for n, v in values.items() if n in bands.STANDARD_NAMES})
-    if measured.empty:
-        return {}
-    data = measured.where(measured > 0)
-    # Whatever holds for 99 of 100 values holds for their median: only few points are left to look at.
-    middle = data.groupby(point).median()
-    fractions = ((data < _THOUSANDS) & (data != np.floor(data)) & data.notna()).any(axis=1)
-    suspect = (middle.min(axis=1) <= _DARK) | (middle.min(axis=1) > _BRIGHT)
-    suspect |= fractions.groupby(point).any()
-    doubts = {}
-    for number in np.flatnonzero(suspect):
-        rows = point == number
-        if doubt := unusual_unit({name: column[rows] for name, column in values.items()}):
-            doubts[int(number)] = doubt
-    return doubts
-
-
 def _has_fractions(data: NDArray[Any]) -> bool:
     """Return whether many numbers are small fractions, which are rare in digital numbers."""
-    fractions = (data < _THOUSANDS) & (data != np.floor(data))
+    fractions = (data < THOUSANDS) & (data != np.floor(data))
     return bool(np.count_nonzero(fractions) > _MANY_FRACTIONS * len(data))
 
 

@@ -180,18 +180,6 @@ def test_more_than_a_twentieth_of_small_fractions_are_unusual(
     assert band_values.unusual_unit({"B4": dark}) is None
 
 
-def test_single_points_of_another_unit_are_seen_among_others() -> None:
-    point = np.tile([0, 1, 2, 3], 25)
-    unit = np.array([1, 100, 1, 0.1])[point]
-    bands = {"B4": 1111.0 / unit, "B8": np.where(point == 2, 99.0, 3333 / unit)}
-    doubts = band_values.unusual_points(bands | {"NDVI": np.full(100, 0.5)}, point)
-    assert list(doubts) == [1, 2, 3]
-    assert doubts[1].startswith("has hardly a value above 255 in any band")
-    assert doubts[2].startswith("has unusually small values of B8, such as 99")
-    assert doubts[3].startswith("has hardly a value below 5,000 in any band")
-    assert band_values.unusual_points({"NDVI": np.full(100, 0.5)}, point) == {}
-
-
 def test_a_sample_is_some_ten_thousand() -> None:
     assert len(band_values.sample(np.zeros(9_999))) == 9_999
     assert band_values.sample(np.arange(20_000))[:3].tolist() == [0, 3, 6]
