@@ -232,11 +232,15 @@ def check_labels(targets: np.ndarray, country: Country, folds: int, *, why: str 
     """
     counts = [int((targets == label).sum()) for label in (0, 1)]
     cause = f" ({why})" if why else ""
-    if not sum(counts):
-        used = " that can be used" if why else ""
+    if not sum(counts) and why:
         raise DataError(
-            f"expected labelled points in the box of {country.name} ({country.box}), found none{used}; "
-            f"check conf/country/{country.name}.yaml and the points file{cause}"
+            f"no labelled point of {country.name} can be used: {why}; correct the points file, the exports, "
+            f"or the box in conf/country/{country.name}.yaml"
+        )
+    if not sum(counts):
+        raise DataError(
+            f"expected labelled points in the box of {country.name} ({country.box}), found none; "
+            f"check conf/country/{country.name}.yaml and the points file"
         )
     if not all(counts):
         raise DataError(

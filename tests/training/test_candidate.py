@@ -201,7 +201,9 @@ def test_labelled_points_without_observations_are_named_before_any_work(
         r"'P001', 'P003', .* \(30 in all\); the exports have 'p001'\)",
     ):
         made().check(Archive(lost.dataset.assign_attrs(attributes)))
-    with pytest.raises(DataError, match=r"found none that can be used; .*60 have no observation"):
+    with pytest.raises(
+        DataError, match=r"no labelled point of .* can be used: .*60 have no observation"
+    ):
         made().check(without_observations(toy_archive, np.arange(60)))
 
 
