@@ -143,14 +143,12 @@ def test_parquet_without_geometries_is_a_table(tmp_path: Path) -> None:
     assert table.to_dict("list") == EXPECTED | {"ID": ["7", "8"]}
 
 
-def test_names_in_another_case_are_taken_where_only_one_has_them(tmp_path: Path) -> None:
+def test_names_in_another_case_are_taken_and_two_of_a_name_refused(tmp_path: Path) -> None:
     path = geojson(tmp_path / "p.geojson", names=("Id", "TARGET"))
     assert points.read(path, labelled=True).to_dict("list") == EXPECTED
     (tmp_path / "p.csv").write_text("id,LAT,lon,Id\na,1,2,b\n")
-    with pytest.raises(DataError, match="it has id, LAT, lon, Id: add ID"):
+    with pytest.raises(DataError, match="has ID twice, as id and as Id; keep one"):
         points.read(tmp_path / "p.csv", labelled=False)
-    (tmp_path / "p.csv").write_text("id,lat,Lon,ID\na,1,2,b\n")
-    assert points.read(tmp_path / "p.csv", labelled=False)["ID"].tolist() == ["b"]
 
 
 def test_the_id_of_a_feature_stands_for_an_attribute_that_is_not_there(tmp_path: Path) -> None:
