@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from cropland.models.champion import Champion
 
 _NAMED = 5
+_LITTLE = "with too few observations in the window, or none for too long,"
 _EVIDENCE = {"n_observations": "Int64", "inside_applicability": "boolean", "reason": "str"}
 _PREDICTED = {"probability": "float64", "label": "Int64", **_EVIDENCE}
 _ELSEWHERE = "outside every country's box"
@@ -239,7 +240,7 @@ def _show_missing(command: Predict, table: pd.DataFrame, console: Console) -> No
     target = "an empty Target" if command.missing == "empty" else "the majority class"
     for which, where, got in (
         (days == 0, "without observations in the window", target),
-        (table["label"].isna() & (days > 0), "with too few observations in the window", target),
+        (table["label"].isna() & (days > 0), _LITTLE, target),
         (days.isna(), _ELSEWHERE, "an empty Target"),
     ):
         ids = table.loc[which.fillna(False), "ID"]

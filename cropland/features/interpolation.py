@@ -35,12 +35,15 @@ class _Brackets:
         Share of the row after.
     counts : ndarray of int, shape (point,)
         Days on which a point was observed.
+    longest_gap : ndarray of int, shape (point,)
+        See `longest_gap`.
     """
 
     before: NDArray[np.int64]
     after: NDArray[np.int64]
     weight: NDArray[np.float64]
     counts: NDArray[np.int64]
+    longest_gap: NDArray[np.int64]
 
     @classmethod
     def of(cls, rows: Rows, present: NDArray[np.bool_] | None = None) -> _Brackets:
@@ -62,10 +65,14 @@ class _Brackets:
         # A point without rows has first > last: any row will do, its values are blanked later.
         after, before = (np.clip(rank, 0, max(len(at) - 1, 0)) for rank in (after, before))
         if not len(at):
-            return cls(before, after, np.zeros(before.shape), counts)
+            nothing = np.full(counts.shape, _length(grid))
+            return cls(before, after, np.zeros(before.shape), counts, nothing)
         gap = day[after] - day[before]
         weight = np.divide(grid - day[before], gap, where=gap > 0, out=np.zeros(gap.shape))
-        return cls(at[before], at[after], weight, counts)
+        longest = longest_gap(
+            gap.max(axis=1), day[before[:, 0]], day[after[:, -1]], counts > 0, grid=grid
+        )
+        return cls(at[before], at[after], weight, counts, longest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +124,10 @@ class Rows:
 
     def interpolated(
         self, values: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Compute one band on the grid, and on how many days each point has a value of it.
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+        """Compute one band on the grid, on how many days each point has a value of it, and its longest gap.
 
-        The band is given for every row of the archive; shapes are (point, time) and (point,).
+        The band is given for every row of the archive; shapes are (point, time), (point,) and (point,).
         """
         rows = values[self.index]
         missing = np.isnan(rows)
@@ -131,7 +138,7 @@ class Rows:
             right = rows[brackets.after]
             result[:] = left + (right - left) * brackets.weight
             result[brackets.counts == 0] = np.nan
-        return result, brackets.counts
+        return result, brackets.counts, brackets.longest_gap
 
 
 def rows_of(archive: Archive, window: Window, step_days: int, clear: bool) -> Rows:
@@ -163,6 +170,38 @@ def _select(archive: Archive, window: Window, step_days: int, clear: bool) -> Ro
         step_days=step_days,
         n_points=len(archive.offsets) - 1,
     )
+
+
+def longest_gap(
+    between: NDArray[np.int64],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    is_seen: NDArray[np.bool_],
+    *,
+    grid: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return how far the day furthest from any observation is from the nearest one, days.
+
+    Of the days from the grid's first to its last. A stretch of 60 days between two observations is a gap of
+    30; one before the first observation or after the last, where values are held constant, a gap of 60.
+
+    Parameters
+    ----------
+    between : ndarray of int, shape (point,)
+        Most days from the observation before a day of the grid to the one after it.
+    first, last : ndarray of int, shape (point,)
+        Days of the first observation and of the last up to the end of the grid, or of one after it.
+    is_seen : ndarray of bool, shape (point,)
+        Whether a point has an observation; the gap of one without is the whole of the grid.
+    grid : ndarray of int, shape (time,)
+        Day numbers of the grid.
+    """
+    longest = np.maximum(np.maximum(first - grid[0], grid[-1] - last), between // 2)
+    return np.where(is_seen, longest, _length(grid))
+
+
+def _length(grid: NDArray[np.int64]) -> int:
+    return int(grid[-1] - grid[0]) + 1
 
 
 def grid_of(window: Window, step_days: int) -> NDArray[np.int64]:

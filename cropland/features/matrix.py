@@ -44,6 +44,7 @@ def matrix(
     *,
     reference_end: date,
     min_observations: int = 1,
+    max_gap_days: int | None = None,
 ) -> xr.DataArray:
     """Make features of a series, one row a point.
 
@@ -59,13 +60,16 @@ def matrix(
         Last day of the reference season: the season day 0.
     min_observations : int
         Points with fewer in the window are left out, see `unobserved`.
+    max_gap_days : int, optional
+        Points with a longer gap are left out too; `series` may be without gaps where it is None.
 
     Returns
     -------
     xarray.DataArray
         The contract above.
     """
-    observed = series.isel(point=np.flatnonzero(_is_observed(series, min_observations)))
+    enough = _is_observed(series, min_observations, max_gap_days)
+    observed = series.isel(point=np.flatnonzero(enough))
     values = observed["values"].transpose("point", "time", "band").to_numpy()
     measured = [str(band) for band in series["band"].to_numpy()]
     names: list[str] = []
@@ -140,20 +144,28 @@ def make_features(
 
 
 def is_observed(
-    n_observations: NDArray[np.integer[Any]], min_observations: int
+    n_observations: NDArray[np.integer[Any]],
+    longest_gap: NDArray[np.integer[Any]],
+    min_observations: int,
+    max_gap_days: int | None,
 ) -> NDArray[np.bool_]:
-    """Return which points have as many observations in the window as features need, and at least one."""
-    return np.asarray(n_observations >= max(1, min_observations))
+    """Return which points have as many observations in the window as features need, and at least one.
 
-
-def unobserved(series: xr.Dataset, min_observations: int = 1) -> list[str]:
-    """Return the IDs of the points that have fewer observations in the window than features need.
-
-    A point that lacks a band wholly has none, see `cropland.features.series`.
+    Nor may a day of the window be more than `max_gap_days` from the nearest of them.
     """
-    return [
-        str(point) for point in series["ID"].to_numpy()[~_is_observed(series, min_observations)]
-    ]
+    enough = np.asarray(n_observations >= max(1, min_observations))
+    return enough if max_gap_days is None else enough & (longest_gap <= max_gap_days)
+
+
+def unobserved(
+    series: xr.Dataset, min_observations: int = 1, max_gap_days: int | None = None
+) -> list[str]:
+    """Return the IDs of the points that are observed less in the window than features need.
+
+    A point that lacks a band wholly has no observation, see `cropland.features.series`.
+    """
+    enough = _is_observed(series, min_observations, max_gap_days)
+    return [str(point) for point in series["ID"].to_numpy()[~enough]]
 
 
 def labelled(table: Labelled) -> Labelled:
@@ -162,8 +174,12 @@ def labelled(table: Labelled) -> Labelled:
     return table.isel({targets.dims[0]: np.flatnonzero(targets.to_numpy() >= 0)})
 
 
-def _is_observed(series: xr.Dataset, min_observations: int) -> NDArray[np.bool_]:
-    return is_observed(series["n_observations"].to_numpy(), min_observations)
+def _is_observed(
+    series: xr.Dataset, min_observations: int, max_gap_days: int | None
+) -> NDArray[np.bool_]:
+    counts = series["n_observations"].to_numpy()
+    gaps = counts if max_gap_days is None else series["longest_gap"].to_numpy()
+    return is_observed(counts, gaps, min_observations, max_gap_days)
 
 
 def _season_days(series: xr.Dataset, reference_end: date) -> list[int]:

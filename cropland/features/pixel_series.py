@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.features.interpolation import grid_of
+from cropland.features.interpolation import grid_of, longest_gap
 from cropland.features.series import band_names, dataset
 from cropland.observations.band_values import MISSING_SCENE_CLASS
 from cropland.observations.bands import (
@@ -118,7 +118,7 @@ def aligned(
     ids = np.arange(len(images.lat)).astype(str)
     labels = np.full(len(images.lat), UNLABELLED, np.int8)
     points = {"ID": ids, "Lat": images.lat, "Lon": images.lon, "Target": labels}
-    return dataset(values, daily.counts, points, grid=grid, names=names)
+    return dataset(values, daily.counts, daily.longest_gap, points, grid=grid, names=names)
 
 
 def _bands(
@@ -145,11 +145,14 @@ class _PixelBrackets:
         Positions among the days; the same one outside a pixel's observations.
     weight : ndarray of float64, shape (time, pixel) or (time, 1)
         Share of the day after.
+    longest_gap : ndarray of int, shape (pixel,) or (1,)
+        See `interpolation.longest_gap`.
     """
 
     before: NDArray[np.intp]
     after: NDArray[np.intp]
     weight: NDArray[np.float64]
+    longest_gap: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -173,11 +176,13 @@ class _PixelBrackets:
         # A pixel that was never seen has no value on any day: any will do.
         before, after = (np.where(each == none, 0, each).clip(0) for each in (before, after))
         gap = days[after] - days[before]
+        is_seen = np.any(seen, axis=0)
+        longest = longest_gap(gap.max(axis=0), days[before[0]], days[after[-1]], is_seen, grid=grid)
         ahead = grid[:, None] - days[before]
         weight = np.divide(ahead, gap, where=gap > 0, out=np.zeros(gap.shape))
         if is_alike:
             before, after = before[:, 0], after[:, 0]
-        return cls(before.astype(np.intp), after.astype(np.intp), weight)
+        return cls(before.astype(np.intp), after.astype(np.intp), weight, longest)
 
     def between(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute daily values, shape (day, pixel), on the grid, shape (time, pixel)."""
@@ -214,6 +219,7 @@ class _Daily:
         self._usual = np.logical_or.reduceat(seen, self._first, axis=0)
         self.counts = self._usual.sum(axis=0, dtype=np.int32)
         """Days on which each pixel was seen, by the band with the fewest values so far, shape (pixel,)."""
+        self._longest = np.zeros(seen.shape[1], np.int64)
 
     def interpolated(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute a band, shape (image, pixel), on the grid; NaN where a pixel was not seen."""
@@ -223,7 +229,15 @@ class _Daily:
         if np.array_equal(present, self._usual):
             return self._usual_brackets.between(daily)
         np.minimum(self.counts, present.sum(axis=0, dtype=np.int32), out=self.counts)
-        return self._brackets(present).between(daily)
+        brackets = self._brackets(present)
+        self._longest = np.maximum(self._longest, brackets.longest_gap)
+        return brackets.between(daily)
+
+    @property
+    def longest_gap(self) -> NDArray[np.int32]:
+        """Days of each pixel's longest gap, by the band with the longest so far, shape (pixel,)."""
+        usual = self._usual_brackets.longest_gap
+        return np.maximum(self._longest, usual).astype(np.int32)
 
     @cached_property
     def _usual_brackets(self) -> _PixelBrackets:

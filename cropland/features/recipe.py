@@ -16,7 +16,7 @@ from cropland.config.groups import Features, Series
 from cropland.config.schema import Closed
 from cropland.features import pixel_series, series
 from cropland.features.interpolation import rows_of
-from cropland.features.matrix import matrix, unobserved
+from cropland.features.matrix import is_observed, matrix, unobserved
 from cropland.features.window import Window
 from cropland.observations import point_blocks
 from cropland.observations.bands import SCENE_CLASS, BandSet
@@ -48,6 +48,8 @@ class Recipe(Closed):
         Scene classes that get a column where ``SCL`` is a band.
     min_observations : int
         A point with fewer in the window gets no features, and so no label.
+    max_gap_days : int, optional
+        Nor does one of which a day of the window is more days than this from the nearest observation.
     """
 
     reference_end: str
@@ -58,6 +60,7 @@ class Recipe(Closed):
     features: Features
     classes: tuple[int, ...] = ()
     min_observations: int = 1
+    max_gap_days: int | None = None
 
     @property
     def band_set(self) -> BandSet:
@@ -118,6 +121,23 @@ class Recipe(Closed):
         end = reference_end or iso_date(self.reference_end, "reference_end")
         return self._samples(pixel_series.aligned, images, end)
 
+    def is_observed(self, samples: Samples) -> NDArray[np.bool_]:
+        """Return which points are observed enough for a label, shape (point,)."""
+        counts, gaps = samples.n_observations, samples.longest_gap
+        return is_observed(counts, gaps, self.min_observations, self.max_gap_days)
+
+    def reason(self, samples: Samples, point: int) -> str:
+        """Return why a point that is not observed enough has no label."""
+        count, gap = samples.n_observations[point], samples.longest_gap[point]
+        if count == 0:
+            return "not observed in all bands in the window"
+        if count < self.min_observations:
+            return f"{count} of at least {self.min_observations} observations in the window"
+        return (
+            f"a day of the window is {gap} days from the nearest observation (at most "
+            f"{self.max_gap_days})"
+        )
+
     @property
     def _features_at_most(self) -> int:
         bands = len(self.band_set.dynamic) + len(self.classes)
@@ -136,13 +156,19 @@ class Recipe(Closed):
             clear=self.series.clear,
             classes=self.classes,
         )
-        least = self.min_observations
+        least, longest = self.min_observations, self.max_gap_days
         return Samples(
             matrix=matrix(
-                aligned, self.band_set, self.features, reference_end=end, min_observations=least
+                aligned,
+                self.band_set,
+                self.features,
+                reference_end=end,
+                min_observations=least,
+                max_gap_days=longest,
             ),
-            unobserved=unobserved(aligned, least),
+            unobserved=unobserved(aligned, least, longest),
             n_observations=aligned["n_observations"].to_numpy(),
+            longest_gap=aligned["longest_gap"].to_numpy(),
         )
 
 
@@ -159,11 +185,14 @@ class Samples:
     n_observations : ndarray of int, shape (point,)
         Days of the window on which each point of the archive was observed, by the band with the fewest
         values.
+    longest_gap : ndarray of int, shape (point,)
+        Most days from a day of the window to the nearest observation, by the band with the most.
     """
 
     matrix: xr.DataArray
     unobserved: list[str]
     n_observations: NDArray[np.int32]
+    longest_gap: NDArray[np.int32]
 
     @classmethod
     def together(cls, parts: Iterable[tuple[slice, Samples]], n_points: int) -> Samples:
@@ -171,7 +200,7 @@ class Samples:
         matrix: NDArray[np.float32] | None = None
         coordinates: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
         unobserved: list[str] = []
-        counts = np.empty(n_points, np.int32)
+        counts, gaps = np.empty(n_points, np.int32), np.empty(n_points, np.int32)
         row = 0
         for block, part in parts:
             names = part.matrix["feature"].to_numpy()
@@ -181,11 +210,11 @@ class Samples:
             for name, columns in coordinates.items():
                 columns.append(part.matrix[name].to_numpy())
             unobserved += part.unobserved
-            counts[block] = part.n_observations
+            counts[block], gaps[block] = part.n_observations, part.longest_gap
         assert matrix is not None  # an archive has points
         along = {name: ("sample", np.concatenate(columns)) for name, columns in coordinates.items()}
         made = xr.DataArray(matrix[:row], {**along, "feature": names}, ("sample", "feature"))
-        return cls(made, unobserved, counts)
+        return cls(made, unobserved, counts, gaps)
 
 
 def classes_of(archive: Archive, band_set: BandSet) -> tuple[int, ...]:

@@ -6,6 +6,8 @@ Contract: a dataset with dims ``point``, ``time``, ``band`` and
   share of that scene class; NaN for points without an observation in the window;
 - ``n_observations`` (point) int32: on how many days of the window a point was observed, by the band with
   the fewest values; 0 where it has no value of a band;
+- ``longest_gap`` (point) int32: days from the day of the window furthest from any observation to the nearest
+  one, by the band with the most; the length of the grid where it has no value of a band;
 - coordinates ``ID``, ``Lat``, ``Lon``, ``Target`` (point), ``time`` (datetime64: every `step_days`-th
   day from the window's first) and ``band``.
 
@@ -97,7 +99,8 @@ def make_series(
     xarray.Dataset
         ``values`` (point, time, band) float32: digital numbers (reflectance × 10,000), index values, or
         shares of scene classes; NaN for a point without an observation. ``n_observations`` (point): the days
-        of the window on which it was observed, by the band with the fewest values.
+        of the window on which it was observed, by the band with the fewest values. ``longest_gap`` (point):
+        most days from a day of the window to the nearest observation, by the band with the most.
 
     Raises
     ------
@@ -135,15 +138,16 @@ def _aligned(
     """Align what may be in memory as a whole."""
     rows = rows_of(archive, window, step_days, clear)
     layers: list[NDArray[np.float32]] = []
-    fewest = rows.brackets.counts
+    fewest, longest = rows.brackets.counts, rows.brackets.longest_gap
     for values in _bands(archive, band_set, classes):
-        layer, counts = rows.interpolated(values)
+        layer, counts, gaps = rows.interpolated(values)
         layers.append(layer)
-        fewest = np.minimum(fewest, counts)
+        fewest, longest = np.minimum(fewest, counts), np.maximum(longest, gaps)
     shape = (len(archive.points["ID"]), len(rows.grid), 0)
     return dataset(
         np.stack(layers, axis=-1) if layers else np.empty(shape, np.float32),
         fewest.astype(np.int32),
+        longest.astype(np.int32),
         {str(name): archive.points[name].to_numpy() for name in archive.points},
         grid=rows.grid,
         names=band_names(band_set, classes),
@@ -167,6 +171,7 @@ def _bands(
 def dataset(
     values: NDArray[np.float32],
     counts: NDArray[np.int32],
+    longest_gap: NDArray[np.int32],
     points: Mapping[str, NDArray[Any]],
     *,
     grid: NDArray[np.int64],
@@ -180,6 +185,8 @@ def dataset(
         Aligned values.
     counts : ndarray of int32, shape (point,)
         Days of the window on which each point was observed.
+    longest_gap : ndarray of int32, shape (point,)
+        Most days from a day of the window to its nearest observation.
     points : mapping of str to ndarray, shape (point,)
         Coordinates of the points.
     grid : ndarray of int, shape (time,)
@@ -188,7 +195,11 @@ def dataset(
         Names of the bands.
     """
     return xr.Dataset(
-        {"values": (("point", "time", "band"), values), "n_observations": ("point", counts)},
+        {
+            "values": (("point", "time", "band"), values),
+            "n_observations": ("point", counts),
+            "longest_gap": ("point", longest_gap),
+        },
         coords={
             **{name: ("point", column) for name, column in points.items()},
             "time": grid.astype("datetime64[D]").astype("datetime64[s]"),  # xarray has no [D]

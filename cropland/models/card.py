@@ -89,7 +89,8 @@ def limits(facts: CardFacts) -> Iterator[str]:
     )
     yield (
         f"A point with fewer than {recipe.min_observations} observations in the window gets no label, but "
-        f"the reason."
+        f"the reason; so does one of which a day of the window is more than {recipe.max_gap_days} days from "
+        f"the nearest observation."
     )
 
 

@@ -6,9 +6,9 @@ data), ``Lat`` and ``Lon``; other columns are ignored. Bands may have any name t
 knows. A spectral index is computed from its bands; where it is given, it is checked against them and used, as
 in an archive. Out comes a table, one row a point, in order of first appearance: ``ID``, ``probability`` of
 cropland, ``label``, ``n_observations``, ``inside_applicability`` and ``reason``; a point with too few
-observations in the window has neither probability nor label, and a reason; a label of numbers that may be of
-another unit has one too. Window, alignment and features are those of training: the same recipe on an archive
-in memory.
+observations in the window, or none for too long, has neither probability nor label, and a reason; a label of
+numbers that may be of another unit has one too. Window, alignment and features are those of training: the
+same recipe on an archive in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.features.matrix import is_observed
 from cropland.learning.probability import cropland_probability
 from cropland.models.request import PLACES, check_scene_classes, checked, doubts_of, renamed
 from cropland.observations import archive as archives
@@ -174,8 +173,8 @@ class Fitted:
                 "n_observations": samples.n_observations.astype(np.int64),
                 "inside_applicability": pd.arrays.BooleanArray(inside, unknown),
                 "reason": [
-                    "" if known else self._reason(count)
-                    for known, count in zip(seen, samples.n_observations, strict=True)
+                    "" if known else self.recipe.reason(samples, point)
+                    for point, known in enumerate(seen)
                 ],
             }
         )
@@ -209,17 +208,11 @@ class Fitted:
                 f"the model of {self.country} was fitted on {len(self.feature_names)} features, the "
                 f"observations give {len(names)} or others; use the code that made the model"
             )
-        seen = is_observed(samples.n_observations, self.recipe.min_observations)
+        seen = self.recipe.is_observed(samples)
         probability = np.full(len(seen), np.nan)
         if seen.any():
             probability[seen] = cropland_probability(self.classifier, samples.matrix.to_numpy())
         return probability, seen
-
-    def _reason(self, n_observations: int) -> str:
-        """Return why a point with so few observations has no label."""
-        if n_observations == 0:
-            return "not observed in all bands in the window"
-        return f"{n_observations} of at least {self.recipe.min_observations} observations in the window"
 
 
 def measured_columns(recipe: Recipe, stored: Iterable[str]) -> tuple[str, ...]:

@@ -38,7 +38,12 @@ def fit(material: CandidateData, facts: dict[str, object], scores: Scores) -> Fi
         Scores of the candidate, with the folds of its points.
     """
     x, y = _training_samples(material)
-    recipe = replace(material.recipe, min_observations=material.evidence.min_observations)
+    evidence = material.evidence
+    recipe = replace(
+        material.recipe,
+        min_observations=evidence.min_observations,
+        max_gap_days=evidence.max_gap_days,
+    )
     classifier = material.classifier().fit(x, y)
     return Fitted(
         recipe=recipe,

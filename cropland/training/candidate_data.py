@@ -75,9 +75,9 @@ class CandidateData:
     @cached_property
     def evidence(self) -> Evidence:
         """How much of their series was observed, of the country's labelled points that were observed."""
-        counts = self.samples.n_observations
+        counts, gaps = self.samples.n_observations, self.samples.longest_gap
         at = (self.archive.points["Target"].to_numpy() >= 0) & (counts > 0)
-        return Evidence.of(counts[at], self.recipe.interpolated_share(self.archive)[at])
+        return Evidence.of(counts[at], self.recipe.interpolated_share(self.archive)[at], gaps[at])
 
     @cached_property
     def other_samples(self) -> xr.DataArray | None:

@@ -193,7 +193,10 @@ def test_a_point_observed_once_has_a_reason_in_place_of_a_label(
     assert re.fullmatch(r"1 of at least \d observations in the window", first["reason"])
     assert second["reason"] == "not observed in all bands in the window"
     assert (third["Target"], third["reason"], third["inside_applicability"]) == ("0", "", "True")
-    assert "1 points with too few observations in the window got an empty Target: P060" in said
+    assert (
+        "1 points with too few observations in the window, or none for too long, got an empty Target: P060"
+        in said
+    )
     assert "1 points without observations in the window got an empty Target: P061" in said
     (run,) = promoted.runs("prediction")
     assert run.data.metrics["n_missing"] == 2
@@ -201,7 +204,7 @@ def test_a_point_observed_once_has_a_reason_in_place_of_a_label(
     assert "warning" not in said
     said = thin.predict(out, missing="majority")
     assert table(out)["Target"][0] in (0, 1) and table(out)["reason"][0].startswith("1 of at least")
-    assert "with too few observations in the window got the majority class: P060" in said
+    assert "or none for too long, got the majority class: P060" in said
 
 
 def test_predictions_mostly_outside_the_area_of_applicability_end_with_a_warning(
@@ -273,7 +276,11 @@ def test_another_season_is_looked_at_where_it_was_observed(
     promoted: ToyModels, tmp_path: Path
 ) -> None:
     promoted.predict(tmp_path / "a.csv", reference_end="2019-12-31")
-    assert pd.read_csv(tmp_path / "a.csv")["Target"].tolist() == [0, 1] * 10
+    table = pd.read_csv(tmp_path / "a.csv", index_col="ID")
+    gap = "a day of the window is 112 days from the nearest observation (at most 76)"
+    assert table["reason"].dropna().to_dict() == {"P070": gap}
+    expected = pd.Series([0, 1] * 10, table.index).drop("P070")
+    assert table["Target"].drop("P070").eq(expected).all() and pd.isna(table["Target"]["P070"])
     with pytest.raises(CroplandError, match=r"reference_end=2018-12-31.*choose another"):
         promoted.predict(tmp_path / "b.csv", reference_end="2018-12-31")
     with pytest.raises(CroplandError, match="leaves the calendar"):

@@ -9,7 +9,8 @@ from cropland.features.evidence import Evidence
 
 
 def test_it_is_the_median_the_least_and_the_mean_share() -> None:
-    found = Evidence.of(np.array([11, 5, 10, 12]), np.array([0.8, 0.9, 0.7, 0.8]))
+    share, gaps = np.array([0.8, 0.9, 0.7, 0.8]), np.array([31, 30, 33, 20])
+    found = Evidence.of(np.array([11, 5, 10, 12]), share, gaps)
     assert (found.observations_per_point, found.observations_least) == (10.5, 5)
     assert found.interpolated_share == pytest.approx(0.8)
 
@@ -31,4 +32,20 @@ def test_it_is_the_median_the_least_and_the_mean_share() -> None:
     ],
 )
 def test_fewer_than_half_of_the_lowest_hundredth_are_too_few(counts: list[int], least: int) -> None:
-    assert Evidence.of(np.array(counts), np.zeros(len(counts))).min_observations == least
+    nothing = np.zeros(len(counts))
+    evidence = Evidence.of(np.array(counts), nothing, nothing.astype(int))
+    assert evidence.min_observations == least
+
+
+@pytest.mark.parametrize(
+    ("gaps", "longest"),
+    [
+        ([20] * 50, 60),  # 60 days are never too long
+        ([20] * 49 + [106], 106),
+        ([20] * 1000 + [106], 106),
+        ([20] * 5000 + [70] * 5 + [300], 70),  # one of thousands
+    ],
+)
+def test_a_gap_longer_than_that_of_any_point_is_too_long(gaps: list[int], longest: int) -> None:
+    nothing = np.zeros(len(gaps))
+    assert Evidence.of(nothing.astype(int) + 9, nothing, np.array(gaps)).max_gap_days == longest

@@ -57,7 +57,7 @@ def as_points(seen: Images) -> archive.Archive:
     return archive.Archive(dataset.assign_attrs(country="x", source="x", fingerprint="x"))
 
 
-def recipe(*bands: str, clear: bool, step_days: int = 5) -> Recipe:
+def recipe(*bands: str, clear: bool, step_days: int = 5, max_gap_days: int | None = None) -> Recipe:
     return Recipe(
         reference_end="2020-04-20",
         span=6,
@@ -66,6 +66,7 @@ def recipe(*bands: str, clear: bool, step_days: int = 5) -> Recipe:
         series=Series("any", clear=clear, step_days=step_days),
         features=Features("any", flat=True, statistics=STATISTICS),
         classes=(4, 8) if "SCL" in bands else (),
+        max_gap_days=max_gap_days,
     )
 
 
@@ -78,6 +79,7 @@ def recipe(*bands: str, clear: bool, step_days: int = 5) -> Recipe:
     bands=st.sampled_from([("B4",), ("B8", "NDVI"), ("SCL", "B4", "Lon", "Lat")]),
     clear=st.booleans(),
     step_days=st.integers(1, 9),
+    max_gap_days=st.sampled_from([None, 0, 3, 9, 20, 42]),
 )
 def test_features_of_pixels_are_those_of_points(
     seed: int,
@@ -87,12 +89,14 @@ def test_features_of_pixels_are_those_of_points(
     bands: tuple[str, ...],
     clear: bool,
     step_days: int,
+    max_gap_days: int | None,
 ) -> None:
     seen = images(seed, n_images, n_pixels, gaps)
-    asked = recipe(*bands, clear=clear, step_days=step_days)
+    asked = recipe(*bands, clear=clear, step_days=step_days, max_gap_days=max_gap_days)
     ours, theirs = asked.samples_of_pixels(seen), asked.samples(as_points(seen))
     assert ours.unobserved == theirs.unobserved
     np.testing.assert_array_equal(ours.n_observations, theirs.n_observations)
+    np.testing.assert_array_equal(ours.longest_gap, theirs.longest_gap)
     assert ours.matrix.identical(theirs.matrix)
 
 

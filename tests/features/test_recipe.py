@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict, replace
 from datetime import date, timedelta
@@ -65,10 +66,35 @@ def test_points_with_too_few_observations_are_left_out(toy_archive: archive.Arch
     assert few.matrix.identical(whole.matrix.isel(sample=np.flatnonzero(enough)))
 
 
+def test_a_gap_is_the_distance_of_the_day_furthest_from_any_observation(
+    toy_archive: archive.Archive,
+) -> None:
+    # Values are held constant before the first and after the last, so that a gap there counts whole.
+    recipe = replace(RECIPE, bands=("B4",), series=Series("raw", False, 1))
+    found = recipe.samples(toy_archive)
+    days, offsets = toy_archive.days, toy_archive.offsets
+    window = recipe.window()
+    every_day = np.arange(window.start_day, window.end_day + 1)
+    has_value = ~np.isnan(toy_archive.values("B4"))
+    for point, (start, end) in enumerate(itertools.pairwise(offsets)):
+        seen = days[start:end][has_value[start:end]].astype(int)
+        seen = seen[(seen >= window.start_day) & (seen <= window.end_day)]
+        expected = np.abs(every_day[:, None] - seen).min(axis=1).max() if len(seen) else 141
+        assert found.longest_gap[point] == expected
+    longest = int(np.median(found.longest_gap))
+    part = replace(recipe, max_gap_days=longest).samples(toy_archive)
+    names = toy_archive.points["ID"].to_numpy()
+    enough = (found.longest_gap <= longest) & (found.n_observations > 0)
+    assert 0 < enough.sum() < 80
+    assert part.unobserved == names[~enough].tolist()
+    assert part.matrix.identical(found.matrix.sel(sample=found.matrix["ID"].isin(names[enough])))
+
+
 def test_a_recipe_of_before_withholds_nothing() -> None:
     stored = asdict(RECIPE)
-    del stored["min_observations"]
-    assert filled(Recipe, stored).min_observations == 1
+    del stored["min_observations"], stored["max_gap_days"]
+    of_before = filled(Recipe, stored)
+    assert (of_before.min_observations, of_before.max_gap_days) == (1, None)
 
 
 def test_another_season_moves_the_window_by_whole_days_and_keeps_the_names(

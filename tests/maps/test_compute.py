@@ -103,6 +103,11 @@ def test_pixels_with_too_few_observations_have_a_class_of_their_own(
     assert made["observations"].tolist() == [[5, 2], [0, -1]]
     assert np.isnan(made["probability"]).tolist() == [[False, True], [True, True]]
     assert made["truth"].sum() == made["truth"][1, label] == 1  # of a pixel with a class alone
+    work.fitted = replace(fitted, recipe=replace(fitted.recipe, max_gap_days=60))
+    assert compute.map_tile(work, SimpleNamespace(grid=None))["class"].tolist() == [
+        [2, 2],
+        [255, 255],
+    ]
     work.fitted = fitted
     of_before = compute.map_tile(work, SimpleNamespace(grid=None))  # type: ignore[arg-type]
     assert of_before["class"][0, 1] in (0, 1)

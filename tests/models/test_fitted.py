@@ -202,6 +202,38 @@ def test_one_observation_of_a_year_is_no_evidence(
     pd.testing.assert_frame_equal(others, expected.drop(index=1).reset_index(drop=True))
 
 
+@pytest.mark.parametrize("half", ["first", "second"])
+def test_half_of_a_window_is_no_evidence_for_the_other(
+    fitted: Fitted, observations: pd.DataFrame, half: str
+) -> None:
+    careful = replace(fitted, recipe=replace(fitted.recipe, max_gap_days=100))
+    expected = careful.predict(observations)
+    assert pd.notna(expected["label"][1])
+    days = pd.to_datetime(observations["Timestamp"]).dt.normalize()
+    seen = days < "2020-08-01" if half == "first" else days > "2020-08-01"
+    rows = observations[seen | (observations["ID"] != "P001")]
+    table = careful.predict(rows)
+    assert table["n_observations"][1] > 5
+    assert pd.isna(table["probability"][1]) and pd.isna(table["label"][1])
+    there = days[seen & (observations["ID"] == "P001")]
+    first, last = pd.Timestamp("2020-03-12"), pd.Timestamp("2020-12-17")
+    gap = last - there.max() if half == "first" else there.min() - first
+    assert table["reason"][1] == (
+        f"a day of the window is {gap.days} days from the nearest observation (at most 100)"
+    )
+    pd.testing.assert_frame_equal(table.drop(index=1), expected.drop(index=1))
+    assert fitted.predict(rows)["label"].notna().all()  # of before
+
+
+def test_a_season_that_is_observed_half_has_no_label(
+    fitted: Fitted, observations: pd.DataFrame
+) -> None:
+    careful = replace(fitted, recipe=replace(fitted.recipe, max_gap_days=100))
+    beyond = careful.predict(observations, reference_end=date(2021, 6, 30))
+    assert (beyond["n_observations"] > 0).all() and beyond["label"].isna().all()
+    assert beyond["reason"].str.startswith("a day of the window is ").all()
+
+
 def test_points_unlike_those_of_the_training_are_outside_its_applicability(
     fitted: Fitted, opened: archive.Archive, observations: pd.DataFrame
 ) -> None:
