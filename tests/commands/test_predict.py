@@ -153,12 +153,15 @@ def test_predictions_are_those_of_the_fitted_model(promoted: ToyModels, tmp_path
     assert (promoted.artifacts(run.info.run_id) / "own.csv").read_text() == out.read_text()
 
 
-def test_points_of_a_file_come_back_in_its_order(promoted: ToyModels, tmp_path: Path) -> None:
+def test_points_of_a_file_come_back_in_its_order(
+    promoted: ToyModels, toy_points: pd.DataFrame, tmp_path: Path
+) -> None:
+    known = toy_points.set_index("ID")[["Lat", "Lon"]]
     asked = pd.DataFrame(
         {
             "ID": ["P061", 'a,"b"', "../../x", "P000", "NA", "P060"],
-            "Lat": [10.2, 10.2, 10.2, 10.2, 50.0, 10.2],
-            "Lon": 20.2,
+            "Lat": [known.Lat["P061"], 10.2, 10.2, known.Lat["P000"], 50.0, known.Lat["P060"]],
+            "Lon": [known.Lon["P061"], 20.2, 20.2, known.Lon["P000"], 20.2, known.Lon["P060"]],
             "Target": ["x", "", "", 1, "", ""],
         }
     )
