@@ -7,7 +7,6 @@ data behind it.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +18,13 @@ import pandas as pd
 from rich.markup import escape
 from rich.progress import track
 
-from cropland.errors import DataError
 from cropland.models.applicability import warnings_of
 from cropland.models.champion import champions_of
 from cropland.observations import point_counts, points
 from cropland.sources import opening
 from cropland.support import terminal
 from cropland.support.words import some
-from cropland.support.writing import write_whole
+from cropland.support.writing import check_output, write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 
@@ -62,7 +60,9 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     CroplandError
         No champion, no observations, points that cannot be read, or a file that cannot be written.
     """
-    _check_output(Path(command.output))
+    inputs = opening.points_files(command.source, command.paths)
+    inputs += () if command.points is None else (Path(command.points),)
+    check_output(Path(command.output), inputs, ["ID", "Target", *_PREDICTED])
     store = open_store(command.tracking, command.source.name)
     console = terminal.notes()
     asked = _asked(command, countries)
@@ -104,17 +104,6 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     _show(command, table, champions)
     for warning in warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}")
-
-
-def _check_output(path: Path) -> None:
-    """Check, before any work, that the file can be written."""
-    if path.is_dir():
-        raise DataError(f"output {path} is a folder; set output to a file, as in output=points.csv")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise DataError(
-            f"cannot write {path}: {folder} is no folder that you may write to; set output"
-        )
 
 
 def _asked(command: Predict, countries: Sequence[Country]) -> pd.DataFrame | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -142,31 +144,59 @@ def countries_with_data(
 
 
 def countries_of(values: Mapping[str, Any], folders: Sequence[Path]) -> tuple[Country, ...]:
-    """Return the one country of a configuration, or for ``all`` that of every file in any folder."""
-    if values == EVERY:
-        return all_countries(tuple(folders))
-    return (country(mapping(values)),)
-
-
-@cache
-def all_countries(folders: tuple[Path, ...]) -> tuple[Country, ...]:
-    """Read every country file in some configuration folders; the first of a name counts.
+    """Return the one country of a configuration, or for ``all`` that of every file in any folder.
 
     Raises
     ------
     ConfigError
-        There is none, one that is no country, or two that name the same.
+        A country that cannot be, or one that another file of ``conf/country`` is taken for.
     """
-    by_file: dict[str, Country] = {}
-    for path in sorted(path for folder in folders for path in folder.glob("country/*.yaml")):
-        if path.stem != EVERY_COUNTRY and path.stem not in by_file:
-            by_file[path.stem] = country(read_file(path))
-    if not by_file:
+    if values == EVERY:
+        return all_countries(tuple(folders))
+    named = country(mapping(values))
+    _check_alone(named, tuple(folders))
+    return (named,)
+
+
+@cache
+def all_countries(folders: tuple[Path, ...]) -> tuple[Country, ...]:
+    """Read every country file in some configuration folders; that of the first folder counts.
+
+    Raises
+    ------
+    ConfigError
+        There is none, one that is no country or has another's name, or two with one name or title.
+    """
+    countries = tuple(country(values) for values in _country_files(folders).values())
+    if not countries:
         raise ConfigError(f"country=all found no country file in {', '.join(map(str, folders))}")
-    names = [country.name.lower() for country in by_file.values()]
-    twice = sorted(stem for stem, one in by_file.items() if names.count(one.name.lower()) > 1)
-    require(not twice, f"the files {', '.join(twice)} of conf/country name the same country")
-    return tuple(by_file.values())
+    for each in countries:
+        _check_alone(each, folders)
+    return countries
+
+
+@cache
+def _country_files(folders: tuple[Path, ...]) -> dict[Path, dict[str, Any]]:
+    """Read the files of countries as Hydra finds them, in the order of their names."""
+    by_stem: dict[str, Path] = {}
+    for path in (path for folder in folders for path in folder.glob("country/*.yaml")):
+        if path.stem != EVERY_COUNTRY:
+            by_stem.setdefault(path.stem, path)
+    return {path: read_file(path) for _, path in sorted(by_stem.items())}
+
+
+def _check_alone(one: Country, folders: tuple[Path, ...]) -> None:
+    """Refuse a country whose name or title another file has too: a copy that was not changed all over."""
+    files = {relpath(path): values for path, values in _country_files(folders).items()}
+    for key, value in (("name", one.name), ("title", one.title)):
+        alike = [f for f, values in files.items() if str(values.get(key)).lower() == value.lower()]
+        for file in alike if key == "name" else ():
+            name = re.sub(r"\W", "_", Path(file).stem, flags=re.ASCII)  # as names are written
+            require(name.lower() == value.lower(), f"{file} has name: {value}; write name: {name}")
+        require(
+            len(alike) <= 1,
+            f"{' and '.join(alike)} have the same {key}, {value}; give each its own",
+        )
 
 
 def _windows(values: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Choice]:

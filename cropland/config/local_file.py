@@ -104,11 +104,22 @@ class _Translation:
         folders = [folder / key for folder in self.folders if (folder / key).is_dir()]
         if folders and isinstance(value, str):
             names = {file.stem for folder in folders for file in folder.glob("*.yaml")}
-            return file_of(value, names), {}
+            chosen = file_of(value, names)
+            _check_no_path(key, chosen, names)
+            return chosen, {}
         name = value.get("name") if isinstance(value, dict) else None
         if isinstance(value, dict) and any((each / f"{name}.yaml").is_file() for each in folders):
             return str(name), {key: other for key, other in value.items() if key != "name"}
         return None, value
+
+
+def _check_no_path(group: str, name: str, names: set[str]) -> None:
+    """Refuse a path, or an address, where the name of one of a group's files stands."""
+    is_path = name not in names and (group == "paths" or bool(set(name) & set("/\\~")))
+    place = (
+        "an address is tracking.uri" if group == "tracking" else "a folder of data is paths.data"
+    )
+    require(not is_path, f"{FILE}: {group} is a group; {place}: {name}")
 
 
 def _split(word: str) -> tuple[str, str]:

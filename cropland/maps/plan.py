@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cropland.errors import ConfigError, DataError, WindowError
 from cropland.maps import compute, geotiff, imagery, layers
 from cropland.maps.extent import Extent, meets, notes_on_place
-from cropland.maps.facts import MapFacts
+from cropland.maps.facts import FACTS, MapFacts
 from cropland.maps.imagery import Imagery
 from cropland.maps.tile_store import TileStore
 from cropland.models.champion import champions_of, season_of
@@ -166,6 +166,7 @@ def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPla
     (country,) = countries
     extent = _extent(command, country)
     _check_output(Path(command.output) / country.name)
+    _check_inputs(command, Path(command.output) / country.name)
     champion = champions_of(command, countries, store)[country.name]
     window = champion.window(command.reference_end)
     season = season_of(command.reference_end)
@@ -249,6 +250,17 @@ def _check_output(folder: Path) -> None:
     parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise DataError(f"cannot write to {folder}: {parent} is no folder of yours; set output")
+
+
+def _check_inputs(command: Map, folder: Path) -> None:
+    """Refuse a folder that is the cube's, or holds an input where a file of the map goes."""
+    names = {f"{name}.tif" for name in layers.LAYERS} | {PICTURE, PAGE, FACTS}
+    for given in filter(None, (command.cube, command.geometry)):
+        path = Path(given).resolve()
+        if path == folder.resolve() or (path.parent == folder.resolve() and path.name in names):
+            raise DataError(
+                f"the map would be written over {given}, of which it is made; set output"
+            )
 
 
 def _tiles_key(champion: Champion, work: compute.Work) -> str:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
+from cropland.errors import DataError
 from cropland.support.words import count, some
 
 if TYPE_CHECKING:
@@ -17,6 +22,8 @@ _KINDS: dict[str, Callable[[str], str]] = {
     "decimals": lambda name: name.removesuffix(".0"),
 }
 """How two IDs may differ, and what they have in common then."""
+_FAR_DEGREES = 0.1
+"""About 10 km: no point is measured again so far away."""
 
 
 def compare(without: Iterable[str], ids: Iterable[str], observed: Iterable[str]) -> str:
@@ -59,6 +66,45 @@ def alike_in_both(files: PointsFiles) -> list[str]:
         f"in {count(len(pairs), 'ID')} of {names} only {kind} differ ({pairs[0][0]!r}, {pairs[0][1]!r})"
         for kind, pairs in _pairs(list(first), list(second))
     ]
+
+
+def check_places(table: pd.DataFrame, path: Path) -> None:
+    """Check that no ID stands for places far apart, as where points are numbered anew in each country.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``ID``, ``Lat`` and ``Lon`` as text; the index is the line, or the feature, of each row.
+    path : Path
+        Their file.
+
+    Raises
+    ------
+    DataError
+        One does.
+    """
+    twice = table[table["ID"].duplicated(keep=False)]
+    places = pd.DataFrame(
+        {
+            name: pd.to_numeric(twice[name].str.replace(",", "."), errors="coerce").astype(float)
+            for name in ("Lat", "Lon")
+        }
+    )
+    first = places.groupby(twice["ID"]).transform("first")
+    far = ((places - first).abs() > _FAR_DEGREES).any(axis=1)
+    if not far.any():
+        return
+    name = twice["ID"][far].iloc[0]
+    rows = np.flatnonzero(twice["ID"] == name)[0], np.flatnonzero(far)[0]
+    here, there = (f"lat {twice['Lat'].iloc[row]}, lon {twice['Lon'].iloc[row]}" for row in rows)
+    start, end = (twice.index[row] for row in rows)
+    more = twice["ID"][far].nunique() - 1
+    others = f", and {count(more, 'more ID does', 'more IDs do')}" if more else ""
+    raise DataError(
+        f"{path} has an ID of several points: {name!r} in {table.index.name}s {start} and {end} stands for "
+        f"two places, {here} and {there}{others}; give each point an ID of its own, in the exports too, as "
+        f"in iran-{name} and sudan-{name}"
+    )
 
 
 def _pairs(

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from cropland.errors import DataError
+from cropland.observations import point_ids
 from cropland.support import columns
 from cropland.support.reading import check_columns, is_file, rows_of
 from cropland.support.words import some
@@ -259,6 +260,7 @@ def _validated(table: pd.DataFrame, path: Path, labels: tuple[int, ...]) -> pd.D
     _refuse(ids, ids.str.strip() == "", path, "an empty ID", "give each point its own ID")
     remedy = f"use at most {columns.LONGEST_ID} signs, and none of control"
     _refuse(ids, pd.Series(columns.no_id(ids), ids.index), path, "an ID that is none", remedy)
+    point_ids.check_places(table, path)
     _refuse(ids, ids.duplicated(), path, "a duplicate ID", "keep each ID once")
     for name, limit in (("Lat", 90), ("Lon", 180)):
         # Neither can have thousands: a comma is a decimal one.

@@ -22,7 +22,7 @@ from cropland.sources import opening
 from cropland.sources.exports import source as exports
 from cropland.support.terminal import SIMULATED
 from cropland.support.words import markdown_table
-from cropland.support.writing import write_whole
+from cropland.support.writing import check_output, write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.training.chosen_windows import STUDY
@@ -134,6 +134,8 @@ def _check(job: Job) -> int:
         raise ConfigError(f"study=submission looks at {', '.join(COLUMNS)}; bands has none of them")
     if chosen.output is None:
         raise ConfigError("study=submission needs a file for its predictions; give output=FILE")
+    inputs = opening.points_files(chosen.source, chosen.paths)
+    check_output(Path(chosen.output), inputs, ["ID", "Target"])
     if not any(country.name in job.windows for country in job.countries):
         raise ConfigError(
             f"study=submission has windows of {', '.join(job.windows)} only; choose among these, or add "

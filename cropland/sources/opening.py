@@ -110,6 +110,13 @@ def archive_of_points(
     return archive.in_memory(dataset, source.name, country.name)
 
 
+def points_files(source: Source, paths: Paths) -> tuple[Path, ...]:
+    """Return where the points files of a source are; the simulation has none."""
+    if isinstance(source, Simulated):
+        return ()
+    return tuple(Path(paths.data) / name for name in (source.labelled, source.unlabelled))
+
+
 def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
     """Read the points to predict, of every country and in the order of their file, where there is one."""
     if isinstance(source, Simulated):  # they are in its archives

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cropland.errors import DataError
+
+_HEADER_BYTES, _SHOWN = 1_000, 60
 
 
 @contextmanager
@@ -50,3 +53,57 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise DataError(
             f"cannot write {path}: {error}; free space, or set output to where it can be written"
         ) from error
+
+
+def check_output(path: Path, inputs: Iterable[Path], columns: Sequence[str]) -> None:
+    """Check, before any work, that a table can be written to a file and replaces nothing but its like.
+
+    Parameters
+    ----------
+    path : Path
+        The file, as a user names it.
+    inputs : iterable of Path
+        Files that the command reads; those that are not there do not count.
+    columns : sequence of str
+        Columns of such tables, of which the first two are always there: a file that has others is not
+        replaced. An empty file is.
+
+    Raises
+    ------
+    DataError
+        It cannot be written, is one of the inputs, or holds something else.
+    """
+    if path.is_dir():
+        raise DataError(f"output {path} is a folder; set output to a file, as in output=points.csv")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise DataError(
+            f"cannot write {path}: {folder} is no folder that you may write to; set output"
+        )
+    if not path.exists():
+        return
+    for given in inputs:
+        if given.exists() and given.samefile(path):
+            raise DataError(
+                f"output {path} is the file {given}, which this command reads; set output to another"
+            )
+    _check_alike(path, columns)
+
+
+def _check_alike(path: Path, columns: Sequence[str]) -> None:
+    """Refuse to replace a file that is no CSV of some columns."""
+    remedy = "set output to another name, or move that file away"
+    if not path.is_file():
+        raise DataError(f"output {path} is there and no file; {remedy}")
+    try:
+        with path.open("rb") as stream:
+            header = stream.readline(_HEADER_BYTES).decode("utf-8-sig", "replace").strip()
+    except OSError as error:
+        raise DataError(
+            f"output {path} is there and cannot be read: {error.strerror}; {remedy}"
+        ) from error
+    names = header.split(",")
+    if header and (names[:2] != list(columns[:2]) or not set(names) <= set(columns)):
+        is_text = header.isprintable() and "\ufffd" not in header
+        content = f"its first line is {header[:_SHOWN]!r}" if is_text else "it is no CSV"
+        raise DataError(f"output {path} is there and holds no predictions: {content}; {remedy}")

@@ -120,14 +120,36 @@ def test_missing_values_are_empty_cells() -> None:
     ]
 
 
-def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    predict._check_output(tmp_path / "new" / "deep" / "p.csv")
-    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
-    with pytest.raises(DataError, match="is a folder"):
-        predict._check_output(tmp_path)
-    with pytest.raises(DataError, match="file is no folder"):
-        predict._check_output(tmp_path / "file" / "p.csv")
+@pytest.mark.parametrize("name", ["Train.csv", "Test.csv", "asked.csv", "link.csv"])
+def test_an_output_that_is_an_input_is_refused_before_any_work(
+    promoted: ToyModels, tmp_path: Path, name: str
+) -> None:
+    exports = shutil.copytree(promoted.exports, tmp_path / "exports")
+    shutil.copy(exports / "Test.csv", exports / "asked.csv")
+    (exports / "link.csv").symlink_to(exports / "asked.csv")
+    before = (exports / name).read_bytes()
+    with pytest.raises(DataError, match=f"{name} is the file .*, which this command reads"):
+        promoted.predict(
+            tmp_path / "exports" / ".." / "exports" / name,
+            paths=replace(promoted.paths, data=str(exports)),
+            points=str(exports / "asked.csv"),
+        )
+    assert (exports / name).read_bytes() == before
+    assert not promoted.runs("prediction")
+
+
+def test_predictions_replace_predictions_and_nothing_else(
+    promoted: ToyModels, tmp_path: Path
+) -> None:
+    out = tmp_path / "p.csv"
+    promoted.predict(out)
+    promoted.predict(out, probabilities=True)
+    assert "probability" in table(out)
+    (export,) = promoted.exports.glob("*Toyland*.csv")
+    kept = shutil.copy(export, tmp_path / "export.csv")
+    with pytest.raises(DataError, match=r"holds no predictions: its first line is 'ID,.*move that"):
+        promoted.predict(kept)
+    assert kept.read_bytes() == export.read_bytes()
 
 
 def table(path: Path) -> pd.DataFrame:
@@ -335,7 +357,7 @@ def test_a_champion_that_is_gone_or_of_other_code_is_told_of(
 def test_a_disk_that_is_full_loses_no_prediction(
     promoted: ToyModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "p.csv").write_text("of before")
+    (tmp_path / "p.csv").write_text("ID,Target\n")
 
     def full(*_: Any, **__: Any) -> Path:
         raise OSError(28, "No space left on device")
@@ -343,7 +365,7 @@ def test_a_disk_that_is_full_loses_no_prediction(
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(CroplandError, match=r"cannot write .*No space left"):
         promoted.predict(tmp_path / "p.csv")
-    assert (tmp_path / "p.csv").read_text() == "of before"
+    assert (tmp_path / "p.csv").read_text() == "ID,Target\n"
     assert not list(tmp_path.glob(".p.csv*"))
     (run,) = promoted.runs("prediction")
     assert (

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from cropland.config import composition
 from cropland.config.countries import Choice
-from cropland.config.jobs import Job
+from cropland.config.jobs import Job, all_countries
 from cropland.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -50,9 +50,19 @@ def test_all_is_every_file_of_the_group() -> None:
 def test_a_country_is_added_by_one_file(tmp_path: Path) -> None:
     conf = shutil.copytree(CONF, tmp_path / "conf")
     iran = (conf / "country" / "iran.yaml").read_text()
-    (conf / "country" / "kenya.yaml").write_text(iran.replace("name: iran", "name: kenya"))
+    (conf / "country" / "kenya.yaml").write_text(iran.replace("iran", "kenya").replace("Iran", "Kenya"))
     everywhere = job("source=files", conf=conf).countries
     assert "kenya" in [country.name for country in everywhere]
+
+
+def test_a_country_s_file_in_the_first_folder_counts_for_all_countries_too(tmp_path: Path) -> None:
+    first, second = tmp_path / "z", tmp_path / "a"
+    for folder, north in ((first, 32.4), (second, 32.5)):
+        (folder / "country").mkdir(parents=True)
+        iran = (CONF / "country" / "iran.yaml").read_text()
+        (folder / "country" / "iran.yaml").write_text(iran.replace("32.5", str(north)))
+    (one,) = all_countries((first, second))
+    assert one.box.north == 32.4
 
 
 def test_a_value_of_a_country_cannot_be_set_for_all_of_them() -> None:
@@ -68,7 +78,7 @@ def test_an_ad_hoc_band_set_has_a_name_of_its_own() -> None:
 def test_a_country_that_a_user_added_is_not_invented(tmp_path: Path) -> None:
     conf = shutil.copytree(CONF, tmp_path / "conf")
     iran = (conf / "country" / "iran.yaml").read_text()
-    (conf / "country" / "kenya.yaml").write_text(iran.replace("name: iran", "name: kenya"))
+    (conf / "country" / "kenya.yaml").write_text(iran.replace("iran", "kenya").replace("Iran", "Kenya"))
     for words in ((), ("country=iran", "training=pooled")):
         everywhere = job(*words, conf=conf)
         assert everywhere.left_out == ("kenya",)

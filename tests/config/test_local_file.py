@@ -119,6 +119,16 @@ def test_a_file_of_no_group_is_answered_with_the_nearest(conf: Path) -> None:
         ('span: "', "local.yaml cannot be read as YAML: while scanning"),
         ("- span\n", "local.yaml must hold keys with values, as in span: 24, got"),
         ("defaults: bands\n", "local.yaml: defaults must be a list, got 'bands'"),
+        (
+            "paths: /some/data\n",
+            "local.yaml: paths is a group; a folder of data is paths.data: /some",
+        ),
+        ("paths: mine\n", "local.yaml: paths is a group; a folder of data is paths.data: mine"),
+        (
+            "source: ~/data\n",
+            "local.yaml: source is a group; a folder of data is paths.data: ~/data",
+        ),
+        ("tracking: http://x:1\n", "tracking is a group; an address is tracking.uri: http://x:1"),
         ("span: 12\nspan.x: 1\n", "local.yaml: span has a value, and cannot have span.x too"),
     ],
 )

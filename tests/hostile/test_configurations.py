@@ -217,8 +217,23 @@ def test_no_country_file_reads_the_environment(
 def test_two_files_of_one_country_are_refused(tmp_path: Path) -> None:
     conf = conf_with(tmp_path, SENT.format(title="Kenya"), "other")
     shutil.copy(conf / "country" / "other.yaml", conf / "country" / "kenya.yaml")
-    said = refused(lambda: jobs("country=all", conf=conf))
-    assert "the files kenya, other of conf/country name the same country" in said
+    for chosen in ("all", "kenya", "other"):
+        said = refused(lambda chosen=chosen: jobs(f"country={chosen}", conf=conf))
+        assert "conf/country/other.yaml has name: kenya; write name: other" in said
+
+
+def test_two_countries_of_one_title_are_refused(tmp_path: Path) -> None:
+    conf = conf_with(tmp_path, SENT.format(title="Kenya"))
+    (conf / "country" / "other.yaml").write_text(
+        SENT.format(title="KENYA").replace("name: kenya", "name: other")
+    )
+    for chosen in ("all", "kenya"):
+        said = refused(lambda chosen=chosen: jobs(f"country={chosen}", conf=conf))
+        assert "kenya.yaml and " in said
+        assert "other.yaml have the same title, Kenya; give each its own" in said.replace(
+            "KENYA", "Kenya"
+        )
+    assert [one.name for one in jobs("country=iran", conf=conf)[0].countries] == ["iran"]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "tag", "list", "twice", "text"])

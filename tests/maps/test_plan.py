@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from cropland.config.countries import Box, Country, Reference
@@ -26,3 +30,25 @@ def test_an_area_inside_or_far_from_the_country_is_taken_as_it_is(
     box: tuple[float, float, float, float],
 ) -> None:
     plan._check_order(Extent.of_box(box, 100), LAND)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "message"),
+    [
+        ("cube", "land", "written over .*land, of which it is made; set output"),
+        ("cube", "land/class.tif", "written over .*class.tif"),
+        ("geometry", "land/map.json", "written over .*map.json"),
+        ("geometry", "land/area.geojson", None),
+        ("cube", "cube.nc", None),
+    ],
+)
+def test_a_map_is_not_written_over_what_it_is_made_of(
+    tmp_path: Path, key: str, name: str, message: str | None
+) -> None:
+    command: Any = SimpleNamespace(cube=None, geometry=None)
+    setattr(command, key, str(tmp_path / "maps" / ".." / name))
+    if message is None:
+        plan._check_inputs(command, tmp_path / "land")
+        return
+    with pytest.raises(DataError, match=message):
+        plan._check_inputs(command, tmp_path / "land")
