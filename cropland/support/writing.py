@@ -63,7 +63,7 @@ def check_output(path: Path, inputs: Iterable[Path], columns: Sequence[str]) -> 
     path : Path
         The file, as a user names it.
     inputs : iterable of Path
-        Files that the command reads; those that are not there do not count.
+        Files that the command reads, or would read.
     columns : sequence of str
         Columns of such tables, of which the first two are always there: a file that has others is not
         replaced. An empty file is.
@@ -80,14 +80,15 @@ def check_output(path: Path, inputs: Iterable[Path], columns: Sequence[str]) -> 
         raise DataError(
             f"cannot write {path}: {folder} is no folder that you may write to; set output"
         )
-    if not path.exists():
-        return
+    there = path.exists()
     for given in inputs:
-        if given.exists() and given.samefile(path):
+        is_same = there and given.exists() and given.samefile(path)
+        if is_same or given.resolve() == path.resolve():
             raise DataError(
                 f"output {path} is the file {given}, which this command reads; set output to another"
             )
-    _check_alike(path, columns)
+    if there:
+        _check_alike(path, columns)
 
 
 def _check_alike(path: Path, columns: Sequence[str]) -> None:
@@ -103,7 +104,7 @@ def _check_alike(path: Path, columns: Sequence[str]) -> None:
             f"output {path} is there and cannot be read: {error.strerror}; {remedy}"
         ) from error
     names = header.split(",")
-    if header and (names[:2] != list(columns[:2]) or not set(names) <= set(columns)):
+    if path.stat().st_size and (names[:2] != list(columns[:2]) or not set(names) <= set(columns)):
         is_text = header.isprintable() and "\ufffd" not in header
         content = f"its first line is {header[:_SHOWN]!r}" if is_text else "it is no CSV"
         raise DataError(f"output {path} is there and holds no predictions: {content}; {remedy}")

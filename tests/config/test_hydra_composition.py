@@ -50,7 +50,9 @@ def test_all_is_every_file_of_the_group() -> None:
 def test_a_country_is_added_by_one_file(tmp_path: Path) -> None:
     conf = shutil.copytree(CONF, tmp_path / "conf")
     iran = (conf / "country" / "iran.yaml").read_text()
-    (conf / "country" / "kenya.yaml").write_text(iran.replace("iran", "kenya").replace("Iran", "Kenya"))
+    (conf / "country" / "kenya.yaml").write_text(
+        iran.replace("iran", "kenya").replace("Iran", "Kenya")
+    )
     everywhere = job("source=files", conf=conf).countries
     assert "kenya" in [country.name for country in everywhere]
 
@@ -78,7 +80,9 @@ def test_an_ad_hoc_band_set_has_a_name_of_its_own() -> None:
 def test_a_country_that_a_user_added_is_not_invented(tmp_path: Path) -> None:
     conf = shutil.copytree(CONF, tmp_path / "conf")
     iran = (conf / "country" / "iran.yaml").read_text()
-    (conf / "country" / "kenya.yaml").write_text(iran.replace("iran", "kenya").replace("Iran", "Kenya"))
+    (conf / "country" / "kenya.yaml").write_text(
+        iran.replace("iran", "kenya").replace("Iran", "Kenya")
+    )
     for words in ((), ("country=iran", "training=pooled")):
         everywhere = job(*words, conf=conf)
         assert everywhere.left_out == ("kenya",)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cropland.errors import DataError
-from cropland.support.writing import whole, write_whole
+from cropland.support.writing import check_output, whole, write_whole
 
 
 def test_a_file_replaces_the_one_before(tmp_path: Path) -> None:
@@ -45,3 +45,51 @@ def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot write .*/file/below.*set output to where"):
         write_whole(tmp_path / "file" / "below", "text")
+
+
+TABLE = ["ID", "Target", "reason"]
+
+
+def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    check_output(tmp_path / "new" / "deep" / "p.csv", [], TABLE)
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+    with pytest.raises(DataError, match="is a folder"):
+        check_output(tmp_path, [], TABLE)
+    with pytest.raises(DataError, match="file is no folder"):
+        check_output(tmp_path / "file" / "p.csv", [], TABLE)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"ID,Target\n1,0\n", b"ID,Target,reason\r\n", b"\xef\xbb\xbfID,Target\n"),
+        b"ID,Target",
+    ],
+)
+def test_a_table_replaces_its_like(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "p.csv").write_bytes(content)
+    check_output(tmp_path / "p.csv", [tmp_path / "other.csv"], TABLE)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"ID,Target,Lat\n", "first line is 'ID,Target,Lat'; set output to another name, or move"),
+        (b"ID\n1\n", "first line is 'ID'"),
+        (b"ID;Target\n", "first line is 'ID;Target'"),
+        (b"\nnotes\n", "first line is ''"),
+        (b"II*\x00\x08\x00", "it is no CSV"),
+        (b"\x89HDF\r\n\x1a\n", "it is no CSV"),
+    ],
+)
+def test_a_table_replaces_nothing_else(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "p.csv").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        check_output(tmp_path / "p.csv", [], TABLE)
+
+
+def test_a_table_is_not_written_where_an_input_is_or_will_be(tmp_path: Path) -> None:
+    (tmp_path / "linked").symlink_to(tmp_path)
+    with pytest.raises(DataError, match="which this command reads; set output to another"):
+        check_output(tmp_path / "linked" / "Test.csv", [tmp_path / "Test.csv"], TABLE)
