@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from cropland.errors import ConfigError
 
 
 @pytest.fixture
-def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
-    return shutil.copytree(CONF, tmp_path / "conf")
+    yield shutil.copytree(CONF, tmp_path / "conf")
+    # Other tests of this process compose without the file.
+    ConfigStore.instance().store(local_file.NAME, {}, group=local_file.GROUP)
 
 
 def compose(conf: Path, text: str, *words: str, command: str = "train") -> dict[str, Any]:
