@@ -120,7 +120,7 @@ def test_blocks_that_are_too_large(shell: Shell) -> None:
     ("changed", "message"),
     [
         ({"Target": 1}, "toyland has labels of one class only"),
-        ({"Lat": -40}, "expected labelled points in the box of toyland"),
+        ({"Lat": -40}, "no labelled point of toyland can be used"),
     ],
 )
 def test_points_that_nothing_can_be_learnt_from(
