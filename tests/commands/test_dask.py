@@ -230,7 +230,7 @@ def test_a_sweep_on_a_cluster_that_is_stopped_leaves_nobody_behind(
         shell.wait_for(2)
         below = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(below, timeout=20)
     assert not alive
