@@ -8,7 +8,7 @@ data behind it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,16 +60,13 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     CroplandError
         No champion, no observations, points that cannot be read, or a file that cannot be written.
     """
-    inputs = opening.points_files(command.source, command.paths)
-    inputs += () if command.points is None else (Path(command.points),)
-    check_output(Path(command.output), inputs, ["ID", "Target", *_PREDICTED])
+    _check_output(command)
     store = open_store(command.tracking, command.source.name)
     console = terminal.notes()
     asked = _asked(command, countries)
     champions = champions_of(command, countries, store)
     for champion in champions.values():
-        for message in champion.warnings:
-            console.print(f"[yellow]warning[/] {escape(message)}")
+        _print(console, "warning", champion.warnings)
     names = "all" if len(countries) > 1 else countries[0].name
     with store.running(f"predict {names}", {"kind": "prediction", **code_tags()}, None) as record:
         predicted = {
@@ -93,17 +90,28 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         notes = [*(note for one in predicted.values() for note in one.notes), *shared]
         record.note = "\n\n".join([*warnings, *notes])
         write_whole(Path(command.output), text)
-    for note in shared:
-        console.print(f"[yellow]note[/] {escape(note)}")
-    _show_missing(command, table, console)
     if asked is not None and len(asked) > len(table):
-        console.print(
-            f"[yellow]note[/] {len(asked) - len(table)} of {len(asked)} points lie outside the box of "
-            f"{names} and are left out; country=all predicts all"
+        shared.append(
+            f"{len(asked) - len(table)} of {len(asked)} points lie outside the box of {names} and are left "
+            f"out; country=all predicts all"
         )
+    _print(console, "note", shared)
+    _show_missing(command, table, console)
     _show(command, table, champions)
-    for warning in warnings:
-        console.print(f"[yellow]warning[/] {escape(warning)}")
+    _print(console, "warning", warnings)
+
+
+def _print(console: Console, kind: str, lines: Iterable[str]) -> None:
+    """Print notes or warnings, a line each."""
+    for line in lines:
+        console.print(f"[yellow]{kind}[/] {escape(line)}")
+
+
+def _check_output(command: Predict) -> None:
+    """Check that the file to write is none that is read, nor one of another kind."""
+    inputs = opening.points_files(command.source, command.paths)
+    inputs += () if command.points is None else (Path(command.points),)
+    check_output(Path(command.output), inputs, ["ID", "Target", *_PREDICTED])
 
 
 def _asked(command: Predict, countries: Sequence[Country]) -> pd.DataFrame | None:
