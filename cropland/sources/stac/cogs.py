@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
@@ -27,9 +27,6 @@ from cropland.sources.stac.ranges import RangedFile
 from cropland.sources.stac.responses import without_signature
 from cropland.sources.stac.transport import Missing, RangeTransport
 
-if TYPE_CHECKING:
-    from cropland.sources.retries import Attempts
-
 T = TypeVar("T")
 SAMPLE_PIXELS = 512
 """Longest side of a decimated image."""
@@ -46,25 +43,12 @@ class Cogs:
 
     Parameters
     ----------
-    attempts : Attempts
-        How patiently.
-    timeout_seconds : float
-        How long an answer may take, to its last byte.
-    sign : bool
-        Links are signed by Planetary Computer's service before each request, as signatures expire.
-    s3_endpoint : str, optional
-        Host of ``s3://`` links, see `cropland.sources.stac.object_storage`.
+    transport : RangeTransport
+        What asks for files at addresses.
     """
 
-    def __init__(
-        self,
-        attempts: Attempts,
-        timeout_seconds: float,
-        *,
-        sign: bool = False,
-        s3_endpoint: str | None = None,
-    ) -> None:
-        self._transport = RangeTransport(attempts, timeout_seconds, sign, s3_endpoint)
+    def __init__(self, transport: RangeTransport) -> None:
+        self._transport = transport
 
     def at(
         self,

@@ -52,11 +52,12 @@ class StacService:
 
     def __init__(self, source: Stac, attempts: Attempts) -> None:
         from cropland.sources.stac.cogs import Cogs, Offsets
+        from cropland.sources.stac.transport import RangeTransport
 
         self._source = source
         self._attempts = attempts
         chosen, seconds = source.chosen, source.timeout_seconds
-        cogs = Cogs(attempts, seconds, sign=chosen.sign, s3_endpoint=chosen.s3_endpoint)
+        cogs = Cogs(RangeTransport(attempts, seconds, chosen.sign, chosen.s3_endpoint))
         self._offsets = Offsets(cogs)
         self._catalogue_open: Api | Folder | None = None
         self._lock = threading.Lock()
