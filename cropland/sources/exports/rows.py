@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cropland.observations import band_values, bands, baseline_offset, ragged_array
-from cropland.observations.baseline_offset import FIRST_DAY, VISIBLE
+from cropland.observations.baseline_offset import FIRST_DAY
 from cropland.support.words import count, some
 
 if TYPE_CHECKING:
@@ -165,8 +165,8 @@ def _offset_in_words(
             f"all bands are about 1000 higher than before at {steps.sum():,} of "
             f"{count(len(steps), 'point')}; this is the offset of processing baseline 04.00"
         )
-    visible = [numbers[after] for name, numbers in values.items() if name in VISIBLE]
-    if not len(steps) and visible and baseline_offset.carries_offset(visible):
+    later = {name: numbers[after] for name, numbers in values.items()}
+    if not len(steps) and baseline_offset.may_carry_offset(later):
         return (
             "hardly a value of the visible bands is below 1000, and no point has values of the 60 days "
             "before; this may be the offset of processing baseline 04.00"

@@ -180,3 +180,11 @@ def test_a_step_at_one_point_in_twenty_is_chance(with_step: int, notes: int) -> 
     by[:with_step, 2:] = 1000
     values = {band: low + by.ravel() for band, low in (("B2", 500.0), ("B4", 900.0))}
     assert len(joined(part("one.csv", DAYS, range(20), **values)).notes) == notes
+
+
+def test_a_file_without_visible_data_does_not_tell_that_it_carries_the_offset() -> None:
+    infrared = part("later.csv", DAYS[2:], B4=0.0, B8=3000.0)
+    assert joined(infrared).notes == []
+    rows = joined(infrared, remove_offset=True)
+    assert rows.counts == {}
+    assert rows.table["B8"].tolist() == [3000.0] * 4
