@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cropland.features.interpolation import grid_of, longest_gap
 from cropland.features.series import band_names, dataset
-from cropland.observations.band_values import MISSING_SCENE_CLASS
+from cropland.observations.band_values import MISSING_SCENE_CLASS, as_data
 from cropland.observations.bands import (
     NO_DATA,
     SCENE_CLASS,
@@ -83,10 +83,7 @@ class Images:
         """Return a band or an index of every pixel, NaN where there is no data."""
         if name in self.values:
             values = self.values[name]
-            as_float = values.astype(np.float32)
-            if name in STANDARD_NAMES:
-                as_float[values == NO_DATA] = np.nan
-            return as_float
+            return as_data(values) if name in STANDARD_NAMES else values.astype(np.float32)
         parts = BandSet((name,), ()).measured(self.values)
         return index(name, {part: self.band(part) for part in parts})
 

@@ -96,11 +96,13 @@ def _notes_of_file(part: ExportRows, points: pd.DataFrame) -> Iterator[str]:
     rows = _changes(point, *part.coordinates)
     rows = rows[~lacking[rows]]
     point, lat, lon = point[rows], part.coordinates[0][rows], part.coordinates[1][rows]
-    observed, first = np.unique(point, return_index=True)
+    first_row = np.full(len(points), -1)
+    first_row[point[::-1]] = np.arange(len(point))[::-1]  # the first one is written last
+    observed = np.flatnonzero(first_row >= 0)
     if not len(observed):
         return
+    first, place = first_row[observed], first_row[point]
     near = tolerance(lat[first], lon[first])
-    place = first[np.searchsorted(observed, point)]
     _check_single(points["ID"].to_numpy()[point], lat, lon, place, near, file)
     known = points.iloc[observed]
     different = _check_expected(known, lat[first], lon[first], near, file)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from cropland.observations.archive import Archive
 
 
+_DATES = re.compile("([0-9-]{10})_([0-9-]{10})")
+
+
 def exports(source: Files, folder: Path, country: Country) -> list[Export]:
     """Find the exports of a country, by name.
 
@@ -47,30 +50,27 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
             f"expected a folder with exports at {folder}, there is none; set paths.data"
         )
     pattern = re.compile(
-        rf"{re.escape(source.prefix)}_{re.escape(country.title)}_([0-9-]{{10}})_([0-9-]{{10}})"
+        rf"{re.escape(source.prefix)}_{re.escape(country.title)}_([\d-].*?)"
         rf"({'|'.join(map(re.escape, SUFFIXES))})",
-        re.IGNORECASE,
-    )
-    alike = re.compile(
-        rf"{re.escape(source.prefix)}_{re.escape(country.title)}_\d.*({'|'.join(map(re.escape, SUFFIXES))})",
         re.IGNORECASE,
     )
     by_stem: dict[str, Export] = {}
     for path in sorted(folder.iterdir()):
         match = pattern.fullmatch(path.name)
         if not match:
-            if alike.fullmatch(path.name):
-                raise DataError(
-                    f"{path} looks like an export of {country.name}, but its name does not end in two dates; "
-                    f"expected {layout}: rename it, or move it elsewhere if it is a copy"
-                )
             continue
-        stem = path.name.removesuffix(match[3])
+        dates = _DATES.fullmatch(match[1])
+        if not dates:
+            raise DataError(
+                f"{path} looks like an export of {country.name}, but its name does not end in two dates; "
+                f"expected {layout}: rename it, or move it elsewhere if it is a copy"
+            )
+        stem = path.name.removesuffix(match[2])
         if stem in by_stem:
             raise DataError(
                 f"{folder} has both {by_stem[stem].path.name} and {path.name}; keep one"
             )
-        by_stem[stem] = _export(path, match[1], match[2])
+        by_stem[stem] = _export(path, dates[1], dates[2])
     if not by_stem:
         raise DataError(
             f"no archive of {country.name}: expected exports named {layout} in {folder}, found none; "
