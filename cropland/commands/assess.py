@@ -219,7 +219,7 @@ def _show(result: AssessmentResult, finished_map: FinishedMap, screen: Console) 
         ends = report.interval(estimate, report.share)
         screen.print(f"  {what}: {report.share(estimate.value)} (95 %: {ends})")
     for note in (*report.left_out(result), *report.too_narrow(result)):
-        screen.print(f"[yellow]note[/] {escape(note)}")
+        terminal.print_note(screen, note)
     look = " and ".join(escape(str(finished_map.path / name)) for name in (REPORT, PICTURE))
     screen.print(f"look: {look}")
 

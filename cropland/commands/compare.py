@@ -192,27 +192,30 @@ def _note(command: Compare, comparisons: Sequence[MapComparison], console: Conso
     """Print why a map stands alone, and the points where it has no class."""
     alone = {each.country: each.champion for each in comparisons if isinstance(each.champion, str)}
     for country, reason in alone.items():
-        console.print(f"[yellow]note[/] {country}: {escape(reason)}")
+        terminal.print_note(console, f"{country}: {reason}")
     for country in dict.fromkeys(each.country for each in comparisons if each.is_outdated):
-        console.print(
-            f"[yellow]note[/] {country}: the champion was scored on other observations or labels than those "
-            f"here; promote again for a fair comparison"
+        terminal.print_note(
+            console,
+            f"{country}: the champion was scored on other observations or labels than those here; promote "
+            f"again for a fair comparison",
         )
     for each in comparisons:
         cropland = each.known["landcover"] == landcover.CROPLAND
         if cropland.all() or not cropland.any():
             extent = "every" if cropland.any() else "no"
-            console.print(
-                f"[yellow]warning[/] {each.country}: {escape(each.name)} has {extent} labelled point as "
-                f"cropland; is landcover={command.landcover.name} what this raster is?"
+            terminal.print_warning(
+                console,
+                f"{each.country}: {each.name} has {extent} labelled point as cropland; is "
+                f"landcover={command.landcover.name} what this raster is?",
             )
         if each.contradictions:
-            console.print(f"[yellow]note[/] {each.country}: {escape(each.contradictions)}")
+            terminal.print_note(console, f"{each.country}: {each.contradictions}")
         for ids, where in ((each.without_class, "without data in"), (each.outside, "outside of")):
             if len(ids):
-                console.print(
-                    f"[yellow]note[/] {each.country}: {count(len(ids), 'labelled point')} {where} "
-                    f"{escape(each.name)}, left out: {escape(some(ids, show=_NAMED))}"
+                terminal.print_note(
+                    console,
+                    f"{each.country}: {count(len(ids), 'labelled point')} {where} {each.name}, left out: "
+                    f"{some(ids, show=_NAMED)}",
                 )
 
 

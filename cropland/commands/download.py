@@ -88,7 +88,7 @@ def _planned(
         damaged = parts.damaged() if console is not None else []
         if damaged and console is not None:
             text = f"{count(len(damaged), 'damaged part')} in {parts.folder}, to be fetched again"
-            _note(console, text)
+            terminal.print_note(console, text)
         plans.append(plan_of(source, country, table, parts, damaged))
     return plans
 
@@ -128,7 +128,7 @@ def _tables(
             f"conf/country"
         )
     if without:
-        _note(console, f"no points of {', '.join(without)} in {where}")
+        terminal.print_note(console, f"no points of {', '.join(without)} in {where}")
     if command.points is not None:  # points files serve many countries: most are outside
         _note_outside(table, tables, console)
     return [(country, inside) for country, inside in tables if not inside.empty]
@@ -142,15 +142,11 @@ def _note_outside(
     outside = [identifier for identifier in table["ID"] if identifier not in inside]
     if outside:
         names = ", ".join(country.name for country, _ in tables)
-        _note(
+        terminal.print_note(
             console,
             f"{len(outside)} of {len(table)} points lie outside the box of {names}: "
             f"{some(outside, summary.NAMED)}",
         )
-
-
-def _note(console: Console, text: str) -> None:
-    console.print(f"[yellow]note[/] {escape(text)}", soft_wrap=True)
 
 
 def _show(plans: Sequence[DownloadPlan]) -> None:
@@ -158,7 +154,7 @@ def _show(plans: Sequence[DownloadPlan]) -> None:
     screen = terminal.tables()
     screen.print(summary.observations_table(plans))
     for text in summary.notes_of(plans):
-        _note(screen, text)
+        terminal.print_note(screen, text)
 
 
 def _fetch_all(source: fetched.Source, plans: Sequence[DownloadPlan], console: Console) -> None:
@@ -208,7 +204,7 @@ def _fetch(
             for note in tally.notes:
                 if note not in shown:
                     shown.add(note)
-                    _note(console, note)
+                    terminal.print_note(console, note)
 
         tally = fetching.fetch(plan.chunks, service, plan.parts, source.bands, attempts, show)
     return tally.failures

@@ -54,13 +54,13 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     store = open_store(command.tracking, command.source.name)
     plan = plan_map(command, countries, store)
     for note in plan.notes:
-        console.print(f"[yellow]note[/] {escape(note)}")
+        terminal.print_note(console, note)
     facts = plan.finished()
     if facts is not None:
         _show(plan, facts, again=True)
         return
     for warning in plan.champion.warnings:
-        console.print(f"[yellow]warning[/] {escape(warning)}")
+        terminal.print_warning(console, warning)
     _prepare_cluster(command)
     store.close_orphans()
     with _locked(plan):
@@ -182,7 +182,7 @@ def _recalls(plan: MapPlan, store: Store, console: Console) -> dict[str, float]:
         run = store.run(str(plan.champion.version.run_id))
         return out_of_fold.recalls(store.read(run, out_of_fold.FILE))
     except DataError as error:
-        console.print(f"[yellow]note[/] without cross-validated recall: {error}")
+        terminal.print_note(console, f"without cross-validated recall: {error}")
         return {}
 
 
@@ -256,4 +256,4 @@ def _show(plan: MapPlan, facts: MapFacts, *, again: bool) -> None:
     if plan.command.source.name == "simulated":
         screen.print(terminal.SIMULATED)
     for warning in facts.warnings:
-        screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+        terminal.print_warning(screen, warning)

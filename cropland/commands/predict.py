@@ -8,7 +8,7 @@ data behind it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +66,8 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     asked = _asked(command, countries)
     champions = champions_of(command, countries, store)
     for champion in champions.values():
-        _print(console, "warning", champion.warnings)
+        for warning in champion.warnings:
+            terminal.print_warning(console, warning)
     names = "all" if len(countries) > 1 else countries[0].name
     with store.running(f"predict {names}", {"kind": "prediction", **code_tags()}, None) as record:
         predicted = {
@@ -95,16 +96,12 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
             f"{len(asked) - len(table)} of {len(asked)} points lie outside the box of {names} and are left "
             f"out; country=all predicts all"
         )
-    _print(console, "note", shared)
+    for note in shared:
+        terminal.print_note(console, note)
     _show_missing(command, table, console)
     _show(command, table, champions)
-    _print(console, "warning", warnings)
-
-
-def _print(console: Console, kind: str, lines: Iterable[str]) -> None:
-    """Print notes or warnings, a line each."""
-    for line in lines:
-        console.print(f"[yellow]{kind}[/] {escape(line)}")
+    for warning in warnings:
+        terminal.print_warning(console, warning)
 
 
 def _check_output(command: Predict) -> None:
@@ -148,7 +145,7 @@ def _predicted(
         notes.append(f"points have no observation, and {unknown}")
     notes = [f"{country.name}: {note}" for note in notes]
     for note in notes:
-        console.print(f"[yellow]note[/] {escape(note)}")
+        terminal.print_note(console, note)
     unlabelled = np.flatnonzero(archive.points["Target"].to_numpy() < 0)
     table = champion.predict(archive, unlabelled, command.reference_end)
     table["Target"] = table["label"]
@@ -242,8 +239,8 @@ def _show_missing(command: Predict, table: pd.DataFrame, console: Console) -> No
     ):
         ids = table.loc[which.fillna(False), "ID"]
         if len(ids):
-            names = escape(some(ids, _NAMED))
-            console.print(f"[yellow]note[/] {len(ids)} points {where} got {got}: {names}")
+            text = f"{len(ids)} points {where} got {got}: {some(ids, _NAMED)}"
+            terminal.print_note(console, text)
 
 
 def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champion]) -> None:

@@ -71,11 +71,10 @@ def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str]) -> N
         screen.print(f"{promoted.name}: {decision_in_words(promoted)}", soft_wrap=True)
         static = promoted.result.selected.material.candidate.band_set.static
         if static:
-            screen.print(
-                f"[yellow]warning[/] {escape(promoted.country)}: the selected model uses "
-                f"{' and '.join(static)}; it has learnt where the labelled points are and is less accurate "
-                f"elsewhere",
-                soft_wrap=True,
+            terminal.print_warning(
+                screen,
+                f"{promoted.country}: the selected model uses {' and '.join(static)}; it has learnt where "
+                f"the labelled points are and is less accurate elsewhere",
             )
     if simulated:
         screen.print(terminal.SIMULATED)

@@ -16,14 +16,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from cropland.config.sources import Simulated
 from cropland.observations import archive, points
 from cropland.observations.archive_writing import Blocks
 from cropland.sources.download import source as fetched
 from cropland.sources.exports import source as exports
 from cropland.sources.simulation import source as simulated
+from cropland.support import terminal
 from cropland.support.fingerprint import fingerprint, fingerprint_of
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def archive_of(
 def print_notes(archive: Archive, console: Console) -> None:
     """Print what was found in the numbers of an archive when it was made."""
     for note in archive.notes:
-        console.print(f"[yellow]note[/] {escape(f'{archive.country}: {note}')}")
+        terminal.print_note(console, f"{archive.country}: {note}")
 
 
 def archive_of_points(
@@ -126,7 +125,6 @@ def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
 
 def _shown(blocks: Blocks) -> Blocks:
     """Show how many points have come, from the block on at which it has taken some time."""
-    from cropland.support import terminal
     from cropland.support.progress import Meter
 
     def counted() -> Iterator[xr.Dataset]:

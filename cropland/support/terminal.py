@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from cropland.support.streams import silence
 
@@ -38,12 +39,23 @@ def titled(title: str, *, simulated: bool) -> str:
     return f"{title} (SIMULATED data)" if simulated else title
 
 
+def print_note(console: Console, text: str) -> None:
+    """Print what a user should know, on one line; brackets in it are no markup."""
+    console.print(f"[yellow]note[/] {escape(text)}", soft_wrap=True)
+
+
+def print_warning(console: Console, text: str) -> None:
+    """Print what may make a result useless, on one line; brackets in it are no markup."""
+    console.print(f"[yellow]warning[/] {escape(text)}", soft_wrap=True)
+
+
 def note_not_simulated(countries: Sequence[str]) -> None:
     """Print which countries ``source=simulated`` leaves out, if any."""
     if countries:
-        notes().print(
-            f"[yellow]note[/] left out, since the simulation has no profile of it: {', '.join(countries)}; "
-            f"give its data by source=files"
+        print_note(
+            notes(),
+            f"left out, since the simulation has no profile of it: {', '.join(countries)}; give its data by "
+            f"source=files",
         )
 
 

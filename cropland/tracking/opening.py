@@ -15,8 +15,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rich.markup import escape
-
 from cropland.config.secrets import without_secrets
 from cropland.errors import TrackingError
 from cropland.support import terminal
@@ -78,9 +76,10 @@ def _note_unused(tracking: Tracking) -> None:
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         value = os.environ.get(name, tracking.uri)
         if value.rstrip("/") != tracking.uri.rstrip("/"):
-            terminal.notes().print(
-                f"[yellow]note[/] {name}={escape(without_secrets(value))} is not used: runs and models are "
-                f"kept in tracking.uri={escape(tracking.uri)}"
+            terminal.print_note(
+                terminal.notes(),
+                f"{name}={without_secrets(value)} is not used: runs and models are kept in "
+                f"tracking.uri={tracking.uri}",
             )
 
 
@@ -164,9 +163,9 @@ def check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
         return
     is_moved = here.is_dir() and (not stored.is_dir() or _is_nearer(database, here, stored))
     if is_moved and tracking.moved:
-        terminal.notes().print(
-            f"[yellow]note[/] the runs of experiment {experiment} now have their files in "
-            f"{escape(str(here))}, no longer in {escape(str(stored))}"
+        terminal.print_note(
+            terminal.notes(),
+            f"the runs of experiment {experiment} now have their files in {here}, no longer in {stored}",
         )
     elif stored.is_dir() or here.is_dir():  # with neither there is no file to lose
         files = f"the files of experiment {experiment!r} in {uri}"

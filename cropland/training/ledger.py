@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from cropland.support import terminal
 from cropland.support.progress import Meter
 from cropland.training.outcome import Outcome
 
@@ -106,7 +107,7 @@ class Watch:
             self._ran += 1
             if outcome.message and (outcome.country, outcome.message) not in self._said:
                 self._said.add((outcome.country, outcome.message))
-                self._console.print(f"[yellow]note[/] {name}: {escape(outcome.message)}")
+                terminal.print_note(self._console, f"{name}: {outcome.message}")
         elif outcome.status == "failed":
             self._ran += 1
             self._console.print(f"[red]failed[/] {name}: {escape(outcome.message)}")

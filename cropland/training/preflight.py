@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from cropland.config.commands.promote import Promote
 from cropland.errors import ConfigError, WindowError
 from cropland.learning import classifiers, fast_forest
 from cropland.observations import point_notes
 from cropland.sources import opening
+from cropland.support import terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +44,7 @@ def show_notes(archives: Mapping[str, Archive], console: Console) -> None:
     for archive in archives.values():
         opening.print_notes(archive, console)
     for line in point_notes.notes(list(archives.values())):
-        console.print(f"[yellow]note[/] {escape(line)}", soft_wrap=True)
+        terminal.print_note(console, line)
 
 
 def check_fast(jobs: Sequence[Job], console: Console) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.markup import escape
 
 from cropland.config.commands import ONCE, repeated
 from cropland.errors import CroplandError, DataError
@@ -99,7 +98,7 @@ def _correct(session: Session, run_id: str) -> pd.Series[float]:
         run = session.store.run(run_id)
         return out_of_fold.right(session.store.read(run, out_of_fold.FILE))
     except DataError as error:  # one that was scored before, and has lost its predictions since
-        session.console.print(f"[yellow]note[/] no paired difference: {escape(str(error))}")
+        terminal.print_note(session.console, f"no paired difference: {error}")
         return pd.Series(dtype=float)
 
 
