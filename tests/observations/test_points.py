@@ -61,6 +61,10 @@ def test_a_points_file_is_read_however_it_was_typed(tmp_path: Path, text: str) -
         ("ID,Lat,Target\na,1,1\n", "needs the columns ID, Lat, Lon, Target; .* add Lon"),
         ("ID,Lat,Lon,Target\na,1,1,1\na,1.05,1,0\n", "a duplicate ID: 'a' in line 3"),
         (
+            "ID,Lat,Lon,Target\na,1,1,1\na,1.105,1,0\n",
+            "an ID of several points: 'a' in lines 2 and 3",
+        ),
+        (
             "ID,Lat,Lon,Target\n7,1,1,1\n8,2,2,0\n7,1,1,0\n7,9,1,0\n8,9,2,1\n",
             "'7' in lines 2 and 5 stands for two places, lat 1, lon 1 and lat 9, lon 1, and 1 more ID does; "
             "give each point an ID of its own, in the exports too, as in iran-7 and sudan-7",
