@@ -24,6 +24,7 @@ from cropland.observations.bands import (
     UNCLEAR_CLASSES,
     BandSet,
     index,
+    parts_of,
 )
 from cropland.observations.points import UNLABELLED
 
@@ -84,7 +85,7 @@ class Images:
         if name in self.values:
             values = self.values[name]
             return as_data(values) if name in STANDARD_NAMES else values.astype(np.float32)
-        parts = BandSet((name,), ()).measured(self.values)
+        parts = parts_of(name)
         return index(name, {part: self.band(part) for part in parts})
 
 

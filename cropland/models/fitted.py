@@ -223,7 +223,7 @@ def measured_columns(recipe: Recipe, stored: Iterable[str]) -> tuple[str, ...]:
     archived = set(stored)
     columns: dict[str, None] = {}
     for name in recipe.band_set.dynamic:
-        parts = bands.BandSet((name,), ()).measured(())
+        parts = bands.parts_of(name)
         is_computed = archived.issuperset(parts) or name not in archived
         columns |= dict.fromkeys(parts if is_computed else [name])
     return tuple(dict.fromkeys((*columns, *_scene_class(recipe))))

@@ -203,7 +203,7 @@ class Archive:
         return as_float
 
     def _index(self, name: str) -> NDArray[np.float32]:
-        parts = bands.BandSet((name,), ()).measured(self.stored)
+        parts = bands.parts_of(name)
         self.require(parts)
         return bands.index(name, {part: self.values(part) for part in parts})
 
