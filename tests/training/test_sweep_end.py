@@ -45,6 +45,7 @@ def test_a_run_that_has_lost_its_predictions_costs_its_paired_difference_only() 
         def read(self, run: str, name: str) -> str:
             raise DataError(f"run {run} has lost its {name}")
 
-    session: Any = SimpleNamespace(store=Lost(), console=SimpleNamespace(print=said.append))
+    console = SimpleNamespace(print=lambda text, **_: said.append(text))
+    session: Any = SimpleNamespace(store=Lost(), console=console)
     assert _correct(session, "r1").empty
     assert said == ["[yellow]note[/] no paired difference: run r1 has lost its predictions.csv"]
