@@ -1,0 +1,9 @@
+"""Where things enter that others have made: files that were sent, answers of services, models of a registry.
+
+In: texts, addresses, rasters, stores and answers that nobody here has checked. Out: plain values, or an error
+of one line. Nothing of what enters runs as code, opens another file or host, or fills the memory. Whoever
+reads such a thing reads it through a module of this package; ``docs/security.md`` says what is trusted and
+what is not.
+
+It imports no other package but `cropland.errors`.
+"""
