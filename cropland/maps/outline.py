@@ -17,6 +17,7 @@ from shapely.validation import explain_validity
 
 from cropland.errors import DataError
 from cropland.support import reading
+from cropland.untrusted import documents
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -44,12 +45,10 @@ def read_polygons(path: Path) -> Geometry:
         The file is no GeoJSON, holds no polygon, or is in another CRS.
     """
     reading.check_file(path, _REMEDY)
-    if path.stat().st_size > _MOST_BYTES:
-        raise DataError(f"{path} has more than {_MOST_BYTES // 1_000_000} MB; simplify its outline")
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path} is no GeoJSON ({error}); {_REMEDY}") from error
+        content = documents.plain_json(documents.read_bytes(path, _MOST_BYTES))
+    except ValueError as error:
+        raise DataError(f"{path} is no GeoJSON of an area ({error}); {_REMEDY}") from error
     _check_crs(content, path)
     try:
         parts = [shape(each) for each in _geometries(content)]

@@ -12,14 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from cropland.config.schema import Closed, filled
 from cropland.errors import DataError
 from cropland.features.recipe import Recipe  # noqa: TC001  pydantic reads the annotations
 from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted, code_hash
 from cropland.support import yaml_text
+from cropland.untrusted import documents
 
 if TYPE_CHECKING:
     from cropland.learning.classifiers import Classifier
@@ -79,8 +78,8 @@ def read(files: Mapping[str, str]) -> Fitted:
         A recipe that is no plain YAML, with an unknown or missing key, or a value of the wrong type.
     """
     try:
-        values = yaml_text.load_foreign(Path(files[RECIPE]).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = documents.plain_yaml(Path(files[RECIPE]).read_bytes())
+    except (OSError, ValueError) as error:
         raise DataError(f"{files[RECIPE]} cannot be read: {error}; log the model again") from error
     contents = filled(_Contents, values)
     if contents.code != code_hash():

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from cropland.errors import DataError
 from cropland.support.words import some
+from cropland.untrusted import documents
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -31,6 +32,7 @@ _UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, csv.Err
 _SEPARATORS = ",;\t"
 """Of equals the first counts."""
 _SAMPLE_BYTES = 65_536
+_MOST_JSON_BYTES = 500_000_000
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _DECIMAL_COMMA = re.compile(r"(?:^|[;\t])[ \"]*[+-]?\d+,\d+[ \"]*(?:$|[;\t])", re.MULTILINE)
 _DECIMAL_POINT = re.compile(r"(?:^|[;\t])[ \"]*[+-]?\d+\.\d+[ \"]*(?:$|[;\t])", re.MULTILINE)
@@ -94,13 +96,17 @@ def validated(path: Path, adapter: TypeAdapter[T], remedy: str) -> T:
     """
     check_file(path, remedy)
     try:
-        return adapter.validate_json(path.read_bytes())
+        content = documents.read_bytes(path, _MOST_JSON_BYTES)
+        documents.plain_json(content)
+        return adapter.validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "its text"
         raise DataError(
             f"{path} does not hold what it should, see {where}: {first['msg']}; {remedy}"
         ) from error
+    except ValueError as error:
+        raise DataError(f"{path} does not hold what it should ({error}); {remedy}") from error
 
 
 def dialect_of(path: Path) -> Dialect:

@@ -21,6 +21,8 @@ from cropland.errors import DataError
 from cropland.support import reading
 from cropland.support.coordinates import distance_text, metres, tolerance
 from cropland.support.words import some
+from cropland.untrusted import documents
+from cropland.untrusted.geometries import check_crs, point_of_wkb
 
 if TYPE_CHECKING:
     Geometries = NDArray[np.object_]
@@ -29,6 +31,8 @@ _WGS84 = "OGC:CRS84"
 _MOST_BYTES = 1_000_000_000
 _ENVELOPE_BYTES = (0, 32, 48, 48, 64)
 """Of a GeoPackage's geometry, by the code in its header."""
+_KINDS_OF_POINTS = ("POINT", "MULTIPOINT", "GEOMETRY")
+_MOST_CELLS = 200_000_000
 _UNREADABLE = (ShapelyError, ProjError, sqlite3.Error, ValueError, OSError)
 """Errors of reading content that is not what its name says, whose words say why."""
 _BUILT_OTHERWISE = (TypeError, KeyError, AttributeError, IndexError, RecursionError)
@@ -75,6 +79,7 @@ def _placed(table: pd.DataFrame, geometries: Geometries, crs: object, path: Path
             f"{path} has {kind} in feature {bad[0] + 1}{more}; expected a point in each: take centroids first"
         )
     x, y = shapely.get_x(points), shapely.get_y(points)
+    check_crs(crs)
     given = CRS.from_user_input(crs)
     if not given.equals(CRS.from_user_input(_WGS84), ignore_axis_order=True):
         x, y = Transformer.from_crs(given, _WGS84, always_xy=True).transform(x, y)
@@ -107,9 +112,7 @@ def _check_attributes(
 
 
 def _geojson(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
-    if path.stat().st_size > _MOST_BYTES:
-        raise ValueError("it has more than 1 GB: take GeoPackage or Parquet")
-    content = json.loads(path.read_bytes().decode("utf-8-sig"))
+    content = documents.plain_json(documents.read_bytes(path, _MOST_BYTES))
     if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
         raise ValueError("it is no FeatureCollection of GeoJSON")
     features = content["features"]
@@ -123,6 +126,9 @@ def _geojson(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
     named = [
         {key: row[key] for key in row if key != "id" or not _has_other_id(row)} for row in rows
     ]
+    names = set().union(*named)
+    if len(names) * len(named) > _MOST_CELLS:
+        raise ValueError(f"it has {len(names):,} attributes of {len(named):,} features: keep fewer")
     texts = [json.dumps(feature.get("geometry")) for feature in features]
     geometries = [None if text == "null" else shapely.from_geojson(text) for text in texts]
     crs = ((content.get("crs") or {}).get("properties") or {}).get("name", _WGS84)
@@ -139,10 +145,11 @@ def _geopackage(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
         raise ValueError("another program has not written all of it yet: close it there")
     address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     with closing(sqlite3.connect(address, uri=True)) as database:
+        database.set_authorizer(_allowed)
         layers = database.execute(
-            "SELECT table_name, column_name, upper(geometry_type_name), srs_id FROM gpkg_geometry_columns"
+            "SELECT table_name, column_name, geometry_type_name, srs_id FROM gpkg_geometry_columns"
         ).fetchall()
-        points = [layer for layer in layers if layer[2] in ("POINT", "MULTIPOINT", "GEOMETRY")]
+        points = [layer for layer in layers if layer[2].upper() in _KINDS_OF_POINTS]
         if len(points) != 1:
             names = some(f"{layer[0]} ({layer[2].lower()})" for layer in layers) or "none"
             raise ValueError(f"expected one layer of points, it has {names}: keep one")
@@ -164,13 +171,19 @@ def _geopackage(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
     return table, geometries, f"{crs[0]}:{crs[1]}" if known else crs[2]
 
 
+def _allowed(action: int, _: str | None, __: str | None, ___: str | None, view: str | None) -> int:
+    """Return whether a query may do something: read tables; no view, no function, no other file."""
+    reads = action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ) and view is None
+    return sqlite3.SQLITE_OK if reads else sqlite3.SQLITE_DENY
+
+
 def _of_blob(blob: bytes | None) -> Any:
     """Return the geometry of a GeoPackage's binary: a header of 8 bytes, an envelope, then WKB."""
     if blob is None:
         return None
     if blob[:2] != b"GP":
         raise ValueError("a geometry of it is none of a GeoPackage")
-    return shapely.from_wkb(blob[8 + _ENVELOPE_BYTES[blob[3] >> 1 & 7] :])
+    return point_of_wkb(blob[8 + _ENVELOPE_BYTES[blob[3] >> 1 & 7] :])
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
@@ -182,7 +195,7 @@ def _parquet(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
     described = (pq.read_schema(path).metadata or {}).get(b"geo")
     if described is None:
         return table, None, None
-    geo = json.loads(described)
+    geo = documents.plain_json(described)
     column = geo["primary_column"]
     facts = geo["columns"][column]
     values = table.pop(column).to_numpy()
@@ -197,7 +210,7 @@ def _of_parquet(value: Any, encoding: str) -> Any:
     if value is None:
         return None
     if encoding == "WKB":
-        return shapely.from_wkb(value)
+        return point_of_wkb(value)
     if encoding == "point":
         return shapely.Point(value["x"], value["y"])
     raise ValueError(f"its geometries are encoded as {encoding!r}, expected WKB or point")

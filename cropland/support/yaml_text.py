@@ -6,8 +6,6 @@ from typing import Any
 
 import yaml
 
-MOST_CHARACTERS = 1_000_000
-"""Of a text from elsewhere."""
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -29,21 +27,6 @@ def load(text: str) -> Any:
         It is no YAML, or asks with a tag for more than a plain value.
     """
     return yaml.load(text, _Loader)
-
-
-def load_foreign(text: str) -> Any:
-    """Return the plain values of a YAML text from elsewhere, which may be made to fill the memory.
-
-    Raises
-    ------
-    yaml.YAMLError
-        As `load` does; or it is longer than `MOST_CHARACTERS`, or repeats itself by aliases.
-    """
-    if len(text) > MOST_CHARACTERS:
-        raise yaml.YAMLError(f"expected at most {MOST_CHARACTERS:,} characters, got {len(text):,}")
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
-        raise yaml.YAMLError("expected plain values, got an alias (*name)")
-    return load(text)
 
 
 def dump(values: Any) -> str:

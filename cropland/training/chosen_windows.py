@@ -8,8 +8,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from cropland.config.countries import Choice
-from cropland.errors import WindowError
+from cropland.config.schema import filled
+from cropland.errors import ConfigError, TrackingError, WindowError
 from cropland.features.window import Window
+from cropland.untrusted import documents
 
 if TYPE_CHECKING:
     from cropland.config.countries import Country
@@ -57,12 +59,23 @@ def windows(
 
 
 def _of_study(name: str, archive: Archive, store: Store) -> Choice | None:
-    """Look for the last time-range study that finished on an archive."""
+    """Look for the last time-range study that finished on an archive.
+
+    Raises
+    ------
+    TrackingError
+        What it has kept is no window.
+    """
     studies = f"tags.{STUDY} = 'time_range' and attributes.status = 'FINISHED'"
     for run in store.search(studies):
-        kept = json.loads(run.tags.get(f"{_TAG}{name}", "{}"))
-        if kept.pop("archive", None) == archive.fingerprint:
-            return Choice(**kept)
+        try:
+            kept = documents.plain_json(run.tags.get(f"{_TAG}{name}", "{}"))
+            if kept.pop("archive", None) == archive.fingerprint:
+                return filled(Choice, kept)
+        except (ValueError, TypeError, AttributeError, ConfigError) as error:
+            raise TrackingError(
+                f"the tag {_TAG}{name} of run {run.run_id} is no window ({error}); delete the tag or the run"
+            ) from error
     return None
 
 

@@ -9,6 +9,7 @@ import pytest
 from cropland.config import filling
 from cropland.config.countries import Choice, Country
 from cropland.config.groups import Configuration, Tracking
+from cropland.errors import TrackingError
 from cropland.observations.archive import Archive
 from cropland.tracking.opening import open_store
 from cropland.tracking.store import Store
@@ -112,3 +113,21 @@ def test_a_study_of_other_data_or_that_did_not_finish_or_of_something_else_does_
     study(store, opened, Choice(27, 0), **{"chosen.toyland": "{}"})
     assert found()[0] == Choice(48, 0)
     assert found(archive=other)[0] == Choice(24, 0)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["[1]", "{", "[" * 3_000, '{"archive": "%s"}', '{"archive": "%s", "span": "9", "period": 0}'],
+)
+def test_a_tag_that_is_no_window_is_named_with_its_run(
+    found: Found, store: Store, opened: Archive, tag: str
+) -> None:
+    tags = {
+        chosen_windows.STUDY: "time_range",
+        "chosen.toyland": tag.replace("%s", opened.fingerprint),
+    }
+    run = store.start("study", tags)
+    store.client.set_terminated(run)
+    with pytest.raises(TrackingError, match=f"the tag chosen.toyland of run {run} is no window"):
+        found()
+    store.client.delete_run(run)
