@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     plan = plan_map(command, countries, store)
     for note in plan.notes:
         terminal.print_note(console, note)
-    facts = plan.finished()
+    facts = plan.finished(partial(terminal.print_warning, console))
     if facts is not None:
         _show(plan, facts, again=True)
         return
@@ -170,6 +171,7 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
     picture, page = _draw(plan, facts)
     write_whole(plan.folder / PICTURE, picture)
     write_whole(plan.folder / PAGE, page)
+    facts = facts.with_files(plan.folder, plan.files)
     record.files |= {PICTURE: picture, PAGE: page, FACTS: facts.as_json()}
     record.metrics |= facts.metrics()
     record.note = "\n\n".join([*facts.warnings, *plan.notes])

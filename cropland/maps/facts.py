@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from cropland.errors import DataError
 from cropland.maps.layers import CLASSES, TOO_FEW
 from cropland.models.applicability import warnings_of
 from cropland.support import reading
+from cropland.support.fingerprint import fingerprint
 from cropland.support.words import command_line
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class MapFacts:
         Values of the images below 0 or above 32,766, which were read as no data.
     truth : tuple of tuple of int, optional
         Pixels by true and mapped class, other before cropland, of a simulated landscape.
+    files : dict of str to str
+        Checksum of each file of the map by its name; empty of a map that an earlier version has made.
+    checksum : str
+        Of all the facts above, empty of such a map.
     """
 
     key: str
@@ -67,6 +72,8 @@ class MapFacts:
     outside_applicability: float | None = None
     fill_values: int = 0
     truth: tuple[tuple[int, int], tuple[int, int]] | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    checksum: str = ""
 
     @classmethod
     def of(
@@ -114,7 +121,7 @@ class MapFacts:
         Raises
         ------
         DataError
-            There is no file of them in the folder, or it lacks some.
+            There is no file of them in the folder, it is damaged, or it lacks some.
         """
         if not folder.is_dir():
             raise DataError(
@@ -127,6 +134,8 @@ class MapFacts:
                 f"one, or give the command map again"
             )
         facts = reading.validated(file, _FACTS, REMEDY)
+        if facts.checksum and facts.checksum != facts._checksum():
+            raise DataError(f"{file} is damaged: it is not as it was written; {REMEDY}")
         missing = [f"tags.{name}" for name in _TAGS if name not in facts.tags]
         for group in ("hectares", "pixels"):
             missing += [
@@ -139,6 +148,29 @@ class MapFacts:
                 f"{file} does not hold what it should: it lacks {', '.join(missing)}; {REMEDY}"
             )
         return facts
+
+    def with_files(self, folder: Path, names: Iterable[str]) -> MapFacts:
+        """Return the facts with the checksums of the map's files and of themselves."""
+        complete = replace(self, files={name: fingerprint(folder / name) for name in names})
+        return replace(complete, checksum=complete._checksum())
+
+    def is_whole(self, path: Path) -> bool:
+        """Return whether a file of the map is as it was written."""
+        return reading.is_file(path) and self.files.get(path.name) == fingerprint(path)
+
+    def check_file(self, path: Path) -> None:
+        """Check that a file of the map is as it was written; a map without checksums is not checked.
+
+        Raises
+        ------
+        DataError
+            It is not.
+        """
+        if self.files and not self.is_whole(path):
+            raise DataError(f"{path} is damaged: it is not as it was written; {REMEDY}")
+
+    def _checksum(self) -> str:
+        return fingerprint(replace(self, checksum="").as_json().encode())
 
     def as_json(self) -> str:
         """Return the text of ``map.json``; what is not known is left out."""

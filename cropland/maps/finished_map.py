@@ -56,6 +56,9 @@ class FinishedMap:
             There is none, it was not finished, or its files are not of one map.
         """
         facts = MapFacts.read(path)
+        file = path / f"{layers.CLASS.name}.tif"
+        if reading.is_file(file):  # else the next line says so
+            facts.check_file(file)
         with _layer(path, layers.CLASS.name, facts.key) as source:
             if source.crs is None:
                 raise DataError(f"expected {source.name} to name its CRS, it has none; {REMEDY}")
@@ -86,8 +89,10 @@ class FinishedMap:
         Raises
         ------
         DataError
-            The layer is not there, is another map's, or cannot be read.
+            The layer is not there, is another map's, is damaged, or cannot be read.
         """
+        if name != layers.CLASS.name:  # which was checked when the map was opened
+            self.facts.check_file(self.path / f"{name}.tif")
         with _layer(self.path, name, self.facts.key) as source:
             return grids.read_pixels(source, rows, columns)
 

@@ -144,17 +144,6 @@ def read_reduced(path: Path, longest: int) -> tuple[np.ma.MaskedArray, GeoBox]:
     return values, GeoBox((height, width), corner, crs.to_wkt())
 
 
-def key_and_shape(path: Path) -> tuple[str, tuple[int, int]] | None:
-    """Return the tag ``KEY`` of a file and its size, or None where its last pixel cannot be read."""
-    try:
-        with rasterio.open(path) as source:
-            height, width = source.shape
-            source.read(1, window=Window(width - 1, height - 1, 1, 1))
-            return str(source.tags().get("KEY")), (height, width)
-    except RASTER_ERRORS:
-        return None
-
-
 @contextmanager
 def _wording(path: Path) -> Iterator[None]:
     """Name the file that could not be written; not around the making of blocks, which may fail otherwise."""

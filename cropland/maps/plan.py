@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.errors import ConfigError, DataError, WindowError
-from cropland.maps import compute, geotiff, imagery, layers
+from cropland.maps import compute, imagery, layers
 from cropland.maps.extent import Extent, meets, notes_on_place
-from cropland.maps.facts import FACTS, MapFacts
+from cropland.maps.facts import FACTS, REMEDY, MapFacts
 from cropland.maps.imagery import Imagery
 from cropland.maps.tile_store import TileStore
 from cropland.models.champion import champions_of, season_of
 from cropland.models.fitted import code_hash
 from cropland.sources.grid import PIXEL_METRES, Bounds, box_of
 from cropland.sources.service import NoImage
+from cropland.support import reading
 from cropland.support.fingerprint import fingerprint, fingerprint_of
 from cropland.support.terminal import SIMULATED
+from cropland.support.words import some
 
 if TYPE_CHECKING:
     from cropland.config.commands.map import Map
@@ -102,6 +104,11 @@ class MapPlan:
         )
 
     @property
+    def files(self) -> list[str]:
+        """The names of its files: layers, picture and page."""
+        return [*(f"{layer.name}.tif" for layer in self.layers), PICTURE, PAGE]
+
+    @property
     def threshold(self) -> float | None:
         """The largest dissimilarity inside the area of applicability."""
         known = self.work.fitted.applicability
@@ -127,8 +134,13 @@ class MapPlan:
             tags["NOTE"] = SIMULATED
         return tags
 
-    def finished(self) -> MapFacts | None:
+    def finished(self, say: Callable[[str], None]) -> MapFacts | None:
         """Return the facts of the same map, where it has been made before, whole and with all these layers.
+
+        Parameters
+        ----------
+        say : callable
+            Called with why a map that is there is made again.
 
         Raises
         ------
@@ -139,18 +151,20 @@ class MapPlan:
             return None
         try:
             facts = MapFacts.read(self.folder)
-        except DataError:  # there is none, or a part of one
+        except DataError as error:
+            if reading.is_file(self.folder / FACTS):
+                say(f"the map is made again: {str(error).removesuffix(f'; {REMEDY}')}")
             return None
         if facts.key != self.key:
             raise DataError(
                 f"{self.folder} holds another map (of another area, season, model or version of the code); "
                 f"give output=FOLDER for this one, or force=true to replace it"
             )
-        files = (self.folder / f"{layer.name}.tif" for layer in self.layers)
-        expected = self.key, tuple(self.work.extent.grid.shape)
-        whole = all(geotiff.key_and_shape(path) == expected for path in files)
-        shown = all((self.folder / name).is_file() for name in (PICTURE, PAGE))
-        return facts if whole and shown else None
+        names = [name for name in self.files if name in facts.files]
+        damaged = [name for name in names if not facts.is_whole(self.folder / name)]
+        if damaged:
+            say(f"the map is made again: {some(damaged)} in {self.folder} is not as it was written")
+        return facts if names == self.files and not damaged else None
 
 
 def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPlan:

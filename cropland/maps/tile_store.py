@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from cropland.maps.extent import Tile
 
 _BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_TILE = "tile"
+"""The array that says which tile of which map it is: the checksums of a ZIP archive do not know its name."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class TileStore:
             It cannot be written.
         """
         content = io.BytesIO()
-        np.savez_compressed(content, allow_pickle=False, **arrays)
+        named = {**arrays, _TILE: np.array(self._identity(tile))}
+        np.savez_compressed(content, allow_pickle=False, **named)
         write_whole(self._path(tile), content.getvalue())
 
     def read(self, tile: Tile) -> dict[str, NDArray[Any]]:
@@ -59,11 +62,14 @@ class TileStore:
         Raises
         ------
         DataError
-            It is not there any more, or broken.
+            It is not there any more, broken, or another tile.
         """
         try:
             with np.load(self._path(tile), allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
+                arrays = {name: stored[name] for name in stored.files}
+            if str(arrays.pop(_TILE)) != self._identity(tile):
+                raise ValueError("it is another tile")
+            return arrays
         except _BROKEN as error:
             raise DataError(
                 f"tile {self._path(tile)} cannot be read ({error}); give the same command again"
@@ -71,13 +77,14 @@ class TileStore:
 
     def _is_whole(self, tile: Tile) -> bool:
         try:
-            with zipfile.ZipFile(self._path(tile)) as stored:
-                if stored.testzip() is None:
-                    return True
-        except _BROKEN:
-            pass
-        self._path(tile).unlink(missing_ok=True)
-        return False
+            self.read(tile)
+        except DataError:
+            self._path(tile).unlink(missing_ok=True)
+            return False
+        return True
+
+    def _identity(self, tile: Tile) -> str:
+        return f"{self.folder.name}/{tile.name}"
 
     def _path(self, tile: Tile) -> Path:
         return self.folder / f"{tile.name}.npz"

@@ -18,6 +18,7 @@ from cropland.learning.folds import independent_units
 from cropland.models import contenders
 from cropland.models.contenders import Field
 from cropland.support import signals
+from cropland.support.words import command_line, some
 from cropland.training import candidates, out_of_fold
 from cropland.training.candidate_data import CandidateData
 
@@ -97,7 +98,7 @@ def compete(
     """
     rule = command.promotion.rule
     runs = contenders.comparable(command, country, archive, store)
-    field = _scored(runs, command, archive, store)
+    field = _scored(runs, command, archive, store, say)
     field = _without_foreign(field, runs, command, country, store, say)
     chosen = _finalists(field, command, country)
     say(f"{country.name}: {len(field.eligible)} candidates; scoring {len(chosen)} finalists again")
@@ -117,13 +118,22 @@ def compete(
 
 
 def _scored(
-    runs: Mapping[str, TrackedRun], command: Promote, archive: Archive, store: Store
+    runs: Mapping[str, TrackedRun],
+    command: Promote,
+    archive: Archive,
+    store: Store,
+    say: Callable[[str], None],
 ) -> Field:
     """Return all candidates, scored on the points that those have which may be selected."""
     table = contenders.tabulated(runs.values(), command)
     right, lost = contenders.predictions(
         [runs[run_id] for run_id in table.index[table["eligible"]]], store
     )
+    if lost:
+        say(
+            f"{command_line('train')} with force=true scores again what is left out: "
+            f"{some(sorted(set(lost.values())))}"
+        )
     units = None
     if not right.empty:
         numbers = units_of(archive, command.validation)[right.index].to_numpy()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from cropland.errors import DataError
 from cropland.models import model_files
 from cropland.models.request import PLACES
 from cropland.observations import bands
+from cropland.support.writing import temporary_folder
 from cropland.tracking.mlflow_session import mlflow_at
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ def log(
         params=run.data.params,
     )
     example = input_example[list(fitted.columns)].astype({"ID": str, "Timestamp": str})
-    with tempfile.TemporaryDirectory() as folder, mlflow_at(tracking_uri):
+    with temporary_folder() as folder, mlflow_at(tracking_uri):
         logged = Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
             run_id=run_id,
             model_id=entry.model_id,
             python_model=str(Path(__file__).with_name("serving.py")),
-            artifacts=model_files.write(Path(folder), fitted),
+            artifacts=model_files.write(folder, fitted),
             code_paths=[str(package)],
             signature=signature(fitted),
             input_example=example.reset_index(drop=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -52,6 +53,26 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except OSError as error:
         raise DataError(
             f"cannot write {path}: {error}; free space, or set output to where it can be written"
+        ) from error
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a folder for files that are needed for a moment, and delete it.
+
+    Raises
+    ------
+    DataError
+        It cannot be made, or files in it cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    except OSError as error:
+        where = os.environ.get("TMPDIR", "/tmp")
+        raise DataError(
+            f"cannot write temporary files to {where}: {error.strerror or error}; make room there, or set "
+            f"TMPDIR to another folder"
         ) from error
 
 

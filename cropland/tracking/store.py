@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -16,10 +15,13 @@ from typing import TYPE_CHECKING
 
 from cropland.errors import DataError, TrackingError
 from cropland.support import terminal
+from cropland.support.fingerprint import fingerprint
+from cropland.support.writing import temporary_folder
 from cropland.tracking import sqlite_file
 from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.provenance import code_tags, is_alive, process_mark
 from cropland.tracking.records import (
+    CHECKSUM,
     CLOSED,
     COMPARISON,
     HOST,
@@ -126,7 +128,10 @@ class Store:
 
     @contextmanager
     def running(self, name: str, tags: Mapping[str, str], parent: str | None) -> Iterator[Record]:
-        """Open a run for as long as work takes: FINISHED at its end, FAILED with a traceback, or KILLED."""
+        """Open a run for as long as work takes: FINISHED at its end, FAILED with a traceback, or KILLED.
+
+        It is FAILED too where what it holds cannot be written.
+        """
         record = Record(self.start(name, {**_tags_below(self.client, parent), **tags}))
         status = "FINISHED"
         try:
@@ -139,8 +144,13 @@ class Store:
             status = "KILLED"
             raise
         finally:
-            self._write(record)
-            self.client.set_terminated(record.run_id, status=status)
+            try:
+                self._write(record)
+            except Exception:
+                status = "FAILED"
+                raise
+            finally:
+                self.client.set_terminated(record.run_id, status=status)
 
     def report(self, run_id: str, note: str, files: Mapping[str, bytes], *, status: str) -> None:
         """End a parent run with its description and artifacts."""
@@ -154,22 +164,28 @@ class Store:
         Raises
         ------
         DataError
-            It is not there any more.
+            It is not there any more, or is not as it was written.
         """
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
         is_local = run.artifact_uri.startswith("file:")  # read where it is, without a copy
         try:
-            with nullcontext() if is_local else tempfile.TemporaryDirectory() as folder:
+            with nullcontext() if is_local else temporary_folder() as folder:
                 path = download_artifacts(
                     artifact_uri=f"{run.artifact_uri}/{name}",
-                    dst_path=folder,
+                    dst_path=None if folder is None else str(folder),
                     tracking_uri=self.client.tracking_uri,
                 )
-                return Path(path).read_text(encoding="utf-8")
+                content = Path(path).read_bytes()
         except (OSError, MlflowException) as error:
             raise DataError(f"run {run.name!r} has lost its {name}") from error
+        if run.tags.get(CHECKSUM + name, fingerprint(content)) != fingerprint(content):
+            raise DataError(f"{name} of run {run.name!r} is damaged: it is not as it was written")
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            raise DataError(f"{name} of run {run.name!r} is damaged: it is no text") from error
 
     def tidy(self) -> None:
         """Let a database file count its rows, for the UI."""
@@ -228,6 +244,11 @@ class Store:
         params = [Param(key, str(value)) for key, value in record.params.items()]
         note = self._described(record.note)
         tags = [RunTag(NOTE, note)] if note else []
+        tags += [
+            RunTag(CHECKSUM + name, fingerprint(content.encode()))
+            for name, content in record.files.items()
+            if isinstance(content, str)  # what is read back
+        ]
         self.client.log_batch(record.run_id, metrics=metrics, params=params, tags=tags)
         self._write_files(record.run_id, record.files)
 
@@ -241,11 +262,11 @@ class Store:
         """Write artifacts of a run, all in one go."""
         if not files:
             return
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             for name, content in files.items():
                 data = content if isinstance(content, bytes) else content.encode()
-                (Path(folder) / name).write_bytes(data)
-            self.client.log_artifacts(run_id, folder)
+                (folder / name).write_bytes(data)
+            self.client.log_artifacts(run_id, str(folder))
 
 
 @cache

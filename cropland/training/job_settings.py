@@ -71,16 +71,20 @@ def read(folder: Path) -> JobSettings:
     Raises
     ------
     DataError
-        The folder of the sweep cannot be seen from here.
+        The folder of the sweep cannot be seen from here, or the file is damaged.
     """
     path = folder / FILE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+        windows = {name: Choice(**choice) for name, choice in values.pop("windows").items()}
+        known = frozenset(values.pop("known"))
+        return JobSettings(**values, windows=windows, known=known)
     except FileNotFoundError as error:
         raise DataError(
             f"expected {path}, which the process that opened the sweep has written, found none; give the "
             f"command in a folder that every machine sees under the same name"
         ) from error
-    windows = {name: Choice(**choice) for name, choice in values.pop("windows").items()}
-    known = frozenset(values.pop("known"))
-    return JobSettings(**values, windows=windows, known=known)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path} is damaged; give the same command again: finished runs are kept"
+        ) from error

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from cropland.errors import DataError
 from cropland.support import terminal
 from cropland.support.progress import Meter
 from cropland.training.outcome import Outcome
@@ -27,34 +30,62 @@ _OUTSIDE_NAMED = 2
 class Ledger:
     """The outcomes of a sweep, one JSON line each, in the order in which they came.
 
-    Jobs append to it from any process on the machine; one write a line keeps lines whole.
+    Jobs append to it from any process on the machine, one at a time, so that lines stay whole.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LEDGER
 
     def append(self, outcome: Outcome) -> None:
-        """Add an outcome."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(asdict(outcome)) + "\n"
-        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        """Add an outcome.
+
+        Raises
+        ------
+        DataError
+            It cannot be written.
+        """
+        line = (json.dumps(asdict(outcome)) + "\n").encode()
         try:
-            os.write(file, line.encode())
-        finally:
-            os.close(file)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab", buffering=0) as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX)
+                end = os.fstat(stream.fileno()).st_size
+                try:
+                    while line:  # a disk may have room for a part of it
+                        line = line[stream.write(line) :]
+                except OSError:
+                    stream.truncate(end)
+                    raise
+        except OSError as error:
+            raise DataError(
+                f"cannot write {self.path}: {error.strerror or error}; make room there, and give the same "
+                f"command again: finished runs are kept"
+            ) from error
 
     def read(self) -> list[Outcome]:
         """Return all outcomes so far."""
         return self.read_on(0)[0]
 
     def read_on(self, start: int) -> tuple[list[Outcome], int]:
-        """Return the outcomes from a byte on, and the byte after the last whole line."""
+        """Return the outcomes from a byte on, and the byte after the last whole line.
+
+        Raises
+        ------
+        DataError
+            A line is damaged.
+        """
         if not self.path.exists():
             return [], start
         with self.path.open("rb") as stream:
             stream.seek(start)
             whole, newline, _ = stream.read().rpartition(b"\n")
-        outcomes = [Outcome(**json.loads(line)) for line in whole.splitlines()]
+        try:
+            outcomes = [Outcome(**json.loads(line)) for line in whole.splitlines()]
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{self.path} has a line that is damaged ({error}); give the same command again: finished "
+                f"runs are kept"
+            ) from error
         return outcomes, start + len(whole) + len(newline)
 
 
@@ -90,8 +121,9 @@ class Watch:
         self._meter.__exit__(*raised)
 
     def _loop(self) -> None:
-        while not self._stop.wait(_POLL_SECONDS):
-            self._look()
+        with suppress(DataError):  # which the look at the end raises again, where it is answered
+            while not self._stop.wait(_POLL_SECONDS):
+                self._look()
 
     def _look(self) -> None:
         outcomes, self._read_to = self._ledger.read_on(self._read_to)

@@ -167,26 +167,37 @@ def test_the_same_map_is_not_made_twice(home: Shell, made: Path) -> None:
 
 
 def test_a_map_that_is_not_whole_is_made_again(home: Shell, made: Path) -> None:
-    plan = SimpleNamespace(
-        command=SimpleNamespace(force=False, exact=True),
+    facts = MapFacts.read(made)
+    plan: Any = SimpleNamespace(
+        command=SimpleNamespace(force=False),
         folder=home.folder / "copy",
-        layers=list(layers.LAYERS.values()),
-        key=json.loads((made / "map.json").read_text())["key"],
-        work=SimpleNamespace(extent=SimpleNamespace(grid=read(made / "class.tif"))),
+        files=[*(f"{name}.tif" for name in layers.LAYERS), mapplan.PICTURE, mapplan.PAGE],
+        key=facts.key,
     )
     shutil.copytree(made, plan.folder)
-    finished = mapplan.MapPlan.finished
-    assert finished(plan) is not None  # type: ignore[arg-type]
+    said: list[str] = []
+
+    def finished() -> MapFacts | None:
+        return mapplan.MapPlan.finished(plan, said.append)
+
+    assert finished() == facts
     for name in ("map.json", "class.tif", "map.html"):
         content = (plan.folder / name).read_bytes()
-        (plan.folder / name).unlink()
-        assert finished(plan) is None, name  # type: ignore[arg-type]
-        if name != "map.html":
-            (plan.folder / name).write_bytes(content[: len(content) // 2])
-            assert finished(plan) is None, name  # type: ignore[arg-type]
-        (plan.folder / name).write_bytes(content)
+        flipped = content[:-100] + bytes([content[-100] ^ 1]) + content[-99:]
+        for broken in (content[: len(content) // 2], b"", flipped, None):
+            (plan.folder / name).unlink()
+            if broken is not None:
+                (plan.folder / name).write_bytes(broken)
+            said.clear()
+            assert finished() is None, name
+            assert all(line.startswith("the map is made again: ") and name in line for line in said)
+            assert len(said) == (broken is not None or name != "map.json")
+            (plan.folder / name).write_bytes(content)
     (plan.folder / "map.json").write_text(json.dumps({"key": plan.key}))
-    assert finished(plan) is None  # type: ignore[arg-type]
+    assert finished() is None
+    plan.files.append("another.tif")
+    (plan.folder / "map.json").write_text(facts.as_json())
+    assert finished() is None
 
 
 def test_a_map_that_is_killed_goes_on_to_the_same_bytes_as_a_cluster_makes(
@@ -267,7 +278,7 @@ def test_notes_on_the_images_are_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     note = "cube[1].zarr: these images carry the offset"
-    plan = SimpleNamespace(notes=(note,), finished=lambda: "facts")
+    plan = SimpleNamespace(notes=(note,), finished=lambda _: "facts")
     monkeypatch.setattr(mapping, "plan_map", lambda *_: plan)
     monkeypatch.setattr(mapping, "open_store", lambda *_: None)
     monkeypatch.setattr(mapping, "_show", lambda *_, **__: None)

@@ -47,11 +47,27 @@ def test_a_tile_with_a_flipped_bit_is_missing(tiles: list[Tile], tmp_path: Path)
     assert store.missing(tiles) == tiles
 
 
+def test_tiles_that_were_exchanged_are_missing(tiles: list[Tile], tmp_path: Path) -> None:
+    store = TileStore(tmp_path / "tiles-1")
+    for tile in tiles[:3]:
+        store.write(tile, CONTENT)
+    first, second, _ = sorted(store.folder.iterdir())
+    first.rename(tmp_path / "aside")
+    second.rename(first)
+    (tmp_path / "aside").rename(second)
+    with pytest.raises(DataError, match="it is another tile"):
+        store.read(tiles[0])
+    assert store.missing(tiles[:3]) == tiles[:2]
+    other = TileStore(tmp_path / "tiles-2")
+    store.folder.rename(other.folder)
+    assert other.missing(tiles[:3]) == tiles[:3]
+
+
 def test_a_tile_has_the_same_bytes_every_time(tiles: list[Tile], tmp_path: Path) -> None:
     written = []
     for name in ("one", "two"):
-        TileStore(tmp_path / name).write(tiles[0], CONTENT)
-        written.append(next((tmp_path / name).iterdir()).read_bytes())
+        TileStore(tmp_path / name / "tiles").write(tiles[0], CONTENT)
+        written.append(next((tmp_path / name / "tiles").iterdir()).read_bytes())
     assert written[0] == written[1]
 
 
