@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 import sys
 import traceback
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 LONGEST_MESSAGE = 2_000
+_JOINERS = "\u200c\u200d"
+"""They have no shape of their own and are part of words, as in Persian and Hindi."""
 
 
 class CroplandError(Exception):
@@ -34,13 +37,35 @@ class TrackingError(CroplandError):
     """A tracking store that cannot be reached or used."""
 
 
+def visible(text: str) -> str:
+    r"""Return a text whose control characters are shown as escapes, so that it commands no terminal.
+
+    Among them are line breaks, and what turns the direction of writing; letters and blanks of every script
+    stay.
+
+    >>> print(visible("Iran\x1b[2J\u202e\n"))
+    Iran\x1b[2J\u202e\n
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if _is_ordinary(sign) else _escaped(sign) for sign in text)
+
+
+def _is_ordinary(sign: str) -> bool:
+    return sign.isprintable() or sign in _JOINERS or unicodedata.category(sign) == "Zs"
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
+
+
 def one_line(message: str) -> str:
     """Put a message on one line; no value in it can make it long, or command the terminal."""
-    line = " ".join(message.split())
+    line = visible(" ".join(message.split()))
     if len(line) > LONGEST_MESSAGE:
         half = LONGEST_MESSAGE // 2
         line = f"{line[:half]} … {line[-half:]}"
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in line)
+    return line
 
 
 def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cropland.errors import visible
 from cropland.support.map_plot import map_plot, mercator, show_values, text_block, write_page
+from cropland.untrusted.texts import html_text
 
 if TYPE_CHECKING:
     from bokeh.models import GlyphRenderer
@@ -105,7 +106,7 @@ def image_page(
     str
         An HTML page.
     """
-    from bokeh.models import ColumnDataSource, CustomJS, CustomJSHover, RadioGroup, Slider
+    from bokeh.models import ColumnDataSource, RadioGroup, Slider
 
     left, bottom, right, top = bounds
     plot = map_plot(bounds)
@@ -116,20 +117,16 @@ def image_page(
     place = {"x": [left], "y": [bottom], "dw": [right - left], "dh": [top - bottom]}
     # Bokeh's rows go from south to north.
     source = ColumnDataSource(place | {layer.name: [layer.codes[::-1]] for layer in layers})
-    images = [_image(plot, source, layer, visible=not n) for n, layer in enumerate(layers)]
+    images = [_image(plot, source, layer, n) for n, layer in enumerate(layers)]
+    show_values(plot, images)
+    legends = [
+        text_block(_legend(layer), name=f"legend {n}", visible=not n)
+        for n, layer in enumerate(layers)
+    ]
+    choice = RadioGroup(name="layer", labels=[layer.name for layer in layers], active=0)
+    opacity = Slider(name="opacity", title="Opacity, %", start=0, end=100, value=100, step=5)
     words = {layer.name: list(layer.words) for layer in layers}
-    formatter = CustomJSHover(args={"words": words}, code="return words[format][value]")
-    tooltips = [(layer.name, f"@{{{layer.name}}}{{{layer.name}}}") for layer in layers]
-    show_values(plot, images, tooltips, {f"@{{{layer.name}}}": formatter for layer in layers})
-    legends = [text_block(_legend(layer), visible=not n) for n, layer in enumerate(layers)]
-    choice = RadioGroup(labels=[layer.name for layer in layers], active=0)
-    show = "parts.forEach((part, n) => { part.visible = n % count === cb_obj.active })"
-    shown = CustomJS(args={"parts": [*images, *legends], "count": len(layers)}, code=show)
-    choice.js_on_change("active", shown)
-    opacity = Slider(title="Opacity, %", start=0, end=100, value=100, step=5)
-    fade = "images.forEach((image) => { image.glyph.global_alpha = cb_obj.value / 100 })"
-    opacity.js_on_change("value", CustomJS(args={"images": images}, code=fade))
-    return write_page(plot, [choice, *legends, opacity], title, note, facts)
+    return write_page(plot, [choice, *legends, opacity], title, note, facts, words)
 
 
 def point_page(
@@ -165,27 +162,30 @@ def point_page(
     drawn = []
     for layer in layers:
         x, y = mercator(layer.lon, layer.lat)
-        source = ColumnDataSource({**layer.fields, "x": x, "y": y, "colour": layer.colours})
+        texts = {name: [visible(text) for text in column] for name, column in layer.fields.items()}
+        source = ColumnDataSource({**texts, "x": x, "y": y, "colour": layer.colours})
         points = plot.scatter(
             "x", "y", source=source, size=layer.size, fill_color="colour", fill_alpha=0.9,
             line_color=layer.outline, line_width=layer.width, legend_label=layer.name,
         )  # fmt: skip
         drawn.append(points)
     if layers:
-        show_values(plot, drawn, [(name, f"@{{{name}}}") for name in layers[0].fields], {})
+        show_values(plot, drawn)
         plot.add_layout(plot.legend[0], "above")
         plot.legend.update(click_policy="hide", orientation="horizontal", border_line_color=None)
-    return write_page(plot, [], title, note, facts)
+    fields = dict.fromkeys(layers[0].fields) if layers else {}
+    return write_page(plot, [], title, note, facts, fields)
 
 
-def _image(plot: Figure, source: Any, layer: ImageLayer, *, visible: bool) -> GlyphRenderer[Any]:
+def _image(plot: Figure, source: Any, layer: ImageLayer, number: int) -> GlyphRenderer[Any]:
     from bokeh.models import LinearColorMapper
 
     palette = ["#" + bytes(colour).hex() for colour in layer.colours]
     mapper = LinearColorMapper(palette=palette, low=-0.5, high=255.5)
     image: GlyphRenderer[Any] = plot.image(
-        layer.name, "x", "y", "dw", "dh", source=source, color_mapper=mapper, visible=visible
-    )
+        layer.name, "x", "y", "dw", "dh", source=source, color_mapper=mapper, visible=not number,
+        name=f"layer {number}",
+    )  # fmt: skip
     return image
 
 
@@ -197,9 +197,9 @@ def _legend(layer: ImageLayer) -> str:
         pairs = ((colours[code], name) for code, name in layer.classes.items())
         return "".join(_swatch(colour, name) for colour, name in pairs) + nothing
     stops = ", ".join(colours[code] for code in np.linspace(0, layer.top, 17).astype(int))
-    ends = "".join(f"<span>{escape(end)}</span>" for end in layer.ends)
+    ends = "".join(f"<span>{html_text(end)}</span>" for end in layer.ends)
     return (
-        f'<p>{escape(layer.label)}</p><div class="ramp" style="background: linear-gradient(to right, '
+        f'<p>{html_text(layer.label)}</p><div class="ramp" style="background: linear-gradient(to right, '
         f'{stops})"></div><div class="ends">{ends}</div>{nothing}'
     )
 
@@ -207,5 +207,5 @@ def _legend(layer: ImageLayer) -> str:
 def _swatch(fill: str, name: str) -> str:
     return (
         f'<span class="class"><span class="swatch" style="background: {fill}"></span>'
-        f"{escape(name)}</span>"
+        f"{html_text(name)}</span>"
     )

@@ -1,4 +1,4 @@
-"""A plot of a map for a browser, by Bokeh's own script: degrees, values under the pointer, backgrounds.
+"""A plot of a map for a browser, by Bokeh: degrees, values under the pointer, backgrounds.
 
 The page needs no network. A background of streets or satellite images is fetched only when the reader asks
 for one.
@@ -7,11 +7,13 @@ for one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cropland.support.web_page import html_page
+from cropland.untrusted.texts import html_text
 
 if TYPE_CHECKING:
     from bokeh.models import Div, GlyphRenderer, UIElement
@@ -21,13 +23,6 @@ BACKGROUNDS = {"streets": "OpenStreetMap Mapnik", "satellite images": "Esri Worl
 EARTH_METRES = 6_378_137.0
 """The radius of the sphere of Web Mercator."""
 _PANEL_PIXELS = 320
-_HEAD = """{% block preamble %}
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
-  script-src 'unsafe-inline' 'unsafe-eval'; font-src data:; img-src data: blob: https://tile.openstreetmap.org
-  https://server.arcgisonline.com">
-{% endblock %}"""
-"""The browser is told that the page loads nothing but backgrounds."""
 _STYLE = """
 :host { font: 14px/1.4 system-ui, sans-serif; color: #222 }
 h1 { margin: 0; font-size: 18px; overflow-wrap: anywhere } p { margin: 4px 0 }
@@ -74,51 +69,34 @@ def map_plot(bounds: tuple[float, float, float, float]) -> Figure:
     return plot
 
 
-def show_values(
-    plot: Figure,
-    renderers: Sequence[GlyphRenderer[Any]],
-    tooltips: Sequence[tuple[str, str]],
-    formatters: Mapping[str, Any],
-) -> None:
-    """Show values under the pointer, with the place in degrees."""
-    from bokeh.models import CustomJSHover, HoverTool
+def show_values(plot: Figure, renderers: Sequence[GlyphRenderer[Any]]) -> None:
+    """Show the page's fields under the pointer, with the place in degrees."""
+    from bokeh.models import HoverTool
 
-    degrees = CustomJSHover(
-        args={"radius": EARTH_METRES},
-        code="""
-        const x = special_vars.x / radius * 180 / Math.PI, lon = (x + 540) % 360 - 180
-        const lat = Math.atan(Math.sinh(special_vars.y / radius)) * 180 / Math.PI
-        return Math.abs(lat).toFixed(5) + "° " + (lat < 0 ? "S" : "N") + ", " +
-          Math.abs(lon).toFixed(5) + "° " + (lon < 0 ? "W" : "E")
-        """,
-    )
-    hover = HoverTool(
-        renderers=list(renderers),
-        tooltips=[*tooltips, ("place", "$x{place}")],
-        formatters={**formatters, "$x": degrees},
-    )
-    plot.add_tools(hover)
+    plot.add_tools(HoverTool(name="hover", renderers=list(renderers), tooltips=None))
 
 
 def _background(plot: Figure) -> UIElement:
     """Add backgrounds, none of which is fetched before it is chosen."""
-    from bokeh.models import CustomJS, Select
+    from bokeh.models import Select
 
-    tiles = [plot.add_tile(name, visible=False, level="image") for name in BACKGROUNDS.values()]
+    tiles = [
+        plot.add_tile(provider, visible=False, level="image", name=f"background {n}")
+        for n, provider in enumerate(BACKGROUNDS.values())
+    ]
     plot.renderers = [*tiles, *(each for each in plot.renderers if each not in tiles)]
-    choice = Select(title="Background", value="none", options=["none", *BACKGROUNDS])
-    show = "tiles.forEach((tile, n) => { tile.visible = cb_obj.value === names[n] })"
-    choice.js_on_change(
-        "value", CustomJS(args={"tiles": tiles, "names": list(BACKGROUNDS)}, code=show)
+    return Select(
+        name="background", title="Background", value="none", options=["none", *BACKGROUNDS]
     )
-    return choice
 
 
 def text_block(text: str, **options: Any) -> Div:
     """Return a block of HTML in the page's style."""
     from bokeh.models import Div
 
-    return Div(text=text, stylesheets=[_STYLE], sizing_mode="stretch_width", **options)
+    # Bokeh would typeset what stands between dollars.
+    style: dict[str, Any] = {"stylesheets": [_STYLE], "sizing_mode": "stretch_width"}
+    return Div(text=text, disable_math=True, **style, **options)
 
 
 def write_page(
@@ -127,19 +105,17 @@ def write_page(
     title: str,
     note: str,
     facts: Mapping[str, str],
+    fields: Mapping[str, Sequence[str] | None],
 ) -> str:
-    """Write the page of a plot, with its title, controls and facts beside it."""
-    from bokeh.embed import file_html
+    """Write the page of a plot, with its title, controls and facts beside it; fields as of `html_page`."""
     from bokeh.layouts import column, row
-    from bokeh.resources import INLINE
 
-    head = f"<h1>{escape(title)}</h1>" + (f'<p class="note">{escape(note)}</p>' if note else "")
-    listed = (f"<dt>{escape(key)}</dt><dd>{escape(fact)}</dd>" for key, fact in facts.items())
+    head = f"<h1>{html_text(title)}</h1>"
+    if note:
+        head += f'<p class="note">{html_text(note)}</p>'
+    listed = (f"<dt>{html_text(key)}</dt><dd>{html_text(fact)}</dd>" for key, fact in facts.items())
     panel = column(
         [text_block(head), *controls, _background(plot), text_block(f"<dl>{''.join(listed)}</dl>")],
         width=_PANEL_PIXELS, sizing_mode="stretch_height", margin=(8, 12, 8, 4), spacing=8,
     )  # fmt: skip
-    page: str = file_html(
-        row([plot, panel], sizing_mode="stretch_both"), INLINE, title, template=_HEAD
-    )
-    return page
+    return html_page(row([plot, panel], sizing_mode="stretch_both"), title, fields)

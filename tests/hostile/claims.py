@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from cropland.config.hydra_words import error_line
-from cropland.errors import LONGEST_MESSAGE, CroplandError
+from cropland.errors import LONGEST_MESSAGE, CroplandError, visible
 
 BRIEFLY = settings(
     derandomize=True,
@@ -85,7 +85,7 @@ def refused(call: Callable[[], object]) -> str:
 
 def check_line(said: str) -> None:
     """Check that what is said is one line, of a length that can be read, which commands no terminal."""
-    assert said and said.isprintable()
+    assert said and said == visible(said)
     assert len(said) <= 2 * LONGEST_MESSAGE
 
 

@@ -25,9 +25,7 @@ def embedded(text: str) -> dict[str, Any]:
 
 def values_of(text: str) -> dict[str, list[str]]:
     """The words of each code, by layer."""
-    arguments = [pages.plain(each["args"]) for each in pages.models(text, "CustomJSHover")]
-    [words] = [each["words"] for each in arguments if "words" in each]
-    return {name: list(each) for name, each in words.items()}
+    return dict(pages.content(text)["fields"])
 
 
 def at_pixels(text: str, box: GeoBox) -> dict[str, np.ndarray]:

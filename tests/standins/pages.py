@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import html
 import json
 import re
 from collections.abc import Iterator
@@ -14,9 +13,9 @@ import numpy as np
 
 
 def content(page: str) -> Any:
-    """The document of a page, as JSON."""
+    """The data of a page: ``item``, the document of Bokeh, and ``fields``, what the pointer shows."""
     [text] = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
-    return json.loads(html.unescape(text))
+    return json.loads(text)
 
 
 def models(page: str, name: str) -> list[dict[str, Any]]:
