@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+COMPILE = $(BIN)/uv pip compile --quiet --universal $(UPGRADE) --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-header
+UPGRADE ?= --upgrade
 TRACKING := sqlite:///mlruns/mlflow.db
 PORT ?= 5000
 MODEL ?= cropland-simulated-iran
@@ -15,7 +18,7 @@ SOAK_SEED ?= 2023
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help train map test quick soak mutants check format ui serve bench curves lock
+.PHONY: help train map test quick soak mutants check format ui serve bench curves lock fast
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -70,7 +73,7 @@ serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cro
 		MLFLOW_REGISTRY_URI="$(TRACKING)" mlflow models serve --model-uri "models:/$(MODEL)@champion" \
 		--env-manager local --port $(SERVE_PORT)
 
-bench: $(STAMP)  ## Measure start-up, series, the whole study, the fast forest, prediction, maps and download
+bench: $(STAMP)  ## Measure start-up, series, the whole study, prediction, maps, download (make fast first)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/series.py
 	$(BIN)/python benchmarks/study.py
@@ -82,16 +85,25 @@ bench: $(STAMP)  ## Measure start-up, series, the whole study, the fast forest, 
 curves: $(STAMP)  ## Measure how costs grow with points, candidates and jobs: most of an hour
 	$(BIN)/python benchmarks/curves.py series store sweep --launchers basic dask
 
-lock: $(STAMP)  ## Pin the newest versions that fit pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev \
-		--no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
+lock: $(STAMP)  ## Pin the newest versions that fit pyproject.toml, with their hashes
+	$(COMPILE) --extra dev --output-file requirements.lock pyproject.toml
+	@# Only what it adds: requirements.lock has the rest.
+	$(COMPILE) --extra fast --constraint requirements.lock --output-file requirements-fast.lock \
+		$$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' requirements.lock) pyproject.toml
+	sed '/^$$/,$$d' requirements-fast.lock > $(VENV)/fast.lock && mv $(VENV)/fast.lock requirements-fast.lock
+
+fast: $(STAMP)  ## Add scikit-learn-intelex for model=forest_fast (x86-64; under Intel's licence)
+	$(UV) --no-deps --require-hashes --requirement requirements-fast.lock || \
+		$(PIP) --no-deps --require-hashes --requirement requirements-fast.lock
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "cropland needs Python 3.11 or newer; give it as make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	@# uv takes an eighth of the time of pip, which serves where uv cannot be had.
-	$(PIP) "$$(grep '^uv==' requirements.lock)" && $(UV) --compile-bytecode --requirement requirements.lock || \
-		$(PIP) --requirement requirements.lock
+	@# uv takes an eighth of the time of pip, which serves where uv cannot be had. Its lines of the lock: with hashes.
+	awk '/^[^ ]/ {of_uv = /^uv==/} of_uv' requirements.lock > $(VENV)/uv.lock
+	$(PIP) --require-hashes --requirement $(VENV)/uv.lock && \
+		$(UV) --compile-bytecode --require-hashes --requirement requirements.lock || \
+		$(PIP) --require-hashes --requirement requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

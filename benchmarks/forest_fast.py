@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 import cropland
 from cropland.config.groups import Validation
 from cropland.config.model import Model
-from cropland.learning import classifiers
+from cropland.learning import classifiers, fast_forest
 from cropland.learning.folds import splits
 from cropland.support import figure_style
 
@@ -170,6 +170,9 @@ def dots(panel: Axes, place: int, values: NDArray[np.float64], colour: str) -> N
 
 def main() -> None:
     """Score, print and draw."""
+    if not fast_forest.has_fast():
+        print(f"scikit-learn-intelex cannot be used here ({fast_forest.REMEDY}); nothing measured")
+        return
     exports = Path(sys.argv[1]) if len(sys.argv) > 1 else EXPORTS
     if not exports.is_dir():
         print(f"no exports at {exports}: give the folder of the challenge's data; nothing measured")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cropland.config.model import Model
 
 _PACKAGE = "scikit-learn-intelex"
+REMEDY = "make fast, or pip install 'cropland[fast]'"
+"""What installs it."""
 _FAST_ONLY = ("max_bins", "min_bin_size")
 """Parameters that scikit-learn's own classes do not take."""
 
@@ -42,7 +44,7 @@ def fast_version() -> str:
         return version(_PACKAGE)
     except PackageNotFoundError as error:
         raise ConfigError(
-            f"{_PACKAGE} is not installed here; pip install '.[fast]' on every machine that runs jobs, "
+            f"{_PACKAGE} is not installed here ({REMEDY}); install it on every machine that runs jobs, "
             f"or take model=forest"
         ) from error
 

@@ -60,7 +60,7 @@ def check_fast(jobs: Sequence[Job], console: Console) -> bool:
         f"{name} is run as scikit-learn's own {plain}" for name, plain in fast.items()
     )
     console.print(
-        f"scikit-learn-intelex cannot be used here (pip install '.[fast]', x86-64): {instead}",
+        f"scikit-learn-intelex cannot be used here ({fast_forest.REMEDY}; x86-64): {instead}",
         markup=False,
     )
     return False

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from skops.io import get_untrusted_types
+from standins.fast import needs_fast
 from standins.runs import runs
 from standins.shell import Shell, refusal, screen
 from standins.toy_models import NAME, ToyModels
@@ -22,7 +23,6 @@ from standins.toyland import TOYLAND
 from cropland.config.commands.promote import Promote
 from cropland.config.groups import Validation
 from cropland.errors import ConfigError, CroplandError
-from cropland.learning import fast_forest
 from cropland.models import fitting, registry
 from cropland.training.candidate import Candidate
 
@@ -201,7 +201,7 @@ def of_shell(shell: Shell, script: str, *words: str, **variables: str) -> str:
 RULES = ("promotion.figures=false", "promotion.bootstraps=100")
 
 
-@pytest.mark.skipif(not fast_forest.has_fast(), reason="scikit-learn-intelex is not installed")
+@needs_fast
 def test_what_the_fast_forest_chose_is_fitted_by_scikit_learn(shell: Shell) -> None:
     quick = ("model=forest_fast", "model.n_estimators=10", "span=24", "bands=ndvi")
     of_shell(shell, "train", *quick)

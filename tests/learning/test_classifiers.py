@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from standins.fast import REASON
 
 from cropland.config.model import FAST, Model
 from cropland.errors import ConfigError
@@ -30,7 +31,7 @@ def test_every_model_of_conf_learns_and_gives_probabilities(path: Path) -> None:
         values["_target_"] = "sklearn.linear_model.LogisticRegression"
     assert values["name"] == path.stem
     if values["_target_"] in FAST and not fast_forest.has_fast():
-        pytest.skip("scikit-learn-intelex is not installed")
+        pytest.skip(REASON)
     own = ("name", "scale", "_target_")
     parameters = {key: value for key, value in values.items() if key not in own}
     quick = {"n_estimators": 5, "max_iter": 20}

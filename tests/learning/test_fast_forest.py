@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from rich.console import Console
+from standins.fast import needs_fast
 from standins.shell import Shell
 
 from cropland.config import filling
@@ -31,9 +32,6 @@ from cropland.training.candidates import from_yaml
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
 FAST, PLAIN = (f"{name}.ensemble.RandomForestClassifier" for name in ("sklearnex", "sklearn"))
-needs_fast = pytest.mark.skipif(
-    not fast_forest.has_fast(), reason="scikit-learn-intelex is not installed"
-)
 
 Samples = tuple[np.ndarray, np.ndarray]
 
@@ -202,7 +200,7 @@ def test_where_it_cannot_be_used_one_line_says_so_for_all_jobs(
 ) -> None:
     job, can_use, said = checked(fast, False, monkeypatch)
     assert said.count("\n") == 1
-    assert "pip install '.[fast]'" in said
+    assert "(make fast, or pip install 'cropland[fast]'; x86-64)" in said
     assert "forest_fast is run as scikit-learn's own forest" in said
     assert not can_use
     plain = fast_forest.plain_job(job)
