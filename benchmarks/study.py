@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import psutil
 
+from cropland.learning import fast_forest
+
 if TYPE_CHECKING:
     from cropland.config.countries import Country
     from cropland.features.window import Window
@@ -230,6 +232,9 @@ def main() -> None:
         print(f"{len(work)} country-windows, {os.cpu_count()} cores")
         print(f"plain pandas and scikit-learn: {plain:.0f} s (measured on {len(chosen)} of them)")
         for model, asked in MODELS.items():
+            if model == "forest_fast" and not fast_forest.has_fast():
+                print(f"model={model} cannot be used here ({fast_forest.REMEDY}); not measured")
+                continue
             _tell(model, asked, plain, sweep(folder, model))
 
 
