@@ -1,46 +1,120 @@
-"""HTTP sessions of services: pooled connections, and answers that are read whole within a time."""
+"""HTTP sessions of services: pooled connections, which only go where the links of the service may lead."""
 
 from __future__ import annotations
 
-import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-_PIECE_BYTES = 1 << 18
+from cropland.errors import DataError
+from cropland.untrusted.addresses import Links, scheme_of, shown
+from cropland.untrusted.answers import TimedResponse, beginning_of
+
+if TYPE_CHECKING:
+    import socket
+
+_MOST_REDIRECTS = 5
 
 
-def pooled_session(connections: int) -> requests.Session:
-    """Return a session that keeps so many connections open."""
-    session = requests.Session()
-    adapter = HTTPAdapter(pool_maxsize=connections)
+def pooled_session(connections: int, links: Links) -> requests.Session:
+    """Return a session that keeps so many connections open.
+
+    Every address that it asks, the next one of a redirect too, is checked by `links`, and so is where each
+    connection comes out, unless a proxy makes it. Answers are `TimedResponse`.
+    """
+    session = _Session()
+    session.max_redirects = _MOST_REDIRECTS
+    adapter = _Adapter(connections, links)
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
     return session
 
 
-def body_of(response: requests.Response, until: float) -> bytes:
-    """Read the body of a streamed answer to its end, piece by piece.
+class _Session(requests.Session):
+    """Follows a few redirects, and none from https to http."""
 
-    A socket's time-out alone would let an answer drip for ever.
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where an answer leads; None where it leads nowhere."""
+        target = super().get_redirect_target(resp)
+        to_http = target is not None and scheme_of(urljoin(resp.url, target)) == "http"
+        if to_http and scheme_of(resp.url) == "https":
+            raise DataError(
+                f"{shown(resp.url)} leads from https to http, where others can read along; choose another "
+                f"address"
+            )
+        return target
 
-    Parameters
-    ----------
-    response : Response
-        Asked for with ``stream=True``.
-    until : float
-        When it has to be complete, as `time.monotonic` counts.
+    def resolve_redirects(self, resp: requests.Response, *args: Any, **options: Any) -> Any:
+        """Yield the answers on the way that an answer leads."""
+        try:
+            yield from super().resolve_redirects(resp, *args, **options)
+        except requests.TooManyRedirects as error:
+            raise DataError(
+                f"{shown(resp.url)} leads on more than {_MOST_REDIRECTS} times; choose another address"
+            ) from error
 
-    Raises
-    ------
-    TimeoutError
-        It is not complete by then.
-    urllib3.exceptions.HTTPError
-        The connection broke before all of it had come.
-    """
-    pieces = []
-    while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
-        pieces.append(piece)
-        if time.monotonic() > until:
-            raise TimeoutError("the answer was not complete in time")
-    return b"".join(pieces)
+
+class _Adapter(HTTPAdapter):
+    """Sends requests over connections that are checked."""
+
+    def __init__(self, connections: int, links: Links) -> None:
+        self._links = links
+        self._pools = _pools(links)
+        super().__init__(pool_maxsize=connections)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Make the pools of connections."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Return the pools of connections with a proxy."""
+        manager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
+        """Send a request to an address that may be asked; of a redirect no more is read than needed."""
+        self._links.check(request.url)
+        response = super().send(request, *args, **options)
+        if response.is_redirect:
+            beginning_of(response)
+        return response
+
+
+def _pools(links: Links) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools whose connections are checked."""
+
+    class Http(HTTPConnection):
+        response_class = TimedResponse
+
+        def _new_conn(self) -> socket.socket:
+            # What urllib3 has for whoever connects otherwise, such as by SOCKS.
+            return _checked(self, super()._new_conn(), links)
+
+    class Https(Http, HTTPSConnection):
+        pass
+
+    class HttpPool(HTTPConnectionPool):
+        ConnectionCls = Http
+
+    class HttpsPool(HTTPSConnectionPool):
+        ConnectionCls = Https
+
+    return {"http": HttpPool, "https": HttpsPool}
+
+
+def _checked(connection: HTTPConnection, sock: socket.socket, links: Links) -> socket.socket:
+    """Return a new socket, closed where it has come out at a host that may not be asked."""
+    if connection.proxy is None:
+        try:
+            links.check_connection(connection.host, sock.getpeername()[0])
+        except BaseException:
+            sock.close()
+            raise
+    return sock

@@ -14,7 +14,10 @@ from cropland.config.countries import Box
 from cropland.config.sources import Catalog, Stac
 from cropland.sources.retries import Attempts
 from cropland.sources.service import Seen
+from cropland.sources.stac.cogs import Cogs
 from cropland.sources.stac.service import StacService
+from cropland.sources.stac.transport import RangeTransport
+from cropland.untrusted.addresses import Links
 from standins.stac import COLLECTION, StacStandin
 
 FIRST, LAST = date(2022, 1, 6), date(2022, 2, 14)
@@ -50,6 +53,12 @@ def patient() -> Attempts:
 
 def service_of(catalog: str, **changes: Any) -> StacService:
     return StacService.connect(source_of(catalog, **changes), patient())
+
+
+def cogs_of(origin: object, attempts: Attempts | None = None, **options: Any) -> Cogs:
+    """Return a reader of the COGs that a catalogue at an address or in a folder has."""
+    links = Links(str(origin))
+    return Cogs(RangeTransport(attempts or patient(), 5.0, links, **options))
 
 
 def seen_of(

@@ -19,6 +19,7 @@ from cropland.sources.earthengine.credentials import owner_of, valid_credentials
 from cropland.sources.earthengine.refusals import NO_PROJECT, translated_errors
 from cropland.sources.earthengine.transport import CONNECT_SECONDS, HttpTransport
 from cropland.sources.retries import Attempts
+from cropland.untrusted.addresses import Links
 
 if TYPE_CHECKING:
     from cropland.config.sources import EarthEngine
@@ -46,7 +47,9 @@ class Connection:
     def __init__(self, source: EarthEngine, attempts: Attempts) -> None:
         self._source = source
         self._attempts = attempts
-        self._transport = HttpTransport(source.workers, source.timeout_seconds)
+        self._transport = HttpTransport(
+            source.workers, source.timeout_seconds, Links(source.endpoint)
+        )
         self._credentials: Any = AnonymousCredentials()  # type: ignore[no-untyped-call]
         self._notes: set[str] = set()
         self._notes_lock = threading.Lock()

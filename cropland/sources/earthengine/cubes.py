@@ -61,6 +61,10 @@ class TileReader:
                 raise DataError(f"Earth Engine refuses even a small tile: {error}") from error
             parts = (tile[:half, :], tile[half:, :])
             return np.concatenate([self.read(name, part) for part in parts], axis=1)
+        if not isinstance(pixels, np.ndarray) or pixels.shape != tile.shape:
+            raise DataError(
+                f"what came of image {name} is no tile of {tile.shape} pixels; give the same command again"
+            )
         if any(band in _NEVER_BLACK for band in self.bands):
             graphs.check_unit({band: pixels[band] for band in self.bands})
         # Scene classes have the type of the others here.

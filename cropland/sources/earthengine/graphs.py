@@ -129,6 +129,20 @@ def distinct_rows(rows: Iterator[Row]) -> list[Row]:
     return list(by_place.values())
 
 
+def places_without_rows(rows: Sequence[Row], number: int) -> list[int]:
+    """Return which of so many places have no row.
+
+    Raises
+    ------
+    ValueError
+        A row is of none of them.
+    """
+    places, seen = set(range(number)), {row["p"] for row in rows}
+    if not seen <= places:
+        raise ValueError("a row of a place that was not asked for")
+    return sorted(places - seen)
+
+
 def rows_as_seen(
     rows: Sequence[Row], bands: Sequence[str], unseen: Mapping[int, str], notes: tuple[str, ...]
 ) -> Seen:

@@ -51,7 +51,25 @@ _NETWORK = (
     urllib3.exceptions.HTTPError,
 )
 """Errors of the network, which may pass; the other errors of the system, as of a file, are the user's."""
-_CLIENT = (EEException, ClientError, GoogleAuthError, OSError, json.JSONDecodeError)
+_UNREADABLE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
+"""Errors where an answer is not what Earth Engine answers."""
+_CLIENT = (
+    EEException,
+    ClientError,
+    GoogleAuthError,
+    OSError,
+    ValueError,
+    RecursionError,
+    MemoryError,
+)
 _TRANSIENT_STATUS = (408, 500, 502, 503, 504)
 _LONGEST_TEXT = 300
 _SIGN_IN = "run `earthengine authenticate`"
@@ -137,6 +155,21 @@ def translated_errors(project: str) -> Iterator[None]:
         raise meaning_of(error, project) from error
 
 
+@contextmanager
+def readable_answers() -> Iterator[None]:
+    """Raise, in place of what goes wrong with an answer of another form, one line.
+
+    Raises
+    ------
+    ConfigError
+        What answers is not Earth Engine.
+    """
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise _not_earth_engine(error) from error
+
+
 def meaning_of(error: Exception, project: str) -> Exception:
     """Return what an error of the client means, as `translated_errors` raises it."""
     if isinstance(error, GoogleAuthError):
@@ -146,6 +179,8 @@ def meaning_of(error: Exception, project: str) -> Exception:
         return Transient("an answer that is no JSON")
     if isinstance(error, _NETWORK):
         return Transient(str(error) or type(error).__name__)
+    if isinstance(error, _UNREADABLE):
+        return _not_earth_engine(error)
     if isinstance(error, OSError):
         return DataError(
             f"Earth Engine could not be asked, for a fault of this machine ({_shortened(str(error))}); fix "
@@ -157,6 +192,10 @@ def meaning_of(error: Exception, project: str) -> Exception:
     text = _shortened(http.reason if http else str(error))
     status = int(http.resp.status) if http else 0
     return _passing(text, status, http) or _lasting(text, status, project)
+
+
+def _not_earth_engine(error: Exception) -> ConfigError:
+    return ConfigError(f"{NOT_EARTH_ENGINE} ({type(error).__name__}: {_shortened(str(error))})")
 
 
 def _not_signed_in(error: GoogleAuthError) -> Exception:

@@ -20,7 +20,7 @@ from cropland.errors import DataError
 from cropland.sources.earthengine import graphs
 from cropland.sources.earthengine.connection import CLIENT, Connection
 from cropland.sources.earthengine.cubes import TileReader, cube_of
-from cropland.sources.earthengine.refusals import StalePage
+from cropland.sources.earthengine.refusals import StalePage, readable_answers
 from cropland.sources.grid import box_of
 from cropland.sources.retries import GivenUp
 from cropland.sources.service import NO_IMAGE, Finding, NoImage, Seen, findings_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PAGE_ROWS = 5000
 """The most that a page may have."""
+MOST_PAGES = 1_000
 _STARTS = 3
 
 
@@ -72,10 +73,11 @@ class EarthEngineService:
         images = self._images(ee.Geometry.MultiPoint(places), first, last)
         what = f"reading {len(places)} places from {first} to {last}"
         rows = self._features(graphs.observation_rows(images, places, bands), what)
-        missing = sorted(set(range(len(places))).difference(row["p"] for row in rows))
-        reasons = self._reasons([places[place] for place in missing], first, last)
-        unseen = dict(zip(missing, reasons, strict=True))
-        return graphs.rows_as_seen(rows, bands, unseen, self._connection.news())
+        with readable_answers():
+            missing = graphs.places_without_rows(rows, len(places))
+            reasons = self._reasons([places[place] for place in missing], first, last)
+            unseen = dict(zip(missing, reasons, strict=True))
+            return graphs.rows_as_seen(rows, bands, unseen, self._connection.news())
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:
         """Return the images of a grid, lazily, see `cropland.sources.service.Service`.
@@ -145,7 +147,9 @@ class EarthEngineService:
     def _listed(self, images: ee.ImageCollection, first: date, last: date) -> list[graphs.Row]:
         """Return the names and times of images, in the order of these."""
         rows = self._features(graphs.image_rows(images), f"listing images from {first} to {last}")
-        return sorted(rows, key=lambda row: (row["t"], row["i"]))
+        with readable_answers():
+            graphs.times(rows)
+            return sorted(rows, key=lambda row: (row["t"], row["i"]))
 
     def _features(self, graph: ee.FeatureCollection, what: str) -> list[graphs.Row]:
         """Read all pages; where the service forgets how they go on, again from the first."""
@@ -162,9 +166,15 @@ class EarthEngineService:
 
     def _pages(self, graph: ee.FeatureCollection, what: str) -> Iterator[list[graphs.Row]]:
         asked = {"expression": graph, "pageSize": PAGE_ROWS}
-        while True:
+        for _ in range(MOST_PAGES):
             page = self._connection.ask(what, lambda: ee.data.computeFeatures(asked))
-            yield [feature["properties"] for feature in page.get("features", ())]
-            if not page.get("nextPageToken"):
+            with readable_answers():
+                rows = [dict(feature["properties"]) for feature in page.get("features", ())]
+                token = page.get("nextPageToken")
+            yield rows
+            if not token:
                 return
-            asked["pageToken"] = page["nextPageToken"]
+            asked["pageToken"] = token
+        raise DataError(
+            f"{what} does not end after {MOST_PAGES} pages; ask for fewer days or points"
+        )

@@ -5,14 +5,19 @@ The client's own transport has ten connections and no time-out.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import httplib2
 import requests
 import urllib3
 
 from cropland.sources import http_session
+from cropland.sources.service import TooLarge
+from cropland.untrusted.answers import MOST_BYTES, TooLong, body_of
+
+if TYPE_CHECKING:
+    from cropland.untrusted.addresses import Links
 
 CONNECT_SECONDS = 10.0
 QUOTA_HEADER = "x-earth-engine-quota-status"
@@ -28,6 +33,8 @@ class HttpTransport:
         How many are kept open.
     timeout_seconds : float
         How long an answer may take to begin, and again to arrive as a whole.
+    links : Links
+        Where the service may lead.
 
     Attributes
     ----------
@@ -35,10 +42,10 @@ class HttpTransport:
         An answer said that the project has used up its quota.
     """
 
-    def __init__(self, connections: int, timeout_seconds: float) -> None:
+    def __init__(self, connections: int, timeout_seconds: float, links: Links) -> None:
         self.restricted = False
         self._timeout_seconds = timeout_seconds
-        self._session = http_session.pooled_session(connections)
+        self._session = http_session.pooled_session(connections, links)
 
     def request(
         self,
@@ -57,6 +64,8 @@ class HttpTransport:
             No answer, or only part of it, in the time that it may take.
         ConnectionError
             No connection, or one that broke before all of the answer had come.
+        TooLarge
+            The answer is larger than any of Earth Engine may be.
         """
         try:
             with self._session.request(
@@ -69,7 +78,9 @@ class HttpTransport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = http_session.body_of(response, time.monotonic() + self._timeout_seconds)
+                content = body_of(response, MOST_BYTES)
+        except TooLong as error:
+            raise TooLarge(str(error)) from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TimeoutError(f"no answer in time: {error}") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:

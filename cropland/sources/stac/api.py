@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pystac
@@ -15,58 +16,63 @@ from pystac_client.exceptions import APIError
 
 from cropland.errors import DataError, nearest
 from cropland.sources.stac.items import UNREADABLE, SearchResult, in_order, moment, read_items
-from cropland.sources.stac.responses import PatientStacIO, Refused
+from cropland.sources.stac.responses import METHODS, PatientStacIO, Refused
+from cropland.untrusted.documents import plain_json
 
 if TYPE_CHECKING:
     from cropland.config.sources import Catalog
     from cropland.sources.retries import Attempts
     from cropland.sources.stac.boxes import Bounds
+    from cropland.untrusted.addresses import Links
 
 T = TypeVar("T")
 Page = dict[str, Any]
 PAGE_ITEMS = 50
 """More, and Earth Search's answers become too large for it."""
+MOST_PAGES = 1_000
+MOST_ITEMS = 10_000
+MOST_SEARCH_SIGNS = 1 << 28
+"""Of all pages of a search, which has 20,000 signs or so for each image."""
+_MOST_COLLECTIONS = 1_000
+_LONGEST_TITLE = 200
 _NO_SUCH_METHOD = 405
 
 
 class Api:
     """A STAC API; opening it asks for its landing page and its collection."""
 
-    def __init__(self, catalog: Catalog, attempts: Attempts, timeout_seconds: float) -> None:
+    def __init__(
+        self, catalog: Catalog, attempts: Attempts, timeout_seconds: float, links: Links
+    ) -> None:
         self._catalog = catalog
-        self._io = PatientStacIO(catalog.url, attempts, timeout_seconds)
+        self._io = PatientStacIO(links, attempts, timeout_seconds)
         # Without the checks of `Client.open`: many APIs do not say what they conform to.
         self._client = self._answer(lambda: Client.from_file(catalog.url, stac_io=self._io))
-        self._conforms = " ".join(self._client.extra_fields.get("conformsTo") or ())
+        self._title = self._answer(lambda: _title(self._client))
         self._client.set_conforms_to([ConformanceClasses.COLLECTIONS.valid_uri])
         self._search_links = self._answer(lambda: search_links(self._client))
         collection = self._answer(lambda: self._client.get_collection(catalog.collection))
         if collection is None:
-            known = self._answer(
-                lambda: [collection.id for collection in self._client.get_collections()]
-            )
+            known = self._answer(self._collections)
             raise DataError(
                 f"{catalog.url} has no collection {catalog.collection!r} for source.collection; "
                 f"{nearest(catalog.collection, known)}"
             )
-        self._collection = collection
+        self._days = self._answer(lambda: _days(collection))
 
     @property
     def title(self) -> str:
         """What it calls itself, with the version of its API."""
-        version = re.search(r"stacspec\.org/v([^/]+)/core", self._conforms)
-        kind = f"STAC API {version[1]}" if version else "STAC API"
-        return f"{self._client.title or self._client.id} ({kind}) at {self._catalog.url}"
+        return f"{self._title} at {self._catalog.url}"
 
     @property
     def extent(self) -> str:
         """The collection, and which dates it covers."""
-        spans = self._collection.extent.temporal.intervals
-        start, end = spans[0] if spans else (None, None)
-        days = (
-            f"{at:%Y-%m-%d}" if at else otherwise for at, otherwise in ((start, ""), (end, "today"))
-        )
-        return f"{self._catalog.collection}: {' … '.join(days)}"
+        return f"{self._catalog.collection}: {self._days}"
+
+    def _collections(self) -> list[str]:
+        collections = islice(self._client.get_collections(), _MOST_COLLECTIONS)
+        return [str(collection.id) for collection in collections]
 
     def search(
         self, bounds: Bounds, first: date, last: date, leave_out: Collection[str]
@@ -81,7 +87,8 @@ class Api:
         Raises
         ------
         DataError
-            The catalogue refuses, goes on failing, or answers otherwise than with items.
+            The catalogue refuses, goes on failing, answers otherwise than with items, or with more than
+            can be used.
         """
         pages = self._answer(lambda: list(self._pages(bounds, first, last)))
         features = [feature for page in pages for feature in page["features"]]
@@ -98,13 +105,21 @@ class Api:
 
     def _pages(self, bounds: Bounds, first: date, last: date) -> Iterator[Page]:
         """Yield the pages of a search, to the last one or to one that was there before."""
-        page, query = self._first_page(bounds, first, last)
+        text, query = self._first_page(bounds, first, last)
         followed: list[object] = []
+        items, signs = 0, 0
         while True:
+            page = plain_json(text)
             if not isinstance(page, dict) or not isinstance(page.get("features"), list):
                 raise DataError(
                     f"{self._catalog.url} answers a search with no list of images but {str(page)[:200]!r}; "
                     f"check the address, or choose another source.catalog"
+                )
+            items, signs = items + len(page["features"]), signs + len(text)
+            if items > MOST_ITEMS or signs > MOST_SEARCH_SIGNS or len(followed) >= MOST_PAGES:
+                raise DataError(
+                    f"{self._catalog.url} answers a search with more than can be used: {items:,} images in "
+                    f"{len(followed) + 1:,} pages, and there are more; ask for fewer days or a smaller area"
                 )
             yield page
             links = (link for link in page.get("links") or () if link.get("rel") == "next")
@@ -112,33 +127,37 @@ class Api:
             if link is None or link in followed:
                 return
             followed.append(link)
-            page = self._io.read_json(pystac.Link.from_dict(link), parameters=query)
+            text = self._io.read_text(pystac.Link.from_dict(link), parameters=query)
 
-    def _first_page(self, bounds: Bounds, first: date, last: date) -> tuple[Any, Mapping[str, Any]]:
+    def _first_page(self, bounds: Bounds, first: date, last: date) -> tuple[str, Mapping[str, Any]]:
         """Return the first page and its query; by GET where the catalogue refuses the method POST."""
-        for method in ("POST", "GET"):
-            address = self._search_links.get(method)
-            if address is None:
-                continue
-            search = ItemSearch(
-                address,
-                method=method,
-                stac_io=self._io,
-                collections=[self._catalog.collection],
-                bbox=bounds,
-                datetime=f"{first}T00:00:00Z/{last}T23:59:59.999Z",
-                limit=PAGE_ITEMS,
-            )
-            query = search.get_parameters()
+        links = self._search_links
+        address = links.get("POST")
+        if address is not None:
             try:
-                return self._io.read_json(address, method=method, parameters=query), query
+                return self._first_page_by("POST", address, bounds, first, last)
             except (APIError, Refused) as error:
                 # Some offer POST and refuse it.
                 wrong = getattr(error, "status_code", None) == _NO_SUCH_METHOD
-                if method == "GET" or not (wrong or isinstance(error, Refused)):
+                if not (wrong or isinstance(error, Refused)):
                     raise
-                self._search_links = {"GET": address} | self._search_links | {"POST": None}
-        raise AssertionError
+            self._search_links = {"GET": links.get("GET", address)}
+        return self._first_page_by("GET", self._search_links["GET"], bounds, first, last)
+
+    def _first_page_by(
+        self, method: str, address: str, bounds: Bounds, first: date, last: date
+    ) -> tuple[str, Mapping[str, Any]]:
+        search = ItemSearch(
+            address,
+            method=method,
+            stac_io=self._io,
+            collections=[self._catalog.collection],
+            bbox=bounds,
+            datetime=f"{first}T00:00:00Z/{last}T23:59:59.999Z",
+            limit=PAGE_ITEMS,
+        )
+        query = search.get_parameters()
+        return self._io.read_text(address, method=method, parameters=query), query
 
     def _answer(self, ask: Callable[[], T]) -> T:
         """Return an answer; raise what goes wrong in one line."""
@@ -157,29 +176,48 @@ class Api:
             ) from error
 
 
-def search_links(client: Client) -> dict[str, str | None]:
-    """Return the addresses at which a landing page lets us search for items, by HTTP method.
+def search_links(client: Client) -> dict[str, str]:
+    """Return the addresses at which a landing page lets us search for items, by POST, GET or both.
 
     Raises
     ------
     DataError
         There is none; a search of another kind, such as OpenSearch, does not count.
     """
-    links: dict[str, str | None] = {
-        str(link.extra_fields.get("method") or "GET").upper(): link.absolute_href
+    links = {
+        str(link.extra_fields.get("method") or "GET").upper(): str(link.absolute_href)
         for link in client.links
         if link.rel == "search" and "json" in (link.media_type or "json")
     }
+    links = {method: address for method, address in links.items() if method in METHODS}
     if not links:
         raise DataError(
-            f"{client.self_href} has no search for items on its landing page; choose a STAC API, or store "
-            f"the items of a static catalogue in a folder"
+            f"{client.self_href} has no search for items by GET or POST on its landing page; choose a STAC "
+            f"API, or store the items of a static catalogue in a folder"
         )
     return links
 
 
 def number_matched(page: Page) -> int:
     """Return how many items a search matches, as a page of it says; 0 where it does not say."""
-    context = page.get("context") or page.get("search:metadata") or {}
-    number = page.get("numberMatched") or context.get("matched")
+    context = page.get("context") or page.get("search:metadata")
+    number = page.get("numberMatched")
+    if number is None and isinstance(context, dict):
+        number = context.get("matched")
     return number if isinstance(number, int) else 0
+
+
+def _title(client: Client) -> str:
+    conforms = " ".join(map(str, client.extra_fields.get("conformsTo") or ()))
+    version = re.search(r"stacspec\.org/v([^/]+)/core", conforms)
+    kind = f"STAC API {version[1]}" if version else "STAC API"
+    return f"{str(client.title or client.id)[:_LONGEST_TITLE]} ({kind})"
+
+
+def _days(collection: pystac.Collection) -> str:
+    spans = collection.extent.temporal.intervals
+    start, end = spans[0] if spans else (None, None)
+    days = (
+        f"{at:%Y-%m-%d}" if at else otherwise for at, otherwise in ((start, ""), (end, "today"))
+    )
+    return " … ".join(days)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from cropland.errors import DataError
 from cropland.observations.bands import sensor_band_of
@@ -17,6 +16,7 @@ from cropland.observations.baseline_offset import VISIBLE
 from cropland.sources.stac.boxes import bounds_of, overlap
 from cropland.sources.stac.harmonisation import claims_offset
 from cropland.sources.stac.responses import without_signature
+from cropland.untrusted.addresses import WEB, is_web, scheme_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,6 @@ _OTHERWISE_METRES = 20
 _COARSER = 1.01
 """Of pixels of one size, whatever their rounding."""
 _METRES = re.compile(r"_(\d0)m$", re.IGNORECASE)
-_WEB = ("http", "https")
 
 
 def asset_of(item: Item, band: str) -> Asset | None:
@@ -51,7 +50,7 @@ def href_of(item: Item, band: str) -> str | None:
     if asset is None:
         return None
     href = asset.get_absolute_href() or asset.href
-    if urlsplit(href).scheme in ("", "file", *_WEB):
+    if scheme_of(href) in ("", "file", *WEB):
         return href
     return _open_alternative(asset) or href
 
@@ -120,8 +119,10 @@ def _is_key_of(key: str, band: str) -> bool:
 def _is_named(asset: Asset, band: str) -> bool:
     """Return whether an asset of one band says that it is this one."""
     fields = asset.extra_fields
-    bands: list[dict[str, Any]] = fields.get("bands") or fields.get("eo:bands") or []
-    if len(bands) != 1 or {"thumbnail", "overview"} & set(asset.roles or ()):
+    bands = fields.get("bands") or fields.get("eo:bands")
+    if not isinstance(bands, list) or len(bands) != 1 or not isinstance(bands[0], Mapping):
+        return False
+    if {"thumbnail", "overview"} & set(asset.roles or ()):
         return False
     keys = ("name", "common_name", "eo:common_name")
     return any(sensor_band_of(str(bands[0][key])) == band for key in keys if bands[0].get(key))
@@ -136,7 +137,7 @@ def _open_alternative(asset: Asset) -> str | None:
     for other in alternatives.values() if isinstance(alternatives, Mapping) else ():
         if not isinstance(other, Mapping) or other.get("auth:refs"):
             continue
-        if urlsplit(href := str(other.get("href"))).scheme in _WEB:
+        if is_web(href := str(other.get("href"))):
             return href
     return None
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from cropland.errors import DataError
 from cropland.sources.stac.api import Api
 from cropland.sources.stac.folder import Folder
+from cropland.untrusted.addresses import is_web
 
 if TYPE_CHECKING:
     from cropland.config.sources import Stac
     from cropland.sources.retries import Attempts
+    from cropland.untrusted.addresses import Links
 
 
-def open_catalogue(source: Stac, attempts: Attempts) -> Api | Folder:
-    """Open the catalogue of a source, at an address or in a folder.
+def open_catalogue(source: Stac, attempts: Attempts, links: Links) -> Api | Folder:
+    """Open the catalogue of a source, at an address or in a folder, whose links are checked by `links`.
 
     Raises
     ------
@@ -23,8 +25,8 @@ def open_catalogue(source: Stac, attempts: Attempts) -> Api | Folder:
         It is neither, cannot be reached, or does not have the collection.
     """
     chosen = source.chosen
-    if chosen.url.startswith(("http://", "https://")):
-        return Api(chosen, attempts, source.timeout_seconds)
+    if is_web(chosen.url):
+        return Api(chosen, attempts, source.timeout_seconds, links)
     if Path(chosen.url).exists():
         return Folder(chosen)
     raise DataError(

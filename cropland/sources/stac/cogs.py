@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import numpy as np
@@ -26,6 +25,7 @@ from cropland.sources.stac.products import check_scale
 from cropland.sources.stac.ranges import RangedFile
 from cropland.sources.stac.responses import without_signature
 from cropland.sources.stac.transport import Missing, RangeTransport
+from cropland.untrusted.addresses import is_web, scheme_of
 
 T = TypeVar("T")
 SAMPLE_PIXELS = 512
@@ -102,16 +102,9 @@ class Cogs:
             _check_dataset(source, without_signature(href))
             return read(source)
 
-        scheme = urlsplit(href).scheme
-        if scheme in ("http", "https", object_storage.SCHEME):
+        if is_web(href) or scheme_of(href) == object_storage.SCHEME:
             return self._remotely(href, checked)
-        path = Path(unquote(urlsplit(href).path)) if scheme == "file" else Path(href)
-        if scheme not in ("", "file") or not path.is_absolute() or href.startswith("/vsi"):
-            raise DataError(
-                f"{without_signature(href)} is no address that can be read; expected https://, http://, "
-                f"s3:// or the full path of a file: choose another source.catalog"
-            )
-        return _locally(path, checked)
+        return _locally(self._transport.links.file(href), checked)
 
     def _remotely(self, href: str, read: Callable[[Any], T]) -> T:
         file = RangedFile(self._transport, href)

@@ -52,13 +52,9 @@ def cube_of(
         An image says no processing baseline, or is no surface reflectance in digital numbers.
     """
     names = [item.id for item in items]
-    for item in items:
-        with errors_of_image(item.id):
-            check_product(item, bands)
     times = np.array([moment(item).replace(tzinfo=None) for item in items], "datetime64[s]")
     images = [
-        _Image(item.id, item.bbox, {b: href_of(item, b) for b in (*bands, SCENE_CLASS)}, newer)
-        for item, newer in zip(items, newer_products(items), strict=True)
+        _image(item, bands, newer) for item, newer in zip(items, newer_products(items), strict=True)
     ]
     groups = [(band,) for band in bands]
     read = partial(_read, offsets.cogs, images)
@@ -91,6 +87,13 @@ class _Image:
     box: Sequence[float] | None
     hrefs: Mapping[str, str | None]
     newer: Sequence[int]
+
+
+def _image(item: Item, bands: Sequence[str], newer: Sequence[int]) -> _Image:
+    with errors_of_image(item.id):
+        check_product(item, bands)
+        hrefs = {band: href_of(item, band) for band in (*bands, SCENE_CLASS)}
+    return _Image(item.id, item.bbox, hrefs, newer)
 
 
 def _read(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pystac
 
 from cropland.errors import DataError
 from cropland.sources.stac.boxes import overlap
-from cropland.sources.stac.items import UNREADABLE, SearchResult, in_order, moment
+from cropland.sources.stac.items import UNREADABLE, SearchResult, check_item, in_order, moment
+from cropland.untrusted.addresses import file_inside, scheme_of, shown
+from cropland.untrusted.answers import MOST_BYTES
+from cropland.untrusted.documents import plain_json, read_bytes
 
 if TYPE_CHECKING:
     from pystac import Item
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
     from cropland.config.sources import Catalog
     from cropland.sources.stac.boxes import Bounds
 
+_DOWN = ("child", "item")
+"""Links from a catalogue to what it holds."""
+
 
 class Folder:
-    """Items in files; their links may be relative."""
+    """Items in files of one folder, which links may not leave."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -65,28 +70,68 @@ def _items_of(path: Path) -> tuple[Item, ...]:
     """Read the items of a catalogue's file, or of a folder: by its catalogue, else every JSON file in it."""
     catalogue = path / "catalog.json" if path.is_dir() else path
     try:
-        if catalogue.is_file():
-            items = list(pystac.Catalog.from_file(str(catalogue)).get_items(recursive=True))
-        else:
-            items = [item for file in sorted(path.rglob("*.json")) for item in _items_in(file)]
-        for item in items:
-            moment(item)
-            item.make_asset_hrefs_absolute()
-    except (OSError, *UNREADABLE) as error:
+        files = _files_of(catalogue) if catalogue.is_file() else sorted(path.rglob("*.json"))
+        items = [item for file in files for item in _items_in(path, file)]
+    except OSError as error:
         raise DataError(
             f"{path} is no STAC catalogue that can be read: {error}; fix the file"
         ) from error
     return tuple(items)
 
 
-def _items_in(file: Path) -> list[Item]:
+def _files_of(catalogue: Path) -> list[Path]:
+    """Return the files that a catalogue leads to by links to items and to further catalogues, each once.
+
+    Raises
+    ------
+    DataError
+        A link leads to the network, or to a file that is not in the catalogue's folder.
+    """
+    found, files = {catalogue: None}, [catalogue]
+    for file in files:
+        links = _content(catalogue, file).get("links")
+        for link in links if isinstance(links, list) else ():
+            if not isinstance(link, dict) or link.get("rel") not in _DOWN:
+                continue
+            href = str(link.get("href"))
+            if scheme_of(href):
+                raise DataError(
+                    f"{file} leads to {shown(href)}; expected a file in its folder: give the address of a "
+                    f"STAC API, or store the items in the folder"
+                )
+            path = file_inside(str(catalogue), str(file.parent / href))
+            if path not in found:
+                found[path] = None
+                files += [path] if link["rel"] == "child" else []
+    return list(found)
+
+
+def _items_in(origin: Path, file: Path) -> list[Item]:
+    content = _content(origin, file)
+    if content.get("type") != "Feature" or "assets" not in content:
+        return []
     try:
-        content = json.loads(file.read_text())
-        if not isinstance(content, dict) or content.get("type") != "Feature":
-            return []
-        return [pystac.Item.from_dict(content, href=str(file))] if "assets" in content else []
-    except UNREADABLE as error:
-        raise DataError(
-            f"{file} is no STAC item that can be read ({type(error).__name__}: {error}); fix it, or take it "
-            f"out"
-        ) from error
+        check_item(content)
+        item = pystac.Item.from_dict(content, href=str(file))
+        moment(item)
+        item.make_asset_hrefs_absolute()
+    except (DataError, *UNREADABLE) as error:
+        raise _unreadable(file, error) from error
+    return [item]
+
+
+def _content(origin: Path, file: Path) -> dict[str, Any]:
+    """Return what a JSON file in a folder holds; nothing where it is no object."""
+    full = file_inside(str(origin), str(file))
+    try:
+        content = plain_json(read_bytes(full, MOST_BYTES))
+    except ValueError as error:
+        raise _unreadable(file, error) from error
+    return content if isinstance(content, dict) else {}
+
+
+def _unreadable(file: Path, error: Exception) -> DataError:
+    kind = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+    return DataError(
+        f"{file} is no STAC item that can be read ({kind}{error}); fix it, or take it out"
+    )

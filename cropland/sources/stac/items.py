@@ -14,8 +14,10 @@ from cropland.sources.retries import GivenUp
 if TYPE_CHECKING:
     from pystac import Item
 
-UNREADABLE = (pystac.STACError, ValueError, KeyError, TypeError, AttributeError)
+UNREADABLE = (pystac.STACError, LookupError, ValueError, TypeError, AttributeError, OverflowError)
 """Errors of pystac where what it reads is not what STAC describes."""
+_LONGEST_NAME = 256
+_MOST_ASSETS = 1_000
 
 
 class SearchResult(NamedTuple):
@@ -53,6 +55,7 @@ def read_items(
             excluded.append(name)
             continue
         try:
+            check_item(feature)
             item = pystac.Item.from_dict(dict(feature), preserve_dict=False)
             moment(item)
         except (DataError, *UNREADABLE) as error:
@@ -62,6 +65,24 @@ def read_items(
             ) from error
         items.append(item)
     return items, excluded
+
+
+def check_item(content: Mapping[str, Any]) -> None:
+    """Check what of an item is used without asking: its name, its box and its assets.
+
+    Raises
+    ------
+    DataError
+        The name is no text or too long, the box is none of 4 or 6 numbers, or there are too many assets.
+    """
+    name, box, assets = (content.get(key) for key in ("id", "bbox", "assets"))
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
+        raise DataError(f"its id is no name of at most {_LONGEST_NAME} letters")
+    numbers = [n for n in box if isinstance(n, int | float)] if isinstance(box, list) else []
+    if box is not None and not (len(box) == len(numbers) and len(numbers) in (4, 6)):
+        raise DataError(f"its bbox is {str(box)[:60]}; expected 4 or 6 numbers")
+    if not isinstance(assets, dict) or len(assets) > _MOST_ASSETS:
+        raise DataError(f"it has no assets, or more than {_MOST_ASSETS}")
 
 
 def moment(item: Item) -> datetime:

@@ -11,12 +11,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+from cropland.errors import DataError
+from cropland.untrusted.addresses import shown
+
 SCHEME = "s3"
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _NO_BODY = hashlib.sha256(b"").hexdigest()
 _FIRST_REGION = "us-east-1"
 _YES, _NO = ("YES", "TRUE", "ON", "1"), ("NO", "FALSE", "OFF", "0")
@@ -48,9 +53,18 @@ def request_of(href: str, byte_range: str, endpoint: str | None) -> SignedReques
         The header ``Range``.
     endpoint : str, optional
         Host of the storage, where the variable ``AWS_S3_ENDPOINT`` names none; Amazon's where left out.
+
+    Raises
+    ------
+    DataError
+        The link has no name of a bucket, which may become part of the host's.
     """
-    bucket, _, key = href.removeprefix(f"{SCHEME}://").partition("/")
-    base = _base(bucket, endpoint)
+    bucket, _, key = href.partition("://")[2].partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise DataError(
+            f"{shown(href)} names no bucket; expected s3://BUCKET/KEY: choose another source.catalog"
+        )
+    base = base_of(bucket, endpoint)
     path = quote(f"{urlsplit(base).path}/{key}", safe="/-_.~")
     headers = {"range": byte_range}
     if payer := os.environ.get("AWS_REQUEST_PAYER"):
@@ -65,7 +79,7 @@ def request_of(href: str, byte_range: str, endpoint: str | None) -> SignedReques
 
 def needed(href: str, endpoint: str | None) -> str:
     """Return in words what reading an ``s3://`` link needs of the environment."""
-    base = _base(urlsplit(href).netloc, endpoint)
+    base = base_of(urlsplit(href).netloc, endpoint)
     keys = "are not set" if _keys() is None else "it does not accept"
     return (
         f"s3:// links are read at {base} with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which {keys}: set "
@@ -110,8 +124,8 @@ def signed_headers(
     return signed
 
 
-def _base(bucket: str, endpoint: str | None) -> str:
-    """Return the address of a bucket."""
+def base_of(bucket: str, endpoint: str | None) -> str:
+    """Return the address of a bucket; of the storage itself where the name is empty."""
     host = os.environ.get("AWS_S3_ENDPOINT") or endpoint
     in_host = _is("AWS_VIRTUAL_HOSTING", _YES)
     if host is None:
@@ -119,6 +133,7 @@ def _base(bucket: str, endpoint: str | None) -> str:
         in_host = "." not in bucket  # or the certificate would not be for that host
     default = "http" if _is("AWS_HTTPS", _NO) else "https"
     scheme, host = host.rstrip("/").split("://") if "://" in host else (default, host)
+    in_host = in_host and bucket != ""
     return f"{scheme}://{bucket}.{host}" if in_host else f"{scheme}://{host}/{bucket}"
 
 

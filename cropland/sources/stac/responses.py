@@ -7,20 +7,27 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import pystac
 import requests
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from cropland.errors import DataError
+from cropland.sources import http_session
 from cropland.sources.retries import Transient
+from cropland.untrusted.answers import MOST_BYTES, beginning_of, body_of
+from cropland.untrusted.documents import plain_json
 
 if TYPE_CHECKING:
     from cropland.sources.retries import Attempts
+    from cropland.untrusted.addresses import Links
 
 BUSY = (429, 503)
 MISSING = (404, 410)
 REFUSED = (401, 403)
+METHODS = ("POST", "GET")
+"""By which a search is asked for, the first of those that a catalogue offers."""
 _AGAIN = (408, 425, 500, 502, 504, *BUSY)
 
 
@@ -29,13 +36,36 @@ class Refused(DataError):
 
 
 class PatientStacIO(StacApiIO):
-    """How pystac-client sends its requests here: with patience, and within a time; for several threads."""
+    """How pystac-client sends its requests here: with patience, and within bounds; for several threads.
 
-    def __init__(self, address: str, attempts: Attempts, timeout_seconds: float) -> None:
-        super().__init__(timeout=timeout_seconds, max_retries=None)
-        self._address = address
+    Parameters
+    ----------
+    links : Links
+        Where the links of the catalogue may lead.
+    attempts : Attempts
+        How patiently.
+    timeout_seconds : float
+        How long an answer may take to begin, and again to arrive as a whole.
+    """
+
+    def __init__(self, links: Links, attempts: Attempts, timeout_seconds: float) -> None:
+        super().__init__(max_retries=None)
+        self.session = http_session.pooled_session(attempts.workers, links)
+        self._links = links
         self._attempts = attempts
+        self._timeout_seconds = timeout_seconds
         self._answered = False
+
+    def read_text(self, source: pystac.link.HREF, *args: Any, **options: Any) -> str:
+        """Return the answer at a link; of a file, which pystac would read, it is an error."""
+        self._links.check(source.href if isinstance(source, pystac.Link) else str(source))
+        text: str = super().read_text(source, *args, **options)
+        return text
+
+    def json_loads(self, txt: str, *_: Any, **__: Any) -> dict[str, Any]:
+        """Return the values of an answer."""
+        values: dict[str, Any] = plain_json(txt)
+        return values
 
     def request(
         self,
@@ -51,35 +81,50 @@ class PatientStacIO(StacApiIO):
         APIError
             An answer that will not change.
         DataError
-            It is refused, goes on failing, or nothing answers at the address.
+            It is refused, goes on failing, is too long, or nothing answers at the address.
         """
         method = (method or "GET").upper()
+        if method not in METHODS:
+            raise DataError(
+                f"{self._links.origin} wants to be asked by {method[:20]}; expected GET or POST: choose "
+                f"another source.catalog"
+            )
         query, body = (parameters, None) if method == "GET" else (None, parameters)
 
         def once() -> str:
             try:
-                answer = self.session.request(
-                    method, href, params=query, json=body, headers=headers, timeout=self.timeout
-                )
-            except requests.RequestException as error:
+                with self.session.request(
+                    method,
+                    href,
+                    params=query,
+                    json=body,
+                    headers=headers,
+                    timeout=self._timeout_seconds,
+                    stream=True,
+                ) as answer:
+                    content = body_of(answer, MOST_BYTES) if answer.ok else beginning_of(answer)
+            except (requests.RequestException, HTTPError) as error:
                 raise self._failure(error) from error
             self._answered = True
-            content = answer.content
             if problem := failure_of(answer.url, answer.status_code, answer.headers, content):
                 raise problem
+            text = content.decode("utf-8", "replace")
             if not answer.ok:
-                raise APIError.from_response(answer)
-            return content.decode("utf-8", "replace")
+                lasting = APIError(text)
+                lasting.status_code = answer.status_code
+                raise lasting
+            return text
 
         return self._attempts.run(f"asking {without_signature(href)}", once)
 
-    def _failure(self, error: requests.RequestException) -> Exception:
+    def _failure(self, error: Exception) -> Exception:
         reason = getattr(error.args[0] if error.args else None, "reason", None)
         nobody = isinstance(reason, NewConnectionError) and not self._answered
         wrong = isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.SSLError)
         if nobody or wrong:
             return DataError(
-                f"nothing answers at {self._address} ({reason or error}); check the address and the network"
+                f"nothing answers at {self._links.origin} ({reason or error}); check the address and the "
+                f"network"
             )
         return Transient(f"{type(error).__name__}: {error}")
 

@@ -24,6 +24,7 @@ from cropland.sources.grid import box_of
 from cropland.sources.service import NO_IMAGE, Finding, Gaps, NoImage, Seen, findings_of
 from cropland.sources.stac.boxes import bounds_around
 from cropland.sources.stac.harmonisation import claims_offset
+from cropland.untrusted.addresses import Links
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,7 +58,9 @@ class StacService:
         self._source = source
         self._attempts = attempts
         chosen, seconds = source.chosen, source.timeout_seconds
-        cogs = Cogs(RangeTransport(attempts, seconds, chosen.sign, chosen.s3_endpoint))
+        self._links = Links(chosen.url)
+        transport = RangeTransport(attempts, seconds, self._links, chosen.sign, chosen.s3_endpoint)
+        cogs = Cogs(transport)
         self._offsets = Offsets(cogs)
         self._catalogue_open: Api | Folder | None = None
         self._lock = threading.Lock()
@@ -170,7 +173,7 @@ class StacService:
 
         with self._lock:
             if self._catalogue_open is None:
-                self._catalogue_open = open_catalogue(self._source, self._attempts)
+                self._catalogue_open = open_catalogue(self._source, self._attempts, self._links)
             return self._catalogue_open
 
     def _bands_of(self, item: Item) -> str:
@@ -181,7 +184,7 @@ class StacService:
         bands = self._source.bands
         with errors_of_image(item.id):
             check_product(item, bands)
-        lacking = [band for band in bands if href_of(item, band) is None]
+            lacking = [band for band in bands if href_of(item, band) is None]
         text = f"{item.id} has {len(bands) - len(lacking)} of {len(bands)}"
         if lacking:
             raise DataError(

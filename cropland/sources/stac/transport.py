@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -22,11 +20,21 @@ from cropland.sources.stac.responses import (
     status_of,
     without_signature,
 )
+from cropland.untrusted.addresses import Links, scheme_of, shown
+from cropland.untrusted.answers import beginning_of, body_of
 
-_FINE = (200, 206)
+if TYPE_CHECKING:
+    from cropland.sources.stac.signing import Signer
+
+_PART = 206
+_FINE = (200, _PART)
 _NO_BUCKET = (b"NoSuchBucket", b"ContainerNotFound")
 """Codes of object storages that are asked at the wrong address, with the status of a missing file."""
-_SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_SPAN = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_AS_IT_IS = ("", "identity", "aws-chunked")
+"""Encodings of bodies that are the bytes of the file; the last is left over from storing it."""
+MOST_FILE_BYTES = 1 << 30
+"""Of a file that comes as a whole: a band of 10 m has about a quarter."""
 
 
 class Missing(Exception):
@@ -49,7 +57,9 @@ class RangeTransport:
     attempts : Attempts
         How patiently.
     timeout_seconds : float
-        How long an answer may take, to its last byte.
+        How long an answer may take to begin, and again to arrive as a whole.
+    links : Links
+        Where the links of the catalogue may lead.
     sign : bool
         Links are signed by Planetary Computer's service before each request, as signatures expire.
     s3_endpoint : str, optional
@@ -60,21 +70,27 @@ class RangeTransport:
         self,
         attempts: Attempts,
         timeout_seconds: float,
+        links: Links,
         sign: bool = False,
         s3_endpoint: str | None = None,
     ) -> None:
+        self.links = links
         self._attempts = attempts
         self._timeout_seconds = timeout_seconds
-        self._sign = sign
         self._s3_endpoint = s3_endpoint
-        self._session = http_session.pooled_session(attempts.workers)
+        self._signer = _signer(attempts.workers, timeout_seconds) if sign else None
+        self._session = http_session.pooled_session(attempts.workers, links)
+        # The storage of s3:// links is named by the user, not by a link.
+        storage = Links(object_storage.base_of("", s3_endpoint))
+        self._storage_session = http_session.pooled_session(attempts.workers, storage)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Dask sends it to other processes.
         return RangeTransport, (
             self._attempts,
             self._timeout_seconds,
-            self._sign,
+            self.links,
+            self._signer is not None,
             self._s3_endpoint,
         )
 
@@ -108,14 +124,14 @@ class RangeTransport:
             link, status, headers, content = self._answer(href, first, end)
             if status in MISSING and not any(code in content for code in _NO_BUCKET):
                 raise Missing(href)
-            if is_refused(status, content) and self._sign and not renewed:
+            if is_refused(status, content) and self._signer is not None and not renewed:
                 renewed = True
-                _forget(link)
+                self._signer.forget(link)
                 raise Transient(f"HTTP {status}: the signature is no longer good")
             if problem := self._problem(href, status, headers, content):
                 raise problem
             whole = Span(0, content, len(content))
-            span = _span(headers, content, first) if status == 206 else whole
+            span = _span(headers, content, first) if status == _PART else whole
             if span is None or size not in (None, span.size):
                 raise Transient(f"bytes from {first} on came as {headers.get('Content-Range')}")
             return span
@@ -126,11 +142,12 @@ class RangeTransport:
         self, href: str, first: int, end: int | None
     ) -> tuple[str, int, Mapping[str, str], bytes]:
         """Return the link that was asked, and the answer's status, headers and body."""
-        until = time.monotonic() + self._timeout_seconds
         span = f"bytes={first}-{'' if end is None else end - 1}"
+        stored = scheme_of(href) == object_storage.SCHEME
+        session = self._storage_session if stored else self._session
         link, headers = self._request(href, span)
         try:
-            with self._session.get(
+            with session.get(
                 link,
                 headers={**headers, "Accept-Encoding": "identity"},
                 timeout=self._timeout_seconds,
@@ -138,8 +155,8 @@ class RangeTransport:
                 allow_redirects="authorization" not in headers,
                 stream=True,
             ) as answer:
-                content = http_session.body_of(answer, until)
-        except (requests.RequestException, HTTPError, TimeoutError) as error:
+                content = _content(answer, None if end is None else end - first)
+        except (requests.RequestException, HTTPError) as error:
             raise Transient(f"{type(error).__name__}: {without_signature(str(error))}") from error
         return link, answer.status_code, answer.headers, content
 
@@ -151,15 +168,16 @@ class RangeTransport:
         if status in _FINE or isinstance(problem, Transient):
             return problem
         answer = f"{without_signature(href)} is answered with {status_of(status, content)}"
-        if urlsplit(href).scheme == object_storage.SCHEME:
+        if scheme_of(href) == object_storage.SCHEME:
             return DataError(f"{answer}; {object_storage.needed(href, self._s3_endpoint)}")
         return problem or DataError(answer)
 
     def _request(self, href: str, span: str) -> tuple[str, Mapping[str, str]]:
         """Return the address of a file, signed where it has to be, and headers for a part of it."""
-        if urlsplit(href).scheme == object_storage.SCHEME:
+        if scheme_of(href) == object_storage.SCHEME:
             return object_storage.request_of(href, span, self._s3_endpoint)
-        return _signed(href) if self._sign else href, {"range": span}
+        self.links.check(href)
+        return self._signer.sign(href) if self._signer else href, {"range": span}
 
 
 def _span(headers: Any, content: bytes, first: int) -> Span | None:
@@ -167,27 +185,34 @@ def _span(headers: Any, content: bytes, first: int) -> Span | None:
     match = _SPAN.fullmatch(headers.get("Content-Range", ""))
     if match is None:
         return None
-    start, last, size = (int(each) for each in match.groups())
+    start, last, size = map(int, match.groups())
     right = start == first and content and len(content) == last - start + 1
     return Span(start, content, size) if right else None
 
 
-def _signed(href: str) -> str:
-    import planetary_computer
+def _content(answer: requests.Response, size: int | None) -> bytes:
+    """Read the body of an answer, undecoded: at most the bytes that were asked for, or a whole file.
 
-    try:
-        # A link that was stored with a signature, by now an old one, would not be signed again.
-        bare = without_signature(href) if "sig=" in urlsplit(href).query else href
-        signed: str = planetary_computer.sign_url(bare)
-    except requests.RequestException as error:
-        raise Transient(f"signing {without_signature(href)}: {type(error).__name__}") from error
-    return signed
+    Raises
+    ------
+    TooLong
+        It has more.
+    DataError
+        It is packed, and so no part of the file.
+    """
+    if answer.status_code not in _FINE:
+        return beginning_of(answer)
+    encoding = answer.headers.get("Content-Encoding", "").lower()
+    if encoding not in _AS_IT_IS:
+        raise DataError(
+            f"{shown(answer.url)} comes packed as {encoding[:20]}, in place of the bytes that were asked "
+            f"for; choose another source.catalog"
+        )
+    part = answer.status_code == _PART and size is not None
+    return body_of(answer, size if part and size else MOST_FILE_BYTES, decode=False)
 
 
-def _forget(link: str) -> None:
-    """Forget the token that a link was signed with, unless another thread has a new one by now."""
-    from planetary_computer.sas import TOKEN_CACHE
+def _signer(connections: int, timeout_seconds: float) -> Signer:
+    from cropland.sources.stac.signing import Signer
 
-    for address, token in list(TOKEN_CACHE.items()):
-        if token.token in link:
-            TOKEN_CACHE.pop(address, None)
+    return Signer(connections, timeout_seconds)

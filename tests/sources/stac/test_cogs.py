@@ -16,6 +16,7 @@ from pyproj import Transformer
 from rasterio.errors import NotGeoreferencedWarning
 from standins.stac import Fault, StacStandin
 from standins.stac_calls import (
+    cogs_of,
     large,
     patient,
 )
@@ -24,7 +25,6 @@ from cropland.errors import DataError
 from cropland.sources.retries import Attempts, GivenUp, Stopped
 from cropland.sources.stac.cogs import Cogs
 from cropland.sources.stac.ranges import RangedFile
-from cropland.sources.stac.transport import RangeTransport
 
 
 def test_whichever_read_fails_a_cog_is_read_rightly_or_not_at_all(
@@ -39,7 +39,7 @@ def test_whichever_read_fails_a_cog_is_read_rightly_or_not_at_all(
         return give(file, first, size)
 
     monkeypatch.setattr(RangedFile, "_bytes", fail_in_turn)
-    cogs, lonlat = Cogs(RangeTransport(Attempts(tries=1), 5.0)), table[["Lon", "Lat"]].to_numpy()
+    cogs, lonlat = cogs_of(standin.url, Attempts(tries=1)), table[["Lon", "Lat"]].to_numpy()
     href = f"{standin.url}/cogs/{standin.items[0]['id']}/B2.tif"
     whole = cogs.at(href, lonlat)
     reads = -1 - left[0]
@@ -54,13 +54,13 @@ def test_whichever_read_fails_a_cog_is_read_rightly_or_not_at_all(
 def test_a_range_that_fails_is_asked_again_alone(standin: StacStandin) -> None:
     href, lonlat = large(standin)
     attempts = patient()
-    whole = Cogs(RangeTransport(attempts, 5.0)).at(href, lonlat)
+    whole = cogs_of(standin.url, attempts).at(href, lonlat)
     assert (whole > 0).all()
     requests_sent = len(standin.asked(".tif"))
     assert attempts.answers == requests_sent > 60
     # More failures than a request has tries, each of another request.
     standin.faults += [Fault("/B2.tif", 500, skip=skip) for skip in range(1, 11)]
-    np.testing.assert_array_equal(Cogs(RangeTransport(attempts, 5.0)).at(href, lonlat), whole)
+    np.testing.assert_array_equal(cogs_of(standin.url, attempts).at(href, lonlat), whole)
     assert attempts.retries == 10
     assert len(standin.asked(".tif")) == 2 * requests_sent + 10
 
@@ -72,16 +72,16 @@ def test_work_that_is_called_off_stops_within_a_cog(
     standin.faults.append(Fault("/B2.tif", 503, times=None))
     threading.Timer(0.2, attempts.stop.set).start()
     with pytest.raises(Stopped):
-        Cogs(RangeTransport(attempts, 5.0)).at(
+        cogs_of(standin.url, attempts).at(
             f"{standin.url}/cogs/{standin.items[0]['id']}/B2.tif", table[["Lon", "Lat"]].to_numpy()
         )
 
 
 def test_short_ranges_give_the_same_pixels(standin: StacStandin) -> None:
     href, lonlat = large(standin)
-    whole = Cogs(RangeTransport(patient(), 5.0)).at(href, lonlat)
+    whole = cogs_of(standin.url).at(href, lonlat)
     standin.faults.append(Fault("/B2.tif", "short", times=40))
-    np.testing.assert_array_equal(Cogs(RangeTransport(patient(), 5.0)).at(href, lonlat), whole)
+    np.testing.assert_array_equal(cogs_of(standin.url).at(href, lonlat), whole)
     assert standin.faults[0].times == 0
 
 
@@ -100,8 +100,8 @@ def test_a_signature_that_expires_amid_a_read_is_made_anew(
 
     monkeypatch.setattr(planetary_computer, "sign_url", sign)
     href, lonlat = large(standin)
-    whole = Cogs(RangeTransport(patient(), 5.0)).at(href, lonlat)
-    cogs = Cogs(RangeTransport(patient(), 5.0, sign=True))
+    whole = cogs_of(standin.url).at(href, lonlat)
+    cogs = cogs_of(standin.url, sign=True)
     standin.faults += [Fault("/B2.tif", 403, skip=5), Fault("/B2.tif", 403, skip=30)]
     np.testing.assert_array_equal(cogs.at(href, lonlat), whole)
     assert made == ["token0", "token1", "token2"]
@@ -112,7 +112,7 @@ def test_a_signature_that_expires_amid_a_read_is_made_anew(
 
 
 def test_cogs_are_read_in_another_process_too(standin: StacStandin, table: pd.DataFrame) -> None:
-    there: Cogs = pickle.loads(pickle.dumps(Cogs(RangeTransport(patient(), 5.0))))
+    there: Cogs = pickle.loads(pickle.dumps(cogs_of(standin.url)))
     href = f"{standin.url}/cogs/{standin.items[0]['id']}/B2.tif"
     standin.faults.append(Fault("/B2.tif", 503))
     assert (there.at(href, table[["Lon", "Lat"]].to_numpy()) > 0).any()
@@ -153,7 +153,7 @@ def test_a_file_that_is_no_image_of_one_band_is_named(
 ) -> None:
     path = written(tmp_path / "B04.tif", **changes)
     with pytest.raises(DataError, match=said) as caught:
-        Cogs(RangeTransport(patient(), 5.0)).at(path, PLACE)
+        cogs_of(tmp_path).at(path, PLACE)
     assert path in str(caught.value)
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_declares_another_scale_is_named(tmp_path: Path) -> None:
     with rasterio.open(path, "r+") as made:
         made.scales, made.offsets = (0.0000275,), (-0.2,)
     with pytest.raises(DataError, match="with the scale 2.75e-05 and the offset -0.2; expected"):
-        Cogs(RangeTransport(patient(), 5.0)).at(path, PLACE)
+        cogs_of(tmp_path).at(path, PLACE)
 
 
 @pytest.mark.parametrize("driver", ["GTiff", "JP2OpenJPEG"])
@@ -171,8 +171,8 @@ def test_a_sidecar_in_a_folder_says_where_an_image_lies(tmp_path: Path, driver: 
     options = own if driver == "JP2OpenJPEG" else {"PROFILE": "BASELINE"}
     path = written(tmp_path / "B04.jp2", driver=driver, **options)
     assert (tmp_path / "B04.jp2.aux.xml").exists()
-    assert Cogs(RangeTransport(patient(), 5.0)).at(path, PLACE).tolist() == [1234]
-    assert Cogs(RangeTransport(patient(), 5.0)).at(Path(path).as_uri(), PLACE).tolist() == [1234]
+    assert cogs_of(tmp_path).at(path, PLACE).tolist() == [1234]
+    assert cogs_of(tmp_path).at(Path(path).as_uri(), PLACE).tolist() == [1234]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_sidecar_in_a_folder_says_where_an_image_lies(tmp_path: Path, driver: 
 )
 def test_an_address_of_another_kind_is_never_taken_for_a_missing_file(href: str) -> None:
     with pytest.raises(DataError, match="is no address that can be read; expected https://"):
-        Cogs(RangeTransport(patient(), 5.0)).at(href, PLACE)
+        cogs_of("https://host/v1").at(href, PLACE)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_azure_without_a_signature_is_answered_with_how_to_sign(
     standin.faults.append(Fault("/B2.tif", status, None, code=code))
     href, lonlat = large(standin)
     with pytest.raises(DataError, match=rf"HTTP {status} {code}\); .*source\.sign=true"):
-        Cogs(RangeTransport(patient(), 5.0)).at(href, lonlat)
+        cogs_of(standin.url).at(href, lonlat)
 
 
 def test_a_stored_signature_that_is_old_is_made_anew(
@@ -213,5 +213,5 @@ def test_a_stored_signature_that_is_old_is_made_anew(
 
     monkeypatch.setattr(planetary_computer, "sign_url", sign)
     href, lonlat = large(standin)
-    Cogs(RangeTransport(patient(), 5.0, sign=True)).at(f"{href}?st=2022&sig=old", lonlat)
+    cogs_of(standin.url, sign=True).at(f"{href}?st=2022&sig=old", lonlat)
     assert set(asked) == {href}

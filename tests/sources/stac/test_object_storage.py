@@ -7,12 +7,10 @@ import pandas as pd
 import pytest
 import requests
 from standins.stac import Fault, StacStandin
-from standins.stac_calls import patient
+from standins.stac_calls import cogs_of, patient
 
 from cropland.errors import DataError
-from cropland.sources.stac.cogs import Cogs
 from cropland.sources.stac.object_storage import Keys, request_of, signed_headers
-from cropland.sources.stac.transport import RangeTransport
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 VARIABLES = (
@@ -89,9 +87,9 @@ def test_an_object_is_read_with_patience(
         monkeypatch.setenv(name, value)
     attempts = patient()
     standin.faults += [Fault("/B2.tif", 503, code="SlowDown"), Fault("/B2.tif", "truncate")]
-    values = Cogs(RangeTransport(attempts, 5.0)).at(href, lonlat)
+    values = cogs_of(standin.url, attempts).at(href, lonlat)
     web = href.replace("s3:/", standin.url)
-    assert values.tolist() == Cogs(RangeTransport(patient(), 5.0)).at(web, lonlat).tolist()
+    assert values.tolist() == cogs_of(standin.url).at(web, lonlat).tolist()
     assert (values > 0).all()
     assert attempts.retries == 2
     signed = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/"
@@ -131,7 +129,7 @@ def test_a_refusal_says_what_the_scheme_needs_without_the_keys(
         monkeypatch.setenv(name, value)
     standin.faults.append(fault)
     with pytest.raises(DataError, match=said) as caught:
-        Cogs(RangeTransport(patient(), 5.0)).at(href, table[["Lon", "Lat"]].to_numpy())
+        cogs_of(standin.url).at(href, table[["Lon", "Lat"]].to_numpy())
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
 
@@ -149,8 +147,8 @@ def test_a_signature_goes_to_no_other_host(
         return get(session, url, **options)
 
     monkeypatch.setattr(requests.Session, "get", noted)
-    Cogs(RangeTransport(patient(), 5.0)).at(href, lonlat)
+    cogs_of(standin.url).at(href, lonlat)
     assert set(followed) == {False}
     followed.clear()
-    Cogs(RangeTransport(patient(), 5.0)).at(href.replace("s3:/", standin.url), lonlat)
+    cogs_of(standin.url).at(href.replace("s3:/", standin.url), lonlat)
     assert set(followed) == {True}

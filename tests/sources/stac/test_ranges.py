@@ -14,6 +14,7 @@ from cropland.sources.retries import GivenUp
 from cropland.sources.stac import ranges
 from cropland.sources.stac.ranges import RangedFile
 from cropland.sources.stac.transport import RangeTransport, Span
+from cropland.untrusted.addresses import Links
 
 
 class Host:
@@ -44,7 +45,7 @@ def answering(
     if span is not None:
         answer.headers["Content-Range"] = span
     monkeypatch.setattr(requests.Session, "get", get)
-    return RangedFile(RangeTransport(patient(), 1.0), "http://host/file")
+    return RangedFile(RangeTransport(patient(), 1.0, Links("http://host")), "http://host/file")
 
 
 def test_a_host_without_ranges_gives_the_whole_file(monkeypatch: pytest.MonkeyPatch) -> None:
