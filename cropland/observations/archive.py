@@ -32,7 +32,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.observations import archive_writing, band_values, bands
+from cropland.observations import archive_files, archive_writing, band_values, bands
+from cropland.observations.archive_files import DamageError
 from cropland.observations.points import COLUMNS
 from cropland.support.fingerprint import fingerprint
 from cropland.support.words import some
@@ -211,7 +212,8 @@ class Archive:
 def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) -> None:
     """Check a dataset against the contract and store it, whole or not at all.
 
-    Two processes that write the same archive at once do no harm: the first one's stays.
+    Two processes that write the same archive at once do no harm: the first one's stays. One that is damaged
+    is replaced at the end.
 
     Raises
     ------
@@ -219,11 +221,15 @@ def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) 
         It breaks the contract, or cannot be written.
     """
     blocks = [dataset] if isinstance(dataset, xr.Dataset) else dataset.datasets
+
+    def is_undamaged(path: Path) -> bool:
+        return archive_files.is_undamaged(path, attributes["fingerprint"])
+
     try:
-        with whole(path) as folder:
+        with whole(path, keeps=is_undamaged) as folder:
             archive_writing.store(blocks, folder, attributes)
     except OSError as error:
-        if not path.exists():
+        if not is_undamaged(path):
             raise DataError(
                 f"cannot write the archive {path}: {error}; free space, or set "
                 "paths.archive to a folder that can be written"
@@ -236,12 +242,14 @@ def open_archive(path: Path | str) -> Archive:
     Returns
     -------
     Archive
-        All observations of a country's points; `Archive.dataset` has its contract.
+        All observations of a country's points; `Archive.dataset` has its contract. Reading its values raises
+        a `DataError` where they are not those that were written.
 
     Raises
     ------
     DataError
-        It cannot be read; the message says to delete it, since it is made again from its source.
+        It cannot be read, or is damaged; the message says to delete it, since it is made again from its
+        source.
 
     Examples
     --------
@@ -250,13 +258,9 @@ def open_archive(path: Path | str) -> Archive:
     ('toyland', 'files', ('B2', 'B3', 'B4', 'B8', 'SCL'))
     """
     try:
-        dataset = xr.open_zarr(path, chunks=None, consolidated=True)
-        _ = [dataset.attrs[name] for name in ("country", "source", "fingerprint")]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"the archive {path} cannot be read ({error}); delete it, it is made again from its source"
-        ) from error
-    return Archive(dataset)
+        return Archive(archive_files.open_dataset(Path(path)))
+    except DamageError as error:
+        raise DataError(f"{error.damage}; delete it, it is made again from its source") from error
 
 
 def in_memory(dataset: xr.Dataset, source: str, country: str) -> Archive:

@@ -11,10 +11,12 @@ import numpy as np
 import xarray as xr
 
 from cropland.errors import DataError
+from cropland.observations import archive_files
 
 CONVENTIONS = {"Conventions": "CF-1.11", "featureType": "timeSeries"}
 _ENCODING = {"time": {"units": "seconds since 1970-01-01", "dtype": "int64"}}
-_FORMAT: dict[str, Any] = {"zarr_format": 2, "consolidated": True}
+_FORMAT: dict[str, Any] = {"zarr_format": 2, "consolidated": True, "write_empty_chunks": True}
+"""Chunks without data are written too, so that one that is missing was lost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ class Blocks:
 
 
 def store(blocks: Iterable[xr.Dataset], folder: Path, attributes: Mapping[str, Any]) -> None:
-    """Write blocks to a new folder, each before the next one is asked for.
+    """Write blocks to a new folder, each before the next one is asked for; at the end the checksums.
 
     Raises
     ------
@@ -57,6 +59,7 @@ def store(blocks: Iterable[xr.Dataset], folder: Path, attributes: Mapping[str, A
     if len(points) > 1:  # they are small: once, at the end
         others = _marked(xr.concat(points[1:], "point"), attributes)
         others.to_zarr(folder, append_dim="point", **_FORMAT)
+    archive_files.write_checksums(folder)
 
 
 def _marked(dataset: xr.Dataset, attributes: Mapping[str, Any]) -> xr.Dataset:

@@ -10,6 +10,7 @@ Each module here is a source and has three functions:
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.config.sources import Simulated
-from cropland.observations import archive, points
+from cropland.errors import DataError
+from cropland.observations import archive, archive_files, points
+from cropland.observations.archive import Archive
 from cropland.observations.archive_writing import Blocks
 from cropland.sources.download import source as fetched
 from cropland.sources.exports import source as exports
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
     from cropland.config.countries import Country
     from cropland.config.groups import Paths
     from cropland.config.sources import Source
-    from cropland.observations.archive import Archive
 
 _FILLERS = {"files": exports, "simulated": simulated, "earthengine": fetched, "stac": fetched}
 _CODE = {
@@ -72,16 +74,31 @@ def archive_of(
     key = repr((source, paths.data, paths.archive, paths.downloads, country.land))
     if key not in _OPEN:
         path, mark = _place(source, paths, country)
-        if not path.exists():
+        dataset = _undamaged(path, mark) if path.exists() else None
+        if dataset is None:
             before_filling()
-            dataset = _FILLERS[source.name].fill(source, paths, country)
+            filled = _FILLERS[source.name].fill(source, paths, country)
             archive.write(
-                _shown(dataset) if isinstance(dataset, Blocks) else dataset,
+                _shown(filled) if isinstance(filled, Blocks) else filled,
                 path,
                 {"source": source.name, "country": country.name, "fingerprint": mark},
             )
-        _OPEN[key] = archive.open_archive(path)
+            dataset = archive_files.open_dataset(path, mark)
+        _OPEN[key] = Archive(dataset)
     return _OPEN[key]
+
+
+def _undamaged(path: Path, mark: str) -> xr.Dataset | None:
+    """Open an archive; None, after a line, where it is damaged and can be made again."""
+    try:
+        return archive_files.open_dataset(path, mark)
+    except archive_files.DamageError as error:
+        if not os.access(path.parent, os.W_OK):
+            raise DataError(
+                f"{error.damage}, and you may not write to {path.parent} to make it again; set paths.archive"
+            ) from error
+        terminal.print_warning(terminal.notes(), f"{error.damage}; it is made again")
+    return None
 
 
 def print_notes(archive: Archive, console: Console) -> None:

@@ -2,41 +2,72 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cropland.errors import DataError
 
 _HEADER_BYTES, _SHOWN = 1_000, 60
+_FLUSHED_AT_ONCE = 16
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def whole(path: Path, keeps: Callable[[Path], bool] = lambda _: True) -> Iterator[Path]:
     """Yield another name to write a file or a folder to; at the end it is moved to its place.
 
-    What fails or is killed leaves no half of it at its place. A file that is there is replaced; a folder
-    that is there stays, since somebody else was faster.
+    What fails or is killed, also by a power cut, leaves no half of it at its place. A file that is there is
+    replaced; a folder that is there stays, since somebody else was faster, unless `keeps` says that it is to
+    be replaced.
 
     Raises
     ------
     OSError
         It cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    partial, replaced = (path.with_name(f".{path.name}.{uuid.uuid4().hex}") for _ in range(2))
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield partial
-        if not (partial.is_dir() and path.exists()):
-            partial.replace(path)
+        _flush(partial)
+        if partial.is_dir() and path.exists():
+            if keeps(path):
+                return
+            path.replace(replaced)
+        partial.replace(path)
+        _flush_one(path.parent)
     finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
+        for name in (partial, replaced):
+            with suppress(OSError):
+                name.unlink(missing_ok=True)
+            shutil.rmtree(name, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or a folder with all that is in it, is on the disk."""
+    inside = list(path.rglob("*")) if path.is_dir() else []
+    if len(inside) > 1:  # together they take a seventh of the time
+        with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as threads:
+            list(threads.map(_flush_one, inside))
+    _flush_one(path)
+
+
+def _flush_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot do it with a folder.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
