@@ -32,8 +32,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.observations import archive_files, archive_writing, band_values, bands
-from cropland.observations.archive_files import DamageError
+from cropland.observations import band_values, bands
 from cropland.observations.points import COLUMNS
 from cropland.support.fingerprint import fingerprint
 from cropland.support.words import some
@@ -220,10 +219,12 @@ def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) 
     DataError
         It breaks the contract, or cannot be written.
     """
+    from cropland.observations import archive_store, archive_writing  # a model has neither
+
     blocks = [dataset] if isinstance(dataset, xr.Dataset) else dataset.datasets
 
     def is_undamaged(path: Path) -> bool:
-        return archive_files.is_undamaged(path, attributes["fingerprint"])
+        return archive_store.is_undamaged(path, attributes["fingerprint"])
 
     try:
         with whole(path, keeps=is_undamaged) as folder:
@@ -257,9 +258,11 @@ def open_archive(path: Path | str) -> Archive:
     >>> archive.country, archive.source, archive.stored
     ('toyland', 'files', ('B2', 'B3', 'B4', 'B8', 'SCL'))
     """
+    from cropland.observations import archive_files, archive_store
+
     try:
-        return Archive(archive_files.open_dataset(Path(path)))
-    except DamageError as error:
+        return Archive(archive_store.open_dataset(Path(path)))
+    except archive_files.DamageError as error:
         raise DataError(f"{error.damage}; delete it, it is made again from its source") from error
 
 

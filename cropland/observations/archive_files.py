@@ -1,36 +1,32 @@
-"""Files of an archive: their sizes and checksums, and the Zarr store that compares what it reads with them.
+"""Files of an archive and their checksums: written with it, compared when it is opened and read.
 
-``checksums.json`` is written with an archive and lists its other files: name → bytes, CRC-32C. When an
-archive is opened, the names and sizes of all files and the checksums of the metadata are compared with it;
-a chunk when it is read. Zarr's codec ``crc32c`` notices changed bytes only: it reads a lost chunk as fill
-values, and a chunk that belongs elsewhere as it stands. CRC-32C takes a twentieth of the time of SHA-256.
+``checksums.json`` lists the other files of an archive: name → bytes, CRC-32C. When the archive is opened, the
+names and sizes of all files and the checksums of the metadata are compared with it; a chunk when it is read.
+Zarr's codec ``crc32c`` notices changed bytes only: a lost chunk is read as fill values, and a chunk that
+belongs elsewhere as it stands. CRC-32C takes a twentieth of the time of SHA-256.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import google_crc32c
-import xarray as xr
-from zarr.abc.store import ByteRequest, Store
 
 from cropland.errors import DataError
+from cropland.untrusted.documents import plain_json, read_bytes
+from cropland.untrusted.stores import METADATA, check_zarr
 
-if TYPE_CHECKING:
-    from zarr.core.buffer import Buffer, BufferPrototype
-
+Files = Mapping[str, tuple[int, int]]
 CHECKSUMS = "checksums.json"
 DAMAGE = "damage.txt"
 """Written to an archive by who reads a damaged chunk, so that the next one who opens it knows."""
-_METADATA = (".zgroup", ".zattrs", ".zarray", ".zmetadata", "zarr.json")
 _NOT_REGULAR = -1
 _LONGEST_DAMAGE = 2_000
+_MOST_BYTES = 100_000_000
 
 
 class DamageError(DataError):
@@ -47,106 +43,6 @@ class DamageError(DataError):
         self.damage = damage
 
 
-class CheckedStore(Store):
-    """A read-only Zarr store of the files that an archive was written with.
-
-    Parameters
-    ----------
-    folder : Path
-        The archive.
-    files : mapping of str to (int, int)
-        Bytes and CRC-32C of its files by their names, with ``/`` between folders.
-    """
-
-    supports_writes = False
-    supports_deletes = False
-    supports_listing = True
-
-    def __init__(self, folder: Path, files: Mapping[str, tuple[int, int]]) -> None:
-        super().__init__(read_only=True)
-        self.folder = folder
-        self.files = files
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether both are one: two may have been opened before and after a change."""
-        return self is other
-
-    __hash__ = object.__hash__
-
-    def read(self, name: str) -> bytes:
-        """Read a file and compare it with its checksum.
-
-        Raises
-        ------
-        DamageError
-            It is lost, or its bytes are not those that were written; the next process that opens the
-            archive is told by a file in it.
-        DataError
-            It cannot be read.
-        """
-        try:
-            return _read(self.folder, name, self.files)
-        except DamageError as error:
-            marker = self.folder / DAMAGE
-            with suppress(OSError), marker.open("x") as stream:
-                stream.write(error.damage)
-            remedy = "give the command again, the archive" if marker.exists() else "delete it, it"
-            raise DamageError(error.damage, f"{remedy} is made again from its source") from error
-        except OSError as error:
-            raise DataError(
-                f"{name} of the archive {self.folder} cannot be read ({error.strerror}); give the command "
-                f"again, or delete the archive: it is made again from its source"
-            ) from error
-
-    async def get(
-        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
-    ) -> Buffer | None:
-        """Read a file; None where there is no such metadata, an error where there is no such chunk."""
-        if byte_range is not None:
-            raise NotImplementedError("an archive's chunks are read whole")
-        if key not in self.files and key.rpartition("/")[2] in _METADATA:
-            return None
-        return prototype.buffer.from_bytes(await asyncio.to_thread(self.read, key))
-
-    async def get_partial_values(
-        self,
-        prototype: BufferPrototype,
-        key_ranges: Iterable[tuple[str, ByteRequest | None]],
-    ) -> list[Buffer | None]:
-        """Read files."""
-        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
-
-    async def exists(self, key: str) -> bool:
-        """Return whether a file was written."""
-        return key in self.files
-
-    async def set(self, key: str, value: Buffer) -> None:
-        """Raise an error: an archive is never changed."""
-        raise NotImplementedError
-
-    async def delete(self, key: str) -> None:
-        """Raise an error: an archive is never changed."""
-        raise NotImplementedError
-
-    async def list(self) -> AsyncIterator[str]:
-        """Return the names of all files."""
-        for name in self.files:
-            yield name
-
-    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        """Return the names that begin with something."""
-        for name in self.files:
-            if name.startswith(prefix):
-                yield name
-
-    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """Return the names within a folder."""
-        start = f"{prefix.rstrip('/')}/" if prefix else ""
-        inside = (name[len(start) :] for name in self.files if name.startswith(start))
-        for name in dict.fromkeys(name.partition("/")[0] for name in inside):
-            yield name
-
-
 def write_checksums(folder: Path) -> None:
     """Write sizes and checksums of all files of a folder into it."""
     files = {}
@@ -156,44 +52,22 @@ def write_checksums(folder: Path) -> None:
     (folder / CHECKSUMS).write_text(json.dumps(files))
 
 
-def open_dataset(path: Path, fingerprint: str | None = None) -> xr.Dataset:
-    """Open an archive lazily, after a check of the names and sizes of its files and of its metadata.
+def check(folder: Path) -> Files:
+    """Compare names and sizes of all files of an archive, and its metadata, with what was written.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder.
-    fingerprint : str, optional
-        What it must have; None = any.
+    Returns
+    -------
+    mapping of str to (int, int)
+        Bytes and CRC-32C of its files by their names, with ``/`` between folders.
 
     Raises
     ------
     DamageError
-        A file is lost, is no plain file, or is not as it was written; or it is another archive.
+        A file is lost, is no plain file, or is not as it was written; or the archive is not encoded as this
+        project does.
+    OSError
+        It cannot be read.
     """
-    try:
-        dataset: xr.Dataset = xr.open_zarr(
-            _checked(path), chunks=None, consolidated=True, zarr_format=2
-        )
-        stored = [dataset.attrs[name] for name in ("fingerprint", "country", "source")]
-    except (OSError, ValueError, KeyError) as error:
-        raise DamageError(f"the archive {path} cannot be read ({error})") from error
-    if fingerprint not in (None, stored[0]):
-        raise DamageError(f"the archive {path} is damaged: its fingerprint is another, {stored[0]}")
-    return dataset
-
-
-def is_undamaged(path: Path, fingerprint: str) -> bool:
-    """Return whether an archive is there, of a fingerprint and without damage that is seen on opening."""
-    try:
-        open_dataset(path, fingerprint)
-    except DataError:
-        return False
-    return True
-
-
-def _checked(folder: Path) -> CheckedStore:
-    """Return an archive's store, or raise a `DamageError`."""
     files, present = _listed(folder), _sizes(folder)
     if 0 < present.get(DAMAGE, _NOT_REGULAR) < _LONGEST_DAMAGE:
         raise DamageError((folder / DAMAGE).read_text())
@@ -201,15 +75,52 @@ def _checked(folder: Path) -> CheckedStore:
     if written != present:
         raise _damage(folder, _difference(written, present))
     for name in files:
-        if name.rpartition("/")[2] in _METADATA:
-            _read(folder, name, files)
-    return CheckedStore(folder, files)
+        if name.rpartition("/")[2] in METADATA:
+            read(folder, name, files)
+    try:
+        check_zarr(folder, "it is not read", consolidated=True)
+    except DataError as error:
+        raise DamageError(str(error)) from error
+    return files
 
 
-def _listed(folder: Path) -> dict[str, tuple[int, int]]:
+def read(folder: Path, name: str, files: Files) -> bytes:
+    """Read a file of an archive, no link and nothing but a file, and compare it with size and checksum.
+
+    Raises
+    ------
+    DamageError
+        It is lost, or its bytes are not those that were written.
+    OSError
+        It cannot be read.
+    """
+    if name not in files:
+        raise _damage(folder, f"{name} is missing")
+    n_bytes, checksum = files[name]
+    try:
+        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as stream:
+            content = stream.read(n_bytes + 1)
+    except FileNotFoundError:
+        raise _damage(folder, f"{name} is missing") from None
+    if len(content) != n_bytes or google_crc32c.value(content) != checksum:
+        raise _damage(folder, f"{name} is not as it was written")
+    return content
+
+
+def keep_damage(folder: Path, error: DamageError) -> DamageError:
+    """Write into an archive that it is damaged, for who opens it next; return the error with its remedy."""
+    marker = folder / DAMAGE
+    with suppress(OSError), marker.open("x") as stream:
+        stream.write(error.damage)
+    remedy = "give the command again, the archive" if marker.exists() else "delete it, it"
+    return DamageError(error.damage, f"{remedy} is made again from its source")
+
+
+def _listed(folder: Path) -> Files:
     """Read the sizes and checksums of the files of an archive."""
     try:
-        files = json.loads((folder / CHECKSUMS).read_bytes())
+        files = plain_json(read_bytes(folder / CHECKSUMS, _MOST_BYTES))
         return {name: (int(n_bytes), int(checksum)) for name, (n_bytes, checksum) in files.items()}
     except FileNotFoundError:
         lost = f"{CHECKSUMS} is missing, which archives of earlier versions have not"
@@ -246,22 +157,6 @@ def _difference(written: Mapping[str, int], present: Mapping[str, int]) -> str:
     else:
         text = f"{name} has {present[name]} bytes instead of {written[name]}"
     return text + (f", and {others} more" if others else "")
-
-
-def _read(folder: Path, name: str, files: Mapping[str, tuple[int, int]]) -> bytes:
-    """Read a file, no link and nothing but a file, and compare it with its size and checksum."""
-    if name not in files:
-        raise _damage(folder, f"{name} is missing")
-    n_bytes, checksum = files[name]
-    try:
-        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as stream:
-            content = stream.read(n_bytes + 1)
-    except FileNotFoundError:
-        raise _damage(folder, f"{name} is missing") from None
-    if len(content) != n_bytes or google_crc32c.value(content) != checksum:
-        raise _damage(folder, f"{name} is not as it was written")
-    return content
 
 
 def _damage(folder: Path, what: str) -> DamageError:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from cropland.config.sources import Simulated
 from cropland.errors import DataError
-from cropland.observations import archive, archive_files, points
+from cropland.observations import archive, archive_files, archive_store, points
 from cropland.observations.archive import Archive
 from cropland.observations.archive_writing import Blocks
 from cropland.sources.download import source as fetched
@@ -83,7 +83,7 @@ def archive_of(
                 path,
                 {"source": source.name, "country": country.name, "fingerprint": mark},
             )
-            dataset = archive_files.open_dataset(path, mark)
+            dataset = archive_store.open_dataset(path, mark)
         _OPEN[key] = Archive(dataset)
     return _OPEN[key]
 
@@ -91,7 +91,7 @@ def archive_of(
 def _undamaged(path: Path, mark: str) -> xr.Dataset | None:
     """Open an archive; None, after a line, where it is damaged and can be made again."""
     try:
-        return archive_files.open_dataset(path, mark)
+        return archive_store.open_dataset(path, mark)
     except archive_files.DamageError as error:
         if not os.access(path.parent, os.W_OK):
             raise DataError(
