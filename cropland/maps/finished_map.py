@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
@@ -19,6 +18,7 @@ from cropland.maps.facts import FACTS, REMEDY, MapFacts
 from cropland.maps.geotiff import RASTER_ERRORS
 from cropland.sources import grid as grids
 from cropland.support import reading
+from cropland.untrusted.rasters import open_raster
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +104,7 @@ def _layer(folder: Path, name: str, key: str) -> Iterator[DatasetReader]:
     if not reading.is_file(path):
         raise DataError(f"expected the layer {path}, there is none; {REMEDY}")
     try:
-        with rasterio.open(path) as source:
+        with open_raster(path, REMEDY, folder=folder) as source:
             found = source.tags().get("KEY", "none")
             if found != key:
                 raise DataError(

@@ -17,6 +17,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from cropland.errors import DataError
+from cropland.untrusted.rasters import open_raster
 
 try:
     # Raised for a full disk or a broken block; it has no public name.
@@ -126,7 +127,7 @@ def read_reduced(path: Path, longest: int) -> tuple[np.ma.MaskedArray, GeoBox]:
         It cannot be read, or does not say where on earth it lies.
     """
     try:
-        with rasterio.open(path) as source:
+        with open_raster(path, "write it again", overviews=True) as source:
             factor = 1
             while -(-max(source.shape) // factor) > longest:
                 factor *= 2

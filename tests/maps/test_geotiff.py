@@ -228,5 +228,5 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, harm: st
         place = grid(4, 4).affine
         with rasterio.open(path, "w", driver="GTiff", transform=place, **shape) as target:
             target.write(np.ones((1, 4, 4), np.uint8))
-    with pytest.raises(DataError, match=r"^expected .*layer\.tif.*write it again$"):
+    with pytest.raises(DataError, match=r"layer\.tif.*write it again$"):
         geotiff.read_reduced(path, 1000)

@@ -25,15 +25,17 @@ from cropland.errors import DataError
 from cropland.sources.grid import pixels, read_pixels
 from cropland.support.reading import is_file
 from cropland.support.words import some
+from cropland.untrusted.rasters import open_raster
 
 if TYPE_CHECKING:
     from cropland.config.commands.compare import LandCover
 
 OTHER, CROPLAND, NO_CLASS = 0, 1, -1
 """The meaning of a map's class at a point; the last where the map has none."""
-_SUFFIXES = (".tif", ".tiff", ".vrt")
-_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE", "GDAL_CACHEMAX": 256}
-"""Folders of thousands of tiles are not listed for each; a cache of 256 MB, not of a share of the memory."""
+_SUFFIXES = (".tif", ".tiff", ".jp2")
+_CACHE = {"GDAL_CACHEMAX": 256}
+"""MB, not a share of the memory."""
+_REMEDY = "give a GeoTIFF, and of a virtual raster (.vrt) its tiles"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,7 @@ class Raster:
         """
         files = _files(given)
         for path in files:
-            with _open(path) as source:
+            with _open(path, given) as source:
                 _check(path, source, band)
         return cls(given, files, band or 1)
 
@@ -120,7 +122,7 @@ class Raster:
         used_file = np.zeros(len(lon), np.int64)
         contradictions: dict[int, str] = {}
         for number, path in enumerate(self.files):
-            with _open(path) as source:
+            with _open(path, self.given) as source:
                 grid = GeoBox(source.shape, source.transform, source.crs.to_wkt())
                 rows, columns, in_file = pixels(grid, lon, lat)
                 inside |= in_file
@@ -184,17 +186,18 @@ def _files(given: str) -> tuple[Path, ...]:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Any]:
+def _open(path: Path, given: str) -> Iterator[Any]:
     """Open a raster; what goes wrong while it is open becomes one line."""
+    folder = None if path == Path(given) else path.parent
     try:
-        with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
+        with rasterio.Env(**_CACHE), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # which `_check` words
-            with rasterio.open(path, sharing=False) as source:
+            with open_raster(path, _REMEDY, folder=folder) as source:
                 yield source
     except RasterioError as error:
         cause = error.__cause__ or error  # GDAL's own word, which names the file
         raise DataError(
-            f"{path} cannot be read as a raster: {cause}; fetch or write it anew"
+            f"{path} cannot be read as a raster: {cause}; fetch or write it again"
         ) from error
 
 

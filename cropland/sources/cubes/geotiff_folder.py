@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from cropland.errors import DataError
@@ -28,10 +27,10 @@ from cropland.sources.cubes.contract import (
     same_grid,
 )
 from cropland.sources.cubes.numbers import zero_no_data
+from cropland.untrusted.rasters import open_raster
 
 SUFFIXES = (".tif", ".tiff")
-_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"}
-"""GDAL looks for sidecars (``.aux.xml``, ``.tfw``), also where the environment would hide them."""
+_REMEDY = "write it again, or take it out"
 
 
 @dataclass(frozen=True)
@@ -69,15 +68,14 @@ class GeoTiffFolder(CubeReader):
             )
             for band in bands
         }
-        with rasterio.Env(**_OPTIONS):
-            for image, layers in enumerate(in_time_range):
-                for path in dict.fromkeys(layers[band].path for band in bands):
-                    inside = [band for band in bands if layers[band].path == path]
-                    with rasterio.open(path) as source:
-                        numbers = [layers[band].number for band in inside]
-                        stored = source.read(numbers, window=window)
-                    for band, layer in zip(inside, stored, strict=True):
-                        values[band][image] = zero_no_data(band, layer, layers[band].no_data)
+        for image, layers in enumerate(in_time_range):
+            for path in dict.fromkeys(layers[band].path for band in bands):
+                inside = [band for band in bands if layers[band].path == path]
+                with open_raster(path, _REMEDY, folder=path.parent) as source:
+                    numbers = [layers[band].number for band in inside]
+                    stored = source.read(numbers, window=window)
+                for band, layer in zip(inside, stored, strict=True):
+                    values[band][image] = zero_no_data(band, layer, layers[band].no_data)
         return values
 
 
@@ -134,7 +132,7 @@ class _Header:
 def _headers(files: Sequence[Path]) -> list[_Header]:
     """Read the headers of files, which must be on one grid."""
     headers: list[_Header] = []
-    with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # `check_grid` says it
         for path in files:
             headers.append(_header(path))
@@ -151,7 +149,7 @@ def _headers(files: Sequence[Path]) -> list[_Header]:
 
 def _header(path: Path) -> _Header:
     try:
-        with rasterio.open(path) as source:
+        with open_raster(path, _REMEDY, folder=path.parent) as source:
             height, width = source.block_shapes[0]
             image, named = _bands(source, path)
             return _Header(
@@ -161,13 +159,13 @@ def _header(path: Path) -> _Header:
                 layers=_layers(source, path, named),
                 files=tuple(path.with_name(Path(file).name) for file in source.files),
             )
-    except RasterioIOError as error:
+    except RasterioError as error:
         raise DataError(
-            f"{path} cannot be read ({error}); expected a GeoTIFF: write it again, or take it out"
+            f"{path} cannot be read ({error}); expected a GeoTIFF: {_REMEDY}"
         ) from error
 
 
-def _bands(source: rasterio.DatasetReader, path: Path) -> tuple[str, list[str | None]]:
+def _bands(source: Any, path: Path) -> tuple[str, list[str | None]]:
     """Return the image that a file is of, and its bands by its descriptions, else by its name."""
     described = [sensor_band_of(text or "") for text in source.descriptions]
     image, named = file_names.image_and_band(path.stem, by_colour=not any(described))
@@ -185,9 +183,7 @@ def _bands(source: rasterio.DatasetReader, path: Path) -> tuple[str, list[str | 
     return image, described
 
 
-def _layers(
-    source: rasterio.DatasetReader, path: Path, named: Sequence[str | None]
-) -> dict[str, StoredBand]:
+def _layers(source: Any, path: Path, named: Sequence[str | None]) -> dict[str, StoredBand]:
     """Return how a file stores its bands."""
     layers: dict[str, StoredBand] = {}
     for at, band in enumerate(named):

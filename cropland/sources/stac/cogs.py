@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import numpy as np
 import rasterio
@@ -26,16 +25,14 @@ from cropland.sources.stac.ranges import RangedFile
 from cropland.sources.stac.responses import without_signature
 from cropland.sources.stac.transport import Missing, RangeTransport
 from cropland.untrusted.addresses import is_web, scheme_of
+from cropland.untrusted.rasters import open_raster, open_stream
 
 T = TypeVar("T")
 SAMPLE_PIXELS = 512
 """Longest side of a decimated image."""
 _CACHE = {"GDAL_CACHEMAX": 32 << 20}
 """Blocks are read once."""
-_ON_THE_WEB = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **_CACHE}
-"""Nothing is asked for beside a COG."""
-_IN_A_FOLDER = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE", **_CACHE}
-"""Files beside it, such as ``.aux.xml``, may say where it lies; the folder may be large."""
+_REMEDY = "fetch or write it again"
 
 
 class Cogs:
@@ -93,33 +90,29 @@ class Cogs:
             shape = tuple(max(1, round(side / step)) for side in source.shape)
             return _without_no_data(source.read(1, out_shape=shape), source.nodata)
 
-        return self.open(href, read)
+        return self.open(href, read, overviews=True)
 
-    def open(self, href: str, read: Callable[[Any], T]) -> T:
-        """Read something from an open dataset of one band with a place on Earth; raises as `at` does."""
+    def open(self, href: str, read: Callable[[Any], T], *, overviews: bool = False) -> T:
+        """Read something from an open dataset of one band with a place on Earth; raises as `at` does.
+
+        What is read at a lower resolution needs its `overviews` checked.
+        """
 
         def checked(source: Any) -> T:
             _check_dataset(source, without_signature(href))
             return read(source)
 
         if is_web(href) or scheme_of(href) == object_storage.SCHEME:
-            return self._remotely(href, checked)
-        return _locally(self._transport.links.file(href), checked)
+            return self._remotely(href, checked, overviews)
+        return _locally(self._transport.links.file(href), checked, overviews)
 
-    def _remotely(self, href: str, read: Callable[[Any], T]) -> T:
+    def _remotely(self, href: str, read: Callable[[Any], T], overviews: bool) -> T:
         file = RangedFile(self._transport, href)
-        # GDAL knows the file by a name of its own: several threads may read at one address.
-        name = f"{uuid4().hex}.tif"
-
-        def opener(path: Any, *_: Any, **__: Any) -> RangedFile:
-            if not str(path).endswith(name):
-                raise FileNotFoundError(path)
-            return file
-
+        name = without_signature(href)
         try:
             with (
-                rasterio.Env(**_ON_THE_WEB),
-                rasterio.open(name, opener=opener, sharing=False) as source,
+                rasterio.Env(**_CACHE),
+                open_stream(file, name, _REMEDY, overviews=overviews) as source,
             ):
                 if file.error is None:
                     values = read(source)
@@ -127,7 +120,7 @@ class Cogs:
             # Bytes that could not be fetched are the reason for whatever went wrong after them.
             if file.error is None and not isinstance(error, RasterioError):
                 raise
-            raise file.error or _unreadable(without_signature(href), error) from error
+            raise file.error or _unreadable(name, error) from error
         if file.error is not None:
             raise file.error
         return values
@@ -160,18 +153,21 @@ class Offsets:
                 yield self.cogs.sample(href)
 
 
-def _locally(path: Path, read: Callable[[Any], T]) -> T:
+def _locally(path: Path, read: Callable[[Any], T], overviews: bool) -> T:
     if not path.exists():
         raise Missing(path)
     try:
-        with rasterio.Env(**_IN_A_FOLDER), rasterio.open(path, sharing=False) as source:
+        with (
+            rasterio.Env(**_CACHE),
+            open_raster(path, _REMEDY, overviews=overviews) as source,
+        ):
             return read(source)
     except RasterioError as error:
         raise _unreadable(str(path), error) from error
 
 
 def _unreadable(name: str, error: Exception) -> DataError:
-    return DataError(f"{name} is no raster that can be read ({error}); fetch or write it again")
+    return DataError(f"{name} is no raster that can be read ({error}); {_REMEDY}")
 
 
 def _check_dataset(source: Any, name: str) -> None:

@@ -66,8 +66,9 @@ class RangedFile:
         return self._position
 
     def close(self) -> None:
-        """Drop what was read."""
-        self._ranges.clear()
+        """Drop what was read but the header: GDAL may open the file again."""
+        while len(self._ranges) > 1:
+            self._ranges.popitem()
 
     def __enter__(self) -> RangedFile:
         return self

@@ -1,0 +1,197 @@
+"""Rasters, GeoTIFF and JPEG 2000, on disk or read through a stream.
+
+In: a raster that somebody made, with what lies beside it. Promised of one that is open: one of two drivers
+reads it, chosen by its first bytes; neither it, nor what lies beside it, nor its CRS leads to another file or
+host; a block has a bounded size in memory.
+
+What lies beside a raster came with it and belongs to it: ``.aux.xml`` and world files say where it lies if it
+does not itself, and may describe its bands; ``.ovr`` and ``.msk`` are read if they are TIFFs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import rasterio
+from rasterio.enums import Interleaving
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from cropland.errors import DataError
+from cropland.untrusted.projections import check_crs
+
+BLOCK_BYTES = 128 << 20
+"""Decoded bytes of the largest block."""
+LONGEST_SIDE = 5_000_000
+MOST_BANDS = 1_000
+MOST_OVERVIEWS = 32
+_TIFF, _JP2 = "GTiff", "JP2OpenJPEG"
+_DRIVERS = {
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _TIFF),
+    **dict.fromkeys((b"\0\0\0\x0c", b"\xff\x4f\xff\x51"), _JP2),
+}
+"""Drivers by the first bytes of a file."""
+_OPTIONS = {"GDAL_GEOREF_SOURCES": "INTERNAL,PAM,WORLDFILE", "GDAL_VRT_ENABLE_PYTHON": "NO"}
+_ON_DISK = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE", **_OPTIONS}
+"""What lies beside a raster is looked for by name: its folder may be large."""
+_ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **_OPTIONS}
+_RASTERS_BESIDE = (".ovr", ".OVR", ".msk", ".MSK", ".aux", ".rrd")
+"""Endings of files that GDAL opens as rasters, by whatever driver."""
+
+
+@contextmanager
+def open_raster(
+    path: Path, remedy: str, *, folder: Path | None = None, overviews: bool = False
+) -> Iterator[Any]:
+    """Open a raster on disk.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    remedy : str
+        What to do where it cannot be read: the end of the message.
+    folder : Path, optional
+        The folder that it was found in: no link in it may lead out of it. A file that its user has named may
+        be a link to anywhere.
+    overviews : bool
+        Whether it will be read at a lower resolution, so that its overviews are checked too.
+
+    Yields
+    ------
+    rasterio.DatasetReader
+        Open for reading.
+
+    Raises
+    ------
+    DataError
+        It is no regular file, neither GeoTIFF nor JPEG 2000, names other files, or is too large in some way.
+    RasterioError
+        GDAL cannot read it.
+    """
+    driver = _driver_of(path, remedy, folder)
+    for name in _rasters_beside(path):
+        if _driver_of(name, remedy, folder) != _TIFF:
+            raise DataError(
+                f"{name} is no TIFF, as overviews and masks are; take it out, or {remedy}"
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with open_raster(name, remedy, folder=folder, overviews=overviews):
+                pass
+    with rasterio.Env(**_ON_DISK):
+        where = {"fp": path.absolute(), "driver": driver, "sharing": False}
+        if overviews:
+            _check_overviews(where, str(path), remedy)
+        with rasterio.open(**where) as source:
+            _check(source, str(path), remedy)
+            yield source
+
+
+@contextmanager
+def open_stream(stream: Any, name: str, remedy: str, *, overviews: bool = False) -> Iterator[Any]:
+    """Open a raster through an object with `read` and `seek`; nothing lies beside it.
+
+    Parameters
+    ----------
+    stream : file-like
+        It is read by one thread, and closed several times.
+    name : str
+        What it is, for messages.
+    remedy, overviews
+        As for `open_raster`, as are errors.
+    """
+    alias = f"{uuid4().hex}.tif"  # several threads may read files of one name
+
+    def opener(path: Any, *_: Any, **__: Any) -> Any:
+        if not str(path).endswith(alias):
+            raise FileNotFoundError(path)
+        stream.seek(0)
+        return stream
+
+    driver = _DRIVERS.get(stream.read(4))
+    if driver is None:
+        raise _no_raster(name, remedy)
+    with rasterio.Env(**_ALONE):
+        where = {"fp": alias, "opener": opener, "driver": driver, "sharing": False}
+        if overviews:
+            _check_overviews(where, name, remedy)
+        with rasterio.open(**where) as source:
+            _check(source, name, remedy)
+            yield source
+
+
+def _driver_of(path: Path, remedy: str, folder: Path | None) -> str:
+    """Return the driver that reads a file, by its first bytes."""
+    if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{path} is a link that leads out of {folder}; copy the file, or {remedy}")
+    if not path.is_file():
+        raise DataError(f"{path} is no regular file; {remedy}")
+    try:
+        with path.open("rb") as stream:
+            driver = _DRIVERS.get(stream.read(4))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}; {remedy}") from error
+    if driver is None:
+        raise _no_raster(str(path), remedy)
+    return driver
+
+
+def _no_raster(name: str, remedy: str) -> DataError:
+    return DataError(f"{name} cannot be read: it is neither GeoTIFF nor JPEG 2000; {remedy}")
+
+
+def _rasters_beside(path: Path) -> Iterator[Path]:
+    """Find files beside a raster that GDAL would open as rasters."""
+    names = [f"{path.name}{ending}" for ending in _RASTERS_BESIDE]
+    for name in (*names, f"{path.stem}.aux", f"{path.stem}.rrd"):
+        beside = path.with_name(name)
+        if beside != path and (beside.exists() or beside.is_symlink()):
+            yield beside
+
+
+def _check_overviews(where: dict[str, Any], name: str, remedy: str) -> None:
+    """Check the blocks of the overviews of a raster, each by itself."""
+    with rasterio.open(**where) as source:
+        _check(source, name, remedy)  # before overviews are looked for
+    for level in range(MOST_OVERVIEWS + 1):
+        try:
+            source = rasterio.open(overview_level=level, **where)
+        except RasterioError:
+            return  # there are no more
+        with source:
+            _check_blocks(source, f"an overview of {name}", remedy)
+    raise DataError(f"{name} has more than {MOST_OVERVIEWS} overviews; {remedy}")
+
+
+def _check(source: Any, name: str, remedy: str) -> None:
+    """Check what an open dataset says of itself, without reading a pixel."""
+    if source.get_tag_item("OVERVIEW_FILE", "OVERVIEWS") is not None:
+        raise DataError(f"{name} names another file as its overviews; {remedy}")
+    if source.count > MOST_BANDS or max(source.shape) > LONGEST_SIDE:
+        height, width = source.shape
+        raise DataError(
+            f"{name} has {source.count} bands of {height} × {width} pixels, expected at most {MOST_BANDS} "
+            f"and sides of {LONGEST_SIDE}; {remedy}"
+        )
+    _check_blocks(source, name, remedy)
+    if source.crs is not None:
+        check_crs(source.crs.to_wkt(), name, remedy)
+
+
+def _check_blocks(source: Any, name: str, remedy: str) -> None:
+    """Check that the blocks of an open dataset are small enough to be decoded; all bands may be in one."""
+    together = source.count > 1 and source.interleaving != Interleaving.band
+    for (height, width), kind in zip(source.block_shapes, source.dtypes, strict=True):
+        number = 16 if kind.startswith("complex") else np.dtype(kind).itemsize
+        size = height * width * number * (source.count if together else 1)
+        if size > BLOCK_BYTES:
+            raise DataError(
+                f"{name} has blocks of {height} × {width} pixels, {size >> 20} MB in memory, expected at "
+                f"most {BLOCK_BYTES >> 20}; {remedy}, with tiles of 512 × 512"
+            )
