@@ -39,6 +39,10 @@ class FileHost:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.links = self
+
+    def file(self, href: str) -> Path:
+        return Path(href)
 
     def span(self, _href: str, first: int, end: int | None, _size: int | None) -> Span:
         content = self.path.read_bytes()

@@ -53,7 +53,7 @@ def test_blocks_of_all_bands_count_together(
     path = written(tmp_path / "image.tif", bands=3)
     monkeypatch.setattr(rasters, "BLOCK_BYTES", 5_000)
     with (
-        pytest.raises(DataError, match="write it with tiles of 512 × 512$"),
+        pytest.raises(DataError, match="write it, with tiles of 512 × 512$"),
         open_raster(path, "write it"),
     ):
         pass
