@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from cropland.untrusted.texts import terminal_text
+
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -32,7 +35,20 @@ def plain(panel: Axes, *, grid: str = "y") -> None:
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as the bytes of a PNG."""
+    """Return a figure as the bytes of a PNG; its texts are drawn as they are, without formulas."""
+    literal(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def literal(artist: Artist) -> None:
+    """Draw the texts of a figure, or of a part of it, as they are.
+
+    Matplotlib takes what stands between dollars for a formula, and fails on one that it cannot read.
+    """
+    from matplotlib.text import Text
+
+    for text in artist.findobj(Text):
+        text.set_parse_math(False)
+        text.set_text(terminal_text(text.get_text()))
