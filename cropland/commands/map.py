@@ -29,6 +29,7 @@ from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.training import out_of_fold
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,7 +69,7 @@ def run(command: Map, countries: Sequence[Country]) -> None:
         tags = {"kind": "map", **code_tags()}
         with store.running(f"map {plan.country.name}", tags, None) as record:
             record.params |= _params(plan)
-            record.note = "\n\n".join(plan.notes)
+            record.note = "\n\n".join(map(markdown_text, plan.notes))
             _map_tiles(plan, console)
             facts = _finish(plan, store, record, console)
         # Its file shows that all is there, layers and run; tiles are kept until then.
@@ -174,7 +175,7 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
     facts = facts.with_files(plan.folder, plan.files)
     record.files |= {PICTURE: picture, PAGE: page, FACTS: facts.as_json()}
     record.metrics |= facts.metrics()
-    record.note = "\n\n".join([*facts.warnings, *plan.notes])
+    record.note = "\n\n".join(map(markdown_text, [*facts.warnings, *plan.notes]))
     return facts
 
 

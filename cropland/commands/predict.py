@@ -27,6 +27,7 @@ from cropland.support.words import some
 from cropland.support.writing import check_output, write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,7 +90,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         warnings = _warnings(table)
         shared = _shared(predicted, table)
         notes = [*(note for one in predicted.values() for note in one.notes), *shared]
-        record.note = "\n\n".join([*warnings, *notes])
+        record.note = "\n\n".join(map(markdown_text, [*warnings, *notes]))
         write_whole(Path(command.output), text)
     if asked is not None and len(asked) > len(table):
         shared.append(

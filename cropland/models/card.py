@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cropland.observations.bands import STATIC
+from cropland.support.words import markdown_table
 from cropland.tracking.experiments import SIMULATED
+from cropland.untrusted.texts import markdown_code, markdown_text
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
@@ -102,33 +104,36 @@ def _head(facts: CardFacts) -> str:
         else ""
     )
     return (
-        f"# {facts.name}\n\nPredicts whether a point in {candidate.country.title} is cropland, from its raw "
-        f"Sentinel-2 observations. Candidate `{candidate.name}`.{warning}"
+        f"# {markdown_text(facts.name)}\n\nPredicts whether a point in "
+        f"{markdown_text(candidate.country.title)} is cropland, from its raw Sentinel-2 observations. "
+        f"Candidate {markdown_code(candidate.name)}.{warning}"
     )
 
 
 def _scores(facts: CardFacts, command: Promote) -> Iterator[str]:
     scores, estimate = facts.result.selected.scores, facts.result.estimate
-    yield "| accuracy | value | |"
-    yield "|---|---|---|"
     random = f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}"
     times = f", {command.validation.repeats} times" if command.validation.repeats > 1 else ""
-    yield (
-        f"| cross-validated | {random} | {command.validation.name}, {command.validation.folds} "
-        f"folds{times} |"
-    )
-    yield (
-        f"| bias-corrected (BBC-CV) | **{estimate.value:.3f}** | 95 %: {estimate.low:.3f} … "
-        f"{estimate.high:.3f}, {facts.result.n_tried} candidates tried |"
-    )
+    folds = f"{markdown_text(command.validation.name)}, {command.validation.folds} folds{times}"
+    interval = f"95 %: {estimate.low:.3f} … {estimate.high:.3f}"
     blocks, km = facts.in_blocks, command.promotion.block_km
     if isinstance(blocks, str):
-        yield f"| spatial block CV | – | {blocks} |"
+        in_blocks = "–", markdown_text(blocks)
     else:
-        yield (
-            f"| spatial block CV | {blocks.accuracy:.3f} ± {blocks.accuracy_se:.3f} | blocks of "
-            f"{km:g} km |"
+        in_blocks = (
+            f"{blocks.accuracy:.3f} ± {blocks.accuracy_se:.3f}",
+            f"blocks of {km:g} km",
         )
+    rows = (
+        ("cross-validated", random, folds),
+        (
+            "bias-corrected (BBC-CV)",
+            f"**{estimate.value:.3f}**",
+            f"{interval}, {facts.result.n_tried} candidates tried",
+        ),
+        ("spatial block CV", *in_blocks),
+    )
+    yield markdown_table(("accuracy", "value", ""), rows)
     yield ""
     yield (
         f"Recall (producer's accuracy): cropland {scores.accuracy_cropland:.3f}, other "
@@ -142,15 +147,16 @@ def _choice(facts: CardFacts, command: Promote) -> str:
     best = result.table[result.table["eligible"]].iloc[0]
     text = (
         f"Rule `{command.promotion.rule}`: {RULES[command.promotion.rule]}. Selected from {result.n_tried} "
-        f"candidates; the most accurate was `{best['name']}` with {best['accuracy']:.3f} ± "
-        f"{best['accuracy_se']:.3f}. Why each other was not selected is in `candidates.csv`."
+        f"candidates; the most accurate was {markdown_code(best['name'])} with "
+        f"{best['accuracy']:.3f} ± {best['accuracy_se']:.3f}. Why each other was not selected is in "
+        f"`candidates.csv`."
     )
     if result.selected.fast:
         text += " Selected with the fast forest; scored again and fitted with scikit-learn's."
     if facts.against is None:
         return f"{text} There was no champion before."
     if isinstance(facts.against, str):
-        return f"{text} The champion before could not be compared: {facts.against}."
+        return f"{text} The champion before could not be compared: {markdown_text(facts.against)}."
     versus = facts.against
     return (
         f"{text} Against the champion before, on the same points: {versus.difference:+.4f} ± "
@@ -167,10 +173,10 @@ def _data(facts: CardFacts) -> Iterator[str]:
     if material.other_archives:
         yield f"- among them those of {', '.join(teacher.country for teacher in material.other_archives)}"
     yield (
-        f"- Observations: source `{archive.source}`, {archive.first} … {archive.last}, archive fingerprint "
-        f"`{archive.fingerprint}`"
+        f"- Observations: source {markdown_code(archive.source)}, {archive.first} … {archive.last}, "
+        f"archive fingerprint {markdown_code(archive.fingerprint)}"
     )
-    yield from (f"- {note}" for note in archive.notes)
+    yield from (f"- {markdown_text(note)}" for note in archive.notes)
     step_days = configuration.series.step_days
     yield f"- Window: {recipe.window()} ({recipe.span} weeks), a value every {step_days} days"
     evidence = material.evidence
@@ -180,12 +186,16 @@ def _data(facts: CardFacts) -> Iterator[str]:
         f"series are interpolated: none was observed within {step_days / 2:g} days"
     )
     yield (
-        f"- Bands: {', '.join(recipe.bands)}; series `{configuration.series.name}`, features "
-        f"`{configuration.features.name}`: {len(facts.fitted.feature_names)} features"
+        f"- Bands: {markdown_text(', '.join(recipe.bands))}; series "
+        f"{markdown_code(configuration.series.name)}, features "
+        f"{markdown_code(configuration.features.name)}: {len(facts.fitted.feature_names)} features"
     )
     model, seed = configuration.model, configuration.seed
     settings = ", ".join(f"{key}={value}" for key, value in model.parameters.items())
-    yield f"- Estimator: `{model.target}` ({settings or 'its defaults'}), seed {seed}"
+    yield (
+        f"- Estimator: {markdown_code(model.target)} ({markdown_text(settings) or 'its defaults'}), seed "
+        f"{seed}"
+    )
 
 
 def _use(facts: CardFacts) -> str:

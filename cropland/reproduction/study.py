@@ -26,6 +26,7 @@ from cropland.support.writing import check_output, write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.training.chosen_windows import STUDY
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -160,8 +161,11 @@ def _record(
     chosen = job.configuration
     title = chosen.study.title if chosen.study else ""
     remark = SIMULATED if chosen.source.name == "simulated" else ""
-    table = markdown_table(list(summary.columns), summary.astype(str).to_numpy().tolist())
-    lead = f"**{title}** The submitted solution of the original study, to the letter."
+    cells = [[markdown_text(str(cell)) for cell in row] for row in summary.to_numpy()]
+    table = markdown_table(list(summary.columns), cells)
+    lead = (
+        f"**{markdown_text(title)}** The submitted solution of the original study, to the letter."
+    )
     record.note = "\n\n".join(filter(None, (lead, table, remark)))
     record.params |= {"source": chosen.source.name, "seed": chosen.seed, "output": chosen.output}
     record.params |= dict(zip("window." + summary["country"], summary["window"], strict=True))

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from cropland.support import figure_style
 from cropland.support.terminal import SIMULATED, titled
+from cropland.support.words import markdown_table
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,18 +103,19 @@ def evidence_lines(outcomes: Sequence[Outcome]) -> list[str]:
 
 def note(outcomes: Sequence[Outcome]) -> str:
     """Write the description of a parent run, in Markdown."""
-    lines = [
-        "| country | accuracy ± s.e. | points | span | window end | bands | model | tried |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row.country} | {row.accuracy:.3f} ± {row.accuracy_se:.3f} | {row.n_points} "
-        f"| {row.span} weeks | {row.window_end} | {row.bands} | {row.model} | {row.tried} |"
+    head = "country", "accuracy ± s.e.", "points", "span", "window end", "bands", "model", "tried"
+    rows = [
+        [
+            *(markdown_text(str(row.country)), f"{row.accuracy:.3f} ± {row.accuracy_se:.3f}"),
+            *(str(row.n_points), f"{row.span} weeks"),
+            *(markdown_text(str(value)) for value in (row.window_end, row.bands, row.model)),
+            str(row.tried),
+        ]
         for row in best(outcomes).itertuples()
     ]
     remark = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."
-    observed = [f"- {line}" for line in evidence_lines(outcomes)]
-    return "\n".join([*lines, "", *observed, "", remark])
+    observed = [f"- {markdown_text(line)}" for line in evidence_lines(outcomes)]
+    return "\n".join([markdown_table(head, rows), "", *observed, "", remark])
 
 
 def counted(outcomes: Sequence[Outcome]) -> str:

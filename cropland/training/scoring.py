@@ -22,6 +22,7 @@ from cropland.training.candidate_data import CandidateData
 from cropland.training.identity import comparison
 from cropland.training.nested_candidate import NestedCandidate
 from cropland.training.outcome import EVIDENCE, SCORES
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from cropland.learning.cross_validation import Scores
@@ -86,7 +87,9 @@ def failed(candidate: Candidate, reason: str) -> Scored:
     """Return a candidate that was lost with the process that scored it."""
     now = _now()
     record = Record(
-        params=candidate.params(), files={"config.yaml": candidate.as_yaml()}, note=reason
+        params=candidate.params(),
+        files={"config.yaml": candidate.as_yaml()},
+        note=markdown_text(reason),
     )
     return Scored(
         candidate.outcome("failed", message=reason),
@@ -111,7 +114,7 @@ def _scored(data: CandidateData, record: Record) -> Outcome:
     record.params |= candidate.params()
     record.files["config.yaml"] = candidate.as_yaml()
     record.metrics |= data.archive.counts
-    record.note = "\n\n".join(data.archive.notes)
+    record.note = "\n\n".join(map(markdown_text, data.archive.notes))
     if isinstance(candidate, NestedCandidate):
         options = [replace(data, candidate=choice) for choice in candidate.choices]
         n_features = _check_and_count(options, record)

@@ -15,7 +15,7 @@ from cropland.errors import visible
 
 _MARKDOWN = re.compile(r"[\\`*\[\]#~]|(?<![^\W_])_|_(?![^\W_])")
 """Signs that Markdown may take for markup; an underscore inside a word is none, and a bar only in a table."""
-_BLOCK = re.compile(r"^(\s*)(\d*)([-+=.)])")
+_BLOCK = re.compile(r"^(\s*\d*)([-+=.)])(?=\s|$|[-=]+\s*$)")
 """The start of a list or of a line below a heading."""
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "$": "&#36;"}
 _LINK = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -47,7 +47,7 @@ def markdown_text(text: str) -> str:
     >>> print(markdown_text("<b>*a* `b` s2_points.csv [c](http://d)"))
     &lt;b&gt;\*a\* \`b\` s2_points.csv \[c\](http&#58;//d)
     """
-    line = _BLOCK.sub(r"\1\2\\\3", _MARKDOWN.sub(r"\\\g<0>", visible(text)))
+    line = _BLOCK.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", visible(text)))
     return _LINK.sub(lambda sign: f"&#{ord(sign[0])};", _replaced(line, _ENTITIES))
 
 

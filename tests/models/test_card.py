@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.naive_bayes import GaussianNB
+from standins.markdown import rendered
 
 from cropland.config.commands.promote import Promote
 from cropland.config.countries import Country
@@ -25,6 +26,7 @@ from cropland.config.groups import (
 )
 from cropland.config.model import Model
 from cropland.config.sources import Files
+from cropland.errors import visible
 from cropland.features import matrix
 from cropland.learning.statistics import Comparison, Estimate
 from cropland.models.card import CardFacts, card, limits
@@ -103,6 +105,26 @@ def test_a_card_tells_scores_data_and_choice(toyland: Country, where: dict[str, 
     ):
         assert line in text
     assert "simulated" not in text
+
+
+def test_a_card_shows_texts_of_others_as_they_are(toyland: Country, where: dict[str, Any]) -> None:
+    strange = "<img src=x onerror=alert(1)> [a](http://b) `c` | **d**\n# e"
+    made = facts(material(toyland, where))
+    table = made.result.table.replace("the best", strange)
+    result = replace(made.result, table=table)
+    material_of = result.selected.material
+    dataset = material_of.archive.dataset.assign_attrs(notes=[strange])
+    archive = replace(material_of.archive, dataset=dataset)
+    selected = replace(result.selected, material=replace(material_of, archive=archive))
+    result = replace(result, selected=selected)
+    page = rendered(
+        card(replace(made, result=result, in_blocks=strange, against=strange), command(where))
+    )
+    assert page.text.count(visible(strange)) == 4
+    assert not {"img", "a", "em"} & set(page.elements)
+    plain = rendered(card(replace(made, in_blocks="-", against="-"), command(where)))
+    assert page.elements.count("td") == plain.elements.count("td") == 9
+    assert page.elements.count("h1") == 1
 
 
 def test_a_card_says_how_often_points_were_observed(

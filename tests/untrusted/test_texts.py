@@ -1,13 +1,14 @@
+"""Texts of others, for pages, reports and terminals: shown as they are."""
+
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 
 import pytest
 from hostile.claims import BRIEFLY, TEXTS
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
+from standins.markdown import Reader, rendered
 
 from cropland.errors import visible
 from cropland.untrusted.texts import (
@@ -20,29 +21,6 @@ from cropland.untrusted.texts import (
 
 SIGNS = st.text(st.sampled_from("\\`*_[]()<>&#~!|$@:/.-+=1w \n\tax{}\"'"), max_size=12)
 ANY = st.one_of(SIGNS, TEXTS)
-
-
-class Reader(HTMLParser):
-    """What a browser makes of a page: its text and its elements."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.text, self.elements = "", list[str]()
-        self.feed(page)
-        self.close()
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.elements.append(tag)
-
-    handle_startendtag = handle_starttag
-
-
-def rendered(markdown: str) -> Reader:
-    """A text in Markdown as a browser shows it."""
-    return Reader(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown))
 
 
 @BRIEFLY

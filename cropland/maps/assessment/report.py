@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cropland.maps.layers import CLASSES
 from cropland.support.terminal import SIMULATED, titled
 from cropland.support.words import count, ha, markdown_table, some
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from cropland.maps.assessment.area import SampleEstimate
@@ -71,9 +72,9 @@ def markdown(result: AssessmentResult) -> str:
     """Write the report for people."""
     tags, sentence = result.facts.tags, headline(result)
     parts = [
-        f"# {_title(tags)}",
-        f"Map by {tags['MODEL']}, {tags['WINDOW']}.",
-        f"**{sentence[0].upper()}{sentence[1:]}.**",
+        f"# {markdown_text(_title(tags))}",
+        markdown_text(f"Map by {tags['MODEL']}, {tags['WINDOW']}."),
+        f"**{markdown_text(sentence[0].upper() + sentence[1:])}.**",
         "## Area",
         _area_table(result),
         "## Accuracy",
@@ -88,7 +89,7 @@ def markdown(result: AssessmentResult) -> str:
         "Proportions of the area that has a class in the map, with the sample's units in brackets.",
         _matrix(result),
         "## How to read it",
-        "\n".join(f"- {note[0].upper()}{note[1:]}." for note in notes(result)),
+        "\n".join(f"- {markdown_text(note[0].upper() + note[1:])}." for note in notes(result)),
     ]
     return "\n\n".join(parts) + "\n"
 

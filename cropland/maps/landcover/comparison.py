@@ -15,6 +15,7 @@ from cropland.learning.statistics import Z_95
 from cropland.maps.landcover.agreement import BOOTSTRAPS, HEAD, Agreement
 from cropland.maps.landcover.raster import CROPLAND, NO_CLASS
 from cropland.support.words import markdown_table
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from cropland.learning.statistics import Comparison, Estimate
@@ -184,7 +185,7 @@ class MapComparison:
 
     def as_markdown(self) -> str:
         """Write the report."""
-        scores = [(what, *agreement.cells()) for what, agreement in self.rows]
+        scores = [(markdown_text(what), *agreement.cells()) for what, agreement in self.rows]
         classes = [
             (str(value), "cropland" if meant == CROPLAND else "other", str(cropland), str(other))
             for value, meant, cropland, other in self.classes().itertuples(index=False)
@@ -192,13 +193,13 @@ class MapComparison:
         sentence = self.conclusion()
         head = ("class", "counts as", "labelled cropland", "labelled other")
         parts = [
-            f"# {self.name} on the labelled points of {self.country}",
-            f"{sentence[0].upper()}{sentence[1:]}.",
+            f"# {markdown_text(f'{self.name} on the labelled points of {self.country}')}",
+            f"{markdown_text(sentence[0].upper() + sentence[1:])}.",
             markdown_table(("", *HEAD), scores),
             "## Classes at the points",
             markdown_table(head, classes),
             "## How to read it",
-            "\n".join(f"- {note[0].upper()}{note[1:]}." for note in self.notes()),
+            "\n".join(f"- {markdown_text(note[0].upper() + note[1:])}." for note in self.notes()),
         ]
         return "\n\n".join(parts) + "\n"
 
@@ -215,7 +216,7 @@ class MapComparison:
         if self.contradictions:
             yield self.contradictions
         yield (
-            "`cropland` and `other` are the shares of each class's points that are right (recall); intervals "
+            "cropland and other are the shares of each class's points that are right (recall); intervals "
             f"are Wilson's, of F1 the percentiles of {BOOTSTRAPS} bootstraps of the points, which count as "
             "independent"
         )

@@ -27,6 +27,7 @@ from cropland.training.studies.tables import (
     select_each,
     titled,
 )
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,13 +82,15 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
     if study.baseline in variants:
         others = [variant for variant in variants if variant != study.baseline]
         parts += [
-            f"Accuracy minus that of the baseline **{study.baseline}**, point by point, with the p-value of "
-            f"McNemar's exact test, each taken alone:",
+            f"Accuracy minus that of the baseline **{markdown_text(str(study.baseline))}**, point by point, "
+            f"with the p-value of McNemar's exact test, each taken alone:",
             markdown("variant", cells, others, difference),
         ]
     elif study.baseline:
         near = nearest(study.baseline, variants)
-        parts.append(f"The baseline {study.baseline!r} has no scored candidate; {near}")
+        parts.append(
+            markdown_text(f"The baseline {study.baseline!r} has no scored candidate; {near}")
+        )
     if study.baseline:
         parts += block_warning(table)
     picture = draw(cells, variants, baseline=study.baseline, title=study.title, remark=remark)
@@ -124,6 +127,9 @@ def _add_standings(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _variants_answer(cells: pd.DataFrame, baseline: str | None) -> str:
     """Return which variant is best on the mean, what is as good, and how it compares with the baseline."""
+    cells = cells.assign(
+        panel=cells["panel"].map(markdown_text), variant=cells["variant"].map(markdown_text)
+    )
     tops = records(cells[cells["standing"] == "best"])
     countries = [top for top in tops if pd.notna(top["country"])]
     sentences = []
@@ -147,7 +153,7 @@ def _variants_answer(cells: pd.DataFrame, baseline: str | None) -> str:
         sentences.append("No other lies within one standard error of it.")
     others = records(own.dropna(subset="difference"))
     if others:
-        first = f"**{others[0]['variant']}** minus the baseline **{baseline}**"
+        first = f"**{others[0]['variant']}** minus the baseline **{markdown_text(str(baseline))}**"
         sentences.append(f"{first}: {difference(others[0])}.")
     return " ".join(sentences)
 

@@ -23,6 +23,7 @@ from cropland.training.studies.tables import (
     titled,
     window_score,
 )
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,7 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
     cells = add_differences(cells, PAST, cache(correct))
     every = cells[cells["variant"] == ALL].assign(variant=WORTH)
     gains = _gains(every, cells[cells["variant"] == PAST])
-    answer = "; ".join(f"**{country}** {gain}" for country, gain in gains.items())
+    answer = "; ".join(f"**{markdown_text(country)}** {gain}" for country, gain in gains.items())
     parts = [
         f"What windows that end after the reference season are worth, in accuracy (the best of all minus "
         f"the best of the past, point by point, with the p-value of McNemar's exact test): {answer}.",

@@ -21,6 +21,7 @@ import pandas as pd
 
 from cropland.learning import choice
 from cropland.support.words import markdown_table
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from cropland.config.countries import Choice
@@ -85,13 +86,13 @@ def markdown(
     for name in variants:
         words_of = [words.get((name, panel), NONE) for panel in panels]
         points = numbers_of_points(cells.loc[cells["variant"] == name, "n_points"])
-        rows.append([name, *words_of, points])
+        rows.append([markdown_text(name), *words_of, points])
     if costs:
         mean = cells[cells["country"].notna()].groupby("variant")[list(COSTS)].mean()
-        for row in rows:
-            row += [form.format(mean.loc[row[0], name]) for name, (_, form) in COSTS.items()]
+        for name, row in zip(variants, rows, strict=True):
+            row += [form.format(mean.loc[name, cost]) for cost, (_, form) in COSTS.items()]
     titles = [title for title, _ in COSTS.values()] if costs else []
-    return markdown_table([head, *panels, "points", *titles], rows)
+    return markdown_table([head, *map(markdown_text, panels), "points", *titles], rows)
 
 
 def numbers_of_points(numbers: pd.Series[float]) -> str:
@@ -103,7 +104,7 @@ def numbers_of_points(numbers: pd.Series[float]) -> str:
 def note(study: Study, parts: Sequence[str], remark: str) -> str:
     """Return the description of a study's run, in Markdown."""
     caveat = f"{remark[:1].upper()}{remark[1:]}. {_OPTIMISTIC}" if remark else _OPTIMISTIC
-    return "\n\n".join([f"**{study.title}**", *parts, caveat])
+    return "\n\n".join([f"**{markdown_text(study.title)}**", *parts, caveat])
 
 
 def files(table: pd.DataFrame, picture: bytes) -> dict[str, bytes]:
@@ -113,8 +114,8 @@ def files(table: pd.DataFrame, picture: bytes) -> dict[str, bytes]:
 
 
 def window_words(row: Row) -> str:
-    """Return the window of a candidate in words."""
-    return f"{row['span']} weeks to {row['window_end']}"
+    """Return the window of a candidate in words, for a line of Markdown."""
+    return f"{row['span']} weeks to {markdown_text(str(row['window_end']))}"
 
 
 def window_score(row: Row) -> str:

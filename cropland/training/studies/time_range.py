@@ -24,6 +24,7 @@ from cropland.training.studies.tables import (
     titled,
     window_words,
 )
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +57,8 @@ def conclude(
     tried = table.groupby("country").size()
     rows = [
         [
-            *(titled(one["country"]), window_words(one), score(one), str(one["n_points"])),
+            *(markdown_text(titled(one["country"])), window_words(one), score(one)),
+            str(one["n_points"]),
             "yes" if one["uses_future"] else "no",
             *(window_words(top), score(top), str(tried[one["country"]])),
         ]
@@ -85,7 +87,9 @@ def _windows_answer(chosen: pd.DataFrame, table: pd.DataFrame) -> str:
     """Return which windows were chosen, and what longer spans would add."""
     words, gains = [], []
     for one in records(chosen):
-        words.append(f"**{titled(one['country'])} {window_words(one)}**, {score(one)}")
+        words.append(
+            f"**{markdown_text(titled(one['country']))} {window_words(one)}**, {score(one)}"
+        )
         longer = table[(table["country"] == one["country"]) & (table["span"] > one["span"])]
         gains += list(longer["accuracy"] - one["accuracy"])
     more = (
