@@ -1,7 +1,8 @@
 """Files of an archive and their checksums: written with it, compared when it is opened and read.
 
 ``checksums.json`` lists the other files of an archive: name → bytes, CRC-32C. When the archive is opened, the
-names and sizes of all files and the checksums of the metadata are compared with it; a chunk when it is read.
+names and sizes of all files and the checksums of the group's metadata, which hold those of all columns, are
+compared with it; a chunk when it is read.
 Zarr's codec ``crc32c`` notices changed bytes only: a lost chunk is read as fill values, and a chunk that
 belongs elsewhere as it stands. CRC-32C takes a twentieth of the time of SHA-256.
 """
@@ -53,7 +54,7 @@ def write_checksums(folder: Path) -> None:
 
 
 def check(folder: Path) -> Files:
-    """Compare names and sizes of all files of an archive, and its metadata, with what was written.
+    """Compare the names and sizes of all files of an archive, and its metadata, with what was written.
 
     Returns
     -------
@@ -74,8 +75,8 @@ def check(folder: Path) -> Files:
     written = {name: n_bytes for name, (n_bytes, _) in files.items()}
     if written != present:
         raise _damage(folder, _difference(written, present))
-    for name in files:
-        if name.rpartition("/")[2] in METADATA:
+    for name in METADATA:
+        if name in files:
             read(folder, name, files)
     try:
         check_zarr(folder, "it is not read", consolidated=True)

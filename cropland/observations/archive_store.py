@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from cropland.observations.archive_files import Files
 
 
+_SMALL_BYTES = 100_000
+"""A file that is read in less time than a thread takes to start."""
+
+
 class CheckedStore(Store):
     """A read-only Zarr store of the files that an archive was written with.
 
@@ -78,7 +82,9 @@ class CheckedStore(Store):
             raise NotImplementedError("an archive's chunks are read whole")
         if key not in self.files and key.rpartition("/")[2] in METADATA:
             return None
-        return prototype.buffer.from_bytes(await asyncio.to_thread(self.read, key))
+        is_small = key in self.files and self.files[key][0] < _SMALL_BYTES
+        content = self.read(key) if is_small else await asyncio.to_thread(self.read, key)
+        return prototype.buffer.from_bytes(content)
 
     async def get_partial_values(
         self,
