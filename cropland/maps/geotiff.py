@@ -17,6 +17,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from cropland.errors import DataError
+from cropland.support.writing import whole
 from cropland.untrusted.rasters import open_raster
 
 try:
@@ -89,7 +90,7 @@ def write(
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent)
     with scratch, rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES):
-        plain, whole = Path(scratch.name) / "plain.tif", Path(scratch.name) / "whole.tif"
+        plain, cog = Path(scratch.name) / "plain.tif", Path(scratch.name) / "cog.tif"
         with _wording(path):
             target = _open_for_blocks(plain, layer, grid)
         with target:
@@ -99,9 +100,10 @@ def write(
                     target.write(values, 1, window=Window(column, row, *values.shape[::-1]))
         with _wording(path):
             _finish(plain, layer, tags)
-            rasterio.shutil.copy(plain, whole, **_COG)
-            _compare(plain, whole)
-            whole.replace(path)
+            rasterio.shutil.copy(plain, cog, **_COG)
+            _compare(plain, cog)
+            with whole(path) as partial:
+                cog.replace(partial)
 
 
 def read_reduced(path: Path, longest: int) -> tuple[np.ma.MaskedArray, GeoBox]:
