@@ -61,11 +61,6 @@ class Model(Closed):
         """Whether a class of scikit-learn-intelex is among them."""
         return any(target in FAST for target in self.targets)
 
-    @property
-    def foreign(self) -> list[str]:
-        """Those of its classes that are not scikit-learn's, nor a fast twin of one."""
-        return [each for each in self.targets if not each.startswith(OWN) and each not in FAST]
-
     def allowed_by(self, target: str) -> str:
         """Return what allows a class to be made: its own full name, or the prefix that it starts with.
 

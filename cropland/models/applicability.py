@@ -7,15 +7,17 @@ doi:10.1111/2041-210X.13650.
 from __future__ import annotations
 
 import zipfile
-import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from cropland.errors import DataError
+from cropland.untrusted import arrays
 
 _ROWS = 512
 """Rows of a block: with their products with some hundred training samples they stay in the cache."""
@@ -23,8 +25,8 @@ _ROWS = 512
 _CLOSE = 5e-3
 """A DI below so many times the squared norm is measured again: single precision errs there by 3e-4."""
 
-_DAMAGED = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""Errors of reading a damaged archive; of an unknown compression or a password, RuntimeError."""
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile)
+"""Errors of reading a damaged archive; of a password, RuntimeError."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,21 +131,24 @@ class Applicability:
             It cannot be read, or is not that of a model with so many features.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in cls.__dataclass_fields__}
+            with arrays.opened(arrays.read_file(path)) as archive:
+                stored = {
+                    name: arrays.array(archive, f"{name}.npy") for name in cls.__dataclass_fields__
+                }
         except _DAMAGED as error:
             raise DataError(
                 f"{path} is no area of applicability: {error}; log the model again"
             ) from error
-        mean, scale, points = (arrays[name] for name in ("mean", "scale", "points"))
+        mean, scale, points = (stored[name] for name in ("mean", "scale", "points"))
         n_used = int((scale > 0).sum())
         if not mean.shape == scale.shape == (n_features,) or points.shape[1:] != (n_used,):
             raise DataError(
                 f"{path} is of another model: expected {n_features} features, got means of shape "
                 f"{mean.shape}, scales of {scale.shape} and samples of {points.shape}; log the model again"
             )
-        distance, threshold = (float(arrays.pop(name)) for name in ("mean_distance", "threshold"))
-        return cls(**arrays, mean_distance=distance, threshold=threshold)
+        _check_numbers(path, stored)
+        distance, threshold = (float(stored.pop(name)) for name in ("mean_distance", "threshold"))
+        return cls(**stored, mean_distance=distance, threshold=threshold)
 
     def _nearest(
         self, block: NDArray[np.float32], half: NDArray[np.float32]
@@ -161,6 +166,25 @@ class Applicability:
         if len(close):
             found[close] = cdist(block[close], self.points).min(axis=1)
         return np.asarray(found / np.float32(self.mean_distance))
+
+
+def _check_numbers(path: Path, stored: Mapping[str, NDArray[Any]]) -> None:
+    """Check that an area has samples, a distance and a threshold, and that all its numbers are finite."""
+    is_single = all(stored[name].shape == () for name in ("mean_distance", "threshold"))
+    if not (
+        is_single
+        and len(stored["points"]) > 0
+        and all(
+            values.dtype.kind == "f" and np.isfinite(values).all() for values in stored.values()
+        )
+        and (stored["scale"] >= 0).all()
+        and stored["mean_distance"] > 0
+        and stored["threshold"] >= 0
+    ):
+        raise DataError(
+            f"{path} is no area of applicability: expected finite numbers, scales of 0 or more and a mean "
+            f"distance above 0; log the model again"
+        )
 
 
 def warnings_of(

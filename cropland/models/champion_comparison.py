@@ -8,7 +8,7 @@ import numpy as np
 
 from cropland.errors import CroplandError, DataError
 from cropland.learning.statistics import Comparison, compare
-from cropland.models import competition
+from cropland.models import competition, stored_runs
 from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def compare_with(
         The champion's files cannot be read, and it is not to be replaced by force.
     """
     try:
-        text = store.read(store.run(str(champion.run_id)), "config.yaml")
+        text = store.read(store.run(str(champion.run_id)), stored_runs.CONFIG)
     except DataError as error:
         if command.force:
             return str(error)
@@ -39,7 +39,7 @@ def compare_with(
             f"{error}; bring its files back, or replace it without a comparison by force=true"
         ) from error
     try:
-        material = competition.rebuilt(text, command, selected.material.candidate.country)
+        material = stored_runs.rebuilt(text, command, selected.material.candidate.country)
         right_before = out_of_fold.right_of(material.scores().out_of_fold)
     except CroplandError as error:
         return str(error)

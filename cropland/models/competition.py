@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cropland.errors import DataError
+from cropland.errors import ConfigError, DataError
 from cropland.features import matrix
 from cropland.learning import choice
-from cropland.learning.fast_forest import plain_model
 from cropland.learning.folds import independent_units
-from cropland.models import contenders
+from cropland.models import contenders, stored_runs
 from cropland.models.contenders import Field
+from cropland.models.stored_runs import LISTED_ONLY
 from cropland.support import signals
 from cropland.support.words import command_line, some
 from cropland.training import candidates, out_of_fold
-from cropland.training.candidate_data import CandidateData
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
@@ -31,9 +30,9 @@ if TYPE_CHECKING:
     from cropland.observations.archive import Archive
     from cropland.tracking.records import TrackedRun
     from cropland.tracking.store import Store
+    from cropland.training.candidate_data import CandidateData
 
 _AT_ONCE = 16
-_SCIKIT_LEARN_ONLY = "a registered model holds classes of scikit-learn only"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,11 +97,14 @@ def compete(
     """
     rule = command.promotion.rule
     runs = contenders.comparable(command, country, archive, store)
+    runs = stored_runs.sound(runs, country, say)
     field = _scored(runs, command, archive, store, say)
-    field = _without_foreign(field, runs, command, country, store, say)
-    chosen = _finalists(field, command, country)
-    say(f"{country.name}: {len(field.eligible)} candidates; scoring {len(chosen)} finalists again")
-    finalists = {run_id: _again(runs[run_id], command, country, store) for run_id in chosen}
+    field = _without_unlisted(field, runs, command, country, store, say)
+    field, materials = _materials(field, runs, command, country, store, say)
+    say(
+        f"{country.name}: {len(field.eligible)} candidates; scoring {len(materials)} finalists again"
+    )
+    finalists = {run_id: _again(runs[run_id], materials[run_id], store) for run_id in materials}
     again = _scored_again(field, finalists)
     position = choice.choose(again["accuracy"], again["accuracy_se"], _rank(again), rule)
     selected = finalists[again.index[position]]
@@ -170,7 +172,7 @@ def _finalists(field: Field, command: Promote, country: Country) -> list[str]:
     return [str(best.name), *simplest]
 
 
-def _without_foreign(
+def _without_unlisted(
     field: Field,
     runs: Mapping[str, TrackedRun],
     command: Promote,
@@ -178,58 +180,61 @@ def _without_foreign(
     store: Store,
     say: Callable[[str], None],
 ) -> Field:
-    """Exclude candidates of classes that are not scikit-learn's, where one would be a finalist."""
-    if not any(_foreign(runs[run_id], store) for run_id in _finalists(field, command, country)):
+    """Exclude candidates of classes that no registered model holds, where one would be a finalist."""
+    if not any(_unlisted(runs[run_id], store) for run_id in _finalists(field, command, country)):
         return field
-    classes = _foreign_classes((runs[run_id] for run_id in field.eligible.index), store)
-    names = ", ".join(sorted(set(classes.values())))
-    say(f"{country.name}: {len(classes)} candidates of {names} are excluded: {_SCIKIT_LEARN_ONLY}")
+    eligible = list(field.eligible.index)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        names = list(pool.map(lambda run_id: _unlisted(runs[run_id], store), eligible))
+    classes = {run_id: name for run_id, name in zip(eligible, names, strict=True) if name}
+    listed = ", ".join(sorted(set(classes.values())))
+    say(f"{country.name}: {len(classes)} candidates of {listed} are excluded: {LISTED_ONLY}")
     return field.without(
-        {run_id: f"is of {name}: {_SCIKIT_LEARN_ONLY}" for run_id, name in classes.items()}
+        {run_id: f"is of {name}: {LISTED_ONLY}" for run_id, name in classes.items()}
     )
 
 
-def _foreign(run: TrackedRun, store: Store) -> str:
+def _unlisted(run: TrackedRun, store: Store) -> str:
     """Return the class of a candidate that no registered model can hold, empty where it has none."""
-    model = candidates.from_yaml(store.read(run, "config.yaml")).configuration.model
-    return next(iter(model.foreign), "")
+    try:
+        kept = candidates.from_yaml(store.read(run, stored_runs.CONFIG))
+    except (ConfigError, DataError):  # a finalist is refused for it
+        return ""
+    return stored_runs.unlisted(kept.configuration.model)
 
 
-def _foreign_classes(runs: Iterable[TrackedRun], store: Store) -> dict[str, str]:
-    """Return the class of each candidate that has one which no registered model can hold, by run id."""
+def _materials(
+    field: Field,
+    runs: Mapping[str, TrackedRun],
+    command: Promote,
+    country: Country,
+    store: Store,
+    say: Callable[[str], None],
+) -> tuple[Field, dict[str, CandidateData]]:
+    """Return the data of the finalists, and the field without those that are not what they say."""
+    materials: dict[str, CandidateData] = {}
+    while True:
+        chosen = _finalists(field, command, country)
+        faults: dict[str, str] = {}
+        for run_id in (each for each in chosen if each not in materials):
+            signals.check()
+            material = stored_runs.material_of(runs[run_id], command, country, store)
+            if isinstance(material, str):
+                faults[run_id] = material
+            else:
+                materials[run_id] = material
+        if not faults:
+            return field, {run_id: materials[run_id] for run_id in chosen}
+        for run_id, fault in faults.items():
+            say(f"{country.name}: run {run_id} is left out: it {fault}")
+        field = field.without(faults)
 
-    def named(run: TrackedRun) -> str:
-        try:
-            return _foreign(run, store)
-        except DataError:  # it has lost its configuration, which a finalist is refused for
-            return ""
 
-    runs = list(runs)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        names = list(pool.map(named, runs))
-    return {run.run_id: name for run, name in zip(runs, names, strict=True) if name}
-
-
-def _again(run: TrackedRun, command: Promote, country: Country, store: Store) -> Finalist:
+def _again(run: TrackedRun, material: CandidateData, store: Store) -> Finalist:
     """Score a candidate again, by scikit-learn's own estimator, on the data that are here."""
     signals.check()
-    text = store.read(run, "config.yaml")
-    material = rebuilt(text, command, country)
-    fast = candidates.from_yaml(text).configuration.model.fast
+    fast = stored_runs.is_fast(store.read(run, stored_runs.CONFIG))
     return Finalist(run, material, material.scores(), fast)
-
-
-def rebuilt(text: str, command: Promote, country: Country) -> CandidateData:
-    """Return a candidate made again of the configuration in its run, on the data that are here.
-
-    Of scikit-learn's own classes only: a faster one gives way to its twin, and what the run was allowed
-    beside them is not allowed here.
-    """
-    here = {name: getattr(command, name) for name in ("source", "paths", "tracking", "n_jobs")}
-    kept = candidates.from_yaml(text, **here, validation=command.validation)
-    model = replace(plain_model(kept.configuration.model), allow=())
-    configuration = replace(kept.configuration, model=model)
-    return CandidateData.of(replace(kept, country=country, configuration=configuration))
 
 
 def _scored_again(field: Field, finalists: Mapping[str, Finalist]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cropland.errors import DataError
 from cropland.learning.statistics import standard_errors
+from cropland.models.stored_runs import PARAMS
 from cropland.support.words import command_line
 from cropland.tracking.records import ARCHIVE, COMPARISON
 from cropland.training import identity, out_of_fold
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 MISSING_ALLOWED = 0.02
 """Share of the points that a candidate may lack and still be compared with those that have them."""
 _AT_ONCE = 8
-_PARAMS = ("span", "window_end", "bands", "series", "features", "model", "training")
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ def tabulated(runs: Iterable[TrackedRun], command: Promote) -> pd.DataFrame:
         {
             "run_id": run.run_id,
             "name": run.name,
-            **{name: run.params[name] for name in _PARAMS},
+            **{name: run.params[name] for name in PARAMS},
             **{name: run.metrics[name] for name in ("accuracy", "accuracy_se")},
             "n_features": int(run.params["n_features"]),
             "n_samples": int(run.params["n_samples"]),

@@ -6,31 +6,29 @@ None of them runs code when it is read: a model may come from a registry that ot
 from __future__ import annotations
 
 import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cropland.config.schema import Closed, filled
-from cropland.errors import DataError
+from cropland.errors import CroplandError, DataError
 from cropland.features.recipe import Recipe  # noqa: TC001  pydantic reads the annotations
+from cropland.models import stored_recipe
 from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted, code_hash
 from cropland.support import yaml_text
-from cropland.untrusted import documents
+from cropland.untrusted import arrays, documents, estimators
 
 if TYPE_CHECKING:
     from cropland.learning.classifiers import Classifier
 
 RECIPE, ESTIMATOR, APPLICABILITY = "recipe.yaml", "estimator.skops", "applicability.npz"
-TRUSTED = "sklearn."
-"""Prefix of the types that a classifier may hold, beside those that skops knows as harmless."""
 
 
 @dataclass(frozen=True)
 class _Contents(Closed):
-    """The layout of `RECIPE`."""
+    """The layout of `RECIPE`; older ones do not say whether there is an `APPLICABILITY`."""
 
     recipe: Recipe
     feature_names: tuple[str, ...]
@@ -38,6 +36,7 @@ class _Contents(Closed):
     country: str
     facts: dict[str, Any]
     code: str
+    has_applicability: bool | None = None
 
 
 def write(folder: Path, fitted: Fitted) -> dict[str, str]:
@@ -51,6 +50,7 @@ def write(folder: Path, fitted: Fitted) -> dict[str, str]:
         fitted.country,
         dict(fitted.facts),
         code_hash(),
+        fitted.applicability is not None,
     )
     text = yaml_text.dump(asdict(contents))
     (folder / RECIPE).write_text(text, encoding="utf-8")
@@ -73,15 +73,12 @@ def read(files: Mapping[str, str]) -> Fitted:
     Raises
     ------
     DataError
-        A file that cannot be read, or a classifier that holds anything but scikit-learn's own types.
-    ConfigError
-        A recipe that is no plain YAML, with an unknown or missing key, or a value of the wrong type.
+        A file that is missing or cannot be read, a recipe with a value that no configuration could have
+        given it, or a classifier that holds a type of which no model is made.
     """
-    try:
-        values = documents.plain_yaml(Path(files[RECIPE]).read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{files[RECIPE]} cannot be read: {error}; log the model again") from error
-    contents = filled(_Contents, values)
+    contents = _contents(files[RECIPE])
+    if contents.has_applicability and APPLICABILITY not in files:
+        raise DataError(f"{files[RECIPE]} lacks the {APPLICABILITY} beside it; log the model again")
     if contents.code != code_hash():
         warnings.warn(
             f"the model of {contents.country} was made by other code than the cropland in "
@@ -90,7 +87,7 @@ def read(files: Mapping[str, str]) -> Fitted:
         )
     return Fitted(
         recipe=contents.recipe,
-        classifier=_classifier(files[ESTIMATOR]),
+        classifier=_classifier(files[ESTIMATOR], len(contents.feature_names)),
         feature_names=contents.feature_names,
         measured=contents.measured,
         country=contents.country,
@@ -103,14 +100,26 @@ def read(files: Mapping[str, str]) -> Fitted:
     )
 
 
-def _loaded(path: str, types: list[str]) -> Any:
-    """Load a classifier; warn once where it was made by another version of scikit-learn."""
-    import skops.io
+def _contents(path: str) -> _Contents:
+    """Read a recipe and what stands beside it, checked."""
+    try:
+        content = arrays.read_file(Path(path), documents.MOST_YAML_BYTES)
+        contents = filled(_Contents, documents.plain_yaml(content))
+        stored_recipe.check_recipe(contents.recipe)
+        stored_recipe.check_names(contents.recipe, contents.feature_names, contents.measured)
+        stored_recipe.check_facts(contents.country, contents.facts)
+    except (CroplandError, OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}; log the model again") from error
+    return contents
+
+
+def _classifier(path: str, n_features: int) -> Classifier:
+    """Read a classifier; warn once where it was made by another version of scikit-learn."""
     from sklearn.exceptions import InconsistentVersionWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        classifier = skops.io.load(path, trusted=types)
+        classifier: Classifier = estimators.read(Path(path), n_features)
     versions = {
         (item.message.original_sklearn_version, item.message.current_sklearn_version)
         for item in caught
@@ -120,24 +129,6 @@ def _loaded(path: str, types: list[str]) -> Any:
         warnings.warn(
             f"the model was made with scikit-learn {before}, here is {here}; its probabilities may differ: "
             f"promote with force=true",
-            stacklevel=4,
+            stacklevel=3,
         )
-    return classifier
-
-
-def _classifier(path: str) -> Classifier:
-    """Read a classifier, where all its types are known not to run code."""
-    import skops.io
-
-    try:
-        types = skops.io.get_untrusted_types(file=path)
-        foreign = [name for name in types if not name.startswith(TRUSTED)]
-        if foreign:
-            raise DataError(
-                f"{path} holds {', '.join(foreign)}, which is not scikit-learn's and could run any code; "
-                f"use a model from a source that you trust"
-            )
-        classifier: Classifier = _loaded(path, types)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read: {error}; log the model again") from error
     return classifier

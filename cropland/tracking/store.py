@@ -63,7 +63,7 @@ class Store:
         for run in self.search(
             f"tags.{COMPARISON} = '{comparison}' and attributes.status = 'FINISHED'"
         ):
-            newest.setdefault(run.tags[IDENTITY], run)
+            newest.setdefault(run.tags.get(IDENTITY, run.run_id), run)
         return newest
 
     def search(self, condition: str) -> Iterator[TrackedRun]:

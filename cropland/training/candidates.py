@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from cropland.config import countries
 from cropland.config.groups import Configuration
 from cropland.config.schema import filled
-from cropland.support import yaml_text
+from cropland.errors import ConfigError
 from cropland.training.candidate import Candidate
 from cropland.training.nested_candidate import NestedCandidate
+from cropland.untrusted import documents
 
 if TYPE_CHECKING:
     from cropland.config.countries import Country
@@ -27,12 +28,22 @@ def from_yaml(text: str, **here: Any) -> Candidate:
         The artifact ``config.yaml`` of its run.
     **here
         Fields of the configuration that belong to this place and time: paths, tracking, cores.
+
+    Raises
+    ------
+    ConfigError
+        It is none that a candidate has written.
     """
-    values = yaml_text.load(text)
-    country = countries.country(values.pop("country"))
-    others = tuple(countries.country(other) for other in values.pop("other_countries"))
-    alternatives = tuple(filled(Configuration, other) for other in values.pop("alternatives"))
-    configuration = replace(filled(Configuration, values), **here)
+    try:
+        values = documents.plain_yaml(text)
+        country = countries.country(values.pop("country"))
+        others = tuple(countries.country(other) for other in values.pop("other_countries"))
+        alternatives = tuple(filled(Configuration, other) for other in values.pop("alternatives"))
+        configuration = replace(filled(Configuration, values), **here)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"expected the configuration of a candidate, got another: {error}"
+        ) from error
     return _candidate(configuration, country, others, alternatives)
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from cropland.config.groups import Validation
 from cropland.learning.statistics import Comparison
-from cropland.models import champion_comparison, competition
+from cropland.models import champion_comparison, stored_runs
 from cropland.observations.archive import Archive
 
 BLOCKS = Validation("blocks", 2, block_km=10.0)
@@ -43,7 +43,7 @@ def test_the_champion_is_compared_over_the_units_that_were_left_out(
     monkeypatch: pytest.MonkeyPatch, validation: Validation, standard_error: float
 ) -> None:
     champion = SimpleNamespace(scores=lambda: out_of_fold(0, 0, 1, 0))
-    monkeypatch.setattr(competition, "rebuilt", lambda *_: champion)
+    monkeypatch.setattr(stored_runs, "rebuilt", lambda *_: champion)
     candidate = SimpleNamespace(country=None)
     selected: Any = SimpleNamespace(
         scores=out_of_fold(1, 1, 1, 0),

@@ -30,7 +30,7 @@ from cropland.config.model import Model
 from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.learning.statistics import Estimate
-from cropland.models import competition, contenders
+from cropland.models import competition, contenders, stored_runs
 from cropland.sources import opening
 from cropland.tracking.opening import open_store
 from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY
@@ -422,7 +422,7 @@ def test_one_class_of_another_package_among_the_finalists_is_excluded(world: Wor
     first = Path(world.store.run(runs[0]).artifact_uri.removeprefix("file://"))
     (first / "config.yaml").write_text(world.candidate(12, model=foreign).as_yaml())
     result = world.compete(rule="best")
-    reason = "is of toys.Bayes: a registered model holds classes of scikit-learn only"
+    reason = "is of toys.Bayes: a registered model holds only the classes that docs/models.md lists"
     assert result.table["verdict"][runs[0]] == reason
     assert result.n_tried == 2
 
@@ -430,7 +430,7 @@ def test_one_class_of_another_package_among_the_finalists_is_excluded(world: Wor
 def test_a_finalist_is_made_again_of_the_classes_of_scikit_learn_alone(world: World) -> None:
     model = Model("nb", "sklearn.naive_bayes.GaussianNB", False, {}, allow=("toys.Bayes",))
     text = world.candidate(14, model=model).as_yaml()
-    found = competition.rebuilt(text, world.command(), TOYLAND).candidate.configuration
+    found = stored_runs.rebuilt(text, world.command(), TOYLAND).candidate.configuration
     assert (found.model.target, found.model.allow) == ("sklearn.naive_bayes.GaussianNB", ())
 
 
