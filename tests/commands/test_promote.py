@@ -241,7 +241,7 @@ def allowed(shell: Shell, tmp_path: Path) -> Callable[..., str]:
 def test_a_class_of_another_package_is_scored_but_not_promoted(
     allowed: Callable[..., str], shell: Shell
 ) -> None:
-    only = "1 candidates of greenhouse.Bayes are excluded: a registered model holds classes of"
+    only = "1 candidates of greenhouse.Bayes are excluded: a registered model holds only the"
     assert "candidates: 1 finished" in allowed("train", "allow=[greenhouse.Bayes]")
     done = shell.run(*shell.toy[:3], "validation.folds=3", "n_jobs=1", *RULES, script="promote")
     out = screen(done, 1)

@@ -32,8 +32,9 @@ from cropland.errors import DataError
 from cropland.learning.statistics import Estimate
 from cropland.models import competition, contenders, stored_runs
 from cropland.sources import opening
+from cropland.support.fingerprint import fingerprint
 from cropland.tracking.opening import open_store
-from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY
+from cropland.tracking.records import ARCHIVE, CHECKSUM, COMPARISON, IDENTITY
 from cropland.tracking.store import Store
 from cropland.training import out_of_fold, scoring
 from cropland.training.candidate import Candidate
@@ -101,6 +102,12 @@ class World:
             record.params |= like.params() | {"n_features": 17, "n_samples": 60} | params
             record.metrics |= {"accuracy": accuracy, "accuracy_se": 0.01}
         return record.run_id
+
+    def forge(self, run_id: str, name: str, text: str) -> None:
+        """Replace a file of a run, and the checksum that the run has of it."""
+        folder = Path(self.store.run(run_id).artifact_uri.removeprefix("file://"))
+        (folder / name).write_text(text)
+        self.store.client.set_tag(run_id, CHECKSUM + name, fingerprint(text.encode()))
 
     def compete(self, **changes: Any) -> competition.Result:
         command = self.command(**changes)
@@ -419,8 +426,7 @@ def test_finalists_are_the_best_and_who_the_rule_would_take_next(
 def test_one_class_of_another_package_among_the_finalists_is_excluded(world: World) -> None:
     foreign = Model("nb", "toys.Bayes", scale=False, parameters={}, allow=("toys.Bayes",))
     runs = world.score(world.candidate(12), world.candidate(14), world.candidate(24))
-    first = Path(world.store.run(runs[0]).artifact_uri.removeprefix("file://"))
-    (first / "config.yaml").write_text(world.candidate(12, model=foreign).as_yaml())
+    world.forge(runs[0], "config.yaml", world.candidate(12, model=foreign).as_yaml())
     result = world.compete(rule="best")
     reason = "is of toys.Bayes: a registered model holds only the classes that docs/models.md lists"
     assert result.table["verdict"][runs[0]] == reason
