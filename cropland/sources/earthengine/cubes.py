@@ -61,9 +61,11 @@ class TileReader:
                 raise DataError(f"Earth Engine refuses even a small tile: {error}") from error
             parts = (tile[:half, :], tile[half:, :])
             return np.concatenate([self.read(name, part) for part in parts], axis=1)
-        if not isinstance(pixels, np.ndarray) or pixels.shape != tile.shape:
+        whole = isinstance(pixels, np.ndarray) and pixels.shape == tile.shape
+        if not whole or not set(self.bands) <= set(pixels.dtype.names or ()):
             raise DataError(
-                f"what came of image {name} is no tile of {tile.shape} pixels; give the same command again"
+                f"what came of image {name} is no tile of {tile.shape} pixels with {', '.join(self.bands)}; "
+                f"give the same command again"
             )
         if any(band in _NEVER_BLACK for band in self.bands):
             graphs.check_unit({band: pixels[band] for band in self.bands})

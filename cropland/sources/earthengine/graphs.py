@@ -152,9 +152,10 @@ def rows_as_seen(
     ------
     DataError
         They cannot be digital numbers, or no scene classes.
+    ValueError
+        They are no numbers.
     """
-    # A band that is missing has no data.
-    values = {band: np.array([row.get(band) or NO_DATA for row in rows]) for band in bands}
+    values = {band: _column(rows, band) for band in bands}
     check_unit(values)
     fills = {band: band_values.without_fill(band, column)[1] for band, column in values.items()}
     return Seen(
@@ -166,6 +167,15 @@ def rows_as_seen(
         notes=notes,
         gaps=Gaps(fills=Counter(fills)),
     )
+
+
+def _column(rows: Sequence[Row], band: str) -> NDArray[Any]:
+    """Return a band of rows; where it is missing it has no data."""
+    values = [row.get(band) for row in rows]
+    column = np.array([NO_DATA if value is None else value for value in values])
+    if column.ndim != 1 or column.dtype.kind not in "iuf":
+        raise ValueError(f"values of {band} that are no numbers")
+    return column
 
 
 def check_unit(values: Mapping[str, NDArray[Any]]) -> None:

@@ -10,6 +10,7 @@ import json
 import re
 import socket
 import ssl
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,25 +52,10 @@ _NETWORK = (
     urllib3.exceptions.HTTPError,
 )
 """Errors of the network, which may pass; the other errors of the system, as of a file, are the user's."""
-_UNREADABLE = (
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
-)
-"""Errors where an answer is not what Earth Engine answers."""
-_CLIENT = (
-    EEException,
-    ClientError,
-    GoogleAuthError,
-    OSError,
-    ValueError,
-    RecursionError,
-    MemoryError,
-)
+_UNPARSED = (ValueError, RecursionError, MemoryError, EOFError, zipfile.BadZipFile)
+"""Errors of the client's parsers where an answer is not what Earth Engine answers."""
+_UNREADABLE = (*_UNPARSED, LookupError, TypeError, AttributeError, OverflowError)
+_CLIENT = (EEException, ClientError, GoogleAuthError, OSError, *_UNPARSED)
 _TRANSIENT_STATUS = (408, 500, 502, 503, 504)
 _LONGEST_TEXT = 300
 _SIGN_IN = "run `earthengine authenticate`"
@@ -179,7 +165,7 @@ def meaning_of(error: Exception, project: str) -> Exception:
         return Transient("an answer that is no JSON")
     if isinstance(error, _NETWORK):
         return Transient(str(error) or type(error).__name__)
-    if isinstance(error, _UNREADABLE):
+    if isinstance(error, _UNPARSED):
         return _not_earth_engine(error)
     if isinstance(error, OSError):
         return DataError(
