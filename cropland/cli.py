@@ -38,6 +38,7 @@ def main(name: str | None = None) -> None:
     ``python scripts/train.py …`` and ``cropland train …`` are the same. Errors that a user can correct end in
     one line on standard error and exit code 1.
     """
+    sys.excepthook = streams.show_error
     if name is None:
         with streams.tolerant():
             name = _command_of(sys.argv[1:])

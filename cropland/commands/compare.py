@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.markup import escape
 from rich.table import Table
 
 from cropland.errors import CroplandError, DataError
@@ -228,10 +227,10 @@ def _show(command: Compare, comparisons: Sequence[MapComparison], screen: Consol
         table.add_column(name, justify="right" if name in HEAD else "left")
     for each in comparisons:
         for what, agreement in each.rows:
-            table.add_row(each.country, escape(what), *agreement.cells())
+            table.add_row(each.country, terminal.literal(what), *agreement.cells())
     screen.print(table)
     for each in comparisons:
-        screen.print(escape(each.conclusion()), soft_wrap=True)
+        screen.print(terminal.literal(each.conclusion()), soft_wrap=True)
     screen.print(
         "labelled points are no random sample: these scores are not of the whole area, see docs/maps.md",
         soft_wrap=True,

@@ -13,8 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from cropland.config.sources import Fetched
 from cropland.errors import ConfigError, DataError, nearest
 from cropland.observations import point_counts, points
@@ -228,7 +226,7 @@ def _examine(
     screen = terminal.screen()
     for finding in fetched.examine(source, attempts, lon, lat, month):
         mark = "[green]ok    [/]" if finding.ok else "[red]FAILED[/]"
-        screen.print(f"{mark} {finding.step}: {escape(finding.text)}")
+        screen.print(f"{mark} {finding.step}: {terminal.literal(finding.text)}")
         if not finding.ok:
             raise DataError(
                 f"source={source.name} cannot be used yet: {finding.step}, {finding.text}"

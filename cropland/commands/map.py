@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from rich.markup import escape
 
 from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError
@@ -146,7 +145,7 @@ def _map_tiles(plan: MapPlan, console: Console) -> None:
 def _name_failures(reasons: Sequence[str], plan: MapPlan, console: Console) -> str:
     """Print the tiles that failed, and return the error that names the first of them."""
     for reason in reasons:
-        console.print(f"[red]failed[/] tile {escape(reason)}")
+        console.print(f"[red]failed[/] tile {terminal.literal(reason)}")
     return (
         f"{len(reasons)} of {len(plan.tiles)} tiles could not be mapped in {plan.command.tries} attempts "
         f"({some(reasons, show=_NAMED)}); what is mapped is kept: fix this, and give the same command again "
@@ -248,13 +247,15 @@ def _show(plan: MapPlan, facts: MapFacts, *, again: bool) -> None:
     """Print what a map has, and what to do next."""
     screen = terminal.screen()
     there = " is there already; force=true maps it again" if again else ""
-    screen.print(f"{escape(str(plan.folder))}{there}")
+    screen.print(f"{terminal.literal(str(plan.folder))}{there}")
     for name, words in facts.lines():
-        screen.print(f"  {name}: {escape(words)}")
-    screen.print(f"look: {escape(str(plan.folder / PAGE))}, {escape(str(plan.folder / PICTURE))}")
+        screen.print(f"  {name}: {terminal.literal(words)}")
+    screen.print(
+        f"look: {terminal.literal(str(plan.folder / PAGE))}, {terminal.literal(str(plan.folder / PICTURE))}"
+    )
     screen.print(
         f"next, an area estimate with its confidence interval: "
-        f"{escape(command_line('assess', f'map={plan.folder}'))}"
+        f"{terminal.literal(command_line('assess', f'map={plan.folder}'))}"
     )
     if plan.command.source.name == "simulated":
         screen.print(terminal.SIMULATED)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
 from rich.progress import track
 
 from cropland.models.applicability import warnings_of
@@ -250,7 +249,8 @@ def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champio
     cropland, known = int((table["Target"] == 1).sum()), int(table["Target"].notna().sum())
     models = ", ".join(f"{c.version.name} version {c.version.version}" for c in champions.values())
     screen.print(
-        f"{escape(command.output)}: {len(table)} points, {cropland} of {known} cropland, by {models}"
+        f"{terminal.literal(command.output)}: {len(table)} points, {cropland} of {known} cropland, by "
+        f"{models}"
     )
     if command.source.name == "simulated":
         screen.print(terminal.SIMULATED)

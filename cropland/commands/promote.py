@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
 from cropland.errors import ConfigError, CroplandError
@@ -56,7 +55,7 @@ def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) ->
         _show(done, command, words)
     if failed:
         for other in failed[:-1]:
-            console.print(f"[red]not promoted[/] {escape(str(other))}")
+            console.print(f"[red]not promoted[/] {terminal.literal(str(other))}")
         raise failed[-1]
 
 

@@ -180,8 +180,6 @@ def abandon(reason: str) -> bool:
 
 def _promote(session: Session) -> bool:
     """Promote the best candidate of each country of a sweep; return whether all were promoted."""
-    from rich.markup import escape
-
     from cropland.commands import promote
     from cropland.config.commands import repeated
     from cropland.config.commands.promote import Promote
@@ -194,7 +192,7 @@ def _promote(session: Session) -> bool:
             repeated(session.words),
         )
     except CroplandError as error:
-        session.console.print(f"[red]not promoted[/] {escape(str(error))}")
+        session.console.print(f"[red]not promoted[/] {terminal.literal(str(error))}")
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""Standard output and standard error: signs that their encoding lacks, and pipes that nobody reads."""
+"""Standard output and standard error: control characters, signs that their encoding lacks, closed pipes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import codecs
 import io
 import os
 import sys
+import traceback
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from types import TracebackType
+from typing import IO, Any, TextIO, cast
+
+from cropland.untrusted.texts import terminal_text
 
 _PIPE_CLOSED = 141
 """The exit code of a program that SIGPIPE ends."""
@@ -32,13 +36,57 @@ _PLAIN = {
 }
 
 
+class _Shown:
+    """A stream on which control characters are shown as escapes.
+
+    Warnings, logs, tracebacks and what libraries print may hold texts of others. The consoles of
+    `cropland.support.terminal`, which escape such texts themselves, write to ``rich_proxied_file``, the
+    stream behind it.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.rich_proxied_file = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rich_proxied_file, name)
+
+    def write(self, text: str) -> int:
+        """Write a text; return its length."""
+        self.rich_proxied_file.write(terminal_text(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write texts."""
+        for line in lines:
+            self.write(line)
+
+
+def behind(stream: IO[str]) -> IO[str]:
+    """Return the stream behind all that stand before it."""
+    while hasattr(stream, "rich_proxied_file"):
+        stream = stream.rich_proxied_file
+    return stream
+
+
+def show_error(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Write the traceback of an error that nobody has caught, its control characters as escapes."""
+    sys.stderr.write(terminal_text("".join(traceback.format_exception(kind, error, trace))))
+
+
 @contextmanager
 def tolerant() -> Iterator[None]:
-    """Write plain signs for those that a stream cannot encode; end quietly where its reader has left."""
+    """Show control characters as escapes, and plain signs for those that a stream cannot encode.
+
+    A command ends quietly where the reader of a stream has left.
+    """
     codecs.register_error("plain", _plain)
-    for stream in (sys.stdout, sys.stderr):
+    before = sys.stdout, sys.stderr
+    for stream in map(behind, before):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "backslashreplace"):
             stream.reconfigure(errors="plain")
+    sys.stdout, sys.stderr = (cast("TextIO", _Shown(behind(stream))) for stream in before)
     try:
         yield
     except BrokenPipeError as error:
@@ -50,6 +98,7 @@ def tolerant() -> Iterator[None]:
                 stream.flush()
             except BrokenPipeError:  # Python would say so at its end
                 silence(stream)
+        sys.stdout, sys.stderr = before
 
 
 def silence(stream: IO[str]) -> None:

@@ -1,4 +1,7 @@
-"""The two consoles of a command: notes on standard error, results on standard output."""
+"""The two consoles of a command: notes on standard error, results on standard output.
+
+What they print may come from data or from another's store: its control characters are shown as escapes.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from cropland.support.streams import silence
+from cropland.errors import visible
+from cropland.support.streams import behind, silence
+from cropland.untrusted.texts import terminal_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from typing import IO
 
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.segment import Segment
     from rich.text import Text
 
 _BRACKET = re.compile(r"(?<!\\)\[(?!(?:red|yellow|green|cyan)\]|/\])")
@@ -29,6 +37,22 @@ class _Console(Console):
         marked = how.get("markup") is not False
         return super().render_str(_BRACKET.sub(r"\\[", text) if marked else text, **how)
 
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Show control characters of texts as escapes; those of colours and bars are Rich's own."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=terminal_text(segment.text))
+
+    @property
+    def file(self) -> IO[str]:
+        """The stream to write to, without what escapes the texts of others."""
+        return behind(super().file)
+
+    @file.setter
+    def file(self, stream: IO[str]) -> None:
+        self._file = stream
+
     def on_broken_pipe(self) -> None:
         """Go on, as in ``… | head``: what is shown is kept elsewhere too."""
         silence(self.file)
@@ -39,14 +63,19 @@ def titled(title: str, *, simulated: bool) -> str:
     return f"{title} (SIMULATED data)" if simulated else title
 
 
+def literal(text: str) -> str:
+    """Return a text for a line of a console: brackets are no markup, and line breaks are escapes."""
+    return escape(visible(text))
+
+
 def print_note(console: Console, text: str) -> None:
-    """Print what a user should know, on one line; brackets in it are no markup."""
-    console.print(f"[yellow]note[/] {escape(text)}", soft_wrap=True)
+    """Print what a user should know, on one line; nothing in it is markup."""
+    console.print(f"[yellow]note[/] {literal(text)}", soft_wrap=True)
 
 
 def print_warning(console: Console, text: str) -> None:
-    """Print what may make a result useless, on one line; brackets in it are no markup."""
-    console.print(f"[yellow]warning[/] {escape(text)}", soft_wrap=True)
+    """Print what may make a result useless, on one line; nothing in it is markup."""
+    console.print(f"[yellow]warning[/] {literal(text)}", soft_wrap=True)
 
 
 def note_not_simulated(countries: Sequence[str]) -> None:

@@ -12,8 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
 from cropland.errors import DataError
 from cropland.support import terminal
 from cropland.support.progress import Meter
@@ -142,18 +140,18 @@ class Watch:
                 terminal.print_note(self._console, f"{name}: {outcome.message}")
         elif outcome.status == "failed":
             self._ran += 1
-            self._console.print(f"[red]failed[/] {name}: {escape(outcome.message)}")
+            self._console.print(f"[red]failed[/] {name}: {terminal.literal(outcome.message)}")
         elif outcome.status == "outside":
             self._say_outside(name, outcome)
         else:
-            self._console.print(f"[cyan]skipped[/] {name}: {escape(outcome.message)}")
+            self._console.print(f"[cyan]skipped[/] {name}: {terminal.literal(outcome.message)}")
 
     def _say_outside(self, name: str, outcome: Outcome) -> None:
         """Print the first windows of a country that are outside; a study has many, by design."""
         self._outside[outcome.country] += 1
         count = self._outside[outcome.country]
         if count <= _OUTSIDE_NAMED:
-            self._console.print(f"[cyan]skipped[/] {name}: {escape(outcome.message)}")
+            self._console.print(f"[cyan]skipped[/] {name}: {terminal.literal(outcome.message)}")
         elif count == _OUTSIDE_NAMED + 1:
             self._console.print(
                 f"[cyan]skipped[/] further windows of {outcome.country} outside its archive are only counted"

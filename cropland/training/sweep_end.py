@@ -116,7 +116,7 @@ def _print_result(
 
     best = report.best(outcomes)
     if conclusion:
-        screen.print(Markdown(conclusion.note))
+        screen.print(Markdown(conclusion.note, hyperlinks=False))
     elif len(best):
         screen.print(report.closing_table(outcomes, simulated=session.is_simulated))
     for line in report.evidence_lines(outcomes):
