@@ -63,7 +63,8 @@ endef
 
 ui: $(STAMP)  ## Serve the MLflow UI at http://127.0.0.1:5000 (PORT=… for another)
 	$(call check_port,$(PORT),PORT)
-	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri "$(TRACKING)" --port $(PORT)
+	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+		$(BIN)/mlflow ui --backend-store-uri "$(TRACKING)" --host 127.0.0.1 --port $(PORT)
 
 serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cropland-simulated-iran, SERVE_PORT=…)
 	$(call check_port,$(SERVE_PORT),SERVE_PORT)
@@ -71,7 +72,7 @@ serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cro
 		registered; one_line()(registered)("$(MODEL)", "$(TRACKING)", "champion")'
 	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_TRACKING_URI="$(TRACKING)" \
 		MLFLOW_REGISTRY_URI="$(TRACKING)" mlflow models serve --model-uri "models:/$(MODEL)@champion" \
-		--env-manager local --port $(SERVE_PORT)
+		--env-manager local --host 127.0.0.1 --port $(SERVE_PORT)
 
 bench: $(STAMP)  ## Measure start-up, series, the whole study, prediction, maps, download (make fast first)
 	$(BIN)/python benchmarks/startup.py

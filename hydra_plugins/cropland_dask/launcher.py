@@ -30,7 +30,7 @@ class DaskLauncherConf:
     Attributes
     ----------
     scheduler : str, optional
-        Address of a running cluster, such as ``tcp://10.0.0.1:8786``; a local one is started without it.
+        Address of a running cluster, such as ``tls://10.0.0.1:8786``; a local one is started without it.
     workers : int, optional
         Processes of the local cluster; one a core without it.
     from_jobs : int
