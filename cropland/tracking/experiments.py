@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 REAL, SIMULATED = "cropland", "cropland-simulated"
 VIEW = "best"
 """Key of the UI view that every experiment is given: candidates by accuracy, what was varied beside it."""
+_RUN = re.compile("[0-9a-f]{32}")
+"""The name of a run's folder: its id."""
 _NOTES = {
     REAL: "Cropland candidates on real observations.",
     SIMULATED: "Candidates on **simulated** data: not valid for any real country.",
@@ -68,6 +70,15 @@ def folder_of(tracking: Tracking, experiment: str) -> Path | None:
     if tracking.artifacts is None:
         return None
     return (Path(tracking.artifacts) / experiment).resolve()
+
+
+def runs_in(folder: Path | None) -> set[str]:
+    """Return the ids of the runs that have files in the folder of an experiment."""
+    try:
+        names = [] if folder is None else [path.name for path in folder.iterdir()]
+    except OSError:  # there is none yet
+        return set()
+    return {name for name in names if _RUN.fullmatch(name)}
 
 
 def local_path(location: str) -> Path | None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 from cropland.config.secrets import without_secrets
 from cropland.errors import TrackingError
 from cropland.support import terminal
+from cropland.support.words import count, some
 from cropland.tracking import experiments, retries, sqlite_file
 from cropland.tracking.store import Store
 
@@ -47,6 +48,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
     path = sqlite_file.path_of(tracking.uri)
     if path is not None:
         _check_folder(path.parent, tracking.uri)
+        _check_emptied(path, tracking, experiment)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -68,6 +70,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
         if retries.is_refusal(error):
             raise TrackingError(retries.in_words(error, tracking.uri)) from error
         raise TrackingError(_in_words(error, tracking.uri)) from error
+    _note_lost_runs(tracking, experiment)
     return Store(client, number, experiment)
 
 
@@ -87,7 +90,7 @@ def _in_words(error: Exception, uri: str) -> str:
     """Return in words why a store cannot be opened, and what to do."""
     version = _OTHER_SCHEMA.search(str(error))
     if version is None:
-        reason = str(error).splitlines()[0]
+        reason = retries.reason_of(error)
         return f"the tracking store {uri} cannot be opened ({reason}); check tracking.uri"
     from mlflow.store import db_migrations
 
@@ -138,6 +141,30 @@ def _check_folder(folder: Path, uri: str) -> None:
         raise TrackingError(
             f"the tracking store {uri} cannot be opened ({error}); check tracking.uri"
         ) from error
+
+
+def _check_emptied(database: Path, tracking: Tracking, experiment: str) -> None:
+    """Refuse a database that has lost its content: MLflow would make a new one in its place."""
+    runs = experiments.runs_in(experiments.folder_of(tracking, experiment))
+    if runs and database.is_file() and database.stat().st_size == 0:
+        raise TrackingError(
+            f"{database} is empty, but there are files of {count(len(runs), 'run')} of it: it has lost its "
+            f"content, as in a power cut; bring it back from a backup, or delete it to begin anew"
+        )
+
+
+def _note_lost_runs(tracking: Tracking, experiment: str) -> None:
+    """Say how many runs have files, but are not in the database: it was cut, or is an older copy."""
+    folder = experiments.folder_of(tracking, experiment)
+    runs = experiments.runs_in(folder) if sqlite_file.path_of(tracking.uri) else set()
+    lost = runs and runs - sqlite_file.runs(tracking.uri)
+    if lost:
+        terminal.print_note(
+            terminal.notes(),
+            f"{tracking.uri} lacks {count(len(lost), 'run')} whose files are in {folder} "
+            f"({some(sorted(lost), show=3)}): it was cut, as by a power cut, or is an older copy or another "
+            f"database; bring it back from a backup, or delete these files",
+        )
 
 
 def check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:

@@ -31,6 +31,18 @@ _UNUSABLE = frozenset(
 )
 """Error codes of MLflow that are about the store, not about the request."""
 _REASON = re.compile(r"\[Errno -?\d+\] [\w ]+|too many \d+ error responses|[Rr]ead timed out")
+_OF_DATABASE = re.compile(r"\((?:sqlite3|psycopg2?)\.[\w.]+\) ([^\n]+)")
+"""An error of the database itself, which MLflow words as one of the request."""
+_DAMAGED = "its database is damaged, as after a power cut: bring it back from a backup"
+_PLAIN = {
+    "database is locked": f"another process has kept its database locked for {SECONDS_FOR_OTHERS} s",
+    "database disk image is malformed": _DAMAGED,
+    "malformed database schema": _DAMAGED,
+    "file is not a database": _DAMAGED,
+    "database or disk is full": "its disk is full",
+    "attempt to write a readonly database": "its database may not be written to",
+}
+"""Reasons of SQLite in plain words."""
 
 
 def set_variables() -> None:
@@ -71,6 +83,7 @@ def patiently(uri: str, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         The store cannot be used.
     """
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
     from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
     retrying = Retrying(
@@ -82,10 +95,10 @@ def patiently(uri: str, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     try:
         return retrying(call, *args, **kwargs)
     except MlflowException as error:
-        if error.error_code not in _UNUSABLE:
+        if error.error_code not in _UNUSABLE and not _OF_DATABASE.search(str(error)):
             raise
         raise TrackingError(in_words(error, uri)) from error
-    except OSError as error:
+    except (OSError, SQLAlchemyError) as error:
         raise TrackingError(in_words(error, uri)) from error
 
 
@@ -97,12 +110,18 @@ def in_words(error: Exception, uri: str) -> str:
     if code == "PERMISSION_DENIED":
         name = os.environ.get("MLFLOW_TRACKING_USERNAME", "you")
         return f"the tracking server {uri} does not allow {name} to do this; ask for the permission there"
-    match = _REASON.search(str(error))
-    reason = match[0] if match else str(error).splitlines()[0]
     return (
-        f"the tracking store {uri} cannot be used ({reason}); fix it, or start it again, and repeat the "
-        f"same command: finished runs are kept"
+        f"the tracking store {uri} cannot be used ({reason_of(error)}); fix it, or start it again, and "
+        f"repeat the same command: finished runs are kept"
     )
+
+
+def reason_of(error: Exception) -> str:
+    """Return the reason in the text of an error, without what libraries put around it."""
+    match = _REASON.search(str(error))
+    of_database = _OF_DATABASE.search(str(error))
+    reason = of_database[1] if of_database else match[0] if match else str(error).splitlines()[0]
+    return next((words for start, words in _PLAIN.items() if reason.startswith(start)), reason)
 
 
 def _log_in(uri: str) -> str:

@@ -78,7 +78,8 @@ def client_of(uri: str) -> MlflowClient:
             f"expected a tracking store at {path.absolute()}, there is none; give the uri of one, or train"
         )
     check_answers(uri)
-    return cast("MlflowClient", retries.RetryingClient(MlflowClient(uri, uri)))
+    client = retries.patiently(uri, MlflowClient, uri, uri)
+    return cast("MlflowClient", retries.RetryingClient(client))
 
 
 def _row(run: TrackedRun) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Store:
 
         try:
             return _tracked(self.client.get_run(run_id))
-        except MlflowException as error:
+        except MlflowException as error:  # RetryingClient answers what is wrong with the store
             raise DataError(
                 f"run {run_id} is not in {self.client.tracking_uri}: it was deleted"
             ) from error

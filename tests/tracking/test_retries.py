@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
     INTERNAL_ERROR,
     PERMISSION_DENIED,
     RESOURCE_DOES_NOT_EXIST,
     TEMPORARILY_UNAVAILABLE,
     UNAUTHENTICATED,
 )
+from sqlalchemy.exc import SQLAlchemyError
 
 from cropland.errors import TrackingError
 from cropland.tracking import retries
@@ -83,3 +85,31 @@ def test_what_the_user_has_set_of_mlflow_is_kept(monkeypatch: pytest.MonkeyPatch
     retries.set_variables()
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("database is locked", "another process has kept its database locked for 120 s"),
+        ("database disk image is malformed", "its database is damaged, as after a power cut"),
+        ("malformed database schema (?)", "its database is damaged, as after a power cut"),
+        ("file is not a database", "its database is damaged, as after a power cut"),
+        ("database or disk is full", "its disk is full"),
+        ("attempt to write a readonly database", "its database may not be written to"),
+        ("no such table: x", "no such table: x"),
+    ],
+)
+@pytest.mark.parametrize("code", [BAD_REQUEST, TEMPORARILY_UNAVAILABLE])
+def test_an_error_of_the_database_is_in_plain_words(
+    monkeypatch: pytest.MonkeyPatch, reason: str, words: str, code: int
+) -> None:
+    monkeypatch.setattr(retries, "SECONDS_FOR_OTHERS", 0)
+    text = (
+        "(raised as a result of Query-invoked autoflush; consider using a session.no_autoflush block if "
+        f"this flush is occurring prematurely)\n(sqlite3.OperationalError) {reason}\n[SQL: INSERT INTO x]"
+    )
+    for error in (MlflowException(text, code), SQLAlchemyError(text)):
+        with pytest.raises(TrackingError) as said:
+            patient(error).get_run("one")
+        assert f"the tracking store {URI} cannot be used ({words}" in str(said.value)
+        assert "autoflush" not in str(said.value)
