@@ -21,6 +21,7 @@ from cropland.errors import ConfigError, DataError
 from cropland.maps import assemble, compute, layers
 from cropland.maps.facts import FACTS, MapFacts
 from cropland.maps.plan import PAGE, PICTURE, plan_map
+from cropland.maps.size import size_in_words
 from cropland.support import dask_cluster, signals, terminal
 from cropland.support.progress import Meter
 from cropland.support.words import command_line, count, some
@@ -110,11 +111,8 @@ def _map_tiles(plan: MapPlan, console: Console) -> None:
     missing = plan.store.missing(plan.tiles)
     kept = done = len(plan.tiles) - len(missing)
     before = f", {kept} of them from before" if kept else ""
-    console.print(
-        f"mapping a grid of {plan.work.extent.n_pixels:,} pixels of "
-        f"{plan.work.extent.grid.resolution.x:g} m in {count(len(plan.tiles), 'tile')}{before}: "
-        f"{plan.country.title}, {plan.window}"
-    )
+    size = size_in_words(plan.work.extent, len(plan.tiles), plan.command)
+    console.print(f"mapping {plan.country.title}, {plan.window}: a grid of {size}{before}")
     if not missing:
         return
     dask, failures = plan.command.dask, list[str]()

@@ -15,6 +15,7 @@ from cropland.maps import compute, imagery, layers
 from cropland.maps.extent import Extent, meets, notes_on_place
 from cropland.maps.facts import FACTS, REMEDY, MapFacts
 from cropland.maps.imagery import Imagery
+from cropland.maps.size import check_size
 from cropland.maps.tile_store import TileStore
 from cropland.models.champion import champions_of, season_of
 from cropland.models.fitted import code_hash
@@ -173,12 +174,14 @@ def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPla
     Raises
     ------
     CroplandError
-        More than one country, nothing to map, no champion, no images, a folder that cannot be written to.
+        More than one country, nothing to map, too large an area, no champion, no images, a folder that
+        cannot be written to.
     """
     if len(countries) > 1:
         raise ConfigError("a map is of one country; name it, as in country=iran")
     (country,) = countries
     extent = _extent(command, country)
+    check_size(extent, command)
     _check_output(Path(command.output) / country.name)
     _check_inputs(command, Path(command.output) / country.name)
     champion = champions_of(command, countries, store)[country.name]

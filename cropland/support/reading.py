@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, csv.Error)
 """What reading raises for content that is not what its name says."""
+_MISPLACED = (TypeError, KeyError, AttributeError, IndexError, RecursionError)
+"""The same, of metadata that are built otherwise than pandas expects."""
 _SEPARATORS = ",;\t"
 """Of equals the first counts."""
 _SAMPLE_BYTES = 65_536
+_LONGEST_LINE = 10_000_000
 _MOST_JSON_BYTES = 500_000_000
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _DECIMAL_COMMA = re.compile(r"(?:^|[;\t])[ \"]*[+-]?\d+,\d+[ \"]*(?:$|[;\t])", re.MULTILINE)
@@ -172,10 +175,21 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
         io.TextIOWrapper(stream, encoding=dialect.encoding, newline="") as text,
     ):
         reader = csv.reader(
-            text, delimiter=dialect.separator, skipinitialspace=dialect.padded, strict=True
+            _lines(text),
+            delimiter=dialect.separator,
+            skipinitialspace=dialect.padded,
+            strict=True,
         )
         for cells in filter(None, reader):
             yield reader.line_num, cells
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Yield the lines of a text; one without an end would fill the memory."""
+    while line := text.readline(_LONGEST_LINE + 1):
+        if len(line) > _LONGEST_LINE:
+            raise ValueError(f"it has a line of more than {_LONGEST_LINE:,} characters")
+        yield line
 
 
 def line_of(path: Path, row: int) -> int:
@@ -252,6 +266,10 @@ def read_parquet(path: Path, remedy: str) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (pa.ArrowException, *_UNREADABLE) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}; {remedy}") from error
+    except _MISPLACED as error:
+        raise DataError(
+            f"{path} cannot be read as Parquet: its metadata are not those of a table; {remedy}"
+        ) from error
     check_columns(map(str, table.columns), path)
     return table
 

@@ -146,21 +146,23 @@ def _geopackage(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
     address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     with closing(sqlite3.connect(address, uri=True)) as database:
         database.set_authorizer(_allowed)
-        layers = database.execute(
-            "SELECT table_name, column_name, geometry_type_name, srs_id FROM gpkg_geometry_columns"
+        layers = _select(
+            database,
+            "SELECT table_name, column_name, geometry_type_name, srs_id FROM gpkg_geometry_columns",
         ).fetchall()
         points = [layer for layer in layers if layer[2].upper() in _KINDS_OF_POINTS]
         if len(points) != 1:
             names = some(f"{layer[0]} ({layer[2].lower()})" for layer in layers) or "none"
             raise ValueError(f"expected one layer of points, it has {names}: keep one")
         name, column, _, srs = points[0]
-        crs = database.execute(
+        crs = _select(
+            database,
             "SELECT organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys "
             "WHERE srs_id = ?",
-            (srs,),
+            srs,
         ).fetchone()
         quoted = name.replace('"', '""')
-        cursor = database.execute(f'SELECT * FROM "{quoted}"')
+        cursor = _select(database, f'SELECT * FROM "{quoted}"')
         columns = [description[0] for description in cursor.description]
         table = pd.DataFrame(cursor.fetchall(), columns=columns, dtype=object)
     reading.check_columns(columns, path)
@@ -169,6 +171,15 @@ def _geopackage(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
         raise ValueError("it does not say its CRS: write it with one")
     known = str(crs[0]).upper() in ("EPSG", "ESRI", "OGC")
     return table, geometries, f"{crs[0]}:{crs[1]}" if known else crs[2]
+
+
+def _select(database: sqlite3.Connection, query: str, *values: object) -> sqlite3.Cursor:
+    try:
+        return database.execute(query, values)
+    except sqlite3.DatabaseError as error:
+        if "prohibited" in str(error) or "authorized" in str(error):
+            raise ValueError("its layer is a view, which computes: save it as a table") from error
+        raise
 
 
 def _allowed(action: int, _: str | None, __: str | None, ___: str | None, view: str | None) -> int:

@@ -54,6 +54,7 @@ class Map(Command):
     cube: FilePath | None
     resolution: Annotated[StrictInt, Field(ge=1, le=10_000)] | None
     chunk: Annotated[StrictInt, Field(ge=16, le=4_000)]
+    most_pixels: Positive
     tries: Positive
     exact: StrictBool
     force: StrictBool

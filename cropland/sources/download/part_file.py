@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from cropland.sources.download.chunks import Days, pack
 from cropland.sources.download.rows import FetchedRows
 from cropland.sources.service import Gaps
+from cropland.untrusted import documents
 
 if TYPE_CHECKING:
     from cropland.sources.download.chunks import Chunk
@@ -106,7 +107,7 @@ def encode(chunk: Chunk, seen: Seen, client: str) -> bytes:
 def read_metadata(path: Path) -> Part | None:
     """Read the metadata of a part; None where the file is none, as good as missing."""
     try:
-        metadata = json.loads(pq.read_metadata(path).metadata[_METADATA])
+        metadata = documents.plain_json(pq.read_metadata(path).metadata[_METADATA])
         lonlat = np.array(metadata["places"], dtype=np.float64).reshape(-1, 2)
         first, last = map(date.fromisoformat, metadata["days"])
         return Part(
