@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 CODECS = frozenset(
     [
@@ -39,10 +39,16 @@ _TEXT_BYTES = 64
 """Of a text of any length, where chunks are measured."""
 
 
-def shape_and_chunks(
-    document: Mapping[str, Any], version: int, where: str
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the elements of an array and of a stored chunk, by dimension, and check how it is stored.
+class Layout(NamedTuple):
+    """Elements of an array and of a stored chunk, by dimension, and the codec of its bytes."""
+
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    codec: str | None
+
+
+def layout_of(document: Mapping[str, Any], version: int, where: str) -> Layout:
+    """Return how an array is stored, and check it.
 
     Parameters
     ----------
@@ -65,7 +71,7 @@ def shape_and_chunks(
         names = _codecs([codec for codec in codecs if codec is not None], "id", CODECS, where)
         size = _type_bytes(document["dtype"], names, where)
     else:
-        chunks, inner = _version_3(document, where)
+        chunks, inner, names = _version_3(document, where)
         size = _type_bytes_3(document["data_type"], where)
     if len(shape) != len(chunks) or len(shape) != len(inner):
         raise ValueError(f"{where} of shape {shape} has chunks of {chunks}")
@@ -74,11 +80,13 @@ def shape_and_chunks(
             f"a chunk of {where} takes {math.prod(inner) * size / 2**30:.3g} GB in memory, expected at most "
             f"{CHUNK_BYTES >> 30}"
         )
-    return shape, chunks
+    return Layout(shape, chunks, names[-1] if names else None)
 
 
-def _version_3(document: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the sides of chunks that are stored, and of those that are decoded at once."""
+def _version_3(
+    document: Mapping[str, Any], where: str
+) -> tuple[tuple[int, ...], tuple[int, ...], list[str]]:
+    """Return the sides of chunks that are stored, of those that are decoded at once, and codecs."""
     if document.get("storage_transformers") or document["chunk_grid"]["name"] != "regular":
         raise ValueError(
             f"{where} has storage transformers or chunks of several sizes, expected none"
@@ -88,9 +96,9 @@ def _version_3(document: Mapping[str, Any], where: str) -> tuple[tuple[int, ...]
     if len(codecs) == 1 and codecs[0]["name"] == "sharding_indexed":
         inside = codecs[0]["configuration"]
         inner = _sides(inside["chunk_shape"], 1, where)
-        codecs = [*inside["codecs"], *inside["index_codecs"]]
-    _codecs(codecs, "name", _CODECS_3, where)
-    return chunks, inner
+        _codecs([*inside["codecs"], *inside["index_codecs"]], "name", _CODECS_3, where)
+        return chunks, inner, []
+    return chunks, inner, _codecs(codecs, "name", _CODECS_3, where)
 
 
 def _sides(value: Any, least: int, where: str) -> tuple[int, ...]:

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from cropland.errors import DataError
-from cropland.untrusted.codecs import shape_and_chunks
+from cropland.untrusted.codecs import layout_of
 
 METADATA = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray")
 LONGEST = 1 << 31
 """Elements of the longest array of one dimension."""
 _METADATA_BYTES = 16 << 20
-_CHUNK = re.compile(r"(?:(.*?)/)?(?:c[./])?(\d+(?:[./]\d+)*)|(?:(.*)/)?c")
+CHUNK = re.compile(r"(?:(.*?)/)?(?:c[./])?(\d+(?:[./]\d+)*)|(?:(.*)/)?c")
 """Path of an array and the place of a chunk in it; the chunk of a scalar is ``0`` or ``c``."""
 _BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
@@ -43,6 +43,8 @@ class StoredArray:
         Whether its first chunk is stored.
     fill : float
         The value of elements that are not stored; infinite where it is no number.
+    codec : str, optional
+        What wrote the bytes of a chunk, in Zarr.
     """
 
     shape: tuple[int, ...]
@@ -50,6 +52,7 @@ class StoredArray:
     n_missing: int
     has_first: bool
     fill: float
+    codec: str | None = None
 
 
 def check_zarr(
@@ -137,14 +140,14 @@ def _array(
 ) -> StoredArray:
     """Return how an array is stored whose metadata have such a path."""
     path = name.rpartition("/")[0]
-    shape, chunks = shape_and_chunks(document, 2 if name.endswith(".zarray") else 3, path or "it")
+    shape, chunks, codec = layout_of(document, 2 if name.endswith(".zarray") else 3, path or "it")
     if len(shape) == 1 and shape[0] > longest:
         raise ValueError(f"{path} has {shape[0]} elements, expected at most {longest}")
     counts = [math.ceil(side / length) for side, length in zip(shape, chunks, strict=True)]
     places = {place for place in stored.get(path, ()) if _is_place(place, counts)}
     first = ".".join("0" for _ in shape) or "0"
     n_missing = math.prod(counts) - len(places)
-    return StoredArray(shape, chunks, n_missing, first in places, _fill(document))
+    return StoredArray(shape, chunks, n_missing, first in places, _fill(document), codec)
 
 
 def _fill(document: Mapping[str, Any]) -> float:
@@ -158,7 +161,7 @@ def _chunks_by_array(files: Iterable[str]) -> dict[str, list[str]]:
     """Return the places of the chunks that are stored, as in ``0.3.1``, by the path of their array."""
     places: dict[str, list[str]] = defaultdict(list)
     for name in files:
-        parts = _CHUNK.fullmatch(name)
+        parts = CHUNK.fullmatch(name)
         if parts is not None:
             path, place, scalar = parts.groups()
             places[path or scalar or ""].append((place or "0").replace("/", "."))

@@ -99,6 +99,10 @@ def check_grid(grid: GeoBox, where: Path) -> GeoBox:
         raise DataError(
             f"{where} has no CRS; write it, as with ds.odc.assign_crs('EPSG:32639') or rio edit-info --crs"
         )
+    try:
+        grid.crs.proj.to_cf()  # as datasets that are made of the cube say it
+    except KeyError as error:
+        raise DataError(f"{where} has a CRS without {error}; {warp}") from error
     units = grid.crs.units if grid.crs.projected or grid.crs.geographic else ("no map projection",)
     if not grid.crs.projected or set(units) != {"metre"}:
         raise DataError(
@@ -111,6 +115,8 @@ def check_grid(grid: GeoBox, where: Path) -> GeoBox:
             f"it, or write its corners, as with gdal_translate -a_ullr"
         )
     across, skew, _, turn, down, _ = grid.transform[:6]
+    if not np.isfinite(grid.transform[:6]).all():
+        raise DataError(f"{where} has a grid of numbers that are not finite; write it again")
     if max(abs(skew), abs(turn)) > _SQUARE * abs(across):
         raise DataError(f"{where} has a rotated grid; expected rows from west to east: {warp}")
     if across <= 0 or down >= 0:

@@ -1,19 +1,91 @@
-"""Chunks of a band that a cube has lost: Zarr and sparse GeoTIFFs read them as no data and say nothing."""
+"""Chunks that a cube has lost: Zarr and sparse GeoTIFFs read them as their fill value and say nothing.
+
+A chunk of a band that is not stored counts as no data, since Zarr does not store chunks without any. That is
+said, and refused where the fill value is a value that a band can have.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.observations.band_values import MISSING_SCENE_CLASS
-from cropland.observations.bands import NO_DATA, SCENE_CLASS
+from cropland.errors import DataError
+from cropland.observations.band_values import HIGHEST, MISSING_SCENE_CLASS
+from cropland.observations.bands import NO_DATA, SCENE_CLASS, SCENE_CLASSES
+
+if TYPE_CHECKING:
+    from cropland.untrusted.stores import StoredArray
 
 _COVERED = 0.5
 """Share of a chunk that other bands must cover: at the edge of a swath some bands end before others."""
+
+
+def check_coordinates(arrays: Mapping[str, StoredArray], names: Iterable[str], where: str) -> None:
+    """Check that all values of coordinates are stored.
+
+    Zarr leaves out a chunk that holds nothing but its fill value, such as that of the first image, whose time
+    is 0 days since itself: a first chunk of one element may lack.
+
+    Raises
+    ------
+    DataError
+        A chunk of one is not stored.
+    """
+    for name in names:
+        stored = arrays.get(name)
+        if stored is None or not stored.n_missing:
+            continue
+        first = math.prod(map(min, stored.shape, stored.chunks))
+        if stored.n_missing > 1 or stored.has_first or first > 1:
+            raise DataError(
+                f"{where} has lost {stored.n_missing} chunks of its {name}; write it again"
+            )
+
+
+def empty_chunks(
+    arrays: Mapping[str, StoredArray], no_data: Mapping[str, float | None], where: str
+) -> list[str]:
+    """Return what is to be said of chunks of bands that are not stored, and so are no data.
+
+    Parameters
+    ----------
+    arrays : mapping of str to StoredArray
+        How each band is stored.
+    no_data : mapping of str to float or None
+        The value that each declares as no data.
+    where : str
+        Whose they are, for the error.
+
+    Raises
+    ------
+    DataError
+        A band can have the value that stands for what is not stored.
+    """
+    counts = []
+    for band, stored in arrays.items():
+        if not stored.n_missing:
+            continue
+        if _is_value(band, stored.fill) and stored.fill != no_data[band]:
+            raise DataError(
+                f"{where} has {stored.n_missing} chunks of {band} that are not stored and read as "
+                f"{stored.fill:g}, which is not declared as no data; write it again with _FillValue"
+            )
+        every = math.prod(
+            math.ceil(side / length)
+            for side, length in zip(stored.shape, stored.chunks, strict=True)
+        )
+        counts.append(f"{stored.n_missing} of {every} of {band}")
+    return [f"chunks that are not stored count as no data: {', '.join(counts)}"] if counts else []
+
+
+def _is_value(band: str, fill: float) -> bool:
+    """Return whether a fill value is one that a band can have."""
+    return NO_DATA < fill <= (max(SCENE_CLASSES) if band == SCENE_CLASS else HIGHEST)
 
 
 def lacking(

@@ -17,18 +17,27 @@ from odc.geo.geobox import GeoBox
 from cropland.errors import DataError
 from cropland.observations.bands import sensor_band_of
 from cropland.sources.cubes import file_names
+from cropland.sources.cubes.attributes import check_stored, check_texts, no_data
 from cropland.sources.cubes.contract import (
     CubeReader,
     check_grid,
-    check_plain,
     in_order,
 )
+from cropland.sources.cubes.gaps import check_coordinates, empty_chunks
 from cropland.sources.cubes.numbers import zero_no_data
 from cropland.support.words import some
+from cropland.untrusted.chunk_store import ChunkStore
+from cropland.untrusted.hdf5 import check_netcdf
+from cropland.untrusted.stores import METADATA, StoredArray, check_zarr
 
-_METADATA = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray")
-_BROKEN = (OSError, ValueError, KeyError, TypeError, IndexError, ImportError)
+_BROKEN = (
+    *(OSError, ValueError, LookupError, TypeError, ImportError, AttributeError),
+    *(ArithmeticError, RuntimeError),
+)
 """What xarray and the libraries behind it raise of what they cannot open."""
+_LONGEST = 5_000_000
+"""Elements of a coordinate."""
+_REMEDY = "write it again"
 _EVEN = 0.01
 _DIMS = ("time", "y", "x")
 
@@ -66,13 +75,13 @@ class XarrayStore(CubeReader):
             stacked = stored.reshape(-1, *stored.shape[-3:])
             for band, layer in zip(layers, stacked, strict=True):
                 ordered = layer if back is None else layer[back]
-                values[band] = zero_no_data(band, ordered, _no_data(part))
+                values[band] = zero_no_data(band, ordered, no_data(part, name))
         return values
 
 
 def is_zarr(path: Path) -> bool:
     """Return whether a folder is a Zarr store."""
-    return any((path / name).is_file() for name in _METADATA)
+    return any((path / name).is_file() for name in METADATA)
 
 
 def open_store(path: Path) -> XarrayStore:
@@ -83,12 +92,20 @@ def open_store(path: Path) -> XarrayStore:
     DataError
         It is broken, or lacks times, a grid or bands.
     """
-    dataset = _dataset(path)
+    dataset, arrays = _dataset(path)
     _check_dims(dataset, path)
+    check_coordinates(arrays, (*_DIMS, "band", "granule"), f"the cube {path}")
+    check_texts(dataset, f"the cube {path}")
     rows = dataset["y"].to_numpy()
     if len(rows) > 1 and rows[0] < rows[-1]:
         dataset = dataset.isel(y=slice(None, None, -1))
     places = _places(dataset, path)
+    fills = {
+        band: no_data(dataset[name].variable, f"{name} of the cube {path}")
+        for band, (name, _) in places.items()
+    }
+    stored = {band: arrays[name] for band, (name, _) in places.items() if name in arrays}
+    gaps = empty_chunks(stored, fills, f"the cube {path}")
     times = _times(dataset, path)
     named = "granule" in dataset.coords and dataset["granule"].dims == ("time",)
     names = dataset["granule"].to_numpy().astype(str) if named else times.astype(str)
@@ -104,24 +121,32 @@ def open_store(path: Path) -> XarrayStore:
         times=times[order],
         granules=names[order],
         files=_files(path),
-        notes=notes,
+        notes=(*notes, *gaps),
     )
 
 
-def _dataset(path: Path) -> xr.Dataset:
+def _dataset(path: Path) -> tuple[xr.Dataset, dict[str, StoredArray]]:
     """Open lazily, values as stored: decoded, no data would make floats of all digital numbers."""
-    # Metadata that are gathered may be older than the arrays, and on disk gain some milliseconds.
-    how: dict[str, Any] = {"engine": "zarr", "consolidated": False} if path.is_dir() else {}
+    how: dict[str, Any]
+    if path.is_dir():
+        arrays = check_zarr(path, _REMEDY, longest=_LONGEST)
+        # Metadata that are gathered may be older than the arrays, and on disk gain some milliseconds.
+        how = {"engine": "zarr", "consolidated": False}
+        opened: Any = ChunkStore(path, arrays)
+    else:
+        engine, arrays = check_netcdf(path, _REMEDY, longest=_LONGEST)
+        how, opened = {"engine": engine}, path
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Variable\(s\) referenced in grid_mapping")  # no CRS
-            return xr.open_dataset(
-                path, chunks=None, mask_and_scale=False, decode_coords="all", **how
+            dataset = xr.open_dataset(
+                opened, chunks=None, mask_and_scale=False, decode_coords="all", **how
             )
+            return dataset, arrays
     except _BROKEN as error:
         raise DataError(
             f"the cube {path} cannot be read ({error}); expected a Zarr group or a NetCDF file that xarray "
-            f"can open: write it again"
+            f"can open: {_REMEDY}"
         ) from error
 
 
@@ -151,7 +176,7 @@ def _places(dataset: xr.Dataset, path: Path) -> dict[str, tuple[str, int | None]
                 both = " and ".join(sorted((str(places[band][0]), str(name))))
                 raise DataError(f"the cube {path} has {band} twice, in {both}; keep one")
             if band is not None:
-                _check_stored(variable, f"{layer} of the cube {path}")
+                check_stored(variable, f"{layer} of the cube {path}")
                 places[band] = (str(name), position if extra else None)
     if not places:
         raise DataError(
@@ -159,14 +184,6 @@ def _places(dataset: xr.Dataset, path: Path) -> dict[str, tuple[str, int | None]
             f"B12, B8A and SCL; it has {some(names) or 'none over time, y and x'}"
         )
     return places
-
-
-def _check_stored(variable: xr.DataArray, where: str) -> None:
-    if variable.dtype.kind not in "iuf" or "_Unsigned" in variable.attrs:
-        kind = "signed for unsigned" if variable.dtype.kind in "iu" else str(variable.dtype)
-        raise DataError(f"{where} is stored as {kind}; expected numbers: write it as uint16")
-    scale, offset = variable.attrs.get("scale_factor", 1), variable.attrs.get("add_offset", 0)
-    check_plain(where, float(scale), float(offset))
 
 
 def _times(dataset: xr.Dataset, path: Path) -> NDArray[np.datetime64]:
@@ -182,7 +199,12 @@ def _times(dataset: xr.Dataset, path: Path) -> NDArray[np.datetime64]:
 def _grid(dataset: xr.Dataset, path: Path) -> GeoBox:
     # odc looks at the ends only
     even = all(_is_even(dataset[name].to_numpy()) for name in ("y", "x"))
-    grid = dataset.odc.geobox if even else None
+    try:
+        grid = dataset.odc.geobox if even else None
+    except _BROKEN as error:
+        raise DataError(
+            f"the CRS of the cube {path} cannot be read ({error}); {_REMEDY}"
+        ) from error
     if not isinstance(grid, GeoBox):
         raise DataError(
             f"the cube {path} has no regular grid: expected y and x evenly spaced, and at least two of each"
@@ -209,13 +231,8 @@ def _files(path: Path) -> tuple[Path, ...]:
     """Return what changes with the store: the file, or the metadata of the group and its arrays."""
     if not path.is_dir():
         return (path,)
-    files = (folder / name for folder in (path, *path.iterdir()) for name in _METADATA)
+    files = (folder / name for folder in (path, *path.iterdir()) for name in METADATA)
     return tuple(file for file in files if file.is_file())
-
-
-def _no_data(variable: xr.Variable) -> float | None:
-    value = variable.attrs.get("_FillValue", variable.attrs.get("missing_value"))
-    return None if value is None else float(value)
 
 
 def _steps(
