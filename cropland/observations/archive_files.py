@@ -69,7 +69,10 @@ def check(folder: Path) -> Files:
     OSError
         It cannot be read.
     """
-    files, present = _listed(folder), _sizes(folder)
+    present = _sizes(folder)
+    if present.pop(CHECKSUMS, _NOT_REGULAR) == _NOT_REGULAR:
+        raise _damage(folder, f"{CHECKSUMS} is missing (archives of earlier versions have none)")
+    files = _listed(folder)
     if 0 < present.get(DAMAGE, _NOT_REGULAR) < _LONGEST_DAMAGE:
         raise DamageError((folder / DAMAGE).read_text())
     written = {name: n_bytes for name, (n_bytes, _) in files.items()}
@@ -123,22 +126,19 @@ def _listed(folder: Path) -> Files:
     try:
         files = plain_json(read_bytes(folder / CHECKSUMS, _MOST_BYTES))
         return {name: (int(n_bytes), int(checksum)) for name, (n_bytes, checksum) in files.items()}
-    except FileNotFoundError:
-        lost = f"{CHECKSUMS} is missing, which archives of earlier versions have not"
-        raise _damage(folder, lost) from None
     except (ValueError, TypeError, AttributeError):
         raise _damage(folder, f"{CHECKSUMS} is not as it was written") from None
 
 
 def _sizes(folder: Path, prefix: str = "") -> dict[str, int]:
-    """Return the bytes of all files but the checksums, by name; links, pipes and devices have -1."""
+    """Return the bytes of all files by name; links, pipes and devices have -1."""
     sizes: dict[str, int] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             name = f"{prefix}{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 sizes |= _sizes(Path(entry.path), f"{name}/")
-            elif name != CHECKSUMS:
+            else:
                 is_file = entry.is_file(follow_symlinks=False)
                 sizes[name] = entry.stat().st_size if is_file else _NOT_REGULAR
     return sizes

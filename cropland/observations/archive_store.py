@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from cropland.observations.archive_files import Files
 
 
+_BROKEN = (
+    *(FileNotFoundError, NotADirectoryError),
+    *(ValueError, TypeError, AttributeError, LookupError),
+)
+"""What xarray and Zarr raise of a folder that is no archive."""
 _SMALL_BYTES = 100_000
 """A file that is read in less time than a thread takes to start."""
 
@@ -133,13 +138,20 @@ def open_dataset(path: Path, fingerprint: str | None = None) -> xr.Dataset:
     ------
     DamageError
         A file is lost, is no plain file, or is not as it was written; or it is another archive.
+    DataError
+        It cannot be read at present.
     """
     try:
         store = CheckedStore(path, archive_files.check(path))
         dataset: xr.Dataset = xr.open_zarr(store, chunks=None, consolidated=True, zarr_format=2)
         stored = [dataset.attrs[name] for name in ("fingerprint", "country", "source")]
-    except (OSError, ValueError, KeyError) as error:
+    except _BROKEN as error:
         raise DamageError(f"the archive {path} cannot be read ({error})") from error
+    except OSError as error:
+        raise DataError(
+            f"the archive {path} cannot be read ({error.strerror or error}); make it readable, or set "
+            f"paths.archive to another folder"
+        ) from error
     if fingerprint not in (None, stored[0]):
         raise DamageError(f"the archive {path} is damaged: its fingerprint is another, {stored[0]}")
     return dataset

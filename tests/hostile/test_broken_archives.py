@@ -57,8 +57,8 @@ def forge_codec(folder: Path) -> None:
 
 def link(path: Path) -> None:
     """Move a file away and put a link in its place."""
-    path.replace(path.parents[4] / "elsewhere")
-    path.symlink_to(path.parents[4] / "elsewhere")
+    path.replace(path.parents[3] / "elsewhere")
+    path.symlink_to(path.parents[3] / "elsewhere")
 
 
 def pipe(path: Path) -> None:
@@ -106,6 +106,9 @@ SEEN_ON_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
         "was not written with it",
     ),
     "codec": (forge_codec, "cannot be read as Zarr: B4"),
+    "a file": (lambda folder: [shutil.rmtree(folder), folder.write_text("")], "Not a directory"),
+    "pipe of checksums": (lambda folder: pipe(folder / "checksums.json"), "checksums.json is mis"),
+    "link of checksums": (lambda folder: link(folder / "checksums.json"), "checksums.json is mis"),
     "all lost": (lose_all, "checksums.json is missing"),
 }
 """What is done to an archive, and what is said when it is opened."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,44 @@ def test_a_file_replaces_the_one_before(tmp_path: Path) -> None:
         write_whole(tmp_path / "new" / "file.txt", text)
         assert (tmp_path / "new" / "file.txt").read_text() == text
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["file.txt"]
+
+
+def test_what_gets_its_name_is_on_the_disk_before_and_its_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[str, Path]] = []
+
+    def fsync(descriptor: int) -> None:
+        steps.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    replace = Path.replace
+
+    def recorded(path: Path, target: Path) -> Path:
+        steps.append(("rename", path))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", recorded)
+    with whole(tmp_path / "folder") as partial:
+        (partial / "deep").mkdir(parents=True)
+        (partial / "deep" / "file").write_text("")
+        (partial / "other").write_text("")
+    inside = {partial / "deep", partial / "deep" / "file", partial / "other"}
+    assert set(steps[:3]) == {("fsync", path) for path in inside}
+    assert steps[3:] == [("fsync", partial), ("rename", partial), ("fsync", tmp_path)]
+    steps.clear()
+    write_whole(tmp_path / "file", "text")
+    (_, written), *rest = steps
+    assert written.name.startswith(".file.") and rest == [("rename", written), ("fsync", tmp_path)]
+
+
+def test_a_folder_that_is_not_to_be_kept_is_replaced(tmp_path: Path) -> None:
+    for text in ("first", "second"):
+        with whole(tmp_path / "folder", keeps=lambda path: (path / "good").exists()) as partial:
+            partial.mkdir()
+            (partial / "file").write_text(text)
+    assert (tmp_path / "folder" / "file").read_text() == "second"
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_what_fails_leaves_the_file_before_and_nothing_else(tmp_path: Path) -> None:
