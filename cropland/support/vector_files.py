@@ -22,7 +22,8 @@ from cropland.support import reading
 from cropland.support.coordinates import distance_text, metres, tolerance
 from cropland.support.words import some
 from cropland.untrusted import documents
-from cropland.untrusted.geometries import check_crs, point_of_wkb
+from cropland.untrusted.geometries import point_of_wkb
+from cropland.untrusted.projections import check_crs
 
 if TYPE_CHECKING:
     Geometries = NDArray[np.object_]
@@ -65,7 +66,7 @@ def read(path: Path, remedy: str) -> pd.DataFrame:
         raise DataError(f"{path} cannot be read as points: {why}; {remedy}") from error
 
 
-def _placed(table: pd.DataFrame, geometries: Geometries, crs: object, path: Path) -> pd.DataFrame:
+def _placed(table: pd.DataFrame, geometries: Geometries, crs: Any, path: Path) -> pd.DataFrame:
     """Return a table with the coordinates of its geometries."""
     kinds = shapely.get_type_id(geometries)
     points = np.where(kinds == 4, shapely.get_geometry(geometries, 0), geometries)
@@ -79,7 +80,8 @@ def _placed(table: pd.DataFrame, geometries: Geometries, crs: object, path: Path
             f"{path} has {kind} in feature {bad[0] + 1}{more}; expected a point in each: take centroids first"
         )
     x, y = shapely.get_x(points), shapely.get_y(points)
-    check_crs(crs)
+    text = crs if isinstance(crs, str) else CRS.from_json_dict(crs).to_wkt()
+    check_crs(text, str(path), "save it in longitude and latitude")
     given = CRS.from_user_input(crs)
     if not given.equals(CRS.from_user_input(_WGS84), ignore_axis_order=True):
         x, y = Transformer.from_crs(given, _WGS84, always_xy=True).transform(x, y)
@@ -111,7 +113,7 @@ def _check_attributes(
         )
 
 
-def _geojson(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
+def _geojson(path: Path) -> tuple[pd.DataFrame, Geometries | None, Any]:
     content = documents.plain_json(documents.read_bytes(path, _MOST_BYTES))
     if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
         raise ValueError("it is no FeatureCollection of GeoJSON")
@@ -139,7 +141,7 @@ def _has_other_id(row: dict[str, Any]) -> bool:
     return any(name != "id" and name.lower() == "id" for name in row)
 
 
-def _geopackage(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
+def _geopackage(path: Path) -> tuple[pd.DataFrame, Geometries | None, Any]:
     """Read the one layer of points of a GeoPackage (OGC 12-128r19)."""
     if path.with_name(f"{path.name}-wal").exists():
         raise ValueError("another program has not written all of it yet: close it there")
@@ -197,7 +199,7 @@ def _of_blob(blob: bytes | None) -> Any:
     return point_of_wkb(blob[8 + _ENVELOPE_BYTES[blob[3] >> 1 & 7] :])
 
 
-def _parquet(path: Path) -> tuple[pd.DataFrame, Geometries | None, object]:
+def _parquet(path: Path) -> tuple[pd.DataFrame, Geometries | None, Any]:
     """Read Parquet; with geometries by GeoParquet 1.1, as WKB or as pairs of coordinates."""
     import pyarrow.parquet as pq
 
@@ -227,7 +229,7 @@ def _of_parquet(value: Any, encoding: str) -> Any:
     raise ValueError(f"its geometries are encoded as {encoding!r}, expected WKB or point")
 
 
-READERS: dict[str, Callable[[Path], tuple[pd.DataFrame, Geometries | None, object]]] = {
+READERS: dict[str, Callable[[Path], tuple[pd.DataFrame, Geometries | None, Any]]] = {
     ".geojson": _geojson,
     ".json": _geojson,
     ".gpkg": _geopackage,

@@ -1,14 +1,11 @@
-"""Points and coordinate systems in files that others wrote.
+"""Points in well-known binary that others wrote.
 
-In: well-known binary of a GeoPackage or Parquet file; a name, WKT or PROJJSON of a coordinate system. Out:
-points; or a `ValueError` of one line. No geometry crashes the library that reads it, and no coordinate system
-opens a file.
+In: the binary of a geometry in a GeoPackage or Parquet file. Out: a point, or a `ValueError` of one line. No
+geometry crashes the library that reads it.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import struct
 from typing import TYPE_CHECKING
 
@@ -17,33 +14,11 @@ import shapely
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-_FILE_IN_CRS = re.compile(
-    r"grids\s*=(?!\s*@null)|\binit\s*=|parameterfile|\bfile\b|pipeline", re.IGNORECASE
-)
-_REGISTRY_OF_CRS = re.compile(r"https?://www\.opengis\.net/")
-_LONGEST_CRS = 100_000
 _POINT, _MULTIPOINT = 1, 4
 _KINDS = (
     *("geometry", "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString"),
     *("MultiPolygon", "GeometryCollection"),
 )
-
-
-def check_crs(crs: object) -> None:
-    """Check that the description of a coordinate system names no file that would be opened for it.
-
-    Raises
-    ------
-    ValueError
-        It names a grid, a parameter file or a chain of steps, or is very long.
-    """
-    text = json.dumps(crs) if isinstance(crs, dict) else str(crs)
-    first = re.split(r'[\[{" ]', text, maxsplit=1)[0]  # a WKT's and a JSON's names have slashes
-    path = "/" in first and not _REGISTRY_OF_CRS.match(first)
-    if path or len(text) > _LONGEST_CRS or _FILE_IN_CRS.search(text):
-        raise ValueError(
-            f"its coordinate system {text[:60]!r} names a file or is not plain: give an EPSG code"
-        )
 
 
 def point_of_wkb(content: bytes) -> BaseGeometry:

@@ -21,6 +21,7 @@ import shapely
 from hostile.claims import BRIEFLY, answered, damaged, refused
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import CRS
 
 from cropland.config.countries import Box, Country, Reference
 from cropland.maps.facts import FACTS, MapFacts
@@ -224,11 +225,15 @@ def geo(**facts: Any) -> dict[bytes, bytes]:
     }
 
 
+GRID = CRS("+proj=longlat +ellps=bessel +nadgrids=/tmp/grid.gsb").to_json_dict()
+
+
 @pytest.mark.parametrize(
     ("metadata", "geometry"),
     [
         (geo(), NESTED),
         (geo(crs="+proj=longlat +nadgrids=/etc/passwd"), GOOD[8:]),
+        (geo(crs=GRID), GOOD[8:]),
         ({b"geo": DEEP.encode()}, b""),
         ({b"geo": b"[1]"}, b""),
         ({b"pandas": DEEP.encode()}, b""),

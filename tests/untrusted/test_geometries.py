@@ -5,43 +5,8 @@ from typing import Any
 
 import pytest
 import shapely
-from pyproj import CRS
 
-from cropland.untrusted.geometries import check_crs, point_of_wkb
-
-
-@pytest.mark.parametrize(
-    "crs",
-    [
-        "+init=/tmp/shared:1",
-        "init=epsg:4326",
-        "+proj=longlat +nadgrids=/tmp/grid.gsb",
-        "+proj=pipeline +step +proj=utm",
-        "/etc/passwd",
-        "../x:1",
-        'BOUNDCRS[SOURCECRS[],ABRIDGEDTRANSFORMATION["x",PARAMETERFILE["y","/tmp/x"]]]',
-        "a/b:1",
-        "http://127.0.0.1/crs",
-        {"type": "BoundCRS", "parameters": [{"name": "Latitude and longitude difference file"}]},
-        {"type": "BoundCRS", "transformation": {"parameters": [{"value": "+nadgrids=/tmp/x"}]}},
-        "x" * 200_000,
-    ],
-)
-def test_a_coordinate_system_that_names_a_file_is_refused(crs: object) -> None:
-    with pytest.raises(ValueError, match="give an EPSG code"):
-        check_crs(crs)
-
-
-@pytest.mark.parametrize(
-    "crs",
-    [
-        *("EPSG:32639", "OGC:CRS84", "urn:ogc:def:crs:OGC:1.3:CRS84", 4326),
-        *("http://www.opengis.net/def/crs/EPSG/0/4326", "+proj=utm +zone=39 +datum=WGS84"),
-        *(CRS(32639).to_wkt(), CRS(3857).to_wkt("WKT1_GDAL"), CRS(27700).to_json_dict()),
-    ],
-)
-def test_plain_coordinate_systems_are_let_through(crs: object) -> None:
-    check_crs(crs)
+from cropland.untrusted.geometries import point_of_wkb
 
 
 def collections(kind: int, levels: int) -> bytes:
