@@ -29,7 +29,9 @@ WEB = ("http", "https")
 _MOST_SIGNS = 8_192
 _SHOWN_SIGNS = 200
 _USER = re.compile(r"//[^/]*@")
-_FILE = re.compile(r"(?:file:(?://(?:localhost)?)?)?(/.*|[^:]*)", re.IGNORECASE | re.DOTALL)
+_FILE = re.compile(
+    r"(?:file:(?://(?:localhost)?)?(?=/))?(/(?!/).*|[^:/][^:]*)", re.IGNORECASE | re.DOTALL
+)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 """Of two letters at least: one is a drive of Windows."""
 _ADDRESS = re.compile(
