@@ -16,7 +16,7 @@ from cropland.config.shell_words import quoted
 from cropland.errors import nearest, no_value, one_line, unknown_key
 from cropland.support.words import shell_word
 
-_LISTS = ("allow", "bands.names", "box", "source.bands", "source.leave_out")
+_LISTS = ("allow", "bands.names", "box", "source.bands", "source.hosts", "source.leave_out")
 """Keys whose value is a list."""
 
 

@@ -165,6 +165,8 @@ class Stac(Fetched):
         Whether links are signed by Planetary Computer's service; as the catalogue needs, where left out.
     catalogs : mapping of str to Catalog
         Those that have a name.
+    hosts : tuple of str
+        Hosts of a private network, or this machine, that the catalogue may lead to beside its own.
     """
 
     name: Literal["stac"]
@@ -173,6 +175,14 @@ class Stac(Fetched):
     leave_out: tuple[str, ...]
     sign: StrictBool | None
     catalogs: dict[str, Catalog]
+    hosts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            not any(set(host) & set("/@ ") for host in self.hosts),
+            f"source.hosts are names like files.example.org, without https://, got {list(self.hosts)}",
+        )
 
     @property
     def chosen(self) -> Catalog:

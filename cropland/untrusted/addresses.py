@@ -3,18 +3,18 @@
 In: the links of items, pages and landing pages, and the redirects of every answer. Out: an address that may
 be asked, or the path of a regular file in the catalogue's own folder, or an error of one line.
 
-The links of a catalogue on the web lead to ``http``, ``https`` and ``s3`` addresses only. A catalogue on a
-public host leads to public hosts only; one that the user gave on this machine or in a private network leads
-to its own host, too, at any port. The links of a folder lead to files in that folder, or are addresses as
-those of a public catalogue. Where the environment names a proxy it resolves names, and decides which hosts it
-connects with; addresses of numbers are checked all the same.
+The links of a catalogue on the web are ``http``, ``https`` and ``s3`` addresses. They lead to public hosts
+and to those that the user names; from a catalogue that the user gave on this machine or in a private network
+to its own host, too, at any port. The links of a folder lead to files in it, or are those of a public
+catalogue. Where the environment names a proxy, that resolves names and decides which hosts it connects with;
+addresses of numbers are checked all the same.
 """
 
 from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -51,9 +51,12 @@ class Links:
     ----------
     origin : str
         The address of the catalogue, or the path of its folder or file, as the user gave it.
+    hosts : tuple of str
+        Names or numbers of further hosts that are not public, as the user gave them.
     """
 
     origin: str
+    hosts: tuple[str, ...] = ()
 
     @cached_property
     def private_numbers(self) -> frozenset[Number]:
@@ -70,7 +73,7 @@ class Links:
         return frozenset() if any(map(_is_public, numbers)) else numbers
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"origin": self.origin, "private_numbers": self.private_numbers}
+        return {**vars(self), "private_numbers": self.private_numbers}
 
     def check(self, href: object) -> None:
         """Check an address on the web before it is asked.
@@ -87,7 +90,7 @@ class Links:
             )
         host = urlsplit(href).hostname or ""
         if (number := _number_in(host)) is not None:
-            self._check_number(host, number)
+            self.check_connection(host, str(number))
 
     def check_connection(self, host: str, number: str) -> None:
         """Check where a connection with a host has come out, before anything is sent.
@@ -104,17 +107,21 @@ class Links:
         DataError
             A host that may not be asked.
         """
-        self._check_number(host, _number(number))
+        end = _number(number)
+        allowed = _is_public(end)
+        if self.private_numbers:
+            # What was on this machine or in its network stays there: a name may be resolved anew.
+            own = f".{host}".endswith(f".{urlsplit(self.origin).hostname}")
+            allowed = not allowed if own else allowed or end in self.private_numbers
+        if not allowed and host not in self.hosts:
+            raise DataError(
+                f"{self.origin} leads to {host if host == number else f'{host} ({number})'}; expected a "
+                f"public host, or the catalogue's own: choose another source.catalog, or name the host in "
+                f"source.hosts if you trust the catalogue with it"
+            )
 
     def file(self, href: str) -> Path:
-        """Return the file in the catalogue's folder that a link leads to; whether it is there is not asked.
-
-        Raises
-        ------
-        DataError
-            The catalogue is no folder, or the file lies outside it, also through symbolic links, or is a
-            pipe, a device or a folder.
-        """
+        """Return the file that a link of a folder leads to; raises as `file_inside`, and without a folder."""
         match = _FILE.fullmatch(href)
         if match is None or is_web(self.origin):
             raise DataError(
@@ -122,24 +129,6 @@ class Links:
                 f"file in the folder of the items: choose another source.catalog"
             )
         return file_inside(self.origin, unquote(match[1]) if scheme_of(href) else match[1])
-
-    def _check_number(self, host: str, number: Number) -> None:
-        allowed = _is_public(number)
-        if self.private_numbers:
-            # What was on this machine or in its network stays there: a name may be resolved anew.
-            allowed = (
-                not allowed if self._is_own(host) else allowed or number in self.private_numbers
-            )
-        if not allowed:
-            where = host if host == str(number) else f"{host} ({number})"
-            raise DataError(
-                f"{self.origin} leads to {where}; expected a public host, or the catalogue's own: choose "
-                f"another source.catalog"
-            )
-
-    def _is_own(self, host: str) -> bool:
-        own = urlsplit(self.origin).hostname or ""
-        return host == own or host.endswith(f".{own}")
 
 
 def is_web(address: str) -> bool:
@@ -192,13 +181,10 @@ def _number(text: str) -> Number:
 
 def _number_in(host: str) -> Number | None:
     """Return the address that a host's name is, also as 127.1, 0x7f.1 or 2130706433; None for a name."""
-    readers: Sequence[Any] = (_number, lambda text: ip_address(socket.inet_aton(text)))
-    for reader in readers:
-        try:
-            number: Number = reader(host)
-        except (OSError, ValueError):
-            continue
-        return number
+    with suppress(ValueError):
+        return _number(host)
+    with suppress(OSError, ValueError):
+        return ip_address(socket.inet_aton(host))
     return None
 
 

@@ -76,6 +76,14 @@ def test_a_private_catalogue_leads_to_its_own_host_and_to_public_ones() -> None:
             links.check_connection(host, number)
 
 
+def test_a_host_that_the_user_names_may_be_asked() -> None:
+    links = Links("https://public.example", ("files.example", "10.0.0.7"))
+    links.check_connection("files.example", "10.0.0.6")
+    links.check("http://10.0.0.7/x")
+    with pytest.raises(DataError, match=r"name the host in source\.hosts if you trust"):
+        links.check("http://10.0.0.6/x")
+
+
 def test_a_name_with_public_and_private_addresses_is_public() -> None:
     assert Links("https://both.example").private_numbers == frozenset()
 

@@ -58,7 +58,7 @@ class StacService:
         self._source = source
         self._attempts = attempts
         chosen, seconds = source.chosen, source.timeout_seconds
-        self._links = Links(chosen.url)
+        self._links = Links(chosen.url, source.hosts)
         transport = RangeTransport(attempts, seconds, self._links, chosen.sign, chosen.s3_endpoint)
         cogs = Cogs(transport)
         self._offsets = Offsets(cogs)
