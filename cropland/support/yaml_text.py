@@ -1,4 +1,4 @@
-"""YAML, read and written by libyaml where it is there: ten times faster."""
+"""YAML, written by libyaml where it is there: ten times faster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import yaml
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -16,17 +15,6 @@ class _PlainDumper(_Dumper):  # type: ignore[misc]
     def ignore_aliases(self, _: Any) -> bool:
         """Return True: no value refers to another one."""
         return True
-
-
-def load(text: str) -> Any:
-    """Return the plain values of a YAML text.
-
-    Raises
-    ------
-    yaml.YAMLError
-        It is no YAML, or asks with a tag for more than a plain value.
-    """
-    return yaml.load(text, _Loader)
 
 
 def dump(values: Any) -> str:
