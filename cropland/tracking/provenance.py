@@ -2,27 +2,97 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from functools import cache
+from pathlib import Path
 
 from cropland.config.secrets import without_secrets
 
+_PROC = Path("/proc")
+"""What Linux shows of its processes."""
+_MARK = re.compile(
+    r"(?P<pid>[1-9]\d{0,9})@(?P<start>\d+|(?P<seconds>\d+\.\d\d))"
+    r"(?: in (?P<namespace>\S+) of (?P<boot>\S+))?"
+)
+
 
 def process_mark(pid: int) -> str:
-    """Return a mark of a process that a later one with the same number does not share."""
-    import psutil
+    """Return a mark of a process that no other one has, on this host.
 
-    return f"{pid}@{psutil.Process(pid).create_time():.2f}"
+    On Linux: its number and its start in ticks since boot, which no clock changes, the namespace of its
+    number (that of a container), and the boot. Elsewhere: its number and its start in seconds, as the system
+    has stored it.
+
+    Raises
+    ------
+    OSError, psutil.Error
+        There is no such process.
+    """
+    if not (_PROC / "self" / "stat").exists():
+        import psutil
+
+        return f"{pid}@{psutil.Process(pid).create_time():.2f}"
+    return f"{pid}@{_state_and_ticks(pid)[1]} in {_namespace()} of {_boot()}"
 
 
 def is_alive(mark: str) -> bool:
-    """Return whether the process of a mark still runs on this host."""
+    """Return whether the process of a mark may still run on this host.
+
+    It may where that cannot be seen: in another container, and for marks of seconds on Linux, where a step of
+    the clock changes what the system answers.
+    """
+    parts = _MARK.fullmatch(mark)
+    if parts is None:
+        return False
+    pid = int(parts["pid"])
+    if not (_PROC / "self" / "stat").exists():
+        return _has_mark(pid, mark)
+    if parts["boot"] and parts["boot"] != _boot():
+        return False
+    if parts["namespace"] and parts["namespace"] != _namespace():
+        return True
+    try:
+        state, ticks = _state_and_ticks(pid)
+    except OSError:
+        return _is_of_another_user(pid)
+    return state not in ("Z", "X") and (parts["seconds"] is not None or parts["start"] == ticks)
+
+
+def _has_mark(pid: int, mark: str) -> bool:
     import psutil
 
     try:
-        return process_mark(int(mark.partition("@")[0])) == mark
-    except (psutil.Error, ValueError):
+        return process_mark(pid) == mark
+    except psutil.Error:
         return False
+
+
+def _state_and_ticks(pid: int) -> tuple[str, str]:
+    """Read the state of a process and its start in ticks since boot, see proc(5)."""
+    fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    return fields[0], fields[19]
+
+
+def _namespace() -> str:
+    """Return which processes this one sees."""
+    return str((_PROC / "self" / "ns" / "pid").readlink())
+
+
+def _boot() -> str:
+    return (_PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
+
+
+def _is_of_another_user(pid: int) -> bool:
+    """Return whether a process is there of which /proc shows nothing (its option ``hidepid``)."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 @cache

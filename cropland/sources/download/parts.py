@@ -135,9 +135,10 @@ class Parts:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
-            holder.write_text(f"process {os.getpid()} on {os.uname().nodename}")
+            with whole(holder) as partial:  # through a link it would be another file
+                partial.write_text(f"process {os.getpid()} on {os.uname().nodename}")
         except Timeout as error:
-            who = holder.read_text() if holder.exists() else "another process"
+            who = holder.read_text(errors="replace") if is_file(holder) else "another process"
             raise DataError(
                 f"{self.folder} is being downloaded to by {who}; wait for it, or stop it"
             ) from error
