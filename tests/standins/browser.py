@@ -84,7 +84,10 @@ class Page:
         return str(self.value(f"({TEXT})(document.body)"))
 
 
-_READY = "window.Bokeh?.documents[0]?.get_model_by_name('hover')?.tooltips != null"
+_READY = """(() => {
+  try { return Bokeh.documents[0].get_model_by_name("hover").tooltips != null } catch { return false }
+})()"""
+"""The page's script has done its work; before, there is no document or half of one."""
 TEXT = """function text(node) {
   if (["SCRIPT", "STYLE"].includes(node.nodeName)) return ""
   if (node.nodeType === Node.TEXT_NODE) return node.data
