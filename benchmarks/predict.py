@@ -39,7 +39,7 @@ from cropland.features import matrix as features
 from cropland.features import pixel_series, series
 from cropland.features.recipe import Recipe
 from cropland.learning import classifiers, probability
-from cropland.models import fitted, mlflow_model
+from cropland.models import fitted, mlflow_model, model_files, version_files
 from cropland.models.champion import Champion
 from cropland.models.fitted import Fitted, measured_columns
 from cropland.observations import long_table
@@ -197,10 +197,10 @@ def points(archive: Archive, recipe: Recipe, folder: Path) -> None:
 
 def registered(made: Fitted, archive: Archive, folder: Path) -> Champion:
     """Log a model and load it again, as the champion of a country is loaded."""
-    import mlflow
+    from mlflow import MlflowClient
 
     uri = f"sqlite:///{folder}/mlflow.db"
-    client = mlflow.MlflowClient(uri)
+    client = MlflowClient(uri)
     run = client.create_run(client.create_experiment("predict", f"{folder}/artifacts"))
     example = long_table.of_points(archive, np.arange(3), made.columns)
     with mlflow_at(uri):
@@ -211,7 +211,9 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> Champion:
             input_example=example,
             description="",
         )
-        return Champion(None, mlflow.pyfunc.load_model(address), ())  # type: ignore[arg-type]
+    folder = client.get_logged_model(address.rpartition("/")[2]).artifact_location
+    files = version_files.regular(Path(f"{folder.removeprefix('file://')}/artifacts"))
+    return Champion(None, model_files.read(files), ())  # type: ignore[arg-type]
 
 
 def pixels(country: Country, source: Simulated, made: Fitted) -> None:

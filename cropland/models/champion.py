@@ -1,4 +1,4 @@
-"""The champion of a country: its registered model, loaded."""
+"""The champion of a country: its registered model, read from its plain files. No code of it is imported."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cropland.config.commands import ONCE
 from cropland.config.countries import iso_date
 from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError, WindowError, nearest
-from cropland.models import registry
+from cropland.models import model_files, registry, version_files
 from cropland.support.warning_filter import is_noise
 from cropland.support.words import command_line
-from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.runs import LOCAL, client_of
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
     from numpy.typing import NDArray
 
@@ -42,40 +42,34 @@ class Champion:
     ----------
     version : ModelVersion
         Its version in the registry.
-    model : mlflow.pyfunc.PyFuncModel
-        From raw observations to the table of `Fitted.predict`.
+    fitted : Fitted
+        The model.
     warnings : tuple of str
         Warnings of its loading, such as that it was made by other code.
     """
 
     version: ModelVersion
-    model: Any
+    fitted: Fitted
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, version: ModelVersion, uri: str) -> Champion:
-        """Load a version.
+    def of(cls, version: ModelVersion, client: MlflowClient) -> Champion:
+        """Read a version.
 
         Raises
         ------
         DataError
-            It cannot be loaded.
+            It cannot be read.
         """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            model = _load(version, uri)
+            fitted = _read(version, client)
         messages = tuple(
             str(item.message)
             for item in caught
             if item.category is UserWarning and not is_noise(item.message, item.filename)
         )
-        return cls(version, model, messages)
-
-    @property
-    def fitted(self) -> Fitted:
-        """The fitted model that MLflow has loaded."""
-        fitted: Fitted = self.model.unwrap_python_model().fitted
-        return fitted
+        return cls(version, fitted, messages)
 
     def predict(
         self, archive: Archive, at: NDArray[np.int64], reference_end: str | None
@@ -109,7 +103,6 @@ class Champion:
                 f"{reference_end or 'null'}, its observations are of {archive.first} … {archive.last}; "
                 f"choose another reference_end"
             )
-        # Straight from the archive: MLflow's own predict would check every cell of a table first.
         predicted = self.fitted.predict_archive(archive, reference_end=season_of(reference_end))
         return predicted.iloc[at].reset_index(drop=True)
 
@@ -129,21 +122,28 @@ class Champion:
             ) from error
 
 
-def _load(version: ModelVersion, uri: str) -> Any:
-    """Load a version by MLflow."""
-    import mlflow
+def _read(version: ModelVersion, client: MlflowClient) -> Fitted:
+    """Read a version from its plain files."""
     from mlflow.exceptions import MlflowException
 
     name, number = version.name, version.version
     try:
-        with mlflow_at(uri):
-            return mlflow.pyfunc.load_model(f"models:/{name}/{number}")
-    except (MlflowException, OSError) as error:
+        with version_files.files_of(version, client) as files:
+            fitted = model_files.read(files)
+    except (DataError, MlflowException, OSError) as error:
         raise DataError(
             f"version {number} of {name} cannot be loaded: {error}; bring its files back, as from a backup, "
             f"or take the version before it (alias={registry.PREVIOUS}); where the folder was moved, give a "
             f"command in it once with {ONCE}=true"
         ) from error
+    if name not in {
+        registry.model_name(source, fitted.country) for source in ("files", "simulated")
+    }:
+        raise DataError(
+            f"version {number} of {name} is a model of {fitted.country}; promote again, or take "
+            f"another version"
+        )
+    return fitted
 
 
 def season_of(reference_end: str | None) -> date | None:
@@ -169,8 +169,8 @@ def champions_of(
             versions[country] = version
     missing = [country for country in names if country not in versions]
     if not missing:
-        uri = command.tracking.uri
-        return {country: Champion.of(version, uri) for country, version in versions.items()}
+        client = store.client
+        return {country: Champion.of(version, client) for country, version in versions.items()}
     remedy = f"make one: {promote_command(command, missing[0] if len(missing) == 1 else None)}"
     if command.alias != registry.CHAMPION:
         remedy = f"alias={registry.CHAMPION} is the one in use"
@@ -240,26 +240,24 @@ def load_champion(
     1  P001          1.0      1               9
     """
     name = registry.model_name("simulated" if simulated else "files", country)
-    version = registered(name, uri, alias)
-    fitted: Fitted = _load(version, uri).unwrap_python_model().fitted
-    return fitted
+    client = client_of(uri)
+    return _read(registered(name, client, alias), client)
 
 
-def registered(name: str, uri: str, alias: str) -> ModelVersion:
+def registered(name: str, client: MlflowClient, alias: str) -> ModelVersion:
     """Return the version of a registered model that an alias names.
 
     Raises
     ------
-    TrackingError
-        No such store, or one that does not answer.
     DataError
         There is no such model, or no version of it has the alias.
     """
-    client = client_of(uri)
     version = registry.version_of(client, name, alias)
     if version is None:
         models = client.search_registered_models()
         names = [model.name for model in models if alias in model.aliases]
         others = nearest(name, names) if names else "no other has it; promote one"
-        raise DataError(f"no model {name} with the alias {alias!r} in {uri}; {others}")
+        raise DataError(
+            f"no model {name} with the alias {alias!r} in {client.tracking_uri}; {others}"
+        )
     return version

@@ -128,8 +128,10 @@ def _scored(
 ) -> Field:
     """Return all candidates, scored on the points that those have which may be selected."""
     table = contenders.tabulated(runs.values(), command)
+    points = matrix.labelled(archive.points)
+    labels = pd.Series(points["Target"].to_numpy(), index=points["ID"].to_numpy())
     right, lost = contenders.predictions(
-        [runs[run_id] for run_id in table.index[table["eligible"]]], store
+        [runs[run_id] for run_id in table.index[table["eligible"]]], store, labels
     )
     if lost:
         say(

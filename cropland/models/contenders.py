@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -162,8 +162,10 @@ def _exclusions(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
     return verdict.where(~few, scored + f" of {count.max():.0f} points only")
 
 
-def predictions(runs: Iterable[TrackedRun], store: Store) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Read where candidates were right out of fold.
+def predictions(
+    runs: Iterable[TrackedRun], store: Store, labels: pd.Series[Any] | None = None
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Read where candidates were right out of fold, on points with these `labels` by ID.
 
     Returns
     -------
@@ -175,7 +177,7 @@ def predictions(runs: Iterable[TrackedRun], store: Store) -> tuple[pd.DataFrame,
 
     def read(run: TrackedRun) -> pd.Series[float] | str:
         try:
-            return out_of_fold.right(store.read(run, out_of_fold.FILE))
+            return out_of_fold.right(store.read(run, out_of_fold.FILE), labels)
         except DataError as error:
             return str(error)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def log(
     Raises
     ------
     DataError
-        The logged model fails on its example.
+        The written model fails on its example.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
@@ -71,28 +72,45 @@ def log(
     )
     example = input_example[list(fitted.columns)].astype({"ID": str, "Timestamp": str})
     with temporary_folder() as folder, mlflow_at(tracking_uri):
-        logged = Model.log(
-            artifact_path=None,
-            flavor=mlflow.pyfunc,
-            run_id=run_id,
-            model_id=entry.model_id,
-            python_model=str(Path(__file__).with_name("serving.py")),
-            artifacts=model_files.write(folder, fitted),
-            code_paths=[str(package)],
-            signature=signature(fitted),
-            input_example=example.reset_index(drop=True),
-            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
-        )
         try:
-            _check_example(fitted, str(logged.model_uri))
+            logged = Model.log(
+                artifact_path=None,
+                flavor=_Checked(fitted),
+                run_id=run_id,
+                model_id=entry.model_id,
+                python_model=str(Path(__file__).with_name("serving.py")),
+                artifacts=model_files.write(folder, fitted),
+                code_paths=[str(package)],
+                signature=signature(fitted),
+                input_example=example.reset_index(drop=True),
+                pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+            )
         except DataError:
             client.finalize_logged_model(entry.model_id, "FAILED")
             raise
     return str(logged.model_uri)
 
 
-def _check_example(fitted: Fitted, model_uri: str) -> None:
-    """Check that a logged model predicts its own example as the fitted model does.
+@dataclass(frozen=True)
+class _Checked:
+    """How MLflow writes a model: into a folder of this machine, where its example is predicted.
+
+    The code that is imported for that is what was just written here, not what the store holds afterwards.
+    """
+
+    fitted: Fitted
+    __name__ = "pyfunc"
+
+    def save_model(self, path: str, **words: Any) -> None:
+        """Write the model, and check that it predicts its example."""
+        import mlflow
+
+        mlflow.pyfunc.save_model(path, **words)
+        _check_example(self.fitted, path)
+
+
+def _check_example(fitted: Fitted, folder: str) -> None:
+    """Check that a written model predicts its own example as the fitted model does.
 
     MLflow itself tries the example too, but only warns where it fails.
     """
@@ -100,7 +118,7 @@ def _check_example(fitted: Fitted, model_uri: str) -> None:
 
     refused = f"the model of {fitted.country} is not registered: it"
     try:
-        model = mlflow.pyfunc.load_model(model_uri)
+        model = mlflow.pyfunc.load_model(folder)
         predicted = model.predict(model.input_example)["probability"].astype(float)
         expected = fitted.predict(model.input_example)["probability"].astype(float)
     except Exception as error:  # whatever it is, nobody can use this model

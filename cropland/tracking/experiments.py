@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from cropland.errors import TrackingError
@@ -22,6 +22,8 @@ VIEW = "best"
 """Key of the UI view that every experiment is given: candidates by accuracy, what was varied beside it."""
 _RUN = re.compile("[0-9a-f]{32}")
 """The name of a run's folder: its id."""
+_REMOTE = ("abfss", "gs", "mlflow-artifacts", "s3", "wasbs")
+"""Schemes of stores of files that MLflow reads with the user's own log-in, or from its server."""
 _NOTES = {
     REAL: "Cropland candidates on real observations.",
     SIMULATED: "Candidates on **simulated** data: not valid for any real country.",
@@ -31,6 +33,11 @@ _NOTES = {
 def experiment_of(source: str) -> str:
     """Return the name of a source's experiment: real and simulated never mix."""
     return SIMULATED if source == "simulated" else REAL
+
+
+def experiment_of_model(name: str) -> str:
+    """Return the name of the experiment that a registered model belongs to."""
+    return SIMULATED if name.startswith(f"{SIMULATED}-") else REAL
 
 
 def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
@@ -87,6 +94,29 @@ def local_path(location: str) -> Path | None:
     if parts.scheme == "file":
         return Path(url2pathname(parts.path))
     return Path(location) if len(parts.scheme) < 2 else None  # a drive is no scheme
+
+
+def is_inside(location: str, root: str, store: str) -> bool:
+    """Return whether a location of a tracking store lies below another, on the same host.
+
+    Parameters
+    ----------
+    location : str
+        A path, or an address with the scheme of a store of files.
+    root : str
+        The location that an experiment keeps its files in.
+    store : str
+        The address of the tracking store: a server keeps files on its own host.
+    """
+    here, above = local_path(location), local_path(root)
+    if here is not None and above is not None:
+        return bool(root) and here.resolve().is_relative_to(above.resolve())
+    parts = urlsplit(root)
+    if parts.scheme not in _REMOTE or set(location) & set("?#\\"):
+        return False
+    if parts.scheme == "mlflow-artifacts" and parts.netloc not in ("", urlsplit(store).netloc):
+        return False
+    return location.startswith(f"{root.rstrip('/')}/") and ".." not in unquote(location).split("/")
 
 
 def link(tracking: Tracking, experiment_id: str) -> str:

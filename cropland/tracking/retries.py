@@ -20,6 +20,7 @@ _VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two requests a run
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",  # a server names other hosts for it
     "GIT_PYTHON_REFRESH": "quiet",
     # A server that is away is called after 0, 2, 6, 14, 30, 62 and 126 seconds, plus some jitter.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7",

@@ -18,7 +18,7 @@ from cropland.support import terminal
 from cropland.support.fingerprint import fingerprint
 from cropland.support.writing import temporary_folder
 from cropland.tracking import sqlite_file
-from cropland.tracking.experiments import SIMULATED
+from cropland.tracking.experiments import SIMULATED, is_inside
 from cropland.tracking.provenance import code_tags, is_alive, process_mark
 from cropland.tracking.records import (
     CHECKSUM,
@@ -34,6 +34,7 @@ from cropland.tracking.records import (
     Record,
     TrackedRun,
 )
+from cropland.untrusted import arrays
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,6 +48,9 @@ _INHERITED = (
     "mlflow.source.git.commit",
     "git_dirty",
 )
+
+_MOST_BYTES = 2**28
+"""Of a text artifact that is read: predictions of some million points."""
 
 
 @dataclass(frozen=True)
@@ -164,22 +168,30 @@ class Store:
         Raises
         ------
         DataError
-            It is not there any more, or is not as it was written.
+            It is not there any more, is not as it was written, or lies outside the experiment's files.
         """
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
         is_local = run.artifact_uri.startswith("file:")  # read where it is, without a copy
+        location, root = f"{run.artifact_uri}/{name}", _root(self.client, self.experiment_id)
+        if not is_inside(location, root, str(self.client.tracking_uri)):
+            raise DataError(
+                f"run {run.name!r} names its {name} in {run.artifact_uri}, which is not among the files of "
+                f"its experiment ({root}); delete the run"
+            )
         try:
             with nullcontext() if is_local else temporary_folder() as folder:
                 path = download_artifacts(
-                    artifact_uri=f"{run.artifact_uri}/{name}",
+                    artifact_uri=location,
                     dst_path=None if folder is None else str(folder),
                     tracking_uri=self.client.tracking_uri,
                 )
-                content = Path(path).read_bytes()
+                content = arrays.read_file(Path(path), _MOST_BYTES)
         except (OSError, MlflowException) as error:
             raise DataError(f"run {run.name!r} has lost its {name}") from error
+        except ValueError as error:
+            raise DataError(f"{name} of run {run.name!r} cannot be read: {error}") from error
         if run.tags.get(CHECKSUM + name, fingerprint(content)) != fingerprint(content):
             raise DataError(f"{name} of run {run.name!r} is damaged: it is not as it was written")
         try:
@@ -267,6 +279,12 @@ class Store:
                 data = content if isinstance(content, bytes) else content.encode()
                 (folder / name).write_bytes(data)
             self.client.log_artifacts(run_id, str(folder))
+
+
+@cache
+def _root(client: MlflowClient, experiment_id: str) -> str:
+    """Return where an experiment keeps its files."""
+    return str(client.get_experiment(experiment_id).artifact_location)
 
 
 @cache

@@ -24,7 +24,7 @@ _HEADERS = {
 
 
 def read_file(path: Path, largest: int = LARGEST_BYTES) -> bytes:
-    """Return the bytes of a file of a model.
+    """Return the bytes of a file of a model or a run.
 
     Raises
     ------

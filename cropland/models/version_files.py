@@ -1,0 +1,92 @@
+"""The plain files of a registered version, found and fetched; its code, beside them, is not touched.
+
+A version names a place. It must lie among the files of its experiment, and only the three files of a model
+are taken from there, of which none runs code when it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cropland.errors import DataError
+from cropland.models.model_files import APPLICABILITY, ESTIMATOR, RECIPE
+from cropland.support.writing import temporary_folder
+from cropland.tracking.experiments import experiment_of_model, is_inside, local_path
+from cropland.untrusted.arrays import LARGEST_BYTES
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+
+@contextmanager
+def files_of(version: ModelVersion, client: MlflowClient) -> Iterator[dict[str, str]]:
+    """Yield the path of each file of a version by its name, for as long as a fetched copy is kept.
+
+    Raises
+    ------
+    DataError
+        The version names a place outside the files of its experiment, or a file that is too large.
+    OSError, MlflowException
+        They cannot be fetched.
+    """
+    location = f"{_location(version, client).rstrip('/')}/artifacts"
+    folder = local_path(location)
+    if folder is not None:
+        yield regular(folder)
+        return
+    with temporary_folder() as copies:
+        yield _fetched(location, str(client.tracking_uri), copies)
+
+
+def _location(version: ModelVersion, client: MlflowClient) -> str:
+    """Return the place of a version, where it lies among the files of its experiment."""
+    location = str(client.get_model_version_download_uri(version.name, version.version))
+    entry = client.get_experiment_by_name(experiment_of_model(version.name))
+    root = "" if entry is None else str(entry.artifact_location)
+    if not is_inside(location, root, str(client.tracking_uri)):
+        raise DataError(
+            f"version {version.version} of {version.name} names its files in {location}, which is not among "
+            f"those of its experiment ({root or 'there is none'}); promote again, or take another version"
+        )
+    return location
+
+
+def regular(folder: Path) -> dict[str, str]:
+    """Return the files of a folder on this machine; none is a link to a place elsewhere."""
+    paths = {name: folder / name for name in (RECIPE, ESTIMATOR, APPLICABILITY)}
+    for path in paths.values():
+        if path.exists() and not path.resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{path} is a link to a file elsewhere; put the file in its place")
+    return {
+        name: str(path) for name, path in paths.items() if path.exists() or name != APPLICABILITY
+    }
+
+
+def _fetched(location: str, store: str, copies: Path) -> dict[str, str]:
+    """Copy the files of a place that is not on this machine."""
+    from mlflow.artifacts import download_artifacts, list_artifacts
+
+    files: dict[str, str] = {}
+    sizes: dict[str, Any] = {
+        entry.path.rpartition("/")[2]: entry.file_size
+        for entry in list_artifacts(artifact_uri=location, tracking_uri=store)
+        if not entry.is_dir
+    }
+    for name in (RECIPE, ESTIMATOR, APPLICABILITY):
+        if name not in sizes:
+            continue
+        if (sizes[name] or 0) > LARGEST_BYTES:
+            raise DataError(
+                f"{location}/{name} has {sizes[name]:,} bytes, expected at most {LARGEST_BYTES:,}"
+            )
+        files[name] = download_artifacts(
+            artifact_uri=f"{location}/{name}", dst_path=str(copies), tracking_uri=store
+        )
+    missing = [name for name in (RECIPE, ESTIMATOR) if name not in files]
+    if missing:
+        raise DataError(f"{location} has no {' and no '.join(missing)}")
+    return files

@@ -1,0 +1,260 @@
+"""Registered models that somebody else wrote: read without their code, or refused in one line."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hostile.claims import refused
+from mlflow import MlflowClient
+from standins.stored_models import edited, entries, entry, npy
+from standins.toy_model import learnt, toy_archive
+
+import cropland
+from cropland.models import model_files
+from cropland.models.applicability import Applicability
+from cropland.models.fitted import Fitted
+from cropland.tracking.experiments import is_inside
+
+NAME = "cropland-toyland"
+HOSTILE = """
+from pathlib import Path
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
+Path({mark!r}).touch()
+class Model(PythonModel):
+    def load_context(self, context): Path({mark!r}).touch()
+    def predict(self, context, model_input, params=None): return model_input
+set_model(Model())
+"""
+
+
+@pytest.fixture(scope="module")
+def fitted(toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> Fitted:
+    """A model with an area of applicability."""
+    made = learnt(toy_archive(toy_points, toy_rows))
+    x = np.random.default_rng(1).normal(size=(20, len(made.feature_names))).astype(np.float32)
+    area = Applicability.of(x, np.ones(x.shape[1]), np.arange(20) % 2)
+    return replace(made, applicability=area)
+
+
+class Registry:
+    """A registry of one model, whose files are in a folder."""
+
+    def __init__(self, folder: Path, empty_store: Path, fitted: Fitted) -> None:
+        shutil.copy(empty_store, folder / "m.db")
+        self.uri = f"sqlite:///{folder}/m.db"
+        self.client = MlflowClient(self.uri, self.uri)
+        self.root = folder / "files"
+        self.files = self.root / "models" / "m-1" / "artifacts" / "artifacts"
+        self.files.mkdir(parents=True)
+        model_files.write(self.files, fitted)
+        if self.client.get_experiment_by_name("cropland") is None:
+            self.client.create_experiment("cropland", self.root.as_uri())
+        self.client.create_registered_model(NAME)
+
+    def register(self, source: str | Path | None = None) -> None:
+        """Make a version of a folder the champion."""
+        made = self.client.create_model_version(NAME, str(source or self.files.parent))
+        self.client.set_registered_model_alias(NAME, "champion", made.version)
+
+    def load(self) -> Fitted:
+        """Load the champion."""
+        return cropland.load_champion("toyland", self.uri)
+
+    def line(self) -> str:
+        """Why it is not loaded."""
+        return refused(self.load)
+
+
+@pytest.fixture
+def registry(tmp_path: Path, empty_store: Path, fitted: Fitted) -> Registry:
+    made = Registry(tmp_path, empty_store, fitted)
+    made.register()
+    return made
+
+
+@pytest.mark.filterwarnings("ignore:.*Add type hints")
+def test_a_champion_is_read_without_its_code(
+    registry: Registry, tmp_path: Path, fitted: Fitted
+) -> None:
+    script, mark = tmp_path / "serving.py", tmp_path / "it ran"
+    script.write_text(HOSTILE.format(mark=str(mark)))
+    folder = registry.root / "models" / "m-2"
+    files = {path.name: str(path) for path in registry.files.iterdir()}
+    mlflow.pyfunc.save_model(folder, python_model=str(script), artifacts=files, pip_requirements=[])
+    (folder / "code" / "cropland").mkdir(parents=True)
+    (folder / "code" / "cropland" / "__init__.py").write_text(script.read_text())
+    mark.unlink()
+    registry.register(folder)
+    assert registry.load().feature_names == fitted.feature_names
+    assert not mark.exists()
+
+
+def test_a_type_of_scikit_learns_own_tests_is_not_made(registry: Registry) -> None:
+    def add(schema: dict[str, Any]) -> None:
+        function = entry("FunctionNode", "sklearn.utils._testing.check_skip_network")
+        state = entry("DictNode", "builtins.dict", content={"func": function})
+        state["key_types"] = entry("ListNode", "builtins.list", content=[])
+        transformer = "sklearn.preprocessing._function_transformer.FunctionTransformer"
+        schema["content"]["content"]["verbose"] = entry("ObjectNode", transformer, content=state)
+
+    edited(registry.files / "estimator.skops", add)
+    assert (
+        "check_skip_network" in registry.line() and "of which no model is made" in registry.line()
+    )
+
+
+def test_a_tree_that_never_ends_is_refused(registry: Registry) -> None:
+    def circle(members: dict[str, bytes]) -> None:
+        for name, content in members.items():
+            values = np.load(io.BytesIO(content)) if name.endswith(".npy") else np.zeros(0)
+            if values.dtype.names:
+                values["left_child"][0] = 0
+                members[name] = npy(values)
+
+    edited(registry.files / "estimator.skops", members=circle)
+    assert "expected children that come after their node" in registry.line()
+
+
+def test_other_kinds_of_entries_are_not_followed(registry: Registry) -> None:
+    def point(schema: dict[str, Any]) -> None:
+        for tree in entries(schema, "Tree"):
+            tree["__loader__"] = "ReduceNode"
+
+    edited(registry.files / "estimator.skops", point)
+    assert "of which no model is made" in registry.line()
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "reason"),
+    [
+        ("recipe.span", 10**9, "expected a window between 1970 and 2100"),
+        ("recipe.span", 0, "span must be"),
+        ("recipe.span", -3, "span must be"),
+        ("recipe.end_offset_days", 10**12, "expected a window between 1970 and 2100"),
+        ("recipe.reference_end", "soon", "reference_end must be a date"),
+        ("recipe.reference_end", "0001-01-01", "expected a window between 1970 and 2100"),
+        ("recipe.series.step_days", 0, "step_days must be 1 or more"),
+        ("recipe.series.step_days", -5, "step_days must be 1 or more"),
+        ("recipe.bands", [], "bands.names is empty"),
+        ("recipe.bands", ["B4", "B4"], "more than once"),
+        ("recipe.bands", ["B99"], "no Sentinel-2 band"),
+        ("recipe.bands", ["SCL"], "make no feature"),
+        ("recipe.features.statistics", ["mean"], "statistics"),
+        ("recipe.classes", [99], "classes must be scene classes"),
+        ("recipe.classes", [4], "classes are those of SCL"),
+        ("recipe.min_observations", 0, "min_observations must be 1 to"),
+        ("recipe.max_gap_days", -1, "max_gap_days must be 0 to"),
+        ("recipe.series.name", "a\nb", "series.name must be a name"),
+        ("feature_names", ["B4_d-1"], "feature_names: the recipe makes"),
+        ("measured", ["B4", "Lat"], "measured: expected some of"),
+        ("country", "x" * 200, "country must be a name"),
+        ("facts.accuracy", 7, "facts.accuracy must be between 0 and 1"),
+        ("facts.accuracy", float("nan"), "facts.accuracy must be between 0 and 1"),
+        ("facts.majority", 5, "facts.majority must be 0 or 1"),
+        ("path", "/etc/passwd", "path"),
+    ],
+)
+def test_a_recipe_has_the_ranges_of_a_configuration(
+    registry: Registry, keys: str, value: Any, reason: str
+) -> None:
+    path = registry.files / "recipe.yaml"
+    values = yaml.safe_load(path.read_text())
+    *outer, last = keys.split(".")
+    inner = values
+    for key in outer:
+        inner = inner[key]
+    inner[last] = value
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    line = registry.line()
+    assert "recipe.yaml cannot be read: " in line and reason in line
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("mean", lambda values: values * np.nan),
+        ("scale", lambda values: values + np.inf),
+        ("points", lambda values: values[:0]),
+        ("points", lambda values: values.astype(str)),
+        ("mean_distance", lambda values: values * 0),
+        ("threshold", lambda values: values * np.inf),
+        ("threshold", lambda values: np.repeat(values, 2)),
+    ],
+)
+def test_an_area_of_applicability_has_finite_numbers(
+    registry: Registry, name: str, change: Callable[[Any], Any]
+) -> None:
+    with np.load(registry.files / "applicability.npz") as stored:
+        arrays = {key: stored[key] for key in stored}
+    with np.errstate(invalid="ignore"):
+        arrays[name] = change(arrays[name])
+    np.savez(registry.files / "applicability.npz", **arrays)
+    assert "is no area of applicability: expected finite numbers" in registry.line()
+
+
+def test_an_area_of_applicability_is_no_larger_than_its_file(registry: Registry) -> None:
+    edited(registry.files / "applicability.npz", compression=zipfile.ZIP_DEFLATED)
+    assert "expected members that are not compressed" in registry.line()
+    (registry.files / "applicability.npz").unlink()
+    assert "lacks the applicability.npz" in registry.line()
+
+
+def test_a_version_keeps_its_files_among_those_of_its_experiment(
+    registry: Registry, tmp_path: Path, fitted: Fitted
+) -> None:
+    (tmp_path / "elsewhere" / "artifacts").mkdir(parents=True)
+    model_files.write(tmp_path / "elsewhere" / "artifacts", fitted)
+    for source in (tmp_path / "elsewhere", registry.root / "x" / ".." / ".." / "elsewhere"):
+        registry.register(source)
+        assert "is not among those of its experiment" in registry.line()
+    registry.register()
+    estimator = registry.files / "estimator.skops"
+    shutil.move(estimator, tmp_path / "e.skops")
+    estimator.symlink_to(tmp_path / "e.skops")
+    assert "is a link to a file elsewhere" in registry.line()
+
+
+@pytest.mark.parametrize(
+    ("location", "root", "inside"),
+    [
+        ("file:///a/b/c", "file:///a/b", True),
+        ("/a/b/c", "file:///a/b", True),
+        ("file:///a/bc", "file:///a/b", False),
+        ("file:///a/b/../c", "file:///a/b", False),
+        ("mlflow-artifacts:/1/models/m", "mlflow-artifacts:/1", True),
+        ("mlflow-artifacts:/2/models/m", "mlflow-artifacts:/1", False),
+        ("mlflow-artifacts:/1/%2e%2e/2", "mlflow-artifacts:/1", False),
+        ("mlflow-artifacts://h:5000/1/m", "mlflow-artifacts://h:5000/1", True),
+        ("mlflow-artifacts://evil/1/m", "mlflow-artifacts://evil/1", False),
+        ("mlflow-artifacts://evil/1/m", "mlflow-artifacts:/1", False),
+        ("s3://bucket/1/m", "s3://bucket/1", True),
+        ("s3://other/1/m", "s3://bucket/1", False),
+        ("http://127.0.0.1:8080/1/m", "http://127.0.0.1:8080/1", False),
+        ("ftp://h/1/m", "ftp://h/1", False),
+        ("dbfs:/1/m", "dbfs:/1", False),
+        ("models:/x/1", "", False),
+        ("file:///a", "", False),
+        ("file:///a/b", "mlflow-artifacts:/1", False),
+        ("s3://bucket/1/m?x=y", "s3://bucket/1", False),
+    ],
+)
+def test_a_place_is_inside_another_on_the_same_host(location: str, root: str, inside: bool) -> None:
+    assert is_inside(location, root, "http://h:5000") == inside
+
+
+def test_a_model_of_another_country_is_not_taken_for_this_ones(registry: Registry) -> None:
+    path = registry.files / "recipe.yaml"
+    path.write_text(path.read_text().replace("country: toyland", "country: otherland"))
+    assert "is a model of otherland" in registry.line()
