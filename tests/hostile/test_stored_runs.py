@@ -1,0 +1,210 @@
+"""Runs that no candidate wrote: promotion leaves them out, or says in one line what is wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hostile.claims import refused
+from models.test_competition import TOYLAND, World, toy_exports, world  # noqa: F401  fixtures
+
+from cropland.models import competition, stored_runs
+from cropland.tracking.records import IDENTITY
+
+TRAP = """
+from pathlib import Path
+from sklearn.naive_bayes import GaussianNB
+Path({mark!r}).touch()
+class Trap(GaussianNB): pass
+"""
+
+
+def configured(text: str, **changes: Any) -> str:
+    """A stored configuration of which something is changed, keys with dots for what is nested."""
+    values = yaml.safe_load(text)
+    for keys, value in changes.items():
+        *outer, last = keys.split("__")
+        inner = values
+        for key in outer:
+            inner = inner[key]
+        inner[last] = value
+    return yaml.safe_dump(values, sort_keys=False)
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["its own", "an alternative's"])
+def test_a_run_does_not_decide_what_is_imported(
+    world: World,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    nested: bool,
+) -> None:
+    mark = tmp_path / "it ran"
+    (tmp_path / "trapped.py").write_text(TRAP.format(mark=str(mark)))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = world.candidate(14).as_yaml()
+    trap = {"model__target": "trapped.Trap", "model__allow": ["trapped."]}
+    if nested:
+        alternative = yaml.safe_load(configured(text, **trap))
+        for key in ("country", "other_countries", "alternatives"):
+            del alternative[key]
+        text = configured(text, alternatives=[alternative])
+    else:
+        text = configured(text, **trap)
+
+    def rescored() -> object:
+        return stored_runs.rebuilt(text, world.command(), TOYLAND).scores()
+
+    assert "it is" in refused(rescored)
+    assert not mark.exists() and "trapped" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            {"model__target": "sklearn.utils.estimator_checks.BaseEstimator"},
+            "it is of sklearn.utils",
+        ),
+        ({"model__target": "sklearn.datasets.load_files"}, "it is of sklearn.datasets"),
+        ({"model__parameters": {"x": {"_target_": "sklearn.datasets.load_files"}}}, "it is of"),
+        ({"model__target": "os.system"}, "expected a class of scikit-learn"),
+        ({"span": 0}, "span must be"),
+        ({"bands__names": ["B99"]}, "no Sentinel-2 band"),
+        ({"country": 5}, "country. must be a group of keys"),
+        ({"other_countries": 7}, "expected the configuration of a candidate"),
+        ({"other_countries": [{"name": "../x"}]}, "country"),
+        ({"seed": -1}, "seed must be"),
+    ],
+    ids=str,
+)
+def test_a_configuration_of_a_run_is_checked(
+    world: World,  # noqa: F811
+    change: dict[str, Any],
+    reason: str,
+) -> None:
+    text = configured(world.candidate(14).as_yaml(), **change)
+    command = world.command()
+    assert reason in refused(lambda: stored_runs.rebuilt(text, command, TOYLAND).samples)
+
+
+@pytest.mark.parametrize("text", ["", "[", "5", "a: *b", "!!python/object:os.system x", "[" * 9999])
+def test_a_configuration_that_is_none_is_said(world: World, text: str) -> None:  # noqa: F811
+    command = world.command()
+    assert refused(lambda: stored_runs.rebuilt(text, command, TOYLAND))
+
+
+def test_a_run_reads_the_data_of_the_one_who_promotes(world: World, tmp_path: Path) -> None:  # noqa: F811
+    text = configured(
+        world.candidate(14).as_yaml(),
+        paths__data="/etc",
+        paths__archive=str(tmp_path / "elsewhere"),
+        tracking__uri="http://127.0.0.1:1",
+    )
+    material = stored_runs.rebuilt(text, world.command(), TOYLAND)
+    assert material.candidate.configuration.paths == world.common["paths"]
+    assert material.archive.fingerprint == world.archive.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("metrics", "params", "fault"),
+    [
+        ({"accuracy": float("nan")}, {}, "accuracy is nan"),
+        ({"accuracy": 7.0}, {}, "accuracy is 7"),
+        ({"accuracy_se": -1.0}, {}, "accuracy_se is -1"),
+        ({}, {"n_features": "many"}, "n_features is 'many'"),
+        ({}, {"n_features": "9" * 400}, "n_features is"),
+        ({}, {"n_samples": "0"}, "n_samples is '0'"),
+        ({}, {"span": "-3"}, "span is '-3'"),
+        ({}, {"bands": "x\n\x1b[31m"}, "no line of text"),
+    ],
+    ids=str,
+)
+def test_numbers_that_no_candidate_has_are_left_out(
+    world: World,  # noqa: F811
+    metrics: dict[str, float],
+    params: dict[str, str],
+    fault: str,
+) -> None:
+    (good,) = world.score(world.candidate(14))
+    run = world.store.run(good)
+    forged = replace(
+        run, run_id="forged", metrics=run.metrics | metrics, params=run.params | params
+    )
+    lines: list[str] = []
+    kept = stored_runs.sound({good: run, "forged": forged}, TOYLAND, lines.append)
+    assert list(kept) == [good] and fault in lines[0]
+    assert fault in refused(lambda: stored_runs.sound({"f": forged}, TOYLAND, lines.append))
+
+
+def test_a_run_of_another_identity_is_left_out(world: World) -> None:  # noqa: F811
+    forged, good = world.score(world.candidate(12), world.candidate(14))
+    world.store.client.set_tag(forged, IDENTITY, "f" * 32)
+    lines: list[str] = []
+    result = competition.compete(
+        world.command(rule="best"), TOYLAND, world.archive, world.store, lines.append
+    )
+    assert result.selected.run.run_id == good
+    assert any(f"run {forged} is left out: it was not scored by" in line for line in lines)
+
+
+def test_missing_numbers_of_a_run_are_said(world: World) -> None:  # noqa: F811
+    world.score(world.candidate(14))
+    run_id = world.pretend("no params")
+    run = world.store.run(run_id)
+    for name in ("accuracy", "accuracy_se"):
+        assert stored_runs.fault_of(replace(run, metrics={})) != ""
+        assert f"no {name}" in stored_runs.fault_of(
+            replace(run, metrics={key: v for key, v in run.metrics.items() if key != name})
+        )
+    assert stored_runs.fault_of(replace(run, tags={})) == "it has no uses_future"
+    assert stored_runs.fault_of(run) == ""
+
+
+def without_label(text: str) -> str:
+    return "\n".join(line.rpartition(",")[0] for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda _: "",
+        lambda _: "ID,Target\n",
+        lambda text: text.replace("P000,", "../x,"),
+        lambda text: text.replace(",1,0,", ",0,0,"),  # other labels
+        lambda text: text + "a,5,0,0,0.5,x\n",
+        without_label,
+    ],
+)
+def test_predictions_have_the_points_and_labels_of_the_archive(
+    world: World,  # noqa: F811
+    forge: Callable[[str], str],
+) -> None:
+    forged, good = world.score(world.candidate(12), world.candidate(14))
+    text = world.store.read(world.store.run(forged), "predictions.csv")
+    world.forge(forged, "predictions.csv", forge(text))
+    result = world.compete()
+    assert result.selected.run.run_id == good
+    assert "predictions.csv" in result.table["verdict"][forged]
+
+
+@pytest.mark.parametrize("where", ["file:///etc", "http://127.0.0.1:1/x", "s3://bucket/x", "../x"])
+def test_a_run_names_no_file_elsewhere(world: World, where: str) -> None:  # noqa: F811
+    (good,) = world.score(world.candidate(14))
+    forged = replace(world.store.run(good), artifact_uri=where)
+    line = refused(lambda: world.store.read(forged, "config.yaml"))
+    assert "is not among the files of its experiment" in line
+
+
+def test_a_file_of_a_run_is_no_link_elsewhere(world: World, tmp_path: Path) -> None:  # noqa: F811
+    (good,) = world.score(world.candidate(14))
+    run = world.store.run(good)
+    path = Path(run.artifact_uri.removeprefix("file://")) / "config.yaml"
+    (tmp_path / "x").mkdir()
+    path.rename(tmp_path / "x" / "secret.yaml")
+    path.symlink_to(tmp_path / "x" / "secret.yaml")
+    assert "is not among the files" in refused(lambda: world.store.read(run, "config.yaml"))
