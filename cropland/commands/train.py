@@ -24,6 +24,7 @@ from cropland.errors import ConfigError, CroplandError, exit_on_error
 from cropland.observations.bands import BandSet
 from cropland.support import signals, terminal
 from cropland.support.garbage import collect_garbage
+from cropland.support.streams import without_controls
 from cropland.support.warning_filter import without_noise
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _PARENT_SECONDS = 0.3
 
 
 @without_noise()
+@without_controls()
 def run_job(job: Job, run_folder: str) -> list[Scored]:
     """Run the candidates of a job, one country after the other.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cropland.errors import CroplandError
 from cropland.maps.layers import NO_DATA, TOO_FEW
+from cropland.support.streams import without_controls
 from cropland.support.warning_filter import without_noise
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Work:
 
 
 @without_noise()
+@without_controls()
 def map_tile(work: Work, tile: Tile) -> Arrays:
     """Compute the layers of a tile.
 

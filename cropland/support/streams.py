@@ -76,19 +76,29 @@ def show_error(
 
 
 @contextmanager
+def without_controls() -> Iterator[None]:
+    """Show control characters as escapes on standard output and standard error."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast("TextIO", _Shown(behind(stream))) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+@contextmanager
 def tolerant() -> Iterator[None]:
     """Show control characters as escapes, and plain signs for those that a stream cannot encode.
 
     A command ends quietly where the reader of a stream has left.
     """
     codecs.register_error("plain", _plain)
-    before = sys.stdout, sys.stderr
-    for stream in map(behind, before):
+    for stream in map(behind, (sys.stdout, sys.stderr)):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "backslashreplace"):
             stream.reconfigure(errors="plain")
-    sys.stdout, sys.stderr = (cast("TextIO", _Shown(behind(stream))) for stream in before)
     try:
-        yield
+        with without_controls():
+            yield
     except BrokenPipeError as error:
         silence(sys.stdout)
         raise SystemExit(_PIPE_CLOSED) from error
@@ -98,7 +108,6 @@ def tolerant() -> Iterator[None]:
                 stream.flush()
             except BrokenPipeError:  # Python would say so at its end
                 silence(stream)
-        sys.stdout, sys.stderr = before
 
 
 def silence(stream: IO[str]) -> None:

@@ -119,6 +119,11 @@ def test_what_libraries_print_is_shown(
     assert said.endswith("\n")
 
 
+def test_what_a_worker_prints_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    streams.without_controls()(log)()
+    assert capsys.readouterr().err == f"{SHOWN}\n"
+
+
 def test_streams_are_as_they_were_afterwards() -> None:
     before = sys.stdout, sys.stderr
     with streams.tolerant():
