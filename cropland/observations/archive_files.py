@@ -17,7 +17,7 @@ from pathlib import Path
 
 import google_crc32c
 
-from cropland.errors import DataError
+from cropland.errors import DataError, one_line
 from cropland.untrusted.documents import plain_json, read_bytes
 from cropland.untrusted.stores import METADATA, check_zarr
 
@@ -41,7 +41,7 @@ class DamageError(DataError):
 
     def __init__(self, damage: str, remedy: str = "") -> None:
         super().__init__(f"{damage}; {remedy}" if remedy else damage)
-        self.damage = damage
+        self.damage = one_line(damage)
 
 
 def write_checksums(folder: Path) -> None:
@@ -54,7 +54,7 @@ def write_checksums(folder: Path) -> None:
 
 
 def check(folder: Path) -> Files:
-    """Compare the names and sizes of all files of an archive, and its metadata, with what was written.
+    """Check the names and sizes of all files of an archive, and its metadata.
 
     Returns
     -------
@@ -69,15 +69,15 @@ def check(folder: Path) -> Files:
     OSError
         It cannot be read.
     """
-    present = _sizes(folder)
-    if present.pop(CHECKSUMS, _NOT_REGULAR) == _NOT_REGULAR:
+    sizes = _sizes(folder)
+    if sizes.pop(CHECKSUMS, _NOT_REGULAR) == _NOT_REGULAR:
         raise _damage(folder, f"{CHECKSUMS} is missing (archives of earlier versions have none)")
-    files = _listed(folder)
-    if 0 < present.get(DAMAGE, _NOT_REGULAR) < _LONGEST_DAMAGE:
+    files = _read_checksums(folder)
+    if 0 < sizes.get(DAMAGE, _NOT_REGULAR) < _LONGEST_DAMAGE:
         raise DamageError((folder / DAMAGE).read_text())
-    written = {name: n_bytes for name, (n_bytes, _) in files.items()}
-    if written != present:
-        raise _damage(folder, _difference(written, present))
+    expected = {name: n_bytes for name, (n_bytes, _) in files.items()}
+    if sizes != expected:
+        raise _damage(folder, _difference(sizes, expected))
     for name in METADATA:
         if name in files:
             read(folder, name, files)
@@ -113,15 +113,17 @@ def read(folder: Path, name: str, files: Files) -> bytes:
 
 
 def keep_damage(folder: Path, error: DamageError) -> DamageError:
-    """Write into an archive that it is damaged, for who opens it next; return the error with its remedy."""
+    """Write damage into the archive, for who opens it next, and return the error to raise."""
     marker = folder / DAMAGE
     with suppress(OSError), marker.open("x") as stream:
         stream.write(error.damage)
-    remedy = "give the command again, the archive" if marker.exists() else "delete it, it"
-    return DamageError(error.damage, f"{remedy} is made again from its source")
+    remedy = "give the command again"
+    if not marker.exists():
+        remedy = "delete it, or set paths.archive to another folder"
+    return DamageError(error.damage, f"{remedy}: the archive is made again from its source")
 
 
-def _listed(folder: Path) -> Files:
+def _read_checksums(folder: Path) -> Files:
     """Read the sizes and checksums of the files of an archive."""
     try:
         files = plain_json(read_bytes(folder / CHECKSUMS, _MOST_BYTES))
@@ -144,20 +146,18 @@ def _sizes(folder: Path, prefix: str = "") -> dict[str, int]:
     return sizes
 
 
-def _difference(written: Mapping[str, int], present: Mapping[str, int]) -> str:
+def _difference(sizes: Mapping[str, int], expected: Mapping[str, int]) -> str:
     """Return the first file, by name, that is not there as it was written."""
-    different = written.items() ^ present.items()
-    name = min(name for name, _ in different)
-    others = len({name for name, _ in different}) - 1
-    if name not in present:
+    name, *others = sorted({name for name, _ in sizes.items() ^ expected.items()})
+    if name not in sizes:
         text = f"{name} is missing"
-    elif name not in written:
+    elif name not in expected:
         text = f"{name} was not written with it"
-    elif present[name] == _NOT_REGULAR:
+    elif sizes[name] == _NOT_REGULAR:
         text = f"{name} is no plain file"
     else:
-        text = f"{name} has {present[name]} bytes instead of {written[name]}"
-    return text + (f", and {others} more" if others else "")
+        text = f"{name} has {sizes[name]} bytes instead of {expected[name]}"
+    return text + (f", and {len(others)} more" if others else "")
 
 
 def _damage(folder: Path, what: str) -> DamageError:

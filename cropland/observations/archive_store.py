@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _BROKEN = (
     *(FileNotFoundError, NotADirectoryError),
-    *(ValueError, TypeError, AttributeError, LookupError),
+    *(ValueError, TypeError, AttributeError, LookupError, RecursionError),
 )
 """What xarray and Zarr raise of a folder that is no archive."""
 _SMALL_BYTES = 100_000
@@ -144,7 +144,7 @@ def open_dataset(path: Path, fingerprint: str | None = None) -> xr.Dataset:
     try:
         store = CheckedStore(path, archive_files.check(path))
         dataset: xr.Dataset = xr.open_zarr(store, chunks=None, consolidated=True, zarr_format=2)
-        stored = [dataset.attrs[name] for name in ("fingerprint", "country", "source")]
+        mark, *_ = [dataset.attrs[name] for name in ("fingerprint", "country", "source")]
     except _BROKEN as error:
         raise DamageError(f"the archive {path} cannot be read ({error})") from error
     except OSError as error:
@@ -152,8 +152,8 @@ def open_dataset(path: Path, fingerprint: str | None = None) -> xr.Dataset:
             f"the archive {path} cannot be read ({error.strerror or error}); make it readable, or set "
             f"paths.archive to another folder"
         ) from error
-    if fingerprint not in (None, stored[0]):
-        raise DamageError(f"the archive {path} is damaged: its fingerprint is another, {stored[0]}")
+    if fingerprint not in (None, mark):
+        raise DamageError(f"the archive {path} is damaged: its fingerprint is another, {mark}")
     return dataset
 
 

@@ -74,12 +74,12 @@ def archive_of(
     key = repr((source, paths.data, paths.archive, paths.downloads, country.land))
     if key not in _OPEN:
         path, mark = _place(source, paths, country)
-        dataset = _undamaged(path, mark) if path.exists() else None
+        dataset = _open(path, mark) if path.exists() else None
         if dataset is None:
             before_filling()
-            filled = _FILLERS[source.name].fill(source, paths, country)
+            content = _FILLERS[source.name].fill(source, paths, country)
             archive.write(
-                _shown(filled) if isinstance(filled, Blocks) else filled,
+                _shown(content) if isinstance(content, Blocks) else content,
                 path,
                 {"source": source.name, "country": country.name, "fingerprint": mark},
             )
@@ -88,7 +88,7 @@ def archive_of(
     return _OPEN[key]
 
 
-def _undamaged(path: Path, mark: str) -> xr.Dataset | None:
+def _open(path: Path, mark: str) -> xr.Dataset | None:
     """Open an archive; None, after a line, where it is damaged and can be made again."""
     try:
         return archive_store.open_dataset(path, mark)

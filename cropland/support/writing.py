@@ -31,7 +31,7 @@ def whole(path: Path, keeps: Callable[[Path], bool] = lambda _: True) -> Iterato
     OSError
         It cannot be written.
     """
-    partial, replaced = (path.with_name(f".{path.name}.{uuid.uuid4().hex}") for _ in range(2))
+    partial, old = (path.with_name(f".{path.name}.{uuid.uuid4().hex}") for _ in range(2))
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield partial
@@ -39,22 +39,22 @@ def whole(path: Path, keeps: Callable[[Path], bool] = lambda _: True) -> Iterato
         if partial.is_dir() and path.exists():
             if keeps(path):
                 return
-            path.replace(replaced)
+            path.replace(old)
         partial.replace(path)
         _flush_one(path.parent)
     finally:
-        for name in (partial, replaced):
+        for name in (partial, old):
             with suppress(OSError):
                 name.unlink(missing_ok=True)
             shutil.rmtree(name, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file, or a folder with all that is in it, is on the disk."""
-    inside = list(path.rglob("*")) if path.is_dir() else []
-    if len(inside) > 1:  # together they take a seventh of the time
+    """Write a file, or a folder with all that is in it, through to the disk."""
+    contents = list(path.rglob("*")) if path.is_dir() else []
+    if len(contents) > 1:  # together they take a seventh of the time
         with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as threads:
-            list(threads.map(_flush_one, inside))
+            list(threads.map(_flush_one, contents))
     _flush_one(path)
 
 

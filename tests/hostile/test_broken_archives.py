@@ -109,6 +109,14 @@ SEEN_ON_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     "a file": (lambda folder: [shutil.rmtree(folder), folder.write_text("")], "Not a directory"),
     "pipe of checksums": (lambda folder: pipe(folder / "checksums.json"), "checksums.json is mis"),
     "link of checksums": (lambda folder: link(folder / "checksums.json"), "checksums.json is mis"),
+    "escape sequences": (
+        lambda folder: (folder / "damage.txt").write_text(f"{folder}: \x1b[31m\nred"),
+        r"\x1b[31m red",
+    ),
+    "a name of escape sequences": (
+        lambda folder: (folder / "\x1b[31m\n").write_text(""),
+        r"\x1b[31m was not written with it",
+    ),
     "all lost": (lose_all, "checksums.json is missing"),
 }
 """What is done to an archive, and what is said when it is opened."""
@@ -180,7 +188,7 @@ def test_a_changed_byte_is_an_error_when_it_is_read_and_the_next_command_makes_i
     np.testing.assert_array_equal(opened.values("B8"), made[1].values("B8"))
     for _ in range(2):
         line = refused(lambda: opened.values("B4"))
-        assert "B4/0 is not as it was written; give the command again, the archive is" in line
+        assert "B4/0 is not as it was written; give the command again: the archive is" in line
     assert not capsys.readouterr().err
     check_values(open_anew(work), made[1])
     assert "B4/0 is not as it was written; it is made again" in capsys.readouterr().err
@@ -284,7 +292,7 @@ def test_damage_that_cannot_be_written_down_is_said_with_another_remedy(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(Path, "open", read_only)
-    with pytest.raises(DataError, match="not as it was written; delete it, it is made again"):
+    with pytest.raises(DataError, match="not as it was written; delete it, or set paths.archive"):
         opened.raw("B4")
 
 
