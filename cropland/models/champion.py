@@ -240,24 +240,24 @@ def load_champion(
     1  P001          1.0      1               9
     """
     name = registry.model_name("simulated" if simulated else "files", country)
-    client = client_of(uri)
-    return _read(registered(name, client, alias), client)
+    return _read(registered(name, uri, alias), client_of(uri))
 
 
-def registered(name: str, client: MlflowClient, alias: str) -> ModelVersion:
+def registered(name: str, uri: str, alias: str) -> ModelVersion:
     """Return the version of a registered model that an alias names.
 
     Raises
     ------
+    TrackingError
+        No such store, or one that does not answer.
     DataError
         There is no such model, or no version of it has the alias.
     """
+    client = client_of(uri)
     version = registry.version_of(client, name, alias)
     if version is None:
         models = client.search_registered_models()
         names = [model.name for model in models if alias in model.aliases]
         others = nearest(name, names) if names else "no other has it; promote one"
-        raise DataError(
-            f"no model {name} with the alias {alias!r} in {client.tracking_uri}; {others}"
-        )
+        raise DataError(f"no model {name} with the alias {alias!r} in {uri}; {others}")
     return version

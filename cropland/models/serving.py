@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mlflow.pyfunc.model import PythonModelContext
 
 
+MOST_ROWS = 2_000_000
+"""Of a request: ten thousand points with two hundred observations each."""
+
+
 class RequestError(MlflowException):
     """A request that its sender can correct: status 400 and one line, without a copy of the request."""
 
@@ -53,8 +57,12 @@ class CroplandModel(PythonModel):
         Raises
         ------
         RequestError
-            The observations or the date are wrong.
+            The observations or the date are wrong, or there are too many rows.
         """
+        if len(model_input) > MOST_ROWS:
+            raise RequestError.invalid_parameter_value(
+                f"the request has {len(model_input):,} rows, expected at most {MOST_ROWS:,}; send it in parts"
+            )
         end = (params or {}).get("reference_end")
         try:
             season = None if end is None else iso_date(end, "reference_end")

@@ -214,6 +214,23 @@ def test_bands_may_have_other_names(served: Served, observations: pd.DataFrame) 
     np.testing.assert_allclose(table["probability"].astype(float), expected, rtol=0, atol=1e-12)
 
 
+def test_a_body_that_mlflow_cannot_parse_does_not_end_the_server(
+    served: Served, observations: pd.DataFrame
+) -> None:
+    deep = b'{"dataframe_records": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(
+            urllib.request.Request(
+                f"{served.address}/invocations", deep, {"Content-Type": "application/json"}
+            ),
+            timeout=30,
+        )
+    with caught.value as refusal:
+        assert refusal.code in (400, 500)
+        assert len(refusal.read()) < 20_000
+    assert served.ask(split(observations))[0] == 200
+
+
 BY_MLFLOW: dict[str, tuple[Callable[[pd.DataFrame], Any], str]] = {
     "no table": (lambda table: {"rows": []}, "exactly one of the input fields"),
     "season that is no text": (

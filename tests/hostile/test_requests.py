@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standins.toy_model import learnt, toy_archive
 
+from cropland.models import serving
 from cropland.models.serving import CroplandModel, RequestError
 
 ROW = {"ID": "a", "Timestamp": "2020-06-01", "B4": 1000, "B8": 3000, "SCL": 4}
@@ -123,6 +124,13 @@ def test_a_moment_far_away_is_one_that_is_not_looked_at(served: CroplandModel, m
 def test_a_season_that_is_none_is_said(served: CroplandModel, end: Any) -> None:
     assert "reference_end must be a date" in str(answer(served, rows(), reference_end=end))
     assert "leaves the calendar" in str(answer(served, rows(), reference_end="0001-01-01"))
+
+
+def test_a_request_of_too_many_rows_is_sent_in_parts(
+    served: CroplandModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "MOST_ROWS", 1)
+    assert "has 2 rows, expected at most 1; send it in parts" in str(answer(served, rows()))
 
 
 def test_a_column_that_is_there_twice_is_said(served: CroplandModel) -> None:

@@ -26,16 +26,16 @@ def test_a_model_is_named_with_those_that_there_are(tmp_path: Path, uri: str) ->
         client.create_registered_model(name)
         client.create_model_version(name, str(tmp_path))
     client.set_registered_model_alias("cropland-iran", "champion", "1")
-    assert registered("cropland-iran", client, "champion").name == "cropland-iran"
+    assert registered("cropland-iran", uri, "champion").name == "cropland-iran"
     with pytest.raises(DataError, match=r"no model spam .* in sqlite.*; there are: cropland-iran$"):
-        registered("spam", client, "champion")
+        registered("spam", uri, "champion")
     with pytest.raises(DataError, match="did you mean 'cropland-iran'"):
-        registered("cropland-irn", client, "champion")
+        registered("cropland-irn", uri, "champion")
 
 
 def test_without_any_model_one_is_to_be_promoted(uri: str) -> None:
     with pytest.raises(DataError, match="no other has it; promote one"):
-        registered("cropland-iran", MlflowClient(uri, uri), "champion")
+        registered("cropland-iran", uri, "champion")
 
 
 def test_the_command_that_makes_a_champion_reads_the_numbers_as_this_one_does() -> None:
