@@ -302,3 +302,24 @@ def test_a_box_of_half_a_continent_is_not_begun(tmp_path: Path) -> None:
     assert "the area is 2,203 × 3,381 km, 74,472,733,584 pixels of 10 m in 298557 tiles" in said
     assert "give most_pixels=74472733584 to map all of it" in said
     assert not any(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A GeoPackage and a GeoParquet file of one point."""
+    folder = tmp_path_factory.mktemp("tables")
+    geopackage(folder / "sent.gpkg", TABLE, GOOD, LAYERS)
+    parquet(folder / "sent.parquet", geo(), GOOD[8:])
+    return {path.suffix: path.read_bytes() for path in folder.iterdir()}
+
+
+@BRIEFLY
+@given(data=st.data())
+def test_whatever_the_bytes_of_a_table(
+    tmp_path: Path, tables: dict[str, bytes], data: st.DataObject
+) -> None:
+    for suffix, content in tables.items():
+        path = tmp_path / f"sent{suffix}"
+        path.write_bytes(data.draw(damaged(content)))
+        with answered():
+            of_points(path)
