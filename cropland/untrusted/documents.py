@@ -1,9 +1,9 @@
 """JSON, GeoJSON and YAML that others wrote.
 
 In: bytes or text of a file that was sent, of an answer, of a registry. Out: plain values, nested at most
-`MOST_LEVELS` deep, with finite numbers of at most `MOST_DIGITS` digits, text that UTF-8 can write and no key
-twice; or a `ValueError` whose text says in one line what is wrong, without the name of the file, which the
-caller knows. How many bytes there may be says the caller, who reads them.
+`MOST_LEVELS` deep, with numbers of at most `MOST_DIGITS` digits (finite ones in JSON), text that UTF-8 can
+write and no key twice; or a `ValueError` whose text says in one line what is wrong, without the name of the
+file, which the caller knows. How many bytes there may be says the caller, who reads them.
 """
 
 from __future__ import annotations
