@@ -21,6 +21,7 @@ PROGRAM = next(
 MISSING = "needs Chromium, to look at pages as a reader does"
 _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"),
+    "--disable-dev-shm-usage",
     *("--no-first-run", "--disable-background-networking", "--window-size=1200,800"),
 )
 _SECONDS = 60
