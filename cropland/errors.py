@@ -29,6 +29,20 @@ class DataError(CroplandError):
     """A points file, an export or an archive that is not what it should be."""
 
 
+class DamageError(DataError):
+    """An archive whose files are not those that were written.
+
+    Attributes
+    ----------
+    damage : str
+        The archive and what is wrong with it, without the remedy.
+    """
+
+    def __init__(self, damage: str, remedy: str = "") -> None:
+        super().__init__(f"{damage}; {remedy}" if remedy else damage)
+        self.damage = one_line(damage)
+
+
 class WindowError(CroplandError):
     """A window that does not lie inside its archive; a sweep skips it, a single run stops."""
 

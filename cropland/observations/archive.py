@@ -31,7 +31,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from cropland.errors import DataError
+from cropland.errors import DamageError, DataError
 from cropland.observations import band_values, bands
 from cropland.observations.points import COLUMNS
 from cropland.support.fingerprint import fingerprint
@@ -258,12 +258,17 @@ def open_archive(path: Path | str) -> Archive:
     >>> archive.country, archive.source, archive.stored
     ('toyland', 'files', ('B2', 'B3', 'B4', 'B8', 'SCL'))
     """
-    from cropland.observations import archive_files, archive_store
-
     try:
-        return Archive(archive_store.open_dataset(Path(path)))
-    except archive_files.DamageError as error:
+        return open_stored(Path(path))
+    except DamageError as error:
         raise DataError(f"{error.damage}; delete it, it is made again from its source") from error
+
+
+def open_stored(path: Path, fingerprint: str | None = None) -> Archive:
+    """Open a stored archive of a fingerprint, None = any; raise a `DamageError` where it is none."""
+    from cropland.observations import archive_store
+
+    return Archive(archive_store.open_dataset(path, fingerprint))
 
 
 def in_memory(dataset: xr.Dataset, source: str, country: str) -> Archive:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import google_crc32c
 
-from cropland.errors import DataError, one_line
+from cropland.errors import DamageError, DataError
 from cropland.untrusted.documents import plain_json, read_bytes
 from cropland.untrusted.stores import METADATA, check_zarr
 
@@ -28,20 +28,6 @@ DAMAGE = "damage.txt"
 _NOT_REGULAR = -1
 _LONGEST_DAMAGE = 2_000
 _MOST_BYTES = 100_000_000
-
-
-class DamageError(DataError):
-    """Files of an archive are not those that were written.
-
-    Attributes
-    ----------
-    damage : str
-        The archive and what is wrong with it, without the remedy.
-    """
-
-    def __init__(self, damage: str, remedy: str = "") -> None:
-        super().__init__(f"{damage}; {remedy}" if remedy else damage)
-        self.damage = one_line(damage)
 
 
 def write_checksums(folder: Path) -> None:

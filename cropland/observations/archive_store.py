@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import xarray as xr
 from zarr.abc.store import ByteRequest, Store
 
-from cropland.errors import DataError
+from cropland.errors import DamageError, DataError
 from cropland.observations import archive_files
-from cropland.observations.archive_files import DamageError
 from cropland.untrusted.stores import METADATA
 
 if TYPE_CHECKING:

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.config.sources import Simulated
-from cropland.errors import DataError
-from cropland.observations import archive, archive_files, archive_store, points
-from cropland.observations.archive import Archive
+from cropland.errors import DamageError, DataError
+from cropland.observations import archive, points
 from cropland.observations.archive_writing import Blocks
 from cropland.sources.download import source as fetched
 from cropland.sources.exports import source as exports
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from cropland.config.countries import Country
     from cropland.config.groups import Paths
     from cropland.config.sources import Source
+    from cropland.observations.archive import Archive
 
 _FILLERS = {"files": exports, "simulated": simulated, "earthengine": fetched, "stac": fetched}
 _CODE = {
@@ -74,8 +74,8 @@ def archive_of(
     key = repr((source, paths.data, paths.archive, paths.downloads, country.land))
     if key not in _OPEN:
         path, mark = _place(source, paths, country)
-        dataset = _open(path, mark) if path.exists() else None
-        if dataset is None:
+        current = _open(path, mark) if path.exists() else None
+        if current is None:
             before_filling()
             content = _FILLERS[source.name].fill(source, paths, country)
             archive.write(
@@ -83,16 +83,16 @@ def archive_of(
                 path,
                 {"source": source.name, "country": country.name, "fingerprint": mark},
             )
-            dataset = archive_store.open_dataset(path, mark)
-        _OPEN[key] = Archive(dataset)
+            current = archive.open_stored(path, mark)
+        _OPEN[key] = current
     return _OPEN[key]
 
 
-def _open(path: Path, mark: str) -> xr.Dataset | None:
+def _open(path: Path, mark: str) -> Archive | None:
     """Open an archive; None, after a line, where it is damaged and can be made again."""
     try:
-        return archive_store.open_dataset(path, mark)
-    except archive_files.DamageError as error:
+        return archive.open_stored(path, mark)
+    except DamageError as error:
         if not os.access(path.parent, os.W_OK):
             raise DataError(
                 f"{error.damage}, and you may not write to {path.parent} to make it again; set paths.archive"
