@@ -35,6 +35,8 @@ _SEPARATORS = ",;\t"
 """Of equals the first counts."""
 _SAMPLE_BYTES = 65_536
 _LONGEST_LINE = 10_000_000
+_MOST_CELLS = 4_000_000_000
+"""Of a Parquet file, which says of itself how many it has: equal ones take no place on the disk."""
 _MOST_JSON_BYTES = 500_000_000
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _DECIMAL_COMMA = re.compile(r"(?:^|[;\t])[ \"]*[+-]?\d+,\d+[ \"]*(?:$|[;\t])", re.MULTILINE)
@@ -261,8 +263,12 @@ def read_parquet(path: Path, remedy: str) -> pd.DataFrame:
         It is none, or a column is there twice.
     """
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
+        size = pq.read_metadata(path)
+        if size.num_rows * size.num_columns > _MOST_CELLS:
+            raise ValueError(f"it has {size.num_rows:,} rows of {size.num_columns:,} columns")
         table = pd.read_parquet(path)
     except (pa.ArrowException, *_UNREADABLE) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}; {remedy}") from error

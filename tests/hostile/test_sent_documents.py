@@ -254,6 +254,15 @@ def test_parquet_with_odd_metadata_is_one_line(
             reading.read_parquet(path, "save it again")
 
 
+def test_parquet_of_more_rows_than_there_is_memory_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet(tmp_path / "sent.parquet", {})
+    monkeypatch.setattr(reading, "_MOST_CELLS", 2)
+    said = refused(lambda: reading.read_parquet(tmp_path / "sent.parquet", "save fewer"))
+    assert "it has 1 rows of 3 columns; save fewer" in said
+
+
 @pytest.mark.parametrize(
     "text", [DEEP, '{"key": NaN}', '{"key": "a", "key": "b"}', "[" + LONG + "]"]
 )
