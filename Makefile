@@ -14,6 +14,7 @@ MODEL ?= cropland-simulated-iran
 SERVE_PORT ?= 5001
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 SOAK_JOBS ?= 1000
+SOAK_CUTS ?= 500
 SOAK_SEED ?= 2023
 MINUTES ?= 10
 
@@ -36,10 +37,11 @@ test: $(STAMP)  ## Run all tests but the soak
 quick: $(STAMP)  ## Run the tests that start no process
 	$(BIN)/python -m pytest --numprocesses logical --dist worksteal -m "not processes"
 
-soak: $(STAMP)  ## Kill a sweep of 1,000 jobs at random, on both databases (SOAK_JOBS=…, SOAK_SEED=…)
+soak: $(STAMP)  ## Kill a sweep of 1,000 jobs, cut 500 files, at random (SOAK_JOBS=…, SOAK_CUTS=…, SOAK_SEED=…)
 	SOAK_JOBS=$(SOAK_JOBS) SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest tests/commands/test_soak.py
 	SOAK_JOBS=$(SOAK_JOBS) SOAK_SEED=$(SOAK_SEED) SOAK_DATABASE=postgresql \
 		$(BIN)/python -m pytest tests/commands/test_soak.py
+	SOAK_CUTS=$(SOAK_CUTS) SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest tests/hostile/test_pulled_plug.py
 
 mutants: $(STAMP)  ## Put small faults into the core: 95 of 100 must be noticed (MINUTES=…, MUTANTS='--since main')
 	nice $(BIN)/python benchmarks/mutants/run.py --minutes $(MINUTES) $(MUTANTS)
