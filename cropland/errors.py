@@ -9,7 +9,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from cropland.secret_text import without_secrets
+
 LONGEST_MESSAGE = 2_000
+_LONGEST_TEXT = 10 * LONGEST_MESSAGE
 _JOINERS = "\u200c\u200d"
 """They have no shape of their own and are part of words, as in Persian and Hindi."""
 
@@ -74,8 +77,11 @@ def _escaped(sign: str) -> str:
 
 
 def one_line(message: str) -> str:
-    """Put a message on one line; no value in it can make it long, or command the terminal."""
-    line = visible(" ".join(message.split()))
+    """Put a message on one line, without secrets; no value can make it long, or command the terminal."""
+    line = " ".join(message.split())
+    if len(line) > _LONGEST_TEXT:
+        line = f"{line[: _LONGEST_TEXT // 2]} … {line[-_LONGEST_TEXT // 2 :]}"
+    line = visible(without_secrets(line))
     if len(line) > LONGEST_MESSAGE:
         half = LONGEST_MESSAGE // 2
         line = f"{line[:half]} … {line[-half:]}"

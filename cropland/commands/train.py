@@ -20,7 +20,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from cropland.config import composition
 from cropland.config.hydra_internals import Callback, error_of
-from cropland.errors import ConfigError, CroplandError, exit_on_error
+from cropland.errors import ConfigError, CroplandError, exit_on_error, one_line
 from cropland.observations.bands import BandSet
 from cropland.support import signals, terminal
 from cropland.support.garbage import collect_garbage
@@ -211,7 +211,7 @@ def _lost(config: DictConfig, session: Session, error: Exception) -> list[Scored
     from cropland.training import scoring
 
     candidates = session.settings.candidates_of(composition.job(config, config.hydra))
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = one_line(f"{type(error).__name__}: {error}")
     return [scoring.failed(candidate, reason) for candidate in candidates]
 
 

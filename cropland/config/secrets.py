@@ -10,11 +10,10 @@ import re
 from collections.abc import Sequence
 
 from cropland.errors import ConfigError
+from cropland.secret_text import is_secret, secrets_of
 
-_ADDRESS = re.compile(r"([A-Za-z][\w+.-]*)://([^\s'\"]*)")
-_PORT = re.compile(r"\d+(/|$)")
-_WORDS = r"sig|signature|token|key|apikey|accesskey|password|sslpassword|passwd|pwd|secret"
-_QUERY = re.compile(rf"[?&;]((?:[\w-]*[-_])?(?:{_WORDS}))=[^&\s]", re.IGNORECASE)
+_KEY = re.compile(r"[+~]*[\w./-]+(@[\w.]+)?", re.ASCII)
+_ADDRESS = re.compile(r"\s*[A-Za-z][\w+.-]*://")
 _STORED = "and what a configuration says is stored with every run"
 
 
@@ -31,7 +30,7 @@ def check(values: object, key: str) -> None:
     Raises
     ------
     ConfigError
-        An address with a password, a token or a signature.
+        An address with who logs in, a password, a token or a signature; a key that is named as one.
     """
     if isinstance(values, dict):
         for name, value in values.items():
@@ -53,41 +52,30 @@ def check_words(words: Sequence[str]) -> None:
     """
     for word in words:
         key, equals, value = word.partition("=")
-        if equals and "://" not in key:
-            check(value, key.lstrip("+~-"))
+        if equals and _KEY.fullmatch(key):
+            check(value.strip("'\""), key.lstrip("+~-"))
         else:
             check(word, "the command")
 
 
-def without_secrets(address: str) -> str:
-    """Return an address without who logs in, and without its query."""
-    return re.sub(r"(?<=://)[^\s/]*@", "", address).partition("?")[0]
-
-
 def _check_text(text: str, key: str) -> None:
-    for address in _ADDRESS.finditer(text) if "://" in text else ():
-        scheme, rest = address.groups()
-        if _logs_in(scheme, rest):
+    if text and is_secret(key.rpartition(".")[2]):
+        raise ConfigError(
+            f"{key} is a secret by its name, {_STORED}; leave it out, and {_instead('', key)}"
+        )
+    if _ADDRESS.match(text):  # a password in it may have blanks and quotes
+        text = re.sub(r"[\s'\"]", "_", text)
+    for secret in secrets_of(text):
+        if secret.parameter:
             raise ConfigError(
-                f"{key} has a password in its address, {_STORED}; leave it out, and "
-                f"{_instead(scheme, key)}"
+                f"{key} has a secret in its address ({secret.parameter}=…), {_STORED}; leave it out"
             )
-        named = _QUERY.search(rest)
-        if named:
-            raise ConfigError(
-                f"{key} has a secret in its address ({named[1]}=…), {_STORED}; leave it out"
-            )
-
-
-def _logs_in(scheme: str, rest: str) -> bool:
-    """Return whether an address has a password, or for a web address even a name, which may be a token."""
-    before, at, _ = rest.rpartition("@")
-    name, colon, password = before.partition(":")
-    if not at or "/" in name or name.startswith("["):
-        return False
-    if colon:
-        return not _PORT.match(password)
-    return scheme.lower() in ("http", "https")
+        port = re.match(r"[^:]*:\d+[/?#]", text[secret.start : secret.end])
+        path = "; an @ in the path of an address is written %40" if port else ""
+        raise ConfigError(
+            f"{key} has a password in its address, {_STORED}; leave it out, and "
+            f"{_instead(secret.scheme, key)}{path}"
+        )
 
 
 def _instead(scheme: str, key: str) -> str:

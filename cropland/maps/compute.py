@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.errors import CroplandError
+from cropland.errors import CroplandError, one_line
 from cropland.maps.layers import NO_DATA, TOO_FEW
 from cropland.support.streams import without_controls
 from cropland.support.warning_filter import without_noise
@@ -162,4 +162,4 @@ def _reason(error: BaseException) -> str:
         return str(error)
     where = traceback.extract_tb(error.__traceback__)
     place = f" ({where[-1].name}, line {where[-1].lineno})" if where else ""
-    return " ".join(f"{type(error).__name__}: {error}{place}".split())
+    return one_line(f"{type(error).__name__}: {error}{place}")

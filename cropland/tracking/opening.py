@@ -15,8 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from cropland.config.secrets import without_secrets
 from cropland.errors import TrackingError
+from cropland.secret_text import without_secrets
 from cropland.support import terminal
 from cropland.support.words import count, some
 from cropland.tracking import experiments, retries, sqlite_file

@@ -8,7 +8,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from cropland.config.secrets import without_secrets
+from cropland.secret_text import without_secrets
 
 _PROC = Path("/proc")
 """What Linux shows of its processes."""
@@ -104,10 +104,7 @@ def code_tags() -> dict[str, str]:
     # There is no public way to the tags that MLflow's fluent half gives a run.
     from mlflow.tracking.context.registry import resolve_tags
 
-    tags = {
-        key: without_secrets(str(value)) if "://" in str(value) else str(value)
-        for key, value in resolve_tags().items()
-    }
+    tags = {key: without_secrets(str(value)) for key, value in resolve_tags().items()}
     try:
         changes = subprocess.run(
             ["git", "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.errors import DataError, TrackingError
+from cropland.secret_text import without_secrets
 from cropland.support import terminal
 from cropland.support.fingerprint import fingerprint
 from cropland.support.writing import temporary_folder
@@ -142,7 +143,7 @@ class Store:
             yield record
         except Exception:
             status = "FAILED"
-            record.files["traceback.txt"] = traceback.format_exc()
+            record.files["traceback.txt"] = without_secrets(traceback.format_exc())
             raise
         except BaseException:
             status = "KILLED"
@@ -266,6 +267,7 @@ class Store:
 
     def _described(self, note: str) -> str:
         """Return the description of a run, which says so where its data are simulated."""
+        note = without_secrets(note)
         if self.experiment != SIMULATED or terminal.SIMULATED in note:
             return note
         return "\n\n".join(filter(None, [f"**{terminal.SIMULATED}.**", note]))

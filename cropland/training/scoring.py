@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cropland.errors import CroplandError
+from cropland.errors import CroplandError, one_line
 from cropland.learning import nested
 from cropland.observations.point_counts import given_counts
+from cropland.secret_text import without_secrets
 from cropland.support import signals
 from cropland.support.words import some
 from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY, Done, Record
@@ -76,9 +77,9 @@ def score(candidate: Candidate) -> Scored:
         signals.check()  # an interruption may come as another error
         known = isinstance(error, CroplandError)
         outcome = candidate.outcome(
-            "failed", message=str(error) if known else f"{type(error).__name__}: {error}"
+            "failed", message=one_line(str(error) if known else f"{type(error).__name__}: {error}")
         )
-        record.files["traceback.txt"] = traceback.format_exc()
+        record.files["traceback.txt"] = without_secrets(traceback.format_exc())
     status: Literal["FINISHED", "FAILED"] = "FAILED" if outcome.status == "failed" else "FINISHED"
     return Scored(outcome, Done(candidate.name, tags, record, status, began, _now()))
 
