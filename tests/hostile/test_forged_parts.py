@@ -66,7 +66,7 @@ def test_a_part_that_is_written_anew_with_the_same_content_is_read(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "told", [b"{", b"[]", b"null", {k: v for k, v in TOLD.items() if k != "days"}]
+    "told", [b"{", b"[" * 9_000, b"[]", b"null", {k: v for k, v in TOLD.items() if k != "days"}]
 )
 def test_what_is_no_metadata_is_as_good_as_no_part(tmp_path: Path, told: Any) -> None:
     assert list(forged(tmp_path, rewritten(TABLE, told))) == []

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from cropland.sources.download.chunks import Days, pack
 from cropland.sources.download.rows import FetchedRows
 from cropland.sources.service import Gaps
-from cropland.untrusted import documents
 
 if TYPE_CHECKING:
     from cropland.sources.download.chunks import Chunk
@@ -27,6 +26,10 @@ if TYPE_CHECKING:
 
 _METADATA = b"cropland"
 _CHECKSUM_BYTES = 16
+_NO_METADATA = (
+    *(OSError, pa.ArrowException, RecursionError),
+    *(KeyError, ValueError, TypeError, AttributeError),
+)
 _NOT_BANDS = ("Lon", "Lat", "time", "granule")
 
 
@@ -107,7 +110,7 @@ def encode(chunk: Chunk, seen: Seen, client: str) -> bytes:
 def read_metadata(path: Path) -> Part | None:
     """Read the metadata of a part; None where the file is none, as good as missing."""
     try:
-        metadata = documents.plain_json(pq.read_metadata(path).metadata[_METADATA])
+        metadata = json.loads(pq.read_metadata(path).metadata[_METADATA])
         lonlat = np.array(metadata["places"], dtype=np.float64).reshape(-1, 2)
         first, last = map(date.fromisoformat, metadata["days"])
         return Part(
@@ -120,7 +123,7 @@ def read_metadata(path: Path) -> Part | None:
             gaps=_gaps_of(metadata.get("gaps", {})),
             notes=tuple(map(str, metadata.get("notes", ()))),
         )
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError, AttributeError):
+    except _NO_METADATA:
         return None
 
 
