@@ -16,7 +16,7 @@ import re
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,7 @@ def _number(text: str) -> Number:
     return ip_address(text.partition("%")[0])
 
 
+@lru_cache(maxsize=1_000)
 def _number_in(host: str) -> Number | None:
     """Return the address that a host's name is, also as 127.1, 0x7f.1 or 2130706433; None for a name."""
     with suppress(ValueError):

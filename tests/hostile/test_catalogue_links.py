@@ -310,3 +310,8 @@ def test_catalogues_that_lead_in_a_circle_are_read_once(folder: Path) -> None:
         text = catalogue({"child": f"./{other}.json", "item": "item.json"})
         (folder / f"{name}.json").write_text(text)
     assert values(str(folder)) == [1234]
+
+
+def test_what_lies_beside_an_image_of_a_folder_does_not_lead_out_of_it(folder: Path) -> None:
+    (folder / "blue.tif.ovr").symlink_to(folder.parent / "secret.tif")
+    assert "blue.tif.ovr is a link that leads out of" in refused(lambda: rows(str(folder)))

@@ -176,8 +176,10 @@ class RangeTransport:
         """Return the address of a file, signed where it has to be, and headers for a part of it."""
         if scheme_of(href) == object_storage.SCHEME:
             return object_storage.request_of(href, span, self._s3_endpoint)
-        self.links.check(href)
-        return self._signer.sign(href) if self._signer else href, {"range": span}
+        if self._signer is not None:
+            self.links.check(href)  # before there is a signature in it
+            href = self._signer.sign(href)
+        return href, {"range": span}
 
 
 def _span(headers: Any, content: bytes, first: int) -> Span | None:
