@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from requests.utils import get_netrc_auth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -26,8 +28,7 @@ def pooled_session(connections: int, links: Links) -> requests.Session:
     Every address that it asks, the next one of a redirect too, is checked by `links`, and so is where each
     connection comes out, unless a proxy makes it. Answers are `TimedResponse`.
     """
-    session = _Session()
-    session.max_redirects = _MOST_REDIRECTS
+    session = _Session(links)
     adapter = _Adapter(connections, links)
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
@@ -35,7 +36,28 @@ def pooled_session(connections: int, links: Links) -> requests.Session:
 
 
 class _Session(requests.Session):
-    """Follows a few redirects, and none from https to http."""
+    """Follows a few redirects, none from https to http; stored passwords go to the user's own host only."""
+
+    def __init__(self, links: Links) -> None:
+        super().__init__()
+        self.max_redirects = _MOST_REDIRECTS
+        self.auth = self._authorize
+        self._own_host = urlsplit(links.origin).hostname
+
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Return a request with what ``.netrc`` has for its host, if that is the one that the user gave."""
+        url = str(request.url)
+        own = urlsplit(url).hostname == self._own_host and "Authorization" not in request.headers
+        login = get_netrc_auth(url) if own else None
+        return request if login is None else HTTPBasicAuth(*login)(request)
+
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Take a password from the request that a redirect leads to, if it is of another host."""
+        addresses = str(response.request.url), str(prepared_request.url)
+        if self.should_strip_auth(*addresses):  # type: ignore[no-untyped-call]
+            prepared_request.headers.pop("Authorization", None)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Return where an answer leads; None where it leads nowhere."""

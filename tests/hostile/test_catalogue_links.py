@@ -13,8 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 from hostile.claims import refused
+from standins.stac import COLLECTION
 from standins.stac_calls import source_of
-from standins.web import PLACE, Web, found, image, item_of, leads, pages_of, says, serves, serving
+from standins.web import (
+    PLACE,
+    Answer,
+    Web,
+    found,
+    image,
+    item_of,
+    leads,
+    pages_of,
+    says,
+    serves,
+    serving,
+)
 
 from cropland.sources.retries import Attempts
 from cropland.sources.service import Seen
@@ -214,6 +227,35 @@ def test_a_name_that_comes_to_mean_this_machine_is_no_longer_asked(
     public.answers["/search"] = turn
     assert "leads to turning.example (127.0.0.1)" in refused(lambda: rows(url))
     assert private.paths == []
+
+
+def test_stored_passwords_go_to_the_host_that_the_user_gave(
+    private: Web, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    logins = "machine 127.0.0.1 login ada password one\ndefault login ada password two\n"
+    (tmp_path / "netrc").write_text(logins)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    sent: dict[str, set[str | None]] = {}
+
+    def noting(path: str, answer: Answer) -> Answer:
+        def note(handler: Any) -> None:
+            sent.setdefault(path, set()).add(handler.headers["Authorization"])
+            answer(handler)
+
+        return note
+
+    hrefs = serve_images(private, folder)
+    private.serve_api(
+        found(item_of(hrefs | {"blue": hrefs["blue"].replace("127.0.0.1", "localhost")}))
+    )
+    private.answers["/scl.tif"] = leads(f"http://localhost:{private.port}/moved.tif")
+    private.answers["/moved.tif"] = serves(folder / "scl.tif")
+    for path, answer in private.answers.items():
+        private.answers[path] = noting(path, answer)
+    assert values(private.url) == [1234]
+    own = {path for path, logins in sent.items() if logins != {None}}
+    assert own == {"/", "/search", "/scl.tif", f"/collections/{COLLECTION}"}
+    assert sent["/blue.tif"] == sent["/moved.tif"] == {None}
 
 
 def resolve_as(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from itertools import islice
@@ -33,6 +34,7 @@ MOST_PAGES = 1_000
 MOST_ITEMS = 10_000
 MOST_SEARCH_SIGNS = 1 << 28
 """Of all pages of a search, which has 20,000 signs or so for each image."""
+MOST_SEARCH_SECONDS = 3_600.0
 _MOST_COLLECTIONS = 1_000
 _LONGEST_TITLE = 200
 _NO_SUCH_METHOD = 405
@@ -108,6 +110,7 @@ class Api:
         text, query = self._first_page(bounds, first, last)
         followed: list[object] = []
         items, signs = 0, 0
+        until = time.monotonic() + MOST_SEARCH_SECONDS
         while True:
             page = plain_json(text)
             if not isinstance(page, dict) or not isinstance(page.get("features"), list):
@@ -116,7 +119,8 @@ class Api:
                     f"check the address, or choose another source.catalog"
                 )
             items, signs = items + len(page["features"]), signs + len(text)
-            if items > MOST_ITEMS or signs > MOST_SEARCH_SIGNS or len(followed) >= MOST_PAGES:
+            large = items > MOST_ITEMS or signs > MOST_SEARCH_SIGNS
+            if large or len(followed) >= MOST_PAGES or time.monotonic() > until:
                 raise DataError(
                     f"{self._catalog.url} answers a search with more than can be used: {items:,} images in "
                     f"{len(followed) + 1:,} pages, and there are more; ask for fewer days or a smaller area"

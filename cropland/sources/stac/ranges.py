@@ -12,11 +12,16 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from cropland.errors import DataError
+from cropland.untrusted.addresses import shown
+
 if TYPE_CHECKING:
     from cropland.sources.stac.transport import RangeTransport, Span
 
 LEAST_BYTES = 1 << 15
 """Of a request: enough for the header of most COGs."""
+MOST_PARTS = 256
+"""Of a range."""
 KEPT = 4
 """Ranges that are kept beside the first, which is the header: blocks are read once."""
 
@@ -100,8 +105,15 @@ class RangedFile:
         span = self._ask(first, None if end is None else max(end, first + LEAST_BYTES))
         start, content = span.start, span.content
         wanted = span.size if end is None else min(end, span.size)
+        parts = 1
         while start + len(content) < wanted:  # a host may send less than was asked for
             here = start + len(content)
+            parts += 1
+            if parts > MOST_PARTS:
+                raise DataError(
+                    f"{shown(self._href)} sends a range in more than {MOST_PARTS} parts; choose another "
+                    f"source.catalog"
+                )
             more = self._ask(here, wanted)
             content += more.content[here - more.start :]
         self._ranges[start] = content

@@ -33,8 +33,8 @@ _NO_BUCKET = (b"NoSuchBucket", b"ContainerNotFound")
 _SPAN = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _AS_IT_IS = ("", "identity", "aws-chunked")
 """Encodings of bodies that are the bytes of the file; the last is left over from storing it."""
-MOST_FILE_BYTES = 1 << 30
-"""Of a file that comes as a whole: a band of 10 m has about a quarter."""
+MOST_FILE_BYTES = 1 << 29
+"""Of a file that comes as a whole, or of a range: a band of 10 m has about half."""
 
 
 class Missing(Exception):
@@ -176,10 +176,8 @@ class RangeTransport:
         """Return the address of a file, signed where it has to be, and headers for a part of it."""
         if scheme_of(href) == object_storage.SCHEME:
             return object_storage.request_of(href, span, self._s3_endpoint)
-        if self._signer is not None:
-            self.links.check(href)  # before there is a signature in it
-            href = self._signer.sign(href)
-        return href, {"range": span}
+        self.links.check(href)  # as it was written, before libraries have read it
+        return self._signer.sign(href) if self._signer else href, {"range": span}
 
 
 def _span(headers: Any, content: bytes, first: int) -> Span | None:
@@ -210,8 +208,10 @@ def _content(answer: requests.Response, size: int | None) -> bytes:
             f"{shown(answer.url)} comes packed as {encoding[:20]}, in place of the bytes that were asked "
             f"for; choose another source.catalog"
         )
-    part = answer.status_code == _PART and size is not None
-    return body_of(answer, size if part and size else MOST_FILE_BYTES, decode=False)
+    most = MOST_FILE_BYTES
+    if answer.status_code == _PART and size is not None:
+        most = min(size, most)
+    return body_of(answer, most, decode=False)
 
 
 def _signer(connections: int, timeout_seconds: float) -> Signer:
