@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 import traceback
@@ -50,6 +51,7 @@ _INHERITED = (
     "git_dirty",
 )
 
+_KEY = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _MOST_BYTES = 2**28
 """Of a text artifact that is read: predictions of some million points."""
 
@@ -260,7 +262,8 @@ class Store:
         tags += [
             RunTag(CHECKSUM + name, fingerprint(content.encode()))
             for name, content in record.files.items()
-            if isinstance(content, str)  # what is read back
+            # What is read back; a file that a user named is not, and its name may be no key for MLflow.
+            if isinstance(content, str) and _KEY.fullmatch(name)
         ]
         self.client.log_batch(record.run_id, metrics=metrics, params=params, tags=tags)
         self._write_files(record.run_id, record.files)
