@@ -5,5 +5,5 @@ of one line. Nothing of what enters runs as code, opens another file or host, or
 reads such a thing reads it through a module of this package; ``docs/security.md`` says what is trusted and
 what is not.
 
-It imports no other package but `cropland.errors`.
+It imports nothing else of Cropland but `cropland.errors` and `cropland.secret_text`.
 """

@@ -12,6 +12,7 @@ import json
 import re
 
 from cropland.errors import visible
+from cropland.secret_text import without_secrets
 
 _MARKDOWN = re.compile(r"[\\`*\[\]#~]|(?<![^\W_])_|_(?![^\W_])")
 """Signs that Markdown may take for markup; an underscore inside a word is none, and a bar only in a table."""
@@ -47,7 +48,7 @@ def markdown_text(text: str) -> str:
     >>> print(markdown_text("<b>*a* `b` s2_points.csv [c](http://d)"))
     &lt;b&gt;\*a\* \`b\` s2_points.csv \[c\](http&#58;//d)
     """
-    line = _BLOCK.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", visible(text)))
+    line = _BLOCK.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", _reportable(text)))
     return _LINK.sub(lambda sign: f"&#{ord(sign[0])};", _replaced(line, _ENTITIES))
 
 
@@ -57,7 +58,7 @@ def markdown_code(text: str) -> str:
     >>> markdown_code("span=24"), markdown_code("a`b")
     ('`span=24`', '`` a`b ``')
     """
-    line = visible(text) or " "
+    line = _reportable(text) or " "
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     pad = " " if "`" in line or (line.strip(" ") and line[0] == line[-1] == " ") else ""
     return f"{fence}{pad}{line}{pad}{fence}"
@@ -66,6 +67,11 @@ def markdown_code(text: str) -> str:
 def terminal_text(text: str) -> str:
     """Return lines for a terminal: all control characters but line ends and tabs are shown as escapes."""
     return re.sub(r"[^\n\t]+", lambda part: visible(part[0]), text)
+
+
+def _reportable(text: str) -> str:
+    """Return a text for a report: in an escaped address nobody would find the password any more."""
+    return visible(without_secrets(text))
 
 
 def _replaced(text: str, signs: dict[str, str]) -> str:
