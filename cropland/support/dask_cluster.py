@@ -40,6 +40,10 @@ _SETTINGS: dict[str, object] = {
     "distributed.worker.http.routes": [],
 }
 logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what matters is said by callers
+# Said of a listener that is closed while a worker connects to it, as by Ctrl-C.
+logging.getLogger("tornado.application").addFilter(
+    lambda record: "operation on non-started TCPListener" not in record.getMessage()
+)
 _ENCRYPTED = ("tls", "wss")
 _joined: dict[str, Client] = {}
 

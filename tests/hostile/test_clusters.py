@@ -19,7 +19,7 @@ import dask
 import psutil
 import pytest
 from distributed import Client
-from distributed.comm import connect
+from distributed.comm import connect, listen
 from distributed.security import Security
 from standins.shell import ROOT
 
@@ -195,3 +195,20 @@ def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.Monkey
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ConnectionError, match=r"no answer within 0\.3 s"):
             dask_cluster.prepare(address)
+
+
+def test_a_listener_that_is_closed_while_somebody_connects_prints_no_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def close_while_connecting() -> None:
+        arguments = Security.temporary().get_listen_args("scheduler")
+        listener = listen("tls://127.0.0.1:0", print, **arguments)
+        await listener.start()
+        _, writer = await asyncio.open_connection(*listener.get_host_port())
+        await asyncio.sleep(0.1)
+        listener.stop()
+        writer.close()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(close_while_connecting())
+    assert "Traceback" not in caplog.text
