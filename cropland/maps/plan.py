@@ -181,7 +181,6 @@ def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPla
         raise ConfigError("a map is of one country; name it, as in country=iran")
     (country,) = countries
     extent = _extent(command, country)
-    check_size(extent, command)
     _check_output(Path(command.output) / country.name)
     _check_inputs(command, Path(command.output) / country.name)
     champion = champions_of(command, countries, store)[country.name]
@@ -220,10 +219,14 @@ def _extent(command: Map, country: Country) -> Extent:
     elif command.geometry is not None:
         extent = Extent.of_file(Path(command.geometry), metres)
     if extent is not None:
+        if command.cube is None:
+            check_size(extent, command)
         _check_order(extent, country)
     if command.cube is not None:
         grid = imagery.open_cube(Path(command.cube).resolve()).grid
-        return Extent(grid) if extent is None else extent.within(grid)
+        extent = Extent(grid) if extent is None else extent.within(grid)
+        check_size(extent, command)
+        return extent
     if extent is None:
         raise ConfigError(
             f"what is to be mapped? give box=[west,south,east,north] or geometry=FILE.geojson; "

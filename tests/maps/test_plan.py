@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cropland.config.countries import Box, Country, Reference
-from cropland.errors import DataError
+from cropland.errors import ConfigError, DataError
 from cropland.maps import plan
 from cropland.maps.extent import Extent
 
@@ -52,3 +52,16 @@ def test_a_map_is_not_written_over_what_it_is_made_of(
         return
     with pytest.raises(DataError, match=message):
         plan._check_inputs(command, tmp_path / "land")
+
+
+def test_a_cube_of_more_pixels_than_may_be_mapped_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    extent = Extent.of_box((48.3, 32.2, 48.31, 32.21), 100)
+    monkeypatch.setattr(plan.imagery, "open_cube", lambda _: extent)
+    given = {"box": None, "geometry": None, "resolution": None, "chunk": 500, "exact": False}
+    command: Any = SimpleNamespace(cube="cube.zarr", most_pixels=extent.n_pixels, **given)
+    assert plan._extent(command, LAND) == extent
+    command.most_pixels -= 1
+    with pytest.raises(ConfigError, match=f"give most_pixels={extent.n_pixels} to map all of it"):
+        plan._extent(command, LAND)
