@@ -40,7 +40,7 @@ _CHECKED_TILES = 20
 """Tiles of a large area that are checked for images before any work."""
 _CODE_OF_TILES = (
     *("models/applicability.py", "maps/imagery.py", "maps/extent.py", "maps/outline.py"),
-    *("maps/compute.py", "sources"),
+    *("maps/compute.py", "sources", "untrusted/rasters.py"),
 )
 _CODE_OF_LAYERS = ("maps/assemble.py", "maps/geotiff.py", "maps/layers.py")
 _LIBRARIES = (

@@ -162,6 +162,7 @@ def test_a_column_that_an_archive_cannot_hold_is_left_aside(folder: Path, name: 
         ("a,2020-01-01,True,1,4", "'True' for B4"),
         ("a,2020-01-01,1,1,12", "'12' for SCL in line 2; expected a scene class, 0 to 11"),
         ("a,2020-01-01,1,1,300", "'300' for SCL"),
+        ("a,2020-01-01,1,1,4242", "'4242' for SCL"),
         ("a,2020-01-01,1,1,-1", "'-1' for SCL"),
         ("a,2020-01-01,1,1,4.5", "'4.5' for SCL"),
         ("a,0001-01-01,1,1,4", "1 rows outside the dates of its name"),

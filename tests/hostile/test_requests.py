@@ -99,6 +99,7 @@ def test_whatever_the_season(served: CroplandModel, end: Any) -> None:
         ({"B4": "\ud800"}, "expected a number"),
         ({"B4": [1]}, "B4 is '[1]' in row 2"),
         ({"SCL": 12}, "expected a scene class, 0 to 11"),
+        ({"SCL": 4242}, "SCL is '4242' in row 2; expected a scene class, 0 to 11"),
     ],
     ids=str,
 )

@@ -9,8 +9,8 @@ A cube is one of
 
 Bands have any name that `observations.bands.band_of` knows, ``B2``, ``B02`` or ``blue``; what is no band is
 left alone. Values are digital numbers (reflectance × 10,000, harmonised), of any type, or become so by
-`Cube.scale` and `Cube.remove_offset`. No data is 0, NaN, what a file declares so, and what is below 0 or
-above 32,766.
+`Cube.scale` and `Cube.remove_offset`. No data is 0, NaN, what a file declares so, what is below 0 or above
+32,766, and a chunk that is not stored.
 
 How fast a part is read is decided by the chunks of the store. For tiles of all images, write all or many
 images and about 250 × 250 pixels to a chunk, as in ``(time=73, y=250, x=250)``, and take tiles whose sides
