@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.segment import Segment
 
 from cropland.errors import visible
 from cropland.support.streams import behind, silence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from typing import IO
 
     from rich.console import ConsoleOptions, RenderableType
-    from rich.segment import Segment
     from rich.text import Text
 
 _BRACKET = re.compile(r"(?<!\\)\[(?!(?:red|yellow|green|cyan)\]|/\])")
@@ -40,9 +40,13 @@ class _Console(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Show control characters of texts as escapes; those of colours and bars are Rich's own."""
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=terminal_text(segment.text))
+        """Show control characters of texts as escapes, and no links; those of bars are Rich's own."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(
+                text if control else terminal_text(text),
+                style.update_link(None) if style and style.link else style,
+                control,
+            )
 
     @property
     def file(self) -> IO[str]:
