@@ -169,9 +169,10 @@ def _is_of(version: ModelVersion, result: Result) -> bool:
 def _accuracy_in_blocks(version: ModelVersion, store: Store) -> float | None:
     """Return the accuracy in spatial blocks that the run of a version has kept, where there is one."""
     try:
-        return store.run(str(version.run_id)).metrics.get("accuracy_blocks")
+        accuracy = store.run(str(version.run_id)).metrics.get("accuracy_blocks")
     except DataError:
         return None
+    return accuracy if accuracy is not None and 0 <= accuracy <= 1 else None
 
 
 def _registered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from cropland.tracking.store import Store
     from cropland.training.candidate import Candidate
     from cropland.training.outcome import Outcome
+
+_MOST = 1e15
+"""A number of a run that is no infinity: SQLite keeps that as the largest number."""
 
 
 def known_outcomes(
@@ -47,9 +51,23 @@ def _finished(
         wanted[identity]: run
         for alike, wanted in keys.items()
         for identity, run in store.finished_of(alike).items()
-        if identity in wanted
+        if identity in wanted and _is_possible(run)
     }
     return {key: _outcome_of(candidates[key], run) for key, run in runs.items()}
+
+
+def _is_possible(run: TrackedRun) -> bool:
+    """Return whether a run has the numbers of a candidate; one that has others is scored again."""
+    numbers = [run.metrics.get(name, math.nan) for name in ("n_points", *SCORES)]
+    numbers += [run.metrics[name] for name in EVIDENCE if name in run.metrics]
+    n_features = run.params.get("n_features", "")
+    return (
+        all(0 <= number < _MOST for number in numbers)  # NaN is not
+        and run.metrics["accuracy"] <= 1
+        and n_features.isascii()
+        and n_features.isdigit()
+        and len(n_features) < 10
+    )
 
 
 def _outcome_of(candidate: Candidate, run: TrackedRun) -> Outcome:

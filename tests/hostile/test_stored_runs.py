@@ -15,6 +15,7 @@ from models.test_competition import TOYLAND, World, toy_exports, world  # noqa: 
 
 from cropland.models import competition, stored_runs
 from cropland.tracking.records import IDENTITY
+from cropland.training import resume
 
 TRAP = """
 from pathlib import Path
@@ -208,3 +209,26 @@ def test_a_file_of_a_run_is_no_link_elsewhere(world: World, tmp_path: Path) -> N
     path.rename(tmp_path / "x" / "secret.yaml")
     path.symlink_to(tmp_path / "x" / "secret.yaml")
     assert "is not among the files" in refused(lambda: world.store.read(run, "config.yaml"))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"accuracy": 7.0},
+        {"accuracy": float("nan")},
+        {"n_points": -1.0},
+        {"fit_seconds": float("inf")},
+    ],
+    ids=str,
+)
+def test_a_run_with_numbers_that_cannot_be_is_scored_again(
+    world: World,  # noqa: F811
+    forged: dict[str, float],
+) -> None:
+    candidate = world.candidate(14)
+    (good,) = world.score(candidate)
+    archives = {TOYLAND.name: world.archive}
+    assert len(resume.known_outcomes([candidate], archives, world.store)) == 1
+    for name, value in forged.items():
+        world.store.client.log_metric(good, name, value, step=10**7)
+    assert resume.known_outcomes([candidate], archives, world.store) == {}
