@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import sys
 import traceback
 import unicodedata
@@ -13,6 +14,7 @@ from cropland.secret_text import without_secrets
 
 LONGEST_MESSAGE = 2_000
 _LONGEST_TEXT = 10 * LONGEST_MESSAGE
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _JOINERS = "\u200c\u200d"
 """They have no shape of their own and are part of words, as in Persian and Hindi."""
 
@@ -139,10 +141,14 @@ def exit_on_error() -> Iterator[None]:
     except CroplandError as error:
         raise SystemExit(f"cropland: {error}") from error
     except OSError as error:
-        if error.filename is None:
+        if error.errno in _NO_ROOM:
+            where = error.filename or "what was to be written"
+            said = f"there is no room for {where}: {error.strerror}; make room, there and in TMPDIR"
+        elif error.filename is None:
             traceback.print_exc()
             raise SystemExit(1) from error
-        said = f"{error.filename} cannot be used: {error.strerror}; give another place, or mend this one"
+        else:
+            said = f"{error.filename} cannot be used: {error.strerror}; give another place, or mend this one"
         raise SystemExit(f"cropland: {one_line(said)}") from error
     except Exception as error:
         if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():

@@ -36,3 +36,13 @@ def test_a_path_that_the_shell_cannot_write_is_said(monkeypatch: pytest.MonkeyPa
     assert caught.value.code == (
         "cropland: '/a/Süd' cannot be a path in ascii, the encoding of this shell; set PYTHONUTF8=1"
     )
+
+
+@pytest.mark.parametrize("path", [None, "mlruns/x"])
+def test_a_disk_without_room_is_said(path: str | None) -> None:
+    with pytest.raises(SystemExit) as caught, exit_on_error():
+        raise OSError(28, "No space left on device", path)
+    assert caught.value.code == (
+        f"cropland: there is no room for {path or 'what was to be written'}: No space left on device; make "
+        f"room, there and in TMPDIR"
+    )

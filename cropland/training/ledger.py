@@ -115,8 +115,10 @@ class Watch:
         """Show the last outcomes and stop."""
         self._stop.set()
         self._thread.join()
-        self._look()
-        self._meter.__exit__(*raised)
+        try:
+            self._look()
+        finally:
+            self._meter.__exit__(*raised)
 
     def _loop(self) -> None:
         with suppress(DataError):  # which the look at the end raises again, where it is answered

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from itertools import cycle, islice
@@ -110,6 +111,123 @@ def test_a_file_that_was_cut_gives_no_other_number(
             check(answer, whole[command], path.name)
         except AssertionError as error:
             raise AssertionError(f"{command} where {path} was {how}") from error
+
+
+def half(content: bytes) -> bytes:
+    """The first lines of a text, none of them cut."""
+    lines = content.splitlines(keepends=True)
+    return b"".join(lines[: len(lines) // 2])
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+
+
+def other_hectares(content: bytes) -> bytes:
+    return content.replace(b'"cropland": 2.0', b'"cropland": 7.0')
+
+
+def emptied(_: bytes) -> bytes:
+    return b""
+
+
+CLAIMS: list[tuple[str, str, Callable[[bytes], bytes], str, str]] = [
+    (
+        "24w",
+        "predictions.csv",
+        half,
+        "promote",
+        r"predictions.csv of run 'toyland 24w .* is damaged",
+    ),
+    (
+        "24w",
+        "predictions.csv",
+        flipped,
+        "promote",
+        r"predictions.csv of run 'toyland 24w .* is damag",
+    ),
+    (
+        "24w",
+        "config.yaml",
+        half,
+        "promote",
+        r"^cropland: config.yaml of run 'toyland 24w .* damaged",
+    ),
+    (
+        "promote",
+        "predictions.csv",
+        half,
+        "compare",
+        r"predictions.csv of run 'promote .* is damaged",
+    ),
+    ("promote", "predictions.csv", half, "map", r"predictions.csv of run 'promote .* is damaged"),
+    (
+        "maps",
+        "class.tif",
+        flipped,
+        "draw",
+        r"^cropland: .*class.tif is damaged: it is not as it was",
+    ),
+    (
+        "maps",
+        "map.json",
+        other_hectares,
+        "draw",
+        r"^cropland: .*map.json is damaged: it is not as it",
+    ),
+    (
+        "maps",
+        "map.json",
+        other_hectares,
+        "map",
+        r"warning the map is made again: .*map.json is damaged",
+    ),
+    (
+        "maps",
+        "observations.tif",
+        flipped,
+        "map",
+        r"warning the map is made again: observations.tif in",
+    ),
+    (
+        "mlruns",
+        "mlflow.db",
+        emptied,
+        "train",
+        r"^cropland: .*mlflow.db is empty, but there are files",
+    ),
+    (
+        "mlruns",
+        "mlflow.db-wal",
+        emptied,
+        "promote",
+        r"note sqlite.*mlflow.db.* lacks 4 runs whose files",
+    ),
+]
+"""Where a file is, or the start of its run's name; its name; what happened to it; a command; what it says."""
+
+
+@pytest.mark.parametrize(("where", "name", "cut", "command", "line"), CLAIMS)
+def test_what_was_cut_is_said(
+    study: Study,
+    where: str,
+    name: str,
+    cut: Callable[[bytes], bytes],
+    command: str,
+    line: str,
+) -> None:
+    study.put_back()
+    if where in ("maps", "mlruns"):
+        (path,) = (study.folder / where).rglob(name)
+    else:
+        path = study.artifacts(where) / name
+        if command == "map":
+            shutil.rmtree(study.folder / "maps")
+    content = path.read_bytes()
+    path.write_bytes(cut(content))
+    assert path.read_bytes() != content
+    answer = study.start(getattr(study, command))
+    assert re.search(line, answer.line + "\n" + answer.screen, re.MULTILINE), answer
 
 
 def test_tiles_that_were_cut_or_exchanged_are_mapped_again(

@@ -34,7 +34,7 @@ from cropland.sources import opening
 from cropland.support import dask_cluster
 from cropland.tracking.opening import open_store
 from standins import configuration, maps
-from standins.runs import candidates, results
+from standins.runs import artifacts, candidates, results, runs
 from standins.shell import Shell
 from standins.toy_models import NAME, ToyModels
 from standins.toyland import SOURCE, TOYLAND, write_country
@@ -142,6 +142,16 @@ class Study:
         self.end()
         shutil.rmtree(self.folder)
         shutil.copytree(self.pristine, self.folder)
+
+    def artifacts(self, name: str) -> Path:
+        """Return the artifacts of the run whose name holds a text."""
+        (run,) = (
+            run
+            for run in runs(self.address())
+            if re.search(rf"\b{name} .*", run.info.run_name)
+            and run.data.params.get("seed") == "2023"
+        )
+        return artifacts(run)
 
     def only_tiles(self) -> list[Path]:
         """Replace the map by its tiles, as a kill before the layers leaves it; return them."""

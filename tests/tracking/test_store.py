@@ -10,7 +10,7 @@ from cropland.config.groups import Tracking
 from cropland.errors import DataError, TrackingError
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import process_mark
-from cropland.tracking.records import HOST, PARENT, PROCESS, Done, Record
+from cropland.tracking.records import CHECKSUM, HOST, PARENT, PROCESS, Done, Record
 from cropland.tracking.store import Store
 
 
@@ -126,6 +126,32 @@ def test_a_file_of_a_run_is_read_or_named_as_lost(store: Store) -> None:
     assert store.read(run, "config.yaml") == "span: 48\n"
     with pytest.raises(DataError, match="run 'x' has lost its predictions.csv"):
         store.read(run, "predictions.csv")
+
+
+@pytest.mark.parametrize("content", [b"span: 4", b"", b"span: 49\n", b"span: \xff\n"])
+def test_a_file_of_a_run_that_was_changed_is_damaged(store: Store, content: bytes) -> None:
+    with store.running("x", {}, None) as record:
+        record.files["config.yaml"] = "span: 48\n"
+    run = store.run(record.run_id)
+    path = Path(run.artifact_uri.removeprefix("file://")) / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="config.yaml of run 'x' is damaged"):
+        store.read(run, "config.yaml")
+    store.client.delete_tag(run.run_id, f"{CHECKSUM}config.yaml")  # as runs of before
+    if content != b"span: \xff\n":
+        assert store.read(store.run(run.run_id), "config.yaml").encode() == content
+
+
+def test_a_run_that_cannot_be_written_is_failed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with (
+        pytest.raises(DataError, match="cannot write temporary files to .*set TMPDIR to another"),
+        store.running("x", {}, None) as record,
+    ):
+        record.files["config.yaml"] = "span: 48\n"
+    assert store.client.get_run(record.run_id).info.status == "FAILED"
 
 
 def test_every_run_on_simulated_data_says_so(store: Store) -> None:

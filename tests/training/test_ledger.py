@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
+from cropland.errors import CroplandError
 from cropland.training import ledger as progress
 from cropland.training.ledger import Ledger, Watch
 from cropland.training.outcome import Outcome
@@ -54,6 +56,37 @@ def test_lines_of_many_writers_stay_whole(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda span: Ledger(tmp_path).append(outcome(span)), range(200)))
     assert sorted(each.span for each in Ledger(tmp_path).read()) == list(range(200))
+
+
+def test_a_line_that_has_no_room_leaves_none_by_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.append(outcome(4))
+    before = ledger.path.read_bytes()
+
+    class Full(io.FileIO):
+        def write(self, line: Any) -> int:
+            if len(line) < 100:
+                raise OSError(28, "No space left on device")
+            return super().write(line[:-50])
+
+    with monkeypatch.context() as patched, pytest.raises(CroplandError, match="No space left"):
+        patched.setattr(Path, "open", lambda path, *_, **__: Full(path, "ab"))
+        ledger.append(outcome(8))
+    assert ledger.path.read_bytes() == before
+    ledger.append(outcome(12))
+    assert [each.span for each in ledger.read()] == [4, 12]
+
+
+def test_a_watch_of_a_damaged_ledger_ends_with_its_error(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.path.write_text("{}\n")
+    with (
+        pytest.raises(CroplandError, match="has a line that is damaged"),
+        Watch(ledger, 1, Console(file=io.StringIO())) as watch,
+    ):
+        watch._thread.join(10)
 
 
 def test_a_line_that_is_half_written_is_left_for_later(tmp_path: Path) -> None:
