@@ -13,6 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -46,7 +47,7 @@ _RASTERS_BESIDE = (".ovr", ".OVR", ".msk", ".MSK", ".aux", ".rrd")
 
 @contextmanager
 def open_raster(
-    path: Path, remedy: str, *, folder: Path | None = None, overviews: bool = False
+    path: Path, remedy: str, *, found: bool = False, overviews: bool = False
 ) -> Iterator[Any]:
     """Open a raster on disk.
 
@@ -56,9 +57,9 @@ def open_raster(
         The file.
     remedy : str
         What to do where it cannot be read: the end of the message.
-    folder : Path, optional
-        The folder that it was found in: no link in it may lead out of it. A file that its user has named may
-        be a link to anywhere.
+    found : bool
+        Whether it was found in its folder: then no link may lead out of that. A file that its user has named
+        may be a link to anywhere.
     overviews : bool
         Whether it will be read at a lower resolution, so that its overviews are checked too.
 
@@ -74,15 +75,15 @@ def open_raster(
     RasterioError
         GDAL cannot read it.
     """
-    driver = _driver_of(path, remedy, folder)
+    driver = _driver_of(path, remedy, found)
     for name in _rasters_beside(path):
-        if _driver_of(name, remedy, folder) != _TIFF:
+        if _driver_of(name, remedy, found) != _TIFF:
             raise DataError(
                 f"{name} is no TIFF, as overviews and masks are; take it out, or {remedy}"
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with open_raster(name, remedy, folder=folder, overviews=overviews):
+            with open_raster(name, remedy, found=found, overviews=overviews):
                 pass
     with rasterio.Env(**_ON_DISK):
         where = {"fp": path.absolute(), "driver": driver, "sharing": False}
@@ -126,10 +127,12 @@ def open_stream(stream: Any, name: str, remedy: str, *, overviews: bool = False)
             yield source
 
 
-def _driver_of(path: Path, remedy: str, folder: Path | None) -> str:
+def _driver_of(path: Path, remedy: str, found: bool) -> str:
     """Return the driver that reads a file, by its first bytes."""
-    if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
-        raise DataError(f"{path} is a link that leads out of {folder}; copy the file, or {remedy}")
+    if found and path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        raise DataError(
+            f"{path} is a link that leads out of its folder; copy the file, or {remedy}"
+        )
     if not path.is_file():
         raise DataError(f"{path} is no regular file; {remedy}")
     try:
@@ -148,11 +151,11 @@ def _no_raster(name: str, remedy: str) -> DataError:
 
 def _rasters_beside(path: Path) -> Iterator[Path]:
     """Find files beside a raster that GDAL would open as rasters."""
-    names = [f"{path.name}{ending}" for ending in _RASTERS_BESIDE]
-    for name in (*names, f"{path.stem}.aux", f"{path.stem}.rrd"):
-        beside = path.with_name(name)
-        if beside != path and (beside.exists() or beside.is_symlink()):
-            yield beside
+    whole, stem = str(path), str(path.with_suffix(""))
+    names = [f"{whole}{ending}" for ending in _RASTERS_BESIDE]
+    for name in (*names, f"{stem}.aux", f"{stem}.rrd"):
+        if lexists(name) and name != whole:
+            yield Path(name)
 
 
 def _check_overviews(where: dict[str, Any], name: str, remedy: str) -> None:

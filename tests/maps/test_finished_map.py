@@ -29,7 +29,7 @@ def test_a_layer_of_another_map_is_refused(tmp_path: Path) -> None:
     ("text", "said"),
     [
         (None, "expected map.json in .*, there is none: no map was finished there"),
-        ("[", "map.json does not hold what it should (Expecting value"),
+        ("[", "map.json does not hold what it should .Expecting value"),
         ('{"key": "a", "tags": {}}', "see pixels: Field required"),
         (
             '{"key": "a", "tags": {}, "hectares": {"other": 1}, "pixels": {"other": 1}, '

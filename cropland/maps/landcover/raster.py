@@ -188,11 +188,11 @@ def _files(given: str) -> tuple[Path, ...]:
 @contextmanager
 def _open(path: Path, given: str) -> Iterator[Any]:
     """Open a raster; what goes wrong while it is open becomes one line."""
-    folder = None if path == Path(given) else path.parent
+    found = path != Path(given)
     try:
         with rasterio.Env(**_CACHE), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # which `_check` words
-            with open_raster(path, _REMEDY, folder=folder) as source:
+            with open_raster(path, _REMEDY, found=found) as source:
                 yield source
     except RasterioError as error:
         cause = error.__cause__ or error  # GDAL's own word, which names the file

@@ -159,7 +159,7 @@ def _locally(path: Path, read: Callable[[Any], T], overviews: bool) -> T:
     try:
         with (
             rasterio.Env(**_CACHE),
-            open_raster(path, _REMEDY, folder=path.parent, overviews=overviews) as source,
+            open_raster(path, _REMEDY, found=True, overviews=overviews) as source,
         ):
             return read(source)
     except RasterioError as error:
