@@ -7,6 +7,7 @@ opens no file that it names, since it names none.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cropland.errors import DataError
 
@@ -28,8 +29,13 @@ def check_crs(text: str, where: str, remedy: str) -> None:
     DataError
         It does, or is.
     """
-    if len(text) > LONGEST_CRS or _FILE_IN_A_CRS.search(text) or text.lstrip().startswith("{"):
+    if len(text) > LONGEST_CRS or _names_a_file(text) or text.lstrip().startswith("{"):
         raise DataError(
             f"{where} has a coordinate reference system that names files or is too long ({text[:60]!r}…); "
             f"expected one such as EPSG:32639 or its WKT: {remedy}"
         )
+
+
+@lru_cache(maxsize=256)
+def _names_a_file(text: str) -> bool:
+    return _FILE_IN_A_CRS.search(text) is not None

@@ -47,7 +47,12 @@ _RASTERS_BESIDE = (".ovr", ".OVR", ".msk", ".MSK", ".aux", ".rrd")
 
 @contextmanager
 def open_raster(
-    path: Path, remedy: str, *, found: bool = False, overviews: bool = False
+    path: Path,
+    remedy: str,
+    *,
+    found: bool = False,
+    overviews: bool = False,
+    cache_mb: int | None = None,
 ) -> Iterator[Any]:
     """Open a raster on disk.
 
@@ -62,6 +67,8 @@ def open_raster(
         may be a link to anywhere.
     overviews : bool
         Whether it will be read at a lower resolution, so that its overviews are checked too.
+    cache_mb : int, optional
+        GDAL's memory for blocks, in MB.
 
     Yields
     ------
@@ -85,7 +92,7 @@ def open_raster(
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with open_raster(name, remedy, found=found, overviews=overviews):
                 pass
-    with rasterio.Env(**_ON_DISK):
+    with rasterio.Env(**_ON_DISK, **_cache(cache_mb)):
         where = {"fp": path.absolute(), "driver": driver, "sharing": False}
         if overviews:
             _check_overviews(where, str(path), remedy)
@@ -95,7 +102,9 @@ def open_raster(
 
 
 @contextmanager
-def open_stream(stream: Any, name: str, remedy: str, *, overviews: bool = False) -> Iterator[Any]:
+def open_stream(
+    stream: Any, name: str, remedy: str, *, overviews: bool = False, cache_mb: int | None = None
+) -> Iterator[Any]:
     """Open a raster through an object with `read` and `seek`; nothing lies beside it.
 
     Parameters
@@ -104,7 +113,7 @@ def open_stream(stream: Any, name: str, remedy: str, *, overviews: bool = False)
         It is read by one thread, and closed several times.
     name : str
         What it is, for messages.
-    remedy, overviews
+    remedy, overviews, cache_mb
         As for `open_raster`, as are errors.
     """
     alias = f"{uuid4().hex}.tif"  # several threads may read files of one name
@@ -118,13 +127,17 @@ def open_stream(stream: Any, name: str, remedy: str, *, overviews: bool = False)
     driver = _DRIVERS.get(stream.read(4))
     if driver is None:
         raise _no_raster(name, remedy)
-    with rasterio.Env(**_ALONE):
+    with rasterio.Env(**_ALONE, **_cache(cache_mb)):
         where = {"fp": alias, "opener": opener, "driver": driver, "sharing": False}
         if overviews:
             _check_overviews(where, name, remedy)
         with rasterio.open(**where) as source:
             _check(source, name, remedy)
             yield source
+
+
+def _cache(megabytes: int | None) -> dict[str, int]:
+    return {} if megabytes is None else {"GDAL_CACHEMAX": megabytes}
 
 
 def _driver_of(path: Path, remedy: str, found: bool) -> str:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 OTHER, CROPLAND, NO_CLASS = 0, 1, -1
 """The meaning of a map's class at a point; the last where the map has none."""
 _SUFFIXES = (".tif", ".tiff", ".jp2")
-_CACHE = {"GDAL_CACHEMAX": 256}
-"""MB, not a share of the memory."""
+_CACHE_MB = 256
+"""Not a share of the memory."""
 _REMEDY = "give a GeoTIFF, and of a virtual raster (.vrt) its tiles"
 
 
@@ -190,9 +190,9 @@ def _open(path: Path, given: str) -> Iterator[Any]:
     """Open a raster; what goes wrong while it is open becomes one line."""
     found = path != Path(given)
     try:
-        with rasterio.Env(**_CACHE), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # which `_check` words
-            with open_raster(path, _REMEDY, found=found) as source:
+            with open_raster(path, _REMEDY, found=found, cache_mb=_CACHE_MB) as source:
                 yield source
     except RasterioError as error:
         cause = error.__cause__ or error  # GDAL's own word, which names the file

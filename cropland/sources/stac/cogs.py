@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
@@ -30,7 +29,7 @@ from cropland.untrusted.rasters import open_raster, open_stream
 T = TypeVar("T")
 SAMPLE_PIXELS = 512
 """Longest side of a decimated image."""
-_CACHE = {"GDAL_CACHEMAX": 32 << 20}
+_CACHE_MB = 32
 """Blocks are read once."""
 _REMEDY = "fetch or write it again"
 
@@ -110,10 +109,9 @@ class Cogs:
         file = RangedFile(self._transport, href)
         name = without_signature(href)
         try:
-            with (
-                rasterio.Env(**_CACHE),
-                open_stream(file, name, _REMEDY, overviews=overviews) as source,
-            ):
+            with open_stream(
+                file, name, _REMEDY, overviews=overviews, cache_mb=_CACHE_MB
+            ) as source:
                 if file.error is None:
                     values = read(source)
         except Exception as error:
@@ -157,10 +155,9 @@ def _locally(path: Path, read: Callable[[Any], T], overviews: bool) -> T:
     if not path.exists():
         raise Missing(path)
     try:
-        with (
-            rasterio.Env(**_CACHE),
-            open_raster(path, _REMEDY, found=True, overviews=overviews) as source,
-        ):
+        with open_raster(
+            path, _REMEDY, found=True, overviews=overviews, cache_mb=_CACHE_MB
+        ) as source:
             return read(source)
     except RasterioError as error:
         raise _unreadable(str(path), error) from error
