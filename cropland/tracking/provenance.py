@@ -104,7 +104,10 @@ def code_tags() -> dict[str, str]:
     # There is no public way to the tags that MLflow's fluent half gives a run.
     from mlflow.tracking.context.registry import resolve_tags
 
-    tags = {key: without_secrets(str(value)) for key, value in resolve_tags().items()}
+    tags = {
+        key: without_secrets(str(value)).replace("//…@", "//")  # MLflow links to the remote
+        for key, value in resolve_tags().items()
+    }
     try:
         changes = subprocess.run(
             ["git", "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10
