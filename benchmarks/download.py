@@ -44,7 +44,6 @@ def points(count: int, folder: Path) -> None:
 def plan_seconds() -> tuple[int, float]:
     """Plan a download of many points; give the number of requests and how long it took."""
     from cropland.sources.download import chunks
-    from cropland.sources.service import Shape
 
     random = np.random.default_rng(0)
     places = chunks.pack(random.uniform(30, 40, MANY), random.uniform(30, 40, MANY))
@@ -53,7 +52,7 @@ def plan_seconds() -> tuple[int, float]:
     planned = [
         chunk
         for some, gap in chunks.missing(places, days, [])
-        for chunk in chunks.cut(some, gap, Shape(points=25, cell_degrees=1.0, months=12))
+        for chunk in chunks.cut(some, gap, 25, 12)
     ]
     return len(planned), time.perf_counter() - began
 
