@@ -48,13 +48,13 @@ def open_store(tracking: Tracking, source: str) -> Store:
     path = sqlite_file.path_of(tracking.uri)
     if path is not None:
         _check_folder(path.parent, tracking.uri)
-        _check_emptied(path, tracking, experiment)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         with sqlite_file.locked(tracking.uri):
+            _check_emptied(tracking, experiment)
             raw = MlflowClient(tracking.uri, registry_uri=tracking.uri)
             sqlite_file.write_ahead(tracking.uri)
             found = raw.get_experiment_by_name(experiment)
@@ -143,10 +143,13 @@ def _check_folder(folder: Path, uri: str) -> None:
         ) from error
 
 
-def _check_emptied(database: Path, tracking: Tracking, experiment: str) -> None:
+def _check_emptied(tracking: Tracking, experiment: str) -> None:
     """Refuse a database that has lost its content: MLflow would make a new one in its place."""
+    database = sqlite_file.path_of(tracking.uri)
+    if database is None or not database.is_file() or database.stat().st_size:
+        return
     runs = experiments.runs_in(experiments.folder_of(tracking, experiment))
-    if runs and database.is_file() and database.stat().st_size == 0:
+    if runs:
         raise TrackingError(
             f"{database} is empty, but there are files of {count(len(runs), 'run')} of it: it has lost its "
             f"content, as in a power cut; bring it back from a backup, or delete it to begin anew"
