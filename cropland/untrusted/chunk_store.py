@@ -1,7 +1,8 @@
 """A Zarr folder whose chunks are checked as they are read.
 
 In: a folder that `cropland.untrusted.stores.check_zarr` has passed. Promised: a chunk of Blosc is as long as
-it says; the decoder does not check that, and would read what lies behind it in memory.
+it says; the decoder does not check that, and would read what lies behind it in memory. What other codecs
+unpack to is known when it is there: it may fill the memory, as any file may.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from zarr.storage import LocalStore
 
+from cropland.untrusted.codecs import CHUNK_BYTES
 from cropland.untrusted.stores import CHUNK, StoredArray
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
 
 _HEADER_BYTES = 16
-_LENGTH = slice(12, 16)
-"""Where a chunk of Blosc says how many bytes it has."""
+_DECODED, _LENGTH = slice(4, 8), slice(12, 16)
+"""Where a chunk of Blosc says how many bytes it has in memory and in the file."""
 
 
 class ChunkStore(LocalStore):
@@ -52,6 +54,7 @@ class ChunkStore(LocalStore):
         if content is None or parts is None or (parts[1] or parts[3] or "") not in self._blosc:
             return content
         header = content[:_HEADER_BYTES].to_bytes()
-        if len(content) != int.from_bytes(header[_LENGTH], "little") or not header:
-            raise ValueError(f"the chunk {key} is not as long as it says")
+        decoded, length = (int.from_bytes(header[at], "little") for at in (_DECODED, _LENGTH))
+        if len(content) != length or decoded > CHUNK_BYTES or not header:
+            raise ValueError(f"the chunk {key} is not as long as it says, or too long")
         return content

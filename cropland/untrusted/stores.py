@@ -1,8 +1,8 @@
 """Zarr folders: which codecs decode them, and which files lie in them.
 
 In: a folder that somebody made. Promised of one that passes: decoding runs no code but that of the codecs
-listed here; no file outside the folder is read; a chunk has a bounded size in memory. Its values may still be
-wrong.
+of `cropland.untrusted.codecs`; no file outside the folder is read; no chunk is said to be larger than those
+may be. Its values may still be wrong.
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from hostile.claims import refused
+from hostile.claims import BRIEFLY, answered, damaged, refused
+from hypothesis import given
+from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 from standins.cube_files import BANDS, COLUMNS, NAMES, ROWS, TIMES, TRANSFORM, netcdf, zarr
@@ -180,6 +182,15 @@ def test_a_chunk_that_was_cut_off(cube: xr.Dataset, tmp_path: Path) -> None:
     assert "the chunk B2/0.0.0 is not as long as it says" in line(path)
 
 
+def test_a_chunk_that_says_that_it_is_large(cube: xr.Dataset, tmp_path: Path) -> None:
+    path = zarr(cube, tmp_path / "cube")
+    chunk = path / "B2" / "0.0.0"
+    content = bytearray(chunk.read_bytes())
+    content[4:8] = (2**31 - 1).to_bytes(4, "little")
+    chunk.write_bytes(bytes(content))
+    assert "the chunk B2/0.0.0 is not as long as it says, or too long" in line(path)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -328,3 +339,19 @@ def test_odd_coordinates(
     write: Callable[..., Path],
 ) -> None:
     assert said in line(write(shape(cube), tmp_path / "cube"))
+
+
+@BRIEFLY
+@given(data=st.data())
+@pytest.mark.parametrize("name", ["cube.nc", "B2/.zarray", "B2/0.0.0", "spatial_ref/.zattrs"])
+def test_whatever_the_bytes(
+    cube: xr.Dataset, tmp_path: Path, name: str, data: st.DataObject
+) -> None:
+    path = tmp_path / "cube.nc" if name.endswith(".nc") else tmp_path / "cube.zarr"
+    damaged_file = path if name.endswith(".nc") else path / name
+    if not path.exists():
+        (netcdf if name.endswith(".nc") else zarr)(cube, path)
+        (tmp_path / "whole").write_bytes(damaged_file.read_bytes())
+    damaged_file.write_bytes(data.draw(damaged((tmp_path / "whole").read_bytes())))
+    with answered():
+        opened(path)

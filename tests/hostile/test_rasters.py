@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-from hostile.claims import refused
+from hostile.claims import BRIEFLY, answered, damaged, refused
+from hypothesis import given
+from hypothesis import strategies as st
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
 
@@ -232,3 +234,16 @@ def test_a_block_of_16_000_by_16_000(read: Read, tmp_path: Path) -> None:
 def test_such_a_block_of_an_overview(read: Read, tmp_path: Path) -> None:
     path = with_one_block(tmp_path / "sent" / NAME, 16_000, of_overview=True)
     assert "an overview of" in refused(lambda: read(path))
+
+
+@BRIEFLY
+@given(data=st.data())
+@pytest.mark.parametrize("read", EVERY)
+def test_whatever_the_bytes(read: Read, data: st.DataObject, tmp_path: Path) -> None:
+    path, whole = tmp_path / "sent" / NAME, tmp_path / "whole.tif"
+    if not whole.exists():
+        path.parent.mkdir()
+        tiff(whole, compress="deflate", tiled=True, blockxsize=16, blockysize=16)
+    path.write_bytes(data.draw(damaged(whole.read_bytes())))
+    with answered():
+        read(path)
