@@ -117,7 +117,16 @@ def _pools(links: Links) -> dict[str, type[HTTPConnectionPool]]:
 
         def _new_conn(self) -> socket.socket:
             # What urllib3 has for whoever connects otherwise, such as by SOCKS.
-            return _checked(self, super()._new_conn(), links)
+            if self.proxy is not None:
+                return super()._new_conn()
+            links.check_host(self.host)
+            sock = super()._new_conn()
+            try:
+                links.check_host(self.host, sock.getpeername()[0])
+            except BaseException:
+                sock.close()
+                raise
+            return sock
 
     class Https(Http, HTTPSConnection):
         pass
@@ -129,14 +138,3 @@ def _pools(links: Links) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = Https
 
     return {"http": HttpPool, "https": HttpsPool}
-
-
-def _checked(connection: HTTPConnection, sock: socket.socket, links: Links) -> socket.socket:
-    """Return a new socket, closed where it has come out at a host that may not be asked."""
-    if connection.proxy is None:
-        try:
-            links.check_connection(connection.host, sock.getpeername()[0])
-        except BaseException:
-            sock.close()
-            raise
-    return sock

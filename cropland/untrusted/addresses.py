@@ -32,15 +32,13 @@ _USER = re.compile(r"//[^/]*@")
 _FILE = re.compile(
     r"(?:file:(?://(?:localhost)?)?(?=/))?(/(?!/).*|[^:/][^:]*)", re.IGNORECASE | re.DOTALL
 )
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
-"""Of two letters at least: one is a drive of Windows."""
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # one letter is a drive of Windows
 _ADDRESS = re.compile(
     r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^\x00-\x20\x7f/?#\\@:\[\]%]+)(?::\d{1,5})?(?:[/?#][^\x00-\x1f\x7f]*)?",
     re.IGNORECASE,
 )
 """A host without user information, and nothing that two readers of addresses take for two hosts."""
-_TRANSLATED = IPv6Network("64:ff9b::/96")
-"""IPv4 addresses as IPv6 networks write them (RFC 6052)."""
+_TRANSLATED = IPv6Network("64:ff9b::/96")  # IPv4 as IPv6 networks write it (RFC 6052)
 
 
 @dataclass(frozen=True)
@@ -62,13 +60,7 @@ class Links:
     def private_numbers(self) -> frozenset[Number]:
         """Addresses of the catalogue's own host, where none of them is public."""
         host = urlsplit(self.origin).hostname if is_web(self.origin) else None
-        if host is None:
-            return frozenset()
-        try:
-            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            return frozenset()
-        numbers = frozenset(_number(str(entry[4][0])) for entry in found)
+        numbers = _numbers_of(host) if host else frozenset()
         # Of a name that has both kinds only the public ones count.
         return frozenset() if any(map(_is_public, numbers)) else numbers
 
@@ -90,35 +82,34 @@ class Links:
             )
         host = urlsplit(href).hostname or ""
         if (number := _number_in(host)) is not None:
-            self.check_connection(host, str(number))
+            self.check_host(host, str(number))
 
-    def check_connection(self, host: str, number: str) -> None:
-        """Check where a connection with a host has come out, before anything is sent.
-
-        Parameters
-        ----------
-        host : str
-            Its name.
-        number : str
-            The address at the other end.
+    def check_host(self, host: str, number: str | None = None) -> None:
+        """Check a host before a connection with it, or the address at which a connection has come out.
 
         Raises
         ------
         DataError
-            A host that may not be asked.
+            It may not be asked, at any of the addresses that its name has now.
         """
-        end = _number(number)
-        allowed = _is_public(end)
-        if self.private_numbers:
-            # What was on this machine or in its network stays there: a name may be resolved anew.
-            own = f".{host}".endswith(f".{urlsplit(self.origin).hostname}")
-            allowed = not allowed if own else allowed or end in self.private_numbers
-        if not allowed and host not in self.hosts:
+        numbers = {_number(number)} if number else _numbers_of(host)
+        if numbers and not any(self._allows(host, each) for each in numbers):
+            where = host if host == number else f"{host} ({', '.join(map(str, numbers))})"
             raise DataError(
-                f"{self.origin} leads to {host if host == number else f'{host} ({number})'}; expected a "
-                f"public host, or the catalogue's own: choose another source.catalog, or name the host in "
-                f"source.hosts if you trust the catalogue with it"
+                f"{self.origin} leads to {where}; expected a public host, or the catalogue's own: choose "
+                f"another source.catalog, or name the host in source.hosts if you trust the catalogue with it"
             )
+
+    def _allows(self, host: str, number: Number) -> bool:
+        if host in self.hosts:
+            return True
+        if not self.private_numbers:
+            return _is_public(number)
+        # What was on this machine or in its network stays there: a name may be resolved anew.
+        own = f".{host}".endswith(f".{urlsplit(self.origin).hostname}")
+        return (
+            not _is_public(number) if own else _is_public(number) or number in self.private_numbers
+        )
 
     def file(self, href: str) -> Path:
         """Return the file that a link of a folder leads to; raises as `file_inside`, and without a folder."""
@@ -177,6 +168,15 @@ def file_inside(origin: str, path: str) -> Path:
 
 def _number(text: str) -> Number:
     return ip_address(text.partition("%")[0])
+
+
+def _numbers_of(host: str) -> frozenset[Number]:
+    """Return the addresses of a host; none where it is not known."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return frozenset()
+    return frozenset(_number(str(entry[4][0])) for entry in found)
 
 
 @lru_cache(maxsize=1_000)

@@ -57,6 +57,8 @@ def private() -> Iterator[Web]:
     """Something that listens on this machine, and has an image to give."""
     with serving() as server:
         yield server
+        if server.paths == []:
+            assert server.connections == 0
 
 
 @pytest.fixture

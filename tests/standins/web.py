@@ -31,12 +31,18 @@ class Web(ThreadingHTTPServer):
         super().__init__((host, 0), _Handler)
         self.answers: dict[str, Answer] = {}
         self.paths: list[str] = []
+        self.connections = 0
         self.ended = threading.Event()
         self.url = f"http://{host}:{self.server_address[1]}"
 
     @property
     def port(self) -> int:
         return int(self.server_address[1])
+
+    def process_request(self, *args: Any) -> None:
+        """Count a connection."""
+        self.connections += 1
+        super().process_request(*args)
 
     def handle_error(self, *_: Any) -> None:
         """Say nothing: clients that leave are what is tested."""

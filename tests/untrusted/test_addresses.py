@@ -44,7 +44,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 )
 def test_what_is_not_of_the_public_internet(number: str) -> None:
     with pytest.raises(DataError, match="expected a public host, or the catalogue's own"):
-        Links("https://public.example/v1").check_connection("other.example", number)
+        Links("https://public.example/v1").check_host("other.example", number)
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,15 @@ def test_what_is_of_the_public_internet(number: str) -> None:
         "/a/folder",
         "https://none.example",
     ):
-        Links(origin).check_connection("other.example", number)
+        Links(origin).check_host("other.example", number)
 
 
 def test_a_private_catalogue_leads_to_its_own_host_and_to_public_ones() -> None:
     links = Links("https://intranet.example:8080/v1")
     links.check("http://10.0.0.5/file")
-    links.check_connection("intranet.example", "10.0.0.5")
-    links.check_connection("files.intranet.example", "10.0.0.6")
-    links.check_connection("public.example", "93.184.215.14")
+    links.check_host("intranet.example", "10.0.0.5")
+    links.check_host("files.intranet.example", "10.0.0.6")
+    links.check_host("public.example", "93.184.215.14")
     for host, number in (
         ("other.example", "10.0.0.6"),
         ("localhost", "127.0.0.1"),
@@ -73,15 +73,23 @@ def test_a_private_catalogue_leads_to_its_own_host_and_to_public_ones() -> None:
         ("intranet.example", "93.184.215.14"),
     ):
         with pytest.raises(DataError, match=host):
-            links.check_connection(host, number)
+            links.check_host(host, number)
 
 
 def test_a_host_that_the_user_names_may_be_asked() -> None:
     links = Links("https://public.example", ("files.example", "10.0.0.7"))
-    links.check_connection("files.example", "10.0.0.6")
+    links.check_host("files.example", "10.0.0.6")
     links.check("http://10.0.0.7/x")
     with pytest.raises(DataError, match=r"name the host in source\.hosts if you trust"):
         links.check("http://10.0.0.6/x")
+
+
+def test_a_name_is_looked_up_before_a_connection() -> None:
+    links = Links("https://public.example")
+    links.check_host("both.example")
+    links.check_host("unknown.example")  # connecting will say so
+    with pytest.raises(DataError, match=r"leads to intranet.example \(10.0.0.5\)"):
+        links.check_host("intranet.example")
 
 
 def test_a_name_with_public_and_private_addresses_is_public() -> None:
@@ -92,7 +100,7 @@ def test_what_was_resolved_is_kept_in_another_process(names: dict[str, list[str]
     links = pickle.loads(pickle.dumps(Links("https://public.example")))
     names["public.example"] = ["127.0.0.1"]
     with pytest.raises(DataError, match="leads to public.example"):
-        links.check_connection("public.example", "127.0.0.1")
+        links.check_host("public.example", "127.0.0.1")
 
 
 @pytest.mark.parametrize(

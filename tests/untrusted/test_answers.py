@@ -42,16 +42,13 @@ def test_of_an_error_the_beginning_is_read(web: Web, size: int) -> None:
 
 
 def test_connections_are_used_again_after_answers_and_redirects(web: Web) -> None:
-    connections: list[Any] = []
-    process = web.process_request
-    web.process_request = lambda *args: connections.append(args) or process(*args)  # type: ignore
     web.answers["/x"] = leads("/y")
     web.answers["/y"] = says(b"here")
     session = pooled_session(1, Links(web.url))
     for _ in range(3):
         with session.get(f"{web.url}/x", timeout=5, stream=True) as answer:
             assert body_of(answer, 10) == b"here"
-    assert len(connections) == 1
+    assert web.connections == 1
 
 
 def test_a_redirect_does_not_lead_from_https_to_http() -> None:
