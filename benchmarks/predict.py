@@ -212,7 +212,7 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> Champion:
             description="",
         )
     folder = client.get_logged_model(address.rpartition("/")[2]).artifact_location
-    files = version_files.regular(Path(f"{folder.removeprefix('file://')}/artifacts"))
+    files = version_files.paths_in(Path(f"{folder.removeprefix('file://')}/artifacts"))
     return Champion(None, model_files.read(files), ())  # type: ignore[arg-type]
 
 

@@ -131,7 +131,7 @@ class Applicability:
             It cannot be read, or is not that of a model with so many features.
         """
         try:
-            with arrays.opened(arrays.read_file(path)) as archive:
+            with arrays.open_archive(arrays.read_file(path)) as archive:
                 stored = {
                     name: arrays.array(archive, f"{name}.npy") for name in cls.__dataclass_fields__
                 }

@@ -97,7 +97,7 @@ def compete(
     """
     rule = command.promotion.rule
     runs = contenders.comparable(command, country, archive, store)
-    runs = stored_runs.sound(runs, country, say)
+    runs = stored_runs.possible_runs(runs, country, say)
     field = _scored(runs, command, archive, store, say)
     field = _without_unlisted(field, runs, command, country, store, say)
     field, materials = _materials(field, runs, command, country, store, say)
@@ -202,7 +202,7 @@ def _unlisted(run: TrackedRun, store: Store) -> str:
         kept = candidates.from_yaml(store.read(run, stored_runs.CONFIG))
     except (ConfigError, DataError):  # a finalist is refused for it
         return ""
-    return stored_runs.unlisted(kept.configuration.model)
+    return stored_runs.unlisted_class(kept.configuration.model)
 
 
 def _materials(

@@ -37,7 +37,7 @@ _SHARES = ("accuracy", "accuracy_se")
 _MOST, _LONGEST = 10**9, 500
 
 
-def sound(
+def possible_runs(
     runs: Mapping[str, TrackedRun], country: Country, say: Callable[[str], None]
 ) -> dict[str, TrackedRun]:
     """Return the runs whose numbers can be those of a candidate, by run id; say which are left out.
@@ -79,7 +79,7 @@ def fault_of(run: TrackedRun) -> str:
     return ""
 
 
-def unlisted(model: Model) -> str:
+def unlisted_class(model: Model) -> str:
     """Return the first class of a model that no registered model may hold, empty where there is none."""
     return next((each for each in model.targets if each not in FAST and not is_listed(each)), "")
 
@@ -100,7 +100,7 @@ def rebuilt(text: str, command: Promote, country: Country) -> CandidateData:
     kept = candidates.from_yaml(text, **here, validation=command.validation)
     if kept.configurations[1:]:
         raise ConfigError("it is nested: that scores a choice, no candidate")
-    if name := unlisted(kept.configuration.model):
+    if name := unlisted_class(kept.configuration.model):
         raise ConfigError(f"it is of {name}: {LISTED_ONLY}")
     model = replace(plain_model(kept.configuration.model), allow=())
     configuration = replace(kept.configuration, model=model)

@@ -36,10 +36,10 @@ def files_of(version: ModelVersion, client: MlflowClient) -> Iterator[dict[str, 
     location = f"{_location(version, client).rstrip('/')}/artifacts"
     folder = local_path(location)
     if folder is not None:
-        yield regular(folder)
+        yield paths_in(folder)
         return
     with temporary_folder() as copies:
-        yield _fetched(location, str(client.tracking_uri), copies)
+        yield copies_of(location, str(client.tracking_uri), copies)
 
 
 def _location(version: ModelVersion, client: MlflowClient) -> str:
@@ -55,7 +55,7 @@ def _location(version: ModelVersion, client: MlflowClient) -> str:
     return location
 
 
-def regular(folder: Path) -> dict[str, str]:
+def paths_in(folder: Path) -> dict[str, str]:
     """Return the files of a folder on this machine; none is a link to a place elsewhere."""
     paths = {name: folder / name for name in (RECIPE, ESTIMATOR, APPLICABILITY)}
     for path in paths.values():
@@ -66,7 +66,7 @@ def regular(folder: Path) -> dict[str, str]:
     }
 
 
-def _fetched(location: str, store: str, copies: Path) -> dict[str, str]:
+def copies_of(location: str, store: str, copies: Path) -> dict[str, str]:
     """Copy the files of a place that is not on this machine."""
     from mlflow.artifacts import download_artifacts, list_artifacts
 

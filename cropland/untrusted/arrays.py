@@ -40,7 +40,7 @@ def read_file(path: Path, largest: int = LARGEST_BYTES) -> bytes:
     return path.read_bytes()
 
 
-def opened(data: bytes) -> zipfile.ZipFile:
+def open_archive(data: bytes) -> zipfile.ZipFile:
     """Return an archive whose members together are not larger than it is.
 
     Raises

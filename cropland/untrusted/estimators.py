@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DEEPEST, _MOST_CORES = 100, 1_024
+_LARGEST_SCHEMA = 2**26
+"""Bytes: a forest of four thousand trees."""
 
 
 def read(path: Path, n_features: int) -> Any:
@@ -47,7 +49,9 @@ def read(path: Path, n_features: int) -> Any:
 
     try:
         data = arrays.read_file(path)
-        with arrays.opened(data) as archive:
+        with arrays.open_archive(data) as archive:
+            if archive.getinfo("schema.json").file_size > _LARGEST_SCHEMA:
+                raise ValueError(f"expected a schema of at most {_LARGEST_SCHEMA:,} bytes")
             schema = json.loads(archive.read("schema.json"))
             types = _Schema(archive, n_features).types_of(schema)
         foreign = sorted(name for kind, name in types if name not in TYPES.get(kind, ()))

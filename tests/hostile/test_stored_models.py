@@ -17,11 +17,12 @@ import pytest
 import yaml
 from hostile.claims import refused
 from mlflow import MlflowClient
+from mlflow.entities import FileInfo
 from standins.stored_models import edited, entries, entry, npy
 from standins.toy_model import learnt, toy_archive
 
 import cropland
-from cropland.models import model_files
+from cropland.models import model_files, version_files
 from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted
 from cropland.tracking.experiments import is_inside
@@ -252,6 +253,32 @@ def test_a_version_keeps_its_files_among_those_of_its_experiment(
 )
 def test_a_place_is_inside_another_on_the_same_host(location: str, root: str, inside: bool) -> None:
     assert is_inside(location, root, "http://h:5000") == inside
+
+
+@pytest.mark.parametrize(
+    ("sizes", "reason"),
+    [
+        ({"recipe.yaml": 900, "estimator.skops": 2**40}, "has 1,099,511,627,776 bytes"),
+        ({"recipe.yaml": 900}, "has no estimator.skops"),
+        ({"../recipe.yaml/..": 1}, "has no recipe.yaml and no estimator.skops"),
+    ],
+    ids=str,
+)
+def test_only_the_three_files_of_a_model_are_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int], reason: str
+) -> None:
+    listed = [FileInfo(f"artifacts/{name}", False, size) for name, size in sizes.items()]
+    fetched: list[str] = []
+
+    def fetch(artifact_uri: str, **_: Any) -> str:
+        fetched.append(artifact_uri)
+        return str(tmp_path / "x")
+
+    monkeypatch.setattr(mlflow.artifacts, "list_artifacts", lambda **_: listed)
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", fetch)
+    place = "mlflow-artifacts:/1/models/m-1/artifacts/artifacts"
+    assert reason in refused(lambda: version_files.copies_of(place, "http://h:5000", tmp_path))
+    assert set(fetched) <= {f"{place}/recipe.yaml"}
 
 
 def test_a_model_of_another_country_is_not_taken_for_this_ones(registry: Registry) -> None:

@@ -265,6 +265,13 @@ def test_a_file_is_not_larger_once_it_is_unpacked(
     assert "expected a file" in said(tmp_path)
 
 
+def test_a_schema_is_no_larger_than_that_of_a_large_forest(
+    stored: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimators, "_LARGEST_SCHEMA", 1_000)
+    assert "a schema of at most 1,000 bytes" in said(stored(FOREST))
+
+
 def test_a_schema_that_is_too_deep_is_refused(stored: Callable[[Any], Path]) -> None:
     path = stored(FOREST)
 
