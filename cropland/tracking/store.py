@@ -8,10 +8,9 @@ import socket
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.errors import DataError, TrackingError
@@ -19,8 +18,8 @@ from cropland.secret_text import without_secrets
 from cropland.support import terminal
 from cropland.support.fingerprint import fingerprint
 from cropland.support.writing import temporary_folder
-from cropland.tracking import sqlite_file
-from cropland.tracking.experiments import SIMULATED, is_inside
+from cropland.tracking import artifacts, sqlite_file
+from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.provenance import code_tags, is_alive, process_mark
 from cropland.tracking.records import (
     CHECKSUM,
@@ -36,7 +35,6 @@ from cropland.tracking.records import (
     Record,
     TrackedRun,
 )
-from cropland.untrusted import arrays
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,8 +50,6 @@ _INHERITED = (
 )
 
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,200}")
-_MOST_BYTES = 2**28
-"""Of a text artifact that is read: predictions of some million points."""
 
 
 @dataclass(frozen=True)
@@ -173,34 +169,8 @@ class Store:
         DataError
             It is not there any more, is not as it was written, or lies outside the experiment's files.
         """
-        from mlflow.artifacts import download_artifacts
-        from mlflow.exceptions import MlflowException
-
-        is_local = run.artifact_uri.startswith("file:")  # read where it is, without a copy
-        location, root = f"{run.artifact_uri}/{name}", _root(self.client, self.experiment_id)
-        if not is_inside(location, root, str(self.client.tracking_uri)):
-            raise DataError(
-                f"run {run.name!r} names its {name} in {run.artifact_uri}, which is not among the files of "
-                f"its experiment ({root}); delete the run"
-            )
-        try:
-            with nullcontext() if is_local else temporary_folder() as folder:
-                path = download_artifacts(
-                    artifact_uri=location,
-                    dst_path=None if folder is None else str(folder),
-                    tracking_uri=self.client.tracking_uri,
-                )
-                content = arrays.read_file(Path(path), _MOST_BYTES)
-        except (OSError, MlflowException) as error:
-            raise DataError(f"run {run.name!r} has lost its {name}") from error
-        except ValueError as error:
-            raise DataError(f"{name} of run {run.name!r} cannot be read: {error}") from error
-        if run.tags.get(CHECKSUM + name, fingerprint(content)) != fingerprint(content):
-            raise DataError(f"{name} of run {run.name!r} is damaged: it is not as it was written")
-        try:
-            return content.decode()
-        except UnicodeDecodeError as error:
-            raise DataError(f"{name} of run {run.name!r} is damaged: it is no text") from error
+        root = _root(self.client, self.experiment_id)
+        return artifacts.read_text(run, name, root, str(self.client.tracking_uri))
 
     def tidy(self) -> None:
         """Let a database file count its rows, for the UI."""
