@@ -12,21 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 CODECS = frozenset(
-    [
-        "adler32",
-        "blosc",
-        "bz2",
-        "crc32",
-        "crc32c",
-        "fletcher32",
-        "gzip",
-        "lz4",
-        "lzma",
-        "shuffle",
-        "vlen-utf8",
-        "zlib",
-        "zstd",
-    ]
+    (
+        *("adler32", "blosc", "bz2", "crc32", "crc32c", "fletcher32", "gzip", "lz4", "lzma"),
+        *("shuffle", "vlen-utf8", "zlib", "zstd"),
+    )
 )
 """They compress, check or shuffle bytes; others, such as ``pickle``, can run code."""
 _CODECS_3 = CODECS | {f"numcodecs.{name}" for name in CODECS} | {"bytes", "endian", "transpose"}
@@ -40,11 +29,10 @@ _TEXT_BYTES = 64
 
 
 class Layout(NamedTuple):
-    """Elements of an array and of a stored chunk, by dimension, and the codec of its bytes."""
+    """Elements of an array and of a stored chunk, by dimension."""
 
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
-    codec: str | None
 
 
 def layout_of(document: Mapping[str, Any], version: int, where: str) -> Layout:
@@ -71,7 +59,7 @@ def layout_of(document: Mapping[str, Any], version: int, where: str) -> Layout:
         names = _codecs([codec for codec in codecs if codec is not None], "id", CODECS, where)
         size = _type_bytes(document["dtype"], names, where)
     else:
-        chunks, inner, names = _version_3(document, where)
+        chunks, inner = _version_3(document, where)
         size = _type_bytes_3(document["data_type"], where)
     if len(shape) != len(chunks) or len(shape) != len(inner):
         raise ValueError(f"{where} of shape {shape} has chunks of {chunks}")
@@ -80,13 +68,11 @@ def layout_of(document: Mapping[str, Any], version: int, where: str) -> Layout:
             f"a chunk of {where} takes {math.prod(inner) * size / 2**30:.3g} GB in memory, expected at most "
             f"{CHUNK_BYTES >> 30}"
         )
-    return Layout(shape, chunks, names[-1] if names else None)
+    return Layout(shape, chunks)
 
 
-def _version_3(
-    document: Mapping[str, Any], where: str
-) -> tuple[tuple[int, ...], tuple[int, ...], list[str]]:
-    """Return the sides of chunks that are stored, of those that are decoded at once, and codecs."""
+def _version_3(document: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the sides of chunks that are stored, and of those that are decoded at once."""
     if document.get("storage_transformers") or document["chunk_grid"]["name"] != "regular":
         raise ValueError(
             f"{where} has storage transformers or chunks of several sizes, expected none"
@@ -96,9 +82,9 @@ def _version_3(
     if len(codecs) == 1 and codecs[0]["name"] == "sharding_indexed":
         inside = codecs[0]["configuration"]
         inner = _sides(inside["chunk_shape"], 1, where)
-        _codecs([*inside["codecs"], *inside["index_codecs"]], "name", _CODECS_3, where)
-        return chunks, inner, []
-    return chunks, inner, _codecs(codecs, "name", _CODECS_3, where)
+        codecs = [*inside["codecs"], *inside["index_codecs"]]
+    _codecs(codecs, "name", _CODECS_3, where)
+    return chunks, inner
 
 
 def _sides(value: Any, least: int, where: str) -> tuple[int, ...]:

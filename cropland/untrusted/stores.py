@@ -24,9 +24,9 @@ METADATA = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray")
 LONGEST = 1 << 31
 """Elements of the longest array of one dimension."""
 _METADATA_BYTES = 16 << 20
-CHUNK = re.compile(r"(?:(.*?)/)?(?:c[./])?(\d+(?:[./]\d+)*)|(?:(.*)/)?c")
+_CHUNK = re.compile(r"(?:(.*?)/)?(?:c[./])?(\d+(?:[./]\d+)*)|(?:(.*)/)?c")
 """Path of an array and the place of a chunk in it; the chunk of a scalar is ``0`` or ``c``."""
-_BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+_BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,6 @@ class StoredArray:
         Whether its first chunk is stored.
     fill : float
         The value of elements that are not stored; infinite where it is no number.
-    codec : str, optional
-        What wrote the bytes of a chunk, in Zarr.
     """
 
     shape: tuple[int, ...]
@@ -52,7 +50,6 @@ class StoredArray:
     n_missing: int
     has_first: bool
     fill: float
-    codec: str | None = None
 
 
 def check_zarr(
@@ -140,20 +137,20 @@ def _array(
 ) -> StoredArray:
     """Return how an array is stored whose metadata have such a path."""
     path = name.rpartition("/")[0]
-    shape, chunks, codec = layout_of(document, 2 if name.endswith(".zarray") else 3, path or "it")
+    shape, chunks = layout_of(document, 2 if name.endswith(".zarray") else 3, path or "it")
     if len(shape) == 1 and shape[0] > longest:
         raise ValueError(f"{path} has {shape[0]} elements, expected at most {longest}")
     counts = [math.ceil(side / length) for side, length in zip(shape, chunks, strict=True)]
     places = {place for place in stored.get(path, ()) if _is_place(place, counts)}
     first = ".".join("0" for _ in shape) or "0"
     n_missing = math.prod(counts) - len(places)
-    return StoredArray(shape, chunks, n_missing, first in places, _fill(document), codec)
+    return StoredArray(shape, chunks, n_missing, first in places, _fill(document))
 
 
 def _fill(document: Mapping[str, Any]) -> float:
     try:
         return float(document.get("fill_value") or 0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.inf
 
 
@@ -161,7 +158,7 @@ def _chunks_by_array(files: Iterable[str]) -> dict[str, list[str]]:
     """Return the places of the chunks that are stored, as in ``0.3.1``, by the path of their array."""
     places: dict[str, list[str]] = defaultdict(list)
     for name in files:
-        parts = CHUNK.fullmatch(name)
+        parts = _CHUNK.fullmatch(name)
         if parts is not None:
             path, place, scalar = parts.groups()
             places[path or scalar or ""].append((place or "0").replace("/", "."))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import h5py
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 from standins.cube_files import BANDS, COLUMNS, NAMES, ROWS, TIMES, TRANSFORM, netcdf, zarr
+from zarr import create_array, open_array
+from zarr.codecs import BloscCodec, Crc32cCodec
 
 from cropland.sources.cubes.cube import open_cube
 
@@ -179,7 +182,7 @@ def test_a_chunk_that_was_cut_off(cube: xr.Dataset, tmp_path: Path) -> None:
     path = zarr(cube, tmp_path / "cube")
     chunk = path / "B2" / "0.0.0"
     chunk.write_bytes(chunk.read_bytes()[:-5])
-    assert "the chunk B2/0.0.0 is not as long as it says" in line(path)
+    assert "a chunk of Blosc is not as long as it says" in line(path)
 
 
 def test_a_chunk_that_says_that_it_is_large(cube: xr.Dataset, tmp_path: Path) -> None:
@@ -188,7 +191,33 @@ def test_a_chunk_that_says_that_it_is_large(cube: xr.Dataset, tmp_path: Path) ->
     content = bytearray(chunk.read_bytes())
     content[4:8] = (2**31 - 1).to_bytes(4, "little")
     chunk.write_bytes(bytes(content))
-    assert "the chunk B2/0.0.0 is not as long as it says, or too long" in line(path)
+    assert "a chunk of Blosc is not as long as it says, or too long" in line(path)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"compressors": BloscCodec()},
+        {"compressors": [BloscCodec(), Crc32cCodec()]},
+        {"compressors": BloscCodec(), "shards": (8,)},
+    ],
+)
+def test_a_chunk_of_another_length_wherever_blosc_decodes_it(
+    tmp_path: Path, how: dict[str, Any]
+) -> None:
+    values = np.arange(8, dtype=np.uint16)
+    folder = tmp_path / "array"
+    create_array(folder, shape=(8,), chunks=(8,), dtype="u2", **how)[:] = values
+    array = open_array(folder, mode="r")
+    assert (pickle.loads(pickle.dumps(array))[:] == values).all()
+    content = bytearray((folder / "c" / "0").read_bytes())
+    content[12] += 1
+    if len(content) == content[12] + 3:
+        content[-4:] = google_crc32c.value(bytes(content[:-4])).to_bytes(4, "little")
+    (folder / "c" / "0").write_bytes(content)
+    for stored in (array, pickle.loads(pickle.dumps(array))):
+        with pytest.raises(ValueError, match="a chunk of Blosc is not as long as it says"):
+            stored[:]
 
 
 @pytest.mark.parametrize(

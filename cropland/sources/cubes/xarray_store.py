@@ -26,7 +26,7 @@ from cropland.sources.cubes.contract import (
 from cropland.sources.cubes.gaps import check_coordinates, empty_chunks
 from cropland.sources.cubes.numbers import zero_no_data
 from cropland.support.words import some
-from cropland.untrusted.chunk_store import ChunkStore
+from cropland.untrusted import blosc  # noqa: F401  (checks the chunks that Zarr reads)
 from cropland.untrusted.hdf5 import check_netcdf
 from cropland.untrusted.stores import METADATA, StoredArray, check_zarr
 
@@ -132,15 +132,14 @@ def _dataset(path: Path) -> tuple[xr.Dataset, dict[str, StoredArray]]:
         arrays = check_zarr(path, _REMEDY, longest=_LONGEST)
         # Metadata that are gathered may be older than the arrays, and on disk gain some milliseconds.
         how = {"engine": "zarr", "consolidated": False}
-        opened: Any = ChunkStore(path, arrays)
     else:
         engine, arrays = check_netcdf(path, _REMEDY, longest=_LONGEST)
-        how, opened = {"engine": engine}, path
+        how = {"engine": engine}
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Variable\(s\) referenced in grid_mapping")  # no CRS
             dataset = xr.open_dataset(
-                opened, chunks=None, mask_and_scale=False, decode_coords="all", **how
+                path, chunks=None, mask_and_scale=False, decode_coords="all", **how
             )
             return dataset, arrays
     except _BROKEN as error:
