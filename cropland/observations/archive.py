@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -223,9 +223,7 @@ def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) 
 
     blocks = [dataset] if isinstance(dataset, xr.Dataset) else dataset.datasets
 
-    def is_undamaged(path: Path) -> bool:
-        return archive_store.is_undamaged(path, attributes["fingerprint"])
-
+    is_undamaged = partial(archive_store.is_undamaged, fingerprint=attributes["fingerprint"])
     try:
         with whole(path, keeps=is_undamaged) as folder:
             archive_writing.store(blocks, folder, attributes)

@@ -1,8 +1,8 @@
 """Files of an archive and their checksums: written with it, compared when it is opened and read.
 
-``checksums.json`` lists the other files of an archive: name → bytes, CRC-32C. When the archive is opened, the
-names and sizes of all files and the checksums of the group's metadata, which hold those of all columns, are
-compared with it; a chunk when it is read.
+``checksums.json`` lists the files of an archive: name → bytes, CRC-32C. When the archive is opened, their
+names and sizes and the checksums of the group's metadata, which hold those of all columns, are compared with
+it; a chunk when it is read. Other files in the folder, such as a file manager's, are not read.
 Zarr's codec ``crc32c`` notices changed bytes only: a lost chunk is read as fill values, and a chunk that
 belongs elsewhere as it stands. CRC-32C takes a twentieth of the time of SHA-256.
 """
@@ -56,14 +56,17 @@ def check(folder: Path) -> Files:
         It cannot be read.
     """
     sizes = _sizes(folder)
-    if sizes.pop(CHECKSUMS, _NOT_REGULAR) == _NOT_REGULAR:
+    if sizes.get(CHECKSUMS, _NOT_REGULAR) == _NOT_REGULAR:
         raise _damage(folder, f"{CHECKSUMS} is missing (archives of earlier versions have none)")
     files = _read_checksums(folder)
-    if 0 < sizes.get(DAMAGE, _NOT_REGULAR) < _LONGEST_DAMAGE:
-        raise DamageError((folder / DAMAGE).read_text())
-    expected = {name: n_bytes for name, (n_bytes, _) in files.items()}
-    if sizes != expected:
-        raise _damage(folder, _difference(sizes, expected))
+    if DAMAGE in sizes:
+        is_text = 0 < sizes[DAMAGE] < _LONGEST_DAMAGE
+        raise DamageError(
+            (folder / DAMAGE).read_text(errors="replace")
+            if is_text
+            else f"the archive {folder} is damaged"
+        )
+    _check_sizes(folder, sizes, files)
     for name in METADATA:
         if name in files:
             read(folder, name, files)
@@ -132,18 +135,19 @@ def _sizes(folder: Path, prefix: str = "") -> dict[str, int]:
     return sizes
 
 
-def _difference(sizes: Mapping[str, int], expected: Mapping[str, int]) -> str:
-    """Return the first file, by name, that is not there as it was written."""
-    name, *others = sorted({name for name, _ in sizes.items() ^ expected.items()})
+def _check_sizes(folder: Path, sizes: Mapping[str, int], files: Files) -> None:
+    """Check that all files are there, with their sizes; name the first that is not."""
+    changed = sorted(name for name, (n_bytes, _) in files.items() if sizes.get(name) != n_bytes)
+    if not changed:
+        return
+    name, *others = changed
     if name not in sizes:
-        text = f"{name} is missing"
-    elif name not in expected:
-        text = f"{name} was not written with it"
+        fault = f"{name} is missing"
     elif sizes[name] == _NOT_REGULAR:
-        text = f"{name} is no plain file"
+        fault = f"{name} is no plain file"
     else:
-        text = f"{name} has {sizes[name]} bytes instead of {expected[name]}"
-    return text + (f", and {len(others)} more" if others else "")
+        fault = f"{name} has {sizes[name]} bytes instead of {files[name][0]}"
+    raise _damage(folder, fault + (f", and {len(others)} more" if others else ""))
 
 
 def _damage(folder: Path, what: str) -> DamageError:

@@ -82,10 +82,6 @@ SEEN_ON_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     "lost chunk": (lambda folder: (folder / CHUNK).unlink(), "B4/0 is missing"),
     "cut chunk": (lambda folder: cut(folder / CHUNK, 100), "B4/0 has 100 bytes instead of"),
     "empty chunk": (lambda folder: cut(folder / CHUNK, 0), "B4/0 has 0 bytes instead of"),
-    "extra chunk": (
-        lambda folder: shutil.copy(folder / CHUNK, folder / "B4" / "1"),
-        "B4/1 was not written with it",
-    ),
     "link": (lambda folder: link(folder / CHUNK), "B4/0 is no plain file"),
     "pipe": (lambda folder: pipe(folder / CHUNK), "B4/0 is no plain file"),
     "lost column": (lambda folder: shutil.rmtree(folder / "SCL"), "SCL/.zarray is missing, and 2 "),
@@ -103,7 +99,7 @@ SEEN_ON_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no checksums": (
         lambda folder: (folder / "checksums.json").write_text("{}"),
-        "was not written with it",
+        "cannot be read",
     ),
     "codec": (forge_codec, "cannot be read as Zarr: B4"),
     "a file": (lambda folder: [shutil.rmtree(folder), folder.write_text("")], "Not a directory"),
@@ -114,9 +110,10 @@ SEEN_ON_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
         r"\x1b[31m red",
     ),
     "a name of escape sequences": (
-        lambda folder: (folder / "\x1b[31m\n").write_text(""),
-        r"\x1b[31m was not written with it",
+        lambda folder: (folder / "checksums.json").write_text('{"\\u001b[31m": [1, 1]}'),
+        r"\x1b[31m is missing",
     ),
+    "damage that had no room": (lambda folder: (folder / "damage.txt").touch(), " is damaged"),
     "all lost": (lose_all, "checksums.json is missing"),
 }
 """What is done to an archive, and what is said when it is opened."""
@@ -193,6 +190,17 @@ def test_a_changed_byte_is_an_error_when_it_is_read_and_the_next_command_makes_i
     check_values(open_anew(work), made[1])
     assert "B4/0 is not as it was written; it is made again" in capsys.readouterr().err
     check_values(open_anew(work), made[1])
+
+
+def test_files_that_were_not_written_with_it_are_not_read(
+    work: Path, made: tuple[Path, Archive], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """File managers and network file systems leave some, and a copy by macOS has one beside each."""
+    folder = stored(work)
+    for name in (".DS_Store", "B4/.DS_Store", "B4/._0", "Thumbs.db", ".nfs0001", "B4/1"):
+        (folder / name).write_text("another program's")
+    check_values(open_anew(work), made[1])
+    assert not capsys.readouterr().err
 
 
 def test_metadata_of_a_column_are_not_read(work: Path, made: tuple[Path, Archive]) -> None:
