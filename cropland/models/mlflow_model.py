@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cropland.errors import DataError
+from cropland.errors import DataError, TrackingError
 from cropland.models import model_files
 from cropland.models.request import PLACES
 from cropland.observations import bands
 from cropland.support.writing import temporary_folder
 from cropland.tracking.mlflow_session import mlflow_at
+from cropland.tracking.retries import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,9 @@ def log(
     Raises
     ------
     DataError
-        The written model fails on its example.
+        The written model fails on its example, or there is no room for temporary files.
+    TrackingError
+        The store cannot be written to.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
@@ -71,8 +74,8 @@ def log(
         params=run.data.params,
     )
     example = input_example[list(fitted.columns)].astype({"ID": str, "Timestamp": str})
-    with temporary_folder() as folder, mlflow_at(tracking_uri):
-        try:
+    try:
+        with temporary_folder() as folder, mlflow_at(tracking_uri):
             logged = Model.log(
                 artifact_path=None,
                 flavor=_Checked(fitted),
@@ -85,9 +88,11 @@ def log(
                 input_example=example.reset_index(drop=True),
                 pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
             )
-        except DataError:
-            client.finalize_logged_model(entry.model_id, "FAILED")
+    except (DataError, OSError) as error:
+        client.finalize_logged_model(entry.model_id, "FAILED")
+        if isinstance(error, DataError):
             raise
+        raise TrackingError(in_words(error, tracking_uri)) from error
     return str(logged.model_uri)
 
 

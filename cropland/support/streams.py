@@ -36,7 +36,7 @@ _PLAIN = {
 }
 
 
-class _Shown:
+class _EscapedStream:
     """A stream on which control characters are shown as escapes.
 
     Warnings, logs, tracebacks and what libraries print may hold texts of others. The consoles of
@@ -72,14 +72,17 @@ def show_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """Write the traceback of an error that nobody has caught, its control characters as escapes."""
-    sys.stderr.write(terminal_text("".join(traceback.format_exception(kind, error, trace))))
+    if sys.stderr is not None:  # as where a shell has closed it
+        sys.stderr.write(terminal_text("".join(traceback.format_exception(kind, error, trace))))
 
 
 @contextmanager
 def without_controls() -> Iterator[None]:
     """Show control characters as escapes on standard output and standard error."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast("TextIO", _Shown(behind(stream))) for stream in before)
+    sys.stdout, sys.stderr = (
+        cast("TextIO", stream and _EscapedStream(behind(stream))) for stream in before
+    )
     try:
         yield
     finally:
@@ -103,7 +106,7 @@ def tolerant() -> Iterator[None]:
         silence(sys.stdout)
         raise SystemExit(_PIPE_CLOSED) from error
     finally:
-        for stream in (sys.stdout, sys.stderr):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
             try:
                 stream.flush()
             except BrokenPipeError:  # Python would say so at its end

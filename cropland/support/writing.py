@@ -16,6 +16,9 @@ from cropland.errors import DataError
 
 _HEADER_BYTES, _SHOWN = 1_000, 60
 _FLUSHED_AT_ONCE = 16
+_CANNOT_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)
+"""Errors of file systems that have no such operation, or none of folders."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -59,12 +62,14 @@ def _flush(path: Path) -> None:
 
 
 def _flush_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written to, but not listed
+        return
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems cannot do it with a folder.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
+        if error.errno not in _CANNOT_FLUSH:
             raise
     finally:
         os.close(descriptor)
@@ -100,11 +105,23 @@ def temporary_folder() -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
     except OSError as error:
-        where = os.environ.get("TMPDIR", "/tmp")
+        if not _is_temporary(error):
+            raise
+        where = tempfile.tempdir or os.environ.get("TMPDIR", "/tmp")
         raise DataError(
             f"cannot write temporary files to {where}: {error.strerror or error}; make room there, or set "
             f"TMPDIR to another folder"
         ) from error
+
+
+def _is_temporary(error: OSError) -> bool:
+    """Return whether an error is of a temporary file: Python does not name one that has no room."""
+    if tempfile.tempdir is None:  # none can be used
+        return True
+    path = error.filename if error.filename2 is None else error.filename2
+    if path is None:
+        return error.errno in _NO_ROOM
+    return str(path).startswith(tempfile.tempdir)
 
 
 def check_output(path: Path, inputs: Iterable[Path], columns: Sequence[str]) -> None:

@@ -68,6 +68,17 @@ def test_what_is_printed_plainly_into_a_closed_pipe_ends_quietly(
     pipe.close()
 
 
+def test_a_command_goes_on_without_standard_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has none where a shell has closed them, as by ``>&-``."""
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    with streams.tolerant():
+        print("a result")  # noqa: T201  as Hydra does
+        terminal.screen().print("a result")
+        terminal.print_note(terminal.notes(), "a note")
+        streams.show_error(KeyError, KeyError(), None)
+
+
 @pytest.mark.parametrize("path", ["a [x]/b", "[/red]", "[bold]", "a:smile:b"])
 def test_brackets_of_a_path_are_no_markup(capsys: pytest.CaptureFixture[str], path: str) -> None:
     terminal.screen().print(f"[yellow]note[/] {path}")

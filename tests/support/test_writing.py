@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from cropland.errors import DataError
-from cropland.support.writing import check_output, whole, write_whole
+from cropland.support.writing import check_output, temporary_folder, whole, write_whole
 
 
 def test_a_file_replaces_the_one_before(tmp_path: Path) -> None:
@@ -45,6 +47,41 @@ def test_what_gets_its_name_is_on_the_disk_before_and_its_name_after(
     write_whole(tmp_path / "file", "text")
     (_, written), *rest = steps
     assert written.name.startswith(".file.") and rest == [("rename", written), ("fsync", tmp_path)]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+def test_a_file_system_that_cannot_flush_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Some network file systems cannot, of folders or at all; what is broken is an error."""
+
+    def fsync(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_whole(tmp_path / "file", "text")
+    assert (tmp_path / "file").read_text() == "text"
+    number = errno.EIO
+    with pytest.raises(DataError, match="Input/output error"):
+        write_whole(tmp_path / "other", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_only_errors_of_temporary_files_are_taken_for_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with pytest.raises(DataError, match="cannot write temporary files"), temporary_folder():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FileNotFoundError), temporary_folder():
+        (tmp_path / "lost").read_text()
+    with pytest.raises(FileNotFoundError), temporary_folder() as folder:
+        (folder / "a").write_text("")
+        shutil.copy(folder / "a", tmp_path / "lost" / "a")
+    with pytest.raises(ConnectionError), temporary_folder():
+        raise ConnectionError("the server is away")
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_a_folder_that_is_not_to_be_kept_is_replaced(tmp_path: Path) -> None:
