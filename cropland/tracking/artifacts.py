@@ -1,7 +1,9 @@
-"""Text artifacts of runs, read back: from the files of their experiment only, and as they were written."""
+"""Artifacts of runs, written in one go; texts are read back from the files of their experiment only."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,15 +11,40 @@ from typing import TYPE_CHECKING
 from cropland.errors import DataError
 from cropland.support.fingerprint import fingerprint
 from cropland.support.writing import temporary_folder
-from cropland.tracking.experiments import is_inside
+from cropland.tracking.experiments import is_inside, local_path
 from cropland.tracking.records import CHECKSUM
 from cropland.untrusted import arrays
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
     from cropland.tracking.records import TrackedRun
 
 _MOST_BYTES = 2**28
 """Of a text artifact: predictions of some million points."""
+_NAME_OF_TAG = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+
+
+def write(client: MlflowClient, run_id: str, files: Mapping[str, str | bytes]) -> None:
+    """Write artifacts of a run, all in one go."""
+    if not files:
+        return
+    with temporary_folder() as folder:
+        for name, content in files.items():
+            (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        client.log_artifacts(run_id, str(folder))
+
+
+def checksums(files: Mapping[str, str | bytes]) -> dict[str, str]:
+    """Return the tags that hold the checksums of text artifacts.
+
+    A file that a user named is not read back, and its name may be no key for MLflow.
+    """
+    return {
+        CHECKSUM + name: fingerprint(content.encode())
+        for name, content in files.items()
+        if isinstance(content, str) and _NAME_OF_TAG.fullmatch(name)
+    }
 
 
 def read_text(run: TrackedRun, name: str, root: str, store: str) -> str:
@@ -48,7 +75,7 @@ def read_text(run: TrackedRun, name: str, root: str, store: str) -> str:
             f"run {run.name!r} names its {name} in {run.artifact_uri}, which is not among the files of its "
             f"experiment ({root}); delete the run"
         )
-    is_local = run.artifact_uri.startswith("file:")  # read where it is, without a copy
+    is_local = local_path(location) is not None  # read where it is, without a copy
     try:
         with nullcontext() if is_local else temporary_folder() as folder:
             path = download_artifacts(
@@ -61,7 +88,7 @@ def read_text(run: TrackedRun, name: str, root: str, store: str) -> str:
         raise DataError(f"run {run.name!r} has lost its {name}") from error
     except ValueError as error:
         raise DataError(f"{name} of run {run.name!r} cannot be read: {error}") from error
-    if run.tags.get(CHECKSUM + name, fingerprint(content)) != fingerprint(content):
+    if run.tags.get(CHECKSUM + name) not in (None, fingerprint(content)):
         raise DataError(f"{name} of run {run.name!r} is damaged: it is not as it was written")
     try:
         return content.decode()

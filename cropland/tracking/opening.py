@@ -66,11 +66,11 @@ def open_store(tracking: Tracking, source: str) -> Store:
             raise TrackingError(_restored_or_deleted(experiment, number, tracking.uri))
         if found is not None:
             check_artifacts(found.artifact_location, tracking, experiment)
+        _note_lost_runs(tracking, experiment)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         if retries.is_refusal(error):
             raise TrackingError(retries.in_words(error, tracking.uri)) from error
         raise TrackingError(_in_words(error, tracking.uri)) from error
-    _note_lost_runs(tracking, experiment)
     return Store(client, number, experiment)
 
 

@@ -22,8 +22,8 @@ def process_mark(pid: int) -> str:
     """Return a mark of a process that no other one has, on this host.
 
     On Linux: its number and its start in ticks since boot, which no clock changes, the namespace of its
-    number (that of a container), and the boot. Elsewhere: its number and its start in seconds, as the system
-    has stored it.
+    number (that of a container), and the boot; a dash for what a sandbox does not show of these. Elsewhere:
+    its number and its start in seconds, as the system has stored it.
 
     Raises
     ------
@@ -77,11 +77,17 @@ def _state_and_ticks(pid: int) -> tuple[str, str]:
 
 def _namespace() -> str:
     """Return which processes this one sees."""
-    return str((_PROC / "self" / "ns" / "pid").readlink())
+    try:
+        return str((_PROC / "self" / "ns" / "pid").readlink())
+    except OSError:
+        return "-"
 
 
 def _boot() -> str:
-    return (_PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
+    try:
+        return (_PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
+    except OSError:
+        return "-"
 
 
 def _is_of_another_user(pid: int) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 IDENTITY = "identity"
 COMPARISON = "comparison"
@@ -98,3 +101,10 @@ class TrackedRun:
     tags: dict[str, str]
     metrics: dict[str, float]
     artifact_uri: str
+
+    @classmethod
+    def of(cls, run: Run) -> TrackedRun:
+        """Return a run of MLflow."""
+        info, data = run.info, run.data
+        texts = str(info.run_id), str(info.run_name)
+        return cls(*texts, data.params, data.tags, data.metrics, str(info.artifact_uri))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import time
 import traceback
@@ -16,13 +15,10 @@ from typing import TYPE_CHECKING
 from cropland.errors import DataError, TrackingError
 from cropland.secret_text import without_secrets
 from cropland.support import terminal
-from cropland.support.fingerprint import fingerprint
-from cropland.support.writing import temporary_folder
 from cropland.tracking import artifacts, sqlite_file
 from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.provenance import code_tags, is_alive, process_mark
 from cropland.tracking.records import (
-    CHECKSUM,
     CLOSED,
     COMPARISON,
     HOST,
@@ -38,7 +34,6 @@ from cropland.tracking.records import (
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 _PAGE = 1000
 _INHERITED = (
@@ -48,8 +43,6 @@ _INHERITED = (
     "mlflow.source.git.commit",
     "git_dirty",
 )
-
-_KEY = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,7 @@ class Store:
             page = self.client.search_runs(
                 [self.experiment_id], condition, max_results=_PAGE, page_token=token
             )
-            yield from map(_tracked, page)
+            yield from map(TrackedRun.of, page)
             token = page.token
             if not token:
                 return
@@ -92,7 +85,7 @@ class Store:
         from mlflow.exceptions import MlflowException
 
         try:
-            return _tracked(self.client.get_run(run_id))
+            return TrackedRun.of(self.client.get_run(run_id))
         except MlflowException as error:  # RetryingClient answers what is wrong with the store
             raise DataError(
                 f"run {run_id} is not in {self.client.tracking_uri}: it was deleted"
@@ -158,7 +151,7 @@ class Store:
     def report(self, run_id: str, note: str, files: Mapping[str, bytes], *, status: str) -> None:
         """End a parent run with its description and artifacts."""
         self.client.set_tag(run_id, NOTE, self._described(note))
-        self._write_files(run_id, files)
+        artifacts.write(self.client, run_id, files)
         self.client.set_terminated(run_id, status=status)
 
     def read(self, run: TrackedRun, name: str) -> str:
@@ -228,15 +221,11 @@ class Store:
             metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
         params = [Param(key, str(value)) for key, value in record.params.items()]
         note = self._described(record.note)
-        tags = [RunTag(NOTE, note)] if note else []
-        tags += [
-            RunTag(CHECKSUM + name, fingerprint(content.encode()))
-            for name, content in record.files.items()
-            # What is read back; a file that a user named is not, and its name may be no key for MLflow.
-            if isinstance(content, str) and _KEY.fullmatch(name)
-        ]
-        self.client.log_batch(record.run_id, metrics=metrics, params=params, tags=tags)
-        self._write_files(record.run_id, record.files)
+        tags = ({NOTE: note} if note else {}) | artifacts.checksums(record.files)
+        self.client.log_batch(
+            record.run_id, metrics, params, [RunTag(key, value) for key, value in tags.items()]
+        )
+        artifacts.write(self.client, record.run_id, record.files)
 
     def _described(self, note: str) -> str:
         """Return the description of a run, which says so where its data are simulated."""
@@ -244,16 +233,6 @@ class Store:
         if self.experiment != SIMULATED or terminal.SIMULATED in note:
             return note
         return "\n\n".join(filter(None, [f"**{terminal.SIMULATED}.**", note]))
-
-    def _write_files(self, run_id: str, files: Mapping[str, str | bytes]) -> None:
-        """Write artifacts of a run, all in one go."""
-        if not files:
-            return
-        with temporary_folder() as folder:
-            for name, content in files.items():
-                data = content if isinstance(content, bytes) else content.encode()
-                (folder / name).write_bytes(data)
-            self.client.log_artifacts(run_id, str(folder))
 
 
 @cache
@@ -268,15 +247,3 @@ def _tags_below(client: MlflowClient, parent: str | None) -> dict[str, str]:
     tags = client.get_run(parent).data.tags if parent else code_tags()
     inherited = {key: tags[key] for key in _INHERITED if key in tags}
     return inherited | ({PARENT: parent} if parent else {})
-
-
-def _tracked(run: Run) -> TrackedRun:
-    info, data = run.info, run.data
-    return TrackedRun(
-        run_id=str(info.run_id),
-        name=str(info.run_name),
-        params=data.params,
-        tags=data.tags,
-        metrics=data.metrics,
-        artifact_uri=str(info.artifact_uri),
-    )

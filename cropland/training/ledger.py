@@ -46,7 +46,8 @@ class Ledger:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab", buffering=0) as stream:
-                fcntl.flock(stream, fcntl.LOCK_EX)
+                with suppress(OSError):  # some network file systems have no locks
+                    fcntl.flock(stream, fcntl.LOCK_EX)
                 end = os.fstat(stream.fileno()).st_size
                 try:
                     while line:  # a disk may have room for a part of it
@@ -56,8 +57,8 @@ class Ledger:
                     raise
         except OSError as error:
             raise DataError(
-                f"cannot write {self.path}: {error.strerror or error}; make room there, and give the same "
-                f"command again: finished runs are kept"
+                f"cannot write {self.path}: {error.strerror or error}; free space there, or make it "
+                f"writable, and give the same command again: finished runs are kept"
             ) from error
 
     def read(self) -> list[Outcome]:

@@ -57,6 +57,16 @@ def test_a_database_of_another_mlflow_is_said_with_its_remedy(
         open_store(Tracking("local", f"sqlite:///{path}", str(tmp_path)), "files")
 
 
+def test_a_database_whose_runs_cannot_be_listed_is_said(tmp_path: Path, empty_store: Path) -> None:
+    path = tmp_path / "m.db"
+    shutil.copy(empty_store, path)
+    (tmp_path / "cropland" / ("0" * 32)).mkdir(parents=True)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("ALTER TABLE runs RENAME COLUMN run_uuid TO damaged")
+    with pytest.raises(TrackingError, match="cannot be opened .no such column: run_uuid"):
+        open_store(Tracking("local", f"sqlite:///{path}", str(tmp_path)), "files")
+
+
 def test_the_registry_is_that_of_the_store_whatever_the_environment_says(
     tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

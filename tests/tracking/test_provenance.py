@@ -45,6 +45,15 @@ def test_a_process_of_an_earlier_boot_is_gone(proc: Path) -> None:
     assert not is_alive(mark)
 
 
+def test_a_sandbox_that_shows_neither_boot_nor_namespace_is_no_obstacle(proc: Path) -> None:
+    (proc / "sys" / "kernel" / "random" / "boot_id").unlink()
+    (proc / "self" / "ns" / "pid").unlink()
+    mark = process_mark(42)
+    assert mark == "42@900 in - of -" and is_alive(mark)
+    started(proc, 901)
+    assert not is_alive(mark)
+
+
 def test_a_process_of_another_container_may_live(proc: Path) -> None:
     mark = process_mark(42)
     (proc / "self" / "ns" / "pid").unlink()

@@ -58,6 +58,17 @@ def test_lines_of_many_writers_stay_whole(tmp_path: Path) -> None:
     assert sorted(each.span for each in Ledger(tmp_path).read()) == list(range(200))
 
 
+def test_a_file_system_without_locks_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    Ledger(tmp_path).append(outcome(4))
+    assert [each.span for each in Ledger(tmp_path).read()] == [4]
+
+
 def test_a_line_that_has_no_room_leaves_none_by_halves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
