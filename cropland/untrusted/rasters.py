@@ -41,7 +41,8 @@ _OPTIONS = {"GDAL_GEOREF_SOURCES": "INTERNAL,PAM,WORLDFILE", "GDAL_VRT_ENABLE_PY
 _ON_DISK = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE", **_OPTIONS}
 """What lies beside a raster is looked for by name: its folder may be large."""
 _ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **_OPTIONS}
-_RASTERS_BESIDE = (".ovr", ".OVR", ".msk", ".MSK", ".aux", ".rrd")
+_ERDAS = (".aux", ".AUX")
+_RASTERS_BESIDE = (".ovr", ".OVR", ".msk", ".MSK", *_ERDAS)
 """Endings of files that GDAL opens as rasters, by whatever driver."""
 
 
@@ -83,22 +84,17 @@ def open_raster(
         GDAL cannot read it.
     """
     driver = _driver_of(path, remedy, found)
+    beside = f"take it out, as it is read with {path.name}"
     for name in _rasters_beside(path):
-        if _driver_of(name, remedy, found) != _TIFF:
-            raise DataError(
-                f"{name} is no TIFF, as overviews and masks are; take it out, or {remedy}"
-            )
+        if _driver_of(name, beside, found) != _TIFF:
+            raise DataError(f"{name} is no TIFF, as overviews and masks are; {beside}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with open_raster(name, remedy, found=found, overviews=overviews):
+            with open_raster(name, beside, found=found, overviews=overviews):
                 pass
-    with rasterio.Env(**_ON_DISK, **_cache(cache_mb)):
-        where = {"fp": path.absolute(), "driver": driver, "sharing": False}
-        if overviews:
-            _check_overviews(where, str(path), remedy)
-        with rasterio.open(**where) as source:
-            _check(source, str(path), remedy)
-            yield source
+    where = {"fp": path.absolute(), "driver": driver}
+    with _opened(where, _ON_DISK, str(path), remedy, overviews, cache_mb) as source:
+        yield source
 
 
 @contextmanager
@@ -127,17 +123,29 @@ def open_stream(
     driver = _DRIVERS.get(stream.read(4))
     if driver is None:
         raise _no_raster(name, remedy)
-    with rasterio.Env(**_ALONE, **_cache(cache_mb)):
-        where = {"fp": alias, "opener": opener, "driver": driver, "sharing": False}
+    where = {"fp": alias, "opener": opener, "driver": driver}
+    with _opened(where, _ALONE, name, remedy, overviews, cache_mb) as source:
+        yield source
+
+
+@contextmanager
+def _opened(
+    where: dict[str, Any],
+    options: dict[str, str],
+    name: str,
+    remedy: str,
+    overviews: bool,
+    cache_mb: int | None,
+) -> Iterator[Any]:
+    """Open a raster with options of GDAL, and check it."""
+    where["sharing"] = False
+    cache = {} if cache_mb is None else {"GDAL_CACHEMAX": cache_mb}
+    with rasterio.Env(**options, **cache):
         if overviews:
             _check_overviews(where, name, remedy)
         with rasterio.open(**where) as source:
             _check(source, name, remedy)
             yield source
-
-
-def _cache(megabytes: int | None) -> dict[str, int]:
-    return {} if megabytes is None else {"GDAL_CACHEMAX": megabytes}
 
 
 def _driver_of(path: Path, remedy: str, found: bool) -> str:
@@ -164,11 +172,9 @@ def _no_raster(name: str, remedy: str) -> DataError:
 
 def _rasters_beside(path: Path) -> Iterator[Path]:
     """Find files beside a raster that GDAL would open as rasters."""
-    whole, stem = str(path), str(path.with_suffix(""))
-    names = [f"{whole}{ending}" for ending in _RASTERS_BESIDE]
-    for name in (*names, f"{stem}.aux", f"{stem}.rrd"):
-        if lexists(name) and name != whole:
-            yield Path(name)
+    names = [f"{path}{ending}" for ending in _RASTERS_BESIDE]
+    names += [f"{path.with_suffix(ending)}" for ending in _ERDAS]
+    return (Path(name) for name in names if lexists(name) and name.lower() != str(path).lower())
 
 
 def _check_overviews(where: dict[str, Any], name: str, remedy: str) -> None:

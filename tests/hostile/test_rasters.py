@@ -133,6 +133,16 @@ def test_overviews_and_masks_that_are_virtual(
     assert "neither GeoTIFF nor JPEG 2000" in refused(lambda: read(path))
 
 
+@pytest.mark.parametrize("name", ["{}.aux", "{}.AUX", "{}.tif.aux", "{}.tif.AUX"])
+def test_a_raster_of_erdas_beside_an_image(name: str, tmp_path: Path) -> None:
+    path = tiff(tmp_path / "sent" / NAME, side=4 * SIDE)
+    beside = path.with_name(name.format(path.stem))
+    with rasterio.open(beside, "w", "HFA", 4, 4, 1, dtype="uint16", **PLACE) as target:
+        target.write(np.ones((1, 4, 4), np.uint16))
+    message = refused(lambda: as_layer(path))
+    assert f"{beside} cannot be read: it is neither GeoTIFF nor JPEG 2000; take it out" in message
+
+
 def test_overviews_of_overviews(tmp_path: Path, secret: Path) -> None:
     path = tiff(tmp_path / "sent" / NAME, side=4 * SIDE)
     beside = tiff(path.with_name(f"{NAME}.ovr"))
