@@ -180,8 +180,9 @@ class Stac(Fetched):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(
-            not any(set(host) & set("/@ ") for host in self.hosts),
-            f"source.hosts are names like files.example.org, without https://, got {list(self.hosts)}",
+            not any(set(host) & set("/@ []") or host.count(":") == 1 for host in self.hosts),
+            "source.hosts are names like files.example.org, without https:// and port, got "
+            f"{list(self.hosts)}",
         )
 
     @property

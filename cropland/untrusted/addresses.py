@@ -93,7 +93,7 @@ class Links:
             It may not be asked, at any of the addresses that its name has now.
         """
         numbers = {_number(number)} if number else _numbers_of(host)
-        if numbers and not any(self._allows(host, each) for each in numbers):
+        if numbers and not any(self._allows(host, known) for known in numbers):
             where = host if host == number else f"{host} ({', '.join(map(str, numbers))})"
             raise DataError(
                 f"{self.origin} leads to {where}; expected a public host, or the catalogue's own: choose "
@@ -101,15 +101,12 @@ class Links:
             )
 
     def _allows(self, host: str, number: Number) -> bool:
-        if host in self.hosts:
+        if host in map(str.lower, self.hosts):
             return True
-        if not self.private_numbers:
-            return _is_public(number)
-        # What was on this machine or in its network stays there: a name may be resolved anew.
-        own = f".{host}".endswith(f".{urlsplit(self.origin).hostname}")
-        return (
-            not _is_public(number) if own else _is_public(number) or number in self.private_numbers
-        )
+        if self.private_numbers and f".{host}".endswith(f".{urlsplit(self.origin).hostname}"):
+            # What was on this machine or in its network stays there: a name may be resolved anew.
+            return not _is_public(number)
+        return _is_public(number) or number in self.private_numbers
 
     def file(self, href: str) -> Path:
         """Return the file that a link of a folder leads to; raises as `file_inside`, and without a folder."""
@@ -153,15 +150,17 @@ def file_inside(origin: str, path: str) -> Path:
     folder = Path(origin) if Path(origin).is_dir() else Path(origin).parent
     try:
         full, folder = (folder / path).resolve(), folder.resolve()
-        inside, regular = full.is_relative_to(folder), full.is_file() or not full.exists()
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a name that cannot be
-        inside, regular = False, True
-    if not inside:
+        is_regular = full.is_file() or not full.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name that cannot be
         raise DataError(
-            f"{shown(path)!r} does not lie in {folder}; expected a file in the folder of the items: "
-            f"give the folder that holds both as source.catalog"
+            f"{shown(path)!r} is no path that can be read; fix it, or take it out"
+        ) from error
+    if not full.is_relative_to(folder):
+        raise DataError(
+            f"{shown(path)!r} is {full}, which does not lie in {folder}; expected a file in the folder of "
+            f"the items: copy it there, or give the folder that holds both as source.catalog"
         )
-    if not regular:
+    if not is_regular:
         raise DataError(f"{full} is no file but a pipe, a device or a folder; take it out")
     return full
 
@@ -173,10 +172,10 @@ def _number(text: str) -> Number:
 def _numbers_of(host: str) -> frozenset[Number]:
     """Return the addresses of a host; none where it is not known."""
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return frozenset()
-    return frozenset(_number(str(entry[4][0])) for entry in found)
+    return frozenset(_number(str(entry[4][0])) for entry in entries)
 
 
 @lru_cache(maxsize=1_000)

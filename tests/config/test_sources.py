@@ -50,3 +50,10 @@ def test_collections_of_earth_engine_that_are_not_comparable_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=rf"{collection} {why}.*COPERNICUS/S2_SR_HARMONIZED"):
         earth_engine("https://earthengine.googleapis.com", collection=collection)
+
+
+@pytest.mark.parametrize("host", ["https://files.example", "ada@files.example", "files.example:80"])
+def test_hosts_are_names(host: str) -> None:
+    assert stac("folder", hosts=("Files.example", "::1")).hosts == ("Files.example", "::1")
+    with pytest.raises(ConfigError, match="without https:// and port, got"):
+        stac("folder", hosts=(host,))

@@ -77,7 +77,7 @@ def test_a_private_catalogue_leads_to_its_own_host_and_to_public_ones() -> None:
 
 
 def test_a_host_that_the_user_names_may_be_asked() -> None:
-    links = Links("https://public.example", ("files.example", "10.0.0.7"))
+    links = Links("https://public.example", ("Files.example", "10.0.0.7"))
     links.check_host("files.example", "10.0.0.6")
     links.check("http://10.0.0.7/x")
     with pytest.raises(DataError, match=r"name the host in source\.hosts if you trust"):

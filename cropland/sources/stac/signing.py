@@ -1,18 +1,16 @@
 """Links of Planetary Computer, signed by its service.
 
 The library asks for signatures without bounds of time, size or waiting; here they are asked for as everything
-else is, and the library finds them where it keeps those that it has.
+else is.
 """
 
 from __future__ import annotations
 
-from urllib.parse import urlparse, urlsplit
+from urllib.parse import urlsplit
 
-import planetary_computer
 import requests
-from planetary_computer import sas
+from planetary_computer.sas import BLOB_STORAGE_DOMAIN, SASToken
 from planetary_computer.settings import Settings
-from planetary_computer.utils import parse_blob_url
 from urllib3.exceptions import HTTPError
 
 from cropland.errors import DataError
@@ -41,37 +39,41 @@ class Signer:
     def __init__(self, connections: int, timeout_seconds: float) -> None:
         self._settings = Settings.get()
         self._timeout_seconds = timeout_seconds
+        self._tokens: dict[str, SASToken] = {}
         self._session = http_session.pooled_session(connections, Links(str(self._settings.sas_url)))
 
     def sign(self, href: str) -> str:
-        """Return a link with a signature; links to other storages as they are.
+        """Return a link with a signature, in place of an older one; links to other storages as they are.
 
         Raises
         ------
         Transient
             The service does not answer, or gives what is no longer good.
         DataError
-            It refuses, or answers with no signature.
+            It refuses, or answers with no signature, or the link names no file.
         """
-        # A link that was stored with a signature, by now an old one, would not be signed again.
-        bare = without_signature(href) if "sig=" in urlsplit(href).query else href
-        if urlsplit(bare).netloc.endswith(sas.BLOB_STORAGE_DOMAIN):
-            account, container = parse_blob_url(urlparse(bare))
-            address = f"{self._settings.sas_url}/{account}/{container}"
-            token = sas.TOKEN_CACHE.get(address)
-            if token is None or token.ttl() < _LEAST_SECONDS:
-                sas.TOKEN_CACHE[address] = self._token(address)
-        signed: str = planetary_computer.sign_url(bare)
+        host, path = urlsplit(href).netloc, urlsplit(href).path
+        if not host.endswith(BLOB_STORAGE_DOMAIN):
+            return href
+        container, _, name = path.lstrip("/").partition("/")
+        if not name:
+            raise DataError(
+                f"{without_signature(href)} names no file in a container; choose another source.catalog"
+            )
+        address = f"{self._settings.sas_url}/{host.partition('.')[0]}/{container}"
+        token = self._tokens.get(address)
+        if token is None or token.ttl() < _LEAST_SECONDS:
+            token = self._tokens[address] = self._token(address)
+        signed: str = token.sign(without_signature(href)).href
         return signed
 
-    @staticmethod
-    def forget(link: str) -> None:
+    def forget(self, link: str) -> None:
         """Forget the token that a link was signed with, unless another thread has a new one by now."""
-        for address, token in list(sas.TOKEN_CACHE.items()):
+        for address, token in list(self._tokens.items()):
             if token.token in link:
-                sas.TOKEN_CACHE.pop(address, None)
+                self._tokens.pop(address, None)
 
-    def _token(self, address: str) -> sas.SASToken:
+    def _token(self, address: str) -> SASToken:
         key = self._settings.subscription_key
         try:
             with self._session.get(
@@ -87,7 +89,7 @@ class Signer:
         if problem := failure_of(address, answer.status_code, answer.headers, content):
             raise problem
         try:
-            token = sas.SASToken(**plain_json(content))
+            token = SASToken(**plain_json(content))
             seconds = token.ttl()
         except (ValueError, TypeError, OverflowError) as error:
             raise DataError(

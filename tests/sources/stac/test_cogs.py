@@ -3,15 +3,15 @@ from __future__ import annotations
 import pickle
 import threading
 import warnings
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import planetary_computer
 import pytest
 import rasterio
+from planetary_computer.sas import SASToken
 from pyproj import Transformer
 from rasterio.errors import NotGeoreferencedWarning
 from standins.stac import Fault, StacStandin
@@ -23,8 +23,10 @@ from standins.stac_calls import (
 
 from cropland.errors import DataError
 from cropland.sources.retries import Attempts, GivenUp, Stopped
+from cropland.sources.stac import signing
 from cropland.sources.stac.cogs import Cogs
 from cropland.sources.stac.ranges import RangedFile
+from cropland.sources.stac.signing import Signer
 
 
 def test_whichever_read_fails_a_cog_is_read_rightly_or_not_at_all(
@@ -88,17 +90,14 @@ def test_short_ranges_give_the_same_pixels(standin: StacStandin) -> None:
 def test_a_signature_that_expires_amid_a_read_is_made_anew(
     standin: StacStandin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache: dict[str, Any] = {}
-    monkeypatch.setattr(planetary_computer.sas, "TOKEN_CACHE", cache)
     made: list[str] = []
 
-    def sign(href: str) -> str:
-        if "host" not in cache:
-            made.append(f"token{len(made)}")
-            cache["host"] = SimpleNamespace(token=made[-1])
-        return f"{href}?{cache['host'].token}"
+    def token(*_: Any) -> SASToken:
+        made.append(f"token{len(made)}")
+        return SASToken(token=made[-1], expiry=datetime.now(UTC) + timedelta(hours=1))
 
-    monkeypatch.setattr(planetary_computer, "sign_url", sign)
+    monkeypatch.setattr(signing, "BLOB_STORAGE_DOMAIN", "")
+    monkeypatch.setattr(Signer, "_token", token)
     href, lonlat = large(standin)
     whole = cogs_of(standin.url).at(href, lonlat)
     cogs = cogs_of(standin.url, sign=True)
@@ -200,18 +199,3 @@ def test_azure_without_a_signature_is_answered_with_how_to_sign(
     href, lonlat = large(standin)
     with pytest.raises(DataError, match=rf"HTTP {status} {code}\); .*source\.sign=true"):
         cogs_of(standin.url).at(href, lonlat)
-
-
-def test_a_stored_signature_that_is_old_is_made_anew(
-    standin: StacStandin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-
-    def sign(href: str) -> str:
-        asked.append(href)
-        return f"{href}?sig=new"
-
-    monkeypatch.setattr(planetary_computer, "sign_url", sign)
-    href, lonlat = large(standin)
-    cogs_of(standin.url, sign=True).at(f"{href}?st=2022&sig=old", lonlat)
-    assert set(asked) == {href}

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import planetary_computer
 import pytest
 import rasterio
 from odc.geo.geobox import GeoBox
@@ -35,6 +34,7 @@ from cropland.sources.grid import grid_of, lonlat
 from cropland.sources.retries import GivenUp
 from cropland.sources.stac import ranges
 from cropland.sources.stac.service import StacService
+from cropland.sources.stac.signing import Signer
 
 OUTSIDE = (24.12, 10.05)
 
@@ -273,11 +273,11 @@ def test_links_are_signed_before_each_use_and_never_shown(
 ) -> None:
     signed: list[str] = []
 
-    def sign(href: str) -> str:
+    def sign(_: Signer, href: str) -> str:
         signed.append(href)
         return f"{href}?sig=secret{len(signed)}"
 
-    monkeypatch.setattr(planetary_computer, "sign_url", sign)
+    monkeypatch.setattr(Signer, "sign", sign)
     standin.faults.append(Fault("/SCL.tif", 503, times=None))
     with pytest.raises(DataError) as caught:
         seen_of(service_of(standin.url, sign=True), table)
