@@ -112,7 +112,7 @@ def _draw(command: Assess, finished_map: FinishedMap, screen: Console) -> None:
     )
     for name, text in sample.files_of(finished_map, design).items():
         write_whole(finished_map.path / name, text)
-    folder = terminal.literal(str(finished_map.path))
+    folder = terminal.literal(finished_map.path)
     screen.print(f"{folder}/{TABLE}: {count(size, 'unit')} in random order")
     for name, each in design.strata.items():
         screen.print(
@@ -175,7 +175,7 @@ def _choose(command: Assess, finished_map: FinishedMap, screen: Console) -> None
     path = finished_map.path / next_points.POINTS
     write_whole(path, text)
     screen.print(
-        f"{terminal.literal(str(path))}: {count(command.next, 'point')}, the most worthwhile first; add "
+        f"{terminal.literal(path)}: {count(command.next, 'point')}, the most worthwhile first; add "
         f"Target (1 cropland, 0 other) and put them to the labelled points. Use them for training only, "
         f"not for accuracy or area"
     )
@@ -213,15 +213,13 @@ def _estimate(
 
 def _show(result: AssessmentResult, finished_map: FinishedMap, screen: Console) -> None:
     """Print the estimates and what limits them."""
-    screen.print(f"{terminal.literal(str(finished_map.path))}: {report.headline(result)}")
+    screen.print(f"{terminal.literal(finished_map.path)}: {report.headline(result)}")
     for what, estimate in result.accuracies():
         ends = report.interval(estimate, report.share)
         screen.print(f"  {what}: {report.share(estimate.value)} (95 %: {ends})")
     for note in (*report.left_out(result), *report.too_narrow(result)):
         terminal.print_note(screen, note)
-    look = " and ".join(
-        terminal.literal(str(finished_map.path / name)) for name in (REPORT, PICTURE)
-    )
+    look = " and ".join(terminal.literal(finished_map.path / name) for name in (REPORT, PICTURE))
     screen.print(f"look: {look}")
 
 

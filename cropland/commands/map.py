@@ -245,11 +245,11 @@ def _show(plan: MapPlan, facts: MapFacts, *, again: bool) -> None:
     """Print what a map has, and what to do next."""
     screen = terminal.screen()
     there = " is there already; force=true maps it again" if again else ""
-    screen.print(f"{terminal.literal(str(plan.folder))}{there}")
+    screen.print(f"{terminal.literal(plan.folder)}{there}")
     for name, words in facts.lines():
         screen.print(f"  {name}: {terminal.literal(words)}")
     screen.print(
-        f"look: {terminal.literal(str(plan.folder / PAGE))}, {terminal.literal(str(plan.folder / PICTURE))}"
+        f"look: {terminal.literal(plan.folder / PAGE)}, {terminal.literal(plan.folder / PICTURE)}"
     )
     screen.print(
         f"next, an area estimate with its confidence interval: "

@@ -55,7 +55,7 @@ def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) ->
         _show(done, command, words)
     if failed:
         for other in failed[:-1]:
-            console.print(f"[red]not promoted[/] {terminal.literal(str(other))}")
+            console.print(f"[red]not promoted[/] {terminal.literal(other)}")
         raise failed[-1]
 
 

@@ -194,7 +194,7 @@ def _promote(session: Session) -> bool:
             repeated(session.words),
         )
     except CroplandError as error:
-        session.console.print(f"[red]not promoted[/] {terminal.literal(str(error))}")
+        session.console.print(f"[red]not promoted[/] {terminal.literal(error)}")
         return False
     return True
 

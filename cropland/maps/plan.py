@@ -161,11 +161,12 @@ class MapPlan:
                 f"{self.folder} holds another map (of another area, season, model or version of the code); "
                 f"give output=FOLDER for this one, or force=true to replace it"
             )
-        names = [name for name in self.files if name in facts.files]
-        damaged = [name for name in names if not facts.is_whole(self.folder / name)]
+        if not facts.files.keys() >= set(self.files):  # it has not all layers
+            return None
+        damaged = [name for name in self.files if not facts.is_whole(self.folder / name)]
         if damaged:
             say(f"the map is made again: {some(damaged)} in {self.folder} is not as it was written")
-        return facts if names == self.files and not damaged else None
+        return None if damaged else facts
 
 
 def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPlan:
@@ -219,20 +220,17 @@ def _extent(command: Map, country: Country) -> Extent:
     elif command.geometry is not None:
         extent = Extent.of_file(Path(command.geometry), metres)
     if extent is not None:
-        if command.cube is None:
-            check_size(extent, command)
         _check_order(extent, country)
     if command.cube is not None:
         grid = imagery.open_cube(Path(command.cube).resolve()).grid
         extent = Extent(grid) if extent is None else extent.within(grid)
-        check_size(extent, command)
-        return extent
     if extent is None:
         raise ConfigError(
             f"what is to be mapped? give box=[west,south,east,north] or geometry=FILE.geojson; "
             f"{country.name} reaches over {country.box}"
         )
-    if command.source.name == "simulated":
+    check_size(extent, command)
+    if command.source.name == "simulated" and command.cube is None:
         _check_inside(extent, country)
     return extent
 

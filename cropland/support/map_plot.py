@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cropland.support.web_page import html_page
+from cropland.support.web_page import EARTH_METRES, html_page
 from cropland.untrusted.texts import html_text
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure
 
 BACKGROUNDS = {"streets": "OpenStreetMap Mapnik", "satellite images": "Esri World Imagery"}
-EARTH_METRES = 6_378_137.0
-"""The radius of the sphere of Web Mercator."""
 _PANEL_PIXELS = 320
 _STYLE = """
 :host { font: 14px/1.4 system-ui, sans-serif; color: #222 }

@@ -102,11 +102,10 @@ def validated(path: Path, adapter: TypeAdapter[T], remedy: str) -> T:
     check_file(path, remedy)
     try:
         content = documents.read_bytes(path, _MOST_JSON_BYTES)
-        documents.plain_json(content)
-        return adapter.validate_json(content)
+        return adapter.validate_python(documents.plain_json(content))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its text"
+        where = ".".join(map(str, first["loc"])) or "its values"
         raise DataError(
             f"{path} does not hold what it should, see {where}: {first['msg']}; {remedy}"
         ) from error

@@ -67,9 +67,9 @@ def titled(title: str, *, simulated: bool) -> str:
     return f"{title} (SIMULATED data)" if simulated else title
 
 
-def literal(text: str) -> str:
-    """Return a text for a line of a console: brackets are no markup, and line breaks are escapes."""
-    return escape(visible(text))
+def literal(value: object) -> str:
+    """Return a value as text for a line of a console: brackets are no markup, and line breaks are escapes."""
+    return escape(visible(str(value)))
 
 
 def print_note(console: Console, text: str) -> None:

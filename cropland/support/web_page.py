@@ -40,7 +40,8 @@ _HEAD = """<!DOCTYPE html>
 """
 """The browser is told that the page runs its own scripts and loads nothing but backgrounds."""
 _STYLE = "<style>html, body { height: 100%; margin: 0 } #plot { display: contents }</style>"
-_EARTH_METRES = 6_378_137.0
+EARTH_METRES = 6_378_137.0
+"""The radius of the sphere of Web Mercator."""
 _SCRIPT = """
 const page = JSON.parse(document.getElementById("page").textContent)
 
@@ -90,7 +91,7 @@ Bokeh.embed.embed_item(page.item, "plot").then(() => {
   changed("opacity", "value", (value) =>
     numbered("layer").forEach((layer) => { layer.glyph.global_alpha = value / 100 }))
 })
-""".replace("RADIUS", str(_EARTH_METRES))
+""".replace("RADIUS", str(EARTH_METRES))
 
 
 def html_page(layout: UIElement, title: str, fields: Mapping[str, Sequence[str] | None]) -> str:

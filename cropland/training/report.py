@@ -106,10 +106,11 @@ def note(outcomes: Sequence[Outcome]) -> str:
     head = "country", "accuracy ± s.e.", "points", "span", "window end", "bands", "model", "tried"
     rows = [
         [
-            *(markdown_text(str(row.country)), f"{row.accuracy:.3f} ± {row.accuracy_se:.3f}"),
-            *(str(row.n_points), f"{row.span} weeks"),
-            *(markdown_text(str(value)) for value in (row.window_end, row.bands, row.model)),
-            str(row.tried),
+            markdown_text(str(value))
+            for value in (
+                *(row.country, f"{row.accuracy:.3f} ± {row.accuracy_se:.3f}", row.n_points),
+                *(f"{row.span} weeks", row.window_end, row.bands, row.model, row.tried),
+            )
         ]
         for row in best(outcomes).itertuples()
     ]
