@@ -100,6 +100,15 @@ def test_rows_of_another_form_are_one_line(
     refused(lambda: points(service))
 
 
+@pytest.mark.parametrize("row", [{"p": 0}, ROW | {"i": [1]}])
+def test_rows_of_another_form_on_several_pages_are_one_line(
+    service: EarthEngineService, monkeypatch: pytest.MonkeyPatch, row: dict[str, Any]
+) -> None:
+    pages = [page(row), page(row, nextPageToken="x")]
+    monkeypatch.setattr(ee.data, "computeFeatures", lambda _: pages.pop())
+    refused(lambda: points(service))
+
+
 def test_pages_end(service: EarthEngineService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_module, "MOST_PAGES", 5)
     asked: list[str] = []

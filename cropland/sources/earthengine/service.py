@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ee
 import numpy as np
@@ -75,7 +75,9 @@ class EarthEngineService:
         rows = self._features(graphs.observation_rows(images, places, bands), what)
         with readable_answers():
             missing = graphs.places_without_rows(rows, len(places))
-            reasons = self._reasons([places[place] for place in missing], first, last)
+        counts = self._image_counts([places[place] for place in missing], first, last)
+        with readable_answers():
+            reasons = [f"outside the swath of all {n} images" if n else NO_IMAGE for n in counts]
             unseen = dict(zip(missing, reasons, strict=True))
             return graphs.rows_as_seen(rows, bands, unseen, self._connection.news())
 
@@ -133,16 +135,15 @@ class EarthEngineService:
         images: ee.ImageCollection = days.filterBounds(where)
         return images
 
-    def _reasons(self, places: Sequence[list[float]], first: date, last: date) -> list[str]:
-        """Return why places have no row, in one request for all."""
+    def _image_counts(self, places: Sequence[list[float]], first: date, last: date) -> Any:
+        """Return how many images each of some places has, in one request for all."""
         if not places:
             return []
         images = self._images(ee.Geometry.MultiPoint(places), first, last)
         sizes = graphs.image_counts(images, places)
-        counts = self._connection.ask(
+        return self._connection.ask(
             f"counting images of {len(places)} places", lambda: ee.data.computeValue(sizes)
         )
-        return [f"outside the swath of all {n} images" if n else NO_IMAGE for n in counts]
 
     def _listed(self, images: ee.ImageCollection, first: date, last: date) -> list[graphs.Row]:
         """Return the names and times of images, in the order of these."""
@@ -156,8 +157,9 @@ class EarthEngineService:
         for start in range(1, _STARTS + 1):
             try:
                 pages = list(self._pages(graph, what))
-                # A page alone cannot repeat what another one gave.
-                return pages[0] if len(pages) == 1 else graphs.distinct_rows(chain(*pages))
+                with readable_answers():
+                    # A page alone cannot repeat what another one gave.
+                    return pages[0] if len(pages) == 1 else graphs.distinct_rows(chain(*pages))
             except StalePage as error:
                 if start == _STARTS:
                     text = f"{what} failed {start} times, at last with: {error}"
