@@ -18,6 +18,7 @@ from scipy.spatial.distance import cdist
 
 from cropland.errors import DataError
 from cropland.untrusted import arrays
+from cropland.untrusted.documents import read_bytes
 
 _ROWS = 512
 """Rows of a block: with their products with some hundred training samples they stay in the cache."""
@@ -131,7 +132,8 @@ class Applicability:
             It cannot be read, or is not that of a model with so many features.
         """
         try:
-            with arrays.open_archive(arrays.read_file(path)) as archive:
+            data = read_bytes(path, arrays.LARGEST_BYTES)
+            with arrays.open_archive(data) as archive:
                 stored = {
                     name: arrays.array(archive, f"{name}.npy") for name in cls.__dataclass_fields__
                 }

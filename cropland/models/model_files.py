@@ -18,7 +18,7 @@ from cropland.models import stored_recipe
 from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted, code_hash
 from cropland.support import yaml_text
-from cropland.untrusted import arrays, documents, estimators
+from cropland.untrusted import documents, estimators
 
 if TYPE_CHECKING:
     from cropland.learning.classifiers import Classifier
@@ -103,7 +103,7 @@ def read(files: Mapping[str, str]) -> Fitted:
 def _contents(path: str) -> _Contents:
     """Read a recipe and what stands beside it, checked."""
     try:
-        content = arrays.read_file(Path(path), documents.MOST_YAML_BYTES)
+        content = documents.read_bytes(Path(path), documents.MOST_YAML_BYTES)
         contents = filled(_Contents, documents.plain_yaml(content))
         stored_recipe.check_recipe(contents.recipe)
         stored_recipe.check_names(contents.recipe, contents.feature_names, contents.measured)

@@ -13,7 +13,7 @@ from cropland.support.fingerprint import fingerprint
 from cropland.support.writing import temporary_folder
 from cropland.tracking.experiments import is_inside, local_path
 from cropland.tracking.records import CHECKSUM
-from cropland.untrusted import arrays
+from cropland.untrusted.documents import read_bytes
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -83,7 +83,7 @@ def read_text(run: TrackedRun, name: str, root: str, store: str) -> str:
                 dst_path=None if folder is None else str(folder),
                 tracking_uri=store,
             )
-            content = arrays.read_file(Path(path), _MOST_BYTES)
+            content = read_bytes(Path(path), _MOST_BYTES)
     except (OSError, MlflowException) as error:
         raise DataError(f"run {run.name!r} has lost its {name}") from error
     except ValueError as error:

@@ -7,9 +7,7 @@ so that nothing takes more memory than the file is large, and an array has the b
 from __future__ import annotations
 
 import io
-import math
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,23 +19,6 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-
-
-def read_file(path: Path, largest: int = LARGEST_BYTES) -> bytes:
-    """Return the bytes of a file of a model or a run.
-
-    Raises
-    ------
-    ValueError
-        It is no file, such as a pipe, or too large.
-    OSError
-        It cannot be read.
-    """
-    if path.exists() and not path.is_file():
-        raise ValueError("expected a file, got something else")
-    if (size := path.stat().st_size) > largest:
-        raise ValueError(f"expected at most {largest:,} bytes, got {size:,}")
-    return path.read_bytes()
 
 
 def open_archive(data: bytes) -> zipfile.ZipFile:
@@ -65,18 +46,11 @@ def array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     KeyError, ValueError
         There is none of this name, or it is no array of numbers of the size that its header names.
     """
-    stream = io.BytesIO(archive.read(name))
+    content = archive.read(name)
+    stream = io.BytesIO(content)
     read_header = _HEADERS.get(np.lib.format.read_magic(stream))
     if read_header is None:
         raise ValueError(f"{name}: expected an array of NumPy, version 1 or 2")
-    shape, _, dtype = read_header(stream)
-    if dtype.hasobject:
-        raise ValueError(f"{name}: expected numbers, got Python objects")
-    n_bytes = len(stream.getbuffer()) - stream.tell()
-    if math.prod(shape) * dtype.itemsize != n_bytes:
-        raise ValueError(
-            f"{name}: expected {shape} numbers of {dtype.itemsize} bytes, got {n_bytes}"
-        )
-    stream.seek(0)
-    loaded: NDArray[Any] = np.load(stream, allow_pickle=False)
-    return loaded
+    shape, is_fortran, dtype = read_header(stream)
+    stored: NDArray[Any] = np.frombuffer(content, dtype, offset=stream.tell())
+    return stored.reshape(shape, order="F" if is_fortran else "C").copy("K")

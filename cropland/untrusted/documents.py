@@ -33,15 +33,15 @@ def read_bytes(path: Path, most_bytes: int) -> bytes:
     Raises
     ------
     ValueError
-        It has more.
+        It has more, or is no file, such as a pipe.
     OSError
         It cannot be read.
     """
-    with path.open("rb") as stream:
-        content = stream.read(most_bytes + 1)
-    if len(content) > most_bytes:
-        raise ValueError(f"it has more than {most_bytes / 1e6:,.0f} MB")
-    return content
+    if path.exists() and not path.is_file():
+        raise ValueError("expected a file, got something else")
+    if (n_bytes := path.stat().st_size) > most_bytes:
+        raise ValueError(f"expected at most {most_bytes:,} bytes, got {n_bytes:,}")
+    return path.read_bytes()
 
 
 def plain_json(content: bytes | str) -> Any:

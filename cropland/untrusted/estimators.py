@@ -18,6 +18,7 @@ import numpy as np
 
 from cropland.errors import DataError
 from cropland.untrusted import arrays, tree_nodes
+from cropland.untrusted.documents import read_bytes
 from cropland.untrusted.estimator_types import TYPES
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def read(path: Path, n_features: int) -> Any:
     import skops.io
 
     try:
-        data = arrays.read_file(path)
+        data = read_bytes(path, arrays.LARGEST_BYTES)
         with arrays.open_archive(data) as archive:
             if archive.getinfo("schema.json").file_size > _LARGEST_SCHEMA:
                 raise ValueError(f"expected a schema of at most {_LARGEST_SCHEMA:,} bytes")
