@@ -140,7 +140,7 @@ def _sheet(places: Sequence[_Place], title: str, subtitle: Sequence[str], note: 
         y = 1 - (0.5 + 0.21 * line) / height
         texts.append(figure.text(x, y, words, fontsize=9.5, color=_GREY, va="top"))
     texts.append(figure.text(x, 0.14 / height, note, fontsize=8, color=_GREY, va="bottom"))
-    figure_style.literal(figure)
+    figure_style.show_literally(figure)
     for text in texts:  # a line that is too long is written smaller
         room = (width - 2 * _MARGIN) * _DOTS / max(text.get_window_extent().width, 1)
         text.set_fontsize(float(text.get_fontsize()) * min(1, room))

@@ -34,7 +34,7 @@ PARAMS = ("span", "window_end", "bands", "series", "features", "model", "trainin
 """Params that describe a candidate in tables."""
 _COUNTS = ("span", "n_features", "n_samples")
 _SHARES = ("accuracy", "accuracy_se")
-_MOST_DIGITS, _LONGEST = 9, 500
+_LONGEST = 500
 
 
 def possible_runs(
@@ -67,10 +67,8 @@ def fault_of(run: TrackedRun) -> str:
     if missing:
         return f"it has no {missing[0]}"
     for name in _COUNTS:
-        text = run.params[name]
-        is_count = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
-        if not is_count or int(text) == 0:
-            return f"{name} is {text[:20]!r}"
+        if not run.count(name):
+            return f"{name} is {run.params[name][:20]!r}"
     for name in _SHARES:
         if not (math.isfinite(run.metrics[name]) and 0 <= run.metrics[name] <= 1):
             return f"{name} is {run.metrics[name]:g}"

@@ -222,7 +222,6 @@ def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) 
     from cropland.observations import archive_store, archive_writing  # a model has neither
 
     blocks = [dataset] if isinstance(dataset, xr.Dataset) else dataset.datasets
-
     is_undamaged = partial(archive_store.is_undamaged, fingerprint=attributes["fingerprint"])
     try:
         with whole(path, keeps=is_undamaged) as folder:
@@ -235,8 +234,15 @@ def write(dataset: xr.Dataset | Blocks, path: Path, attributes: dict[str, Any]) 
             ) from error
 
 
-def open_archive(path: Path | str) -> Archive:
+def open_archive(path: Path | str, fingerprint: str | None = None) -> Archive:
     """Open a stored archive lazily, a folder such as ``data/archive/files/iran-0123456789ab.zarr``.
+
+    Parameters
+    ----------
+    path : Path or str
+        Its folder.
+    fingerprint : str, optional
+        What it must have; None = any.
 
     Returns
     -------
@@ -246,9 +252,11 @@ def open_archive(path: Path | str) -> Archive:
 
     Raises
     ------
-    DataError
-        It cannot be read, or is damaged; the message says to delete it, since it is made again from its
+    DamageError
+        It is damaged, or another archive; the message says to delete it, since it is made again from its
         source.
+    DataError
+        It cannot be read at present.
 
     Examples
     --------
@@ -256,17 +264,12 @@ def open_archive(path: Path | str) -> Archive:
     >>> archive.country, archive.source, archive.stored
     ('toyland', 'files', ('B2', 'B3', 'B4', 'B8', 'SCL'))
     """
-    try:
-        return open_stored(Path(path))
-    except DamageError as error:
-        raise DataError(f"{error.damage}; delete it, it is made again from its source") from error
-
-
-def open_stored(path: Path, fingerprint: str | None = None) -> Archive:
-    """Open a stored archive of a fingerprint, None = any; raise a `DamageError` where it is none."""
     from cropland.observations import archive_store
 
-    return Archive(archive_store.open_dataset(path, fingerprint))
+    try:
+        return Archive(archive_store.open_dataset(Path(path), fingerprint))
+    except DamageError as error:
+        raise DamageError(error.damage, "delete it, it is made again from its source") from error
 
 
 def in_memory(dataset: xr.Dataset, source: str, country: str) -> Archive:

@@ -124,21 +124,9 @@ class CheckedStore(Store):
 
 
 def open_dataset(path: Path, fingerprint: str | None = None) -> xr.Dataset:
-    """Open an archive lazily, after a check of the names and sizes of its files and of its metadata.
+    """Open an archive lazily, as `archive.open_archive` does, whose errors it raises without a remedy.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder.
-    fingerprint : str, optional
-        What it must have; None = any.
-
-    Raises
-    ------
-    DamageError
-        A file is lost, is no plain file, or is not as it was written; or it is another archive.
-    DataError
-        It cannot be read at present.
+    The names and sizes of its files and its metadata are checked before.
     """
     try:
         store = CheckedStore(path, archive_files.check(path))

@@ -83,7 +83,7 @@ def archive_of(
                 path,
                 {"source": source.name, "country": country.name, "fingerprint": mark},
             )
-            current = archive.open_stored(path, mark)
+            current = archive.open_archive(path, mark)
         _OPEN[key] = current
     return _OPEN[key]
 
@@ -91,11 +91,12 @@ def archive_of(
 def _open(path: Path, mark: str) -> Archive | None:
     """Open an archive; None, after a line, where it is damaged and can be made again."""
     try:
-        return archive.open_stored(path, mark)
+        return archive.open_archive(path, mark)
     except DamageError as error:
         if not os.access(path.parent, os.W_OK):
             raise DataError(
-                f"{error.damage}, and you may not write to {path.parent} to make it again; set paths.archive"
+                f"{error.damage}, and you may not write to {path.parent} to make it again; set "
+                f"paths.archive to another folder"
             ) from error
         terminal.print_warning(terminal.notes(), f"{error.damage}; it is made again")
     return None

@@ -36,13 +36,13 @@ def plain(panel: Axes, *, grid: str = "y") -> None:
 
 def png(figure: Figure) -> bytes:
     """Return a figure as the bytes of a PNG; its texts are drawn as they are, without formulas."""
-    literal(figure)
+    show_literally(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def literal(artist: Artist) -> None:
+def show_literally(artist: Artist) -> None:
     """Draw the texts of a figure, or of a part of it, as they are.
 
     Matplotlib takes what stands between dollars for a formula, and fails on one that it cannot read.

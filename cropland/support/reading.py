@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, csv.Error)
 """What reading raises for content that is not what its name says."""
-_MISPLACED = (TypeError, KeyError, AttributeError, IndexError, RecursionError)
-"""The same, of metadata that are built otherwise than pandas expects."""
+BUILT_OTHERWISE = (TypeError, KeyError, AttributeError, IndexError, RecursionError)
+"""The same, of content that is built otherwise than its reader expects; their words are those of Python."""
 _SEPARATORS = ",;\t"
 """Of equals the first counts."""
 _SAMPLE_BYTES = 65_536
@@ -271,7 +271,7 @@ def read_parquet(path: Path, remedy: str) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (pa.ArrowException, *_UNREADABLE) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}; {remedy}") from error
-    except _MISPLACED as error:
+    except BUILT_OTHERWISE as error:
         raise DataError(
             f"{path} cannot be read as Parquet: its metadata are not those of a table; {remedy}"
         ) from error

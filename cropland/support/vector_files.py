@@ -36,8 +36,6 @@ _KINDS_OF_POINTS = ("POINT", "MULTIPOINT", "GEOMETRY")
 _MOST_CELLS = 200_000_000
 _UNREADABLE = (ShapelyError, ProjError, sqlite3.Error, ValueError, OSError)
 """Errors of reading content that is not what its name says, whose words say why."""
-_BUILT_OTHERWISE = (TypeError, KeyError, AttributeError, IndexError, RecursionError)
-"""The same, whose words are those of Python."""
 
 
 def read(path: Path, remedy: str) -> pd.DataFrame:
@@ -60,9 +58,9 @@ def read(path: Path, remedy: str) -> pd.DataFrame:
         table, geometries, crs = READERS[path.suffix.lower()](path)
         table.index = pd.RangeIndex(1, len(table) + 1, name="feature")
         return table if geometries is None else _placed(table, geometries, crs, path)
-    except (*_UNREADABLE, *_BUILT_OTHERWISE) as error:
-        otherwise = isinstance(error, _BUILT_OTHERWISE)
-        why = f"something is missing or misplaced in its {path.suffix}" if otherwise else error
+    except (*_UNREADABLE, *reading.BUILT_OTHERWISE) as error:
+        is_misplaced = isinstance(error, reading.BUILT_OTHERWISE)
+        why = f"something is missing or misplaced in its {path.suffix}" if is_misplaced else error
         raise DataError(f"{path} cannot be read as points: {why}; {remedy}") from error
 
 

@@ -108,3 +108,8 @@ class TrackedRun:
         info, data = run.info, run.data
         texts = str(info.run_id), str(info.run_name)
         return cls(*texts, data.params, data.tags, data.metrics, str(info.artifact_uri))
+
+    def count(self, name: str) -> int | None:
+        """Return a param that is a whole number of at most nine digits, None where it is none."""
+        text = self.params.get(name, "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
