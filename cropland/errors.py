@@ -67,15 +67,11 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(sign if _is_ordinary(sign) else _escaped(sign) for sign in text)
+    return "".join(sign if _is_ordinary(sign) else ascii(sign)[1:-1] for sign in text)
 
 
 def _is_ordinary(sign: str) -> bool:
     return sign.isprintable() or sign in _JOINERS or unicodedata.category(sign) == "Zs"
-
-
-def _escaped(sign: str) -> str:
-    return sign.encode("unicode_escape").decode()
 
 
 def one_line(message: str) -> str:

@@ -11,6 +11,7 @@ import http.client
 import io
 import math
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cropland.errors import DataError
@@ -93,25 +94,25 @@ def body_of(response: requests.Response, most: int, *, decode: bool = True) -> b
     urllib3.exceptions.HTTPError
         It did not come in time, or the connection broke before all of it had come.
     """
-    pieces, left = [], most
-    while piece := response.raw.read1(min(_PIECE_BYTES, left + 1), decode_content=decode):
-        left -= len(piece)
-        if left < 0:
-            where = response.url.partition("?")[0]
-            raise TooLong(
-                f"{where} answers with more than {most:,} bytes, more than were asked for or can be used; "
-                f"choose another source"
-            )
-        pieces.append(piece)
-    return b"".join(pieces)
+    content = b"".join(_pieces(response, most + 1, decode))
+    if len(content) > most:
+        where = response.url.partition("?")[0]
+        raise TooLong(
+            f"{where} answers with more than {most:,} bytes, more than were asked for or can be used; "
+            f"choose another source"
+        )
+    return content
 
 
 def beginning_of(response: requests.Response) -> bytes:
     """Read what an answer that is no success says, but no more than its first bytes."""
-    pieces, left = [], MOST_OTHER_BYTES
-    while left and (piece := response.raw.read1(left, decode_content=True)):
-        left -= len(piece)
-        pieces.append(piece)
-    if not left:
+    content = b"".join(_pieces(response, MOST_OTHER_BYTES, decode=True))
+    if len(content) == MOST_OTHER_BYTES:
         response.raw.close()  # whatever else would come
-    return b"".join(pieces)
+    return content
+
+
+def _pieces(response: requests.Response, most: int, decode: bool) -> Iterator[bytes]:
+    while most and (piece := response.raw.read1(min(_PIECE_BYTES, most), decode_content=decode)):
+        most -= len(piece)
+        yield piece

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+Sides = tuple[int, ...]
 CODECS = frozenset(
     (
         *("adler32", "blosc", "bz2", "crc32", "crc32c", "fletcher32", "gzip", "lz4", "lzma"),
@@ -28,15 +29,8 @@ _TEXT_BYTES = 64
 """Of a text of any length, where chunks are measured."""
 
 
-class Layout(NamedTuple):
-    """Elements of an array and of a stored chunk, by dimension."""
-
-    shape: tuple[int, ...]
-    chunks: tuple[int, ...]
-
-
-def layout_of(document: Mapping[str, Any], version: int, where: str) -> Layout:
-    """Return how an array is stored, and check it.
+def layout_of(document: Mapping[str, Any], version: int, where: str) -> tuple[Sides, Sides]:
+    """Return the elements of an array and of a stored chunk, by dimension, and check how it is stored.
 
     Parameters
     ----------
@@ -68,10 +62,10 @@ def layout_of(document: Mapping[str, Any], version: int, where: str) -> Layout:
             f"a chunk of {where} takes {math.prod(inner) * size / 2**30:.3g} GB in memory, expected at most "
             f"{CHUNK_BYTES >> 30}"
         )
-    return Layout(shape, chunks)
+    return shape, chunks
 
 
-def _version_3(document: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _version_3(document: Mapping[str, Any], where: str) -> tuple[Sides, Sides]:
     """Return the sides of chunks that are stored, and of those that are decoded at once."""
     if document.get("storage_transformers") or document["chunk_grid"]["name"] != "regular":
         raise ValueError(
@@ -87,7 +81,7 @@ def _version_3(document: Mapping[str, Any], where: str) -> tuple[tuple[int, ...]
     return chunks, inner
 
 
-def _sides(value: Any, least: int, where: str) -> tuple[int, ...]:
+def _sides(value: Any, least: int, where: str) -> Sides:
     if not isinstance(value, list) or not all(
         type(side) is int and side >= least for side in value
     ):

@@ -24,8 +24,6 @@ from cropland.untrusted.estimator_types import TYPES
 if TYPE_CHECKING:
     import zipfile
 
-    from numpy.typing import NDArray
-
 _DEEPEST, _MOST_CORES = 100, 1_024
 _LARGEST_SCHEMA = 2**26
 """Bytes: a forest of four thousand trees."""
@@ -92,25 +90,28 @@ class _Schema:
 
     def types_of(self, schema: Any) -> set[tuple[str, str]]:
         """Return kind and type of every entry; check the state of those that are listed."""
-        found = set()
+        types = set()
         for entry in _entries(schema):
             kind, name = entry["__loader__"], f"{entry['__module__']}.{entry['__class__']}"
-            found.add((kind, name))
+            types.add((kind, name))
             if "__id__" in entry:
                 first = self.entries.setdefault(entry["__id__"], entry)
                 if first != entry and not _is_same(first, entry):
                     raise ValueError("expected one object of each id")
             if name in TYPES.get(kind, ()):
                 self._check(entry, kind, name)
-        return found
+        return types
 
     def _check(self, entry: Any, kind: str, name: str) -> None:
-        """Check the state of an entry."""
         match kind, name.rpartition(".")[2]:
             case "NdArrayNode", _:
                 self._value(entry)
             case "TreeNode", _:
-                tree_nodes.check_tree(*self._tree(entry), self.n_features)
+                arguments = entry["__reduce__"]["args"]["content"]
+                state = entry["content"]["content"]
+                parts = (state[key] for key in ("node_count", "nodes", "values"))
+                values = map(self._value, (*arguments, *parts))
+                tree_nodes.check_tree(*values, n_features=self.n_features)
             case "RandomGeneratorNode", _:
                 sequence = entry["content"]["seed_seq"]["content"]
                 if self._value(sequence["pool_size"]) != 4:
@@ -124,7 +125,7 @@ class _Schema:
     def _check_object(self, name: str, state: dict[str, Any]) -> None:
         """Check the state of an object that scikit-learn's compiled code reads."""
         cores = self._value(state["n_jobs"]) if "n_jobs" in state else None
-        if cores is not None and not -1 <= cores <= _MOST_CORES:
+        if cores is not None and cores > _MOST_CORES:
             raise ValueError(f"expected at most {_MOST_CORES:,} cores")
         if name == "HistGradientBoostingClassifier":
             if self._value(state["n_trees_per_iteration_"]) != 1:
@@ -134,15 +135,6 @@ class _Schema:
         elif name == "SVC" and "support_vectors_" in state:  # fitted
             values = {key: self._value(state[key]) for key in tree_nodes.SUPPORT}
             tree_nodes.check_support(values, self.n_features)
-
-    def _tree(self, entry: Any) -> tuple[list[Any], int, NDArray[Any], NDArray[Any]]:
-        """Return arguments, number of nodes, nodes and values of a tree."""
-        state = entry["content"]["content"]
-        arguments = [self._value(each) for each in entry["__reduce__"]["args"]["content"]]
-        count, nodes, values = (
-            self._value(state[key]) for key in ("node_count", "nodes", "values")
-        )
-        return arguments, count, nodes, values
 
     def _value(self, entry: Any) -> Any:
         """Return the plain value or the array of an entry."""

@@ -116,11 +116,9 @@ def _n_missing(dataset: Any, shape: tuple[int, ...]) -> int:
     """Return how many chunks of a dataset are not stored; without chunks it is one."""
     if dataset.chunks is None:
         return int(0 not in shape and dataset.id.get_storage_size() == 0)
-    every = 1
-    for side, length in zip(shape, dataset.chunks, strict=True):
-        every *= math.ceil(side / length)
-    n_stored: int = dataset.id.get_num_chunks()
-    return every - n_stored
+    sides = zip(shape, dataset.chunks, strict=True)
+    n_chunks: int = math.prod(math.ceil(side / length) for side, length in sides)
+    return n_chunks - int(dataset.id.get_num_chunks())
 
 
 def _fill(dataset: Any) -> float:

@@ -22,13 +22,20 @@ _KERNELS = ("linear", "poly", "rbf", "sigmoid")
 
 
 def check_tree(
-    arguments: list[Any], count: Any, nodes: NDArray[Any], values: NDArray[Any], n_features: int
+    features: Any,
+    classes: Any,
+    outputs: Any,
+    count: Any,
+    nodes: NDArray[Any],
+    values: NDArray[Any],
+    *,
+    n_features: int,
 ) -> None:
     """Check a tree of a forest: two classes, one output.
 
     Parameters
     ----------
-    arguments : list
+    features, classes, outputs : int or list
         Number of features, numbers of classes, number of outputs.
     count : int
         Number of nodes.
@@ -44,7 +51,6 @@ def check_tree(
     ValueError
         It is no such tree.
     """
-    features, classes, outputs = arguments
     is_one = type(count) is int and nodes.shape == (count,) and values.shape == (count, 1, 2)
     _require(features == n_features and outputs == 1 and np.shape(classes) == (1,), "a tree")
     _require(is_one and count > 0 and classes[0] == 2, "a tree of two classes")
@@ -113,10 +119,9 @@ def _check_inner(
 
 
 def _is_finite(*numbers: NDArray[Any]) -> bool:
-    return all(bool(np.isfinite(each).all()) for each in numbers)
+    return all(bool(np.isfinite(array).all()) for array in numbers)
 
 
 def _require(condition: Any, expected: str) -> None:
-    """Raise unless a condition holds."""
     if not condition:
         raise ValueError(f"expected {expected}, got other numbers")

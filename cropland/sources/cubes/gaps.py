@@ -75,11 +75,9 @@ def empty_chunks(
                 f"{where} has {stored.n_missing} chunks of {band} that are not stored and read as "
                 f"{stored.fill:g}, which is not declared as no data; write it again with _FillValue"
             )
-        every = math.prod(
-            math.ceil(side / length)
-            for side, length in zip(stored.shape, stored.chunks, strict=True)
-        )
-        counts.append(f"{stored.n_missing} of {every} of {band}")
+        sides = zip(stored.shape, stored.chunks, strict=True)
+        n_chunks = math.prod(math.ceil(side / length) for side, length in sides)
+        counts.append(f"{stored.n_missing} of {n_chunks} of {band}")
     return [f"chunks that are not stored count as no data: {', '.join(counts)}"] if counts else []
 
 

@@ -78,7 +78,11 @@ class RangeTransport:
         self._attempts = attempts
         self._timeout_seconds = timeout_seconds
         self._s3_endpoint = s3_endpoint
-        self._signer = _signer(attempts.workers, timeout_seconds) if sign else None
+        self._signer: Signer | None = None
+        if sign:
+            from cropland.sources.stac.signing import Signer  # a second of imports
+
+            self._signer = Signer(attempts.workers, timeout_seconds)
         self._session = http_session.pooled_session(attempts.workers, links)
         # The storage of s3:// links is named by the user, not by a link.
         storage = Links(object_storage.base_of("", s3_endpoint))
@@ -212,9 +216,3 @@ def _content(answer: requests.Response, size: int | None) -> bytes:
     if answer.status_code == _PART and size is not None:
         most = min(size, most)
     return body_of(answer, most, decode=False)
-
-
-def _signer(connections: int, timeout_seconds: float) -> Signer:
-    from cropland.sources.stac.signing import Signer
-
-    return Signer(connections, timeout_seconds)
