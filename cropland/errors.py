@@ -136,21 +136,24 @@ def exit_on_error() -> Iterator[None]:
         yield
     except CroplandError as error:
         raise SystemExit(f"cropland: {error}") from error
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            where = error.filename or "what was to be written"
-            said = f"there is no room for {where}: {error.strerror}; make room, there and in TMPDIR"
-        elif error.filename is None:
+    except Exception as error:
+        message = _message_of(error)
+        if message is None:
             traceback.print_exc()
             raise SystemExit(1) from error
-        else:
-            said = f"{error.filename} cannot be used: {error.strerror}; give another place, or mend this one"
-        raise SystemExit(f"cropland: {one_line(said)}") from error
-    except Exception as error:
-        if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
-            said = (
-                f"{error.object!r} cannot be a path in {error.encoding}, the encoding of this shell"
-            )
-            raise SystemExit(f"cropland: {one_line(said)}; set PYTHONUTF8=1") from error
-        traceback.print_exc()
-        raise SystemExit(1) from error
+        raise SystemExit(f"cropland: {one_line(message)}") from error
+
+
+def _message_of(error: Exception) -> str | None:
+    """Return the message of an error of the system that its user can mend; None of others."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        where = error.filename or "what was to be written"
+        return f"there is no room for {where}: {error.strerror}; make room, there and in TMPDIR"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}; give another place, or mend this one"
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        path, encoding = error.object, error.encoding
+        return (
+            f"{path!r} cannot be a path in {encoding}, the encoding of this shell; set PYTHONUTF8=1"
+        )
+    return None

@@ -95,9 +95,9 @@ def _log_ins(text: str) -> Iterator[Secret]:
         length = _length_of_log_in(scheme[1].lower(), scheme[2], rest)
         if length:
             yield Secret(scheme.end(), scheme.end() + length, scheme[1].lower(), "")
-    for found in _WITHOUT_SCHEME.finditer(text):
-        if found["name"].lower() != "mailto" and not _is_port(found["name"], found["password"]):
-            yield Secret(found.start(1), found.end(1), "", "")
+    for login in _WITHOUT_SCHEME.finditer(text):
+        if login["name"].lower() != "mailto" and not _is_port(login["name"], login["password"]):
+            yield Secret(login.start(1), login.end(1), "", "")
 
 
 def _length_of_log_in(scheme: str, slashes: str, rest: str) -> int:

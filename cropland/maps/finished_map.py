@@ -104,7 +104,7 @@ def _layer(folder: Path, name: str, key: str) -> Iterator[DatasetReader]:
     if not reading.is_file(path):
         raise DataError(f"expected the layer {path}, there is none; {REMEDY}")
     try:
-        with open_raster(path, REMEDY, found=True) as source:
+        with open_raster(path, REMEDY, in_folder=True) as source:
             found = source.tags().get("KEY", "none")
             if found != key:
                 raise DataError(

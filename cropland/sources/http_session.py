@@ -42,13 +42,14 @@ class _Session(requests.Session):
         super().__init__()
         self.max_redirects = _MOST_REDIRECTS
         self.auth = self._authorize
-        self._own_host = urlsplit(links.origin).hostname
+        self._origin_host = urlsplit(links.origin).hostname
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Return a request with what ``.netrc`` has for its host, if that is the one that the user gave."""
         url = str(request.url)
-        own = urlsplit(url).hostname == self._own_host and "Authorization" not in request.headers
-        login = get_netrc_auth(url) if own else None
+        is_of_user = urlsplit(url).hostname == self._origin_host
+        wants_login = is_of_user and "Authorization" not in request.headers
+        login = get_netrc_auth(url) if wants_login else None
         return request if login is None else HTTPBasicAuth(*login)(request)
 
     def rebuild_auth(

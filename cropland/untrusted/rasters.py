@@ -51,7 +51,7 @@ def open_raster(
     path: Path,
     remedy: str,
     *,
-    found: bool = False,
+    in_folder: bool = False,
     overviews: bool = False,
     cache_mb: int | None = None,
 ) -> Iterator[Any]:
@@ -63,9 +63,9 @@ def open_raster(
         The file.
     remedy : str
         What to do where it cannot be read: the end of the message.
-    found : bool
-        Whether it was found in its folder: then no link may lead out of that. A file that its user has named
-        may be a link to anywhere.
+    in_folder : bool
+        Whether no link may lead out of its folder, as that is what its user has named. A file that its user
+        has named may be a link to anywhere.
     overviews : bool
         Whether it will be read at a lower resolution, so that its overviews are checked too.
     cache_mb : int, optional
@@ -83,14 +83,14 @@ def open_raster(
     RasterioError
         GDAL cannot read it.
     """
-    driver = _driver_of(path, remedy, found)
+    driver = _driver_of(path, remedy, in_folder)
     beside = f"take it out, as it is read with {path.name}"
     for name in _rasters_beside(path):
-        if _driver_of(name, beside, found) != _TIFF:
+        if _driver_of(name, beside, in_folder) != _TIFF:
             raise DataError(f"{name} is no TIFF, as overviews and masks are; {beside}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with open_raster(name, beside, found=found, overviews=overviews):
+            with open_raster(name, beside, in_folder=in_folder, overviews=overviews):
                 pass
     where = {"fp": path.absolute(), "driver": driver}
     with _opened(where, _ON_DISK, str(path), remedy, overviews, cache_mb) as source:
@@ -148,9 +148,9 @@ def _opened(
             yield source
 
 
-def _driver_of(path: Path, remedy: str, found: bool) -> str:
+def _driver_of(path: Path, remedy: str, in_folder: bool) -> str:
     """Return the driver that reads a file, by its first bytes."""
-    if found and path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+    if in_folder and path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
         raise DataError(
             f"{path} is a link that leads out of its folder; copy the file, or {remedy}"
         )

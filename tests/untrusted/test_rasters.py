@@ -29,7 +29,7 @@ def written(path: Path, driver: str = "GTiff", bands: int = 1, side: int = 256) 
 @pytest.mark.parametrize(("driver", "ending"), [("GTiff", "tif"), ("JP2OpenJPEG", "jp2")])
 def test_on_disk_and_in_a_stream(tmp_path: Path, driver: str, ending: str) -> None:
     path = written(tmp_path / f"image.{ending}", driver)
-    with open_raster(path, "", found=True, overviews=True) as source:
+    with open_raster(path, "", in_folder=True, overviews=True) as source:
         values = source.read(1)
         assert source.driver == driver
     stream = io.BytesIO(path.read_bytes())

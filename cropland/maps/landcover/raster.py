@@ -188,11 +188,11 @@ def _files(given: str) -> tuple[Path, ...]:
 @contextmanager
 def _open(path: Path, given: str) -> Iterator[Any]:
     """Open a raster; what goes wrong while it is open becomes one line."""
-    found = path != Path(given)
+    in_folder = path != Path(given)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # which `_check` words
-            with open_raster(path, _REMEDY, found=found, cache_mb=_CACHE_MB) as source:
+            with open_raster(path, _REMEDY, in_folder=in_folder, cache_mb=_CACHE_MB) as source:
                 yield source
     except RasterioError as error:
         cause = error.__cause__ or error  # GDAL's own word, which names the file

@@ -71,7 +71,7 @@ class GeoTiffFolder(CubeReader):
         for image, layers in enumerate(in_time_range):
             for path in dict.fromkeys(layers[band].path for band in bands):
                 inside = [band for band in bands if layers[band].path == path]
-                with open_raster(path, _REMEDY, found=True) as source:
+                with open_raster(path, _REMEDY, in_folder=True) as source:
                     numbers = [layers[band].number for band in inside]
                     stored = source.read(numbers, window=window)
                 for band, layer in zip(inside, stored, strict=True):
@@ -149,7 +149,7 @@ def _headers(files: Sequence[Path]) -> list[_Header]:
 
 def _header(path: Path) -> _Header:
     try:
-        with open_raster(path, _REMEDY, found=True) as source:
+        with open_raster(path, _REMEDY, in_folder=True) as source:
             height, width = source.block_shapes[0]
             image, named = _bands(source, path)
             return _Header(

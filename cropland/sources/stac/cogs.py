@@ -156,7 +156,7 @@ def _locally(path: Path, read: Callable[[Any], T], overviews: bool) -> T:
         raise Missing(path)
     try:
         with open_raster(
-            path, _REMEDY, found=True, overviews=overviews, cache_mb=_CACHE_MB
+            path, _REMEDY, in_folder=True, overviews=overviews, cache_mb=_CACHE_MB
         ) as source:
             return read(source)
     except RasterioError as error:

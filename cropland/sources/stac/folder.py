@@ -87,8 +87,8 @@ def _files_of(catalogue: Path) -> list[Path]:
     DataError
         A link leads to the network, or to a file that is not in the catalogue's folder.
     """
-    found, files = {catalogue: None}, [catalogue]
-    for file in files:
+    files, catalogues = {catalogue: None}, [catalogue]
+    for file in catalogues:
         links = _content(catalogue, file).get("links")
         for link in links if isinstance(links, list) else ():
             if not isinstance(link, dict) or link.get("rel") not in _DOWN:
@@ -100,10 +100,10 @@ def _files_of(catalogue: Path) -> list[Path]:
                     f"STAC API, or store the items in the folder"
                 )
             path = file_inside(str(catalogue), str(file.parent / href))
-            if path not in found:
-                found[path] = None
-                files += [path] if link["rel"] == "child" else []
-    return list(found)
+            if path not in files:
+                files[path] = None
+                catalogues += [path] if link["rel"] == "child" else []
+    return list(files)
 
 
 def _items_in(origin: Path, file: Path) -> list[Item]:
