@@ -189,8 +189,8 @@ def _without_unlisted(
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         names = list(pool.map(lambda run_id: _unlisted(runs[run_id], store), eligible))
     classes = {run_id: name for run_id, name in zip(eligible, names, strict=True) if name}
-    listed = ", ".join(sorted(set(classes.values())))
-    say(f"{country.name}: {len(classes)} candidates of {listed} are excluded: {LISTED_ONLY}")
+    unlisted = ", ".join(sorted(set(classes.values())))
+    say(f"{country.name}: {len(classes)} candidates of {unlisted} are excluded: {LISTED_ONLY}")
     return field.without(
         {run_id: f"is of {name}: {LISTED_ONLY}" for run_id, name in classes.items()}
     )
@@ -199,10 +199,10 @@ def _without_unlisted(
 def _unlisted(run: TrackedRun, store: Store) -> str:
     """Return the class of a candidate that no registered model can hold, empty where it has none."""
     try:
-        kept = candidates.from_yaml(store.read(run, stored_runs.CONFIG))
+        candidate = candidates.from_yaml(store.read(run, stored_runs.CONFIG))
     except (ConfigError, DataError):  # a finalist is refused for it
         return ""
-    return stored_runs.unlisted_class(kept.configuration.model)
+    return stored_runs.unlisted_class(candidate.configuration.model)
 
 
 def _materials(
@@ -216,9 +216,11 @@ def _materials(
     """Return the data of the finalists, and the field without those that are not what they say."""
     materials: dict[str, CandidateData] = {}
     while True:
-        chosen = _finalists(field, command, country)
+        finalists = _finalists(field, command, country)
         faults: dict[str, str] = {}
-        for run_id in (each for each in chosen if each not in materials):
+        for run_id in finalists:
+            if run_id in materials:
+                continue
             signals.check()
             material = stored_runs.material_of(runs[run_id], command, country, store)
             if isinstance(material, str):
@@ -226,7 +228,7 @@ def _materials(
             else:
                 materials[run_id] = material
         if not faults:
-            return field, {run_id: materials[run_id] for run_id in chosen}
+            return field, {run_id: materials[run_id] for run_id in finalists}
         for run_id, fault in faults.items():
             say(f"{country.name}: run {run_id} is left out: it {fault}")
         field = field.without(faults)

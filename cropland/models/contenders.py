@@ -163,7 +163,7 @@ def _exclusions(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
 
 
 def predictions(
-    runs: Iterable[TrackedRun], store: Store, labels: pd.Series[Any] | None = None
+    runs: Iterable[TrackedRun], store: Store, labels: pd.Series[Any]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Read where candidates were right out of fold, on points with these `labels` by ID.
 

@@ -85,8 +85,8 @@ def check_names(recipe: Recipe, names: tuple[str, ...], measured: Collection[str
         f"feature_names: the recipe makes {len(expected)} features such as {expected[-1]}, got "
         f"{len(names)} or others",
     )
-    used = recipe.band_set
-    known = {*used.dynamic, *used.measured(()), SCENE_CLASS}
+    bands = recipe.band_set
+    known = {*bands.dynamic, *bands.measured(()), SCENE_CLASS}
     require(
         known.issuperset(measured) and len(set(measured)) == len(measured),
         f"measured: expected some of {', '.join(sorted(known))}, each once, got {', '.join(measured)}",
@@ -108,8 +108,8 @@ def feature_names(recipe: Recipe) -> tuple[str, ...]:
         grid=grid,
         names=names,
     )
-    made = matrix(aligned, bands, recipe.features, reference_end=end)
-    return tuple(made["feature"].to_numpy().tolist())
+    features = matrix(aligned, bands, recipe.features, reference_end=end)["feature"]
+    return tuple(features.to_numpy().tolist())
 
 
 def check_facts(country: str, facts: Mapping[str, Any]) -> None:

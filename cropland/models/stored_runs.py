@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cropland.config.model import Model
     from cropland.tracking.records import TrackedRun
     from cropland.tracking.store import Store
+    from cropland.training.candidate import Candidate
 
 CONFIG = "config.yaml"
 LISTED_ONLY = "a registered model holds only the classes that docs/models.md lists"
@@ -80,30 +81,39 @@ def fault_of(run: TrackedRun) -> str:
 
 def unlisted_class(model: Model) -> str:
     """Return the first class of a model that no registered model may hold, empty where there is none."""
-    return next((each for each in model.targets if each not in FAST and not is_listed(each)), "")
+    return next((name for name in model.targets if name not in FAST and not is_listed(name)), "")
 
 
 def rebuilt(text: str, command: Promote, country: Country) -> CandidateData:
     """Return a candidate made again of the configuration in its run, on the data that are here.
 
-    A faster class gives way to its twin of scikit-learn.
+    Raises
+    ------
+    ConfigError
+        See `candidate_of`.
+    CroplandError
+        Its data are not here.
+    """
+    return CandidateData.of(candidate_of(text, command, country))
+
+
+def candidate_of(text: str, command: Promote, country: Country) -> Candidate:
+    """Return the candidate of a stored configuration; a faster class gives way to its twin of scikit-learn.
 
     Raises
     ------
     ConfigError
         It is no configuration of one candidate, or names a class that no registered model may hold.
-    CroplandError
-        Its data are not here.
     """
     here = {name: getattr(command, name) for name in ("source", "paths", "tracking", "n_jobs")}
-    kept = candidates.from_yaml(text, **here, validation=command.validation)
-    if kept.configurations[1:]:
+    candidate = candidates.from_yaml(text, **here, validation=command.validation)
+    if candidate.configurations[1:]:
         raise ConfigError("it is nested: that scores a choice, no candidate")
-    if name := unlisted_class(kept.configuration.model):
+    if name := unlisted_class(candidate.configuration.model):
         raise ConfigError(f"it is of {name}: {LISTED_ONLY}")
-    model = replace(plain_model(kept.configuration.model), allow=())
-    configuration = replace(kept.configuration, model=model)
-    return CandidateData.of(replace(kept, country=country, configuration=configuration))
+    model = replace(plain_model(candidate.configuration.model), allow=())
+    configuration = replace(candidate.configuration, model=model)
+    return replace(candidate, country=country, configuration=configuration)
 
 
 def material_of(
@@ -118,13 +128,14 @@ def material_of(
     """
     text = store.read(run, CONFIG)
     try:
-        material = rebuilt(text, command, country)
+        candidate = candidate_of(text, command, country)
     except ConfigError as error:
         return f"has a {CONFIG} that cannot be promoted: {error}"
+    material = CandidateData.of(candidate)
     # The identity of a fast class has the version of its library, which need not be here.
     if not is_fast(text):
-        made = material.candidate.identity(material.archive, material.other_archives)
-        if made != run.tags[IDENTITY]:
+        identity = candidate.identity(material.archive, material.other_archives)
+        if identity != run.tags[IDENTITY]:
             return f"was not scored by the settings in its {CONFIG} on the data that are here"
     return material
 

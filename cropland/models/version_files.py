@@ -70,23 +70,23 @@ def copies_of(location: str, store: str, copies: Path) -> dict[str, str]:
     """Copy the files of a place that is not on this machine."""
     from mlflow.artifacts import download_artifacts, list_artifacts
 
-    files: dict[str, str] = {}
     sizes: dict[str, Any] = {
         entry.path.rpartition("/")[2]: entry.file_size
         for entry in list_artifacts(artifact_uri=location, tracking_uri=store)
         if not entry.is_dir
     }
-    for name in (RECIPE, ESTIMATOR, APPLICABILITY):
-        if name not in sizes:
-            continue
+    missing = [name for name in (RECIPE, ESTIMATOR) if name not in sizes]
+    if missing:
+        raise DataError(f"{location} has no {' and no '.join(missing)}")
+    names = [name for name in (RECIPE, ESTIMATOR, APPLICABILITY) if name in sizes]
+    for name in names:
         if (sizes[name] or 0) > LARGEST_BYTES:
             raise DataError(
                 f"{location}/{name} has {sizes[name]:,} bytes, expected at most {LARGEST_BYTES:,}"
             )
-        files[name] = download_artifacts(
+    return {
+        name: download_artifacts(
             artifact_uri=f"{location}/{name}", dst_path=str(copies), tracking_uri=store
         )
-    missing = [name for name in (RECIPE, ESTIMATOR) if name not in files]
-    if missing:
-        raise DataError(f"{location} has no {' and no '.join(missing)}")
-    return files
+        for name in names
+    }

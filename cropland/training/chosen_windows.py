@@ -69,9 +69,9 @@ def _of_study(name: str, archive: Archive, store: Store) -> Choice | None:
     studies = f"tags.{STUDY} = 'time_range' and attributes.status = 'FINISHED'"
     for run in store.search(studies):
         try:
-            kept = documents.plain_json(run.tags.get(f"{_TAG}{name}", "{}"))
-            if kept.pop("archive", None) == archive.fingerprint:
-                return filled(Choice, kept)
+            window = documents.plain_json(run.tags.get(f"{_TAG}{name}", "{}"))
+            if window.pop("archive", None) == archive.fingerprint:
+                return filled(Choice, window)
         except (ValueError, TypeError, AttributeError, ConfigError) as error:
             raise TrackingError(
                 f"the tag {_TAG}{name} of run {run.run_id} is no window ({error}); delete the tag or the run"

@@ -13,6 +13,7 @@ import yaml
 from hostile.claims import refused
 from models.test_competition import TOYLAND, World, toy_exports, world  # noqa: F401  fixtures
 
+from cropland.errors import ConfigError
 from cropland.models import competition, stored_runs
 from cropland.tracking.records import IDENTITY
 from cropland.training import resume
@@ -151,6 +152,20 @@ def test_a_run_of_another_identity_is_left_out(world: World) -> None:  # noqa: F
     )
     assert result.selected.run.run_id == good
     assert any(f"run {forged} is left out: it was not scored by" in line for line in lines)
+
+
+def test_what_is_wrong_with_the_source_is_no_fault_of_a_run(
+    world: World,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_id, *_ = world.score(world.candidate(14))
+
+    def of(_: object) -> None:
+        raise ConfigError("give source.project")
+
+    monkeypatch.setattr(stored_runs.CandidateData, "of", of)
+    with pytest.raises(ConfigError, match=r"give source.project"):
+        stored_runs.material_of(world.store.run(run_id), world.command(), TOYLAND, world.store)
 
 
 def test_missing_numbers_of_a_run_are_said(world: World) -> None:  # noqa: F811

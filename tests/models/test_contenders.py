@@ -67,7 +67,7 @@ def read(**lines: str) -> tuple[pd.DataFrame, dict[str, str]]:
     """Read the predictions of runs with such lines."""
     store: Any = Kept()
     runs = [TrackedRun(name, name, {}, {"lines": text}, {}, "") for name, text in lines.items()]
-    return predictions(runs, store)
+    return predictions(runs, store, pd.Series({"a": 0, "b": 1, "c": 1}))
 
 
 def test_predictions_are_compared_on_points_that_all_have_and_what_is_lost_is_named() -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from cropland.errors import TrackingError
 from cropland.models import mlflow_model
 from cropland.models.fitted import Fitted
 from cropland.tracking.mlflow_session import mlflow_at
@@ -73,6 +74,31 @@ def test_a_model_is_logged_to_its_run_whole(logged: tuple[str, str], fitted: Fit
     inputs = {entry["name"]: entry["required"] for entry in json.loads(signature["inputs"])}
     names = ("B4", "B04", "b4", "b04", "red", "B8", "B08", "b8", "b08", "nir", "NDVI", "ndvi")
     assert inputs == dict.fromkeys(("ID", "Timestamp", *names, "Lat", "Lon"), False)
+
+
+def test_a_store_that_cannot_be_written_to_is_said_and_its_model_is_failed(
+    fitted: Fitted,
+    observations: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from mlflow import MlflowClient
+
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = client.create_experiment("cropland", (tmp_path / "artifacts").as_uri())
+    (tmp_path / "artifacts").write_text("no folder")
+    with pytest.raises(TrackingError, match=r"mlflow.db cannot be used .*Not a directory"):
+        mlflow_model.log(
+            fitted,
+            run_id=client.create_run(experiment).info.run_id,
+            tracking_uri=client.tracking_uri,
+            input_example=observations[:3],
+            description="",
+        )
+    (entry,) = client.search_logged_models([experiment])
+    assert entry.status == "FAILED"
 
 
 FRESH = """
