@@ -6,8 +6,10 @@ list below and holds numbers or texts, so that nothing runs; a chunk has a bound
 
 from __future__ import annotations
 
+import lzma
 import math
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,6 +22,8 @@ CODECS = frozenset(
 )
 """They compress, check or shuffle bytes; others, such as ``pickle``, can run code."""
 _CODECS_3 = CODECS | {f"numcodecs.{name}" for name in CODECS} | {"bytes", "endian", "transpose"}
+DAMAGED = (OSError, EOFError, ValueError, RuntimeError, LookupError, zlib.error, lzma.LZMAError)
+"""Errors of decoders where a chunk is not as it was written."""
 CHUNK_BYTES = 1 << 30
 """Decoded bytes of the largest chunk."""
 _TYPE = re.compile(r"[<>|]?(?:[biufc]|[mM](?=8)|([SU]))(\d{1,6})(?:\[\w{1,4}\])?")

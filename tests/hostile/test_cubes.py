@@ -11,6 +11,7 @@ from typing import Any
 
 import google_crc32c
 import h5py
+import numcodecs
 import numpy as np
 import pytest
 import xarray as xr
@@ -183,6 +184,21 @@ def test_a_chunk_that_was_cut_off(cube: xr.Dataset, tmp_path: Path) -> None:
     chunk = path / "B2" / "0.0.0"
     chunk.write_bytes(chunk.read_bytes()[:-5])
     assert "a chunk of Blosc is not as long as it says" in line(path)
+
+
+@pytest.mark.parametrize("name", ["B2", "granule"])
+@pytest.mark.parametrize("codec", [numcodecs.Zlib(), numcodecs.GZip(), numcodecs.LZMA()])
+@pytest.mark.parametrize(
+    "damage", [lambda chunk: chunk[:-9], lambda chunk: chunk[:12] + b"\xff" * 9]
+)
+def test_a_damaged_chunk_of_any_codec(
+    cube: xr.Dataset, tmp_path: Path, name: str, codec: Any, damage: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "cube"
+    cube.to_zarr(path, zarr_format=2, encoding={name: {"compressors": codec}})
+    chunk = path / name / ("0.0.0" if name == "B2" else "0")
+    chunk.write_bytes(damage(chunk.read_bytes()))
+    assert "cannot be read" in line(path)
 
 
 def test_a_chunk_that_says_that_it_is_large(cube: xr.Dataset, tmp_path: Path) -> None:

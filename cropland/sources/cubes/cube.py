@@ -41,6 +41,7 @@ from cropland.sources.cubes.contract import grid_in_words, mark_of, same_grid
 from cropland.sources.cubes.gaps import lacking
 from cropland.sources.cubes.numbers import digital_numbers
 from cropland.sources.service import NoImage
+from cropland.untrusted.codecs import DAMAGED
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from cropland.sources.cubes.contract import CubeReader
 
 _NETCDF = (".nc", ".nc4")
-_BROKEN = (OSError, RasterioError, RuntimeError, ValueError, KeyError)
+_BROKEN = (*DAMAGED, RasterioError)
 """What libraries raise of files that they cannot read."""
 
 

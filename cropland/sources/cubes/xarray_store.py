@@ -27,19 +27,18 @@ from cropland.sources.cubes.gaps import check_coordinates, empty_chunks
 from cropland.sources.cubes.numbers import zero_no_data
 from cropland.support.words import some
 from cropland.untrusted import blosc  # noqa: F401  (checks the chunks that Zarr reads)
+from cropland.untrusted.codecs import DAMAGED
 from cropland.untrusted.hdf5 import check_netcdf
 from cropland.untrusted.stores import METADATA, StoredArray, check_zarr
 
-_BROKEN = (
-    *(OSError, ValueError, LookupError, TypeError, ImportError, AttributeError),
-    *(ArithmeticError, RuntimeError),
-)
+_BROKEN = (*DAMAGED, TypeError, ImportError, AttributeError, ArithmeticError)
 """What xarray and the libraries behind it raise of what they cannot open."""
 _LONGEST = 5_000_000
 """Elements of a coordinate."""
 _REMEDY = "write it again"
 _EVEN = 0.01
 _DIMS = ("time", "y", "x")
+_COORDINATES = (*_DIMS, "band", "granule")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +93,7 @@ def open_store(path: Path) -> XarrayStore:
     """
     dataset, arrays = _dataset(path)
     _check_dims(dataset, path)
-    check_coordinates(arrays, (*_DIMS, "band", "granule"), f"the cube {path}")
+    check_coordinates(arrays, _COORDINATES, f"the cube {path}")
     check_texts(dataset, f"the cube {path}")
     rows = dataset["y"].to_numpy()
     if len(rows) > 1 and rows[0] < rows[-1]:
@@ -141,7 +140,10 @@ def _dataset(path: Path) -> tuple[xr.Dataset, dict[str, StoredArray]]:
             dataset = xr.open_dataset(
                 path, chunks=None, mask_and_scale=False, decode_coords="all", **how
             )
-            return dataset, arrays
+        for name in _COORDINATES:
+            if name in dataset.variables:
+                dataset.variables[name].load()
+        return dataset, arrays
     except _BROKEN as error:
         raise DataError(
             f"the cube {path} cannot be read ({error}); expected a Zarr group or a NetCDF file that xarray "
