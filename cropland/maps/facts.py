@@ -170,7 +170,10 @@ class MapFacts:
             raise DataError(f"{path} is damaged: it is not as it was written; {REMEDY}")
 
     def _checksum(self) -> str:
-        return fingerprint(replace(self, checksum="").as_json().encode())
+        """Return a hash of all facts; a field that a later version adds, empty, does not change it."""
+        facts = asdict(replace(self, checksum=""))
+        known = {name: value for name, value in facts.items() if value}
+        return fingerprint(json.dumps(known).encode())
 
     def as_json(self) -> str:
         """Return the text of ``map.json``; what is not known is left out."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +10,7 @@ import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
+from cropland.errors import DataError
 from cropland.maps.assemble import PixelCounts
 from cropland.maps.facts import FACTS, MapFacts
 
@@ -47,6 +48,25 @@ def test_what_is_written_is_read(facts: MapFacts, tmp_path: Path, whole: bool) -
     assert ("truth" in json.loads(facts.as_json())) is whole
     assert list(again.lines()) == list(facts.lines())
     assert again.metrics() == facts.metrics()
+
+
+@dataclass(frozen=True)
+class _Later(MapFacts):
+    """The facts of a version that knows more."""
+
+    another: int = 0
+
+
+def test_a_checksum_holds_in_later_versions_and_notices_changes(
+    facts: MapFacts, tmp_path: Path
+) -> None:
+    text = facts.with_files(tmp_path, ()).as_json()
+    (tmp_path / FACTS).write_text(text)
+    checksum = MapFacts.read(tmp_path).checksum
+    assert _Later(**asdict(facts)).with_files(tmp_path, ()).checksum == checksum
+    (tmp_path / FACTS).write_text(text.replace('"cropland": 60', '"cropland": 61'))
+    with pytest.raises(DataError, match="is damaged: it is not as it was written"):
+        MapFacts.read(tmp_path)
 
 
 def test_numbers_are_those_of_the_pixels(facts: MapFacts) -> None:
