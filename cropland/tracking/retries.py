@@ -20,6 +20,7 @@ _VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two requests a run
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # one for each file, where tqdm is installed
     "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",  # a server names other hosts for it
     "GIT_PYTHON_REFRESH": "quiet",
     # A server that is away is called after 0, 2, 6, 14, 30, 62 and 126 seconds, plus some jitter.
@@ -119,9 +120,10 @@ def in_words(error: Exception, uri: str) -> str:
 
 def reason_of(error: Exception) -> str:
     """Return the reason in the text of an error, without what libraries put around it."""
-    match = _REASON.search(str(error))
-    of_database = _OF_DATABASE.search(str(error))
-    reason = of_database[1] if of_database else match[0] if match else str(error).splitlines()[0]
+    text = str(error) or type(error).__name__
+    match = _REASON.search(text)
+    of_database = _OF_DATABASE.search(text)
+    reason = of_database[1] if of_database else match[0] if match else text.splitlines()[0]
     return next((words for start, words in _PLAIN.items() if reason.startswith(start)), reason)
 
 

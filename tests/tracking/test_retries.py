@@ -113,3 +113,8 @@ def test_an_error_of_the_database_is_in_plain_words(
             patient(error).get_run("one")
         assert f"the tracking store {URI} cannot be used ({words}" in str(said.value)
         assert "autoflush" not in str(said.value)
+
+
+def test_an_error_without_words_is_named_by_its_kind() -> None:
+    with pytest.raises(TrackingError, match=rf"{URI} cannot be used \(TimeoutError\); fix it"):
+        patient(TimeoutError()).get_run("a")
