@@ -171,12 +171,17 @@ def _files(given: str) -> tuple[Path, ...]:
     if is_file(path):
         return (path,)
     if path.is_dir():
-        names = [each for each in path.iterdir() if each.suffix.lower() in _SUFFIXES]
+        names = [
+            tile
+            for tile in path.iterdir()
+            # macOS leaves hidden files of the same names on disks of others.
+            if tile.suffix.lower() in _SUFFIXES and not tile.name.startswith(".")
+        ]
         hint = f"there is none ({', '.join(_SUFFIXES)}) in this folder"
     else:
         names = [Path(name) for name in glob(given, recursive=True)]  # noqa: PTH207 - takes absolute ones
         hint = "there is none"
-    files = tuple(sorted(each for each in names if is_file(each)))
+    files = tuple(sorted(filter(is_file, names)))
     if not files:
         raise DataError(
             f"expected a land-cover raster at {given}, {hint}; set raster to a file, a folder of tiles or a "

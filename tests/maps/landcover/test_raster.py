@@ -110,6 +110,7 @@ def test_a_folder_or_a_pattern_of_tiles_is_one_map(tmp_path: Path) -> None:
     written(tiles / "a_Map.tif")
     written(tiles / "b_Map.TIF", transform=from_origin(23, 12, 1, 1))
     (tiles / "readme.txt").write_text("no tile")
+    (tiles / "._a_Map.tif").write_text("what macOS knows of a tile")
     places = [(20.5, 11.5), (23.5, 10.5), (30, 11)]
     for given in (str(tiles), f"{tiles}/*_Map.*", f"{tmp_path}/**/?_Map.*"):
         raster = Raster.of(given, None)
