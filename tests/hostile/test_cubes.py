@@ -186,6 +186,12 @@ def test_a_chunk_that_was_cut_off(cube: xr.Dataset, tmp_path: Path) -> None:
     assert "a chunk of Blosc is not as long as it says" in line(path)
 
 
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_coordinates_that_are_all_the_same(cube: xr.Dataset, tmp_path: Path, name: str) -> None:
+    cube = cube.assign_coords({name: cube[name] * 0 + 4_000_000})
+    assert "has no regular grid" in line(zarr(cube, tmp_path / "cube"))
+
+
 @pytest.mark.parametrize("name", ["B2", "granule"])
 @pytest.mark.parametrize("codec", [numcodecs.Zlib(), numcodecs.GZip(), numcodecs.LZMA()])
 @pytest.mark.parametrize(

@@ -218,7 +218,9 @@ def _is_even(coordinates: NDArray[Any]) -> bool:
     if coordinates.dtype.kind not in "iuf":
         return False
     steps = np.diff(coordinates.astype(np.float64))
-    return bool(np.allclose(steps, steps.mean(), rtol=_EVEN, atol=0)) if len(steps) else True
+    if not len(steps):
+        return True
+    return bool(steps.mean() and np.allclose(steps, steps.mean(), rtol=_EVEN, atol=0))
 
 
 def _block(variable: xr.Variable) -> tuple[int, int]:
