@@ -158,9 +158,12 @@ def _check_emptied(tracking: Tracking, experiment: str) -> None:
 
 def _note_lost_runs(tracking: Tracking, experiment: str) -> None:
     """Say how many runs have files, but are not in the database: it was cut, or is an older copy."""
+    database = sqlite_file.path_of(tracking.uri)
     folder = experiments.folder_of(tracking, experiment)
-    runs = experiments.runs_in(folder) if sqlite_file.path_of(tracking.uri) else set()
-    lost = runs and runs - sqlite_file.runs(tracking.uri)
+    runs = experiments.runs_in(folder)
+    if database is None or not runs:
+        return
+    lost = runs - sqlite_file.runs(database)
     if lost:
         terminal.print_note(
             terminal.notes(),

@@ -72,11 +72,8 @@ def replace_locations(uri: str, old: str, new: str) -> None:
             )
 
 
-def runs(uri: str) -> set[str]:
+def runs(path: Path) -> set[str]:
     """Return the ids of all runs, also of those that were deleted in the UI."""
-    path = path_of(uri)
-    if path is None:
-        return set()
     with closing(sqlite3.connect(path, timeout=SECONDS_FOR_OTHERS)) as connection:
         return {run for (run,) in connection.execute("SELECT run_uuid FROM runs")}
 
