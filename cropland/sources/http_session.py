@@ -79,6 +79,10 @@ class _Session(requests.Session):
             raise DataError(
                 f"{shown(resp.url)} leads on more than {_MOST_REDIRECTS} times; choose another address"
             ) from error
+        except ValueError as error:  # of who reads addresses
+            raise DataError(
+                f"{shown(resp.url)} leads to what is no address ({error}); choose another address"
+            ) from error
 
 
 class _Adapter(HTTPAdapter):

@@ -211,6 +211,15 @@ def test_redirects_end(private: Web) -> None:
     assert len(private.paths) < 10
 
 
+@pytest.mark.parametrize("target", ["http://[", "é", "ftp://host/x", "http://host:99999/"])
+def test_a_redirect_to_what_is_no_address(private: Web, folder: Path, target: str) -> None:
+    hrefs = serve_images(private, folder)
+    private.serve_api(found(item_of(hrefs)))
+    private.answers["/blue.tif"] = leads(target)
+    line = refused(lambda: rows(private.url))
+    assert "/blue.tif leads to what is no address" in line
+
+
 def test_a_name_that_comes_to_mean_this_machine_is_no_longer_asked(
     public: Web, private: Web, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
