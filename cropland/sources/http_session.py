@@ -115,8 +115,6 @@ class _Adapter(HTTPAdapter):
 
 
 def _pools(links: Links) -> dict[str, type[HTTPConnectionPool]]:
-    """Return pools whose connections are checked."""
-
     class Http(HTTPConnection):
         response_class = TimedResponse
 

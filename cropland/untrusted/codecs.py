@@ -33,7 +33,9 @@ _TEXT_BYTES = 64
 """Of a text of any length, where chunks are measured."""
 
 
-def layout_of(document: Mapping[str, Any], version: int, where: str) -> tuple[Sides, Sides]:
+def layout_of(
+    document: Mapping[str, Any], version: int, longest: int, where: str
+) -> tuple[Sides, Sides]:
     """Return the elements of an array and of a stored chunk, by dimension, and check how it is stored.
 
     Parameters
@@ -42,13 +44,16 @@ def layout_of(document: Mapping[str, Any], version: int, where: str) -> tuple[Si
         Metadata of the array.
     version : int
         Of Zarr, 2 or 3.
+    longest : int
+        Elements of the longest array of one dimension.
     where : str
         The array, for the error.
 
     Raises
     ------
     ValueError, LookupError, TypeError, AttributeError
-        A codec or type is not known here, a chunk is too large, or these are no metadata of an array.
+        A codec or type is not known here, a chunk or the array is too large, or these are no metadata of
+        one.
     """
     shape = _sides(document["shape"], 0, where)
     if version == 2:
@@ -61,12 +66,25 @@ def layout_of(document: Mapping[str, Any], version: int, where: str) -> tuple[Si
         size = _type_bytes_3(document["data_type"], where)
     if len(shape) != len(chunks) or len(shape) != len(inner):
         raise ValueError(f"{where} of shape {shape} has chunks of {chunks}")
-    if math.prod(inner) * size > CHUNK_BYTES:
+    check_sizes(shape, math.prod(inner) * size, longest, where)
+    return shape, chunks
+
+
+def check_sizes(shape: Sides, chunk_bytes: int, longest: int, where: str) -> None:
+    """Check how large an array and its chunks are.
+
+    Raises
+    ------
+    ValueError
+        They are too large.
+    """
+    if chunk_bytes > CHUNK_BYTES:
         raise ValueError(
-            f"a chunk of {where} takes {math.prod(inner) * size / 2**30:.3g} GB in memory, expected at most "
+            f"a chunk of {where} takes {chunk_bytes / 2**30:.3g} GB in memory, expected at most "
             f"{CHUNK_BYTES >> 30}"
         )
-    return shape, chunks
+    if len(shape) == 1 and shape[0] > longest:
+        raise ValueError(f"{where} has {shape[0]} elements, expected at most {longest}")
 
 
 def _version_3(document: Mapping[str, Any], where: str) -> tuple[Sides, Sides]:

@@ -146,7 +146,6 @@ class _Schema:
 
 
 def _entries(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield every entry of a schema."""
     if depth > _DEEPEST:
         raise ValueError(f"expected at most {_DEEPEST} levels")
     if isinstance(value, dict):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cropland.errors import DataError
-from cropland.untrusted.codecs import CHUNK_BYTES
+from cropland.untrusted.codecs import check_sizes
 from cropland.untrusted.stores import StoredArray
 
 _HDF5, _CLASSIC = b"\x89HDF", b"CDF"
@@ -90,7 +90,6 @@ def _datasets(file: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _array(dataset: Any, longest: int) -> StoredArray:
-    """Return how a dataset is stored, and check it."""
     where: str = dataset.name
     shape: tuple[int, ...] = dataset.shape or ()
     if dataset.is_virtual or dataset.external:
@@ -100,14 +99,8 @@ def _array(dataset: Any, longest: int) -> StoredArray:
         code, _, _, name = settings.get_filter(number)
         if code not in _FILTERS:
             raise ValueError(f"{where} is compressed by {name or code!r}, expected zlib")
-    size = dataset.id.get_type().get_size()
-    if dataset.chunks is not None and math.prod(dataset.chunks) * size > CHUNK_BYTES:
-        raise ValueError(
-            f"a chunk of {where} takes {math.prod(dataset.chunks) * size / 2**30:.3g} GB in memory, expected "
-            f"at most {CHUNK_BYTES >> 30}"
-        )
-    if len(shape) == 1 and shape[0] > longest:
-        raise ValueError(f"{where} has {shape[0]} elements, expected at most {longest}")
+    chunk_bytes = math.prod(dataset.chunks or (0,)) * dataset.id.get_type().get_size()
+    check_sizes(shape, chunk_bytes, longest, where)
     n_missing = _n_missing(dataset, shape)
     return StoredArray(shape, dataset.chunks or shape, n_missing, n_missing == 0, _fill(dataset))
 

@@ -135,11 +135,9 @@ def _plain(folder: Path, name: str) -> dict[str, Any]:
 def _array(
     name: str, document: Mapping[str, Any], longest: int, stored: Mapping[str, list[str]]
 ) -> StoredArray:
-    """Return how an array is stored whose metadata have such a path."""
     path = name.rpartition("/")[0]
-    shape, chunks = layout_of(document, 2 if name.endswith(".zarray") else 3, path or "it")
-    if len(shape) == 1 and shape[0] > longest:
-        raise ValueError(f"{path} has {shape[0]} elements, expected at most {longest}")
+    version = 2 if name.endswith(".zarray") else 3
+    shape, chunks = layout_of(document, version, longest, path or "it")
     counts = [math.ceil(side / length) for side, length in zip(shape, chunks, strict=True)]
     places = {place for place in stored.get(path, ()) if _is_place(place, counts)}
     first = ".".join("0" for _ in shape) or "0"
