@@ -13,7 +13,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from cropland.errors import DataError
-from cropland.untrusted.addresses import Links, scheme_of, shown
+from cropland.untrusted.addresses import Links, is_web, scheme_of, shown
 from cropland.untrusted.answers import TimedResponse, beginning_of
 
 if TYPE_CHECKING:
@@ -63,8 +63,15 @@ class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Return where an answer leads; None where it leads nowhere."""
         target = super().get_redirect_target(resp)
-        to_http = target is not None and scheme_of(urljoin(resp.url, target)) == "http"
-        if to_http and scheme_of(resp.url) == "https":
+        if target is None:
+            return None
+        address = urljoin(resp.url, target)
+        if not is_web(address):
+            raise DataError(
+                f"{shown(resp.url)} leads to {shown(address)}; expected http or https: choose another "
+                f"source.catalog"
+            )
+        if scheme_of(address) == "http" and scheme_of(resp.url) == "https":
             raise DataError(
                 f"{shown(resp.url)} leads from https to http, where others can read along; choose another "
                 f"address"

@@ -6,7 +6,6 @@ list below and holds numbers or texts, so that nothing runs; a chunk has a bound
 
 from __future__ import annotations
 
-import lzma
 import math
 import re
 import zlib
@@ -16,13 +15,14 @@ from typing import Any
 Sides = tuple[int, ...]
 CODECS = frozenset(
     (
-        *("adler32", "blosc", "bz2", "crc32", "crc32c", "fletcher32", "gzip", "lz4", "lzma"),
-        *("shuffle", "vlen-utf8", "zlib", "zstd"),
+        *("adler32", "blosc", "crc32", "crc32c", "fletcher32", "gzip", "lz4", "shuffle"),
+        *("vlen-utf8", "zlib", "zstd"),
     )
 )
-"""They compress, check or shuffle bytes; others, such as ``pickle``, can run code."""
+"""They check or shuffle bytes, or unpack them within the bounds of `cropland.untrusted.chunks`; others, such
+as ``pickle``, can run code."""
 _CODECS_3 = CODECS | {f"numcodecs.{name}" for name in CODECS} | {"bytes", "endian", "transpose"}
-DAMAGED = (OSError, EOFError, ValueError, RuntimeError, LookupError, zlib.error, lzma.LZMAError)
+DAMAGED = (OSError, EOFError, ValueError, RuntimeError, LookupError, zlib.error)
 """Errors of decoders where a chunk is not as it was written."""
 CHUNK_BYTES = 1 << 30
 """Decoded bytes of the largest chunk."""

@@ -4,8 +4,9 @@ In: a raster that somebody made, with what lies beside it. Promised of one that 
 reads it, chosen by its first bytes; neither it, nor what lies beside it, nor its CRS leads to another file or
 host; a block has a bounded size in memory.
 
-What lies beside a raster came with it and belongs to it: ``.aux.xml`` and world files say where it lies if it
-does not itself, and may describe its bands; ``.ovr`` and ``.msk`` are read if they are TIFFs.
+What lies beside a raster came with it: ``.aux.xml`` and world files say where it lies if it does not itself,
+and ``.aux.xml`` names bands that have no name; what it says otherwise of their values is an error; ``.ovr``
+and ``.msk`` are read if they are TIFFs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from os.path import lexists
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ _DRIVERS = {
 _OPTIONS = {"GDAL_GEOREF_SOURCES": "INTERNAL,PAM,WORLDFILE", "GDAL_VRT_ENABLE_PYTHON": "NO"}
 _ON_DISK = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE", **_OPTIONS}
 """What lies beside a raster is looked for by name: its folder may be large."""
+_WITHOUT_SIDECAR = {"GDAL_PAM_ENABLED": "NO", **_ON_DISK}
 _ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **_OPTIONS}
 _ERDAS = (".aux", ".AUX")
 _RASTERS_BESIDE = (".ovr", ".OVR", ".msk", ".MSK", *_ERDAS)
@@ -93,7 +96,11 @@ def open_raster(
             with open_raster(name, beside, in_folder=in_folder, overviews=overviews):
                 pass
     where = {"fp": path.absolute(), "driver": driver}
+    sidecar = path.with_name(f"{path.name}.aux.xml")
+    values = _values_by_itself(where, path, remedy) if lexists(sidecar) else None
     with _opened(where, _ON_DISK, str(path), remedy, overviews, cache_mb) as source:
+        if values is not None:
+            _check_sidecar(source, values, sidecar)
         yield source
 
 
@@ -145,7 +152,43 @@ def _opened(
             _check_overviews(where, name, remedy)
         with rasterio.open(**where) as source:
             _check(source, name, remedy)
-            yield source
+            try:
+                yield source
+            except MemoryError as error:
+                raise DataError(f"{name} takes more memory than there is; {remedy}") from error
+
+
+def _values_by_itself(where: dict[str, Any], path: Path, remedy: str) -> dict[str, list[str]]:
+    """Return what a raster says of its values without what lies beside it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with _opened(where, _WITHOUT_SIDECAR, str(path), remedy, False, None) as source:
+            return _values_of(source)
+
+
+def _values_of(source: Any) -> dict[str, list[str]]:
+    """Return what an open dataset says of the values of each band, as text: NaN is not NaN."""
+    marks = source.get_tag_item("NODATA_VALUES")
+    stored = {
+        "no-data value": zip(
+            source.nodatavals, source.mask_flag_enums, repeat(marks), strict=False
+        ),
+        "scale": source.scales,
+        "offset": source.offsets,
+        "name": [name or "" for name in source.descriptions],
+    }
+    return {what: list(map(str, values)) for what, values in stored.items()}
+
+
+def _check_sidecar(source: Any, itself: dict[str, list[str]], sidecar: Path) -> None:
+    """Check that values mean what they mean without a sidecar; it may name bands that have no name."""
+    for what, values in _values_of(source).items():
+        for band, (value, before) in enumerate(zip(values, itself[what], strict=True), start=1):
+            if value != before and before != "":
+                raise DataError(
+                    f"{sidecar} gives band {band} another {what} than the raster itself has; take it out, or "
+                    f"write what it says into the raster, as gdal_translate does to a GeoTIFF"
+                )
 
 
 def _driver_of(path: Path, remedy: str, in_folder: bool) -> str:

@@ -211,13 +211,24 @@ def test_redirects_end(private: Web) -> None:
     assert len(private.paths) < 10
 
 
-@pytest.mark.parametrize("target", ["http://[", "é", "ftp://host/x", "http://host:99999/"])
+@pytest.mark.parametrize("target", ["http://[", "é", "http://host:99999/"])
 def test_a_redirect_to_what_is_no_address(private: Web, folder: Path, target: str) -> None:
     hrefs = serve_images(private, folder)
     private.serve_api(found(item_of(hrefs)))
     private.answers["/blue.tif"] = leads(target)
     line = refused(lambda: rows(private.url))
     assert "/blue.tif leads to what is no address" in line
+
+
+@pytest.mark.parametrize("where", ["/", "/search", "/blue.tif"])
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "s3://bucket/key", "ftp://host/file"])
+def test_a_redirect_leads_to_the_web(private: Web, folder: Path, where: str, target: str) -> None:
+    private.serve_api(found(item_of(serve_images(private, folder))))
+    private.answers[where] = leads(target)
+    line = refused(lambda: rows(private.url))
+    assert f"leads to {target}; expected http or https: choose another source.catalog" in line
+    assert "failed" not in line
+    assert private.paths.count(where) == 1
 
 
 def test_a_name_that_comes_to_mean_this_machine_is_no_longer_asked(

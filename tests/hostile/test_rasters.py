@@ -22,6 +22,7 @@ from cropland.maps.landcover.raster import Raster
 from cropland.sources.cubes.cube import open_cube
 from cropland.sources.stac.cogs import Cogs
 from cropland.sources.stac.transport import Span
+from cropland.untrusted.rasters import open_raster
 
 NAME = "20210401T070619_B04.tif"
 PLACE = {"crs": "EPSG:32639", "transform": Affine(10, 0, 500_000, 0, -10, 4_000_000)}
@@ -162,6 +163,58 @@ def test_a_sidecar_does_not_move_a_raster_that_says_where_it_lies(
     assert read(path) is not None
     assert open_cube(path.parent).grid.crs == "EPSG:32639"
     assert open_cube(path.parent).grid.transform == PLACE["transform"]
+
+
+BAND = '<PAMDataset><PAMRasterBand band="1">{}</PAMRasterBand></PAMDataset>'
+
+
+@pytest.mark.parametrize("read", ON_DISK)
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (BAND.format("<NoDataValue>1400</NoDataValue>"), "no-data value"),
+        (BAND.format("<NoDataValue>0</NoDataValue>"), "no-data value"),
+        (
+            '<PAMDataset><Metadata><MDI key="NODATA_VALUES">1400</MDI></Metadata></PAMDataset>',
+            "no-data value",
+        ),
+        (BAND.format("<Scale>2</Scale>"), "scale"),
+        (BAND.format("<Offset>-1000</Offset>"), "offset"),
+        (BAND.format("<Description>B8</Description>"), "name"),
+    ],
+)
+def test_a_sidecar_does_not_change_values(
+    read: Read, content: str, what: str, tmp_path: Path
+) -> None:
+    path = tiff(tmp_path / "sent" / NAME, 1400)
+    with rasterio.open(path, "r+") as target:
+        target.set_band_description(1, "B4")
+    sidecar = path.with_name(f"{NAME}.aux.xml")
+    sidecar.write_text(content)
+    said = f"{sidecar} gives band 1 another {what} than the raster itself has; take it out"
+    assert said in refused(lambda: read(path))
+
+
+@pytest.mark.parametrize("read", ON_DISK)
+def test_a_sidecar_of_statistics_is_left_alone(read: Read, tmp_path: Path) -> None:
+    path = tiff(tmp_path / "sent" / NAME, 1400, nodata=7)
+    before = str(read(path))
+    metadata = '<Metadata><MDI key="STATISTICS_MEAN">3</MDI></Metadata>'
+    path.with_name(f"{NAME}.aux.xml").write_text(
+        BAND.format(f"<NoDataValue>7</NoDataValue><Description>B4</Description>{metadata}")
+    )
+    assert str(read(path)).replace(".aux.xml", "") == before
+
+
+def test_a_raster_that_takes_more_memory_than_there_is(tmp_path: Path) -> None:
+    path = tiff(tmp_path / "sent" / NAME)
+    line = refused(lambda: read_without_memory(path))
+    assert f"{path} takes more memory than there is; write it again" in line
+
+
+def read_without_memory(path: Path) -> None:
+    with open_raster(path, "write it again"):
+        raise MemoryError
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,12 @@ class Cube:
         rows, columns = self._window(grid)
         try:
             stored = self.reader.read(bands, images, rows, columns)
+        except MemoryError as error:
+            raise DataError(
+                f"the cube {self.path} takes more memory than there is in rows {rows.start} to {rows.stop}, "
+                f"columns {columns.start} to {columns.stop}; write it again with smaller chunks, or take a "
+                f"smaller area or fewer images at once"
+            ) from error
         except _BROKEN as error:
             cause = (
                 error.__cause__ or error

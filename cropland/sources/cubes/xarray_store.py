@@ -26,7 +26,7 @@ from cropland.sources.cubes.contract import (
 from cropland.sources.cubes.gaps import check_coordinates, empty_chunks
 from cropland.sources.cubes.numbers import zero_no_data
 from cropland.support.words import some
-from cropland.untrusted import blosc  # noqa: F401  (checks the chunks that Zarr reads)
+from cropland.untrusted import chunks  # noqa: F401  (checks the chunks that Zarr reads)
 from cropland.untrusted.codecs import DAMAGED
 from cropland.untrusted.hdf5 import check_netcdf
 from cropland.untrusted.stores import METADATA, StoredArray, check_zarr
@@ -144,9 +144,10 @@ def _dataset(path: Path) -> tuple[xr.Dataset, dict[str, StoredArray]]:
             if name in dataset.variables:
                 dataset.variables[name].load()
         return dataset, arrays
-    except _BROKEN as error:
+    except (*_BROKEN, MemoryError) as error:
+        reason = str(error) or "there is not enough memory"
         raise DataError(
-            f"the cube {path} cannot be read ({error}); expected a Zarr group or a NetCDF file that xarray "
+            f"the cube {path} cannot be read ({reason}); expected a Zarr group or a NetCDF file that xarray "
             f"can open: {_REMEDY}"
         ) from error
 
