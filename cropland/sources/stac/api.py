@@ -31,6 +31,8 @@ Page = dict[str, Any]
 PAGE_ITEMS = 50
 """More, and Earth Search's answers become too large for it."""
 MOST_PAGES = 1_000
+MOST_EMPTY_PAGES = 20
+"""Of a search; each chunk of a download searches by itself."""
 MOST_ITEMS = 10_000
 MOST_SEARCH_SIGNS = 1 << 28
 """Of all pages of a search, which has 20,000 signs or so for each image."""
@@ -109,7 +111,7 @@ class Api:
         """Yield the pages of a search, to the last one or to one that was there before."""
         text, query = self._first_page(bounds, first, last)
         followed: list[object] = []
-        items, signs = 0, 0
+        items, signs, empty = 0, 0, 0
         until = time.monotonic() + MOST_SEARCH_SECONDS
         while True:
             page = plain_json(text)
@@ -119,8 +121,10 @@ class Api:
                     f"check the address, or choose another source.catalog"
                 )
             items, signs = items + len(page["features"]), signs + len(text)
+            empty += not page["features"]
             large = items > MOST_ITEMS or signs > MOST_SEARCH_SIGNS
-            if large or len(followed) >= MOST_PAGES or time.monotonic() > until:
+            many = len(followed) >= MOST_PAGES or empty > MOST_EMPTY_PAGES
+            if large or many or time.monotonic() > until:
                 raise DataError(
                     f"{self._catalog.url} answers a search with more than can be used: {items:,} images in "
                     f"{len(followed) + 1:,} pages, and there are more; ask for fewer days or a smaller area"
