@@ -210,7 +210,7 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> Champion:
             tracking_uri=uri,
             input_example=example,
             description="",
-        )
+        ).uri
     folder = client.get_logged_model(address.rpartition("/")[2]).artifact_location
     files = version_files.paths_in(Path(f"{folder.removeprefix('file://')}/artifacts"))
     return Champion(None, model_files.read(files), ())  # type: ignore[arg-type]

@@ -171,22 +171,27 @@ class Applicability:
 
 
 def _check_numbers(path: Path, stored: Mapping[str, NDArray[Any]]) -> None:
-    """Check that an area has samples, a distance and a threshold, and that all its numbers are finite."""
-    is_single = all(stored[name].shape == () for name in ("mean_distance", "threshold"))
-    if not (
-        is_single
-        and len(stored["points"]) > 0
-        and all(
-            values.dtype.kind == "f" and np.isfinite(values).all() for values in stored.values()
-        )
-        and (stored["scale"] >= 0).all()
-        and stored["mean_distance"] > 0
-        and stored["threshold"] >= 0
-    ):
-        raise DataError(
-            f"{path} is no area of applicability: expected finite numbers, scales of 0 or more and a mean "
-            f"distance above 0; log the model again"
-        )
+    """Check that an area has samples, a distance and a threshold, all of numbers in single precision."""
+    if fault := _fault_of(stored):
+        raise DataError(f"{path} is no area of applicability: {fault}; log the model again")
+
+
+def _fault_of(stored: Mapping[str, NDArray[Any]]) -> str:
+    """Return what is wrong with the arrays of an area, empty where nothing is."""
+    limits = np.finfo(np.float32)
+    least = {"scale": 0.0, "mean_distance": limits.tiny, "threshold": 0.0}
+    for name, values in stored.items():
+        if values.dtype.kind != "f":
+            return f"{name} is of type {values.dtype}, expected finite numbers"
+        if name in ("mean_distance", "threshold") and values.shape != ():
+            return f"{name} has {values.size} numbers, expected one"
+        wrong = values[~(np.abs(values) <= limits.max)]
+        if wrong.size:
+            return f"{name} is {wrong.flat[0]:.3g}, expected finite numbers up to {limits.max:.3g}"
+        small = values[values < least.get(name, -np.inf)]
+        if small.size:
+            return f"{name} is {small.flat[0]:.3g}, expected {least[name]:.3g} or more"
+    return "" if len(stored["points"]) else "points is empty, expected training samples"
 
 
 def warnings_of(

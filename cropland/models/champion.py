@@ -129,7 +129,7 @@ def _read(version: ModelVersion, client: MlflowClient) -> Fitted:
     name, number = version.name, version.version
     try:
         with version_files.files_of(version, client) as files:
-            fitted = model_files.read(files)
+            fitted = model_files.read(files, version.tags.get(version_files.CHECKSUM_OF_RECIPE))
     except (DataError, MlflowException, OSError) as error:
         raise DataError(
             f"version {number} of {name} cannot be loaded: {error}; bring its files back, as from a backup, "

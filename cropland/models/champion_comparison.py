@@ -8,7 +8,7 @@ import numpy as np
 
 from cropland.errors import CroplandError, DataError
 from cropland.learning.statistics import Comparison, compare
-from cropland.models import competition, stored_runs
+from cropland.models import competition, stored_runs, version_files
 from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
     from cropland.models.competition import Finalist
     from cropland.tracking.store import Store
+
+
+def check_files(champion: ModelVersion, store: Store) -> None:
+    """Check that the champion's files are those it was registered with, as far as it has checksums.
+
+    Raises
+    ------
+    DataError
+        They are not.
+    """
+    try:
+        version_files.check(champion, store.client)
+    except DataError as error:
+        raise _unreadable(champion, error) from error
 
 
 def compare_with(
@@ -34,10 +48,7 @@ def compare_with(
     except DataError as error:
         if command.force:
             return str(error)
-        raise DataError(
-            f"version {champion.version} of {champion.name}, the champion, cannot be read and stays: "
-            f"{error}; bring its files back, or replace it without a comparison by force=true"
-        ) from error
+        raise _unreadable(champion, error) from error
     try:
         material = stored_runs.rebuilt(text, command, selected.material.candidate.country)
         right_before = out_of_fold.right_of(material.scores().out_of_fold)
@@ -52,3 +63,11 @@ def compare_with(
         np.asarray(column[common], dtype=np.float64) for column in (right, right_before)
     )
     return compare(first, second, units[common].to_numpy())
+
+
+def _unreadable(champion: ModelVersion, error: DataError) -> DataError:
+    """Return an error that says that the champion cannot be read, and what to do."""
+    return DataError(
+        f"version {champion.version} of {champion.name}, the champion, cannot be read and stays: "
+        f"{error}; bring its files back, or replace it without a comparison by force=true"
+    )

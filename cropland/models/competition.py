@@ -143,7 +143,7 @@ def _scored(
         numbers = units_of(archive, command.validation)[right.index].to_numpy()
         units = numbers if len(np.unique(numbers)) < len(numbers) else None
     field = Field(table, right, units)
-    return field.without(lost).on_common_points()
+    return field.without_damaged(lost).on_common_points()
 
 
 def units_of(archive: Archive, validation: Validation) -> pd.Series[Any]:
@@ -159,6 +159,12 @@ def _rank(table: pd.DataFrame) -> np.ndarray:
 def _finalists(field: Field, command: Promote, country: Country) -> list[str]:
     """Return the run ids of who is scored again: the best, and those that the rule would take next."""
     eligible, most = field.eligible, command.promotion.finalists
+    if eligible.empty and field.damage:
+        fault = next(field.damage[run_id] for run_id in field.table.index if run_id in field.damage)
+        raise DataError(
+            f"no candidate of {country.name} can be promoted: {fault}; score them again: "
+            f"{command_line('train')} with the same words and force=true"
+        )
     if eligible.empty:
         raise DataError(
             f"none of {len(field.table)} candidates of {country.name} may be promoted: the best of them "
@@ -231,7 +237,9 @@ def _materials(
             return field, {run_id: materials[run_id] for run_id in finalists}
         for run_id, fault in faults.items():
             say(f"{country.name}: run {run_id} is left out: it {fault}")
-        field = field.without(faults)
+        field = field.without_damaged(
+            {run_id: f"run {run_id} {faults[run_id]}" for run_id in faults}
+        )
 
 
 def _again(run: TrackedRun, material: CandidateData, store: Store) -> Finalist:

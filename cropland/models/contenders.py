@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 MISSING_ALLOWED = 0.02
 """Share of the points that a candidate may lack and still be compared with those that have them."""
 _AT_ONCE = 8
+_ROUNDING = 1e-6
+"""Of accuracies: the same mean, computed in another order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +47,14 @@ class Field:
         Where the candidates that may be selected were right out of fold, on the points that all have.
     units : ndarray of int, shape (point,), optional
         The unit of each point, where several share one: a pixel, or a spatial block that was left out whole.
+    damage : mapping of str to str
+        What is wrong with the files of candidates that are excluded for it, by run id.
     """
 
     table: pd.DataFrame
     right: pd.DataFrame
     units: NDArray[np.int64] | None
+    damage: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def eligible(self) -> pd.DataFrame:
@@ -61,6 +67,10 @@ class Field:
         for run_id, reason in reasons.items():
             table.loc[run_id, ["verdict", "eligible"]] = reason, False
         return replace(self, table=table)
+
+    def without_damaged(self, faults: Mapping[str, str]) -> Field:
+        """Return the field without candidates whose files are damaged: what is wrong by run id."""
+        return replace(self.without(faults), damage={**self.damage, **faults})
 
     def on_common_points(self) -> Field:
         """Return the field scored on the points that all have: a missing hard point is no merit.
@@ -177,9 +187,16 @@ def predictions(
 
     def read(run: TrackedRun) -> pd.Series[float] | str:
         try:
-            return out_of_fold.right(store.read(run, out_of_fold.FILE), labels)
+            right = out_of_fold.right(store.read(run, out_of_fold.FILE), labels)
         except DataError as error:
             return str(error)
+        accuracy = run.metrics["accuracy"]
+        if not math.isclose(right.mean(), accuracy, abs_tol=_ROUNDING):
+            return (
+                f"{out_of_fold.FILE} of run {run.name!r} has an accuracy of {right.mean():.4f}, the run says "
+                f"{accuracy:.4f}"
+            )
+        return right
 
     runs = list(runs)
     right: dict[str, pd.Series[float]] = {}

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from cropland.errors import DataError, TrackingError
 from cropland.models import model_files
 from cropland.models.request import PLACES
 from cropland.observations import bands
+from cropland.support.fingerprint import fingerprint
 from cropland.support.writing import temporary_folder
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.retries import in_words
@@ -30,9 +31,24 @@ _REQUIREMENTS = (
 )
 
 
+class Logged(NamedTuple):
+    """A logged model.
+
+    Attributes
+    ----------
+    uri : str
+        Its address, ``models:/m-…``, to register or to load.
+    checksum : str
+        The checksum of its recipe, which holds those of its other files.
+    """
+
+    uri: str
+    checksum: str
+
+
 def log(
     fitted: Fitted, *, run_id: str, tracking_uri: str, input_example: pd.DataFrame, description: str
-) -> str:
+) -> Logged:
     """Log a model to its run, with the code that makes its features.
 
     Parameters
@@ -48,8 +64,8 @@ def log(
 
     Returns
     -------
-    str
-        The address of the model, ``models:/m-…``, to register or to load.
+    Logged
+        Where it is, to register or to load.
 
     Raises
     ------
@@ -76,13 +92,15 @@ def log(
     example = input_example[list(fitted.columns)].astype({"ID": str, "Timestamp": str})
     try:
         with temporary_folder() as folder, mlflow_at(tracking_uri):
+            files = model_files.write(folder, fitted)
+            checksum = fingerprint(Path(files[model_files.RECIPE]).read_bytes())
             logged = Model.log(
                 artifact_path=None,
                 flavor=_Checked(fitted),
                 run_id=run_id,
                 model_id=entry.model_id,
                 python_model=str(Path(__file__).with_name("serving.py")),
-                artifacts=model_files.write(folder, fitted),
+                artifacts=files,
                 code_paths=[str(package)],
                 signature=signature(fitted),
                 input_example=example.reset_index(drop=True),
@@ -93,7 +111,7 @@ def log(
         if isinstance(error, DataError):
             raise
         raise TrackingError(in_words(error, tracking_uri)) from error
-    return str(logged.model_uri)
+    return Logged(str(logged.model_uri), checksum)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The files of a fitted model: its recipe (YAML), its classifier (skops) and its applicability (NumPy).
 
-None of them runs code when it is read: a model may come from a registry that others write to.
+None of them runs code when it is read: a model may come from a registry that others write to. They belong
+together: the recipe holds the checksums of the others, and the registry that of the recipe.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from cropland.models import stored_recipe
 from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted, code_hash
 from cropland.support import yaml_text
+from cropland.support.fingerprint import fingerprint
 from cropland.untrusted import documents, estimators
+from cropland.untrusted.arrays import LARGEST_BYTES
 
 if TYPE_CHECKING:
     from cropland.learning.classifiers import Classifier
@@ -28,7 +31,7 @@ RECIPE, ESTIMATOR, APPLICABILITY = "recipe.yaml", "estimator.skops", "applicabil
 
 @dataclass(frozen=True)
 class _Contents(Closed):
-    """The layout of `RECIPE`; older ones do not say whether there is an `APPLICABILITY`."""
+    """The layout of `RECIPE`; older ones have no checksums, or do not say if there is an `APPLICABILITY`."""
 
     recipe: Recipe
     feature_names: tuple[str, ...]
@@ -37,12 +40,18 @@ class _Contents(Closed):
     facts: dict[str, Any]
     code: str
     has_applicability: bool | None = None
+    checksums: dict[str, str] | None = None
 
 
 def write(folder: Path, fitted: Fitted) -> dict[str, str]:
     """Write a model into a folder; return the path of each file by its name."""
     import skops.io
 
+    skops.io.dump(fitted.classifier, folder / ESTIMATOR)
+    paths = [folder / ESTIMATOR]
+    if fitted.applicability is not None:
+        fitted.applicability.write(folder / APPLICABILITY)
+        paths.append(folder / APPLICABILITY)
     contents = _Contents(
         fitted.recipe,
         fitted.feature_names,
@@ -51,34 +60,48 @@ def write(folder: Path, fitted: Fitted) -> dict[str, str]:
         dict(fitted.facts),
         code_hash(),
         fitted.applicability is not None,
+        {path.name: _checksum(path) for path in paths},
     )
     text = yaml_text.dump(asdict(contents))
     (folder / RECIPE).write_text(text, encoding="utf-8")
-    skops.io.dump(fitted.classifier, folder / ESTIMATOR)
-    files = {name: str(folder / name) for name in (RECIPE, ESTIMATOR)}
-    if fitted.applicability is not None:
-        fitted.applicability.write(folder / APPLICABILITY)
-        files[APPLICABILITY] = str(folder / APPLICABILITY)
-    return files
+    return {path.name: str(path) for path in (folder / RECIPE, *paths)}
 
 
-def read(files: Mapping[str, str]) -> Fitted:
+def check(files: Mapping[str, str], checksum: str | None = None) -> None:
+    """Check that the files of a model belong together, as far as they have checksums.
+
+    Parameters
+    ----------
+    files : mapping of str to str
+        The path of each file by its name, as `write` returns it.
+    checksum : str, optional
+        That of the recipe, where the registry has it.
+
+    Raises
+    ------
+    DataError
+        One is missing, cannot be read, or is not as it was written.
+    """
+    _checked_contents(files, checksum)
+
+
+def read(files: Mapping[str, str], checksum: str | None = None) -> Fitted:
     """Read a model; warn where its features were made by other code than this.
 
     Parameters
     ----------
     files : mapping of str to str
         The path of each file by its name, as `write` returns it.
+    checksum : str, optional
+        That of the recipe, where the registry has it.
 
     Raises
     ------
     DataError
-        A file that is missing or cannot be read, a recipe with a value that no configuration could have
-        given it, or a classifier that holds a type of which no model is made.
+        A file that is missing, cannot be read or is not as it was written, a recipe with a value that no
+        configuration could have given it, or a classifier that holds a type of which no model is made.
     """
-    contents = _contents(files[RECIPE])
-    if contents.has_applicability and APPLICABILITY not in files:
-        raise DataError(f"{files[RECIPE]} lacks the {APPLICABILITY} beside it; log the model again")
+    contents = _checked_contents(files, checksum)
     if contents.code != code_hash():
         warnings.warn(
             f"the model of {contents.country} was made by other code than the cropland in "
@@ -100,10 +123,39 @@ def read(files: Mapping[str, str]) -> Fitted:
     )
 
 
-def _contents(path: str) -> _Contents:
+def _checked_contents(files: Mapping[str, str], checksum: str | None) -> _Contents:
+    """Read the recipe, where the files belong together."""
+    contents = _contents(files[RECIPE], checksum)
+    if contents.has_applicability and APPLICABILITY not in files:
+        raise DataError(f"{files[RECIPE]} lacks the {APPLICABILITY} beside it; log the model again")
+    if contents.checksums is None:
+        return contents
+    for name in files.keys() - {RECIPE}:
+        try:
+            checksum = _checksum(Path(files[name]))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{files[name]} cannot be read: {error}; log the model again"
+            ) from error
+        if checksum != contents.checksums.get(name):
+            raise DataError(
+                f"{files[name]} is not the one that the {RECIPE} beside it was written with: it was changed, "
+                f"or is of another version; log the model again"
+            )
+    return contents
+
+
+def _checksum(path: Path) -> str:
+    """Return the checksum of a file of at most `LARGEST_BYTES`."""
+    return fingerprint(documents.read_bytes(path, LARGEST_BYTES))
+
+
+def _contents(path: str, checksum: str | None) -> _Contents:
     """Read a recipe and what stands beside it, checked."""
     try:
         content = documents.read_bytes(Path(path), documents.MOST_YAML_BYTES)
+        if checksum not in (None, fingerprint(content)):
+            raise ValueError("it was changed, or is of another version than the registry says")
         contents = filled(_Contents, documents.plain_yaml(content))
         stored_recipe.check_recipe(contents.recipe)
         stored_recipe.check_names(contents.recipe, contents.feature_names, contents.measured)

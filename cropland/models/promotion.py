@@ -19,6 +19,7 @@ from cropland.learning.statistics import Comparison
 from cropland.models import champion_comparison, competition, fitting, mlflow_model, registry
 from cropland.models.card import CardFacts, card
 from cropland.models.diagnostics import diagnostic_files
+from cropland.models.version_files import CHECKSUM_OF_RECIPE
 from cropland.observations.point_counts import given_counts
 from cropland.sources import opening
 from cropland.support import signals
@@ -108,7 +109,8 @@ def promote(
     Raises
     ------
     DataError
-        There is no candidate that may be selected.
+        There is no candidate that may be selected, or the champion's files are not as they were written and
+        it is not to be replaced by force.
     """
     archive = opening.archive_of(
         command.source,
@@ -122,6 +124,8 @@ def promote(
     result = competition.compete(command, country, archive, store, say)
     champion = registry.version_of(store.client, name, registry.CHAMPION)
     against = None
+    if champion and not command.force:
+        champion_comparison.check_files(champion, store)
     if champion and (command.force or not _is_of(champion, result)):
         against = champion_comparison.compare_with(champion, result.selected, command, store)
     decision, version = _decided(command, result, name, champion, against, store)
@@ -205,7 +209,7 @@ def _registered(
                 command.validation,
                 simulated=name.startswith(SIMULATED),
             )
-        model_uri = mlflow_model.log(
+        logged = mlflow_model.log(
             fitted,
             run_id=record.run_id,
             tracking_uri=command.tracking.uri,
@@ -214,9 +218,10 @@ def _registered(
         )
     signals.check()
     tags |= {key: selected.run.tags[key] for key in (IDENTITY, COMPARISON)}
+    tags[CHECKSUM_OF_RECIPE] = logged.checksum
     # Another process may have promoted the same candidate meanwhile.
     other = None if command.force else registry.made_before(store.client, name, tags[IDENTITY])
-    return other or registry.register(store.client, name, model_uri, record.run_id, text, tags)
+    return other or registry.register(store.client, name, logged.uri, record.run_id, text, tags)
 
 
 def _facts_of_model(result: Result) -> dict[str, object]:

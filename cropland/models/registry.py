@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cropland.errors import DataError
+from cropland.models import version_files
 from cropland.tracking.experiments import SIMULATED, experiment_of, local_path
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.records import IDENTITY
@@ -48,9 +50,15 @@ def made_before(client: MlflowClient, name: str, identity: str) -> ModelVersion 
 
 
 def _has_files(client: MlflowClient, version: ModelVersion) -> bool:
-    """Return whether the files of a version are there, as far as can be seen from this machine."""
+    """Return whether the files of a version are there, and as they were written where it has a checksum."""
     path = local_path(client.get_model_version_download_uri(version.name, version.version))
-    return path is None or path.is_dir()
+    if path is not None and not path.is_dir():
+        return False
+    try:
+        version_files.check(version, client)
+    except DataError:
+        return False
+    return True
 
 
 def register(

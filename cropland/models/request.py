@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import infer_dtype
 
 from cropland.errors import DataError
 from cropland.observations import band_values, bands
@@ -169,8 +170,21 @@ def _ids(column: pd.Series[Any]) -> NDArray[Any]:
     text = columns.as_text(column)
     blank = column.isna() | (text.str.strip() == "")
     _refuse(column, blank.to_numpy(dtype=bool), "the ID of a point")
+    _refuse(column, _of_other_types(column), "a text or a whole number")
     _refuse(column, columns.no_id(text), _ID)
     return text.to_numpy(dtype=str)
+
+
+def _of_other_types(column: pd.Series[Any]) -> NDArray[np.bool_]:
+    """Return which IDs are neither texts nor whole numbers; in floats large whole numbers become one."""
+    if infer_dtype(column) in ("string", "integer"):
+        return np.zeros(len(column), np.bool_)
+    if column.dtype.kind == "f":  # a fraction among whole numbers is what made all of them floats
+        fractions = (column % 1 != 0).to_numpy(dtype=bool)
+        return fractions if fractions.any() else ~fractions
+    return np.array(
+        [isinstance(v, bool) or not isinstance(v, str | int | np.integer) for v in column], np.bool_
+    )
 
 
 def _times(column: pd.Series[Any]) -> NDArray[Any]:

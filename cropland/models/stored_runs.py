@@ -124,9 +124,12 @@ def material_of(
     Raises
     ------
     CroplandError
-        The run has lost its configuration, or the data are not here.
+        The data are not here.
     """
-    text = store.read(run, CONFIG)
+    try:
+        text = store.read(run, CONFIG)
+    except DataError as error:
+        return f"cannot be read: {error}"
     try:
         candidate = candidate_of(text, command, country)
     except ConfigError as error:

@@ -1,7 +1,7 @@
 """The plain files of a registered version, found and fetched; its code, beside them, is not touched.
 
 A version names a place. It must lie among the files of its experiment, and only the three files of a model
-are taken from there, of which none runs code when it is read.
+are taken from there, of which none runs code when it is read. A tag holds the checksum of its recipe.
 """
 
 from __future__ import annotations
@@ -12,14 +12,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cropland.errors import DataError
+from cropland.models import model_files
 from cropland.models.model_files import APPLICABILITY, ESTIMATOR, RECIPE
 from cropland.support.writing import temporary_folder
 from cropland.tracking.experiments import experiment_of_model, is_inside, local_path
+from cropland.tracking.records import CHECKSUM
 from cropland.untrusted.arrays import LARGEST_BYTES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+
+CHECKSUM_OF_RECIPE = CHECKSUM + RECIPE
+"""Tag of a version."""
+
+
+def check(version: ModelVersion, client: MlflowClient) -> None:
+    """Check that the files of a version are those it was registered with; older ones have no checksum.
+
+    Raises
+    ------
+    DataError
+        They are not, or cannot be read.
+    """
+    from mlflow.exceptions import MlflowException
+
+    checksum = version.tags.get(CHECKSUM_OF_RECIPE)
+    if checksum is None:
+        return
+    try:
+        with files_of(version, client) as files:
+            model_files.check(files, checksum)
+    except (MlflowException, OSError) as error:
+        raise DataError(str(error).partition("\n")[0]) from error
 
 
 @contextmanager

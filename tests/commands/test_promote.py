@@ -58,7 +58,8 @@ def test_a_version_has_its_card_its_table_and_its_marks(toy: ToyModels) -> None:
         in card
     )
     assert f"| spatial block CV | {metrics['accuracy_blocks']:.3f} ± " in card
-    assert set(version.tags) == {"identity", "comparison", "candidate", "archive"}
+    tags = {"identity", "comparison", "candidate", "archive", "checksum.recipe.yaml"}
+    assert set(version.tags) == tags
     table = pd.read_csv(artifacts / "candidates.csv")
     assert sorted(table["span"]) == [12, 24]
     assert (table["verdict"] == "selected").sum() == 1

@@ -69,7 +69,7 @@ def served(
     client = MlflowClient(uri)
     run = client.create_run(client.create_experiment("cropland", (folder / "store").as_uri()))
     where = {"run_id": run.info.run_id, "tracking_uri": uri}
-    source = mlflow_model.log(fitted, **where, input_example=observations[:3], description="")
+    source = mlflow_model.log(fitted, **where, input_example=observations[:3], description="").uri
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", source]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]

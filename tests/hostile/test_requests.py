@@ -108,6 +108,37 @@ def test_what_cannot_be_is_said(served: CroplandModel, changed: dict[str, Any], 
 
 
 @pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([2**53, 2**53 + 1, 1.5], "ID is '1.5' in row 3"),
+        ([1.0, 2.0, 3.0], "ID is '1.0' in row 1 and 2 more"),
+        (["a", 1.0, 2], "ID is '1.0' in row 2"),
+        (["a", True, 1], "ID is 'True' in row 2"),
+        ([True, False, True], "ID is 'True' in row 1 and 2 more"),
+        (["a", "b", ["c"]], r"""ID is "['c']" in row 3"""),
+        (["a", {"b": 1}, "c"], """ID is "{'b': 1}" in row 2"""),
+    ],
+    ids=str,
+)
+def test_an_id_is_a_text_or_a_whole_number(
+    served: CroplandModel, ids: list[Any], said: str
+) -> None:
+    sent = pd.DataFrame([{**ROW, "ID": name} for name in ids])
+    assert f"{said}; expected a text or a whole number" in str(answer(served, sent))
+
+
+@pytest.mark.parametrize("ids", [[2**53, 2**53 + 1, 2**63], [1, "1a", 2**70], [1, 2, -3]], ids=str)
+def test_whole_numbers_are_ids(served: CroplandModel, ids: list[Any]) -> None:
+    said = answer(served, pd.DataFrame([{**ROW, "ID": name} for name in ids]))
+    assert isinstance(said, pd.DataFrame) and said["ID"].tolist() == [str(name) for name in ids]
+
+
+def test_whole_numbers_beside_an_empty_id_are_not_blamed(served: CroplandModel) -> None:
+    sent = pd.DataFrame([{**ROW, "ID": name} for name in (1, None, 3)])
+    assert "ID is empty in row 2; expected the ID of a point" in str(answer(served, sent))
+
+
+@pytest.mark.parametrize(
     "name", ["../../x", "/etc/passwd", "=cmd()", "[red]", "🌾", "\u202ea", "CON", "nan"]
 )
 def test_an_id_comes_back_as_it_was_sent(served: CroplandModel, name: str) -> None:

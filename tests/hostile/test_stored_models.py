@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -18,14 +19,19 @@ import yaml
 from hostile.claims import refused
 from mlflow import MlflowClient
 from mlflow.entities import FileInfo
+from sklearn.tree import DecisionTreeClassifier
 from standins.stored_models import edited, entries, entry, npy
 from standins.toy_model import learnt, toy_archive
 
 import cropland
-from cropland.models import model_files, version_files
+from cropland.models import champion_comparison, model_files, version_files
 from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted
+from cropland.models.registry import made_before
+from cropland.models.serving import CroplandModel
+from cropland.support.fingerprint import fingerprint
 from cropland.tracking.experiments import is_inside
+from cropland.tracking.records import IDENTITY
 
 NAME = "cropland-toyland"
 HOSTILE = """
@@ -59,14 +65,28 @@ class Registry:
         self.root = folder / "files"
         self.files = self.root / "models" / "m-1" / "artifacts" / "artifacts"
         self.files.mkdir(parents=True)
-        model_files.write(self.files, fitted)
+        self.write(fitted)
+        self.omit_checksums()
         if self.client.get_experiment_by_name("cropland") is None:
             self.client.create_experiment("cropland", self.root.as_uri())
         self.client.create_registered_model(NAME)
 
-    def register(self, source: str | Path | None = None) -> None:
+    def write(self, fitted: Fitted) -> dict[str, str]:
+        """Write a model, whose files hold their checksums; give the tags of its version."""
+        model_files.write(self.files, fitted)
+        content = (self.files / "recipe.yaml").read_bytes()
+        return {"checksum.recipe.yaml": fingerprint(content), IDENTITY: "one"}
+
+    def omit_checksums(self) -> None:
+        """Leave checksums out of the recipe, as models of before have none."""
+        recipe = self.files / "recipe.yaml"
+        recipe.write_text(recipe.read_text().partition("checksums:")[0])
+
+    def register(
+        self, source: str | Path | None = None, tags: dict[str, str] | None = None
+    ) -> None:
         """Make a version of a folder the champion."""
-        made = self.client.create_model_version(NAME, str(source or self.files.parent))
+        made = self.client.create_model_version(NAME, str(source or self.files.parent), tags=tags)
         self.client.set_registered_model_alias(NAME, "champion", made.version)
 
     def load(self) -> Fitted:
@@ -100,6 +120,71 @@ def test_a_champion_is_read_without_its_code(
     registry.register(folder)
     assert registry.load().feature_names == fitted.feature_names
     assert not mark.exists()
+
+
+@pytest.fixture
+def mixed(registry: Registry, fitted: Fitted, tmp_path: Path) -> Callable[..., None]:
+    """A version with checksums; gives what puts files of another model of the country in place of its own."""
+    registry.register(tags=registry.write(fitted))
+    assert registry.load().feature_names == fitted.feature_names
+    half = fitted.applicability
+    assert half is not None
+    trees = DecisionTreeClassifier(max_depth=1).fit(
+        np.random.default_rng(2).normal(size=(20, len(fitted.feature_names))), np.arange(20) % 2
+    )
+    area = replace(half, threshold=half.threshold / 2)
+    (tmp_path / "other").mkdir()
+    files = model_files.write(
+        tmp_path / "other", replace(fitted, classifier=trees, applicability=area)
+    )
+
+    def put(*names: str) -> None:
+        for name in names:
+            shutil.copy(files[name], registry.files / name)
+
+    return put
+
+
+FILES = ("recipe.yaml", "estimator.skops", "applicability.npz")
+
+
+@pytest.mark.parametrize("names", [FILES[1:2], FILES[2:], FILES[:1], FILES[:2], FILES], ids=str)
+def test_the_files_of_a_version_belong_together(
+    registry: Registry, mixed: Callable[..., None], names: tuple[str, ...]
+) -> None:
+    mixed(*names)
+    line = registry.line()
+    assert f"{names[0]} " in line and "it was changed, or is of another version" in line
+
+
+def test_a_version_of_mixed_files_is_neither_restored_nor_a_champion_to_compare_with(
+    registry: Registry, mixed: Callable[..., None]
+) -> None:
+    version = registry.client.get_model_version_by_alias(NAME, "champion")
+    store: Any = SimpleNamespace(client=registry.client)
+    champion_comparison.check_files(version, store)
+    assert made_before(registry.client, NAME, "one") is not None
+    mixed("estimator.skops")
+    assert made_before(registry.client, NAME, "one") is None
+    line = refused(lambda: champion_comparison.check_files(version, store))
+    assert "estimator.skops is not the one" in line and "by force=true" in line
+
+
+def test_mixed_files_are_not_served(registry: Registry, mixed: Callable[..., None]) -> None:
+    files = {name: str(registry.files / name) for name in FILES}
+    context: Any = SimpleNamespace(artifacts=files)
+    CroplandModel().load_context(context)
+    mixed("estimator.skops")
+    line = refused(lambda: CroplandModel().load_context(context))
+    assert "estimator.skops is not the one that the recipe.yaml" in line
+
+
+def test_a_version_with_a_checksum_has_those_of_its_files(
+    registry: Registry, fitted: Fitted
+) -> None:
+    registry.register(tags=registry.write(fitted))
+    registry.omit_checksums()
+    assert "recipe.yaml cannot be read: it was changed" in registry.line()
 
 
 def test_a_type_of_scikit_learns_own_tests_is_not_made(registry: Registry) -> None:
@@ -183,26 +268,32 @@ def test_a_recipe_has_the_ranges_of_a_configuration(
 
 
 @pytest.mark.parametrize(
-    ("name", "change"),
+    ("name", "change", "fault"),
     [
-        ("mean", lambda values: values * np.nan),
-        ("scale", lambda values: values + np.inf),
-        ("points", lambda values: values[:0]),
-        ("points", lambda values: values.astype(str)),
-        ("mean_distance", lambda values: values * 0),
-        ("threshold", lambda values: values * np.inf),
-        ("threshold", lambda values: np.repeat(values, 2)),
+        ("mean", lambda values: values * np.nan, "is nan, expected finite numbers up to 3.4e+38"),
+        ("mean", lambda values: values + 1e300, "is 1e+300, expected finite numbers up to"),
+        ("scale", lambda values: values + np.inf, "is inf, expected finite numbers"),
+        ("points", lambda values: values[:0], "is empty, expected training samples"),
+        ("points", lambda values: values.astype(str), "is of type <U"),
+        ("mean_distance", lambda values: values * 0, "is 0, expected 1.18e-38 or more"),
+        ("mean_distance", lambda values: values * 0 + 1e-300, "is 1e-300, expected 1.18e-38"),
+        ("mean_distance", lambda values: values * 0 + 1e300, "is 1e+300, expected finite"),
+        ("threshold", lambda values: values * np.inf, "is inf, expected finite numbers"),
+        ("threshold", lambda values: values * 0 + 1e300, "is 1e+300, expected finite numbers"),
+        ("threshold", lambda values: values - 1e9, "expected 0 or more"),
+        ("threshold", lambda values: np.repeat(values, 2), "has 2 numbers, expected one"),
     ],
 )
-def test_an_area_of_applicability_has_finite_numbers(
-    registry: Registry, name: str, change: Callable[[Any], Any]
+def test_an_area_of_applicability_has_numbers_of_single_precision(
+    registry: Registry, name: str, change: Callable[[Any], Any], fault: str
 ) -> None:
     with np.load(registry.files / "applicability.npz") as stored:
         arrays = {key: stored[key] for key in stored}
     with np.errstate(invalid="ignore"):
-        arrays[name] = change(arrays[name])
+        arrays[name] = change(arrays[name].astype(float))
     np.savez(registry.files / "applicability.npz", **arrays)
-    assert "is no area of applicability: expected finite numbers" in registry.line()
+    line = registry.line()
+    assert f"applicability.npz is no area of applicability: {name} " in line and fault in line
 
 
 def test_an_area_of_applicability_is_no_larger_than_its_file(registry: Registry) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from hostile.claims import refused
@@ -206,6 +208,49 @@ def test_predictions_have_the_points_and_labels_of_the_archive(
     result = world.compete()
     assert result.selected.run.run_id == good
     assert "predictions.csv" in result.table["verdict"][forged]
+
+
+def test_predictions_have_the_accuracy_of_their_run(world: World) -> None:  # noqa: F811
+    forged, good = world.score(world.candidate(14, 0, "B2"), world.candidate(24, 0, "B2"))
+    run = world.store.run(forged)
+    table = pd.read_csv(io.StringIO(world.store.read(run, "predictions.csv")))
+    assert run.metrics["accuracy"] < 0.999
+    world.forge(forged, "predictions.csv", table.assign(label=table["Target"]).to_csv(index=False))
+    lines: list[str] = []
+    result = competition.compete(
+        world.command(rule="best"), TOYLAND, world.archive, world.store, lines.append
+    )
+    assert result.selected.run.run_id == good and result.n_tried == 1
+    fault = f"has an accuracy of 1.0000, the run says {run.metrics['accuracy']:.4f}"
+    assert fault in result.table["verdict"][forged] and fault in lines[0]
+
+
+def cut(path: Path) -> None:
+    path.write_text(path.read_text()[:40])
+
+
+@pytest.mark.parametrize("damage", [cut, Path.unlink], ids=["cut", "lost"])
+def test_a_run_of_a_damaged_configuration_is_left_out(
+    world: World,  # noqa: F811
+    damage: Callable[[Path], None],
+) -> None:
+    damaged, good = world.score(world.candidate(12), world.candidate(14))
+
+    def harm(run_id: str) -> None:
+        folder = Path(world.store.run(run_id).artifact_uri.removeprefix("file://"))
+        damage(folder / "config.yaml")
+
+    harm(damaged)
+    lines: list[str] = []
+    result = competition.compete(
+        world.command(rule="best"), TOYLAND, world.archive, world.store, lines.append
+    )
+    assert result.selected.run.run_id == good
+    assert any(f"run {damaged} is left out: it cannot be read: " in line for line in lines)
+    harm(good)
+    line = refused(world.compete)
+    assert line.startswith("no candidate of toyland can be promoted: run ")
+    assert "score them again: cropland train with the same words and force=true" in line
 
 
 @pytest.mark.parametrize("where", ["file:///etc", "http://127.0.0.1:1/x", "s3://bucket/x", "../x"])

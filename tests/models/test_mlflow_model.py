@@ -39,7 +39,7 @@ def logged(
         tracking_uri=uri,
         input_example=observations[:3],
         description="**Toyland**",
-    )
+    ).uri
     client.create_registered_model("cropland-toyland")
     with mlflow_at(uri):
         made = client.create_model_version(
