@@ -15,6 +15,7 @@ from zarr.abc.store import ByteRequest, Store
 
 from cropland.errors import DamageError, DataError
 from cropland.observations import archive_files
+from cropland.untrusted import chunks  # noqa: F401  (checks the chunks that Zarr reads)
 from cropland.untrusted.stores import METADATA
 
 if TYPE_CHECKING:
