@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from odc.geo.geom import Geometry
-from shapely import force_2d, make_valid, union_all
+from shapely import force_2d, make_valid, total_bounds, union_all
 from shapely.affinity import translate
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
@@ -17,7 +17,8 @@ from shapely.validation import explain_validity
 
 from cropland.errors import DataError
 from cropland.support import reading
-from cropland.untrusted import documents
+from cropland.untrusted import documents, geometries
+from cropland.untrusted.projections import LINKED_CRS
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -53,13 +54,15 @@ def read_polygons(path: Path) -> Geometry:
     try:
         parts = [shape(each) for each in _geometries(content)]
         # KML and GPS bring heights.
-        flat = [each for part in parts for each in _flat(force_2d(part))]
+        level = list(dict.fromkeys(force_2d(part) for part in parts))
+        _check(geometries.check_edges, level, path)
+        flat = [each for part in level for each in _flat(part)]
     except (ShapelyError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise DataError(f"{path} holds a geometry that is none ({error}); {_REMEDY}") from error
     if not flat:
         kinds = ", ".join(sorted({each.geom_type for each in parts})) or "nothing"
         raise DataError(f"{path} holds no polygon with an area, but {kinds}; {_REMEDY}")
-    west, south, east, north = union_all(flat).bounds
+    west, south, east, north = total_bounds(flat)
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
         if max(abs(west), abs(east)) <= 90 and max(abs(south), abs(north)) <= 180:
             raise DataError(
@@ -69,7 +72,17 @@ def read_polygons(path: Path) -> Geometry:
             f"{path} reaches from {west:.6g}, {south:.6g} to {east:.6g}, {north:.6g}, which are no degrees; "
             f"bring it to longitude and latitude (ogr2ogr -t_srs EPSG:4326)"
         )
+    _check(geometries.check_length, flat, path)
     return Geometry(union_all(_across_180(flat, east - west)), _DEGREES)
+
+
+def _check(
+    rule: Callable[[list[BaseGeometry]], None], polygons: list[BaseGeometry], path: Path
+) -> None:
+    try:
+        rule(polygons)
+    except geometries.TooMuchWork as error:
+        raise DataError(f"{path} {error}") from error
 
 
 def _across_180(polygons: list[BaseGeometry], width: float) -> list[BaseGeometry]:
@@ -115,6 +128,8 @@ def _geometries(content: Any) -> list[dict[str, Any]]:
 def _check_crs(content: Any, path: Path) -> None:
     """Refuse a CRS of old GeoJSON that is not longitude and latitude."""
     named = content.get("crs") if isinstance(content, dict) else None
+    if isinstance(named, dict) and named.get("type") == "link":
+        raise DataError(f"{path} cannot be read: {LINKED_CRS}")
     if named is not None and not _DEGREES_IN_OLD_GEOJSON.search(json.dumps(named)):
         raise DataError(
             f"{path} is in {json.dumps(named)[:100]}, expected longitude and latitude (WGS 84); bring it "

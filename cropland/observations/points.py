@@ -70,7 +70,9 @@ def _read(path: Path, *, labelled: bool) -> tuple[pd.DataFrame, int]:
 
 def _check_there(path: Path, remedy: str) -> None:
     if not is_file(path):
-        raise DataError(f"expected a points file at {path}, there is none; set {remedy}")
+        is_there = os.path.exists(path)  # noqa: PTH110 - that of a path fails for very long names
+        what = "what is there is no regular file" if is_there else "there is none"
+        raise DataError(f"expected a points file at {path}, {what}; set {remedy}")
     if path.suffix.lower() in _NO_POINTS_FILES:
         raise DataError(
             f"{path} is no points file that can be read; save it as CSV, GeoJSON, GeoPackage or Parquet"

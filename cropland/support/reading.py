@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from cropland.errors import DataError
 from cropland.support.words import some
 from cropland.untrusted import documents
+from cropland.untrusted.documents import LONGEST_LINE
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -34,8 +35,7 @@ BUILT_OTHERWISE = (TypeError, KeyError, AttributeError, IndexError, RecursionErr
 _SEPARATORS = ",;\t"
 """Of equals the first counts."""
 _SAMPLE_BYTES = 65_536
-_LONGEST_LINE = 10_000_000
-_MOST_CELLS = 4_000_000_000
+_MOST_ROWS, _MOST_CELLS = 30_000_000, 500_000_000
 """Of a Parquet file, which says of itself how many it has: equal ones take no place on the disk."""
 _MOST_JSON_BYTES = 500_000_000
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -187,9 +187,9 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
     """Yield the lines of a text; one without an end would fill the memory."""
-    while line := text.readline(_LONGEST_LINE + 1):
-        if len(line) > _LONGEST_LINE:
-            raise ValueError(f"it has a line of more than {_LONGEST_LINE:,} characters")
+    while line := text.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise ValueError(f"it has a line of more than {LONGEST_LINE:,} characters")
         yield line
 
 
@@ -266,8 +266,11 @@ def read_parquet(path: Path, remedy: str) -> pd.DataFrame:
 
     try:
         size = pq.read_metadata(path)
-        if size.num_rows * size.num_columns > _MOST_CELLS:
-            raise ValueError(f"it has {size.num_rows:,} rows of {size.num_columns:,} columns")
+        if size.num_rows > _MOST_ROWS or size.num_rows * size.num_columns > _MOST_CELLS:
+            raise ValueError(
+                f"it has {size.num_rows:,} rows of {size.num_columns:,} columns, expected at most "
+                f"{_MOST_ROWS:,} rows and {_MOST_CELLS:,} values: split it"
+            )
         table = pd.read_parquet(path)
     except (pa.ArrowException, *_UNREADABLE) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}; {remedy}") from error

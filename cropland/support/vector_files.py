@@ -23,7 +23,7 @@ from cropland.support.coordinates import distance_text, metres, tolerance
 from cropland.support.words import some
 from cropland.untrusted import documents
 from cropland.untrusted.geometries import point_of_wkb
-from cropland.untrusted.projections import check_crs
+from cropland.untrusted.projections import LINKED_CRS, check_crs
 
 if TYPE_CHECKING:
     Geometries = NDArray[np.object_]
@@ -34,6 +34,10 @@ _ENVELOPE_BYTES = (0, 32, 48, 48, 64)
 """Of a GeoPackage's geometry, by the code in its header."""
 _KINDS_OF_POINTS = ("POINT", "MULTIPOINT", "GEOMETRY")
 _MOST_CELLS = 200_000_000
+_LONGEST_VALUE = 10_000_000
+"""Bytes of a text or geometry in a GeoPackage."""
+_COMPUTED = (2, 3)
+"""What SQLite's `table_xinfo` calls columns that are generated, virtual or stored."""
 _UNREADABLE = (ShapelyError, ProjError, sqlite3.Error, ValueError, OSError)
 """Errors of reading content that is not what its name says, whose words say why."""
 
@@ -131,7 +135,10 @@ def _geojson(path: Path) -> tuple[pd.DataFrame, Geometries | None, Any]:
         raise ValueError(f"it has {len(names):,} attributes of {len(named):,} features: keep fewer")
     texts = [json.dumps(feature.get("geometry")) for feature in features]
     geometries = [None if text == "null" else shapely.from_geojson(text) for text in texts]
-    crs = ((content.get("crs") or {}).get("properties") or {}).get("name", _WGS84)
+    system = content.get("crs") or {}
+    if system.get("type") == "link":
+        raise ValueError(LINKED_CRS)
+    crs = (system.get("properties") or {}).get("name", _WGS84)
     return pd.DataFrame(named, dtype=object), np.array(geometries, dtype=object), crs
 
 
@@ -146,6 +153,9 @@ def _geopackage(path: Path) -> tuple[pd.DataFrame, Geometries | None, Any]:
     address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     with closing(sqlite3.connect(address, uri=True)) as database:
         database.set_authorizer(_allowed)
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        _check_kept(database, "gpkg_geometry_columns")
+        _check_kept(database, "gpkg_spatial_ref_sys")
         layers = _select(
             database,
             "SELECT table_name, column_name, geometry_type_name, srs_id FROM gpkg_geometry_columns",
@@ -155,14 +165,14 @@ def _geopackage(path: Path) -> tuple[pd.DataFrame, Geometries | None, Any]:
             names = some(f"{layer[0]} ({layer[2].lower()})" for layer in layers) or "none"
             raise ValueError(f"expected one layer of points, it has {names}: keep one")
         name, column, _, srs = points[0]
+        _check_kept(database, name)
         crs = _select(
             database,
             "SELECT organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys "
             "WHERE srs_id = ?",
             srs,
         ).fetchone()
-        quoted = name.replace('"', '""')
-        cursor = _select(database, f'SELECT * FROM "{quoted}"')
+        cursor = _select(database, f"SELECT * FROM {_quoted(name)}")
         columns = [description[0] for description in cursor.description]
         table = pd.DataFrame(cursor.fetchall(), columns=columns, dtype=object)
     reading.check_columns(columns, path)
@@ -171,6 +181,17 @@ def _geopackage(path: Path) -> tuple[pd.DataFrame, Geometries | None, Any]:
         raise ValueError("it does not say its CRS: write it with one")
     known = str(crs[0]).upper() in ("EPSG", "ESRI", "OGC")
     return table, geometries, f"{crs[0]}:{crs[1]}" if known else crs[2]
+
+
+def _check_kept(database: sqlite3.Connection, name: str) -> None:
+    """Check that a table computes none of its columns when it is read."""
+    columns = database.execute(f"PRAGMA table_xinfo({_quoted(name)})").fetchall()
+    if computed := [column[1] for column in columns if column[6] in _COMPUTED]:
+        raise ValueError(f"its column {some(computed)} is computed: save the layer without it")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _select(database: sqlite3.Connection, query: str, *values: object) -> sqlite3.Cursor:
@@ -182,9 +203,10 @@ def _select(database: sqlite3.Connection, query: str, *values: object) -> sqlite
         raise
 
 
-def _allowed(action: int, _: str | None, __: str | None, ___: str | None, view: str | None) -> int:
+def _allowed(action: int, name: str | None, _: str | None, __: str | None, view: str | None) -> int:
     """Return whether a query may do something: read tables; no view, no function, no other file."""
     reads = action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ) and view is None
+    reads |= action == sqlite3.SQLITE_PRAGMA and name == "table_xinfo"
     return sqlite3.SQLITE_OK if reads else sqlite3.SQLITE_DENY
 
 

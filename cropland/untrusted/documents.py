@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 MOST_LEVELS = 64
+LONGEST_LINE = 10_000_000
 MOST_DIGITS = 300
 MOST_YAML_BYTES = 1_000_000
 _TOO_DEEP = f"it is nested deeper than {MOST_LEVELS} levels"
@@ -42,6 +43,29 @@ def read_bytes(path: Path, most_bytes: int) -> bytes:
     if (n_bytes := path.stat().st_size) > most_bytes:
         raise ValueError(f"expected at most {most_bytes:,} bytes, got {n_bytes:,}")
     return path.read_bytes()
+
+
+def check_lines(path: Path) -> None:
+    """Check a text file of any size for lines without end, by a few bytes of every `LONGEST_LINE`.
+
+    Raises
+    ------
+    ValueError
+        So many bytes after one of these places have no end of a line.
+    OSError
+        It cannot be read.
+    """
+    with path.open("rb") as stream:
+        for start in range(0, path.stat().st_size - LONGEST_LINE + 1, LONGEST_LINE):
+            stream.seek(start)
+            if not _ends_line(stream.read(65_536)) and not _ends_line(
+                stream.read(LONGEST_LINE - 65_536)
+            ):
+                raise ValueError(f"it has a line of more than {LONGEST_LINE:,} characters")
+
+
+def _ends_line(text: bytes) -> bool:
+    return b"\n" in text or b"\r" in text
 
 
 def plain_json(content: bytes | str) -> Any:

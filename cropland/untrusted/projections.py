@@ -11,6 +11,11 @@ from functools import lru_cache
 
 from cropland.errors import DataError
 
+LINKED_CRS = (
+    "its coordinate system is named by a link, which is not followed; save it in longitude and "
+    "latitude"
+)
+"""Of GeoJSON of 2008."""
 LONGEST_CRS = 100_000
 """Characters; WKT has a few thousand."""
 _FILE_IN_A_CRS = re.compile(

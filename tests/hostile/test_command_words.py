@@ -63,7 +63,10 @@ def test_no_name_of_a_point_leads_a_command_out_of_its_folders(shell: Shell) -> 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["points=/dev/zero"], "expected a points file at /dev/zero, there is none"),
+        (
+            ["points=/dev/zero"],
+            "expected a points file at /dev/zero, what is there is no regular file",
+        ),
         (["points=/proc/self/mem"], "/proc/self/mem cannot be read as CSV: Input/output error"),
         (["output=/etc"], "output /etc is a folder"),
         (["output=" + "x" * 300], "output must be a path of printable signs"),

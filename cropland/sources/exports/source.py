@@ -24,6 +24,7 @@ from cropland.sources.exports import file, places, rows
 from cropland.sources.exports.file import SUFFIXES, Export, ExportRows
 from cropland.support import reading
 from cropland.support.words import some
+from cropland.untrusted import documents
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -80,7 +81,7 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
 
 
 def _export(path: Path, start: str, end: str) -> Export:
-    reading.check_file(path, "put the export there, or rename it")
+    _check_file(path, "put the export there, or rename it")
     try:
         export = Export(path, date.fromisoformat(start), date.fromisoformat(end))
     except ValueError as error:
@@ -92,6 +93,16 @@ def _export(path: Path, start: str, end: str) -> Export:
     return export
 
 
+def _check_file(path: Path, remedy: str) -> None:
+    """Check what is known of a file before all of it is read for its hash."""
+    reading.check_file(path, remedy)
+    if path.suffix.lower() == ".csv":
+        try:
+            documents.check_lines(path)
+        except (ValueError, OSError) as error:
+            raise DataError(f"{path} cannot be read as CSV: {error}; {remedy}") from error
+
+
 def inputs(source: Files, paths: Paths, country: Country) -> list[object]:
     """Return all that decides the archive: settings, files by name and content, and the country's box."""
     folder = Path(paths.data)
@@ -99,7 +110,7 @@ def inputs(source: Files, paths: Paths, country: Country) -> list[object]:
     files = [part for e in exports(source, folder, country) for part in (e.path.name, e.path)]
     points_files = [path for path in tables if reading.is_file(path)]
     for path in points_files:
-        reading.check_file(path, "set paths.data")
+        _check_file(path, "set paths.data")
     return [country.box, source.scale, source.remove_offset, *files, *points_files]
 
 
