@@ -19,6 +19,7 @@ from cropland.config.sources import Simulated
 from cropland.errors import ConfigError, DataError
 from cropland.maps.assessment import labels as maplabels
 from cropland.maps.assessment import next_points, report, sample, sampling
+from cropland.maps.assessment import strata as sample_strata
 from cropland.maps.assessment.report import PICTURE, REPORT
 from cropland.maps.assessment.result import AssessmentResult
 from cropland.maps.assessment.sample import DESIGN, SQUARES, TABLE
@@ -188,6 +189,7 @@ def _estimate(
     _check_landscape(command, finished_map)
     path = _design_path(command, finished_map)
     design = sample.read(path)
+    sample_strata.check(design, path, finished_map.facts)
     labels = _labels(command, finished_map, country, design)
     rows, columns, inside = grids.pixels(finished_map.grid, design.lon, design.lat)
     mapped = finished_map.values("class", rows, columns).astype(np.int64)
