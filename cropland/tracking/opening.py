@@ -47,6 +47,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
     check_answers(tracking.uri)
     path = sqlite_file.path_of(tracking.uri)
     if path is not None:
+        sqlite_file.check(tracking.uri)
         _check_folder(path.parent, tracking.uri)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException

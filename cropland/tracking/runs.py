@@ -68,10 +68,11 @@ def client_of(uri: str) -> MlflowClient:
     Raises
     ------
     TrackingError
-        It is not there, or does not answer.
+        It is not there, is no file, or does not answer.
     """
     from mlflow import MlflowClient
 
+    sqlite_file.check(uri)
     path = sqlite_file.path_of(uri)
     if path is not None and not path.is_file():
         raise TrackingError(

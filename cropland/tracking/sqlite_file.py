@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from cropland.errors import TrackingError
 from cropland.tracking.retries import SECONDS_FOR_OTHERS
 
 _PREFIX = "sqlite:///"
@@ -25,6 +27,28 @@ def path_of(uri: str) -> Path | None:
     if not uri.startswith(_PREFIX):
         return None
     return Path(uri.removeprefix(_PREFIX).partition("?")[0])
+
+
+def check(uri: str) -> None:
+    """Check that a store's file is one, where it is there: SQLite would wait for a pipe.
+
+    Raises
+    ------
+    TrackingError
+        It is a pipe, a folder or a device.
+    """
+    path = path_of(uri)
+    try:
+        mode = path.stat().st_mode if path else stat.S_IFREG
+    except (OSError, ValueError):  # not there, or no name that can be: said where it is made
+        return
+    if stat.S_ISREG(mode):
+        return
+    kind = "pipe" if stat.S_ISFIFO(mode) else "folder" if stat.S_ISDIR(mode) else "device"
+    raise TrackingError(
+        f"{path} is no file but a {kind}; take it away, or name a database in tracking.uri: "
+        f"sqlite:///PATH"
+    )
 
 
 @contextmanager

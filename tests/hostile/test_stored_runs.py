@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,9 +16,12 @@ import yaml
 from hostile.claims import refused
 from models.test_competition import TOYLAND, World, toy_exports, world  # noqa: F401  fixtures
 
+from cropland.config.groups import Tracking
 from cropland.errors import ConfigError
 from cropland.models import competition, stored_runs
+from cropland.tracking.opening import open_store
 from cropland.tracking.records import IDENTITY
+from cropland.tracking.runs import client_of
 from cropland.training import resume
 
 TRAP = """
@@ -292,3 +296,19 @@ def test_a_run_with_numbers_that_cannot_be_is_scored_again(
     for name, value in forged.items():
         world.store.client.log_metric(good, name, value, step=10**7)
     assert resume.known_outcomes([candidate], archives, world.store) == {}
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), [(os.mkfifo, "pipe"), (os.mkdir, "folder")], ids=["pipe", "folder"]
+)
+def test_a_database_that_is_no_file_is_said_at_once(
+    tmp_path: Path, make: Callable[[Path], None], kind: str
+) -> None:
+    path = tmp_path / "mlflow.db"
+    make(path)
+    uri = f"sqlite:///{path}"
+    expected = f"{path} is no file but a {kind}; take it away, or name a database in tracking.uri"
+    opened = Tracking("local", uri, str(tmp_path / "artifacts"))
+    assert expected in refused(lambda: open_store(opened, "simulated"))
+    assert expected in refused(lambda: client_of(uri))
+    assert not (tmp_path / "mlflow.db.lock").exists()
