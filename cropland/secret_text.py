@@ -22,7 +22,12 @@ _WITHOUT_SCHEME = re.compile(
     r"((?P<name>[^\s'\"/\\?#:@\[\](){},=<>|&;]{1,100})(?P<password>:[^\s/\\@'\"][^\s'\"]{0,200})@)(?=[\w\[])"
 )
 _QUERY = re.compile(r"[?&;#]([^=&;#?\s'\"]{1,80})=([^&;#\s]+)")
-_ENCODED = re.compile(r"%(?:25)*3A%(?:25)*2F%(?:25)*2F[^\s'\"]*", re.IGNORECASE)
+_ENCODED = re.compile(
+    r"(?:%(?:25){0,9}3A%(?:25){0,9}2F%(?:25){0,9}2F"  # ://
+    r"|%(?:25){0,9}(?:3F|26|3B|23)"  # ? & ; #
+    r"|[?&;#][^=&;#?\s'\"]{1,80}?%(?:25){0,9}3D)[^\s'\"]*",  # =
+    re.IGNORECASE,
+)
 _NAME_IS_NO_SECRET = (
     *("postgres", "postgresql", "mysql", "mariadb", "mssql", "ssh", "sftp"),
     *("abfs", "abfss", "wasb", "wasbs"),  # the container of an account

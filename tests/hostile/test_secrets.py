@@ -78,6 +78,33 @@ def test_a_configuration_with_a_secret_is_refused_by_a_line_without_it(
     assert _ENDING not in refused(lambda: secrets.check_words([address]))
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("x%3Fsig%3D{}", "x%3fsig={}", "x?sig%3D{}", "x?a=1&token%3d{}", "x%3Fa%3D1%26sig%3D{}"),
+        *("x%253Fsig%253D{}", "x%25253fsig%25253d{}", "x%23access_token%3D{}", "x%3Bjsessionid={}"),
+    ],
+)
+def test_an_encoded_query_in_a_path_is_a_query(path: str) -> None:
+    address = f"http://127.0.0.1:1/{path.format(_ENDING)}"
+    said = refused(lambda: secrets.check({"tracking": {"uri": address}}, ""))
+    assert said.startswith("tracking.uri has a secret in its address") and _ENDING not in said
+    assert _ENDING not in refused(lambda: secrets.check_words([f"tracking.uri={address}"]))
+    assert _ENDING not in without_secrets(f"no answer from {address} after 5 s")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("data/100%3Fof%3Dit.csv", "https://h/x?name=a%26b%3Dc&page=2", "%23fields=3", "50%3B"),
+        "%" + "25" * 5_000 + "3Fsig%3Dx",
+    ],
+)
+def test_an_encoded_text_that_is_no_secret_is_left(text: str) -> None:
+    secrets.check({"paths": {"data": text}}, "")
+    assert without_secrets(text) == text
+
+
 @given(password=st.text(min_size=1))
 @BRIEFLY
 def test_a_password_of_any_signs_is_refused(password: str) -> None:
