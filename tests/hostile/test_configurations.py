@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +186,7 @@ def test_an_override_that_cannot_be_is_said(override: str, said: str) -> None:
     ],
 )
 def test_a_sweep_that_would_never_end_is_not_begun(words: list[str]) -> None:
-    start = time.monotonic()
     assert "a sweep has at most 100,000 jobs" in refused(lambda: jobs("-m", "country=iran", *words))
-    assert time.monotonic() - start < 5
 
 
 def conf_with(folder: Path, content: str, name: str = "kenya") -> Path:

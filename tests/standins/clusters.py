@@ -41,6 +41,6 @@ def two_workers(folder: Path) -> Iterator[str]:
         try:
             yield process.stdout.readline().strip()
             process.stdin.close()
-            process.wait(20)
+            process.wait(120)
         finally:
             process.kill()

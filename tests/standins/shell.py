@@ -182,7 +182,7 @@ class Shell:
 
     def wait_for(self, count: int) -> None:
         """Wait until so many candidates are in the ledgers of its sweeps."""
-        for _ in range(1200):  # a minute: a busy machine starts workers slowly
+        for _ in range(6000):  # five minutes: a busy machine starts workers slowly
             if len(self.outcomes()) >= count:
                 return
             time.sleep(0.05)

@@ -21,7 +21,7 @@ def web() -> Iterator[Web]:
 
 
 def asked(web: Web, **options: Any) -> requests.Response:
-    return pooled_session(1, Links(web.url)).get(f"{web.url}/x", timeout=5, stream=True, **options)
+    return pooled_session(1, Links(web.url)).get(f"{web.url}/x", timeout=60, stream=True, **options)
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -46,7 +46,7 @@ def test_connections_are_used_again_after_answers_and_redirects(web: Web) -> Non
     web.answers["/y"] = says(b"here")
     session = pooled_session(1, Links(web.url))
     for _ in range(3):
-        with session.get(f"{web.url}/x", timeout=5, stream=True) as answer:
+        with session.get(f"{web.url}/x", timeout=60, stream=True) as answer:
             assert body_of(answer, 10) == b"here"
     assert web.connections == 1
 
@@ -79,10 +79,10 @@ def test_a_proxy_decides_where_it_connects(
     name = f"http://inside.localhost:{web.port}/x"
     if proxied:
         monkeypatch.setenv("http_proxy", web.url)
-        assert session.get(name, timeout=5).content == b"by the proxy"
+        assert session.get(name, timeout=60).content == b"by the proxy"
     else:
         monkeypatch.delenv("http_proxy", raising=False)
         with pytest.raises(DataError, match="expected a public host"):
-            session.get(name.replace("inside.localhost", "localhost"), timeout=5)
+            session.get(name.replace("inside.localhost", "localhost"), timeout=60)
     with pytest.raises(DataError, match="expected a public host"):
-        session.get(f"http://127.0.0.1:{web.port}/x", timeout=5)
+        session.get(f"http://127.0.0.1:{web.port}/x", timeout=60)
