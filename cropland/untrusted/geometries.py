@@ -28,6 +28,8 @@ _MOST_PLACES = 1_000_000
 _MOST_PAIRS = 20_000_000
 """Edges whose boxes meet: each meets itself and its neighbours, so about four for a place."""
 _MOST_CROSSINGS, _MOST_LOOPS = 200_000, 5_000
+_MOST_TOUCHES = 10_000
+"""Corners at which one ring meets itself; of more rings, the root of the sum of squares."""
 _LONGEST_DEGREES = 50_000
 """Edges in all; they are brought to a projection in steps of a hundredth of a degree."""
 _BLOCK = 20_000_000
@@ -53,7 +55,8 @@ def check_edges(polygons: Sequence[BaseGeometry]) -> None:
         raise TooMuchWork(
             f"has {places:,} places, expected at most {_MOST_PLACES:,}: simplify its polygons"
         )
-    edges, owner = _edges(polygons)
+    edges, owner, ring = _edges(polygons)
+    _check_touches(edges, ring)
     lines = shapely.linestrings(edges.reshape(-1, 2, 2))
     tree = shapely.STRtree(lines)
     pairs = crossings = loops = 0
@@ -84,8 +87,22 @@ def check_length(polygons: Sequence[BaseGeometry]) -> None:
         )
 
 
-def _edges(polygons: Sequence[BaseGeometry]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the edges of polygons, shape (edge, 4): x and y of both ends; and which polygon's each is."""
+def _check_touches(edges: NDArray[np.float64], ring: NDArray[np.int64]) -> None:
+    """Check how often rings come back to a corner of theirs, which no valid ring does."""
+    corners = np.column_stack([ring, edges[:, :2]])
+    alone = np.unique(corners, axis=0)[:, 0].astype(np.int64)
+    touches = np.bincount(ring) - np.bincount(alone) if len(ring) else np.zeros(1)
+    if (touches.astype(np.float64) ** 2).sum() > _MOST_TOUCHES**2:
+        raise TooMuchWork(
+            f"has outlines that touch themselves in {touches.sum():,} corners; repair it (in QGIS: "
+            f'"Fix geometries")'
+        )
+
+
+def _edges(
+    polygons: Sequence[BaseGeometry],
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the edges of polygons, shape (edge, 4): x and y of both ends; which polygon's, which ring's."""
     single = np.array(list(polygons), dtype=object)
     while (shapely.get_type_id(single) > 3).any():
         single = shapely.get_parts(single)
@@ -93,7 +110,7 @@ def _edges(polygons: Sequence[BaseGeometry]) -> tuple[NDArray[np.float64], NDArr
     corners, ring = shapely.get_coordinates(rings, return_index=True)
     edges = np.hstack([corners[:-1], corners[1:]])
     real = (ring[:-1] == ring[1:]) & (edges[:, :2] != edges[:, 2:]).any(axis=1)
-    return edges[real], polygon[ring[:-1][real]]
+    return edges[real], polygon[ring[:-1][real]], ring[:-1][real]
 
 
 def _cross(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:

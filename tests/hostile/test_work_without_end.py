@@ -46,6 +46,17 @@ def test_an_outline_that_crosses_itself_everywhere_is_one_line(tmp_path: Path) -
     assert 'repair it (in QGIS: "Fix geometries")' in said
 
 
+def test_an_outline_that_touches_itself_too_often_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = [corner for n in range(20) for corner in ((n, n), (n, n + 1))]
+    down = [corner for n in reversed(range(20)) for corner in ((n + 1, n), (n, n))]
+    path = written(tmp_path, polygon([*up, (20, 20), *down]))
+    assert read_polygons(path).area == pytest.approx(20)
+    monkeypatch.setattr(geometries, "_MOST_TOUCHES", 18)
+    assert "touch themselves in 19 corners" in refused(lambda: read_polygons(path))
+
+
 def test_an_outline_with_hundreds_of_small_loops_is_read(tmp_path: Path) -> None:
     edge = [
         [x + dx, y]
