@@ -92,16 +92,21 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         record.note = "\n\n".join(map(markdown_text, [*warnings, *notes]))
         write_whole(Path(command.output), text)
     if asked is not None and len(asked) > len(table):
-        shared.append(
-            f"{len(asked) - len(table)} of {len(asked)} points lie outside the box of {names} and are left "
-            f"out; country=all predicts all"
-        )
+        shared.append(_outside(len(asked) - len(table), len(asked), names))
     for note in shared:
         terminal.print_note(console, note)
     _show_missing(command, table, console)
     _show(command, table, champions)
     for warning in warnings:
         terminal.print_warning(console, warning)
+
+
+def _outside(count: int, total: int, names: str) -> str:
+    """Return the note on points of no country that is predicted."""
+    return (
+        f"{count} of {total} points lie outside the box of {names} and are left out; "
+        f"country=all predicts all"
+    )
 
 
 def _check_output(command: Predict) -> None:

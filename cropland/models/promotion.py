@@ -202,12 +202,9 @@ def _registered(
         _record(record, facts, text)
         if command.promotion.figures:
             say(f"{country}: drawing diagnostic figures")
+            simulated = name.startswith(SIMULATED)
             record.files |= diagnostic_files(
-                material,
-                selected.scores,
-                fitted,
-                command.validation,
-                simulated=name.startswith(SIMULATED),
+                material, selected.scores, fitted, command.validation, simulated=simulated
             )
         logged = mlflow_model.log(
             fitted,
