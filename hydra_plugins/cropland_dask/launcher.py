@@ -13,12 +13,12 @@ from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
-from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cropland.config.job_templates import Templates
+from cropland.errors import ConfigError
 
 _TARGET = "hydra_plugins.cropland_dask.launcher.DaskLauncher"
 
@@ -83,7 +83,7 @@ class DaskLauncher(Launcher):
 
         Raises
         ------
-        HydraException
+        ConfigError
             The scheduler that was named does not answer.
         """
         chosen = {str(key): value for key, value in config.items() if key != "_target_"}
@@ -163,11 +163,11 @@ class DaskLauncher(Launcher):
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    """Raise as an error of Hydra's that a cluster cannot be reached."""
+    """Raise as an error of the configuration that a cluster cannot be reached."""
     try:
         yield
     except ConnectionError as error:
-        raise HydraException(f"hydra.launcher.scheduler: {error}") from error
+        raise ConfigError(f"hydra.launcher.scheduler: {error}") from error
 
 
 def _without_configurations(ended: JobReturn) -> JobReturn:

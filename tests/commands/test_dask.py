@@ -19,12 +19,12 @@ from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 from standins.runs import results, runs
 from standins.shell import Shell
 
+from cropland.errors import ConfigError
 from cropland.support import dask_cluster
 
 
@@ -167,8 +167,15 @@ def test_a_scheduler_that_does_not_answer_is_said(
     launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_cluster, "SECONDS_TO_ANSWER", 0.3)
-    with pytest.raises(HydraException, match=r"no Dask scheduler answers at .*127\.0\.0\.1:9 "):
+    with pytest.raises(ConfigError, match=r"no Dask scheduler answers at .*127\.0\.0\.1:9 "):
         launch(print, 1, "hydra.launcher.scheduler=tcp://127.0.0.1:9")
+
+
+def test_a_sweep_whose_scheduler_cannot_be_joined_ends_in_one_line(shell: Shell) -> None:
+    done = shell.run(*shell.toy, "-m", "span=12,24", "hydra.launcher.scheduler=tls://127.0.0.1:9")
+    assert done.returncode == 1
+    assert done.stderr.startswith("cropland: hydra.launcher.scheduler: no Dask scheduler answers")
+    assert done.stderr.count("\n") == 1
 
 
 SWEEP = ("-m", "span=12,24", "bands=ndvi,green_nir")

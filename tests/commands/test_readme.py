@@ -72,7 +72,7 @@ def test_the_commands_for_a_cluster_and_for_a_server_run(
 ) -> None:
     cluster, server = (command for command in COMMANDS if "HOST" in command)
     small = (SAMPLES, "country=iran")
-    said = run(shell, cluster.replace("tcp://HOST:8786", scheduler), *small)
+    said = run(shell, cluster.replace("tls://HOST:8786", scheduler), *small)
     assert "candidates: 2 finished" in said
     (tmp_path / "server").mkdir()
     shutil.copy(empty_store, tmp_path / "server" / "server.db")

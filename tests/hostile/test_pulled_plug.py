@@ -151,7 +151,7 @@ CLAIMS: list[tuple[str, str, Callable[[bytes], bytes], str, str]] = [
         "config.yaml",
         half,
         "promote",
-        r"^cropland: config.yaml of run 'toyland 24w .* damaged",
+        r"run \w+ is left out: it cannot be read: config.yaml of run 'toyland 24w .* is damaged",
     ),
     (
         "promote",
