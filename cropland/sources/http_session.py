@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -42,6 +44,10 @@ class _Session(requests.Session):
         super().__init__()
         self.max_redirects = _MOST_REDIRECTS
         self.auth = self._authorize
+        # Without a proxy the environment need not be read for each request, which takes a millisecond.
+        self.trust_env = bool(getproxies())
+        bundles = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+        self.verify = next(filter(None, bundles), True)
         self._origin_host = urlsplit(links.origin).hostname
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
