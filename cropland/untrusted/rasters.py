@@ -23,7 +23,7 @@ from uuid import uuid4
 import numpy as np
 import rasterio
 from rasterio.enums import Interleaving
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 
 from cropland.errors import DataError
 from cropland.untrusted.projections import check_crs
@@ -221,17 +221,15 @@ def _rasters_beside(path: Path) -> Iterator[Path]:
 
 
 def _check_overviews(where: dict[str, Any], name: str, remedy: str) -> None:
-    """Check the blocks of the overviews of a raster, each by itself."""
+    """Check the blocks of the overviews of a raster, one after another: a stream is opened once at a time."""
     with rasterio.open(**where) as source:
         _check(source, name, remedy)  # before overviews are looked for
-    for level in range(MOST_OVERVIEWS + 1):
-        try:
-            source = rasterio.open(overview_level=level, **where)
-        except RasterioError:
-            return  # there are no more
-        with source:
+        n_overviews = max(len(source.overviews(band)) for band in source.indexes)
+    if n_overviews > MOST_OVERVIEWS:
+        raise DataError(f"{name} has more than {MOST_OVERVIEWS} overviews; {remedy}")
+    for level in range(n_overviews):
+        with rasterio.open(overview_level=level, **where) as source:
             _check_blocks(source, f"an overview of {name}", remedy)
-    raise DataError(f"{name} has more than {MOST_OVERVIEWS} overviews; {remedy}")
 
 
 def _check(source: Any, name: str, remedy: str) -> None:
