@@ -67,7 +67,7 @@ def write(folder: Path, fitted: Fitted) -> dict[str, str]:
     return {path.name: str(path) for path in (folder / RECIPE, *paths)}
 
 
-def check(files: Mapping[str, str], checksum: str | None = None) -> None:
+def check(files: Mapping[str, str], checksum: str | None = None) -> _Contents:
     """Check that the files of a model belong together, as far as they have checksums.
 
     Parameters
@@ -77,12 +77,34 @@ def check(files: Mapping[str, str], checksum: str | None = None) -> None:
     checksum : str, optional
         That of the recipe, where the registry has it.
 
+    Returns
+    -------
+    _Contents
+        What the recipe holds.
+
     Raises
     ------
     DataError
         One is missing, cannot be read, or is not as it was written.
     """
-    _checked_contents(files, checksum)
+    contents = _contents(files[RECIPE], checksum)
+    if contents.has_applicability and APPLICABILITY not in files:
+        raise DataError(f"{files[RECIPE]} lacks the {APPLICABILITY} beside it; log the model again")
+    if contents.checksums is None:
+        return contents
+    for name in files.keys() - {RECIPE}:
+        try:
+            checksum = _checksum(Path(files[name]))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{files[name]} cannot be read: {error}; log the model again"
+            ) from error
+        if checksum != contents.checksums.get(name):
+            raise DataError(
+                f"{files[name]} is not the one that the {RECIPE} beside it was written with: it was changed, "
+                f"or is of another version; log the model again"
+            )
+    return contents
 
 
 def read(files: Mapping[str, str], checksum: str | None = None) -> Fitted:
@@ -90,10 +112,8 @@ def read(files: Mapping[str, str], checksum: str | None = None) -> Fitted:
 
     Parameters
     ----------
-    files : mapping of str to str
-        The path of each file by its name, as `write` returns it.
-    checksum : str, optional
-        That of the recipe, where the registry has it.
+    files, checksum
+        As of `check`.
 
     Raises
     ------
@@ -101,7 +121,7 @@ def read(files: Mapping[str, str], checksum: str | None = None) -> Fitted:
         A file that is missing, cannot be read or is not as it was written, a recipe with a value that no
         configuration could have given it, or a classifier that holds a type of which no model is made.
     """
-    contents = _checked_contents(files, checksum)
+    contents = check(files, checksum)
     if contents.code != code_hash():
         warnings.warn(
             f"the model of {contents.country} was made by other code than the cropland in "
@@ -121,28 +141,6 @@ def read(files: Mapping[str, str], checksum: str | None = None) -> Fitted:
             else None
         ),
     )
-
-
-def _checked_contents(files: Mapping[str, str], checksum: str | None) -> _Contents:
-    """Read the recipe, where the files belong together."""
-    contents = _contents(files[RECIPE], checksum)
-    if contents.has_applicability and APPLICABILITY not in files:
-        raise DataError(f"{files[RECIPE]} lacks the {APPLICABILITY} beside it; log the model again")
-    if contents.checksums is None:
-        return contents
-    for name in files.keys() - {RECIPE}:
-        try:
-            checksum = _checksum(Path(files[name]))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{files[name]} cannot be read: {error}; log the model again"
-            ) from error
-        if checksum != contents.checksums.get(name):
-            raise DataError(
-                f"{files[name]} is not the one that the {RECIPE} beside it was written with: it was changed, "
-                f"or is of another version; log the model again"
-            )
-    return contents
 
 
 def _checksum(path: Path) -> str:

@@ -79,16 +79,14 @@ def opened(scheduler: str | None, workers: int) -> Iterator[Client]:
         return
     prepare(None)
     with (
-        dask.config.set(_SETTINGS),
         # Dask's own folder in /tmp has one name for all users: it empties files there, and unpickles others.
         tempfile.TemporaryDirectory(
             prefix="cropland-",
             dir=dask.config.get("temporary-directory"),
             ignore_cleanup_errors=True,
         ) as folder,
-        dask.config.set(
-            {"temporary-directory": folder}
-        ),  # the scheduler is told of it in no other way
+        # The scheduler is told of the folder in no other way.
+        dask.config.set(_SETTINGS | {"temporary-directory": folder}),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

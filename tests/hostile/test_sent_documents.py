@@ -153,10 +153,11 @@ def test_whatever_stands_in_geojson(tmp_path: Path, sent: str | bytes) -> None:
         read_polygons(path)
 
 
-def geopackage(
-    path: Path, layer: str, geometry: object, columns: str = "gpkg_geometry_columns"
-) -> None:
-    """Write a GeoPackage of one feature; its layer of points and its table of layers are made by SQL."""
+def geopackage(path: Path, layer: str, geometry: object, columns: str, more: str = "") -> None:
+    """Write a GeoPackage of one feature; its layer of points and its table of layers are made by SQL.
+
+    `more` columns of the feature begin with a comma.
+    """
     path.unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(
@@ -167,8 +168,8 @@ def geopackage(
             "CREATE TABLE gpkg_spatial_ref_sys (srs_id, organization, organization_coordsys_id, definition)"
         )
         database.execute("INSERT INTO gpkg_spatial_ref_sys VALUES (4326, 'EPSG', 4326, '')")
-        database.execute("CREATE TABLE kept (geom, ID, Target)")
-        database.execute("INSERT INTO kept VALUES (?, 'a', 1)", (geometry,))
+        database.execute(f"CREATE TABLE kept (geom, ID, Target{more})")
+        database.execute("INSERT INTO kept (geom, ID, Target) VALUES (?, 'a', 1)", (geometry,))
         database.execute(layer)
         database.execute(columns)
 
@@ -183,8 +184,27 @@ ENDLESS = (
 COMPUTED = (
     "CREATE VIEW gpkg_geometry_columns AS SELECT * FROM columns WHERE length(zeroblob(9)) > 1"
 )
+LONG_NAME = (
+    "CREATE TABLE gpkg_geometry_columns AS SELECT CAST(zeroblob(11000000) AS TEXT) AS table_name, "
+    "'geom' AS column_name, 'POINT' AS geometry_type_name, 4326 AS srs_id"
+)
 HEADER = b"GP\0\1" + struct.pack("<i", 4326)
 GOOD = HEADER + shapely.to_wkb(shapely.Point(48.3, 32.2))
+
+
+@pytest.mark.parametrize("kind", ["VIRTUAL", "STORED"])
+def test_a_layer_that_computes_a_column_is_one_line(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "sent.gpkg"
+    computed = f", bomb TEXT GENERATED ALWAYS AS (hex(zeroblob(9))) {kind}"
+    geopackage(path, TABLE, GOOD, LAYERS, computed)
+    said = refused(lambda: points.read(path, labelled=True))
+    assert "its column bomb is computed: save the layer without it" in said
+
+
+def test_a_text_of_a_geopackage_has_a_bound(tmp_path: Path) -> None:
+    path = tmp_path / "sent.gpkg"
+    geopackage(path, TABLE, GOOD, LONG_NAME)
+    assert "too big" in refused(lambda: points.read(path, labelled=True))
 
 
 def test_points_of_a_geopackage_are_read(tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -84,41 +82,6 @@ def test_outlines_have_bounds(
     squares = [shapely.box(2, 1, 3, 2), shapely.box(2.5, 1.5, 3.5, 2.5)]
     path = written(tmp_path, json.loads(shapely.to_geojson(shapely.MultiPolygon(squares))))
     assert message in refused(lambda: read_polygons(path))
-
-
-@pytest.mark.parametrize("kind", ["VIRTUAL", "STORED"])
-def test_a_layer_that_computes_a_column_is_one_line(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "sent.gpkg"
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute(
-            "CREATE TABLE gpkg_geometry_columns (table_name, column_name, geometry_type_name, srs_id)"
-        )
-        database.execute(
-            "INSERT INTO gpkg_geometry_columns VALUES ('places', 'geom', 'POINT', 4326)"
-        )
-        database.execute(
-            "CREATE TABLE gpkg_spatial_ref_sys (srs_id, organization, organization_coordsys_id, definition)"
-        )
-        database.execute("INSERT INTO gpkg_spatial_ref_sys VALUES (4326, 'EPSG', 4326, '')")
-        computed = f"bomb TEXT GENERATED ALWAYS AS (hex(zeroblob(9))) {kind}"
-        database.execute(f"CREATE TABLE places (geom, ID, Target, {computed})")
-        geometry = b"GP\0\1" + bytes(4) + shapely.to_wkb(shapely.Point(48, 32))
-        database.execute("INSERT INTO places (geom, ID, Target) VALUES (?, 'a', 1)", (geometry,))
-    said = refused(lambda: points.read(path, labelled=True))
-    assert "its column bomb is computed: save the layer without it" in said
-
-
-def test_a_text_of_a_geopackage_has_a_bound(tmp_path: Path) -> None:
-    path = tmp_path / "sent.gpkg"
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute(
-            "CREATE TABLE gpkg_geometry_columns (table_name, column_name, geometry_type_name, srs_id)"
-        )
-        database.execute(
-            "INSERT INTO gpkg_geometry_columns VALUES (CAST(zeroblob(11000000) AS TEXT), 'g', 'POINT', 1)"
-        )
-        database.execute("CREATE TABLE gpkg_spatial_ref_sys (srs_id)")
-    assert "too big" in refused(lambda: points.read(path, labelled=True))
 
 
 def test_parquet_of_more_rows_than_a_table_has_is_one_line(
