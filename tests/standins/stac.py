@@ -366,22 +366,9 @@ class StacStandin(Catalogue):
     @property
     def collection(self) -> dict[str, Any]:
         """The only collection."""
-        return {
-            "type": "Collection",
-            "id": COLLECTION,
-            "title": "Sentinel-2 L2A",
-            "stac_version": "1.0.0",
-            "description": "The simulated landscape.",
-            "license": "other",
-            "extent": {
-                "spatial": {"bbox": [[-180, -90, 180, 90]]},
-                "temporal": {"interval": [["2015-06-27T10:25:31Z", None]]},
-            },
-            "links": [
-                self._link("root", "/"),
-                self._link("items", f"/collections/{COLLECTION}/items"),
-            ],
-        }
+        root = self._link("root", "/")
+        items = self._link("items", f"/collections/{COLLECTION}/items")
+        return collection_of([root, items])
 
     def search(self, query: Mapping[str, Any]) -> dict[str, Any]:
         """Return a page of what a search finds."""
@@ -410,6 +397,23 @@ class StacStandin(Catalogue):
 
     def _link(self, rel: str, path: str, **more: Any) -> dict[str, Any]:
         return {"rel": rel, "href": self.url + path, "type": "application/json", **more}
+
+
+def collection_of(links: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the collection of an API."""
+    return {
+        "type": "Collection",
+        "id": COLLECTION,
+        "title": "Sentinel-2 L2A",
+        "stac_version": "1.0.0",
+        "description": "The simulated landscape.",
+        "license": "other",
+        "extent": {
+            "spatial": {"bbox": [[-180, -90, 180, 90]]},
+            "temporal": {"interval": [["2015-06-27T10:25:31Z", None]]},
+        },
+        "links": links,
+    }
 
 
 def _linked(item: dict[str, Any], prefix: str) -> dict[str, Any]:

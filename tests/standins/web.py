@@ -15,7 +15,7 @@ import numpy as np
 import rasterio
 from pyproj import Transformer
 
-from standins.stac import COLLECTION
+from standins.stac import COLLECTION, collection_of
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 PLACE = Transformer.from_crs(32635, 4326, always_xy=True).transform(300_100, 1_199_900)
@@ -115,18 +115,7 @@ def pages_of(url: str, **changes: Any) -> dict[str, Any]:
         "description": "A catalogue",
     }
     landing |= {"conformsTo": [], "links": links}
-    collection = {
-        "type": "Collection",
-        "id": COLLECTION,
-        "stac_version": "1.0.0",
-        "description": "Images",
-        "license": "other",
-        "extent": {
-            "spatial": {"bbox": [[-180, -90, 180, 90]]},
-            "temporal": {"interval": [["2015-06-27T10:25:31Z", None]]},
-        },
-        "links": [],
-    }
+    collection = collection_of([])
     return {
         "/": landing | changes,
         f"/collections/{COLLECTION}": collection,
