@@ -183,7 +183,8 @@ def _of_other_types(column: pd.Series[Any]) -> NDArray[np.bool_]:
         fractions = (column % 1 != 0).to_numpy(dtype=bool)
         return fractions if fractions.any() else ~fractions
     return np.array(
-        [isinstance(v, bool) or not isinstance(v, str | int | np.integer) for v in column], np.bool_
+        [isinstance(name, bool) or not isinstance(name, str | int | np.integer) for name in column],
+        np.bool_,
     )
 
 

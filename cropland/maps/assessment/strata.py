@@ -34,10 +34,10 @@ def check(design: Design, path: Path, facts: MapFacts) -> None:
     if design.key != facts.key:
         _check_areas(design, path)
         return
-    for what, said, counted in _counts(design, facts):
-        if not math.isclose(said, counted, rel_tol=1e-6):
+    for what, in_sample, in_map in _counts(design, facts):
+        if not math.isclose(in_sample, in_map, rel_tol=1e-6):
             raise DataError(
-                f"{path} says {said:,.10g} {what}, the map has {counted:,.10g}: {_CHANGED}"
+                f"{path} says {in_sample:,.10g} {what}, the map has {in_map:,.10g}: {_CHANGED}"
             )
 
 
@@ -57,14 +57,14 @@ def _check_areas(design: Design, path: Path) -> None:
     if not re.fullmatch(r"\d{1,6}(\.\d{1,6})? m", resolution):
         raise DataError(f"{path} has pixels of {resolution!r}, expected metres: {_CHANGED}")
     pixel = float(resolution.split()[0]) ** 2 / 10_000
-    for name, each in design.strata.items():
-        least, most = (each.pixels * pixel * share for share in _SHOWN)
-        if not (least <= each.hectares <= most and each.pixels >= each.units >= 0):
+    for name, stratum in design.strata.items():
+        least, most = (stratum.pixels * pixel * share for share in _SHOWN)
+        if not (least <= stratum.hectares <= most and stratum.pixels >= stratum.units >= 0):
             raise DataError(
-                f"{path} says {each.hectares:,.10g} ha and {each.units:,} units of {name} in {each.pixels:,} "
-                f"pixels of {resolution}, which do not go together: {_CHANGED}"
+                f"{path} says {stratum.hectares:,.10g} ha and {stratum.units:,} units of {name} in "
+                f"{stratum.pixels:,} pixels of {resolution}, which do not go together: {_CHANGED}"
             )
-    true, mapped = design.true_hectares, sum(each.hectares for each in design.strata.values())
+    true, mapped = design.true_hectares, sum(stratum.hectares for stratum in design.strata.values())
     if true is not None and not math.isclose(sum(true.values()), mapped, rel_tol=1e-3):
         raise DataError(
             f"{path} says {mapped:,.10g} ha in its strata and {sum(true.values()):,.10g} ha in truth: "
