@@ -16,7 +16,7 @@ from cropland.support import signals, streams
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from cropland.training.scoring import Scored
+    from cropland.training.scoring import JobResult
 
 COMMANDS = {
     "train": "train and score one configuration, or with -m a sweep of them",
@@ -93,10 +93,11 @@ def _call(command: Callable[[], Any], *, wants_traceback: bool) -> None:
         raise
 
 
-def train(config: DictConfig) -> list[Scored]:
-    """Run one job, a configuration for one or more countries; return what is not tracked yet.
+def train(config: DictConfig) -> JobResult | float | None:
+    """Run one job, a configuration for one or more countries; return its mean accuracy.
 
-    Hydra's task function of ``train``: launchers send it to their workers by its name.
+    Hydra's task function of ``train``: launchers send it to their workers by its name. What it returns there
+    is described by `cropland.commands.train.run_job`.
     """
     from hydra.core.hydra_config import HydraConfig
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from cropland.config.jobs import Job
-    from cropland.training.scoring import Scored
+    from cropland.training.scoring import JobResult
     from cropland.training.sweep import Session
 
 _PARENT_SECONDS = 0.3
@@ -39,31 +39,33 @@ _PARENT_SECONDS = 0.3
 
 @without_noise()
 @without_controls()
-def run_job(job: Job, run_folder: str) -> list[Scored]:
+def run_job(job: Job, run_folder: str) -> JobResult | float | None:
     """Run the candidates of a job, one country after the other.
 
     Returns
     -------
-    list of Scored
-        What the process that launched the job is to track, where it asked for that; what has been scored is
-        tracked here otherwise, at once.
+    float, JobResult or None
+        The mean accuracy of its candidates, by which sweepers search: also of those that were there before,
+        and NaN where one has failed or lies outside its archive. In a worker whose results are tracked by
+        the process that launched it: these results. None of the study that has no accuracy.
     """
     if _is_reproduction(job):
         from cropland.reproduction import study as reproduction
 
         with exit_on_error():
             reproduction.predict_all(job, terminal.notes(), terminal.screen())
-        return []
+        return None
 
     from cropland.training import job_settings, scoring
     from cropland.training.ledger import Ledger
+    from cropland.training.outcome import objective
 
     folder = Path(run_folder)
     with exit_on_error():
         settings = job_settings.read(folder)
-    candidates = settings.candidates_of(job)
+    candidates, accuracies = settings.divide(job)
     if settings.returns_results and not _sessions:
-        return [scoring.score(candidate) for candidate in candidates]
+        return scoring.JobResult(tuple(map(scoring.score, candidates)), tuple(accuracies))
     if not _sessions:
         _leave_with_parent()
     from cropland.tracking.opening import open_store
@@ -72,8 +74,10 @@ def run_job(job: Job, run_folder: str) -> list[Scored]:
     for candidate in candidates:
         signals.check()
         with exit_on_error():
-            Ledger(folder).append(scoring.score(candidate).track(store, settings.parent_run))
-    return []
+            outcome = scoring.score(candidate).track(store, settings.parent_run)
+            Ledger(folder).append(outcome)
+        accuracies.append(outcome.accuracy)
+    return objective(accuracies)
 
 
 class SweepCallback(Callback):
@@ -105,7 +109,7 @@ class SweepCallback(Callback):
             )
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        """Track what a job returns; a job that was lost is a failure of its candidates."""
+        """Track what a worker returns; a job that was lost is a failure of its candidates."""
         if not _sessions or not _sessions[-1].settings.returns_results:
             return
         with exit_on_error():
@@ -114,9 +118,12 @@ class SweepCallback(Callback):
             if error is not None:
                 lost = _lost(config, session, error)
                 job_return.status, job_return.return_value = JobStatus.COMPLETED, lost
-            for scored in job_return.return_value:
+            result = job_return.return_value
+            if isinstance(result, float):  # of a job that ran in this process, which has tracked it
+                return
+            for scored in result.scored:
                 session.ledger.append(scored.track(session.store, session.parent_run))
-            job_return.return_value = None
+            job_return.return_value = result.objective
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
         """End a run, or a sweep."""
@@ -206,13 +213,14 @@ def _for_workers(jobs: Sequence[Job]) -> list[str]:
     return [*modules, "sklearnex.ensemble"] if fast else modules
 
 
-def _lost(config: DictConfig, session: Session, error: Exception) -> list[Scored]:
-    """Return the candidates of a job that was lost with the process that ran it."""
+def _lost(config: DictConfig, session: Session, error: Exception) -> JobResult:
+    """Return the result of a job that was lost with the process that ran it."""
     from cropland.training import scoring
 
-    candidates = session.settings.candidates_of(composition.job(config, config.hydra))
+    candidates, known = session.settings.divide(composition.job(config, config.hydra))
     reason = one_line(f"{type(error).__name__}: {error}")
-    return [scoring.failed(candidate, reason) for candidate in candidates]
+    scored = tuple(scoring.failed(candidate, reason) for candidate in candidates)
+    return scoring.JobResult(scored, tuple(known))
 
 
 def _is_reproduction(job: Job) -> bool:

@@ -39,29 +39,40 @@ class JobSettings:
         Whether classes of scikit-learn-intelex can be used.
     windows : mapping of str to Choice
         Windows of countries that an earlier study has chosen.
-    known : frozenset of str
-        Fingerprints of the candidates whose outcome is known, which are not scored.
+    known : mapping of str to float
+        Accuracies of the candidates whose outcome is known, by fingerprint: they are not scored. NaN where a
+        window is outside its archive.
     """
 
     parent_run: str
     returns_results: bool = False
     fast: bool = True
     windows: Mapping[str, Choice] = field(default_factory=dict)
-    known: frozenset[str] = frozenset()
+    known: Mapping[str, float] = field(default_factory=dict)
 
     def candidates_of(self, job: Job) -> list[Candidate]:
-        """Return the candidates of a job that are to be scored."""
+        """Return the candidates of a job."""
         if not self.fast:
             job = fast_forest.plain_job(job)
         if self.windows:
             job = replace(job, windows=self.windows)
-        return [each for each in candidates_of(job) if each.fingerprint not in self.known]
+        return candidates_of(job)
+
+    def divide(self, job: Job) -> tuple[list[Candidate], list[float]]:
+        """Return the candidates of a job that are to be scored, and the accuracies of the others."""
+        to_score: list[Candidate] = []
+        accuracies: list[float] = []
+        for candidate in self.candidates_of(job):
+            if candidate.fingerprint in self.known:
+                accuracies.append(self.known[candidate.fingerprint])
+            else:
+                to_score.append(candidate)
+        return to_score, accuracies
 
     def write(self, folder: Path) -> None:
         """Write them into the folder of a sweep."""
         folder.mkdir(parents=True, exist_ok=True)
-        values = asdict(self) | {"known": sorted(self.known)}
-        write_whole(folder / FILE, json.dumps(values, indent=1))
+        write_whole(folder / FILE, json.dumps(asdict(self), indent=1))
 
 
 @lru_cache(maxsize=1)
@@ -77,7 +88,7 @@ def read(folder: Path) -> JobSettings:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         windows = {name: Choice(**choice) for name, choice in values.pop("windows").items()}
-        known = frozenset(values.pop("known"))
+        known = {str(key): float(value) for key, value in values.pop("known").items()}
         return JobSettings(**values, windows=windows, known=known)
     except FileNotFoundError as error:
         raise DataError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 Status = Literal["finished", "already there", "outside", "failed"]
@@ -15,6 +17,17 @@ SCORES = ("accuracy", "accuracy_se", "fit_seconds", "features_mb")
 """Metrics of a run that are fields too."""
 EVIDENCE = ("observations_per_point", "observations_least", "interpolated_share")
 """The same of a candidate with one window, see `cropland.features.evidence`."""
+
+
+def objective(accuracies: Sequence[float]) -> float:
+    """Return what a job is searched by: the mean accuracy of its candidates, NaN where one has none.
+
+    >>> objective([0.5, 1.0])
+    0.75
+    >>> objective([0.5, float("nan")]), objective([])
+    (nan, nan)
+    """
+    return fmean(accuracies) if accuracies else float("nan")
 
 
 @dataclass(frozen=True)

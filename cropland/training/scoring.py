@@ -22,7 +22,7 @@ from cropland.training import out_of_fold
 from cropland.training.candidate_data import CandidateData
 from cropland.training.identity import comparison
 from cropland.training.nested_candidate import NestedCandidate
-from cropland.training.outcome import EVIDENCE, SCORES
+from cropland.training.outcome import EVIDENCE, SCORES, objective
 from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
@@ -59,6 +59,27 @@ class Scored:
             The store cannot be written to.
         """
         return replace(self.outcome, run_id=store.keep(self.done, parent))
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a worker returns of a job, for the process that launched it to track.
+
+    Attributes
+    ----------
+    scored : tuple of Scored
+        Candidates that it has scored.
+    known : tuple of float
+        Accuracies of its other candidates, which were known before.
+    """
+
+    scored: tuple[Scored, ...]
+    known: tuple[float, ...] = ()
+
+    @property
+    def objective(self) -> float:
+        """Mean accuracy of its candidates, see `cropland.training.outcome.objective`."""
+        return objective([*self.known, *(one.outcome.accuracy for one in self.scored)])
 
 
 def score(candidate: Candidate) -> Scored:

@@ -177,9 +177,8 @@ def start(
     name = _name(words)
     parent_run = _start_run(store, prepared.configuration, name)
     known = resume.known_outcomes(candidates, archives, store)
-    settings = JobSettings(
-        parent_run, returns_results, prepared.fast, prepared.windows, frozenset(known)
-    )
+    accuracies = {fingerprint: outcome.accuracy for fingerprint, outcome in known.items()}
+    settings = JobSettings(parent_run, returns_results, prepared.fast, prepared.windows, accuracies)
     settings.write(folder)
     ledger = Ledger(folder)
     for outcome in known.values():

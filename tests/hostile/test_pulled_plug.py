@@ -293,7 +293,7 @@ def test_a_ledger_that_was_cut_has_no_line_by_halves(tmp_path: Path) -> None:
 
 
 def test_settings_of_jobs_that_were_cut_are_one_line(tmp_path: Path) -> None:
-    JobSettings("run", known=frozenset("ab")).write(tmp_path)
+    JobSettings("run", known={"a": 0.9, "b": 0.5}).write(tmp_path)
     file = tmp_path / job_settings.FILE
     content = file.read_bytes()
     for length in range(len(content) - 1):

@@ -29,7 +29,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         returns_results=True,
         fast=False,
         windows={"iran": Choice(96, 0), "sudan": Choice(4, "2021-03-31")},
-        known=frozenset(("a", "b")),
+        known={"a": 0.9, "b": 0.875},
     )
     settings.write(tmp_path / "run")
     assert job_settings.read(tmp_path / "run") == settings
@@ -42,9 +42,9 @@ def test_a_folder_that_cannot_be_seen_is_said(tmp_path: Path) -> None:
 
 def test_candidates_whose_outcome_is_known_are_not_scored(job: Job) -> None:
     (candidate,) = candidates_of(job)
-    assert JobSettings("run").candidates_of(job) == [candidate]
-    known = frozenset((candidate.fingerprint,))
-    assert JobSettings("run", known=known).candidates_of(job) == []
+    assert JobSettings("run").divide(job) == ([candidate], [])
+    known = {candidate.fingerprint: 0.9}
+    assert JobSettings("run", known=known).divide(job) == ([], [0.9])
 
 
 def test_windows_of_an_earlier_study_reach_candidates(job: Job) -> None:
