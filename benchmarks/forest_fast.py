@@ -68,8 +68,8 @@ def read(group: str, name: str) -> Any:
 def model(name: str) -> Model:
     """Give a model of ``conf/model``."""
     values = read("model", name)
-    own = {key: values.pop(key) for key in ("name", "_target_", "scale")}
-    return Model(own["name"], own["_target_"], own["scale"], values)
+    parameters = values["estimator"]
+    return Model(name, parameters.pop("_target_"), values["scale"], parameters)
 
 
 def samples(name: str, exports: Path) -> xr.DataArray:

@@ -90,10 +90,11 @@ def recipe_of(country: Country) -> Recipe:
 def fit(archive: Archive, recipe: Recipe, name: str) -> Fitted:
     """Fit a model of ``conf/model`` on the first labelled points."""
     values = group("model", name)
-    own = [values.pop(key) for key in ("name", "_target_", "scale")]
+    parameters = values["estimator"]
+    chosen = Model(name, parameters.pop("_target_"), values["scale"], parameters)
     matrix = recipe.samples(archive).matrix
     known = np.flatnonzero(matrix["Target"].to_numpy() >= 0)[:LABELLED]
-    made = classifiers.build(Model(*own, values), 2023)
+    made = classifiers.build(chosen, 2023)
     return Fitted(
         recipe=recipe,
         classifier=made.fit(matrix.to_numpy()[known], matrix["Target"].to_numpy()[known]),

@@ -17,6 +17,7 @@ from cropland.config.hydra_internals import split_sweep
 from cropland.config.hydra_words import error_line
 from cropland.config.job_templates import Templates
 from cropland.config.jobs import Job, check_data, countries_of, countries_with_data, make_job
+from cropland.config.model import full_key
 from cropland.config.plain_values import mapping, resolved
 from cropland.config.schema import require
 from cropland.errors import ConfigError, no_value
@@ -77,12 +78,14 @@ def command(
 
 
 def prefer_overrides(composed: DictConfig) -> None:
-    """Drop from what a study's file sweeps over the keys that the command line gives too."""
-    params = composed.hydra.sweeper.get("params")
+    """Write what a study's file sweeps over by full keys, without those that the command line gives too."""
+    params = composed.hydra.sweeper.get("params") or {}
     given = {word.partition("=")[0] for word in composed.hydra.overrides.task}
     with open_dict(composed):
-        for key in given.intersection(params or ()):
-            del params[key]
+        for key in list(params):
+            value = params.pop(key)
+            if full_key(key) not in given:
+                params[full_key(key)] = value
 
 
 def jobs(composed: DictConfig) -> list[Job]:

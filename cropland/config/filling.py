@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from cropland.config import secrets
 from cropland.config.groups import Configuration
-from cropland.config.model import Model
+from cropland.config.model import model
 from cropland.config.schema import filled, require
 from cropland.config.sources import Source
 from cropland.errors import nearest
@@ -37,7 +37,7 @@ def command(schema: type[T], composed: Mapping[str, Any]) -> T:
         require(isinstance(there, dict), f"{key} must be a group of keys, got {there!r}")
     if "model" in own:
         given = {key: composed[key] for key in _OF_MODEL if key in composed}
-        values["model"] = _model(values.get("model", {}), **given)
+        values["model"] = model(values.get("model", {}), **given)
     if isinstance(values.get("validation"), dict):
         values["validation"] = _validation(values["validation"])
     source = values.get("source", {}).get("name")
@@ -45,21 +45,6 @@ def command(schema: type[T], composed: Mapping[str, Any]) -> T:
     require(str(source) in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")
     values["source"] = filled(kinds[source], values["source"], "source.")
     return filled(schema, values)
-
-
-def _model(values: Mapping[str, Any], allow: object = ()) -> Model:
-    """Return a model: the project's own keys of its file, apart from the parameters of its class."""
-    own = {"name": "name", "scale": "scale", "_target_": "target"}
-    require(
-        isinstance(allow, (list, tuple)) and all(isinstance(each, str) for each in allow),
-        f"allow must be a list of names, as in allow=[lightgbm.LGBMClassifier], got {allow!r}",
-    )
-    given = {
-        **{name: values[key] for key, name in own.items() if key in values},
-        "parameters": {key: value for key, value in values.items() if key not in own},
-        "allow": allow,
-    }
-    return filled(Model, given, "model.")
 
 
 def _validation(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,17 +98,26 @@ def _unknown(error: Exception, key: str) -> str:
         return unknown_key(key, [])
     outer = str(getattr(error.__cause__, "full_key", key)).rpartition(".")[0]
     beside = mapping(OmegaConf.to_container(parent, resolve=False))
-    inside = [f"{name}.{key}" for name, group in beside.items() if key in _keys(group)]
+    prefix = f"{outer}." if outer else ""
+    inside = [
+        f"{prefix}{place}"
+        for name, group in beside.items()
+        if name != "hydra"
+        for place in _places(group, key.removeprefix(prefix), f"{name}.")
+    ]
     if inside:
         return f"unknown key {key!r}; did you mean {' or '.join(map(repr, inside))}?"
-    return unknown_key(
-        key, [f"{outer}.{name}" if outer else name for name in beside if name != "hydra"]
-    )
+    return unknown_key(key, [f"{prefix}{name}" for name in beside if name != "hydra"])
 
 
-def _keys(group: object) -> list[str]:
-    """Return the keys of a group; none of a value."""
-    return [str(key) for key in group] if isinstance(group, dict) else []
+def _places(group: object, name: str, prefix: str) -> list[str]:
+    """Return where a key of a name stands in a group, however deep; nowhere in a value."""
+    if not isinstance(group, dict):
+        return []
+    here = [f"{prefix}{name}"] if name in group else []
+    return here + [
+        place for key, inner in group.items() for place in _places(inner, name, f"{prefix}{key}.")
+    ]
 
 
 def is_of_libraries(error: BaseException) -> bool:

@@ -16,6 +16,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from cropland.config.hydra_internals import parsed_arguments
+from cropland.config.model import full_key, with_estimator
 from cropland.config.plain_values import read_file
 from cropland.config.schema import require
 from cropland.config.search_path import SHIPPED
@@ -82,7 +83,9 @@ class _Translation:
             name, others = self._choice(key, value)
             if name is not None:
                 choices[key] = name
-            _set(values, key, others, path)
+            if key == "model" and isinstance(others, dict):
+                others = with_estimator(others)
+            _set(values, full_key(key), others, path)
         for group, name in choices.items():
             if group in self.groups and self.given.get(group, name) == name:
                 defaults.append({f"override /{group}": name})

@@ -1,19 +1,29 @@
-"""The schema of ``conf/model/``: a classifier and its parameters."""
+"""The schema of ``conf/model/``: a classifier and its parameters.
+
+A file holds ``name``, ``scale`` and ``estimator``, a class with its parameters as `hydra.utils.instantiate`
+takes it. Keys below ``estimator`` have short forms: ``model.max_depth`` for ``model.estimator.max_depth``.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import StrictBool
 
-from cropland.config.schema import Closed, Name, require
+from cropland.config.schema import Closed, Name, filled, require
+from cropland.errors import no_value
 
 FAST = ("sklearnex.ensemble.RandomForestClassifier", "sklearnex.ensemble.ExtraTreesClassifier")
 """Classes of scikit-learn-intelex that stand in for scikit-learn's of the same names."""
 OWN = "sklearn."
 """What the name of a class that needs no leave starts with."""
+_KEYS = ("name", "scale", "estimator")
+"""Keys of a file of ``conf/model/``."""
+_SHORT = re.compile(rf"\A([+~]*)model\.(?!(?:{'|'.join(_KEYS)})(?!\w))")
+_FULL = re.compile(r"\A([+~]*)model\.estimator\.")
 _PUBLIC = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
 _NOT_FOR_USE = frozenset(("conftest", "externals", "tests"))
 _ALLOWED = re.compile(r"(?!__)[^\W\d]\w*(\.(?!__)[^\W\d]\w*)*\.?", re.ASCII)
@@ -80,6 +90,64 @@ class Model(Closed):
             f"package that you trust is allowed by name, as in allow=[lightgbm.LGBMClassifier]",
         )
         return found[0]
+
+
+def full_key(word: str) -> str:
+    """Return a key, or a setting that begins with one, as ``conf/`` has it: below ``model.estimator``.
+
+    What begins with ``model.estimator`` is a full key already, also where the class has a parameter
+    ``estimator``.
+    """
+    return _SHORT.sub(r"\1model.estimator.", word)
+
+
+def short_key(word: str) -> str:
+    """Return a key, or a setting that begins with one, without ``estimator``: the name of a run's param."""
+    return _FULL.sub(r"\1model.", word)
+
+
+def with_estimator(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of a model with those of its class below ``estimator``, wherever they stood."""
+    own = {key: value for key, value in values.items() if key in _KEYS}
+    others = {key: value for key, value in values.items() if key not in _KEYS}
+    estimator = own.get("estimator", {})
+    if not others or not isinstance(estimator, dict):
+        return dict(values)
+    return {**own, "estimator": {**estimator, **others}}
+
+
+def model(values: Mapping[str, Any], allow: object = ()) -> Model:
+    """Return the model of a file of ``conf/model/``.
+
+    Raises
+    ------
+    ConfigError
+        An unknown or missing key, or a value of the wrong type.
+    """
+    require(
+        isinstance(allow, (list, tuple)) and all(isinstance(each, str) for each in allow),
+        f"allow must be a list of names, as in allow=[lightgbm.LGBMClassifier], got {allow!r}",
+    )
+    for key in values:
+        require(
+            key in _KEYS,
+            f"model.{key}: expected only {', '.join(_KEYS)} in a model; its class and parameters stand "
+            f"below estimator, as in estimator: {{_target_: sklearn.svm.SVC, C: 10}}",
+        )
+    given, estimator = dict(values), values.get("estimator", {})
+    given.pop("estimator", None)
+    require(
+        isinstance(estimator, dict), f"model.estimator must be a group of keys, got {estimator!r}"
+    )
+    require("_target_" in estimator, no_value("model.estimator._target_"))
+    target = estimator["_target_"]
+    require(
+        isinstance(target, str),
+        f"model.estimator._target_ must be the name of a class, got {target!r}",
+    )
+    parameters = {key: value for key, value in estimator.items() if key != "_target_"}
+    given |= {"target": target, "parameters": parameters, "allow": allow}
+    return filled(Model, given, "model.")
 
 
 def _targets(parameters: Any) -> list[str]:

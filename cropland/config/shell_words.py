@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cropland.config.hydra_internals import parsed_arguments
+from cropland.config.model import full_key
 from cropland.config.search_path import SHIPPED
 from cropland.errors import ConfigError, nearest, no_value
 from cropland.support.words import shell_word
@@ -113,7 +114,8 @@ def _plain(word: str) -> str:
 
 
 def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
-    """Return a setting with its path quoted where it must be, or with the names of its group's files."""
+    """Return a setting with its full key, a path quoted where it must be, and names of files as they are."""
+    word = full_key(word)
     key, _, value = word.partition("=")
     name = key.lstrip("+")
     if name in PATHS:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.config.commands import says_where
+from cropland.config.model import short_key
 from cropland.learning import fast_forest
 from cropland.tracking import provenance
 from cropland.tracking.experiments import SIMULATED
@@ -221,6 +222,6 @@ def _start_run(store: Store, common: Configuration, name: str) -> str:
 
 def _name(words: Iterable[str]) -> str:
     """Return the name of a sweep's run: what its user chose."""
-    chosen = [word for word in words if not says_where(word) and word != "country=all"]
+    chosen = [short_key(word) for word in words if not says_where(word) and word != "country=all"]
     name = " ".join(chosen) or "defaults"
     return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"

@@ -29,9 +29,12 @@ CONFIGURATION = [
     (["span=4,12"], "span=4,12 has several values; add -m to sweep over them"),
     (["period=2020-13-01"], "must be a date like 2020-06-30, got '2020-13-01'"),
     (["spam=3"], "unknown key 'spam'; did you mean 'span'?"),
-    (["-m", "model.depth=1,2"], "unknown key 'model.depth'; did you mean 'model.max_depth'"),
+    (
+        ["-m", "model.depth=1,2"],
+        "unknown key 'model.estimator.depth'; did you mean 'model.estimator.max_depth'",
+    ),
     (["model=custom", "model._target_=os.system"], "expected a class of scikit-learn"),
-    (["model=custom"], "model._target_ has no value"),
+    (["model=custom"], "model.estimator._target_ has no value"),
     (["tracking=server"], "tracking.uri has no value"),
     (["source.points=1"], "source.points must be 2 or more"),
     (["study=nosuch"], "unknown study 'nosuch'; there are: bands, features, models"),
@@ -64,7 +67,10 @@ def test_a_configuration_that_cannot_be_is_refused(
 BY_COMMAND = [
     (["country=toyalnd"], "unknown country 'toyalnd'; did you mean 'toyland'?"),
     (["span=4,12"], "span=4,12 has several values; add -m to sweep over them"),
-    (["-m", "model.depth=1,2"], "unknown key 'model.depth'; did you mean 'model.max_depth'"),
+    (
+        ["-m", "model.depth=1,2"],
+        "unknown key 'model.estimator.depth'; did you mean 'model.estimator.max_depth'",
+    ),
     (["study=bnads"], "unknown study 'bnads'; did you mean 'bands'"),
     (["bands.names=[B4,NVDI]"], "bands.names has 'NVDI', .* did you mean 'NDVI'"),
     (["+model.max_feature=3"], "has no such parameter; did you mean 'max_features'"),

@@ -182,6 +182,20 @@ def test_a_country_without_another_to_learn_from_is_said(tmp_path: Path, trainin
     assert job(conf=conf).configuration.training == "own"
 
 
+def test_a_study_may_sweep_over_short_keys_and_the_command_line_stands_above_them(
+    tmp_path: Path,
+) -> None:
+    conf = shutil.copytree(CONF, tmp_path / "conf")
+    (conf / "study" / "mine.yaml").write_text(
+        "# @package _global_\nstudy: {name: mine, title: Mine, by: [model], figure: comparison}\n"
+        "hydra: {mode: MULTIRUN, sweeper: {params: {model.max_depth: '2,4', seed: '1,2'}}}\n"
+    )
+    given = sweep("study=mine", "model.estimator.max_depth=7", conf=conf)
+    assert [one.configuration.model.parameters["max_depth"] for one in given] == [7, 7]
+    swept = sweep("study=mine", "seed=1", conf=conf)
+    assert [one.configuration.model.parameters["max_depth"] for one in swept] == [2, 4]
+
+
 def test_a_nested_validation_chooses_from_every_combination() -> None:
     few = "validation.candidates={span:[4,8],bands:[ndvi,scl],model:[knn]}"
     words = ["validation.folds=3", "validation.inner=2", few]
@@ -208,7 +222,7 @@ def test_a_varied_model_is_its_whole_file_with_nothing_of_the_configured_one() -
     ("words", "message"),
     [
         (
-            ["validation.candidates.model=[knn,svm]", "model.n_estimators=7"],
+            ["validation.candidates.model=[knn,svm]", "model.estimator.n_estimators=7"],
             "settings such as model.…=… would not reach them",
         ),
         (["validation.candidates.span=[]"], "validation.candidates.span is empty; list its values"),

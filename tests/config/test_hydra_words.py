@@ -20,7 +20,14 @@ CONF = Path(__file__).parents[2] / "conf"
     [
         ("bands=NVDI", "unknown bands 'NVDI'; did you mean 'ndvi'?"),
         ("spam=4", "unknown key 'spam'; did you mean 'span'?"),
-        ("n_estimators=9", "unknown key 'n_estimators'; did you mean 'model.n_estimators'?"),
+        (
+            "n_estimators=9",
+            "unknown key 'n_estimators'; did you mean 'model.estimator.n_estimators'?",
+        ),
+        (
+            "model.estimator.depth=9",
+            "unknown key 'model.estimator.depth'; did you mean 'model.estimator.max_depth'",
+        ),
         ("data=/x", "unknown key 'data'; did you mean 'paths.data'?"),
         ("bands.ndvi.names=[B4]", "unknown key 'bands.ndvi.names'; did you mean 'bands.names'"),
         (

@@ -61,8 +61,23 @@ def test_groups_are_chosen_as_people_write_it(conf: Path) -> None:
         "model": "knn",
     }
     assert (made["span"], made["paths"]["data"]) == (12, "my data")
-    assert (made["paths"]["runs"], made["model"]["n_neighbors"]) == ("mlruns/runs", 7)
+    assert (made["paths"]["runs"], made["model"]["estimator"]["n_neighbors"]) == ("mlruns/runs", 7)
     assert "points" not in made["source"]  # nothing of the simulation is left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: knn\nmodel.n_neighbors: 7\n",
+        "model: {name: knn, n_neighbors: 7}\n",
+        "model: {name: knn, estimator: {n_neighbors: 7}}\n",
+        "model: knn\nmodel.estimator.n_neighbors: 7\n",
+    ],
+)
+def test_keys_of_a_model_may_be_short(conf: Path, text: str) -> None:
+    model = compose(conf, text)["model"]
+    assert model["estimator"]["n_neighbors"] == 7
+    assert model.keys() == {"name", "scale", "estimator"}
 
 
 @pytest.mark.parametrize("command", ["promote", "predict", "download", "map", "compare"])
@@ -96,8 +111,8 @@ def test_the_command_line_stands_above_it_group_by_group(conf: Path) -> None:
     made = compose(conf, PLAIN, "model=forest", "span=24", "source=stac", "paths.data=x")
     assert (made["model"]["name"], made["source"]["name"]) == ("forest", "stac")
     assert (made["span"], made["paths"]["data"]) == (24, "x")
-    assert "n_neighbors" not in made["model"]  # it was for the other choice
-    assert compose(conf, PLAIN, "model=knn")["model"]["n_neighbors"] == 7
+    assert "n_neighbors" not in made["model"]["estimator"]  # it was for the other choice
+    assert compose(conf, PLAIN, "model=knn")["model"]["estimator"]["n_neighbors"] == 7
 
 
 def test_choices_of_hydra_s_own_groups_are_kept(conf: Path) -> None:

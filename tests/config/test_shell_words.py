@@ -32,6 +32,8 @@ def read(*words: str, command: str = "train") -> list[str]:
         (["span=4,8", "\u2013m"], ["-m", "span=4,8"]),
         (["\u201cspan=4\u201d", "bands=\u2018ndvi\u2019"], ["span=4", "bands=ndvi"]),
         (["~study", "+windows.iran.span=4"], ["~study", "+windows.iran.span=4"]),
+        (["model.max_depth=4", "seed=1"], ["model.estimator.max_depth=4", "seed=1"]),
+        (["+model.C=1", "~model.cv"], ["+model.estimator.C=1", "~model.estimator.cv"]),
         (["country=Iran"], ["country=iran"]),
         (["country=IRAN , sudan"], ["country=iran,sudan"]),
         (["bands=NDVI"], ["bands=ndvi"]),

@@ -27,18 +27,14 @@ def model(target: str, name: str = "custom", scale: bool = False, **parameters: 
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_model_of_conf_learns_and_gives_probabilities(path: Path) -> None:
     values = yaml.safe_load(path.read_text())
-    if values["_target_"] == "???":
-        values["_target_"] = "sklearn.linear_model.LogisticRegression"
+    parameters = values["estimator"]
+    target = parameters.pop("_target_").replace("???", "sklearn.linear_model.LogisticRegression")
     assert values["name"] == path.stem
-    if values["_target_"] in FAST and not fast_forest.has_fast():
+    if target in FAST and not fast_forest.has_fast():
         pytest.skip(REASON)
-    own = ("name", "scale", "_target_")
-    parameters = {key: value for key, value in values.items() if key not in own}
     quick = {"n_estimators": 5, "max_iter": 20}
     parameters |= {key: value for key, value in quick.items() if key in parameters}
-    built = classifiers.build(
-        Model(path.stem, values["_target_"], values["scale"], parameters), seed=1
-    )
+    built = classifiers.build(Model(path.stem, target, values["scale"], parameters), seed=1)
     x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
     y = (x[:, 0] > 0).astype(np.int8)
     probability = built.fit(x, y).predict_proba(x)

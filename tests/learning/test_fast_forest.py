@@ -43,8 +43,8 @@ def of_conf(name: str) -> dict[str, Any]:
 
 def model(name: str) -> Model:
     values = of_conf(name)
-    own = {key: values.pop(key) for key in ("name", "_target_", "scale")}
-    return Model(own["name"], own["_target_"], own["scale"], values)
+    parameters = values["estimator"]
+    return Model(name, parameters.pop("_target_"), values["scale"], parameters)
 
 
 @pytest.fixture(scope="module")

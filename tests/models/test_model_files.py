@@ -32,13 +32,11 @@ def test_every_model_of_conf_comes_back_as_it_was_written(
     opened: archive.Archive, observations: pd.DataFrame, tmp_path: Path, path: Path
 ) -> None:
     values = yaml.safe_load(path.read_text())
-    if values["_target_"] == "???":
-        values["_target_"] = "sklearn.linear_model.LogisticRegression"
-    own = ("name", "scale", "_target_")
-    parameters = {key: value for key, value in values.items() if key not in own}
+    parameters = values["estimator"]
+    target = parameters.pop("_target_").replace("???", "sklearn.linear_model.LogisticRegression")
     quick = {"n_estimators": 5, "max_iter": 20}
     parameters |= {key: value for key, value in quick.items() if key in parameters}
-    chosen = Model(path.stem, values["_target_"], values["scale"], parameters)
+    chosen = Model(path.stem, target, values["scale"], parameters)
     fitted = learnt(opened, classifier=classifiers.build(plain_model(chosen), seed=1))
     back = model_files.read(model_files.write(tmp_path, fitted))
     pd.testing.assert_frame_equal(back.predict(observations), fitted.predict(observations))

@@ -12,6 +12,7 @@ from hydra.types import RunMode
 
 from cropland.config import composition
 from cropland.config.jobs import Job
+from cropland.config.model import full_key
 
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = {
@@ -57,7 +58,7 @@ def jobs(*words: str, conf: Path = CONF, beside: Path | None = None) -> list[Job
         Another folder of configuration, as of ``--config-dir``.
     """
     mode = RunMode.MULTIRUN if "-m" in words else RunMode.RUN
-    overrides = [word for word in words if word != "-m"]
+    overrides = [full_key(word) for word in words if word != "-m"]
     if beside is not None:
         overrides.append(f"hydra.searchpath=[file://{beside}]")
     with initialize_config_dir(str(conf), version_base="1.3"):

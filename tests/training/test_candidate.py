@@ -80,7 +80,7 @@ def test_what_it_wrote_makes_it_again(made: Made, farland: Country) -> None:
         {"seed": 7},
         {"features__statistics": ["min"]},
         {"features__flat": False, "features__statistics": ["min"]},
-        {"model__max_depth": 3},
+        {"model__estimator__max_depth": 3},
         {"validation__folds": 4},
         {"series__clear": True},
     ],

@@ -88,7 +88,7 @@ def made(
             n_jobs=1,
             bands__names=["NDVI", "Lat"],
             validation__folds=3,
-            model__n_estimators=5,
+            model__estimator__n_estimators=5,
             **changes,
         )
         others = () if training == "own" else (farland,)

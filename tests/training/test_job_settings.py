@@ -56,7 +56,7 @@ def test_where_the_fast_forest_cannot_be_used_candidates_have_the_plain_one(
     composed: Callable[..., dict[str, Any]], toyland: Country
 ) -> None:
     target = "sklearnex.ensemble.RandomForestClassifier"
-    model = {"name": "forest_fast", "_target_": target, "scale": False}
+    model = {"name": "forest_fast", "estimator": {"_target_": target}, "scale": False}
     job = Job(filling.command(Configuration, composed(model=model)), (toyland,))
     (candidate,) = JobSettings("run", fast=False).candidates_of(job)
     assert candidate.configuration.model.name == "forest"

@@ -28,8 +28,8 @@ def score(
 
     def scored(archive: Archive, **changes: Any) -> scoring.Scored:
         monkeypatch.setattr(opening, "archive_of", lambda *_: archive)
-        tree = {"_target_": "sklearn.tree.DecisionTreeClassifier", "scale": False, "max_depth": 3}
-        model = {"name": "tree", **tree}
+        tree = {"_target_": "sklearn.tree.DecisionTreeClassifier", "max_depth": 3}
+        model = {"name": "tree", "scale": False, "estimator": tree}
         changes = {"span": 40} | changes
         values = composed(bands__names=["B4", "B8"], model=model, **changes)
         return scoring.score(Candidate(filling.command(Configuration, values), toyland))
