@@ -127,9 +127,7 @@ def _champion(
     try:
         run = store.run(str(version.run_id))
         right = out_of_fold.right(store.read(run, out_of_fold.FILE))
-        scored: Validation = candidates.from_yaml(
-            store.read(run, "config.yaml")
-        ).configuration.validation
+        scored: Validation = candidates.from_run(store, run).configuration.validation
     except CroplandError as error:
         return f"version {version.version} of {name}: {error}", alone
     if not right.index.isin(labelled["ID"].to_numpy()).any():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from cropland.config import secrets
@@ -45,6 +46,12 @@ def command(schema: type[T], composed: Mapping[str, Any]) -> T:
     require(str(source) in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")
     values["source"] = filled(kinds[source], values["source"], "source.")
     return filled(schema, values)
+
+
+def values_of(configuration: Configuration) -> dict[str, Any]:
+    """Return a configuration as plain containers in the form of ``conf/``, of which `command` makes it."""
+    model = configuration.model
+    return asdict(configuration) | {"model": model.file, "allow": list(model.allow)}
 
 
 def _validation(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,6 +67,12 @@ class Model(Closed):
         return _targets({"_target_": self.target, **self.parameters})
 
     @property
+    def file(self) -> dict[str, Any]:
+        """Its values as a file of ``conf/model/`` has them."""
+        estimator = {"_target_": self.target, **self.parameters}
+        return {"name": self.name, "scale": self.scale, "estimator": estimator}
+
+    @property
     def fast(self) -> bool:
         """Whether a class of scikit-learn-intelex is among them."""
         return any(target in FAST for target in self.targets)

@@ -9,7 +9,7 @@ import numpy as np
 from cropland.errors import CroplandError, DataError
 from cropland.learning.statistics import Comparison, compare
 from cropland.models import competition, stored_runs, version_files
-from cropland.training import out_of_fold
+from cropland.training import candidates, out_of_fold
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -44,7 +44,7 @@ def compare_with(
         The champion's files cannot be read, and it is not to be replaced by force.
     """
     try:
-        text = store.read(store.run(str(champion.run_id)), stored_runs.CONFIG)
+        text = candidates.text_of(store, store.run(str(champion.run_id)))
     except DataError as error:
         if command.force:
             return str(error)

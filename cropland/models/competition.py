@@ -205,7 +205,7 @@ def _without_unlisted(
 def _unlisted(run: TrackedRun, store: Store) -> str:
     """Return the class of a candidate that no registered model can hold, empty where it has none."""
     try:
-        candidate = candidates.from_yaml(store.read(run, stored_runs.CONFIG))
+        candidate = candidates.from_run(store, run)
     except (ConfigError, DataError):  # a finalist is refused for it
         return ""
     return stored_runs.unlisted_class(candidate.configuration.model)
@@ -245,7 +245,7 @@ def _materials(
 def _again(run: TrackedRun, material: CandidateData, store: Store) -> Finalist:
     """Score a candidate again, by scikit-learn's own estimator, on the data that are here."""
     signals.check()
-    fast = stored_runs.is_fast(store.read(run, stored_runs.CONFIG))
+    fast = stored_runs.is_fast(candidates.text_of(store, run))
     return Finalist(run, material, material.scores(), fast)
 
 

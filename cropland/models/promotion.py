@@ -264,7 +264,7 @@ def _record(record: Record, facts: CardFacts, text: str) -> None:
     record.note = text
     record.files |= {
         "card.md": text,
-        "config.yaml": material.candidate.as_yaml(),
+        **material.candidate.config_files,
         "candidates.csv": result.table.to_csv(),
         out_of_fold.FILE: out_of_fold.as_csv(scores.out_of_fold),
     }

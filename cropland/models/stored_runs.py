@@ -18,6 +18,7 @@ from cropland.learning.fast_forest import plain_model
 from cropland.support.words import some
 from cropland.tracking.records import IDENTITY
 from cropland.training import candidates
+from cropland.training.candidate import CONFIG
 from cropland.training.candidate_data import CandidateData
 from cropland.untrusted.estimator_types import is_listed
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from cropland.tracking.store import Store
     from cropland.training.candidate import Candidate
 
-CONFIG = "config.yaml"
 LISTED_ONLY = "a registered model holds only the classes that docs/models.md lists"
 PARAMS = ("span", "window_end", "bands", "series", "features", "model", "training")
 """Params that describe a candidate in tables."""
@@ -127,7 +127,7 @@ def material_of(
         The data are not here.
     """
     try:
-        text = store.read(run, CONFIG)
+        text = candidates.text_of(store, run)
     except DataError as error:
         return f"cannot be read: {error}"
     try:

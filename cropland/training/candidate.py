@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cropland.config import filling
 from cropland.errors import DataError
 from cropland.features.matrix import labelled
 from cropland.features.recipe import Recipe, classes_of
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from cropland.observations.archive import Archive
     from cropland.observations.point_counts import PointCounts
 
+CONFIG, CONFIG_EXTRA = "config.yaml", "config_extra.yaml"
+"""Artifacts of its run: its configuration, and what of it stands in other files of ``conf/``."""
 GROUPS = ("bands", "series", "features", "model", "validation")
 _DEFAULTS = {"series": "raw", "features": "flat", "validation": "kfold"}
 """Names that a candidate's own name leaves out."""
@@ -192,15 +195,26 @@ class Candidate:
             **dict(_flat(validation, "validation.")),
         }
 
+    @property
+    def config_files(self) -> dict[str, str]:
+        """Its configuration for the run's artifacts, by file name; see `training.candidates.from_yaml`."""
+        extra = self._extra()
+        files = {CONFIG: self.as_yaml()}
+        return files | {CONFIG_EXTRA: yaml_text.dump(extra)} if extra else files
+
     def as_yaml(self) -> str:
-        """Return the resolved configuration with its countries, for the run's artifacts."""
-        resolved = {
-            "country": asdict(self.country),
+        """Return its resolved configuration in the form of ``conf/``, which ``train`` runs as it is."""
+        return yaml_text.dump(
+            {"country": asdict(self.country), **filling.values_of(self.configuration)}
+        )
+
+    def _extra(self) -> dict[str, Any]:
+        """Return what ``conf/`` has in other files: the countries and alternatives beside its own."""
+        parts = {
             "other_countries": [asdict(country) for country in self.other_countries],
-            "alternatives": [asdict(alternative) for alternative in self.configurations[1:]],
-            **asdict(self.configuration),
+            "alternatives": [filling.values_of(other) for other in self.configurations[1:]],
         }
-        return yaml_text.dump(resolved)
+        return {name: part for name, part in parts.items() if part}
 
     def outcome(self, status: Status, **scores: Any) -> Outcome:
         """Return its outcome."""

@@ -6,26 +6,30 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cropland.config import countries
+from cropland.config import countries, filling
 from cropland.config.groups import Configuration
-from cropland.config.schema import filled
+from cropland.config.schema import filled, require
 from cropland.errors import ConfigError
-from cropland.training.candidate import Candidate
+from cropland.tracking.records import CHECKSUM
+from cropland.training.candidate import CONFIG, CONFIG_EXTRA, Candidate
 from cropland.training.nested_candidate import NestedCandidate
 from cropland.untrusted import documents
 
 if TYPE_CHECKING:
     from cropland.config.countries import Country
     from cropland.config.jobs import Job
+    from cropland.tracking.records import TrackedRun
+    from cropland.tracking.store import Store
 
 
 def from_yaml(text: str, **here: Any) -> Candidate:
-    """Make again the candidate that wrote its configuration with `Candidate.as_yaml`.
+    """Return the candidate that wrote its configuration, see `Candidate.config_files`.
 
     Parameters
     ----------
     text : str
-        The artifact ``config.yaml`` of its run.
+        The artifacts of its run, as `text_of` joins them. Those of before, whose model has a ``target`` and
+        which hold everything in one file, are read too.
     **here
         Fields of the configuration that belong to this place and time: paths, tracking, cores.
 
@@ -36,15 +40,45 @@ def from_yaml(text: str, **here: Any) -> Candidate:
     """
     try:
         values = documents.plain_yaml(text)
+        fill = filled if "target" in values["model"] else filling.command
         country = countries.country(values.pop("country"))
-        others = tuple(countries.country(other) for other in values.pop("other_countries"))
-        alternatives = tuple(filled(Configuration, other) for other in values.pop("alternatives"))
-        configuration = replace(filled(Configuration, values), **here)
+        others = tuple(map(countries.country, values.pop("other_countries", ())))
+        alternatives = tuple(fill(Configuration, other) for other in values.pop("alternatives", ()))
+        configuration = fill(Configuration, values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"expected the configuration of a candidate, got another: {error}"
         ) from error
-    return _candidate(configuration, country, others, alternatives)
+    is_alone = configuration.training == "own" and configuration.validation.candidates is None
+    require(
+        is_alone or bool(others or alternatives),
+        f"expected {CONFIG_EXTRA} beside the configuration of a training={configuration.training} with "
+        f"validation={configuration.validation.name}, found none",
+    )
+    return _candidate(replace(configuration, **here), country, others, alternatives)
+
+
+def text_of(store: Store, run: TrackedRun) -> str:
+    """Return the stored configuration of a candidate's run, of one or two files, as one text.
+
+    Raises
+    ------
+    DataError
+        It is lost or damaged.
+    """
+    names = [CONFIG, *([CONFIG_EXTRA] if f"{CHECKSUM}{CONFIG_EXTRA}" in run.tags else [])]
+    return "".join(store.read(run, name) for name in names)
+
+
+def from_run(store: Store, run: TrackedRun) -> Candidate:
+    """Return the candidate of a run.
+
+    Raises
+    ------
+    ConfigError, DataError
+        See `from_yaml` and `text_of`.
+    """
+    return from_yaml(text_of(store, run))
 
 
 def candidates_of(job: Job) -> list[Candidate]:

@@ -110,7 +110,7 @@ def failed(candidate: Candidate, reason: str) -> Scored:
     now = _now()
     record = Record(
         params=candidate.params(),
-        files={"config.yaml": candidate.as_yaml()},
+        files={**candidate.config_files},
         note=markdown_text(reason),
     )
     return Scored(
@@ -134,7 +134,7 @@ def _scored(data: CandidateData, record: Record) -> Outcome:
     """Score a candidate and fill its record."""
     candidate = data.candidate
     record.params |= candidate.params()
-    record.files["config.yaml"] = candidate.as_yaml()
+    record.files |= candidate.config_files
     record.metrics |= data.archive.counts
     record.note = "\n\n".join(map(markdown_text, data.archive.notes))
     if isinstance(candidate, NestedCandidate):

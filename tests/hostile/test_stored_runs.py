@@ -55,11 +55,10 @@ def test_a_run_does_not_decide_what_is_imported(
     (tmp_path / "trapped.py").write_text(TRAP.format(mark=str(mark)))
     monkeypatch.syspath_prepend(str(tmp_path))
     text = world.candidate(14).as_yaml()
-    trap = {"model__target": "trapped.Trap", "model__allow": ["trapped."]}
+    trap = {"model__estimator": {"_target_": "trapped.Trap"}, "allow": ["trapped."]}
     if nested:
         alternative = yaml.safe_load(configured(text, **trap))
-        for key in ("country", "other_countries", "alternatives"):
-            del alternative[key]
+        del alternative["country"]
         text = configured(text, alternatives=[alternative])
     else:
         text = configured(text, **trap)
@@ -75,12 +74,15 @@ def test_a_run_does_not_decide_what_is_imported(
     ("change", "reason"),
     [
         (
-            {"model__target": "sklearn.utils.estimator_checks.BaseEstimator"},
+            {"model__estimator___target_": "sklearn.utils.estimator_checks.BaseEstimator"},
             "it is of sklearn.utils",
         ),
-        ({"model__target": "sklearn.datasets.load_files"}, "it is of sklearn.datasets"),
-        ({"model__parameters": {"x": {"_target_": "sklearn.datasets.load_files"}}}, "it is of"),
-        ({"model__target": "os.system"}, "expected a class of scikit-learn"),
+        (
+            {"model__estimator___target_": "sklearn.datasets.load_files"},
+            "it is of sklearn.datasets",
+        ),
+        ({"model__estimator__x": {"_target_": "sklearn.datasets.load_files"}}, "it is of"),
+        ({"model__estimator___target_": "os.system"}, "expected a class of scikit-learn"),
         ({"span": 0}, "span must be"),
         ({"bands__names": ["B99"]}, "no Sentinel-2 band"),
         ({"country": 5}, "country. must be a group of keys"),

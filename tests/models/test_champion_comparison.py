@@ -50,7 +50,7 @@ def test_the_champion_is_compared_over_the_units_that_were_left_out(
         material=SimpleNamespace(archive=Archive(POINTS), candidate=candidate),
     )
     command: Any = SimpleNamespace(validation=validation)
-    store: Any = SimpleNamespace(run=lambda _: None, read=lambda *_: "")
+    store: Any = SimpleNamespace(run=lambda _: SimpleNamespace(tags={}), read=lambda *_: "")
     version: Any = SimpleNamespace(run_id="1")
     found = champion_comparison.compare_with(version, selected, command, store)
     assert isinstance(found, Comparison)

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from cropland.config import filling
 from cropland.config.countries import Choice, Country, Reference
 from cropland.config.groups import Configuration, Paths
 from cropland.config.jobs import Job
-from cropland.errors import DataError
+from cropland.errors import ConfigError, DataError
 from cropland.observations.archive import Archive
+from cropland.support import yaml_text
 from cropland.training.candidate import Candidate
 from cropland.training.candidates import candidates_of, from_yaml
 from cropland.training.nested_candidate import NestedCandidate
@@ -65,11 +67,44 @@ def test_its_outcome_has_its_key(made: Made) -> None:
 def test_what_it_wrote_makes_it_again(made: Made, farland: Country) -> None:
     chosen = replace(farland, chosen=Choice(96, "2020-03-31"))
     whole = replace(nested(made), other_countries=(chosen,))
-    assert from_yaml(whole.as_yaml()) == whole
+    text = "".join(whole.config_files.values())
+    assert list(whole.config_files) == ["config.yaml", "config_extra.yaml"]
+    assert from_yaml(text) == whole
     here = Paths("elsewhere", "archive", "runs")
-    again = from_yaml(whole.as_yaml(), paths=here, n_jobs=1)
+    again = from_yaml(text, paths=here, n_jobs=1)
     assert again.configuration == replace(whole.configuration, paths=here, n_jobs=1)
     assert again.country == whole.country
+
+
+def test_its_configuration_is_in_the_form_of_conf(made: Made) -> None:
+    candidate = made(model__estimator__max_depth=3)
+    assert list(candidate.config_files) == ["config.yaml"]
+    values = yaml.safe_load(candidate.as_yaml())
+    estimator = {"_target_": "sklearn.ensemble.RandomForestClassifier", "n_estimators": 100}
+    assert values["model"] == {
+        "name": "forest",
+        "scale": False,
+        "estimator": {**estimator, "max_depth": 3},
+    }
+    assert values["country"]["box"] == {"south": 10.0, "north": 10.4, "west": 20.0, "east": 20.4}
+
+
+def test_a_configuration_of_before_is_read(made: Made, farland: Country) -> None:
+    whole = replace(nested(made), other_countries=(farland,))
+    parts = {
+        "country": asdict(whole.country),
+        "other_countries": [asdict(farland)],
+        "alternatives": [asdict(other) for other in whole.alternatives],
+    }
+    assert from_yaml(yaml_text.dump(parts | asdict(whole.configuration))) == whole
+
+
+@pytest.mark.parametrize("change", [{"training": "pooled"}, {"validation": CHOICE}], ids=str)
+def test_a_configuration_without_its_other_half_is_refused(
+    made: Made, change: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError, match=r"expected config_extra.yaml beside .* found none"):
+        from_yaml(made(**change).as_yaml())
 
 
 @pytest.mark.parametrize(
