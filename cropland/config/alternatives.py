@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from cropland.config import filling
 from cropland.config.groups import Configuration
 from cropland.config.plain_values import read_group_file, resolved
+from cropland.config.schema import text_keys
 from cropland.errors import ConfigError, unknown_key
 
 _VARIED = ("span", "period", "bands", "series", "features", "model")
@@ -45,6 +46,7 @@ def alternatives(
     kept = {key: validation[key] for key in ("folds", "block_km") if key in validation}
     inner = {**kept, "name": "inner", "folds": outer.validation.inner}
     _check_varied(varied, values, folders)
+    texts = text_keys(Configuration)
     for combination in itertools.product(*map(dict.fromkeys, varied.values())):
         alternative = copy.deepcopy({**values, "validation": inner})
         for key, value in zip(varied, combination, strict=True):
@@ -52,7 +54,7 @@ def alternatives(
                 alternative[key] = read_group_file(key, str(value), folders)
             else:
                 alternative[key] = value
-        yield filling.command(Configuration, resolved(OmegaConf.create(alternative)))
+        yield filling.command(Configuration, resolved(OmegaConf.create(alternative), texts))
 
 
 def _check_varied(

@@ -13,13 +13,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cropland.config import filling
 from cropland.config.countries import Country
+from cropland.config.groups import Configuration
 from cropland.config.hydra_internals import split_sweep
 from cropland.config.hydra_words import error_line
 from cropland.config.job_templates import Templates
 from cropland.config.jobs import Job, check_data, countries_of, countries_with_data, make_job
 from cropland.config.model import full_key
 from cropland.config.plain_values import mapping, resolved
-from cropland.config.schema import require
+from cropland.config.schema import require, text_keys
 from cropland.errors import ConfigError, no_value
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def job(composed: DictConfig, hydra: DictConfig) -> Job:
     ConfigError
         See `cropland.config.jobs.make_job`.
     """
-    return make_job(_of_countries(composed), list(hydra.overrides.task), _folders(hydra))
+    return make_job(
+        _of_countries(composed, Configuration), list(hydra.overrides.task), _folders(hydra)
+    )
 
 
 def command(
@@ -66,7 +69,11 @@ def command(
     ConfigError
         See `cropland.config.filling.command`; an override that the command has no use for.
     """
-    values, words, folders = _of_countries(composed), list(hydra.overrides.task), _folders(hydra)
+    values, words, folders = (
+        _of_countries(composed, schema),
+        list(hydra.overrides.task),
+        _folders(hydra),
+    )
     country = values.pop("country")
     filled = filling.command(schema, values)
     filled.check_given(words)
@@ -119,7 +126,7 @@ def _jobs(composed: DictConfig) -> list[Job]:
         raise ConfigError(f"a sweep of {' '.join(words)} has no job: a range in it is empty")
     folders = _folders(composed.hydra)
     return [
-        make_job(_of_countries(templates.composed(overrides)), overrides, folders)
+        make_job(_of_countries(templates.composed(overrides), Configuration), overrides, folders)
         for overrides in batch
     ]
 
@@ -139,13 +146,13 @@ def _check_length(overrides: Iterable[Override]) -> None:
     )
 
 
-def _of_countries(composed: DictConfig) -> dict[str, Any]:
+def _of_countries(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:
     """Return the plain values of a configuration whose country's file refers to nothing."""
     country = OmegaConf.to_container(OmegaConf.masked_copy(composed, ["country"]), resolve=False)
     require(country != {}, no_value("country"))
     # It may come from anybody, and goes into models and runs: nothing of this machine belongs there.
     require("${" not in str(country), "country: its file must hold plain values, got ${…}")
-    return resolved(composed)
+    return resolved(composed, text_keys(schema))  # type: ignore[arg-type]
 
 
 def _folders(hydra: DictConfig) -> list[Path]:

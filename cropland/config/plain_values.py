@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,23 @@ from yaml import YAMLError
 
 from cropland.errors import ConfigError, nearest, no_value
 
+_KEY = re.compile(r"\$\{([\w.]+)\}")
+_RESOLVER = re.compile(r"\$\{[\w.]+:")
+_PLAIN = re.compile(r"[^\s#$][^\n#$]*")
+"""Text without what has a meaning of its own in YAML or OmegaConf, on one line."""
 
-def resolved(composed: DictConfig) -> dict[str, Any]:
+
+def resolved(composed: DictConfig, texts: Collection[str] = ()) -> dict[str, Any]:
     """Return a composed configuration as plain containers, without Hydra's own node.
+
+    What a resolver gives as text, as ``${oc.env:SPAN}`` does, is read as in a file: ``"48"`` is a number.
+
+    Parameters
+    ----------
+    composed : DictConfig
+        What Hydra composed.
+    texts : collection of str
+        Dotted keys whose values are texts whatever they look like.
 
     Raises
     ------
@@ -23,11 +40,56 @@ def resolved(composed: DictConfig) -> dict[str, Any]:
     """
     values = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     try:
-        return mapping(OmegaConf.to_container(values, resolve=True, throw_on_missing=True))
+        plain = mapping(OmegaConf.to_container(values, resolve=True, throw_on_missing=True))
     except MissingMandatoryValue as error:
         raise ConfigError(no_value(str(error.full_key))) from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or 'configuration'}: {error.msg}") from error
+    as_written = mapping(OmegaConf.to_container(values))
+    for place in _resolver_places(as_written, as_written):
+        if not any(key in texts for key in itertools.accumulate(place, "{}.{}".format)):
+            _read_text(plain, place)
+    return plain
+
+
+def _resolver_places(
+    values: object, root: Mapping[str, Any], place: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """Yield where values stand that a resolver gives, also by way of another key."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from _resolver_places(value, root, (*place, key))
+    elif isinstance(values, list):
+        for number, value in enumerate(values):
+            yield from _resolver_places(value, root, (*place, number))
+    elif isinstance(values, str) and "${" in values and _has_resolver(values, root):
+        yield place
+
+
+def _has_resolver(text: str, root: Mapping[str, Any]) -> bool:
+    """Return whether a resolver is in a value, or in the one that it refers to."""
+    while key := _KEY.fullmatch(text):
+        found: object = root
+        for name in key[1].split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if not isinstance(found, str):
+            return False
+        text = found
+    return _RESOLVER.search(text) is not None
+
+
+def _read_text(values: Any, place: tuple[str | int, ...]) -> None:
+    """Read a text as a file of ``conf/`` would be: a number, true, false, null or a list; others stay."""
+    *outer, last = place
+    for key in outer:
+        values = values[key]
+    text = values[last]
+    if not isinstance(text, str) or not _PLAIN.fullmatch(text):
+        return
+    with suppress(YAMLError, ValueError, OmegaConfBaseException):
+        found = mapping(OmegaConf.to_container(OmegaConf.create(f"value: {text}")))["value"]
+        if not isinstance(found, (dict, str)):
+            values[last] = found
 
 
 def mapping(container: object) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -118,6 +119,20 @@ def keys(schema: type[Any], prefix: str = "") -> Iterator[str]:
         kind = hints[entry.name]
         if is_dataclass(kind) and isinstance(kind, type):
             yield from keys(kind, f"{prefix}{entry.name}.")
+
+
+@cache
+def text_keys(schema: type[Any], prefix: str = "") -> frozenset[str]:
+    """Return the dotted keys of a schema whose values are texts: one, or texts by name."""
+    found: set[str] = set()
+    for name, hint in get_type_hints(schema).items():
+        union = get_origin(hint) in (Union, UnionType)
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType] if union else [hint]
+        if all(kind is str or kind == dict[str, str] for kind in kinds):
+            found.add(prefix + name)
+        for kind in filter(is_dataclass, kinds):
+            found |= text_keys(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
+    return frozenset(found)
 
 
 @cache
