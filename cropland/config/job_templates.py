@@ -78,7 +78,7 @@ class Templates:
     def parsed(self, word: str) -> Override:
         """Parse an override, each word once."""
         if word not in self._parsed:
-            self._parsed[word] = self._parser.parse_override(word)
+            (self._parsed[word],) = self._parser.parse_overrides([word])
         return self._parsed[word]
 
     def is_value(self, word: str) -> bool:
