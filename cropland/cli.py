@@ -105,7 +105,8 @@ def train(config: DictConfig) -> JobResult | float | None:
     from cropland.config import composition
 
     node: Any = HydraConfig.get()
-    return command.run_job(composition.job(config, node), node.runtime.output_dir)
+    with composition.started_folder(node):
+        return command.run_job(composition.job(config, node), composition.run_folder(node))
 
 
 def run_command(name: str, config: DictConfig) -> None:
@@ -114,12 +115,13 @@ def run_command(name: str, config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland.config import commands, composition
+        from cropland.config.plain_values import overrides_of
         from cropland.support.garbage import collect_garbage
 
         node: Any = HydraConfig.get()
         schema = getattr(import_module(f"{commands.__name__}.{name}"), name.capitalize())
         command, countries, left_out = composition.command(schema, config, node)
-        where = commands.repeated(node.overrides.task)
+        where = commands.repeated(overrides_of(node))
 
         run = import_module(f"cropland.commands.{name}").run  # heavy imports
         collect_garbage()

@@ -15,11 +15,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 
 from cropland.config import composition
 from cropland.config.hydra_internals import Callback, error_of
+from cropland.config.job_templates import hydra_config
+from cropland.config.plain_values import overrides_of
 from cropland.errors import ConfigError, CroplandError, exit_on_error, one_line
 from cropland.observations.bands import BandSet
 from cropland.support import signals, terminal
@@ -39,8 +42,15 @@ _PARENT_SECONDS = 0.3
 
 @without_noise()
 @without_controls()
-def run_job(job: Job, run_folder: str) -> JobResult | float | None:
+def run_job(job: Job, folder: Path) -> JobResult | float | None:
     """Run the candidates of a job, one country after the other.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    folder : Path
+        The folder of the run or sweep.
 
     Returns
     -------
@@ -60,7 +70,6 @@ def run_job(job: Job, run_folder: str) -> JobResult | float | None:
     from cropland.training.ledger import Ledger
     from cropland.training.outcome import objective
 
-    folder = Path(run_folder)
     with exit_on_error():
         settings = job_settings.read(folder)
     candidates, accuracies = settings.divide(job)
@@ -86,25 +95,31 @@ class SweepCallback(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a run of one job."""
         with exit_on_error():
-            job = composition.job(config, config.hydra)
+            job = composition.single_job(config)
             if _is_reproduction(job):
                 return
-            begin([job], Path(config.hydra.run.dir), list(config.hydra.overrides.task))
+            begin([job], composition.run_folder(config.hydra), overrides_of(config.hydra))
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a sweep."""
+        # Sweepers and launchers read folders of it, which may refer to ${hydra:…}, before a job runs.
+        HydraConfig.instance().cfg = config  # type: ignore[assignment]
         with exit_on_error():
-            composition.prefer_overrides(config)
-            jobs = composition.jobs(config)
+            words = overrides_of(config.hydra)
+            composition.prepare_sweep(config)
+            is_search = not composition.is_enumerated(config)
+            jobs = [composition.fixed_job(config)] if is_search else composition.jobs(config)
             if any(map(_is_reproduction, jobs)):
                 raise ConfigError("study=submission is one run, not a sweep; leave out -m")
-            launcher = Plugins.instance().class_name_to_class[config.hydra.launcher._target_]
-            if hasattr(launcher, "prepare"):
-                launcher.prepare(config.hydra.launcher, len(jobs), _for_workers(jobs))
+            launcher = Plugins.instance().class_name_to_class.get(config.hydra.launcher._target_)
+            prepare = getattr(launcher, "prepare", None)
+            if prepare is not None and not is_search:
+                prepare(config.hydra.launcher, len(jobs), _for_workers(jobs))
             begin(
                 jobs,
-                Path(config.hydra.sweep.dir),
-                list(config.hydra.overrides.task),
+                composition.run_folder(config.hydra),
+                words,
+                is_search=is_search,
                 returns_results=getattr(launcher, "returns_here", False),
             )
 
@@ -112,7 +127,7 @@ class SweepCallback(Callback):
         """Track what a worker returns; a job that was lost is a failure of its candidates."""
         if not _sessions or not _sessions[-1].settings.returns_results:
             return
-        with exit_on_error():
+        with exit_on_error(), composition.started_folder(config.hydra):
             session = _sessions[-1]
             error = error_of(job_return)
             if error is not None:
@@ -137,7 +152,12 @@ _sessions: list[Session] = []
 
 
 def begin(
-    jobs: Sequence[Job], folder: Path, words: Sequence[str], *, returns_results: bool = False
+    jobs: Sequence[Job],
+    folder: Path,
+    words: Sequence[str],
+    *,
+    is_search: bool = False,
+    returns_results: bool = False,
 ) -> None:
     """Check, prepare and start a sweep, see `cropland.training.sweep`.
 
@@ -155,7 +175,9 @@ def begin(
     console = terminal.notes()
     prepared = sweep.prepare(jobs, words, console)
     terminal.note_not_simulated(sorted({name for job in jobs for name in job.left_out}))
-    session = sweep.start(prepared, folder, words, console, returns_results=returns_results)
+    session = sweep.start(
+        prepared, folder, words, console, is_search=is_search, returns_results=returns_results
+    )
     _sessions.append(session)
 
 
@@ -217,7 +239,9 @@ def _lost(config: DictConfig, session: Session, error: Exception) -> JobResult:
     """Return the result of a job that was lost with the process that ran it."""
     from cropland.training import scoring
 
-    candidates, known = session.settings.divide(composition.job(config, config.hydra))
+    with hydra_config(config):
+        job = composition.job(config, config.hydra)
+    candidates, known = session.settings.divide(job)
     reason = one_line(f"{type(error).__name__}: {error}")
     scored = tuple(scoring.failed(candidate, reason) for candidate in candidates)
     return scoring.JobResult(scored, tuple(known))

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, RangeSweep
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cropland.config import filling
-from cropland.config.countries import Country
+from cropland.config.countries import EVERY_COUNTRY, Country
+from cropland.config.country_list import keep_names, listed_names
 from cropland.config.groups import Configuration
-from cropland.config.hydra_internals import split_sweep
+from cropland.config.hydra_internals import split_sweep, splits_as_basic
 from cropland.config.hydra_words import error_line
-from cropland.config.job_templates import Templates
+from cropland.config.job_templates import Templates, folders_of, hydra_config, set_output_folder
 from cropland.config.jobs import Job, check_data, countries_of, countries_with_data, make_job
 from cropland.config.model import full_key
-from cropland.config.plain_values import mapping, resolved
+from cropland.config.plain_values import mapping, overrides_of, resolved
 from cropland.config.schema import require, text_keys
-from cropland.errors import ConfigError, no_value
+from cropland.errors import ConfigError, nearest, no_value
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -31,7 +35,7 @@ MOST_JOBS = 100_000
 
 
 def job(composed: DictConfig, hydra: DictConfig) -> Job:
-    """Make the job of a composed configuration.
+    """Make the job of a composed configuration, as Hydra hands it to the task function.
 
     Parameters
     ----------
@@ -46,8 +50,34 @@ def job(composed: DictConfig, hydra: DictConfig) -> Job:
         See `cropland.config.jobs.make_job`.
     """
     return make_job(
-        _of_countries(composed, Configuration), list(hydra.overrides.task), _folders(hydra)
+        _of_countries(composed, hydra, Configuration), overrides_of(hydra), folders_of(hydra)
     )
+
+
+def single_job(composed: DictConfig) -> Job:
+    """Make the job of a run that is no sweep, before Hydra runs it.
+
+    Raises
+    ------
+    ConfigError
+        As `job` does.
+    """
+    with hydra_config(composed):
+        set_output_folder(composed, "hydra.run.dir")
+        return job(composed, composed.hydra)
+
+
+def run_folder(hydra: DictConfig) -> Path:
+    """Return the folder of a run or sweep, which all its jobs share wherever their own folders are."""
+    folder = hydra.sweep.dir if hydra.mode == RunMode.MULTIRUN else hydra.run.dir
+    return Path(hydra.runtime.cwd, str(folder))
+
+
+@contextmanager
+def started_folder(hydra: DictConfig) -> Iterator[None]:
+    """Work where the command was given, whose paths are relative to it, also with ``hydra.job.chdir``."""
+    with chdir(hydra.runtime.cwd) if hydra.job.chdir else nullcontext():
+        yield
 
 
 def command(
@@ -70,9 +100,9 @@ def command(
         See `cropland.config.filling.command`; an override that the command has no use for.
     """
     values, words, folders = (
-        _of_countries(composed, schema),
-        list(hydra.overrides.task),
-        _folders(hydra),
+        _of_countries(composed, hydra, schema),
+        overrides_of(hydra),
+        folders_of(hydra),
     )
     country = values.pop("country")
     filled = filling.command(schema, values)
@@ -84,15 +114,58 @@ def command(
     return filled, countries, left_out
 
 
-def prefer_overrides(composed: DictConfig) -> None:
-    """Write what a study's file sweeps over by full keys, without those that the command line gives too."""
-    params = composed.hydra.sweeper.get("params") or {}
-    given = {word.partition("=")[0] for word in composed.hydra.overrides.task}
-    with open_dict(composed):
-        for key in list(params):
-            value = params.pop(key)
+def prepare_sweep(composed: DictConfig) -> None:
+    """Settle what a sweep is over, before its sweeper reads it.
+
+    What the command line gives replaces what a study's file sweeps over, whose keys become full ones. A
+    ``glob()`` of countries becomes their names, without ``all``, which is each of them.
+
+    Raises
+    ------
+    ConfigError
+        A ``glob()`` that matches nothing.
+    """
+    templates = _templates(composed)
+    params = composed.hydra.sweeper.get("params")
+    words = overrides_of(composed.hydra)
+    given = {word.partition("=")[0] for word in words}
+    with open_dict(composed), _in_one_line():
+        parsed = map(templates.parsed, words)
+        composed.hydra.overrides.task = [_without_every(override) for override in parsed]
+        for key in list(params or ()):
+            word = f"{full_key(key)}={params.pop(key)}"
             if full_key(key) not in given:
-                params[full_key(key)] = value
+                name, _, value = _without_every(templates.parsed(word)).partition("=")
+                params[name] = value
+
+
+def _params(composed: DictConfig) -> list[str]:
+    """Return ``hydra.sweeper.params`` as overrides."""
+    params = OmegaConf.to_container(composed.hydra.sweeper.get("params") or DictConfig({}))
+    return [f"{key}={value}" for key, value in mapping(params).items()]
+
+
+def _without_every(override: Override) -> str:
+    """Return an override as it was written, or with the files that its ``glob()`` matches."""
+    value, key, word = override.value(), override.get_key_element(), str(override.input_line)
+    if not isinstance(value, Glob):
+        return word
+    files = [str(name) for name in override.sweep_iterator()]
+    if key == "country":
+        files = [name for name in files if name != EVERY_COUNTRY]
+        word = f"{key}={','.join(files)}"
+    if not files:
+        group = override.key_or_group
+        names = GlobalHydra.instance().config_loader().get_group_options(group)
+        known = nearest("", names, show=20) if names else f"{group} is no group of files"
+        raise ConfigError(f"{override.input_line} matches no file of {group}; {known}")
+    return word
+
+
+def is_enumerated(composed: DictConfig) -> bool:
+    """Return whether a sweep's jobs are known beforehand: its sweeper splits words as the basic one does."""
+    target = str(composed.hydra.sweeper.get("_target_"))
+    return splits_as_basic(Plugins.instance().class_name_to_class.get(target))
 
 
 def jobs(composed: DictConfig) -> list[Job]:
@@ -106,29 +179,63 @@ def jobs(composed: DictConfig) -> list[Job]:
     ConfigError
         A sweep that has no job, too many, or one that cannot be run.
     """
+    with _in_one_line():
+        templates = _templates(composed)
+        words = [*_params(composed), *overrides_of(composed.hydra)]
+        parsed = [*map(templates.parsed, words)]
+        try:
+            _check_length(parsed)
+            batch = split_sweep(parsed)
+        except (ValueError, ZeroDivisionError) as error:
+            raise ConfigError(f"a sweep of {' '.join(words)} cannot be made: {error}") from error
+        if not batch:
+            raise ConfigError(f"a sweep of {' '.join(words)} has no job: a range in it is empty")
+        return [_job(templates, overrides, number) for number, overrides in enumerate(batch)]
+
+
+def fixed_job(composed: DictConfig) -> Job:
+    """Make a job of what a search does not vary, to be checked before its first trial.
+
+    A sweeper that does not enumerate finds the words of its jobs as it goes.
+
+    Raises
+    ------
+    ConfigError
+        See `cropland.config.jobs.make_job`.
+    """
+    with _in_one_line():
+        templates = _templates(composed)
+        words = [*_params(composed), *overrides_of(composed.hydra)]
+        fixed = [word for word in words if not templates.parsed(word).is_sweep_override()]
+        return _job(templates, fixed, 0)
+
+
+def _job(templates: Templates, overrides: list[str], number: int) -> Job:
+    """Make a job of a sweep as it will be made when it runs."""
+    with hydra_config(templates.sweep):
+        folder = templates.sweep.hydra.sweep.dir
+    composed = templates.composed(overrides, number)
+    with hydra_config(composed):
+        require(
+            composed.hydra.sweep.dir == folder,
+            f"hydra.sweep.dir is one folder for all jobs, got {folder} and {composed.hydra.sweep.dir}; what "
+            f"differs between jobs belongs in hydra.sweep.subdir",
+        )
+        set_output_folder(composed, "hydra.sweep.dir", "hydra.sweep.subdir")
+        return job(composed, composed.hydra)
+
+
+def _templates(composed: DictConfig) -> Templates:
+    return Templates.of(GlobalHydra.instance().config_loader(), composed)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Raise Hydra's errors as those of the configuration, in one line."""
     try:
-        return _jobs(composed)
+        yield
     except HydraException as error:
         raise ConfigError(error_line(error)) from error
-
-
-def _jobs(composed: DictConfig) -> list[Job]:
-    templates = Templates.of(GlobalHydra.instance().config_loader(), composed)
-    params = mapping(OmegaConf.to_container(composed.hydra.sweeper.get("params") or DictConfig({})))
-    words = [*(f"{key}={value}" for key, value in params.items()), *composed.hydra.overrides.task]
-    parsed = [*map(templates.parsed, words)]
-    try:
-        _check_length(parsed)
-        batch = split_sweep(parsed)
-    except (ValueError, ZeroDivisionError) as error:
-        raise ConfigError(f"a sweep of {' '.join(words)} cannot be made: {error}") from error
-    if not batch:
-        raise ConfigError(f"a sweep of {' '.join(words)} has no job: a range in it is empty")
-    folders = _folders(composed.hydra)
-    return [
-        make_job(_of_countries(templates.composed(overrides), Configuration), overrides, folders)
-        for overrides in batch
-    ]
 
 
 def _check_length(overrides: Iterable[Override]) -> None:
@@ -146,16 +253,11 @@ def _check_length(overrides: Iterable[Override]) -> None:
     )
 
 
-def _of_countries(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:
+def _of_countries(composed: DictConfig, hydra: DictConfig, schema: type[Any]) -> dict[str, Any]:
     """Return the plain values of a configuration whose country's file refers to nothing."""
     country = OmegaConf.to_container(OmegaConf.masked_copy(composed, ["country"]), resolve=False)
     require(country != {}, no_value("country"))
     # It may come from anybody, and goes into models and runs: nothing of this machine belongs there.
     require("${" not in str(country), "country: its file must hold plain values, got ${…}")
+    keep_names(composed, listed_names(composed, hydra), folders_of(hydra))
     return resolved(composed, text_keys(schema))  # type: ignore[arg-type]
-
-
-def _folders(hydra: DictConfig) -> list[Path]:
-    """Return the configuration folders, in the order in which Hydra looks into them."""
-    sources = hydra.runtime.config_sources
-    return [Path(source.path) for source in sources if source.schema == "file"]

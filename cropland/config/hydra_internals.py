@@ -88,6 +88,16 @@ def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
     return jobs
 
 
+def splits_as_basic(sweeper: type | None) -> bool:
+    """Return whether a sweeper makes its jobs of the words as Hydra's basic one does: all at once."""
+    basic = basic_sweeper()
+    return (
+        isinstance(sweeper, type)
+        and issubclass(sweeper, basic)
+        and (sweeper.sweep, sweeper.split_arguments) == (basic.sweep, basic.split_arguments)
+    )
+
+
 def job_context() -> HydraContext:
     """Return the context of a job in a worker: callbacks run in the process that launched it."""
     return HydraContext(config_loader=None, callbacks=Callbacks())  # type: ignore[arg-type]

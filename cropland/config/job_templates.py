@@ -7,12 +7,16 @@ differ in values: these are put into a copy of what was composed for the same gr
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from cropland.config.country_list import keep_names, listed_names
 from cropland.config.hydra_internals import apply_overrides, overrides_dirname
 
 if TYPE_CHECKING:
@@ -21,6 +25,30 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 _LAST: list[Templates] = []
+
+
+@contextmanager
+def hydra_config(config: DictConfig) -> Iterator[None]:
+    """Make ``${hydra:…}`` read the node of a composed configuration, as it does while a job runs."""
+    singleton = HydraConfig.instance()
+    before = singleton.cfg
+    singleton.cfg = config  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        singleton.cfg = before
+
+
+def folders_of(hydra: DictConfig) -> list[Path]:
+    """Return the configuration folders, in the order in which Hydra looks into them."""
+    sources = hydra.runtime.config_sources
+    return [Path(source.path) for source in sources if source.schema == "file"]
+
+
+def set_output_folder(config: DictConfig, *keys: str) -> None:
+    """Set ``hydra.runtime.output_dir`` by its parts, as Hydra does when it runs a job."""
+    folder = Path(*(str(OmegaConf.select(config, key)) for key in keys))
+    config.hydra.runtime.output_dir = str(folder.absolute())
 
 
 class Templates:
@@ -40,7 +68,7 @@ class Templates:
         self._parser = OverridesParser.create(config_loader=loader)
         self._groups = frozenset(loader.list_groups(""))
         self._parsed: dict[str, Override] = {}
-        self._composed: dict[tuple[str, ...], bytes] = {}
+        self._composed: dict[tuple[str, ...], tuple[bytes, list[str]]] = {}
 
     @classmethod
     def of(cls, loader: ConfigLoader, sweep: DictConfig) -> Templates:
@@ -49,31 +77,46 @@ class Templates:
             _LAST[:] = [cls(loader, sweep)]
         return _LAST[0]
 
-    def composed(self, overrides: Sequence[str]) -> DictConfig:
+    def composed(self, overrides: Sequence[str], number: int | None = None) -> DictConfig:
         """Compose a job: what Hydra's own loader gives for these overrides, hydra's node included.
+
+        Parameters
+        ----------
+        overrides : sequence of str
+            Those of the job.
+        number : int, optional
+            Which of the sweep's jobs it is.
 
         Raises
         ------
         HydraException
             An override that does not fit the configuration.
         """
-        made = self.template([word for word in overrides if not self.is_value(word)])
+        made, countries = self._template([word for word in overrides if not self.is_value(word)])
         given = [self.parsed(word) for word in overrides if self.is_value(word)]
         apply_overrides(given, made)
         own = [self.parsed(word) for word in overrides if not self.parsed(word).is_hydra_override()]
         made.hydra.overrides.task = [override.input_line for override in own]
         made.hydra.job.override_dirname = overrides_dirname(own, made)
+        if number is not None:
+            made.hydra.job.id = made.hydra.job.num = number
+        keep_names(made, countries, folders_of(made.hydra))
         return made
 
-    def template(self, groups: Sequence[str]) -> DictConfig:
-        """Compose a choice of groups, or copy what was composed for the same before."""
+    def _template(self, groups: Sequence[str]) -> tuple[DictConfig, list[str]]:
+        """Compose a choice of groups, or copy what was composed before; with the countries of a list."""
         key = tuple(groups)
         if key not in self._composed:
             made = self._loader.load_sweep_config(self.sweep, list(groups))
-            self._composed[key] = pickle.dumps(made)  # copies five times faster than deepcopy
-        copied: DictConfig = pickle.loads(self._composed[key])
+            names = listed_names(made, made.hydra)
+            self._composed[key] = (
+                pickle.dumps(made),
+                names,
+            )  # copies five times faster than deepcopy
+        pickled, names = self._composed[key]
+        copied: DictConfig = pickle.loads(pickled)
         OmegaConf.copy_cache(from_config=self.sweep, to_config=copied)  # all jobs have one ${now:…}
-        return copied
+        return copied, names
 
     def parsed(self, word: str) -> Override:
         """Parse an override, each word once."""

@@ -144,7 +144,7 @@ def countries_with_data(
 
 
 def countries_of(values: Mapping[str, Any], folders: Sequence[Path]) -> tuple[Country, ...]:
-    """Return the one country of a configuration, or for ``all`` that of every file in any folder.
+    """Return the countries of a configuration: one, some by their names, or all that any folder has.
 
     Raises
     ------
@@ -153,6 +153,11 @@ def countries_of(values: Mapping[str, Any], folders: Sequence[Path]) -> tuple[Co
     """
     if values == EVERY:
         return all_countries(tuple(folders))
+    if isinstance(values.get("name"), list):
+        several = tuple(country(country_values(name, folders)) for name in values["name"])
+        for one in several:
+            _check_alone(one, tuple(folders))
+        return several
     named = country(mapping(values))
     _check_alone(named, tuple(folders))
     return (named,)
@@ -173,6 +178,19 @@ def all_countries(folders: tuple[Path, ...]) -> tuple[Country, ...]:
     for each in countries:
         _check_alone(each, folders)
     return countries
+
+
+def country_values(name: str, folders: Sequence[Path]) -> dict[str, Any]:
+    """Return what a country's file says.
+
+    Raises
+    ------
+    ConfigError
+        No folder has it.
+    """
+    files = {path.stem: values for path, values in _country_files(tuple(folders)).items()}
+    require(name in files, f"unknown country {name!r}; {nearest(str(name), files)}")
+    return files[name]
 
 
 @cache

@@ -92,6 +92,20 @@ def _read_text(values: Any, place: tuple[str | int, ...]) -> None:
             values[last] = found
 
 
+def overrides_of(hydra: DictConfig, kind: str = "task") -> list[str]:
+    """Return the overrides of a configuration as they were given, ``${…}`` in them included.
+
+    Parameters
+    ----------
+    hydra : DictConfig
+        Hydra's own node.
+    kind : str
+        ``task``, or ``hydra`` for those of Hydra itself.
+    """
+    words = OmegaConf.to_container(hydra.overrides[kind], resolve=False)
+    return [str(word) for word in words] if isinstance(words, list) else []
+
+
 def mapping(container: object) -> dict[str, Any]:
     """Return a container as a mapping with text keys.
 

@@ -73,6 +73,7 @@ class JobSettings:
         """Write them into the folder of a sweep."""
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / FILE, json.dumps(asdict(self), indent=1))
+        read.cache_clear()
 
 
 @lru_cache(maxsize=1)

@@ -154,6 +154,7 @@ def start(
     words: Sequence[str],
     console: Console,
     *,
+    is_search: bool = False,
     returns_results: bool = False,
 ) -> Session:
     """Start the run of a sweep and its ledger, and write what its jobs must know beside that.
@@ -168,6 +169,8 @@ def start(
         The overrides that the user gave.
     console : Console
         For notes and progress.
+    is_search : bool
+        Whether its sweeper finds out its jobs as it goes, so that they are not known yet.
     returns_results : bool
         See `JobSettings`.
     """
@@ -177,11 +180,12 @@ def start(
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
     name = _name(words)
     parent_run = _start_run(store, prepared.configuration, name)
-    known = resume.known_outcomes(candidates, archives, store)
+    known = {} if is_search else resume.known_outcomes(candidates, archives, store)
     accuracies = {fingerprint: outcome.accuracy for fingerprint, outcome in known.items()}
     settings = JobSettings(parent_run, returns_results, prepared.fast, prepared.windows, accuracies)
     settings.write(folder)
-    ledger = Ledger(folder)
+    ledger = Ledger(folder.absolute())
+    ledger.path.unlink(missing_ok=True)  # of an earlier sweep in a folder that the user named
     for outcome in known.values():
         ledger.append(outcome)
     watching = ExitStack()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -125,7 +126,9 @@ def _print_result(
     if session.is_simulated:
         screen.print(terminal.SIMULATED)
     address = link(session.configuration.tracking, session.store.experiment_id)
-    screen.print(f"files: {session.ledger.path.parent}", soft_wrap=True)
+    folder, here = session.ledger.path.parent, Path.cwd()
+    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    screen.print(f"files: {shown}", soft_wrap=True)
     screen.print(
         f"in MLflow: experiment {session.store.experiment}, run {session.name!r}; look: make ui, then "
         f"{address}",

@@ -15,9 +15,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
-from cropland.config.job_templates import Templates
+from cropland.config.job_templates import Templates, hydra_config
 from cropland.errors import ConfigError
 
 _TARGET = "hydra_plugins.cropland_dask.launcher.DaskLauncher"
@@ -113,10 +113,8 @@ class DaskLauncher(Launcher):
 
     def _composed(self, overrides: Sequence[str], number: int) -> DictConfig:
         """Compose a job and number it, as Hydra does."""
-        made = Templates.of(self.context.config_loader, self.config).composed(overrides)
-        with open_dict(made):
-            made.hydra.job.id = made.hydra.job.num = number
-        return made
+        templates = Templates.of(self.context.config_loader, self.config)
+        return templates.composed(overrides, number)
 
     def _run_here(self, overrides: list[str], number: int) -> JobReturn:
         """Run a job in this process."""
@@ -143,9 +141,10 @@ class DaskLauncher(Launcher):
         def jobs() -> Iterator[tuple[int, DictConfig]]:
             for number, overrides in enumerate(job_overrides):
                 sent[number] = self._composed(overrides, initial_job_idx + number)
-                self.context.callbacks.on_job_start(
-                    config=sent[number], task_function=self.task_function
-                )
+                with hydra_config(sent[number]):
+                    self.context.callbacks.on_job_start(
+                        config=sent[number], task_function=self.task_function
+                    )
                 yield number, sent[number]
 
         with _answering(), dask_cluster.opened(self.scheduler, self.workers) as client:
@@ -156,7 +155,8 @@ class DaskLauncher(Launcher):
                 result.cfg = OmegaConf.masked_copy(
                     config, [str(key) for key in config if key != "hydra"]
                 )
-                self.context.callbacks.on_job_end(config=config, job_return=result)
+                with hydra_config(config):
+                    self.context.callbacks.on_job_end(config=config, job_return=result)
                 ended[number] = _without_configurations(result)
         return [each for each in ended if each is not None]
 

@@ -56,7 +56,7 @@ def test_a_command_fills_the_schema(command: str) -> None:
             single = [word for word in words if not re.search(r"=(range|[^{\[]*,)", word)]
             composed = compose(name, [*single, "hydra.mode=MULTIRUN"], return_hydra_config=True)
             composed.hydra.overrides.task = words
-            composition.prefer_overrides(composed)
+            composition.prepare_sweep(composed)
             assert composition.jobs(composed)
         else:
             composed = compose(name, words, return_hydra_config=True)

@@ -38,7 +38,7 @@ def job(*overrides: str, conf: Path = CONF) -> Job:
 def sweep(*overrides: str, conf: Path = CONF) -> list[Job]:
     """All jobs of a sweep, as its callback makes them."""
     with composed(*overrides, conf=conf, mode=RunMode.MULTIRUN) as config:
-        composition.prefer_overrides(config)
+        composition.prepare_sweep(config)
         return composition.jobs(config)
 
 

@@ -288,7 +288,7 @@ class Study:
         train.begin(jobs, run_folder, words)
         try:
             for job in jobs:
-                train.run_job(job, str(run_folder))
+                train.run_job(job, run_folder)
             train.end()
         finally:
             train.abandon("stopped")
