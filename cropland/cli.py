@@ -102,9 +102,11 @@ def train(config: DictConfig) -> JobResult | float | None:
     from hydra.core.hydra_config import HydraConfig
 
     from cropland.commands import train as command
-    from cropland.config import composition
+    from cropland.config import composition, saved
 
     node: Any = HydraConfig.get()
+    with exit_on_error():
+        saved.check_hydra(node)
     with composition.started_folder(node):
         return command.run_job(composition.job(config, node), composition.run_folder(node))
 
@@ -169,10 +171,12 @@ def _run(name: str) -> None:
     from hydra.errors import HydraException
     from yaml import YAMLError
 
-    from cropland.config import hydra_words, local_file, search_path, secrets, shell_words
+    from cropland.config import hydra_words, local_file, saved, search_path, secrets, shell_words
 
     secrets.check_words(sys.argv)  # which runs remember, and Hydra's errors repeat
     sys.argv[1:] = shell_words.hydra_words(sys.argv[1:], name)
+    if name == "train":
+        sys.argv[1:] = saved.with_hydra(sys.argv[1:])
     search_path.register()
     local_file.store(name, sys.argv[1:])
     task = train if name == "train" else partial(run_command, name)

@@ -98,7 +98,12 @@ class SweepCallback(Callback):
             job = composition.single_job(config)
             if _is_reproduction(job):
                 return
-            begin([job], composition.run_folder(config.hydra), overrides_of(config.hydra))
+            begin(
+                [job],
+                composition.run_folder(config.hydra),
+                overrides_of(config.hydra),
+                composed=composition.as_yaml(config),
+            )
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a sweep."""
@@ -119,6 +124,7 @@ class SweepCallback(Callback):
                 jobs,
                 composition.run_folder(config.hydra),
                 words,
+                composed=composition.as_yaml(config),
                 is_search=is_search,
                 returns_results=getattr(launcher, "returns_here", False),
             )
@@ -156,10 +162,13 @@ def begin(
     folder: Path,
     words: Sequence[str],
     *,
+    composed: str,
     is_search: bool = False,
     returns_results: bool = False,
 ) -> None:
     """Check, prepare and start a sweep, see `cropland.training.sweep`.
+
+    Its run keeps `composed`, the configuration as Hydra composed it.
 
     Raises
     ------
@@ -176,7 +185,13 @@ def begin(
     prepared = sweep.prepare(jobs, words, console)
     terminal.note_not_simulated(sorted({name for job in jobs for name in job.left_out}))
     session = sweep.start(
-        prepared, folder, words, console, is_search=is_search, returns_results=returns_results
+        prepared,
+        folder,
+        words,
+        console,
+        composed=composed,
+        is_search=is_search,
+        returns_results=returns_results,
     )
     _sessions.append(session)
 

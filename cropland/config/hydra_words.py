@@ -93,6 +93,11 @@ def _unread(error: OverrideParseException) -> str:
 
 def _unknown(error: Exception, key: str) -> str:
     """Say that there is no such key, and which is nearest: beside it, or of its name in a group."""
+    if (SHIPPED / key).is_dir():
+        return (
+            f"{key} is a group, and this configuration holds the values of one of its files: set them, as in "
+            f"{key}.name=…, or choose the file in a configuration with a list of defaults"
+        )
     parent = getattr(error.__cause__, "parent_node", None)
     if not isinstance(parent, DictConfig):
         return unknown_key(key, [])

@@ -10,6 +10,10 @@ from pathlib import Path
 
 from cropland.secret_text import without_secrets
 
+_CHECKOUT = Path(__file__).parents[2]
+"""The project's own folder, where it is a checkout of git."""
+_MOST_CHARACTERS = 500_000
+"""Of changes: what is longer is data that came in by mistake."""
 _PROC = Path("/proc")
 """What Linux shows of its processes."""
 _MARK = re.compile(
@@ -99,6 +103,31 @@ def _is_of_another_user(pid: int) -> bool:
     except (OSError, OverflowError):
         return False
     return True
+
+
+def changes() -> dict[str, str]:
+    """Return what the project's own files differ by from their commit, as an artifact: none where nothing.
+
+    Names of new files stand above the differences of the others.
+    """
+    if not (_CHECKOUT / ".git").exists():
+        return {}
+    try:
+        new = _git("ls-files", "--others", "--exclude-standard")
+        differences = _git("diff", "--no-ext-diff", "--no-textconv", "HEAD", "--", ".")
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    text = "".join(f"new file: {name}\n" for name in new.splitlines()) + differences
+    if len(text) > _MOST_CHARACTERS:
+        text = f"{text[:_MOST_CHARACTERS]}\n… {len(text):,} characters, cut here\n"
+    return {"changes.diff": text} if text else {}
+
+
+def _git(*words: str) -> str:
+    """Return what git says of the project's own folder."""
+    command = ["git", "-C", str(_CHECKOUT), *words]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=10)
+    return done.stdout.decode(errors="replace")
 
 
 @cache

@@ -148,6 +148,14 @@ class Store:
             finally:
                 self.client.set_terminated(record.run_id, status=status)
 
+    def add_files(self, run_id: str, files: Mapping[str, str]) -> None:
+        """Add artifacts to a run that is RUNNING, with their checksums as tags."""
+        from mlflow.entities import RunTag
+
+        tags = [RunTag(key, value) for key, value in artifacts.checksums(files).items()]
+        self.client.log_batch(run_id, tags=tags)
+        artifacts.write(self.client, run_id, files)
+
     def report(self, run_id: str, note: str, files: Mapping[str, bytes], *, status: str) -> None:
         """End a parent run with its description and artifacts."""
         self.client.set_tag(run_id, NOTE, self._described(note))

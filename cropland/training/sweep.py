@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 from cropland.config.commands import says_where
 from cropland.config.model import short_key
 from cropland.learning import fast_forest
+from cropland.secret_text import without_secrets
+from cropland.support import yaml_text
 from cropland.tracking import provenance
 from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.opening import open_existing, open_store
 from cropland.training import chosen_windows, preflight, resume
+from cropland.training.candidate import CONFIG
 from cropland.training.candidates import candidates_of
 from cropland.training.job_settings import JobSettings
 from cropland.training.ledger import Ledger, Watch
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from cropland.training.candidate import Candidate
     from cropland.training.outcome import Outcome
 
+OVERRIDES = "overrides.yaml"
+"""Artifact of the run of a sweep: its overrides, a list as Hydra's own file of this name."""
 _NAME_LENGTH = 80
 _WINDOW = ("span", "period", "windows")
 """Keys by which the user gives a window."""
@@ -154,6 +159,7 @@ def start(
     words: Sequence[str],
     console: Console,
     *,
+    composed: str,
     is_search: bool = False,
     returns_results: bool = False,
 ) -> Session:
@@ -169,6 +175,8 @@ def start(
         The overrides that the user gave.
     console : Console
         For notes and progress.
+    composed : str
+        The configuration of the sweep, which its run keeps with the overrides.
     is_search : bool
         Whether its sweeper finds out its jobs as it goes, so that they are not known yet.
     returns_results : bool
@@ -180,6 +188,8 @@ def start(
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
     name = _name(words)
     parent_run = _start_run(store, prepared.configuration, name)
+    files = {CONFIG: composed, OVERRIDES: yaml_text.dump([*words]), **provenance.changes()}
+    store.add_files(parent_run, {file: without_secrets(text) for file, text in files.items()})
     known = {} if is_search else resume.known_outcomes(candidates, archives, store)
     accuracies = {fingerprint: outcome.accuracy for fingerprint, outcome in known.items()}
     settings = JobSettings(parent_run, returns_results, prepared.fast, prepared.windows, accuracies)
