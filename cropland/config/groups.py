@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, StrictInt
 
 from cropland.config.countries import Choice
-from cropland.config.model import Model
+from cropland.config.model import Model, short_key
 from cropland.config.schema import Closed, Cores, FilePath, Name, Seed, StoreAddress, require
 from cropland.config.sources import Source
 
@@ -93,7 +93,7 @@ class Study(Closed):
     figure : str
         How the answer is drawn.
     by : tuple of str
-        What tells the variants of a comparison apart.
+        Settings that tell the variants of a comparison apart, by their short keys: any that can be swept.
     baseline : str, optional
         The variant that the others are compared with, its words joined by `` · ``.
     window : str, optional
@@ -101,11 +101,19 @@ class Study(Closed):
     """
 
     name: Name
-    title: str
-    figure: Literal["time_range", "comparison", "past_only", "submission"]
+    title: str = ""
+    figure: Literal["time_range", "comparison", "past_only", "submission"] = "comparison"
     by: tuple[str, ...] = ()
     baseline: str | None = None
     window: Literal["chosen"] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by", tuple(map(short_key, self.by)))
+        require(
+            self.figure != "comparison" or bool(self.by),
+            f"study {self.name} compares nothing; name what was swept in study.by, as in "
+            f"study.by=[model.max_depth]",
+        )
 
 
 @dataclass(frozen=True)

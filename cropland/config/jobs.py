@@ -14,6 +14,7 @@ from cropland.config import filling
 from cropland.config.alternatives import alternatives
 from cropland.config.countries import EVERY_COUNTRY, Choice, Country, choices, country
 from cropland.config.groups import DATA, Configuration, Paths
+from cropland.config.model import short_key
 from cropland.config.plain_values import mapping, read_file
 from cropland.config.schema import given_keys, require
 from cropland.config.sources import Simulated, Source
@@ -41,6 +42,8 @@ class Job:
         What a nested validation chooses from.
     left_out : tuple of str
         Countries of ``country=all`` that the simulation has no profile of.
+    given : tuple of str
+        Keys that the command line sets, by their short names; not those of a band set, which are its name.
     """
 
     configuration: Configuration
@@ -49,6 +52,7 @@ class Job:
     windows: Mapping[str, Choice] = field(default_factory=dict)
     alternatives: tuple[Configuration, ...] = ()
     left_out: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
     def configuration_of(self, name: str) -> Configuration:
         """Return the configuration for a country, with the country's own window where it has one."""
@@ -105,7 +109,8 @@ def make_job(values: dict[str, Any], overrides: Iterable[str], folders: Sequence
         every_country, left_out = countries_with_data(EVERY, filled.source, folders)
     names = {country.name for country in (*countries, *every_country)}
     _check_training(filled, nested, names)
-    return Job(filled, countries, every_country, windows, nested, left_out)
+    given = tuple(short_key(key) for key in given_keys(overrides) if key != "bands.names")
+    return Job(filled, countries, every_country, windows, nested, left_out, given)
 
 
 def check_data(source: Source, paths: Paths, overrides: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from cropland.support import yaml_text
 from cropland.support.words import some
 from cropland.training.identity import identity, settings_fingerprint
 from cropland.training.outcome import KEY, Outcome, Status
+from cropland.training.variation import DERIVED, GROUPS, assignments, scalar, shortened
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
 
 CONFIG, CONFIG_EXTRA = "config.yaml", "config_extra.yaml"
 """Artifacts of its run: its configuration, and what of it stands in other files of ``conf/``."""
-GROUPS = ("bands", "series", "features", "model", "validation")
 _DEFAULTS = {"series": "raw", "features": "flat", "validation": "kfold"}
 """Names that a candidate's own name leaves out."""
+_NAMED = frozenset((*KEY, "source"))
+"""Settings that its name has by itself, or that a sweep has one of."""
+_LONGEST_NAME = 400
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,15 @@ class Candidate:
         Whose points it is scored on.
     other_countries : tuple of Country
         Those that it is trained on too, where ``training`` is not ``own``.
+    shown : tuple of str
+        Settings that its name and its params show beside the usual ones: what its sweep varies, and what
+        was given by its key.
     """
 
     configuration: Configuration
     country: Country
     other_countries: tuple[Country, ...] = ()
+    shown: tuple[str, ...] = ()
 
     @cached_property
     def window(self) -> Window:
@@ -76,7 +83,7 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """Its name on screen and in MLflow, e.g. ``iran 48w +0m ndvi forest``."""
+        """Its name on screen and in MLflow, e.g. ``iran 48w +0m ndvi forest max_depth=4``."""
         period = self.configuration.period
         months = period if isinstance(period, str) else f"{period:+d}m"
         return self.name_of(
@@ -88,16 +95,16 @@ class Candidate:
         """Return a name of words and of the groups that are not the default."""
         names = {group: getattr(self.configuration, group).name for group in _DEFAULTS}
         unusual = [name for group, name in names.items() if name != _DEFAULTS[group]]
-        training = self.configuration.training
-        return " ".join(
-            [self.country.name, *words, *unusual, *([] if training == "own" else [training])]
-        )
+        training = [t for t in (self.configuration.training,) if t != "own"]
+        settings = self.settings()
+        other = assignments(settings, [key for key in settings if key in set(self.shown) - _NAMED])
+        name = " ".join([self.country.name, *words, *unusual, *training, *other])
+        return shortened(name, _LONGEST_NAME)
 
     @property
     def key(self) -> tuple[object, ...]:
         """The key of its outcome, see `Outcome.key`."""
-        described = self.known_outcome()
-        return tuple(described[name] for name in KEY)
+        return self.outcome("finished").key
 
     @cached_property
     def fingerprint(self) -> str:
@@ -193,7 +200,24 @@ class Candidate:
             **({} if chosen.model.name != "custom" else {"model._target_": chosen.model.target}),
             **dict(_flat(chosen.model.parameters, "model.")),
             **dict(_flat(validation, "validation.")),
+            **{key: v for key, v in self._settings_of_files().items() if key in self.shown},
         }
+
+    def settings(self) -> dict[str, Any]:
+        """Return all its settings, flat, as JSON holds them: its params and what they leave out."""
+        settings = {**self.params(), **self._settings_of_files()}
+        return {key: scalar(value) for key, value in settings.items() if key not in DERIVED}
+
+    def _settings_of_files(self) -> dict[str, object]:
+        """Return the settings that the name of their group's file stands for in most sweeps."""
+        chosen = self.configuration
+        of_files = {
+            f"{group}.{key}": value
+            for group in ("bands", "series", "features")
+            for key, value in vars(getattr(chosen, group)).items()
+            if key != "name"
+        }
+        return of_files | {"model.scale": chosen.model.scale, "model._target_": chosen.model.target}
 
     @property
     def config_files(self) -> dict[str, str]:
@@ -231,6 +255,7 @@ class Candidate:
             "training": self.configuration.training,
             "window_end": self.window.last.isoformat(),
             **{group: getattr(self.configuration, group).name for group in GROUPS},
+            "settings": {key: v for key, v in self.settings().items() if key not in KEY},
         }
 
 

@@ -89,6 +89,7 @@ def candidates_of(job: Job) -> list[Candidate]:
             country,
             job.other_countries(country.name),
             job.alternatives_of(country.name),
+            job.given,
         )
         for country in job.countries
     ]
@@ -99,10 +100,11 @@ def _candidate(
     country: Country,
     others: tuple[Country, ...],
     alternatives: tuple[Configuration, ...],
+    shown: tuple[str, ...] = (),
 ) -> Candidate:
     if alternatives:
-        return NestedCandidate(configuration, country, others, alternatives)
-    return Candidate(configuration, country, others)
+        return NestedCandidate(configuration, country, others, shown, alternatives)
+    return Candidate(configuration, country, others, shown)
 
 
 def fold_words(params: Mapping[str, object]) -> list[str]:

@@ -42,6 +42,8 @@ class JobSettings:
     known : mapping of str to float
         Accuracies of the candidates whose outcome is known, by fingerprint: they are not scored. NaN where a
         window is outside its archive.
+    varied : tuple of str
+        The settings that differ among the sweep's candidates, see `training.variation`.
     """
 
     parent_run: str
@@ -49,6 +51,7 @@ class JobSettings:
     fast: bool = True
     windows: Mapping[str, Choice] = field(default_factory=dict)
     known: Mapping[str, float] = field(default_factory=dict)
+    varied: tuple[str, ...] = ()
 
     def candidates_of(self, job: Job) -> list[Candidate]:
         """Return the candidates of a job."""
@@ -56,7 +59,10 @@ class JobSettings:
             job = fast_forest.plain_job(job)
         if self.windows:
             job = replace(job, windows=self.windows)
-        return candidates_of(job)
+        return [
+            replace(candidate, shown=(*candidate.shown, *self.varied))
+            for candidate in candidates_of(job)
+        ]
 
     def divide(self, job: Job) -> tuple[list[Candidate], list[float]]:
         """Return the candidates of a job that are to be scored, and the accuracies of the others."""
@@ -90,7 +96,8 @@ def read(folder: Path) -> JobSettings:
         values = json.loads(path.read_text(encoding="utf-8"))
         windows = {name: Choice(**choice) for name, choice in values.pop("windows").items()}
         known = {str(key): float(value) for key, value in values.pop("known").items()}
-        return JobSettings(**values, windows=windows, known=known)
+        varied = tuple(values.pop("varied"))
+        return JobSettings(**values, windows=windows, known=known, varied=varied)
     except FileNotFoundError as error:
         raise DataError(
             f"expected {path}, which the process that opened the sweep has written, found none; give the "

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from cropland.errors import DataError
 from cropland.support import terminal
 from cropland.support.progress import Meter
 from cropland.training.outcome import Outcome
+from cropland.training.variation import assignments
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 LEDGER = "outcomes.jsonl"
 _POLL_SECONDS = 0.2
 _OUTSIDE_NAMED = 2
+_NAMED = ("span", "period", "bands")
 
 
 class Ledger:
@@ -91,11 +94,14 @@ class Ledger:
 class Watch:
     """Shows a ledger as it grows: a bar on a terminal, a line now and then elsewhere.
 
-    Skipped and failed candidates are named as they come.
+    Skipped and failed candidates are named as they come, with what their sweep varies.
     """
 
-    def __init__(self, ledger: Ledger, total: int, console: Console) -> None:
+    def __init__(
+        self, ledger: Ledger, total: int, console: Console, varied: Iterable[str] = ()
+    ) -> None:
         self._ledger = ledger
+        self._varied = [key for key in varied if key not in _NAMED]
         self._console = console
         self._read_to = 0
         self._seen = 0
@@ -135,7 +141,8 @@ class Watch:
 
     def _say(self, outcome: Outcome) -> None:
         window = f"span={outcome.span} period={outcome.period} bands=" if outcome.span else ""
-        name = f"{outcome.country} {window}{outcome.bands}"
+        varied = assignments(outcome.every_setting, self._varied)
+        name = " ".join([f"{outcome.country} {window}{outcome.bands}", *varied])
         if outcome.status == "finished":
             self._ran += 1
             if outcome.message and (outcome.country, outcome.message) not in self._said:
@@ -143,18 +150,24 @@ class Watch:
                 terminal.print_note(self._console, f"{name}: {outcome.message}")
         elif outcome.status == "failed":
             self._ran += 1
-            self._console.print(f"[red]failed[/] {name}: {terminal.literal(outcome.message)}")
+            self._console.print(
+                f"[red]failed[/] {terminal.literal(name)}: {terminal.literal(outcome.message)}"
+            )
         elif outcome.status == "outside":
             self._say_outside(name, outcome)
         else:
-            self._console.print(f"[cyan]skipped[/] {name}: {terminal.literal(outcome.message)}")
+            self._console.print(
+                f"[cyan]skipped[/] {terminal.literal(name)}: {terminal.literal(outcome.message)}"
+            )
 
     def _say_outside(self, name: str, outcome: Outcome) -> None:
         """Print the first windows of a country that are outside; a study has many, by design."""
         self._outside[outcome.country] += 1
         count = self._outside[outcome.country]
         if count <= _OUTSIDE_NAMED:
-            self._console.print(f"[cyan]skipped[/] {name}: {terminal.literal(outcome.message)}")
+            self._console.print(
+                f"[cyan]skipped[/] {terminal.literal(name)}: {terminal.literal(outcome.message)}"
+            )
         elif count == _OUTSIDE_NAMED + 1:
             self._console.print(
                 f"[cyan]skipped[/] further windows of {outcome.country} outside its archive are only counted"

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cropland.errors import WindowError
-from cropland.training.candidate import GROUPS, Candidate
+from cropland.training.candidate import Candidate
+from cropland.training.variation import GROUPS
 
 if TYPE_CHECKING:
     from cropland.config.groups import Configuration

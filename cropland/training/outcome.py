@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 Status = Literal["finished", "already there", "outside", "failed"]
 KEY = (
     *("country", "span", "period", "bands", "series"),
     *("features", "model", "training", "validation"),
 )
-"""Fields that distinguish the outcomes of a sweep, in the order of their key."""
+"""Settings that are fields, in their order."""
 SCORES = ("accuracy", "accuracy_se", "fit_seconds", "features_mb")
 """Metrics of a run that are fields too."""
 EVIDENCE = ("observations_per_point", "observations_least", "interpolated_share")
@@ -60,6 +60,9 @@ class Outcome:
         Whether its window ends after the reference season.
     message : str
         Why it was skipped or failed; or what else to know of it.
+    settings : mapping
+        Its other settings, such as ``model.max_depth``, by the names of params: numbers, texts, true, false,
+        null.
     """
 
     country: str
@@ -85,8 +88,14 @@ class Outcome:
     observations_least: float = float("nan")
     interpolated_share: float = float("nan")
     message: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def every_setting(self) -> dict[str, Any]:
+        """All its settings, fields among them."""
+        return {**{name: getattr(self, name) for name in KEY}, **self.settings}
 
     @property
     def key(self) -> tuple[object, ...]:
         """What distinguishes it from the other outcomes of a sweep."""
-        return tuple(getattr(self, name) for name in KEY)
+        return tuple(sorted(self.every_setting.items()))

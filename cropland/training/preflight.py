@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cropland.config.commands.promote import Promote
-from cropland.errors import ConfigError, WindowError
+from cropland.errors import ConfigError, WindowError, unknown_key
 from cropland.learning import classifiers, fast_forest
 from cropland.observations import point_notes
 from cropland.sources import opening
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cropland.config.countries import Country
-    from cropland.config.groups import Configuration
+    from cropland.config.groups import Configuration, Study
     from cropland.config.jobs import Job
     from cropland.observations.archive import Archive
     from cropland.training.candidate import Candidate
@@ -102,6 +102,20 @@ def check(candidates: Sequence[Candidate], archives: Mapping[str, Archive]) -> N
             outside.append(error)
     if len(outside) == len(candidates):
         raise outside[0]
+
+
+def check_study(study: Study, candidates: Iterable[Candidate]) -> None:
+    """Check that candidates have the settings by which a study compares them, before anything is opened.
+
+    Raises
+    ------
+    ConfigError
+        A word of ``study.by`` is none of them.
+    """
+    known = {key for candidate in candidates for key in candidate.settings()}
+    for key in study.by:
+        if key not in known | {"window_end"}:
+            raise ConfigError(f"study.by: {unknown_key(key, known)}")
 
 
 def check_alike(configurations: Sequence[Configuration]) -> None:

@@ -3,47 +3,65 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from cropland.support import figure_style
-from cropland.support.terminal import SIMULATED, titled
+from cropland.support.terminal import SIMULATED, literal, titled
 from cropland.support.words import markdown_table
+from cropland.training.outcome import Outcome
+from cropland.training.variation import is_number, labels, ordered, varied, word
 from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from rich.console import JustifyMethod
 
-    from cropland.training.outcome import Outcome
-
 VARIED = ("window_end", "span", "bands", "series", "features", "model", "training", "validation")
-LABELS = {"window_end": "end of the window", "span": "span (weeks)", "bands": "band set"}
+LABELS = {
+    "window_end": "end of the window",
+    "span": "span (weeks)",
+    "bands": "band set",
+    "features": "feature set",
+}
+_FIELDS = tuple(field.name for field in fields(Outcome) if field.name != "settings")
 _MOST_LINES = 20
 """More of them would leave a figure of nothing but its legend."""
-_COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
-    ("country", "left"),
-    ("accuracy\n± s.e.", "right"),
-    ("points", "right"),
-    ("span", "right"),
-    ("window end", "left"),
-    ("bands", "left"),
-    ("model", "left"),
-    ("features", "right"),
-    ("of", "right"),
-)
+_LOG_FROM = 50
+"""Numbers of an axis, the largest so many times the smallest, are drawn on a logarithmic one."""
+_SCREEN = 80
+_WIDTHS = {"window end": 10}
+"""Columns of the closing table that may be folded before another is left out, and how narrow."""
+_HEADS = {"window end": "window_end", "bands": "bands", "model": "model", "span": "span"}
+"""Columns of the closing table that are settings, first the one that is left out first."""
+_TEXTS = ("country", "window end", "bands", "model")
+"""Columns of the closing table that stand at the left."""
 
 
-def tabulated(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Tabulate the outcomes that have a score, in their order."""
-    table = pd.DataFrame([vars(outcome) for outcome in outcomes])
+def tabulated(outcomes: Sequence[Outcome], by: Iterable[str] = ()) -> pd.DataFrame:
+    """Tabulate the outcomes that have a score, in their order.
+
+    Columns are the fields of an outcome, then its other settings that varied or that `by` names: a number, or
+    a text, which is empty where a candidate has no such setting.
+    """
+    table = pd.DataFrame([{name: getattr(one, name) for name in _FIELDS} for one in outcomes])
     if table.empty:
         return table
+    for key in dict.fromkeys([*varied(one.every_setting for one in outcomes), *by]):
+        if key not in table:
+            cells = [_cell(one.settings, key) for one in outcomes]
+            table[key] = pd.Series(cells, table.index, dtype=object)
     return table[table["status"].isin(("finished", "already there"))].reset_index(drop=True)
+
+
+def _cell(settings: Mapping[str, object], key: str) -> object:
+    value = settings.get(key, "")
+    return value if is_number(value) else word(value)
 
 
 def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -64,7 +82,7 @@ def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def closing_table(outcomes: Sequence[Outcome], *, simulated: bool = False) -> Table:
-    """Draw the best candidate of each country for the screen."""
+    """Draw the best candidate of each country for the screen, with what varied."""
     # As narrow as can be: on a terminal of 80 columns values are folded, not cut off.
     table = Table(
         title=titled("Best candidate of each country", simulated=simulated),
@@ -73,22 +91,62 @@ def closing_table(outcomes: Sequence[Outcome], *, simulated: bool = False) -> Ta
         padding=0,
         show_edge=False,
     )
-    for name, justify in _COLUMNS:
-        folds = name in ("window end", "bands")
+    varying = _varying(scored(outcomes))
+    rows = best(outcomes).to_dict("records")
+    others = _others(varying)
+    columns = _columns(rows, others)
+    for name, key in _HEADS.items():
+        if others and key not in varying and _width(columns) > _SCREEN:
+            del columns[name]
+    for name in columns:
+        justify: JustifyMethod = "left" if name in _TEXTS else "right"
+        folds = name in ("window end", "bands", *others.values())
         table.add_column(name, justify=justify, overflow="fold", no_wrap=not folds)
-    for row in best(outcomes).to_dict("records"):
-        table.add_row(
-            row["country"],
-            f"{row['accuracy']:.3f} ± {row['accuracy_se']:.3f}",
-            str(row["n_points"]),
-            f"{row['span']} w" if row["span"] else "–",
-            f"{row['window_end']}{_months(row['period'])}" or "–",
-            row["bands"],
-            row["model"],
-            str(row["n_features"]),
-            str(row["tried"]),
-        )
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*map(literal, cells))
     return table
+
+
+def _columns(
+    rows: Sequence[Mapping[Hashable, Any]], others: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Return the cells of each column of the closing table by its head."""
+    columns = {
+        "country": [row["country"] for row in rows],
+        "accuracy\n± s.e.": [f"{row['accuracy']:.3f} ± {row['accuracy_se']:.3f}" for row in rows],
+        "points": [str(row["n_points"]) for row in rows],
+        "span": [f"{row['span']} w" if row["span"] else "–" for row in rows],
+        "window end": [f"{row['window_end']}{_months(row['period'])}" or "–" for row in rows],
+        "bands": [row["bands"] for row in rows],
+        "model": [row["model"] for row in rows],
+    }
+    columns |= {head: [word(row[key]) or "–" for row in rows] for key, head in others.items()}
+    columns["features"] = [str(row["n_features"]) for row in rows]
+    columns["of"] = [str(row["tried"]) for row in rows]
+    return columns
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    """Return how many characters of a line the closing table takes."""
+    return sum(
+        1 + (_WIDTHS.get(head) or max(map(len, [*head.split("\n"), *cells])))
+        for head, cells in columns.items()
+    )
+
+
+def _varying(table: pd.DataFrame) -> list[str]:
+    """Return the settings of a table that have more than one value in some country."""
+    return [
+        name
+        for name in (*VARIED, *(key for key in map(str, table) if key not in _FIELDS))
+        if not table.empty and (table.groupby("country")[name].nunique() > 1).any()
+    ]
+
+
+def _others(varying: Iterable[str]) -> dict[str, str]:
+    """Return the heads of what varied and has no column in tables of the best by itself."""
+    names = labels(key for key in varying if key not in _HEADS.values())
+    return names | {key: LABELS[key] for key in names if key in LABELS}
 
 
 def evidence_lines(outcomes: Sequence[Outcome]) -> list[str]:
@@ -103,20 +161,25 @@ def evidence_lines(outcomes: Sequence[Outcome]) -> list[str]:
 
 def note(outcomes: Sequence[Outcome]) -> str:
     """Write the description of a parent run, in Markdown."""
-    head = "country", "accuracy ± s.e.", "points", "span", "window end", "bands", "model", "tried"
+    others = _others(_varying(scored(outcomes)))
+    head = ["country", "accuracy ± s.e.", "points", "span", "window end", "bands", "model"]
     rows = [
         [
             markdown_text(str(value))
             for value in (
-                *(row.country, f"{row.accuracy:.3f} ± {row.accuracy_se:.3f}", row.n_points),
-                *(f"{row.span} weeks", row.window_end, row.bands, row.model, row.tried),
+                *(row["country"], f"{row['accuracy']:.3f} ± {row['accuracy_se']:.3f}"),
+                *(row["n_points"], f"{row['span']} weeks", row["window_end"]),
+                *(row["bands"], row["model"]),
+                *(word(row[key]) or "–" for key in others),
+                row["tried"],
             )
         ]
-        for row in best(outcomes).itertuples()
+        for row in best(outcomes).to_dict("records")
     ]
+    heads = [*head, *map(markdown_text, others.values()), "tried"]
     remark = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."
     observed = [f"- {markdown_text(line)}" for line in evidence_lines(outcomes)]
-    return "\n".join([markdown_table(head, rows), "", *observed, "", remark])
+    return "\n".join([markdown_table(heads, rows), "", *observed, "", remark])
 
 
 def counted(outcomes: Sequence[Outcome]) -> str:
@@ -131,14 +194,15 @@ def figure(outcomes: Sequence[Outcome], *, simulated: bool = False) -> bytes | N
     Returns
     -------
     bytes or None
-        A PNG; None where nothing was varied. The first two of `VARIED` that were make the axis and the
-        lines, the best `_MOST_LINES` of them; over any others the best is drawn.
+        A PNG; None where nothing was varied. The first setting that was, of numbers where there is one,
+        makes the axis, the next the lines, the best `_MOST_LINES` of them; over any others the best is drawn.
     """
     table = scored(outcomes)
-    varied = [name for name in VARIED if not table.empty and _varies(table, name)]
-    if not varied:
+    varying = sorted(_varying(table), key=lambda name: not _is_axis(table, name))
+    if not varying:
         return None
-    x, by, others = varied[0], (varied[1] if len(varied) > 1 else None), varied[2:]
+    x, by, others = varying[0], (varying[1] if len(varying) > 1 else None), varying[2:]
+    names = labels(varying) | LABELS
     lines: list[object] = list(table[by].unique()) if by else []  # best first
     if by:
         table = table[table[by].isin(lines[:_MOST_LINES])]
@@ -148,12 +212,12 @@ def figure(outcomes: Sequence[Outcome], *, simulated: bool = False) -> bytes | N
     for panel, name in zip(panels, countries, strict=True):
         _draw(panel, table[table["country"] == name], x, by)
         panel.set_title(name.capitalize(), loc="left")
-        panel.set_xlabel(LABELS.get(x, x))
+        panel.set_xlabel(names[x])
     panels[0].set_ylabel("accuracy, cross-validated")
     if simulated:
         drawing.suptitle(SIMULATED, x=0.012, ha="left", fontsize=12)
     if by:
-        title = "; best over ".join(LABELS.get(name, name) for name in (by, *others))
+        title = "; best over ".join(names[name] for name in (by, *others))
         if len(lines) > _MOST_LINES:
             title = f"{title}; the {_MOST_LINES} best of {len(lines)}"
         drawing.legend(
@@ -166,22 +230,23 @@ def figure(outcomes: Sequence[Outcome], *, simulated: bool = False) -> bytes | N
     return figure_style.png(drawing)
 
 
-def _varies(table: pd.DataFrame, name: str) -> bool:
-    """Return whether some country has more than one value of a column."""
-    return bool((table.groupby("country")[name].nunique() > 1).any())
+def _is_axis(table: pd.DataFrame, name: str) -> bool:
+    """Return whether all values of a setting are dates or numbers."""
+    return name == "window_end" or all(map(is_number, table[name]))
 
 
 def _draw(panel: Axes, table: pd.DataFrame, x: str, by: str | None) -> None:
     """Draw one country: a line for each value of `by`, with a bar of one standard error."""
-    groups = table.groupby(by) if by else [("", table)]
-    for number, (value, lines) in enumerate(groups):
-        line = lines.drop_duplicates(x).sort_values(x)  # best first, so the best of each x stays
-        at = pd.to_datetime(line[x]) if x == "window_end" else line[x]
+    places = _places(panel, table, x)
+    for number, value in enumerate(ordered(table[by]) if by else [""]):
+        line = table[table[by] == value] if by else table
+        line = line.drop_duplicates(x)  # best first, so the best of each x stays
+        line = line.assign(at=line[x].map(places)).sort_values("at")
         panel.errorbar(
-            at,
+            line["at"],
             line["accuracy"],
             yerr=line["accuracy_se"],
-            label=str(value),
+            label=word(value),
             color=figure_style.PALETTE[number % len(figure_style.PALETTE)],
             marker=figure_style.MARKERS[number % len(figure_style.MARKERS)],
             markersize=4,
@@ -190,10 +255,23 @@ def _draw(panel: Axes, table: pd.DataFrame, x: str, by: str | None) -> None:
             capsize=2,
         )
     figure_style.plain(panel)
-    if x in ("bands", "model", "window_end"):
+
+
+def _places(panel: Axes, table: pd.DataFrame, x: str) -> dict[object, Any]:
+    """Set the axis of a setting; return where each of its values stands: dates and numbers to scale."""
+    values = ordered(table[x])
+    if x == "window_end":
         panel.tick_params(axis="x", labelrotation=35)
-    if x == "span":
-        panel.set_xticks(sorted(table["span"].unique()))
+        return {value: pd.Timestamp(value) for value in values}
+    if not _is_axis(table, x):
+        panel.tick_params(axis="x", labelrotation=35)
+        panel.set_xticks(range(len(values)), values)
+        return {value: place for place, value in enumerate(values)}
+    if values[0] > 0 and values[-1] >= _LOG_FROM * values[0]:
+        panel.set_xscale("log")
+        panel.minorticks_off()
+    panel.set_xticks(values, list(map(word, values)))
+    return {value: value for value in values}
 
 
 def _months(period: int | str) -> str:

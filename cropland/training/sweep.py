@@ -23,6 +23,7 @@ from cropland.training.candidate import CONFIG
 from cropland.training.candidates import candidates_of
 from cropland.training.job_settings import JobSettings
 from cropland.training.ledger import Ledger, Watch
+from cropland.training.variation import shortened, varied
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -138,6 +139,8 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
         jobs = [fast_forest.plain_job(job) for job in jobs]
     preflight.check_models(jobs)
     common = jobs[0].configuration
+    if common.study:
+        preflight.check_study(common.study, [c for job in jobs for c in candidates_of(job)])
     open_existing(common.tracking, common.source.name)  # fails before archives are made
     countries = {
         country.name: country for job in jobs for country in (*job.countries, *job.every_country)
@@ -192,14 +195,21 @@ def start(
     store.add_files(parent_run, {file: without_secrets(text) for file, text in files.items()})
     known = {} if is_search else resume.known_outcomes(candidates, archives, store)
     accuracies = {fingerprint: outcome.accuracy for fingerprint, outcome in known.items()}
-    settings = JobSettings(parent_run, returns_results, prepared.fast, prepared.windows, accuracies)
+    settings = JobSettings(
+        parent_run,
+        returns_results,
+        prepared.fast,
+        prepared.windows,
+        known=accuracies,
+        varied=tuple(varied(candidate.settings() for candidate in candidates)),
+    )
     settings.write(folder)
     ledger = Ledger(folder.absolute())
     ledger.path.unlink(missing_ok=True)  # of an earlier sweep in a folder that the user named
     for outcome in known.values():
         ledger.append(outcome)
     watching = ExitStack()
-    watching.enter_context(Watch(ledger, len(candidates), console))
+    watching.enter_context(Watch(ledger, len(candidates), console, settings.varied))
     return Session(
         **vars(prepared),
         settings=settings,
@@ -238,4 +248,4 @@ def _name(words: Iterable[str]) -> str:
     """Return the name of a sweep's run: what its user chose."""
     chosen = [short_key(word) for word in words if not says_where(word) and word != "country=all"]
     name = " ".join(chosen) or "defaults"
-    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"
+    return shortened(name, _NAME_LENGTH)

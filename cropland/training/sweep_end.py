@@ -81,8 +81,10 @@ def _conclusion(session: Session, outcomes: Sequence[Outcome]) -> Conclusion | N
     """Return the conclusion of a study, where the sweep is one and has a score."""
     study = session.configuration.study
     countries = [candidate.country for candidate in session.candidates]
-    table = report.tabulated(outcomes)
-    if study is None or table.empty:
+    if study is None:
+        return None
+    table = report.tabulated(outcomes, study.by)
+    if table.empty:
         return None
     return conclude(
         study,

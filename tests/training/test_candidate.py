@@ -135,7 +135,7 @@ def test_what_decides_scores_decides_its_identity(
         {"output": "x.csv"},
         {"paths__data": "elsewhere"},
         {"promotion__rule": "best"},
-        {"study": {"name": "s", "title": "S?", "figure": "comparison"}},
+        {"study": {"name": "s", "by": ["model.max_depth"]}},
     ],
 )
 def test_what_decides_nothing_does_not(

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cropland.errors import ConfigError, nearest
+from cropland.errors import nearest
 from cropland.learning import choice
 from cropland.support.figure_style import plain, png
 from cropland.training.studies.drawing import ALIKE, BEST, QUIET, heading, limit_accuracy, panels
 from cropland.training.studies.paired import add_differences, block_warning
 from cropland.training.studies.tables import (
     COSTS,
+    NONE,
     Conclusion,
     difference,
     files,
@@ -27,6 +28,7 @@ from cropland.training.studies.tables import (
     select_each,
     titled,
 )
+from cropland.training.variation import word
 from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
@@ -61,14 +63,8 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
     remark : str
         A line below the title; may be empty.
 
-    Raises
-    ------
-    ConfigError
-        A comparison of nothing.
     """
-    if not study.by:
-        raise ConfigError(f"study {study.name} compares nothing; name columns in study.by")
-    words = [table[name].astype(str) for name in study.by]
+    words = [table[name].map(lambda value: word(value) or NONE) for name in study.by]
     table = table.assign(variant=[BETWEEN.join(names) for names in zip(*words, strict=True)])
     variants = list(table["variant"].unique())
     cells = select_each(table, ["country", "variant"])

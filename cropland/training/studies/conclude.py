@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cropland.errors import ConfigError, DataError
 from cropland.support.terminal import SIMULATED, titled
 from cropland.training.studies import comparison, past_only, time_range
+from cropland.training.variation import labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def conclude(
     DataError
         No candidate has a score.
     ConfigError
-        A comparison of nothing, or a figure that is not drawn of candidates.
+        A figure that is not drawn of candidates.
     """
     scored = table.dropna(subset="accuracy").reset_index(drop=True) if len(table) else table
     if scored.empty:
@@ -55,7 +56,8 @@ def conclude(
             f"study {study.name} expected scored candidates, got none among {len(table)}; outcomes.csv in "
             f"the run folder says why each was left out"
         )
-    study = replace(study, title=titled(study.title, simulated=simulated))
+    title = study.title or f"Which {', '.join(labels(study.by).values())}?"
+    study = replace(study, title=titled(title, simulated=simulated))
     remark = SIMULATED if simulated else ""
     if study.figure == "time_range":
         return time_range.conclude(study, scored, references, remark)

@@ -284,7 +284,7 @@ def test_nothing_scored_is_an_error(rows: list[Any]) -> None:
 
 
 def test_a_comparison_of_nothing_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"name columns in study\.by"):
+    with pytest.raises(ConfigError, match=r"name what was swept in study\.by"):
         conclude("comparison", VARIANTS, by=())
 
 
