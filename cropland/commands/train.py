@@ -8,6 +8,7 @@ runs, `run_job` runs its candidates and writes their outcomes to the ledger.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -98,6 +99,7 @@ class SweepCallback(Callback):
             job = composition.single_job(config)
             if _is_reproduction(job):
                 return
+            _check_bands([job])
             begin(
                 [job],
                 composition.run_folder(config.hydra),
@@ -116,6 +118,7 @@ class SweepCallback(Callback):
             jobs = [composition.fixed_job(config)] if is_search else composition.jobs(config)
             if any(map(_is_reproduction, jobs)):
                 raise ConfigError("study=submission is one run, not a sweep; leave out -m")
+            _check_bands(jobs)  # before a cluster is started
             launcher = Plugins.instance().class_name_to_class.get(config.hydra.launcher._target_)
             prepare = getattr(launcher, "prepare", None)
             if prepare is not None and not is_search:
@@ -175,9 +178,6 @@ def begin(
     CroplandError
         Whatever can be known to be wrong before any work.
     """
-    for job in jobs:
-        for configuration in (job.configuration, *job.alternatives):
-            BandSet.of(configuration.bands.names)
     from cropland.training import sweep  # heavy imports
 
     collect_garbage()
@@ -194,6 +194,19 @@ def begin(
         returns_results=returns_results,
     )
     _sessions.append(session)
+
+
+def _check_bands(jobs: Sequence[Job]) -> None:
+    """Check the bands of jobs, without heavy imports.
+
+    Raises
+    ------
+    ConfigError
+        A band or an index that there is not.
+    """
+    for job in jobs:
+        for configuration in (job.configuration, *job.alternatives):
+            BandSet.of(configuration.bands.names)
 
 
 def end() -> None:
@@ -215,12 +228,14 @@ def end() -> None:
 
 
 def abandon(reason: str) -> bool:
-    """Close what is open when a sweep ends before its end, and say so; return whether anything was."""
+    """Close what is open when a sweep ends before its end, and say so; return whether a run was."""
     was_open = bool(_sessions)
     while _sessions:
         from cropland.training import sweep_end
 
         sweep_end.abandon(_sessions.pop(), reason)
+    if cluster := sys.modules.get("cropland.support.dask_cluster"):
+        cluster.leave()
     return was_open
 
 

@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import forkserver, get_context
 
 import dask
@@ -23,10 +23,13 @@ from distributed import Client, LocalCluster
 from distributed.comm.addressing import get_address_host, parse_address
 from distributed.comm.core import connect
 from distributed.security import Security
+from distributed.system import MEMORY_LIMIT
 
 from cropland.support import terminal
+from cropland.support.words import count
 
 SECONDS_TO_ANSWER = 10
+SECONDS_TO_START = 300
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _SETTINGS: dict[str, object] = {
     "distributed.scheduler.allowed-failures": 0,  # who sends work decides what is sent again
@@ -35,33 +38,62 @@ _SETTINGS: dict[str, object] = {
     else "spawn",
     "distributed.worker.daemon": False,  # joblib's threads are for none that is
     "distributed.worker.profile.enabled": False,
+    # What each process looks at by the clock, for pages that are not served: a tenth of a core in all.
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.cycle": "10s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.scheduler.active-memory-manager.start": False,  # no result is kept twice
+    "distributed.worker.memory.monitor-interval": "500ms",
     # Pages of state, logs and call stacks, which ask for no certificate.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
 logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what matters is said by callers
-# Said of a listener that is closed while a worker connects to it, as by Ctrl-C.
-logging.getLogger("tornado.application").addFilter(
-    lambda record: "operation on non-started TCPListener" not in record.getMessage()
+_AFTER_INTERRUPTION = (
+    "operation on non-started TCPListener",  # a listener that is closed while a worker connects to it
+    "cannot access free variable 'future'",  # a call that is cancelled before it has begun
 )
+"""What Dask's own callbacks end with where a Ctrl-C comes while processes connect."""
+
+
+def _is_heard(record: logging.LogRecord) -> bool:
+    """Return whether a record of an event loop is about anything but an interruption."""
+    error = record.exc_info[1] if record.exc_info else None
+    text = f"{record.getMessage()} {error}"
+    return not any(words in text for words in _AFTER_INTERRUPTION)
+
+
+logging.getLogger("tornado.application").addFilter(_is_heard)
 _ENCRYPTED = ("tls", "wss")
-_joined: dict[str, Client] = {}
+_ready: dict[str | None, tuple[ExitStack, Client]] = {}
+"""Clusters that have been prepared and not been opened yet, by the address of their scheduler."""
 
 
-def prepare(scheduler: str | None, modules: Sequence[str] = ()) -> None:
-    """Join a running cluster; or start the process that workers are forked from, which imports modules.
+def prepare(scheduler: str | None, modules: Sequence[str] = (), workers: int = 0) -> None:
+    """Get ready what `opened` opens: join a running cluster, or start a local one in the background.
+
+    Parameters
+    ----------
+    scheduler : str, optional
+        Address of a running cluster.
+    modules : sequence of str
+        What workers of a local cluster start with: one process imports it, from which all are forked.
+    workers : int
+        How many of them to start already.
 
     Raises
     ------
     ConnectionError
         The scheduler does not answer; the message says what to do.
     """
-    if scheduler is not None:
-        _joined[scheduler] = _join(scheduler)
-    elif sys.platform == "linux":
+    if scheduler is None and sys.platform == "linux":
         get_context("forkserver").set_forkserver_preload(["distributed", *modules])
         with _environment(_ONE_THREAD):
             forkserver.ensure_running()
+    if scheduler not in _ready and (scheduler is not None or workers):
+        stack = ExitStack()
+        client = stack.enter_context(_local(workers) if scheduler is None else _join(scheduler))
+        _ready[scheduler] = stack, client
 
 
 @contextmanager
@@ -71,13 +103,35 @@ def opened(scheduler: str | None, workers: int) -> Iterator[Client]:
     Raises
     ------
     ConnectionError
-        The scheduler does not answer.
+        The scheduler does not answer, or no worker starts.
     """
-    if scheduler is not None:
-        with _joined.pop(scheduler, None) or _join(scheduler) as client:
-            yield client
-        return
-    prepare(None)
+    prepare(scheduler, workers=workers)
+    stack, client = _ready.pop(scheduler)
+    with stack:
+        if scheduler is None:
+            _wait_for_workers(client, workers)
+        yield client
+
+
+def leave() -> None:
+    """Close what has been prepared and is not needed."""
+    while _ready:
+        _ready.popitem()[1][0].close()
+
+
+def _wait_for_workers(client: Client, workers: int) -> None:
+    try:
+        client.wait_for_workers(workers, timeout=SECONDS_TO_START)
+    except TimeoutError as error:
+        raise ConnectionError(
+            f"{count(workers, 'worker')} did not start within {SECONDS_TO_START} s; is there memory for it, "
+            f"and room in {tempfile.gettempdir()}?"
+        ) from error
+
+
+@contextmanager
+def _local(workers: int) -> Iterator[Client]:
+    """Open a local cluster, whose workers start in the background."""
     with (
         # Dask's own folder in /tmp has one name for all users: it empties files there, and unpickles others.
         tempfile.TemporaryDirectory(
@@ -88,8 +142,9 @@ def opened(scheduler: str | None, workers: int) -> Iterator[Client]:
         # The scheduler is told of the folder in no other way.
         dask.config.set(_SETTINGS | {"temporary-directory": folder}),
         LocalCluster(
-            n_workers=workers,
+            n_workers=0,
             threads_per_worker=1,
+            memory_limit=MEMORY_LIMIT // workers,
             security=Security.temporary(),
             local_directory=folder,
             dashboard_address="127.0.0.1:0",
@@ -100,6 +155,7 @@ def opened(scheduler: str | None, workers: int) -> Iterator[Client]:
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
+        cluster.scale(workers)
         try:
             yield client
         except BaseException:

@@ -70,7 +70,7 @@ class DaskLauncher(Launcher):
 
     @classmethod
     def prepare(cls, config: DictConfig, jobs: int, modules: Sequence[str] = ()) -> None:
-        """Get ready for a number of jobs while the sweep is still being checked.
+        """Get ready for a number of jobs while the sweep is still being checked: workers start meanwhile.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class DaskLauncher(Launcher):
             from cropland.support import dask_cluster  # heavy imports
 
             with _answering():
-                dask_cluster.prepare(launcher.scheduler, modules)
+                dask_cluster.prepare(launcher.scheduler, modules, launcher.workers)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

@@ -200,6 +200,14 @@ def test_a_sweep_gives_the_numbers_of_the_basic_launcher(
         assert results(elsewhere.database) == expected
 
 
+def test_a_sweep_that_is_refused_ends_in_one_line_with_its_cluster(shell: Shell) -> None:
+    with shell.started(*shell.toy, "-m", "span=900,901", *CLUSTER) as process:
+        _, errors = process.communicate(timeout=600)
+    assert process.returncode == 1, errors
+    assert errors.splitlines()[-1].startswith("cropland: "), errors
+    assert "Traceback" not in errors
+
+
 def test_a_failing_candidate_fails_alone_on_a_cluster(shell: Shell, scheduler: str) -> None:
     where = [word for word in shell.toy if not word.startswith("model")]
     words = ("-m", "span=12", "bands=ndvi", "model=knn", "model.n_neighbors=3,500,5")
