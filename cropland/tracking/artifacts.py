@@ -13,6 +13,7 @@ from cropland.support.fingerprint import fingerprint
 from cropland.support.writing import temporary_folder
 from cropland.tracking.experiments import is_inside, local_path
 from cropland.tracking.records import CHECKSUM
+from cropland.tracking.retries import patiently
 from cropland.untrusted.documents import read_bytes
 
 if TYPE_CHECKING:
@@ -25,14 +26,28 @@ _MOST_BYTES = 2**28
 _NAME_OF_TAG = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
-def write(client: MlflowClient, run_id: str, files: Mapping[str, str | bytes]) -> None:
-    """Write artifacts of a run, all in one go."""
+def write(
+    client: MlflowClient, run_id: str, files: Mapping[str, str | bytes], location: str = ""
+) -> None:
+    """Write artifacts of a run, all in one go.
+
+    Where its `location` is given and lies on this machine, the store need not be asked for it.
+    """
     if not files:
         return
-    with temporary_folder() as folder:
-        for name, content in files.items():
-            (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-        client.log_artifacts(run_id, str(folder))
+    here = local_path(location) if location else None
+    if here is not None:
+        patiently(client.tracking_uri, _write_into, here, files)
+    else:
+        with temporary_folder() as folder:
+            _write_into(folder, files)
+            client.log_artifacts(run_id, str(folder))
+
+
+def _write_into(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 def checksums(files: Mapping[str, str | bytes]) -> dict[str, str]:

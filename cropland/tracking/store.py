@@ -34,8 +34,11 @@ from cropland.tracking.records import (
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param, Run
 
 _PAGE = 1000
+_LONGEST_TAG = 8000
+"""What MLflow keeps of a tag."""
 _INHERITED = (
     "mlflow.user",
     "mlflow.source.name",
@@ -96,14 +99,16 @@ class Store:
 
         `began` is in milliseconds since 1970-01-01 UTC, now where it is left out.
         """
+        return str(self._create(name, tags, began).info.run_id)
+
+    def _create(self, name: str, tags: Mapping[str, str], began: int | None) -> Run:
         process = {HOST: socket.gethostname(), PROCESS: process_mark(os.getpid())}
-        run = self.client.create_run(
+        return self.client.create_run(
             self.experiment_id,
             start_time=began,
             run_name=name,
             tags={NAME: name, **process, **tags},
         )
-        return str(run.info.run_id)
 
     def keep(self, done: Done, parent: str | None) -> str:
         """Write finished work into a run of its own, below a parent run; return the run's id.
@@ -116,11 +121,14 @@ class Store:
         TrackingError
             The store cannot be written to.
         """
-        tags = {**_tags_below(self.client, parent), **done.tags}
-        done.record.run_id = self.start(done.name, tags, began=done.began)
-        self._write(done.record)
-        self.client.set_terminated(done.record.run_id, status=done.status, end_time=done.ended)
-        return done.record.run_id
+        record = done.record
+        tags = _tags_below(self.client, parent) | done.tags | self._tags_of(record)
+        created = self._create(done.name, tags, done.began).info
+        record.run_id = str(created.run_id)
+        self.client.log_batch(record.run_id, *_numbers(record))
+        artifacts.write(self.client, record.run_id, record.files, str(created.artifact_uri))
+        self.client.set_terminated(record.run_id, status=done.status, end_time=done.ended)
+        return record.run_id
 
     @contextmanager
     def running(self, name: str, tags: Mapping[str, str], parent: str | None) -> Iterator[Record]:
@@ -218,22 +226,16 @@ class Store:
 
     def _write(self, record: Record) -> None:
         """Write a record: one batch, and one copy of its files."""
-        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.entities import RunTag
 
-        now = int(time.time() * 1000)
-        metrics = [
-            Metric(key, value, now, record.steps.get(key, 0))
-            for key, value in record.metrics.items()
-        ]
-        for key, values in record.series.items():
-            metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
-        params = [Param(key, str(value)) for key, value in record.params.items()]
-        note = self._described(record.note)
-        tags = ({NOTE: note} if note else {}) | artifacts.checksums(record.files)
-        self.client.log_batch(
-            record.run_id, metrics, params, [RunTag(key, value) for key, value in tags.items()]
-        )
+        tags = [RunTag(key, value) for key, value in self._tags_of(record).items()]
+        self.client.log_batch(record.run_id, *_numbers(record), tags)
         artifacts.write(self.client, record.run_id, record.files)
+
+    def _tags_of(self, record: Record) -> dict[str, str]:
+        """Return the tags that say what a record holds: its description, the checksums of its files."""
+        note = self._described(record.note)[:_LONGEST_TAG]
+        return ({NOTE: note} if note else {}) | artifacts.checksums(record.files)
 
     def _described(self, note: str) -> str:
         """Return the description of a run, which says so where its data are simulated."""
@@ -241,6 +243,19 @@ class Store:
         if self.experiment != SIMULATED or terminal.SIMULATED in note:
             return note
         return "\n\n".join(filter(None, [f"**{terminal.SIMULATED}.**", note]))
+
+
+def _numbers(record: Record) -> tuple[list[Metric], list[Param]]:
+    """Return the metrics and the params of a record."""
+    from mlflow.entities import Metric, Param
+
+    now = int(time.time() * 1000)
+    metrics = [
+        Metric(key, value, now, record.steps.get(key, 0)) for key, value in record.metrics.items()
+    ]
+    for key, values in record.series.items():
+        metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
+    return metrics, [Param(key, str(value)) for key, value in record.params.items()]
 
 
 @cache

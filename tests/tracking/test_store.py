@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from cropland.config.groups import Tracking
 from cropland.errors import DataError, TrackingError
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import process_mark
-from cropland.tracking.records import CHECKSUM, HOST, PARENT, PROCESS, Done, Record
+from cropland.tracking.records import CHECKSUM, HOST, NOTE, PARENT, PROCESS, Done, Record
 from cropland.tracking.store import Store
 
 
@@ -52,6 +54,32 @@ def test_what_was_done_elsewhere_is_kept_with_its_own_times(store: Store) -> Non
     assert (run.data.params, run.data.metrics) == ({"span": "48"}, {"accuracy": 0.9})
     assert store.finished_of("same")["one"].run_id == kept
     assert store.finished_of("other") == {}
+
+
+def test_what_was_done_elsewhere_is_written_in_three_calls(store: Store) -> None:
+    calls: list[str] = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            calls.append(name)
+            return getattr(store.client, name)
+
+    parent = store.start("sweep", {})
+    record = Record(
+        metrics={"accuracy": 0.9}, files={"config.yaml": "span: 48\n"}, note="n" * 9_000
+    )
+    counted = replace(store, client=Counting())  # type: ignore[arg-type]
+    for _ in range(2):
+        calls.clear()
+        kept = counted.keep(Done("x", {"identity": "one"}, record, "FINISHED", 1, 2), parent)
+    assert [name for name in calls if name != "tracking_uri"] == [
+        *("create_run", "log_batch", "set_terminated"),
+    ]
+    run = store.run(kept)
+    assert {run.tags[key] for key in ("identity", PARENT)} == {"one", parent}
+    assert len(run.tags[NOTE]) == 8_000  # MLflow cuts it there
+    assert store.read(run, "config.yaml") == "span: 48\n"
+    assert CHECKSUM + "config.yaml" in run.tags
 
 
 def test_what_failed_elsewhere_does_not_count_as_done(store: Store) -> None:
