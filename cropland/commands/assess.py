@@ -31,6 +31,7 @@ from cropland.support.words import command_line, count, ha, some
 from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
+from cropland.tracking.records import COUNTRY, KIND
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -199,7 +200,8 @@ def _estimate(
         result.check_truth()
     name = country.name if country else finished_map.facts.tags["COUNTRY"]
     store = open_store(command.tracking, finished_map.facts.tags["SOURCE"])
-    with store.running(f"assess {name}", {"kind": "assessment", **code_tags()}, None) as record:
+    tags = {KIND: "assessment", COUNTRY: name, **code_tags()}
+    with store.running(f"assess {name}", tags, None) as record:
         record.params |= {"country": name, "labels": command.labels, **result.params()}
         record.metrics |= result.metrics()
         texts, picture = report.files_of(result), report.picture(result)

@@ -29,7 +29,7 @@ from cropland.support import terminal
 from cropland.support.words import command_line, count, some
 from cropland.tracking.opening import open_existing, open_store
 from cropland.tracking.provenance import code_tags
-from cropland.tracking.records import ARCHIVE
+from cropland.tracking.records import ARCHIVE, COUNTRY, KIND
 from cropland.training import candidates, out_of_fold
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ def _track(
 ) -> None:
     """Track a comparison as a run."""
     title = f"compare {comparison.country} {comparison.name}"
-    with store.running(title, {"kind": "compare", **code_tags()}, None) as record:
+    tags = {KIND: "comparison", COUNTRY: comparison.country, **code_tags()}
+    with store.running(title, tags, None) as record:
         record.params |= {
             "country": comparison.country,
             "source": command.source.name,

@@ -28,6 +28,7 @@ from cropland.support.words import command_line, count, some
 from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
+from cropland.tracking.records import COUNTRY, KIND
 from cropland.training import out_of_fold
 from cropland.untrusted.texts import markdown_text
 
@@ -66,7 +67,7 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     _prepare_cluster(command)
     store.close_orphans()
     with _locked(plan):
-        tags = {"kind": "map", **code_tags()}
+        tags = {KIND: "map", COUNTRY: plan.country.name, **code_tags()}
         with store.running(f"map {plan.country.name}", tags, None) as record:
             record.params |= _params(plan)
             record.note = "\n\n".join(map(markdown_text, plan.notes))

@@ -26,6 +26,7 @@ from cropland.support.words import some
 from cropland.support.writing import check_output, write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
+from cropland.tracking.records import COUNTRY, KIND
 from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         for warning in champion.warnings:
             terminal.print_warning(console, warning)
     names = "all" if len(countries) > 1 else countries[0].name
-    with store.running(f"predict {names}", {"kind": "prediction", **code_tags()}, None) as record:
+    tags = {KIND: "prediction", **({COUNTRY: names} if len(countries) == 1 else {})}
+    with store.running(f"predict {names}", tags | code_tags(), None) as record:
         predicted = {
             country.name: _predicted(command, country, champions[country.name], asked, console)
             for country in track(

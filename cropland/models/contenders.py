@@ -135,10 +135,10 @@ def tabulated(runs: Iterable[TrackedRun], command: Promote) -> pd.DataFrame:
         {
             "run_id": run.run_id,
             "name": run.name,
+            "window_end": run.tags["window_end"],
             **{name: run.params[name] for name in PARAMS},
             **{name: run.metrics[name] for name in ("accuracy", "accuracy_se")},
-            "n_features": int(run.params["n_features"]),
-            "n_samples": int(run.params["n_samples"]),
+            **{name: int(run.metrics[name]) for name in ("n_features", "n_samples")},
             "uses_future": run.tags["uses_future"] == "true",
         }
         for run in runs

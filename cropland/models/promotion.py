@@ -25,7 +25,7 @@ from cropland.sources import opening
 from cropland.support import signals
 from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.provenance import code_tags
-from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY
+from cropland.tracking.records import ARCHIVE, COMPARISON, COUNTRY, IDENTITY, KIND
 from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ def _registered(
     country = candidate.country.name
     say(f"{country}: fitting {candidate.name} on every labelled point")
     tags = {"candidate": selected.run.run_id, ARCHIVE: material.archive.fingerprint}
-    of_run = {"kind": "promotion", **tags, **code_tags()}
-    with store.running(f"promote {country}", of_run, None) as record:
+    of_run = {KIND: "promotion", COUNTRY: country, **candidate.window_tags(), **tags}
+    with store.running(f"promote {country}", of_run | code_tags(), None) as record:
         fitted = fitting.fit(material, _facts_of_model(result), selected.scores)
         counts, in_blocks = fitting.label_counts(material), _in_blocks(material, command)
         facts = CardFacts(name, fitted, result, in_blocks, counts, against)
@@ -246,21 +246,25 @@ def _record(record: Record, facts: CardFacts, text: str) -> None:
     """Fill the record of a promotion's run."""
     result, scores = facts.result, facts.result.selected.scores
     material = result.selected.material
-    record.params |= material.candidate.params() | {"n_candidates": result.n_tried}
-    record.metrics |= material.archive.counts
-    record.metrics |= given_counts(material.archive).of_samples(material.labelled).metrics()
+    record.params |= material.candidate.params()
+    record.steps = {"accuracy": material.candidate.months}
     record.metrics |= {
         "accuracy": scores.accuracy,
         "accuracy_se": scores.accuracy_se,
         "accuracy_corrected": result.estimate.value,
         "accuracy_corrected_low": result.estimate.low,
         "accuracy_corrected_high": result.estimate.high,
-    } | asdict(material.evidence)
+        "n_candidates": result.n_tried,
+        **material.candidate.window_metrics(),
+    }
     if not isinstance(facts.in_blocks, str):
         record.metrics |= {
             "accuracy_blocks": facts.in_blocks.accuracy,
             "accuracy_blocks_se": facts.in_blocks.accuracy_se,
         }
+    record.metrics |= material.archive.counts
+    record.metrics |= given_counts(material.archive).of_samples(material.labelled).metrics()
+    record.metrics |= asdict(material.evidence)
     record.note = text
     record.files |= {
         "card.md": text,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cropland.training.candidate import Candidate
 
 LISTED_ONLY = "a registered model holds only the classes that docs/models.md lists"
-PARAMS = ("span", "window_end", "bands", "series", "features", "model", "training")
+PARAMS = ("span", "bands", "series", "features", "model", "training")
 """Params that describe a candidate in tables."""
 _COUNTS = ("span", "n_features", "n_samples")
 _SHARES = ("accuracy", "accuracy_se")
@@ -62,18 +62,18 @@ def possible_runs(
 
 def fault_of(run: TrackedRun) -> str:
     """Return what of a run's params, metrics and tags cannot be, empty where nothing."""
-    missing = [name for name in (*PARAMS, *_COUNTS) if name not in run.params]
-    missing += [name for name in _SHARES if name not in run.metrics]
-    missing += [name for name in ("uses_future", IDENTITY) if name not in run.tags]
+    missing = [name for name in PARAMS if name not in run.params]
+    missing += [name for name in (*_COUNTS, *_SHARES) if name not in run.metrics | run.params]
+    missing += [name for name in ("uses_future", "window_end", IDENTITY) if name not in run.tags]
     if missing:
         return f"it has no {missing[0]}"
     for name in _COUNTS:
         if not run.count(name):
-            return f"{name} is {run.params[name][:20]!r}"
+            return f"{name} is {run.params.get(name, run.metrics.get(name))!r:.20}"
     for name in _SHARES:
         if not (math.isfinite(run.metrics[name]) and 0 <= run.metrics[name] <= 1):
             return f"{name} is {run.metrics[name]:g}"
-    texts = (run.name, *(run.params[name] for name in PARAMS))
+    texts = (run.name, run.tags["window_end"], *(run.params[name] for name in PARAMS))
     if not all(text.isprintable() and len(text) <= _LONGEST for text in texts):
         return "its name or its params are no line of text"
     return ""

@@ -25,6 +25,7 @@ from cropland.support.words import markdown_table
 from cropland.support.writing import check_output, write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
+from cropland.tracking.records import KIND
 from cropland.training.chosen_windows import STUDY
 from cropland.untrusted.texts import markdown_text
 
@@ -77,7 +78,8 @@ def predict_all(job: Job, console: Console, screen: Console) -> None:
     ]
     seasons = [_season(country, job) for country in countries]
     store = open_store(chosen.tracking, chosen.source.name)
-    with store.running("submission", {STUDY: "submission", **code_tags()}, None) as record:
+    tags = {KIND: "prediction", STUDY: "submission", **code_tags()}
+    with store.running("submission", tags, None) as record:
         began = time.perf_counter()
         console.print("reading the observations")
         observations = _observations(chosen, countries)

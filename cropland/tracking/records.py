@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+KIND = "kind"
+"""Tag of every run: ``sweep``, ``candidate``, ``promotion``, ``prediction``, ``map``, ``assessment`` or
+``comparison``."""
+COUNTRY = "country"
+"""Tag of every run that is of one country."""
 IDENTITY = "identity"
 COMPARISON = "comparison"
 """Tag of candidates whose scores may be compared: same data, same folds, same code."""
@@ -22,6 +28,11 @@ NAME = "mlflow.runName"
 NOTE = "mlflow.note.content"
 
 
+_DERIVED_NUMBERS = ("n_features", "n_samples")
+_DERIVED_TEXTS = ("window_start", "window_end")
+"""What follows from the settings: metrics and tags, which runs of before have as params."""
+
+
 @dataclass
 class Record:
     """The params, metrics and files of a run.
@@ -33,7 +44,7 @@ class Record:
     params : dict of str to object
         Its settings.
     metrics : dict of str to float
-        Its scores.
+        Its scores, in the order in which MLflow shows them.
     steps : dict of str to int
         Step of a metric, where it is not 0.
     series : dict of str to sequence of float
@@ -104,12 +115,27 @@ class TrackedRun:
 
     @classmethod
     def of(cls, run: Run) -> TrackedRun:
-        """Return a run of MLflow."""
+        """Return a run of MLflow, in the form of today: runs of before have what is derived as params."""
         info, data = run.info, run.data
-        texts = str(info.run_id), str(info.run_name)
-        return cls(*texts, data.params, data.tags, data.metrics, str(info.artifact_uri))
+        params, tags, metrics = dict(data.params), dict(data.tags), dict(data.metrics)
+        for name in _DERIVED_NUMBERS:
+            if name in params:
+                number = _count(params.pop(name))
+                metrics.setdefault(name, math.nan if number is None else number)
+        for name in _DERIVED_TEXTS:
+            if name in params:
+                tags.setdefault(name, params.pop(name))
+        return cls(
+            str(info.run_id), str(info.run_name), params, tags, metrics, str(info.artifact_uri)
+        )
 
     def count(self, name: str) -> int | None:
-        """Return a param that is a whole number of at most nine digits, None where it is none."""
-        text = self.params.get(name, "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+        """Return a param or a metric that is a whole number of at most nine digits, None where it is none."""
+        if name in self.params:
+            return _count(self.params[name])
+        number = self.metrics.get(name, math.nan)
+        return int(number) if 0 <= number < 10**9 and number == int(number) else None
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -85,7 +85,9 @@ def client_of(uri: str) -> MlflowClient:
 
 def _row(run: TrackedRun) -> dict[str, Any]:
     row = {"run_id": run.run_id, "name": run.name, **run.params}
-    return row | run.metrics | {"uses_future": run.tags.get("uses_future") == "true"}
+    row |= {name: run.tags[name] for name in ("window_start", "window_end") if name in run.tags}
+    counts = {name: run.count(name) for name in run.metrics if name.startswith("n_")}
+    return row | run.metrics | counts | {"uses_future": run.tags.get("uses_future") == "true"}
 
 
 def _as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cropland.observations.archive import Archive
     from cropland.observations.point_counts import PointCounts
 
+_DAYS_OF_A_MONTH = 365.25 / 12
 CONFIG, CONFIG_EXTRA = "config.yaml", "config_extra.yaml"
 """Artifacts of its run: its configuration, and what of it stands in other files of ``conf/``."""
 _DEFAULTS = {"series": "raw", "features": "flat", "validation": "kfold"}
@@ -178,8 +179,24 @@ class Candidate:
 
     def params(self) -> dict[str, object]:
         """Return what MLflow keeps as params, the model's own with the prefix ``model.``."""
-        window = {"window_start": self.window.first, "window_end": self.window.last}
-        return self.common_params() | window
+        return self.common_params()
+
+    def window_tags(self) -> dict[str, str]:
+        """Return the first and the last day of its window, as its run's tags have them."""
+        return {
+            "window_start": self.window.first.isoformat(),
+            "window_end": self.window.last.isoformat(),
+        }
+
+    def window_metrics(self) -> dict[str, float]:
+        """Return what its run's metrics say of its window: its span as a number, for queries."""
+        return {"span_weeks": self.configuration.span}
+
+    @property
+    def months(self) -> int:
+        """Months from the end of the reference season to the end of its window, rounded."""
+        days = (self.window.last - self.country.reference.last).days
+        return round(days / _DAYS_OF_A_MONTH)
 
     def common_params(self) -> dict[str, object]:
         """Return the params that have one value, whatever is chosen from."""

@@ -76,6 +76,14 @@ class NestedCandidate(Candidate):
         varied = {str(key): ",".join(map(str, values)) for key, values in candidates.items()}
         return self.common_params() | varied | {"n_alternatives": len(self.alternatives)}
 
+    def window_tags(self) -> dict[str, str]:
+        """Return nothing: each fold has a window of its own."""
+        return {}
+
+    def window_metrics(self) -> dict[str, float]:
+        """Return nothing: each fold has a window of its own."""
+        return {}
+
     def known_outcome(self) -> dict[str, Any]:
         """Return the fields of its outcome; what each fold chooses has no one value."""
         varied = dict.fromkeys(self.configuration.validation.candidates or {}, "–")

@@ -72,7 +72,7 @@ def _outcome_of(candidate: Candidate, run: TrackedRun) -> Outcome:
     return candidate.outcome(
         "already there",
         run_id=run.run_id,
-        n_features=int(run.params["n_features"]),
+        n_features=int(run.metrics["n_features"]),
         n_points=int(run.metrics["n_points"]),
         **{name: run.metrics[name] for name in SCORES},
         **{name: run.metrics[name] for name in EVIDENCE if name in run.metrics},

@@ -17,7 +17,7 @@ from cropland.observations.point_counts import given_counts
 from cropland.secret_text import without_secrets
 from cropland.support import signals
 from cropland.support.words import some
-from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY, Done, Record
+from cropland.tracking.records import ARCHIVE, COMPARISON, COUNTRY, IDENTITY, KIND, Done, Record
 from cropland.training import out_of_fold
 from cropland.training.candidate_data import CandidateData
 from cropland.training.identity import comparison
@@ -87,8 +87,7 @@ def score(candidate: Candidate) -> Scored:
 
     What goes wrong with it becomes its outcome, so that a sweep goes on.
     """
-    tags: dict[str, str] = {}
-    record, began = Record(), _now()
+    tags, record, began = _tags_of(candidate), Record(), _now()
     try:
         data = CandidateData.of(candidate)
         candidate = data.candidate
@@ -115,8 +114,13 @@ def failed(candidate: Candidate, reason: str) -> Scored:
     )
     return Scored(
         candidate.outcome("failed", message=reason),
-        Done(candidate.name, {}, record, "FAILED", now, now),
+        Done(candidate.name, _tags_of(candidate), record, "FAILED", now, now),
     )
+
+
+def _tags_of(candidate: Candidate) -> dict[str, str]:
+    """Return the tags that are known before a candidate's data are."""
+    return {KIND: "candidate", COUNTRY: candidate.country.name, **candidate.window_tags()}
 
 
 def _tags(data: CandidateData) -> dict[str, str]:
@@ -149,7 +153,7 @@ def _scored(data: CandidateData, record: Record) -> Outcome:
             name: round(float(getattr(data.evidence, name)), _DIGITS) for name in EVIDENCE
         }
         scores, message = data.scores(), _left_out(unobserved)
-    _record_scores(record, scores, candidate.window.end_day)
+    _record_scores(record, scores, candidate)
     record.metrics |= _counted(data, options, scores)
     return candidate.outcome(
         "finished",
@@ -213,22 +217,23 @@ def _check_and_count(options: Sequence[CandidateData], record: Record) -> int:
         counts, lacking = given_counts(option.archive), f"no {clear}observation in the window"
         option.candidate.check_labels(option.labelled, counts, lacking)
     n_features = max(option.labelled.sizes["feature"] for option in options)
-    record.params["n_features"] = n_features
-    record.params["n_samples"] = max(option.labelled.sizes["sample"] for option in options)
+    record.metrics["n_features"] = n_features
+    record.metrics["n_samples"] = max(option.labelled.sizes["sample"] for option in options)
     megabytes = max(option.samples.matrix.nbytes for option in options) / 1e6
     record.metrics["features_mb"] = round(megabytes, _DIGITS)
     return n_features
 
 
-def _record_scores(record: Record, scores: Scores, end_day: int) -> None:
+def _record_scores(record: Record, scores: Scores, candidate: Candidate) -> None:
     """Write scores and out-of-fold predictions into a record."""
-    record.metrics |= {
+    values = {
         field.name: round(getattr(scores, field.name), _DIGITS)
         for field in fields(scores)
         if field.name not in _NOT_METRICS
     }
-    # With the window's end as its step, the UI's chart of accuracy grouped by span draws the study.
-    record.steps = {"accuracy": end_day}
+    # MLflow's charts and comparisons open on what is first, and draw accuracy over the end of the window.
+    record.metrics = values | candidate.window_metrics() | record.metrics
+    record.steps = {"accuracy": candidate.months}
     record.series = {"accuracy_fold": scores.accuracy_fold}
     record.files[out_of_fold.FILE] = out_of_fold.as_csv(scores.out_of_fold)
     record.files["confusion_matrix.csv"] = out_of_fold.confusion(scores.out_of_fold).to_csv()

@@ -18,6 +18,7 @@ from cropland.support import yaml_text
 from cropland.tracking import provenance
 from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.opening import open_existing, open_store
+from cropland.tracking.records import COUNTRY, KIND
 from cropland.training import chosen_windows, preflight, resume
 from cropland.training.candidate import CONFIG
 from cropland.training.candidates import candidates_of
@@ -190,7 +191,7 @@ def start(
     if closed:
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
     name = _name(words)
-    parent_run = _start_run(store, prepared.configuration, name)
+    parent_run = _start_run(prepared, name)
     files = {CONFIG: composed, OVERRIDES: yaml_text.dump([*words]), **provenance.changes()}
     store.add_files(parent_run, {file: without_secrets(text) for file, text in files.items()})
     known = {} if is_search else resume.known_outcomes(candidates, archives, store)
@@ -236,12 +237,13 @@ def _windows(
     return chosen_windows.windows(archives, countries, store, common, console.print)
 
 
-def _start_run(store: Store, common: Configuration, name: str) -> str:
+def _start_run(prepared: Prepared, name: str) -> str:
     """Start the run of a sweep; return its id."""
-    tags = {"command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".rstrip()} | (
-        {chosen_windows.STUDY: common.study.name} if common.study else {}
-    )
-    return store.start(name, provenance.code_tags() | tags)
+    countries, study = {c.country.name for c in prepared.candidates}, prepared.configuration.study
+    tags = {KIND: "sweep", "command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".rstrip()}
+    tags |= {COUNTRY: countries.pop()} if len(countries) == 1 else {}
+    tags |= {chosen_windows.STUDY: study.name} if study else {}
+    return prepared.store.start(name, provenance.code_tags() | tags)
 
 
 def _name(words: Iterable[str]) -> str:

@@ -50,22 +50,24 @@ def test_one_configuration_is_tracked_with_all_that_decides_it(shell: Shell) -> 
         "validation": "kfold",
         "source": "files",
         "seed": "2023",
-        "window_start": "2020-01-02",
-        "window_end": "2020-12-31",
-        "n_features": str(73 * 5),
-        "n_samples": "60",
         "model.n_estimators": "10",
     }
     assert expected.items() <= child.data.params.items()
     names = "accuracy accuracy_se accuracy_cropland accuracy_other f1 roc_auc brier fit_seconds"
     assert set(names.split()) < set(child.data.metrics)
     assert child.data.metrics["accuracy"] > 0.9
-    assert child.data.tags["uses_future"] == "false"
+    derived = {"n_features": 73 * 5, "n_samples": 60, "span_weeks": 52}
+    assert derived.items() <= child.data.metrics.items()
+    assert not {*derived, "window_start", "window_end"} & set(child.data.params)
+    tags = {"kind": "candidate", "country": "toyland", "uses_future": "false"}
+    tags |= {"window_start": "2020-01-02", "window_end": "2020-12-31"}
+    assert tags.items() <= child.data.tags.items()
+    assert {"kind": "sweep", "country": "toyland"}.items() <= parent.data.tags.items()
     assert len(child.data.tags["identity"]) == 32
     assert {"mlflow.source.name", "mlflow.user", "git_dirty"} <= set(child.data.tags)
     client = MlflowClient(shell.database)
     history = client.get_metric_history(child.info.run_id, "accuracy")
-    assert history[0].step == (pd.Timestamp("2020-12-31") - pd.Timestamp(0)).days
+    assert history[0].step == 0  # months from the end of the season
     folder = artifacts(child)
     predictions = pd.read_csv(folder / "predictions.csv")
     right = (predictions["label"] == predictions["Target"]).mean()
@@ -167,17 +169,16 @@ def test_a_nested_choice_is_one_run_a_country(shell: Shell) -> None:
     words = ["validation=nested", "validation.inner=2", "validation.candidates.bands=[ndvi]"]
     done = shell.run("-m", "country=iran,sudan", *few, *words)
     assert done.returncode == 0, done.stderr
-    found = [
-        run for run in runs(shell.database, "cropland-simulated") if "country" in run.data.params
-    ]
-    assert sorted(run.data.params["country"] for run in found) == ["iran", "sudan"]
+    every = runs(shell.database, "cropland-simulated")
+    found = [run for run in every if run.data.tags["kind"] == "candidate"]
+    assert sorted(run.data.tags["country"] for run in found) == ["iran", "sudan"]
     for run in found:
         assert run.data.params["span"] == "24,48"
         assert run.data.params["bands"] == "ndvi"
         assert run.data.params["validation"] == "nested"
         # The largest of its matrices, and no window: each fold has its own.
-        assert (run.data.params["n_features"], run.data.params["n_alternatives"]) == ("68", "2")
-        assert "window_start" not in run.data.params
+        assert (run.data.metrics["n_features"], run.data.params["n_alternatives"]) == (68, "2")
+        assert "window_start" not in run.data.tags and "span_weeks" not in run.data.metrics
         folder = artifacts(run)
         chosen = pd.read_csv(folder / "chosen.csv")
         assert list(chosen["fold"]) == [0, 1]

@@ -97,6 +97,7 @@ class World:
             COMPARISON: comparison(self.archive, TOYLAND, KFOLD, 2023),
             ARCHIVE: self.archive.fingerprint,
             "uses_future": "false",
+            **like.window_tags(),
         } | params.pop("tags", {})
         with self.store.running(name, tags, None) as record:
             record.params |= like.params() | {"n_features": 17, "n_samples": 60} | params
