@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from cropland.errors import ConfigError, CroplandError, exit_on_error, nearest, one_line
@@ -117,13 +119,12 @@ def run_command(name: str, config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         from cropland.config import commands, composition
-        from cropland.config.plain_values import overrides_of
         from cropland.support.garbage import collect_garbage
 
         node: Any = HydraConfig.get()
         schema = getattr(import_module(f"{commands.__name__}.{name}"), name.capitalize())
         command, countries, left_out = composition.command(schema, config, node)
-        where = commands.repeated(overrides_of(node))
+        where = commands.repeated(composition.given_words(node))
 
         run = import_module(f"cropland.commands.{name}").run  # heavy imports
         collect_garbage()
@@ -178,17 +179,29 @@ def _run(name: str) -> None:
     if name == "train":
         sys.argv[1:] = saved.with_hydra(sys.argv[1:])
     search_path.register()
-    local_file.store(name, sys.argv[1:])
+    sys.argv += local_file.store(name, sys.argv[1:])
     task = train if name == "train" else partial(run_command, name)
     conf = str(search_path.SHIPPED)
     try:
-        hydra.main(version_base="1.3", config_path=conf, config_name=name)(task)()
+        with nullcontext() if name == "train" else _sweep_folder():
+            hydra.main(version_base="1.3", config_path=conf, config_name=name)(task)()
     except (HydraException, BrokenPipeError):
         raise
     except (OSError, ValueError, RecursionError, YAMLError) as error:
         if not hydra_words.is_of_libraries(error):
             raise
         raise ConfigError(hydra_words.unreadable(error)) from error
+
+
+@contextmanager
+def _sweep_folder() -> Iterator[None]:
+    """Let Hydra write what it keeps of a sweep into a folder that is deleted: a command's jobs need none."""
+    if not {"-m", "--multirun"} & set(sys.argv):
+        yield
+        return
+    with TemporaryDirectory() as folder:
+        sys.argv.append(f"hydra.sweep.dir='{folder}'")
+        yield
 
 
 def _abandon(reason: str) -> bool:

@@ -23,7 +23,6 @@ from hydra.core.utils import JobReturn, JobStatus
 from cropland.config import composition
 from cropland.config.hydra_internals import Callback, error_of
 from cropland.config.job_templates import hydra_config
-from cropland.config.plain_values import overrides_of
 from cropland.errors import ConfigError, CroplandError, exit_on_error, one_line
 from cropland.observations.bands import BandSet
 from cropland.support import signals, terminal
@@ -103,7 +102,7 @@ class SweepCallback(Callback):
             begin(
                 [job],
                 composition.run_folder(config.hydra),
-                overrides_of(config.hydra),
+                composition.given_words(config.hydra),
                 composed=composition.as_yaml(config),
             )
 
@@ -112,7 +111,7 @@ class SweepCallback(Callback):
         # Sweepers and launchers read folders of it, which may refer to ${hydra:…}, before a job runs.
         HydraConfig.instance().cfg = config  # type: ignore[assignment]
         with exit_on_error():
-            words = overrides_of(config.hydra)
+            words = composition.given_words(config.hydra)
             composition.prepare_sweep(config)
             is_search = not composition.is_enumerated(config)
             jobs = [composition.fixed_job(config)] if is_search else composition.jobs(config)

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from cropland.config import filling
+from cropland.config import filling, search_path
 from cropland.config.countries import EVERY_COUNTRY, Country
 from cropland.config.country_list import keep_names, listed_names
 from cropland.config.groups import Configuration
@@ -30,6 +30,8 @@ from cropland.errors import ConfigError, nearest, no_value
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
+EVERY_FILE = ("country", EVERY_COUNTRY)
+"""The file that stands for the others of its group, so that no ``glob()`` means it too."""
 MOST_JOBS = 100_000
 """Of a sweep: each is checked before the first one starts."""
 
@@ -65,6 +67,11 @@ def single_job(composed: DictConfig) -> Job:
     with hydra_config(composed):
         set_output_folder(composed, "hydra.run.dir")
         return job(composed, composed.hydra)
+
+
+def given_words(hydra: DictConfig) -> list[str]:
+    """Return the overrides of a command, and the folders of configuration that any command needs too."""
+    return [*overrides_of(hydra), *search_path.words(hydra.searchpath)]
 
 
 def run_folder(hydra: DictConfig) -> Path:
@@ -124,7 +131,7 @@ def prepare_sweep(composed: DictConfig) -> None:
     """Settle what a sweep is over, before its sweeper reads it.
 
     What the command line gives replaces what a study's file sweeps over, whose keys become full ones. A
-    ``glob()`` of countries becomes their names, without ``all``, which is each of them.
+    ``glob()`` becomes the names of its files, also those of ``hydra.searchpath``.
 
     Raises
     ------
@@ -136,12 +143,11 @@ def prepare_sweep(composed: DictConfig) -> None:
     words = overrides_of(composed.hydra)
     given = {word.partition("=")[0] for word in words}
     with open_dict(composed), _in_one_line():
-        parsed = map(templates.parsed, words)
-        composed.hydra.overrides.task = [_without_every(override) for override in parsed]
+        composed.hydra.overrides.task = [_enumerated(word, templates) for word in words]
         for key in list(params or ()):
             word = f"{full_key(key)}={params.pop(key)}"
             if full_key(key) not in given:
-                name, _, value = _without_every(templates.parsed(word)).partition("=")
+                name, _, value = _enumerated(word, templates).partition("=")
                 params[name] = value
 
 
@@ -151,21 +157,17 @@ def _params(composed: DictConfig) -> list[str]:
     return [f"{key}={value}" for key, value in mapping(params).items()]
 
 
-def _without_every(override: Override) -> str:
-    """Return an override as it was written, or with the files that its ``glob()`` matches."""
-    value, key, word = override.value(), override.get_key_element(), str(override.input_line)
-    if not isinstance(value, Glob):
+def _enumerated(word: str, templates: Templates) -> str:
+    """Return an override with the files that its ``glob()`` matches, or as it is."""
+    override = templates.parsed(word)
+    pattern, group = override.value(), override.key_or_group
+    if not isinstance(pattern, Glob):
         return word
-    files = [str(name) for name in override.sweep_iterator()]
-    if key == "country":
-        files = [name for name in files if name != EVERY_COUNTRY]
-        word = f"{key}={','.join(files)}"
-    if not files:
-        group = override.key_or_group
-        names = GlobalHydra.instance().config_loader().get_group_options(group)
-        known = nearest("", names, show=20) if names else f"{group} is no group of files"
-        raise ConfigError(f"{override.input_line} matches no file of {group}; {known}")
-    return word
+    options = [name for name in templates.options(group) if (group, name) != EVERY_FILE]
+    files = pattern.filter(options)
+    known = nearest("", options, show=20) if options else f"{group} is no group of files"
+    require(bool(files), f"{word} matches no file of {group}; {known}")
+    return f"{override.get_key_element()}={','.join(files)}"
 
 
 def is_enumerated(composed: DictConfig) -> bool:

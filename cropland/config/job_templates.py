@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from cropland.config.country_list import keep_names, listed_names
 from cropland.config.hydra_internals import apply_overrides, overrides_dirname
+from cropland.config.plain_values import overrides_of
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -66,9 +68,16 @@ class Templates:
         self._loader = loader
         self.sweep = sweep
         self._parser = OverridesParser.create(config_loader=loader)
-        self._groups = frozenset(loader.list_groups(""))
+        self._groups = frozenset(self.options("", ObjectType.GROUP))
         self._parsed: dict[str, Override] = {}
         self._composed: dict[tuple[str, ...], tuple[bytes, list[str]]] = {}
+
+    def options(self, group: str, kind: ObjectType = ObjectType.CONFIG) -> list[str]:
+        """Return the files or groups in a group, those of ``hydra.searchpath`` included."""
+        words = overrides_of(self.sweep.hydra, "hydra")
+        return self._loader.get_group_options(
+            group, kind, config_name=self.sweep.hydra.job.config_name, overrides=words
+        )
 
     @classmethod
     def of(cls, loader: ConfigLoader, sweep: DictConfig) -> Templates:

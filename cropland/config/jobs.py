@@ -159,7 +159,9 @@ def countries_of(values: Mapping[str, Any], folders: Sequence[Path]) -> tuple[Co
     if values == EVERY:
         return all_countries(tuple(folders))
     if isinstance(values.get("name"), list):
-        several = tuple(country(country_values(name, folders)) for name in values["name"])
+        several = tuple(
+            country(country_values(name, folders)) for name in dict.fromkeys(values["name"])
+        )
         for one in several:
             _check_alone(one, tuple(folders))
         return several

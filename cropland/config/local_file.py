@@ -15,12 +15,14 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from cropland.config import search_path
 from cropland.config.hydra_internals import parsed_arguments
 from cropland.config.model import full_key, with_estimator
 from cropland.config.plain_values import read_file
 from cropland.config.schema import require
 from cropland.config.search_path import SHIPPED
 from cropland.config.shell_words import file_of
+from cropland.support.words import SEARCH_PATH
 
 GROUP, NAME = "local", "yaml"
 """What the files of commands in ``conf/`` call it in their defaults."""
@@ -29,7 +31,7 @@ _KNOWN_FROM_ITS_MAP = {"assess": {"country", "source"}}
 """Groups of a command that finds them out by itself."""
 
 
-def store(command: str, words: Sequence[str], shipped: Path = SHIPPED) -> None:
+def store(command: str, words: Sequence[str], shipped: Path = SHIPPED) -> list[str]:
     """Store ``local.yaml`` where Hydra finds it when it composes a command.
 
     The first one counts of ``conf/`` in the working folder, the project's own, and ``--config-dir``.
@@ -43,24 +45,51 @@ def store(command: str, words: Sequence[str], shipped: Path = SHIPPED) -> None:
     shipped : Path
         The project's own configuration.
 
+    Returns
+    -------
+    list of str
+        Overrides to add: ``hydra.searchpath``, which Hydra reads in a command's own file and on the command
+        line only.
+
     Raises
     ------
     ConfigError
         The file cannot be read.
     """
     node: dict[str, Any] = {}
+    searched: list[str] = []
     arguments, _ = parsed_arguments(words)
     folders = [Path(folder) for folder in ("conf", shipped, arguments.config_dir) if folder]
     path = next((folder / FILE for folder in folders if (folder / FILE).exists()), None)
     if path is not None:
         own = next(folder for folder in folders if (folder / f"{command}.yaml").is_file())
-        defaults = read_file(own / f"{command}.yaml").get("defaults", [])
-        groups = {str(key) for entry in defaults if isinstance(entry, dict) for key in entry}
+        primary = read_file(own / f"{command}.yaml")
+        groups = {
+            str(key)
+            for entry in primary.get("defaults", [])
+            if isinstance(entry, dict)
+            for key in entry
+        }
         groups -= _KNOWN_FROM_ITS_MAP.get(command, set())
         node = _Translation(
             groups, folders, dict(_split(word) for word in arguments.overrides)
         ).node(path)
+        searched = _search_path(node)
+        searched += _search_path(primary) if searched else []
     ConfigStore.instance().store(NAME, OmegaConf.create(node), group=GROUP)
+    given = any(word.startswith(SEARCH_PATH) for word in arguments.overrides)
+    return [] if given else search_path.words(searched)
+
+
+def _search_path(values: dict[str, Any]) -> list[str]:
+    """Take ``hydra.searchpath`` out of the values of a file."""
+    hydra = values.get("hydra")
+    folders = hydra.pop("searchpath", None) if isinstance(hydra, dict) else None
+    require(
+        folders is None or (isinstance(folders, list) and all(isinstance(f, str) for f in folders)),
+        f"{FILE}: hydra.searchpath must be a list of folders, got {folders!r}",
+    )
+    return folders or []
 
 
 @dataclass(frozen=True)
@@ -77,7 +106,7 @@ class _Translation:
         listed = content.pop("defaults", [])
         require(isinstance(listed, list), f"{path}: defaults must be a list, got {listed!r}")
         defaults = [entry for entry in listed if self._concerns(entry)]
-        choices: dict[str, str] = {}
+        choices: dict[str, str | list[str]] = {}
         values: dict[str, Any] = {}
         for key, value in content.items():
             name, others = self._choice(key, value)
@@ -102,8 +131,10 @@ class _Translation:
         groups = [str(key).rpartition(" ")[2].lstrip("/") for key in keys if "override" in str(key)]
         return all(group in self.groups or group.startswith("hydra/") for group in groups)
 
-    def _choice(self, key: str, value: object) -> tuple[str | None, object]:
+    def _choice(self, key: str, value: object) -> tuple[str | list[str] | None, object]:
         """Return the file of a group that a value chooses, if any, and what else it says."""
+        if key == "country" and isinstance(value, list):
+            return [str(self._choice(key, name)[0]) for name in value], {}
         folders = [folder / key for folder in self.folders if (folder / key).is_dir()]
         if folders and isinstance(value, str):
             names = {file.stem for folder in folders for file in folder.glob("*.yaml")}

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+from cropland.support.words import SEARCH_PATH
 
 _PACKAGE = Path(__file__).parents[1]
 SHIPPED = next(
     folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()
 )
 """The project's own ``conf/``: inside an installed package, beside that of a checkout."""
+
+_SIMPLE = re.compile(r"[\w./:@%+-]+", re.ASCII)
+"""What stands in a list of Hydra's without quotes."""
 
 
 class WorkingFolder(SearchPathPlugin):
@@ -23,6 +31,17 @@ class WorkingFolder(SearchPathPlugin):
         folder = Path("conf").absolute()
         if folder.is_dir() and not folder.samefile(SHIPPED):
             search_path.prepend("working folder", f"file://{folder}", SearchPathQuery("main"))
+
+
+def words(folders: Iterable[str] | None) -> list[str]:
+    """Return the override that names further folders of configuration; none where there are none."""
+    listed = [text if _SIMPLE.fullmatch(text) else _quoted(text) for text in folders or ()]
+    return [f"{SEARCH_PATH}[{','.join(listed)}]"] if listed else []
+
+
+def _quoted(text: str) -> str:
+    quoted: str = QuotedString(text, Quote.single).with_quotes()
+    return quoted
 
 
 def register() -> None:

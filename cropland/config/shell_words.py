@@ -32,6 +32,7 @@ _AS_HYDRA_READS = re.compile(r"null|'.*'|\".*\"|\[.*\]|.*\$\{.*|.*\\[\s()\[\]{}:
 """No value, a quoted one, a list, one that refers to another, one that is escaped."""
 _NO_FILE = re.compile(r"[+-]?[\d._]+|null|true|false", re.IGNORECASE)
 _GROUP = re.compile(r"[a-z_]{1,50}")
+_LIST = re.compile(r"\[([^][]*)\]")
 _NAMES = re.compile(r"[\w\s.,+-]+")
 _DASHES = "\u2012\u2013\u2014\u2212"
 _QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
@@ -123,6 +124,8 @@ def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
         if simple or not value or _AS_HYDRA_READS.fullmatch(value):
             return word
         return word if sweeps and _is_sweep(word) and not _is_there(value) else quoted(word)
+    countries = _LIST.fullmatch(value) if name == "country" else None
+    value = countries[1] if countries else value
     if not _GROUP.fullmatch(name) or not _NAMES.fullmatch(value):
         return word
     files = {path.stem for folder in folders for path in folder.glob(f"{name}/*.yaml")}
@@ -130,7 +133,8 @@ def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
         return word
     if value not in files and _NO_FILE.fullmatch(value):
         raise ConfigError(f"unknown {name} {value!r}; {nearest(value, files)}")
-    return f"{key}={','.join(file_of(part.strip(), files) for part in value.split(','))}"
+    chosen = ",".join(file_of(part.strip(), files) for part in value.split(","))
+    return f"{key}=[{chosen}]" if countries else f"{key}={chosen}"
 
 
 def file_of(name: str, files: Iterable[str]) -> str:

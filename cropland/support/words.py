@@ -5,7 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
+
+SEARCH_PATH = "hydra.searchpath="
+"""The override that names further folders of configuration."""
+_WHERE = ("--config-dir", "-cd", "--config-path", "-cp")
+_WHAT = ("--config-name", "-cn")
+"""Options of Hydra that say where a configuration is, and which one it is."""
 
 
 def count(number: int, noun: str, nouns: str | None = None) -> str:
@@ -68,8 +75,33 @@ def shell_word(text: str) -> str:
 
 
 def command_line(name: str, *words: str) -> str:
-    """Return a command of Cropland to type next, started as the present one was: by its script, or not."""
+    """Return a command of Cropland to type next, as the present one was typed.
+
+    It is started by its script, or not, and has the options that say where the configuration is.
+    """
     script = Path(sys.argv[0])
     by_script = (script.parent.name, script.suffix) == ("scripts", ".py")
     start = f"python scripts/{name}.py" if by_script else f"cropland {name}"
-    return " ".join([start, *map(shell_word, words)])
+    present = script.stem if by_script else sys.argv[0].removeprefix("cropland ")
+    options = [*_options(same_command=name == present), *words]
+    if not any(word.startswith(SEARCH_PATH) for word in words):
+        options += [word for word in sys.argv[1:] if word.startswith(SEARCH_PATH)]
+    return " ".join([start, *map(shell_word, options)])
+
+
+def _options(*, same_command: bool) -> list[str]:
+    """Return the options of the present command that another one needs too."""
+    words = [part for word in sys.argv[1:] for part in _split_option(word)]
+    options = [
+        each
+        for option, value in pairwise(words)
+        if option in _WHERE or (same_command and option in _WHAT)
+        for each in (option, value)
+    ]
+    return [*(["-m"] if same_command and {"-m", "--multirun"} & set(words) else []), *options]
+
+
+def _split_option(word: str) -> list[str]:
+    """Split an option from the value that is written with it."""
+    option, equals, value = word.partition("=")
+    return [option, value] if equals and option in (*_WHERE, *_WHAT) else [word]

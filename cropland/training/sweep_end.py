@@ -145,7 +145,7 @@ def _print_next(session: Session, screen: Console) -> None:
     """Print the next command: promotion after a sweep, spatial blocks after one configuration."""
     if len(session.candidates) > len({candidate.country.name for candidate in session.candidates}):
         words = repeated(session.words)
-        words += [w for w in session.words if w.startswith("country=") and "," not in w]
+        words += _countries(session)
         words += _folds(session.configuration)
         reason, script = "register the best of each country:", "promote"
     else:
@@ -153,6 +153,15 @@ def _print_next(session: Session, screen: Console) -> None:
         words.append("validation=blocks")
         reason, script = "does it hold in places it has not seen?", "train"
     screen.print(f"next, {reason} {command_line(script, *words)}", soft_wrap=True)
+
+
+def _countries(session: Session) -> list[str]:
+    """Return the word for a sweep's countries; none where it took those that promotion takes."""
+    given = [word for word in session.words if word.startswith("country=")]
+    names = list(dict.fromkeys(candidate.country.name for candidate in session.candidates))
+    if not given or given[-1] == "country=all":
+        return given
+    return [f"country={names[0] if len(names) == 1 else '[' + ','.join(names) + ']'}"]
 
 
 def _folds(configuration: Configuration) -> list[str]:

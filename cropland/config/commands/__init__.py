@@ -9,8 +9,9 @@ from typing import Any
 
 from cropland.config.schema import Closed, given_keys, require
 from cropland.errors import unknown_key
+from cropland.support.words import SEARCH_PATH
 
-WHERE = ("source", "paths.", "tracking")
+WHERE = ("source", "paths.", "tracking", SEARCH_PATH)
 """Overrides that say where a command works, not what it does."""
 ONCE = "tracking.moved"
 """One of them that is for one command, not for the next."""
