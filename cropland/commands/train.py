@@ -20,7 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 
-from cropland.config import composition
+from cropland.config import composition, run_log
 from cropland.config.hydra_internals import Callback, error_of
 from cropland.config.job_templates import hydra_config
 from cropland.errors import ConfigError, CroplandError, exit_on_error, one_line
@@ -99,10 +99,16 @@ class SweepCallback(Callback):
             if _is_reproduction(job):
                 return
             _check_bands([job])
+            run_log.log_into(config, composition.run_folder(config.hydra))
             begin(
                 [job],
+<<<<<<< HEAD
                 composition.run_folder(config.hydra),
                 composition.given_words(config.hydra),
+=======
+                folder,
+                overrides_of(config.hydra),
+>>>>>>> 60a6be7 (Logging: train.log in the run folder, of workers too; hydra.verbose shows records on the console; lines stand above the bar)
                 composed=composition.as_yaml(config),
             )
 
@@ -122,6 +128,7 @@ class SweepCallback(Callback):
             prepare = getattr(launcher, "prepare", None)
             if prepare is not None and not is_search:
                 prepare(config.hydra.launcher, len(jobs), _for_workers(jobs))
+            run_log.log_into(config, composition.run_folder(config.hydra))
             begin(
                 jobs,
                 composition.run_folder(config.hydra),

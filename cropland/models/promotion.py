@@ -7,6 +7,7 @@ step goes on from what an interrupted one has left.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import Enum, auto
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from cropland.tracking.records import Record
     from cropland.tracking.store import Store
     from cropland.training.candidate_data import CandidateData
+
+log = logging.getLogger(__name__)
 
 
 class Decision(Enum):
@@ -112,6 +115,7 @@ def promote(
         There is no candidate that may be selected, or the champion's files are not as they were written and
         it is not to be replaced by force.
     """
+    say = _logged(say)
     archive = opening.archive_of(
         command.source,
         command.paths,
@@ -133,6 +137,7 @@ def promote(
         version = _registered(command, name, result, against, store, say)
     if decision in (Decision.RESTORED, Decision.REGISTERED):
         registry.crown(store.client, version)
+    log.info("%s: version %s of %s, %s", country.name, version.version, name, decision.name)
     return Promoted(
         country=country.name,
         name=name,
@@ -143,6 +148,16 @@ def promote(
         against=against,
         in_blocks=None if decision is Decision.KEPT else _accuracy_in_blocks(version, store),
     )
+
+
+def _logged(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that logs a line and passes it on."""
+
+    def log_and_say(line: str) -> None:
+        log.info("%s", line)
+        say(line)
+
+    return log_and_say
 
 
 def _decided(

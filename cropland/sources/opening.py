@@ -10,6 +10,7 @@ Each module here is a source and has three functions:
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from cropland.config.sources import Source
     from cropland.observations.archive import Archive
 
+log = logging.getLogger(__name__)
 _FILLERS = {"files": exports, "simulated": simulated, "earthengine": fetched, "stac": fetched}
 _CODE = {
     fetched: ("observations", "sources/download", "sources/service.py"),
@@ -77,6 +79,7 @@ def archive_of(
         current = _open(path, mark) if path.exists() else None
         if current is None:
             before_filling()
+            began = time.monotonic()
             content = _FILLERS[source.name].fill(source, paths, country)
             archive.write(
                 _shown(content) if isinstance(content, Blocks) else content,
@@ -84,6 +87,8 @@ def archive_of(
                 {"source": source.name, "country": country.name, "fingerprint": mark},
             )
             current = archive.open_archive(path, mark)
+            log.info("made %s in %.1f s", path, time.monotonic() - began)
+        log.info("opened %s", path)
         _OPEN[key] = current
     return _OPEN[key]
 

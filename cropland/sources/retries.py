@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 from cropland.errors import DataError
 from cropland.sources.limiter import Limiter
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 _LONGEST_SECONDS = 300.0
 """Of what a service may ask to wait."""
@@ -138,7 +140,8 @@ class Attempts:
         self.limiter.grow()
         return answer
 
-    def _count(self, _: RetryCallState) -> None:
+    def _count(self, state: RetryCallState) -> None:
+        log.debug("attempt %d failed and is repeated: %s", state.attempt_number, _failure(state))
         with self._lock:
             self.retries += 1
 

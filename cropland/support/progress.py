@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cropland.support import logs
 from cropland.support.words import in_words
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Meter:
         self._noun = noun
         self._total = total
         self._began = self._line_at = time.monotonic()
+        # Workers write records to the same terminal, without knowing of a bar.
+        self._is_bar = console.is_terminal and not logs.is_verbose()
         self._bar = Progress(
             TextColumn("[progress.description]{task.description}"),
             BarColumn(),
@@ -46,7 +49,7 @@ class Meter:
             console=console,
             transient=True,
             refresh_per_second=4,
-            disable=not console.is_terminal,
+            disable=not self._is_bar,
         )
         self._task = self._bar.add_task(noun, total=total, left="", more="")
 
@@ -74,7 +77,7 @@ class Meter:
         left = self._left(done, worked)
         self._bar.update(self._task, completed=done, left=left, more=more)
         now = time.monotonic()
-        if not self._console.is_terminal and now - self._line_at > _LINE_SECONDS:
+        if not self._is_bar and now - self._line_at > _LINE_SECONDS:
             self._line_at = now
             told = ", ".join(filter(None, (left or "no estimate yet", more)))
             self._console.print(f"{done}/{self._total} {self._noun}, {told}")

@@ -68,6 +68,13 @@ def behind(stream: IO[str]) -> IO[str]:
     return stream
 
 
+def _unescaped(stream: IO[str]) -> IO[str]:
+    """Return a stream without the escapes of this module; a bar keeps its own, which prints above it."""
+    while isinstance(stream, _EscapedStream):
+        stream = stream.rich_proxied_file
+    return stream
+
+
 def show_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
@@ -81,7 +88,7 @@ def without_controls() -> Iterator[None]:
     """Show control characters as escapes on standard output and standard error."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (
-        cast("TextIO", stream and _EscapedStream(behind(stream))) for stream in before
+        cast("TextIO", stream and _EscapedStream(_unescaped(stream))) for stream in before
     )
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, Run
 
+log = logging.getLogger(__name__)
 _PAGE = 1000
 _LONGEST_TAG = 8000
 """What MLflow keeps of a tag."""
@@ -128,6 +130,7 @@ class Store:
         self.client.log_batch(record.run_id, *_numbers(record))
         artifacts.write(self.client, record.run_id, record.files, str(created.artifact_uri))
         self.client.set_terminated(record.run_id, status=done.status, end_time=done.ended)
+        log.info("run %s of %s is %s", record.run_id, done.name, done.status)
         return record.run_id
 
     @contextmanager
@@ -155,6 +158,7 @@ class Store:
                 raise
             finally:
                 self.client.set_terminated(record.run_id, status=status)
+                log.info("run %s of %s is %s", record.run_id, name, status)
 
     def add_files(self, run_id: str, files: Mapping[str, str]) -> None:
         """Add artifacts to a run that is RUNNING, with their checksums as tags."""
@@ -207,6 +211,7 @@ class Store:
         """Close a run as KILLED, with the reason as a tag."""
         self.client.set_tag(run_id, CLOSED, reason)
         self.client.set_terminated(run_id, status="KILLED")
+        log.info("run %s is KILLED: %s", run_id, reason)
 
     def abandon(self, parent: str, reason: str) -> None:
         """Close, as KILLED, a parent run and the runs below it that are RUNNING.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from collections import Counter
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from cropland.training.candidate import Candidate
     from cropland.training.outcome import Outcome
 
+log = logging.getLogger(__name__)
 _NOT_METRICS = ("accuracy_fold", "out_of_fold")
 _DIGITS = 6
 
@@ -101,7 +103,19 @@ def score(candidate: Candidate) -> Scored:
         )
         record.files["traceback.txt"] = without_secrets(traceback.format_exc())
     status: Literal["FINISHED", "FAILED"] = "FAILED" if outcome.status == "failed" else "FINISHED"
-    return Scored(outcome, Done(candidate.name, tags, record, status, began, _now()))
+    done = Done(candidate.name, tags, record, status, began, _now())
+    _log(outcome, done)
+    return Scored(outcome, done)
+
+
+def _log(outcome: Outcome, done: Done) -> None:
+    """Log the score of a candidate, or why it has none."""
+    seconds = (done.ended - done.began) / 1000
+    if done.status == "FAILED":
+        log.error("%s failed after %.2f s: %s", done.name, seconds, outcome.message)
+    else:
+        log.info("%s: accuracy %.4f in %.2f s", done.name, outcome.accuracy, seconds)
+    log.debug("%s: %s", done.name, done.record.metrics)
 
 
 def failed(candidate: Candidate, reason: str) -> Scored:

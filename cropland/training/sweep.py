@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from cropland.training.candidate import Candidate
     from cropland.training.outcome import Outcome
 
+log = logging.getLogger(__name__)
 OVERRIDES = "overrides.yaml"
 """Artifact of the run of a sweep: its overrides, a list as Hydra's own file of this name."""
 _NAME_LENGTH = 80
@@ -205,6 +207,7 @@ def start(
         varied=tuple(varied(candidate.settings() for candidate in candidates)),
     )
     settings.write(folder)
+    _log_start(prepared, name, parent_run, len(known))
     ledger = Ledger(folder.absolute())
     ledger.path.unlink(missing_ok=True)  # of an earlier sweep in a folder that the user named
     for outcome in known.values():
@@ -220,6 +223,16 @@ def start(
         console=console,
         watching=watching,
     )
+
+
+def _log_start(prepared: Prepared, name: str, parent_run: str, n_known: int) -> None:
+    """Log what is to be scored, and on what."""
+    experiment, n_all = prepared.store.experiment, len(prepared.candidates)
+    log.info("sweep %r begins as run %s of experiment %s", name, parent_run, experiment)
+    log.info("candidates known beforehand: %d, of which %d need not be scored", n_all, n_known)
+    for archive in prepared.archives.values():
+        points = archive.points.sizes["point"]
+        log.info("archive of %s: %d points, %s", archive.country, points, archive.fingerprint)
 
 
 def _windows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from cropland.training.outcome import Outcome
     from cropland.training.studies.tables import Conclusion
     from cropland.training.sweep import Session
+
+log = logging.getLogger(__name__)
 
 
 def close(session: Session, screen: Console) -> bool:
@@ -57,6 +60,7 @@ def close(session: Session, screen: Console) -> bool:
     status = "FAILED" if failed else "FINISHED"
     session.store.report(session.parent_run, note, files, status=status)
     session.store.tidy()
+    log.info("sweep %r ends: %s", session.name, report.counted(outcomes))
     _print_result(session, outcomes, conclusion, screen)
     return not failed
 
@@ -64,6 +68,7 @@ def close(session: Session, screen: Console) -> bool:
 def abandon(session: Session, reason: str) -> None:
     """Close a sweep that ends before its end: the parent run and what runs below it."""
     session.watching.close()
+    log.warning("sweep %r: %s", session.name, reason)
     finished = sum(outcome.status == "finished" for outcome in session.ledger.read())
     try:
         opening.check_answers(session.store.client.tracking_uri)

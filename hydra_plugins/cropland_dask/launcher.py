@@ -102,10 +102,12 @@ class DaskLauncher(Launcher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
         if not self._is_cluster_for(len(job_overrides)):
-            return [
+            ended = [
                 self._run_here(list(overrides), number)
                 for number, overrides in enumerate(job_overrides, initial_job_idx)
             ]
+            configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+            return ended
         return self._run_there(job_overrides, initial_job_idx)
 
     def _is_cluster_for(self, jobs: int) -> bool:
@@ -125,7 +127,6 @@ class DaskLauncher(Launcher):
             job_dir_key="hydra.sweep.dir",
             job_subdir_key="hydra.sweep.subdir",
         )
-        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         return _without_configurations(ended)
 
     def _run_there(
