@@ -102,13 +102,8 @@ class SweepCallback(Callback):
             run_log.log_into(config, composition.run_folder(config.hydra))
             begin(
                 [job],
-<<<<<<< HEAD
                 composition.run_folder(config.hydra),
                 composition.given_words(config.hydra),
-=======
-                folder,
-                overrides_of(config.hydra),
->>>>>>> 60a6be7 (Logging: train.log in the run folder, of workers too; hydra.verbose shows records on the console; lines stand above the bar)
                 composed=composition.as_yaml(config),
             )
 
