@@ -7,12 +7,8 @@ runs, `run_job` runs its candidates and writes their outcomes to the ledger.
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
-import time
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +19,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from cropland.config import composition, run_log
 from cropland.config.hydra_internals import Callback, error_of
 from cropland.config.job_templates import hydra_config
-from cropland.errors import ConfigError, CroplandError, exit_on_error, one_line
+from cropland.errors import ConfigError, CroplandError, exit_on_error
 from cropland.observations.bands import BandSet
 from cropland.support import signals, terminal
 from cropland.support.garbage import collect_garbage
@@ -36,8 +32,6 @@ if TYPE_CHECKING:
     from cropland.config.jobs import Job
     from cropland.training.scoring import JobResult
     from cropland.training.sweep import Session
-
-_PARENT_SECONDS = 0.3
 
 
 @without_noise()
@@ -59,7 +53,7 @@ def run_job(job: Job, folder: Path) -> JobResult | float | None:
         and NaN where one has failed or lies outside its archive. In a worker whose results are tracked by
         the process that launched it: these results. None of the study that has no accuracy.
     """
-    if _is_reproduction(job):
+    if job.is_reproduction:
         from cropland.reproduction import study as reproduction
 
         with exit_on_error():
@@ -76,12 +70,21 @@ def run_job(job: Job, folder: Path) -> JobResult | float | None:
     if settings.returns_results and not _sessions:
         return scoring.JobResult(tuple(map(scoring.score, candidates)), tuple(accuracies))
     if not _sessions:
-        _leave_with_parent()
+        signals.end_with_parent()
     from cropland.tracking.opening import open_store
 
     store = open_store(job.configuration.tracking, job.configuration.source.name)
+    known: Mapping[str, float] = {}
+    if settings.is_search and not settings.returns_results:
+        from cropland.training import search
+
+        with exit_on_error():
+            known = search.recognise(candidates, store, Ledger(folder), terminal.notes())
+        accuracies += known.values()
     for candidate in candidates:
         signals.check()
+        if candidate.fingerprint in known:
+            continue
         with exit_on_error():
             outcome = scoring.score(candidate).track(store, settings.parent_run)
             Ledger(folder).append(outcome)
@@ -96,7 +99,7 @@ class SweepCallback(Callback):
         """Begin a run of one job."""
         with exit_on_error():
             job = composition.single_job(config)
-            if _is_reproduction(job):
+            if job.is_reproduction:
                 return
             _check_bands([job])
             run_log.log_into(config, composition.run_folder(config.hydra))
@@ -115,14 +118,16 @@ class SweepCallback(Callback):
             words = composition.given_words(config.hydra)
             composition.prepare_sweep(config)
             is_search = not composition.is_enumerated(config)
-            jobs = [composition.fixed_job(config)] if is_search else composition.jobs(config)
-            if any(map(_is_reproduction, jobs)):
+            jobs = (composition.search_jobs if is_search else composition.jobs)(config)
+            if any(job.is_reproduction for job in jobs):
                 raise ConfigError("study=submission is one run, not a sweep; leave out -m")
             _check_bands(jobs)  # before a cluster is started
             launcher = Plugins.instance().class_name_to_class.get(config.hydra.launcher._target_)
             prepare = getattr(launcher, "prepare", None)
-            if prepare is not None and not is_search:
-                prepare(config.hydra.launcher, len(jobs), _for_workers(jobs))
+            sweeper = config.hydra.sweeper
+            if prepare is not None:
+                together = sweeper.get("n_jobs", 1) if is_search else len(jobs)
+                prepare(config.hydra.launcher, together, _for_workers(jobs))
             run_log.log_into(config, composition.run_folder(config.hydra))
             begin(
                 jobs,
@@ -130,8 +135,23 @@ class SweepCallback(Callback):
                 words,
                 composed=composition.as_yaml(config),
                 is_search=is_search,
+                n_trials=sweeper.get("n_trials"),
                 returns_results=getattr(launcher, "returns_here", False),
             )
+
+    def on_job_start(self, config: DictConfig, **_: Any) -> None:
+        """Find out which candidates of a trial are there already, for workers that do not read the store."""
+        session = _sessions[-1] if _sessions else None
+        if session is None or not (session.settings.is_search and session.settings.returns_results):
+            return
+        from cropland.training import search
+
+        with exit_on_error(), composition.started_folder(config.hydra):
+            try:
+                job = composition.job(config, config.hydra)
+            except CroplandError:  # the job itself raises it, and the search goes on
+                return
+            search.note_known(session, job)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Track what a worker returns; a job that was lost is a failure of its candidates."""
@@ -141,6 +161,8 @@ class SweepCallback(Callback):
             session = _sessions[-1]
             error = error_of(job_return)
             if error is not None:
+                if isinstance(error, CroplandError):  # words of a search that make no job
+                    return
                 lost = _lost(config, session, error)
                 job_return.status, job_return.return_value = JobStatus.COMPLETED, lost
             result = job_return.return_value
@@ -168,6 +190,7 @@ def begin(
     *,
     composed: str,
     is_search: bool = False,
+    n_trials: int | None = None,
     returns_results: bool = False,
 ) -> None:
     """Check, prepare and start a sweep, see `cropland.training.sweep`.
@@ -179,10 +202,12 @@ def begin(
     CroplandError
         Whatever can be known to be wrong before any work.
     """
-    from cropland.training import sweep  # heavy imports
+    from cropland.training import search, sweep  # heavy imports
 
     collect_garbage()
     console = terminal.notes()
+    if is_search:
+        search.check(jobs)
     prepared = sweep.prepare(jobs, words, console)
     terminal.note_not_simulated(sorted({name for job in jobs for name in job.left_out}))
     session = sweep.start(
@@ -192,19 +217,14 @@ def begin(
         console,
         composed=composed,
         is_search=is_search,
+        n_trials=n_trials,
         returns_results=returns_results,
     )
     _sessions.append(session)
 
 
 def _check_bands(jobs: Sequence[Job]) -> None:
-    """Check the bands of jobs, without heavy imports.
-
-    Raises
-    ------
-    ConfigError
-        A band or an index that there is not.
-    """
+    """Raise an error where a job has a band that there is not, before heavy imports."""
     for job in jobs:
         for configuration in (job.configuration, *job.alternatives):
             BandSet.of(configuration.bands.names)
@@ -219,6 +239,8 @@ def end() -> None:
     session = _sessions[-1]
     all_well = sweep_end.close(session, terminal.tables())
     _sessions.pop()
+    if session.settings.is_search and not session.has_accuracy:
+        raise SystemExit("cropland: no trial of this search has an accuracy, see above")
     promoted = not session.configuration.promote or _promote(session)
     if not all_well:
         raise SystemExit(
@@ -272,29 +294,4 @@ def _lost(config: DictConfig, session: Session, error: Exception) -> JobResult:
 
     with hydra_config(config):
         job = composition.job(config, config.hydra)
-    candidates, known = session.settings.divide(job)
-    reason = one_line(f"{type(error).__name__}: {error}")
-    scored = tuple(scoring.failed(candidate, reason) for candidate in candidates)
-    return scoring.JobResult(scored, tuple(known))
-
-
-def _is_reproduction(job: Job) -> bool:
-    """Return whether a job is the one study that is no sweep."""
-    study = job.configuration.study
-    return study is not None and study.figure == "submission"
-
-
-@cache
-def _leave_with_parent() -> None:
-    """End a worker when the process that started it has been killed.
-
-    It would go on otherwise, and the same sweep started again would run its candidate twice.
-    """
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_PARENT_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    return scoring.lost(*session.read_settings().divide(job), error)

@@ -172,8 +172,13 @@ def _enumerated(word: str, templates: Templates) -> str:
 
 def is_enumerated(composed: DictConfig) -> bool:
     """Return whether a sweep's jobs are known beforehand: its sweeper splits words as the basic one does."""
+    return splits_as_basic(_sweeper(composed))
+
+
+def _sweeper(composed: DictConfig) -> Any:
+    """Return the class of a sweep's sweeper; None of one that is no plugin."""
     target = str(composed.hydra.sweeper.get("_target_"))
-    return splits_as_basic(Plugins.instance().class_name_to_class.get(target))
+    return Plugins.instance().class_name_to_class.get(target)
 
 
 def jobs(composed: DictConfig) -> list[Job]:
@@ -201,10 +206,11 @@ def jobs(composed: DictConfig) -> list[Job]:
         return [_job(templates, overrides, number) for number, overrides in enumerate(batch)]
 
 
-def fixed_job(composed: DictConfig) -> Job:
-    """Make a job of what a search does not vary, to be checked before its first trial.
+def search_jobs(composed: DictConfig) -> list[Job]:
+    """Make some jobs of a search, to be checked before its first trial.
 
-    A sweeper that does not enumerate finds the words of its jobs as it goes.
+    A sweeper that does not enumerate finds the words of its jobs as it goes. One that has `samples` names
+    some points beforehand, so that each value is in one of them; else it is a job of what does not vary.
 
     Raises
     ------
@@ -215,7 +221,9 @@ def fixed_job(composed: DictConfig) -> Job:
         templates = _templates(composed)
         words = [*_params(composed), *overrides_of(composed.hydra)]
         fixed = [word for word in words if not templates.parsed(word).is_sweep_override()]
-        return _job(templates, fixed, 0)
+        sweeper = _sweeper(composed)
+        points = sweeper.samples(templates) if hasattr(sweeper, "samples") else [fixed]
+        return [_job(templates, overrides, number) for number, overrides in enumerate(points)]
 
 
 def _job(templates: Templates, overrides: list[str], number: int) -> Job:

@@ -54,6 +54,12 @@ class Job:
     left_out: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
 
+    @property
+    def is_reproduction(self) -> bool:
+        """Whether it is the one study that is no sweep: the original solution."""
+        study = self.configuration.study
+        return study is not None and study.figure == "submission"
+
     def configuration_of(self, name: str) -> Configuration:
         """Return the configuration for a country, with the country's own window where it has one."""
         window = self.windows.get(name)

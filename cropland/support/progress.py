@@ -28,11 +28,11 @@ class Meter:
         Where to.
     noun : str
         What is counted, in the plural.
-    total : int
-        How many there are.
+    total : int, optional
+        How many there are, where that is known.
     """
 
-    def __init__(self, console: Console, noun: str, total: int) -> None:
+    def __init__(self, console: Console, noun: str, total: int | None) -> None:
         self._console = console
         self._noun = noun
         self._total = total
@@ -80,10 +80,11 @@ class Meter:
         if not self._is_bar and now - self._line_at > _LINE_SECONDS:
             self._line_at = now
             told = ", ".join(filter(None, (left or "no estimate yet", more)))
-            self._console.print(f"{done}/{self._total} {self._noun}, {told}")
+            of = "" if self._total is None else f"/{self._total}"
+            self._console.print(f"{done}{of} {self._noun}, {told}")
 
     def _left(self, done: int, worked: int) -> str:
-        if worked < _ENOUGH:
+        if worked < _ENOUGH or self._total is None:
             return ""
         seconds = (time.monotonic() - self._began) / worked * (self._total - done)
         return f"about {in_words(seconds)} left"

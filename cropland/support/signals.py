@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 from typing import Any
 
+_PARENT_SECONDS = 0.3
 _received: list[int] = []
 
 
@@ -61,3 +65,19 @@ def _stop(number: int) -> None:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)
+
+
+@cache
+def end_with_parent() -> None:
+    """End a worker when the process that started it has been killed.
+
+    It would go on otherwise, and the same sweep started again would run its candidate twice.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -58,12 +58,16 @@ class Store:
     experiment_id: str
     experiment: str
 
-    def finished_of(self, comparison: str) -> dict[str, TrackedRun]:
-        """Return the newest finished run of each candidate with a mark of comparison, by identity."""
+    def finished_of(self, comparison: str, identity: str | None = None) -> dict[str, TrackedRun]:
+        """Return the newest finished run of each candidate with a mark of comparison, by identity.
+
+        With an `identity`, that of this candidate only, however many there are.
+        """
         newest: dict[str, TrackedRun] = {}
-        for run in self.search(
-            f"tags.{COMPARISON} = '{comparison}' and attributes.status = 'FINISHED'"
-        ):
+        condition = f"tags.{COMPARISON} = '{comparison}' and attributes.status = 'FINISHED'"
+        if identity is not None:
+            condition += f" and tags.{IDENTITY} = '{identity}'"
+        for run in self.search(condition):
             newest.setdefault(run.tags.get(IDENTITY, run.run_id), run)
         return newest
 

@@ -42,6 +42,8 @@ class JobSettings:
     known : mapping of str to float
         Accuracies of the candidates whose outcome is known, by fingerprint: they are not scored. NaN where a
         window is outside its archive.
+    is_search : bool
+        Whether its jobs were not known beforehand: each finds out which of its candidates need not be scored.
     varied : tuple of str
         The settings that differ among the sweep's candidates, see `training.variation`.
     """
@@ -51,6 +53,7 @@ class JobSettings:
     fast: bool = True
     windows: Mapping[str, Choice] = field(default_factory=dict)
     known: Mapping[str, float] = field(default_factory=dict)
+    is_search: bool = False
     varied: tuple[str, ...] = ()
 
     def candidates_of(self, job: Job) -> list[Candidate]:
@@ -75,14 +78,16 @@ class JobSettings:
                 to_score.append(candidate)
         return to_score, accuracies
 
+    def with_known(self, known: Mapping[str, float]) -> JobSettings:
+        """Return them with further candidates that are known."""
+        return replace(self, known={**self.known, **known})
+
     def write(self, folder: Path) -> None:
         """Write them into the folder of a sweep."""
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / FILE, json.dumps(asdict(self), indent=1))
-        read.cache_clear()
 
 
-@lru_cache(maxsize=1)
 def read(folder: Path) -> JobSettings:
     """Read the settings of a sweep's jobs.
 
@@ -93,11 +98,8 @@ def read(folder: Path) -> JobSettings:
     """
     path = folder / FILE
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        windows = {name: Choice(**choice) for name, choice in values.pop("windows").items()}
-        known = {str(key): float(value) for key, value in values.pop("known").items()}
-        varied = tuple(values.pop("varied"))
-        return JobSettings(**values, windows=windows, known=known, varied=varied)
+        now = path.stat()
+        return _read(path, (now.st_ino, now.st_mtime_ns, now.st_size))
     except FileNotFoundError as error:
         raise DataError(
             f"expected {path}, which the process that opened the sweep has written, found none; give the "
@@ -107,3 +109,13 @@ def read(folder: Path) -> JobSettings:
         raise DataError(
             f"{path} is damaged; give the same command again: finished runs are kept"
         ) from error
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, _: tuple[int, int, int]) -> JobSettings:
+    """Read the file once while it stays as it is; a search writes it anew."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    windows = {name: Choice(**choice) for name, choice in values.pop("windows").items()}
+    known = {str(key): float(value) for key, value in values.pop("known").items()}
+    varied = tuple(values.pop("varied"))
+    return JobSettings(**values, windows=windows, known=known, varied=varied)

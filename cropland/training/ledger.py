@@ -94,13 +94,20 @@ class Ledger:
 class Watch:
     """Shows a ledger as it grows: a bar on a terminal, a line now and then elsewhere.
 
-    Skipped and failed candidates are named as they come, with what their sweep varies.
+    Skipped and failed candidates are named as they come, with what their sweep varies. A search shows trials,
+    of `per_trial` candidates each; their `total` may not be known.
     """
 
     def __init__(
-        self, ledger: Ledger, total: int, console: Console, varied: Iterable[str] = ()
+        self,
+        ledger: Ledger,
+        total: int | None,
+        console: Console,
+        varied: Iterable[str] = (),
+        per_trial: int = 0,
     ) -> None:
         self._ledger = ledger
+        self._each = per_trial or 1
         self._varied = [key for key in varied if key not in _NAMED]
         self._console = console
         self._read_to = 0
@@ -110,7 +117,7 @@ class Watch:
         self._outside: Counter[str] = Counter()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
-        self._meter = Meter(console, "candidates", total)
+        self._meter = Meter(console, "trials" if per_trial else "candidates", total)
 
     def __enter__(self) -> Watch:
         """Start watching."""
@@ -137,7 +144,7 @@ class Watch:
         for outcome in outcomes:
             self._say(outcome)
         self._seen += len(outcomes)
-        self._meter.show(self._seen, self._ran)
+        self._meter.show(self._seen // self._each, self._ran // self._each)
 
     def _say(self, outcome: Outcome) -> None:
         window = f"span={outcome.span} period={outcome.period} bands=" if outcome.span else ""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cropland.training.candidate import Candidate
     from cropland.training.outcome import Outcome
 
+_FEW = 3
+"""Candidates that are looked for one by one: a store may have thousands of others."""
 _MOST = 1e15
 """A number of a run that is no infinity: SQLite keeps that as the largest number."""
 
@@ -50,7 +52,8 @@ def _finished(
     runs = {
         wanted[identity]: run
         for alike, wanted in keys.items()
-        for identity, run in store.finished_of(alike).items()
+        for asked in ([*wanted] if len(wanted) <= _FEW else [None])
+        for identity, run in store.finished_of(alike, asked).items()
         if identity in wanted and _is_possible(run)
     }
     return {key: _outcome_of(candidates[key], run) for key, run in runs.items()}

@@ -132,6 +132,12 @@ def failed(candidate: Candidate, reason: str) -> Scored:
     )
 
 
+def lost(candidates: Sequence[Candidate], known: Sequence[float], error: Exception) -> JobResult:
+    """Return the result of a job that was lost with the process that ran it."""
+    reason = one_line(f"{type(error).__name__}: {error}")
+    return JobResult(tuple(failed(candidate, reason) for candidate in candidates), tuple(known))
+
+
 def _tags_of(candidate: Candidate) -> dict[str, str]:
     """Return the tags that are known before a candidate's data are."""
     return {KIND: "candidate", COUNTRY: candidate.country.name, **candidate.window_tags()}

@@ -20,7 +20,7 @@ from cropland.tracking import provenance
 from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.opening import open_existing, open_store
 from cropland.tracking.records import COUNTRY, KIND
-from cropland.training import chosen_windows, preflight, resume
+from cropland.training import chosen_windows, job_settings, preflight, resume
 from cropland.training.candidate import CONFIG
 from cropland.training.candidates import candidates_of
 from cropland.training.job_settings import JobSettings
@@ -113,8 +113,25 @@ class Session(Prepared):
         """Id of its run."""
         return self.settings.parent_run
 
+    @property
+    def has_accuracy(self) -> bool:
+        """Whether any of its candidates was scored, now or before."""
+        return any(outcome.accuracy >= 0 for outcome in self.ledger.read())
+
+    def read_settings(self) -> JobSettings:
+        """Return what its jobs have in common now: a search comes to know more of its candidates."""
+        return job_settings.read(self.ledger.path.parent)
+
     def outcomes(self) -> list[Outcome]:
-        """Return what became of its candidates, in the order in which these were asked for."""
+        """Return what became of its candidates, in the order in which these were asked for.
+
+        Those of a search are in the order in which they came; what is there twice was asked for twice.
+        """
+        if self.settings.is_search:
+            first: dict[object, Outcome] = {}
+            for outcome in self.ledger.read():
+                first.setdefault(outcome.key, outcome)
+            return [*first.values()]
         order = {candidate.key: number for number, candidate in enumerate(self.candidates)}
         return sorted(self.ledger.read(), key=lambda outcome: order.get(outcome.key, len(order)))
 
@@ -167,6 +184,7 @@ def start(
     *,
     composed: str,
     is_search: bool = False,
+    n_trials: int | None = None,
     returns_results: bool = False,
 ) -> Session:
     """Start the run of a sweep and its ledger, and write what its jobs must know beside that.
@@ -184,7 +202,9 @@ def start(
     composed : str
         The configuration of the sweep, which its run keeps with the overrides.
     is_search : bool
-        Whether its sweeper finds out its jobs as it goes, so that they are not known yet.
+        Whether its sweeper finds out its jobs as it goes: candidates are then only examples.
+    n_trials : int, optional
+        How many trials a search has, where that is known.
     returns_results : bool
         See `JobSettings`.
     """
@@ -204,6 +224,7 @@ def start(
         prepared.fast,
         prepared.windows,
         known=accuracies,
+        is_search=is_search,
         varied=tuple(varied(candidate.settings() for candidate in candidates)),
     )
     settings.write(folder)
@@ -213,7 +234,9 @@ def start(
     for outcome in known.values():
         ledger.append(outcome)
     watching = ExitStack()
-    watching.enter_context(Watch(ledger, len(candidates), console, settings.varied))
+    total = n_trials if is_search else len(candidates)
+    per_trial = len({one.country.name for one in candidates}) if is_search else 0
+    watching.enter_context(Watch(ledger, total, console, settings.varied, per_trial))
     return Session(
         **vars(prepared),
         settings=settings,

@@ -16,7 +16,7 @@ from cropland.support import terminal
 from cropland.support.words import command_line
 from cropland.tracking import opening
 from cropland.tracking.experiments import link
-from cropland.training import chosen_windows, out_of_fold, report
+from cropland.training import chosen_windows, out_of_fold, report, search
 from cropland.training.candidates import fold_words
 from cropland.training.studies.conclude import conclude
 
@@ -54,6 +54,7 @@ def close(session: Session, screen: Console) -> bool:
     else:
         picture = report.figure(outcomes, simulated=session.is_simulated)
         files = {"accuracy.png": picture} if picture else {}
+    files |= search.files(session.ledger.path.parent)
     files["outcomes.csv"] = report.scored(outcomes).to_csv(index=False).encode()
     for file, content in files.items():
         (session.ledger.path.parent / file).write_bytes(content)
@@ -130,6 +131,10 @@ def _print_result(
     for line in report.evidence_lines(outcomes):
         screen.print(line, soft_wrap=True)
     screen.print(f"candidates: {report.counted(outcomes)}")
+    found = search.best(session.ledger.path.parent)
+    if found is not None:
+        words = terminal.literal(" ".join(found.words))
+        screen.print(f"best trial: accuracy {found.value:.3f}, {words}", soft_wrap=True)
     if session.is_simulated:
         screen.print(terminal.SIMULATED)
     address = link(session.configuration.tracking, session.store.experiment_id)
@@ -148,7 +153,8 @@ def _print_result(
 
 def _print_next(session: Session, screen: Console) -> None:
     """Print the next command: promotion after a sweep, spatial blocks after one configuration."""
-    if len(session.candidates) > len({candidate.country.name for candidate in session.candidates}):
+    several = len(session.candidates) > len({one.country.name for one in session.candidates})
+    if several or session.settings.is_search:
         words = repeated(session.words)
         words += _countries(session)
         words += _folds(session.configuration)

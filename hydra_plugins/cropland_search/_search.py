@@ -82,7 +82,8 @@ def study_of(settings: DictConfig) -> Study:
         A storage that cannot be used, or a study of another direction.
     """
     optuna.logging.disable_default_handler()
-    optuna.logging.enable_propagation()  # to Hydra's log
+    optuna.logging.enable_propagation()  # to Hydra's log, whose level counts
+    logging.getLogger("optuna").setLevel(logging.NOTSET)
     storage, name, direction = settings.storage, settings.study_name, settings.direction
     try:
         if storage is not None:

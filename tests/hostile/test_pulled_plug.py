@@ -298,7 +298,6 @@ def test_settings_of_jobs_that_were_cut_are_one_line(tmp_path: Path) -> None:
     content = file.read_bytes()
     for length in range(len(content) - 1):
         file.write_bytes(content[:length])
-        job_settings.read.cache_clear()
         with pytest.raises(CroplandError, match=r"job_settings.json is damaged; give the same"):
             job_settings.read(tmp_path)
 
