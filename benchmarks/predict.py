@@ -47,6 +47,7 @@ from cropland.sources.grid import grid_of
 from cropland.sources.opening import archive_of
 from cropland.sources.simulation import source as simulated
 from cropland.tracking.mlflow_session import mlflow_at
+from cropland.tracking.records import Record
 
 if TYPE_CHECKING:
     from cropland import Archive, Country
@@ -207,10 +208,12 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> Champion:
     with mlflow_at(uri):
         address = mlflow_model.log(
             made,
-            run_id=run.info.run_id,
+            Record(run.info.run_id),
+            name="predict",
+            model_type="RandomForestClassifier",
+            tags={},
             tracking_uri=uri,
             input_example=example,
-            description="",
         ).uri
     folder = client.get_logged_model(address.rpartition("/")[2]).artifact_location
     files = version_files.paths_in(Path(f"{folder.removeprefix('file://')}/artifacts"))

@@ -66,6 +66,20 @@ def card(facts: CardFacts, command: Promote) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def summary(facts: CardFacts) -> str:
+    """Return scores, points, window, bands and model in a line, for a table of versions."""
+    result, recipe = facts.result, facts.fitted.recipe
+    configuration = result.selected.material.candidate.configuration
+    scores = f"accuracy {result.selected.scores.accuracy:.3f}, bias-corrected {result.estimate.value:.3f}"
+    if not isinstance(facts.in_blocks, str):
+        scores += f", spatial block CV {facts.in_blocks.accuracy:.3f}"
+    names = (configuration.bands.name, configuration.series.name, configuration.features.name)
+    return (
+        f"{scores}; {sum(facts.n_labels)} points; {recipe.span} weeks, {recipe.window()}; "
+        f"{', '.join(markdown_text(name) for name in (*names, configuration.model.name))}"
+    )
+
+
 def limits(facts: CardFacts) -> Iterator[str]:
     """Return the limits of a model, the gravest first."""
     recipe = facts.fitted.recipe

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cropland.learning.cross_validation import Scores
     from cropland.training.candidate_data import CandidateData
 
-_EXAMPLE_POINTS = 2
+_EXAMPLE_POINTS, _EXAMPLE_ROWS = 2, 60
 
 
 def fit(material: CandidateData, facts: dict[str, object], scores: Scores) -> Fitted:
@@ -68,9 +68,18 @@ def label_counts(material: CandidateData) -> tuple[int, int]:
 
 
 def example(material: CandidateData, fitted: Fitted) -> pd.DataFrame:
-    """Return the raw observations of a few points, as the model takes them."""
-    observed = np.flatnonzero(np.diff(material.archive.offsets))
-    return of_points(material.archive, observed[:_EXAMPLE_POINTS], fitted.columns)
+    """Return the raw observations of a point or two over the window: few rows that give a label."""
+    samples, window = material.samples, fitted.recipe.window()
+    at = np.flatnonzero(fitted.recipe.is_observed(samples))
+    fewest = at[np.argsort(samples.n_observations[at], kind="stable")[:_EXAMPLE_POINTS]]
+    table = of_points(material.archive, fewest, fitted.columns)
+    day = table["Timestamp"].str[:10]
+    table = table[(day >= window.first.isoformat()) & (day <= window.last.isoformat())]
+    if len(table) > _EXAMPLE_ROWS:
+        table = table[table["ID"] == table["ID"].iloc[0]]
+    every_other = table[::2]
+    is_enough = len(every_other) and fitted.predict(every_other)["label"].notna().all()
+    return every_other if is_enough else table
 
 
 def _training_samples(material: CandidateData) -> tuple[NDArray[np.float32], NDArray[np.int8]]:

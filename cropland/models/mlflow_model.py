@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,13 +18,16 @@ from cropland.observations import bands
 from cropland.support.fingerprint import fingerprint
 from cropland.support.writing import temporary_folder
 from cropland.tracking.mlflow_session import mlflow_at
+from cropland.tracking.records import NOTE
 from cropland.tracking.retries import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
+    from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
     from cropland.models.fitted import Fitted
+    from cropland.tracking.records import Record
 
 _REQUIREMENTS = (
     *("dask", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-core", "pyyaml"),
@@ -47,20 +51,32 @@ class Logged(NamedTuple):
 
 
 def log(
-    fitted: Fitted, *, run_id: str, tracking_uri: str, input_example: pd.DataFrame, description: str
+    fitted: Fitted,
+    record: Record,
+    *,
+    name: str,
+    model_type: str,
+    tags: Mapping[str, str],
+    tracking_uri: str,
+    input_example: pd.DataFrame,
 ) -> Logged:
-    """Log a model to its run, with the code that makes its features.
+    """Log a model to the run of a record, with the code that makes its features.
 
     Parameters
     ----------
     fitted : Fitted
         The model.
-    run_id, tracking_uri : str
-        Its run, and the store of the run.
+    record : Record
+        What its run holds: the params and the description are the model's too. It gets the id of the model,
+        by which the metrics become the model's when the record is written.
+    name, model_type : str
+        What the model is called, as it will be registered, and what it is: a class of scikit-learn.
+    tags : mapping of str to str
+        Tags of the model, to find it by.
+    tracking_uri : str
+        The store of its run.
     input_example : DataFrame
         Raw observations of a few points, which the logged model must predict.
-    description : str
-        Markdown for the model's page.
 
     Returns
     -------
@@ -76,18 +92,19 @@ def log(
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
+    from mlflow.exceptions import MlflowException
     from mlflow.models import Model
 
     package = Path(__file__).parents[1]
     client = mlflow.MlflowClient(tracking_uri)
-    run = client.get_run(run_id)
     # MLflow's log_model would need this run to be the active one, and would end it.
     entry = client.create_logged_model(
-        run.info.experiment_id,
-        name="model",
-        source_run_id=run_id,
-        tags={"mlflow.note.content": description},
-        params=run.data.params,
+        client.get_run(record.run_id).info.experiment_id,
+        name=name,
+        source_run_id=record.run_id,
+        tags={**tags, NOTE: record.note},
+        params={key: str(value) for key, value in record.params.items()},
+        model_type=model_type,
     )
     example = input_example[list(fitted.columns)].astype({"ID": str, "Timestamp": str})
     try:
@@ -97,7 +114,7 @@ def log(
             logged = Model.log(
                 artifact_path=None,
                 flavor=_Checked(fitted),
-                run_id=run_id,
+                run_id=record.run_id,
                 model_id=entry.model_id,
                 python_model=str(Path(__file__).with_name("serving.py")),
                 artifacts=files,
@@ -106,12 +123,20 @@ def log(
                 input_example=example.reset_index(drop=True),
                 pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
             )
-    except (DataError, OSError) as error:
-        client.finalize_logged_model(entry.model_id, "FAILED")
-        if isinstance(error, DataError):
-            raise
-        raise TrackingError(in_words(error, tracking_uri)) from error
+    except MlflowException:  # MLflow has set the status of the model
+        raise
+    except BaseException as error:
+        fail(client, entry.model_id)
+        if isinstance(error, OSError):
+            raise TrackingError(in_words(error, tracking_uri)) from error
+        raise
+    record.model_id = entry.model_id
     return Logged(str(logged.model_uri), checksum)
+
+
+def fail(client: MlflowClient, model_id: str) -> None:
+    """Write that a logged model is of no use: what was to be done with it has failed."""
+    client.finalize_logged_model(model_id, "FAILED")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ was made and goes on from there.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from cropland.errors import DataError
 from cropland.models import version_files
-from cropland.tracking.experiments import SIMULATED, experiment_of, local_path
+from cropland.tracking.experiments import REAL, SIMULATED, experiment_of, local_path
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.records import IDENTITY
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, PREVIOUS = "champion", "previous"
+_VERSIONS = "mlflow.modelVersions"
+"""Tag of a logged model."""
 LONGEST = 5000
 """Characters that MLflow's registry keeps of a description."""
 _REST = "…\n\nThe whole model card is `card.md` among the artifacts of the run."
@@ -62,9 +65,14 @@ def _has_files(client: MlflowClient, version: ModelVersion) -> bool:
 
 
 def register(
-    client: MlflowClient, name: str, model_uri: str, run_id: str, card: str, tags: dict[str, str]
+    client: MlflowClient,
+    name: str,
+    model_uri: str,
+    run_id: str,
+    description: str,
+    tags: dict[str, str],
 ) -> ModelVersion:
-    """Register a version of a logged model, with its card and tags."""
+    """Register a version of a logged model, with its description and tags."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -72,15 +80,17 @@ def register(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+    if len(description) > LONGEST:
+        description = f"{description[: LONGEST - len(_REST)]}{_REST}"
+    model_id = model_uri.rpartition("/")[2]
     with mlflow_at(client.tracking_uri):
-        return client.create_model_version(
-            name,
-            model_uri,
-            run_id,
-            tags=tags,
-            description=card if len(card) <= LONGEST else f"{card[: LONGEST - len(_REST)]}{_REST}",
-            model_id=model_uri.rpartition("/")[2],
+        version = client.create_model_version(
+            name, model_uri, run_id, tags=tags, description=description, model_id=model_id
         )
+    # A server has done so already; a database has not. The pages of models show it.
+    versions = [{"name": name, "version": str(version.version)}]
+    client.set_logged_model_tags(model_id, {_VERSIONS: json.dumps(versions)})
+    return version
 
 
 def crown(client: MlflowClient, version: ModelVersion) -> None:
@@ -94,6 +104,14 @@ def crown(client: MlflowClient, version: ModelVersion) -> None:
 
 
 def _description(name: str) -> str:
-    if name.startswith(SIMULATED):
-        return "Trained on **simulated** data: not valid for any real country."
-    return "Cropland or not, from raw Sentinel-2 observations. The alias `champion` names the version in use."
+    """Return what a registered model is, and how it is loaded, served and used."""
+    simulated = name.startswith(f"{SIMULATED}-")
+    warning = "**Simulated data: not valid for any real country.** " if simulated else ""
+    country = name.removeprefix(f"{SIMULATED if simulated else REAL}-")
+    return (
+        f"{warning}Cropland or not, from raw Sentinel-2 observations. The alias `{CHAMPION}` names the "
+        f"version in use, `{PREVIOUS}` the one before it.\n\n"
+        f"```\nmlflow.pyfunc.load_model('models:/{name}@{CHAMPION}').predict(observations)\n\n"
+        f"mlflow models serve --model-uri models:/{name}@{CHAMPION} --env-manager local\n"
+        f"cropland predict country={country} source={'simulated' if simulated else 'SOURCE'} output=FILE\n```"
+    )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+    from cropland.tracking.datasets import Dataset
+
 KIND = "kind"
 """Tag of every run: ``sweep``, ``candidate``, ``promotion``, ``prediction``, ``map``, ``assessment`` or
 ``comparison``."""
@@ -53,6 +55,10 @@ class Record:
         Artifacts by file name.
     note : str
         Description in Markdown, if any.
+    model_id : str
+        Its logged model, whose metrics these are too; empty without one.
+    datasets : list of Dataset
+        What it learnt from; the metrics of its logged model are of the first.
     """
 
     run_id: str = ""
@@ -62,6 +68,8 @@ class Record:
     series: dict[str, tuple[float, ...]] = field(default_factory=dict)
     files: dict[str, str | bytes] = field(default_factory=dict)
     note: str = ""
+    model_id: str = ""
+    datasets: list[Dataset] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from cropland.errors import DataError, TrackingError
 from cropland.secret_text import without_secrets
 from cropland.support import terminal
-from cropland.tracking import artifacts, sqlite_file
+from cropland.tracking import artifacts, datasets, sqlite_file
 from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.provenance import code_tags, is_alive, process_mark
 from cropland.tracking.records import (
@@ -237,6 +237,8 @@ class Store:
         """Write a record: one batch, and one copy of its files."""
         from mlflow.entities import RunTag
 
+        if record.datasets:
+            datasets.log(self.client, record.run_id, record.datasets)
         tags = [RunTag(key, value) for key, value in self._tags_of(record).items()]
         self.client.log_batch(record.run_id, *_numbers(record), tags)
         artifacts.write(self.client, record.run_id, record.files)
@@ -259,8 +261,14 @@ def _numbers(record: Record) -> tuple[list[Metric], list[Param]]:
     from mlflow.entities import Metric, Param
 
     now = int(time.time() * 1000)
+    of_model = {}
+    if record.model_id:
+        points = record.datasets[0]
+        of_model = {"model_id": record.model_id}
+        of_model |= {"dataset_name": points.name, "dataset_digest": points.digest}
     metrics = [
-        Metric(key, value, now, record.steps.get(key, 0)) for key, value in record.metrics.items()
+        Metric(key, value, now, record.steps.get(key, 0), **of_model)
+        for key, value in record.metrics.items()
     ]
     for key, values in record.series.items():
         metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]

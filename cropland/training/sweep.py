@@ -16,7 +16,8 @@ from cropland.config.model import short_key
 from cropland.learning import fast_forest
 from cropland.secret_text import without_secrets
 from cropland.support import yaml_text
-from cropland.tracking import provenance
+from cropland.tracking import datasets, provenance
+from cropland.tracking.datasets import Dataset
 from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.opening import open_existing, open_store
 from cropland.tracking.records import COUNTRY, KIND
@@ -274,12 +275,16 @@ def _windows(
 
 
 def _start_run(prepared: Prepared, name: str) -> str:
-    """Start the run of a sweep; return its id."""
-    countries, study = {c.country.name for c in prepared.candidates}, prepared.configuration.study
+    """Start the run of a sweep, with the points that it learns from; return its id."""
+    countries, common = {c.country.name for c in prepared.candidates}, prepared.configuration
     tags = {KIND: "sweep", "command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".rstrip()}
     tags |= {COUNTRY: countries.pop()} if len(countries) == 1 else {}
-    tags |= {chosen_windows.STUDY: study.name} if study else {}
-    return prepared.store.start(name, provenance.code_tags() | tags)
+    tags |= {chosen_windows.STUDY: common.study.name} if common.study else {}
+    run_id = prepared.store.start(name, provenance.code_tags() | tags)
+    archives = prepared.archives.values()
+    inputs = [Dataset.of(archive, common.paths.archive) for archive in archives]
+    datasets.log(prepared.store.client, run_id, inputs)
+    return run_id
 
 
 def _name(words: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from cropland.config.commands.promote import Promote
 from cropland.config.groups import Validation
 from cropland.errors import ConfigError, CroplandError
 from cropland.models import fitting, registry
+from cropland.tracking import artifacts
+from cropland.tracking.mlflow_session import mlflow_at
 from cropland.training.candidate import Candidate
 
 QUICK = ("n_jobs=1", "validation.folds=3", "promotion.figures=false", "promotion.bootstraps=100")
@@ -46,7 +49,7 @@ def test_a_version_has_its_card_its_table_and_its_marks(toy: ToyModels) -> None:
     (version,) = toy.versions
     run, artifacts = toy.client.get_run(version.run_id), toy.artifacts(version.run_id)
     card = (artifacts / "card.md").read_text()
-    assert version.description == card
+    assert version.description.partition("\n\n")[2] == card
     assert run.data.tags["mlflow.note.content"] == card
     assert "Selected from 2 candidates" in card
     assert "There was no champion before." in card
@@ -58,12 +61,93 @@ def test_a_version_has_its_card_its_table_and_its_marks(toy: ToyModels) -> None:
         in card
     )
     assert f"| spatial block CV | {metrics['accuracy_blocks']:.3f} ± " in card
-    tags = {"identity", "comparison", "candidate", "archive", "checksum.recipe.yaml"}
-    assert set(version.tags) == tags
+    assert {"identity", "comparison", "candidate", "archive", "checksum.recipe.yaml"} <= set(
+        version.tags
+    )
     table = pd.read_csv(artifacts / "candidates.csv")
     assert sorted(table["span"]) == [12, 24]
     assert (table["verdict"] == "selected").sum() == 1
     assert table["verdict"].notna().all()
+
+
+def test_a_logged_model_is_found_by_what_it_is_and_how_good_it_is(toy: ToyModels) -> None:
+    toy.promote()
+    (version,) = toy.versions
+    run = toy.client.get_run(version.run_id)
+    for words in (
+        "metrics.accuracy > 0.5",
+        "metrics.accuracy_blocks > 0",
+        "params.country = 'toyland'",
+        "params.span = '24'",
+        "tags.country = 'toyland' and tags.kind = 'promotion'",
+        f"name = '{NAME}' and model_type = 'KNeighborsClassifier'",
+    ):
+        (model,) = toy.client.search_logged_models(["1"], words)
+        assert f"models:/{model.model_id}" == version.source, words
+    assert toy.client.search_logged_models(["1"], "metrics.accuracy > 1") == []
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": NAME, "version": "1"}]
+    assert model.params == run.data.params
+    assert {metric.key: metric.value for metric in model.metrics} == run.data.metrics
+    assert {(metric.dataset_name, metric.dataset_digest) for metric in model.metrics} == {
+        ("toyland points", toy.archive.fingerprint)
+    }
+    counts = {"n_points", "span_weeks", "n_features", "n_samples", "n_candidates"}
+    assert counts <= run.data.metrics.keys() and not counts & run.data.params.keys()
+
+
+def test_a_version_says_in_the_table_of_versions_what_it_is(toy: ToyModels) -> None:
+    toy.promote()
+    (version,) = toy.versions
+    run = toy.client.get_run(version.run_id)
+    for name in ("country", "span", "period", "bands", "model"):
+        assert version.tags[name] == run.data.params[name]
+    for name in ("accuracy", "accuracy_corrected", "accuracy_blocks"):
+        assert float(version.tags[name]) == pytest.approx(run.data.metrics[name], abs=5e-5)
+    assert version.tags["n_points"] == "60"
+    assert version.tags["window"] == "2020-07-16 … 2020-12-31"
+    first, _, rest = version.description.partition("\n")
+    assert first == (
+        f"accuracy {run.data.metrics['accuracy']:.3f}, "
+        f"bias-corrected {run.data.metrics['accuracy_corrected']:.3f}, "
+        f"spatial block CV {run.data.metrics['accuracy_blocks']:.3f}; 60 points; "
+        f"24 weeks, {version.tags['window']}; ndvi, raw, flat, knn"
+    )
+    assert rest.startswith(f"\n# {NAME}")
+    described = toy.client.get_registered_model(NAME).description
+    for words in (
+        f"mlflow.pyfunc.load_model('models:/{NAME}@champion')",
+        f"mlflow models serve --model-uri models:/{NAME}@champion",
+        "cropland predict country=toyland source=SOURCE",
+    ):
+        assert words in described
+
+
+def test_sweeps_and_promotions_name_the_points_that_they_learn_from(toy: ToyModels) -> None:
+    toy.promote()
+    mark = toy.archive.fingerprint
+    found = toy.client.search_runs(["1"], f"datasets.digest = '{mark}'")
+    assert {run.info.run_id for run in found} == {
+        run.info.run_id for run in toy.client.search_runs(["1"], "dataset.name = 'toyland points'")
+    }
+    # A candidate names none: that would cost as much as its other tracking.
+    assert sorted(run.data.tags["kind"] for run in found) == ["promotion", "sweep", "sweep"]
+    for run in found:
+        (entry,) = run.inputs.dataset_inputs
+        assert [(tag.key, tag.value) for tag in entry.tags] == [("mlflow.data.context", "training")]
+
+
+def test_the_input_example_is_small_and_has_a_label(toy: ToyModels) -> None:
+    toy.promote()
+    (version,) = toy.versions
+    folder = toy.artifacts_of_model(version.source)
+    example = json.loads((folder / "input_example.json").read_text())
+    table = pd.DataFrame(example["data"], columns=example["columns"])
+    assert len(table) <= 60 and table["ID"].nunique() <= 2
+    assert table["Timestamp"].min() >= "2020-07-16" and table["Timestamp"].max() < "2021"
+    with mlflow_at(toy.tracking.uri):
+        predicted = mlflow.pyfunc.load_model(version.source).predict(table)
+    assert predicted["label"].isin([0, 1]).all()
+    assert (predicted["reason"] == "").all()
 
 
 def test_a_promotion_repeated_makes_nothing_new(toy: ToyModels) -> None:
@@ -291,6 +375,7 @@ SET_ALIAS = MlflowClient.set_registered_model_alias
 MOMENTS = {
     "during the fit": (fitting, "fit", dying, 1, {"champion": "1"}),
     "while the model is logged": (mlflow.models.Model, "log", dying, 1, {"champion": "1"}),
+    "while its run is written": (artifacts, "write", dying, 1, {"champion": "1"}),
     "before it is registered": (registry, "register", dying, 1, {"champion": "1"}),
     "before it is champion": (registry, "crown", dying, 2, {"champion": "1"}),
     "between the aliases": (
@@ -313,6 +398,9 @@ def test_a_promotion_that_is_stopped_leaves_nothing_by_halves(
         patched.setattr(where, name, instead)
         toy.promote()
     assert len(toy.versions) == versions
+    models = toy.client.search_logged_models(["1"])
+    assert [str(model.status) for model in models].count("READY") == versions
+    assert "PENDING" not in {str(model.status) for model in models}
     assert toy.aliases == aliases
     assert "in place of version 1" in toy.promote()
     assert toy.aliases == {"champion": "2", "previous": "1"}

@@ -22,6 +22,7 @@ from standins.toy_model import learnt, toy_archive, toy_request
 
 from cropland.models import mlflow_model
 from cropland.models.fitted import Fitted
+from cropland.tracking.records import Record
 
 pytestmark = pytest.mark.processes
 
@@ -68,8 +69,15 @@ def served(
     uri = f"sqlite:///{folder}/mlflow.db"
     client = MlflowClient(uri)
     run = client.create_run(client.create_experiment("cropland", (folder / "store").as_uri()))
-    where = {"run_id": run.info.run_id, "tracking_uri": uri}
-    source = mlflow_model.log(fitted, **where, input_example=observations[:3], description="").uri
+    source = mlflow_model.log(
+        fitted,
+        Record(run.info.run_id),
+        name="cropland-toyland",
+        model_type="RandomForestClassifier",
+        tags={},
+        tracking_uri=uri,
+        input_example=observations[:3],
+    ).uri
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", source]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]

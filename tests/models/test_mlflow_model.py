@@ -17,6 +17,7 @@ from cropland.errors import TrackingError
 from cropland.models import mlflow_model
 from cropland.models.fitted import Fitted
 from cropland.tracking.mlflow_session import mlflow_at
+from cropland.tracking.records import Record
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +32,18 @@ def logged(
     client = MlflowClient(uri)
     experiment = client.create_experiment("cropland", (folder / "artifacts").as_uri())
     run = client.create_run(experiment)
-    client.log_param(run.info.run_id, "span", 40)
+    record = Record(run.info.run_id, params={"span": 40}, note="**Toyland**")
     before = list(sys.path), os.environ.get("MLFLOW_TRACKING_URI")
     source = mlflow_model.log(
         fitted,
-        run_id=run.info.run_id,
+        record,
+        name="cropland-toyland",
+        model_type="RandomForestClassifier",
+        tags={"country": "toyland"},
         tracking_uri=uri,
         input_example=observations[:3],
-        description="**Toyland**",
     ).uri
+    assert source == f"models:/{record.model_id}"
     client.create_registered_model("cropland-toyland")
     with mlflow_at(uri):
         made = client.create_model_version(
@@ -59,7 +63,8 @@ def test_a_model_is_logged_to_its_run_whole(logged: tuple[str, str], fitted: Fit
     assert entry.experiment_id == run.info.experiment_id
     assert [output.model_id for output in run.outputs.model_outputs] == [entry.model_id]
     assert (entry.status, entry.params) == ("READY", {"span": "40"})
-    assert entry.tags["mlflow.note.content"] == "**Toyland**"
+    assert (entry.name, entry.model_type) == ("cropland-toyland", "RandomForestClassifier")
+    assert (entry.tags["country"], entry.tags["mlflow.note.content"]) == ("toyland", "**Toyland**")
     folder = Path(entry.artifact_location.removeprefix("file://"))
     names = {str(path.relative_to(folder)) for path in folder.rglob("*")}
     assert {"serving.py", "code/cropland/features/series.py", "artifacts/recipe.yaml"} <= names
@@ -92,10 +97,12 @@ def test_a_store_that_cannot_be_written_to_is_said_and_its_model_is_failed(
     with pytest.raises(TrackingError, match=r"mlflow.db cannot be used .*Not a directory"):
         mlflow_model.log(
             fitted,
-            run_id=client.create_run(experiment).info.run_id,
+            Record(client.create_run(experiment).info.run_id),
+            name="cropland-toyland",
+            model_type="RandomForestClassifier",
+            tags={},
             tracking_uri=client.tracking_uri,
             input_example=observations[:3],
-            description="",
         )
     (entry,) = client.search_logged_models([experiment])
     assert entry.status == "FAILED"

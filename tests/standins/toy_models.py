@@ -107,6 +107,10 @@ class ToyModels:
     def artifacts(self, run_id: str) -> Path:
         return Path(self.client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
 
+    def artifacts_of_model(self, uri: str) -> Path:
+        model = self.client.get_logged_model(uri.rpartition("/")[2])
+        return Path(model.artifact_location.removeprefix("file://"))
+
     def loads(self, alias: str = "champion") -> bool:
         """Load a version; return whether it predicts every point."""
         with mlflow_at(self.tracking.uri):
