@@ -34,6 +34,8 @@ _MOST_LINES = 20
 """More of them would leave a figure of nothing but its legend."""
 _LOG_FROM = 50
 """Numbers of an axis, the largest so many times the smallest, are drawn on a logarithmic one."""
+_NO_WINDOW = {"window_end": "", "span": 0}
+"""What stands there of a nested choice, which has several windows."""
 _SCREEN = 80
 _WIDTHS = {"window end": 10}
 """Columns of the closing table that may be folded before another is left out, and how narrow."""
@@ -81,8 +83,10 @@ def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     return table.drop_duplicates("country").join(tried, on="country").sort_values("country")
 
 
-def closing_table(outcomes: Sequence[Outcome], *, simulated: bool = False) -> Table:
-    """Draw the best candidate of each country for the screen, with what varied."""
+def closing_table(
+    outcomes: Sequence[Outcome], *, simulated: bool = False, width: int = _SCREEN
+) -> Table:
+    """Draw the best candidate of each country for a screen, with what varied."""
     # As narrow as can be: on a terminal of 80 columns values are folded, not cut off.
     table = Table(
         title=titled("Best candidate of each country", simulated=simulated),
@@ -96,7 +100,7 @@ def closing_table(outcomes: Sequence[Outcome], *, simulated: bool = False) -> Ta
     others = _others(varying)
     columns = _columns(rows, others)
     for name, key in _HEADS.items():
-        if others and key not in varying and _width(columns) > _SCREEN:
+        if others and key not in varying and _width(columns) > width:
             del columns[name]
     for name in columns:
         justify: JustifyMethod = "left" if name in _TEXTS else "right"
@@ -136,11 +140,17 @@ def _width(columns: Mapping[str, Sequence[str]]) -> int:
 
 def _varying(table: pd.DataFrame) -> list[str]:
     """Return the settings of a table that have more than one value in some country."""
+    if table.empty:
+        return []
+    names = [*VARIED, *(key for key in map(str, table) if key not in _FIELDS)]
     return [
-        name
-        for name in (*VARIED, *(key for key in map(str, table) if key not in _FIELDS))
-        if not table.empty and (table.groupby("country")[name].nunique() > 1).any()
+        name for name in names if (_with(table, name).groupby("country")[name].nunique() > 1).any()
     ]
+
+
+def _with(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the rows of candidates that have one value of a setting."""
+    return table[table[name] != _NO_WINDOW[name]] if name in _NO_WINDOW else table
 
 
 def _others(varying: Iterable[str]) -> dict[str, str]:
@@ -203,6 +213,7 @@ def figure(outcomes: Sequence[Outcome], *, simulated: bool = False) -> bytes | N
         return None
     x, by, others = varying[0], (varying[1] if len(varying) > 1 else None), varying[2:]
     names = labels(varying) | LABELS
+    table = _with(table, x)
     lines: list[object] = list(table[by].unique()) if by else []  # best first
     if by:
         table = table[table[by].isin(lines[:_MOST_LINES])]

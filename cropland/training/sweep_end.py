@@ -127,7 +127,8 @@ def _print_result(
     if conclusion:
         screen.print(Markdown(conclusion.note, hyperlinks=False))
     elif len(best):
-        screen.print(report.closing_table(outcomes, simulated=session.is_simulated))
+        simulated = session.is_simulated
+        screen.print(report.closing_table(outcomes, simulated=simulated, width=screen.width))
     for line in report.evidence_lines(outcomes):
         screen.print(line, soft_wrap=True)
     screen.print(f"candidates: {report.counted(outcomes)}")

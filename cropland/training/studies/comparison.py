@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from cropland.errors import nearest
 from cropland.learning import choice
 from cropland.support.figure_style import plain, png
+from cropland.training.outcome import KEY
 from cropland.training.studies.drawing import ALIKE, BEST, QUIET, heading, limit_accuracy, panels
 from cropland.training.studies.paired import add_differences, block_warning
 from cropland.training.studies.tables import (
@@ -28,7 +29,7 @@ from cropland.training.studies.tables import (
     select_each,
     titled,
 )
-from cropland.training.variation import word
+from cropland.training.variation import labels, word
 from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
         A line below the title; may be empty.
 
     """
-    words = [table[name].map(lambda value: word(value) or NONE) for name in study.by]
-    table = table.assign(variant=[BETWEEN.join(names) for names in zip(*words, strict=True)])
+    names = [_variant(row, study.by) for row in table.to_dict("records")]
+    table = table.assign(variant=names)
     variants = list(table["variant"].unique())
     cells = select_each(table, ["country", "variant"])
     cells = cells.assign(panel=cells["country"].map(titled))
@@ -91,6 +92,16 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
         parts += block_warning(table)
     picture = draw(cells, variants, baseline=study.baseline, title=study.title, remark=remark)
     return Conclusion(note(study, parts, remark), files(cells, picture))
+
+
+def _variant(row: Mapping[Hashable, Any], by: Sequence[str]) -> str:
+    """Return the words of a variant: fields of a candidate as they are, other settings as ``max_depth=4``."""
+    label = labels(by)
+    words = {key: word(row[key]) or NONE for key in by}
+    return BETWEEN.join(
+        text if key in (*KEY, "window_end") else f"{label[key]}={text}"
+        for key, text in words.items()
+    )
 
 
 def _means(cells: pd.DataFrame) -> list[pd.DataFrame]:
