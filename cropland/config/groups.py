@@ -100,7 +100,7 @@ class Study(Closed):
         ``chosen``: each country at the window that ``study=time_range`` chose for it.
     """
 
-    name: Name
+    name: Name = "unnamed"
     title: str = ""
     figure: Literal["time_range", "comparison", "past_only", "submission"] = "comparison"
     by: tuple[str, ...] = ()

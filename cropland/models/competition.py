@@ -221,6 +221,7 @@ def _materials(
 ) -> tuple[Field, dict[str, CandidateData]]:
     """Return the data of the finalists, and the field without those that are not what they say."""
     materials: dict[str, CandidateData] = {}
+    shown = contenders.varied_settings(runs.values())
     while True:
         finalists = _finalists(field, command, country)
         faults: dict[str, str] = {}
@@ -228,7 +229,7 @@ def _materials(
             if run_id in materials:
                 continue
             signals.check()
-            material = stored_runs.material_of(runs[run_id], command, country, store)
+            material = stored_runs.material_of(runs[run_id], command, country, store, shown)
             if isinstance(material, str):
                 faults[run_id] = material
             else:

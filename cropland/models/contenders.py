@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cropland.errors import DataError
+from cropland.errors import DataError, visible
 from cropland.learning.statistics import standard_errors
 from cropland.models.stored_runs import PARAMS
 from cropland.support.words import command_line
 from cropland.tracking.records import ARCHIVE, COMPARISON
 from cropland.training import identity, out_of_fold
 from cropland.training.candidates import fold_words
+from cropland.training.variation import shortened, varied
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 MISSING_ALLOWED = 0.02
 """Share of the points that a candidate may lack and still be compared with those that have them."""
 _AT_ONCE = 8
+_LONGEST = 500
 _ROUNDING = 1e-6
 """Of accuracies: the same mean, computed in another order."""
 
@@ -126,15 +128,25 @@ def _no_candidate(command: Promote, country: Country, archive: Archive, store: S
     return f"no finished candidate of {country.name} by {words} on this archive: {instead}"
 
 
+def varied_settings(runs: Iterable[TrackedRun]) -> list[str]:
+    """Return the settings, such as ``model.max_depth``, that differ among candidates and `PARAMS` lacks."""
+    keys = varied(run.params for run in runs)
+    return [key for key in keys if key not in (*PARAMS, "period") and key.isprintable()]
+
+
 def tabulated(runs: Iterable[TrackedRun], command: Promote) -> pd.DataFrame:
     """Tabulate candidates, best first; the index is the run id.
 
-    ``verdict`` is the reason why one may not be selected, empty where it is ``eligible``.
+    Settings that differ among them have columns. ``verdict`` is the reason why one may not be selected, empty
+    where it is ``eligible``.
     """
+    runs = list(runs)
+    settings = varied_settings(runs)
     rows = [
         {
             "run_id": run.run_id,
             "name": run.name,
+            **{key: shortened(visible(run.params.get(key, "")), _LONGEST) for key in settings},
             "window_end": run.tags["window_end"],
             **{name: run.params[name] for name in PARAMS},
             **{name: run.metrics[name] for name in ("accuracy", "accuracy_se")},

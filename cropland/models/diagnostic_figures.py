@@ -5,6 +5,7 @@ Each takes a title, whose second line says so where the data are simulated, and 
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -24,6 +25,8 @@ COLOUR_SCALE = "cividis"
 """Nuñez et al. 2018, doi:10.1371/journal.pone.0199239: even, and the same to colour-blind readers."""
 LEAST_SCALE = 0.01
 """Where no group matters more, the colours end here, so that noise is not made to look like signal."""
+_PER_INCH = 11
+"""Characters of a title."""
 _HALF_DAY = np.timedelta64(12, "h")
 
 
@@ -265,8 +268,9 @@ def _unit(band: str) -> str:
 
 
 def _titled(figure: Figure, title: str, simulated: bool) -> bytes:
-    """Draw a title of one or two lines on a figure; return its PNG."""
+    """Draw a title on a figure, wrapped to its width, with a second line; return its PNG."""
     first, _, second = title.partition("\n")
+    first = "\n".join(textwrap.wrap(first, int(_PER_INCH * figure.get_figwidth())))
     second = " · ".join(part for part in (second, "simulated data" if simulated else "") if part)
     text = f"{first}\n{second}" if second else first
     figure.suptitle(text, x=0.01, ha="left", fontsize=12)

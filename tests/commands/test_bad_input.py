@@ -78,6 +78,10 @@ BY_COMMAND = [
     (["-m", "source=simulated,files"], "source cannot be swept; give one command for each"),
     (["source=files", "paths.data=nowhere"], "expected a folder with exports at nowhere"),
     (["output=x.csv"], "output is for study=submission; the command predict writes predictions"),
+    (
+        ["-m", "model.max_depth=2,4", "+study={by: [model.max_dept]}"],
+        "study.by: unknown key 'model.max_dept'; did you mean 'model.max_depth'",
+    ),
 ]
 """Some of the above, and what is found out after the configuration."""
 

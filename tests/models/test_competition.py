@@ -454,3 +454,24 @@ def test_at_least_the_best_and_the_simplest_are_scored_again(
         for span, accuracy in zip(result.table["span"], result.table["accuracy"], strict=True)
         if accuracy >= result.table["accuracy"].max() - result.table["accuracy_se"].iloc[0]
     )
+
+
+def test_what_differs_among_candidates_is_a_column_and_in_the_name_of_the_selected(
+    world: World,
+) -> None:
+    models = [
+        Model("nb", "sklearn.naive_bayes.GaussianNB", scale=False, parameters={"var_smoothing": v})
+        for v in (1e-9, 1e9)
+    ]
+    world.score(*[world.candidate(12, model=model) for model in models])
+    result = world.compete(rule="best")
+    assert result.table["model.var_smoothing"].tolist() == ["1e-09", "1000000000.0"]
+    assert result.selected.material.candidate.name == "toyland 12w +0m ndvi nb var_smoothing=1e-09"
+
+
+def test_params_of_anybody_are_no_columns_that_break_a_table(world: World) -> None:
+    world.score(world.candidate(12))
+    world.pretend("other", accuracy=0.1, **{"model.a": "x\ny" * 1000, "verdict": "selected"})
+    table = world.compete().table
+    assert all(text.isprintable() and len(text) <= 500 for text in table["model.a"])
+    assert (table["verdict"] == "selected").sum() == 1

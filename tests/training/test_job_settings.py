@@ -30,6 +30,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         fast=False,
         windows={"iran": Choice(96, 0), "sudan": Choice(4, "2021-03-31")},
         known={"a": 0.9, "b": 0.875},
+        varied=("model.max_depth", "series.step_days"),
     )
     settings.write(tmp_path / "run")
     assert job_settings.read(tmp_path / "run") == settings
@@ -61,3 +62,13 @@ def test_where_the_fast_forest_cannot_be_used_candidates_have_the_plain_one(
     (candidate,) = JobSettings("run", fast=False).candidates_of(job)
     assert candidate.configuration.model.name == "forest"
     assert candidate.configuration.model.target == "sklearn.ensemble.RandomForestClassifier"
+
+
+def test_what_a_sweep_varies_is_in_names_and_params_of_its_runs(job: Job) -> None:
+    settings = JobSettings("parent", varied=("span", "model.n_estimators", "series.step_days"))
+    (candidate,) = settings.candidates_of(job)
+    assert candidate.name.endswith(" forest n_estimators=100 step_days=5")
+    assert candidate.params()["series.step_days"] == 5
+    (plain,) = candidates_of(job)
+    assert "series.step_days" not in plain.params()
+    assert candidate.fingerprint == plain.fingerprint

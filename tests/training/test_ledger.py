@@ -120,3 +120,36 @@ def test_what_is_skipped_or_failed_is_named_and_a_note_is_said_once(tmp_path: Pa
     assert text.count("no observation") == 1
     assert "skipped iran span=12 period=0 bands=ndvi: window [x] is outside" in text
     assert "failed iran span=16 period=0 bands=ndvi: ValueError: no" in text
+
+
+def test_what_a_sweep_varies_is_in_its_messages(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    said = io.StringIO()
+    varied = ["bands", "model", "features.statistics"]
+    with Watch(ledger, 1, Console(file=said, width=200, force_terminal=False), varied):
+        ledger.append(outcome(4, "failed", message="no", settings={"features.statistics": "[min]"}))
+    assert (
+        "failed iran span=4 period=0 bands=ndvi model=forest statistics=[min]: no"
+        in said.getvalue()
+    )
+
+
+def test_a_ledger_of_before_settings_is_read(tmp_path: Path) -> None:
+    values = vars(outcome()) | {"message": "an old one"}
+    del values["settings"]
+    (tmp_path / "outcomes.jsonl").write_text(json.dumps(values) + "\n")
+    (found,) = Ledger(tmp_path).read()
+    assert (found.message, dict(found.settings)) == ("an old one", {})
+
+
+def test_the_key_of_an_outcome_outlives_its_ledger(tmp_path: Path) -> None:
+    settings = {
+        "model.max_depth": None,
+        "model.C": 0.5,
+        "series.clear": True,
+        "bands.names": "[B4]",
+    }
+    written = outcome(settings=settings)
+    Ledger(tmp_path).append(written)
+    (found,) = Ledger(tmp_path).read()
+    assert found.key == written.key != outcome(settings=settings | {"model.C": 1.0}).key

@@ -130,3 +130,106 @@ def test_a_sweep_of_many_lines_is_still_a_figure(recwarn: pytest.WarningsRecorde
     drawn = report.figure(outcomes)
     assert drawn is not None
     assert not recwarn.list  # matplotlib warns where the legend leaves no room for the axes
+
+
+def depths(**changes: Any) -> list[Outcome]:
+    """Six candidates that differ in parameters of their model only; the best has depth 4 and 40 trees."""
+    return [
+        outcome(
+            "afghanistan",
+            0.9 + 0.01 * (depth == 4) + 0.001 * (trees == 40),
+            settings={"model.max_depth": depth, "model.n_estimators": trees, "seed": 2023},
+            **changes,
+        )
+        for depth in (16, 2, 4)
+        for trees in (10, 40)
+    ]
+
+
+def printed(outcomes: list[Outcome], width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(report.closing_table(outcomes, width=width))
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.mark.parametrize("width", [80, 150])
+def test_what_varied_is_a_column_of_the_closing_table(width: int) -> None:
+    lines = printed(depths(bands="visible_nir_ndvi"), width)
+    assert all(len(line) <= width for line in lines)
+    assert "max_depth" in lines[2] and "n_estimators" in lines[2] and "seed" not in lines[2]
+    (row,) = [line for line in lines if line.startswith("afghanistan")]
+    assert row.split()[-4:] == ["4", "40", "10", "6"]
+    # What did not vary leaves a narrow screen first, and only there.
+    assert ("visible_nir_ndvi" in row) is (width == 150)
+
+
+def test_names_of_files_that_varied_are_columns_too() -> None:
+    outcomes = [outcome("iran", 0.9, features="statistics"), outcome("iran", 0.8)]
+    (row,) = [line for line in printed(outcomes, 80) if line.startswith("iran")]
+    assert row.split()[-3:] == ["statistics", "10", "2"]
+
+
+def test_what_varied_is_in_the_description() -> None:
+    lines = report.note(depths()).splitlines()
+    assert lines[0].endswith("| model | max_depth | n_estimators | tried |")
+    assert lines[2].endswith("| forest | 4 | 40 | 6 |")
+
+
+def test_what_varied_is_a_column_of_the_csv() -> None:
+    outcomes = [
+        outcome("iran", 0.9, settings={"model.max_depth": value, "model.C": 1})
+        for value in (None, 4, True, "sqrt")
+    ]
+    table = report.tabulated(outcomes)
+    assert table["model.max_depth"].tolist() == ["null", 4, "true", "sqrt"]
+    assert "model.C" not in table and "settings" not in table
+    assert report.tabulated(outcomes, ["model.C", "model.degree"])["model.C"].tolist() == [1] * 4
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are drawn."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(figure_style, "png", lambda figure: figures.append(figure) or b"")
+    return figures
+
+
+def test_the_axis_of_a_figure_has_numbers_in_their_order(drawn: list[Figure]) -> None:
+    report.figure(depths())
+    (panel,) = drawn[0].axes
+    assert panel.get_xlabel() == "max_depth"
+    lines = [container.lines[0] for container in panel.containers]  # type: ignore[attr-defined]
+    assert [list(line.get_xdata()) for line in lines] == [[2, 4, 16], [2, 4, 16]]
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["10", "40"]
+    assert drawn[0].legends[0].get_title().get_text() == "n_estimators"
+
+
+def test_numbers_make_the_axis_and_names_the_lines(drawn: list[Figure]) -> None:
+    report.figure(
+        [
+            outcome("iran", 0.9, bands=bands, settings={"model.C": number})
+            for bands in ("ndvi", "all")
+            for number in (0.01, 100, 1)
+        ]
+    )
+    (panel,) = drawn[0].axes
+    assert (panel.get_xlabel(), panel.get_xscale()) == ("C", "log")
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["0.01", "1", "100"]
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["all", "ndvi"]
+
+
+def test_texts_of_an_axis_stand_in_one_order_whatever_a_line_lacks(drawn: list[Figure]) -> None:
+    tried = [("svm", "ndvi"), ("forest", "ndvi"), ("knn", "ndvi"), ("knn", "all"), ("svm", "all")]
+    report.figure([outcome("iran", 0.9, model=model, bands=bands) for model, bands in tried])
+    (panel,) = drawn[0].axes
+    lines = [container.lines[0] for container in panel.containers]  # type: ignore[attr-defined]
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["all", "ndvi"]
+    assert [list(line.get_xdata()) for line in lines] == [[1], [0, 1], [0, 1]]
+
+
+def test_a_nested_choice_has_no_place_among_windows(drawn: list[Figure]) -> None:
+    nested = outcome(
+        "iran", 0.9, span=0, period="", window_end="", bands="nested choice", validation="nested"
+    )
+    report.figure([nested, outcome("iran", 0.8)])
+    assert drawn[0].axes[0].get_xlabel() == "band set"

@@ -291,3 +291,14 @@ def test_a_comparison_of_nothing_is_an_error() -> None:
 def test_a_figure_that_is_not_drawn_of_candidates_is_an_error() -> None:
     with pytest.raises(ConfigError, match="'submission'"):
         conclude("submission", VARIANTS)
+
+
+def test_variants_may_be_told_apart_by_a_parameter_of_a_model() -> None:
+    rows = [
+        row("iran", 0.8 + 0.01 * number, **{"model.max_depth": depth})
+        for number, depth in enumerate((2, "null", ""))
+    ]
+    found = conclude("comparison", rows, by=("model", "model.max_depth"), title="")
+    assert lines(found, "forest · max_depth=2") and lines(found, "forest · max_depth=null")
+    assert lines(found, "forest · max_depth=—")
+    assert found.note.startswith("**Which model, max_depth?**")
