@@ -65,7 +65,7 @@ def single_job(composed: DictConfig) -> Job:
         As `job` does.
     """
     with hydra_config(composed):
-        set_output_folder(composed, "hydra.run.dir")
+        set_output_folder(composed, composed.hydra.run.dir)
         return job(composed, composed.hydra)
 
 
@@ -228,16 +228,16 @@ def search_jobs(composed: DictConfig) -> list[Job]:
 
 def _job(templates: Templates, overrides: list[str], number: int) -> Job:
     """Make a job of a sweep as it will be made when it runs."""
-    with hydra_config(templates.sweep):
-        folder = templates.sweep.hydra.sweep.dir
+    folder = templates.folder
     composed = templates.composed(overrides, number)
     with hydra_config(composed):
+        own = composed.hydra.sweep.dir
         require(
-            composed.hydra.sweep.dir == folder,
-            f"hydra.sweep.dir is one folder for all jobs, got {folder} and {composed.hydra.sweep.dir}; what "
-            f"differs between jobs belongs in hydra.sweep.subdir",
+            own == folder,
+            f"hydra.sweep.dir is one folder for all jobs, got {folder} and {own}; what differs between jobs "
+            f"belongs in hydra.sweep.subdir",
         )
-        set_output_folder(composed, "hydra.sweep.dir", "hydra.sweep.subdir")
+        set_output_folder(composed, own, composed.hydra.sweep.subdir)
         return job(composed, composed.hydra)
 
 

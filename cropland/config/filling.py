@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from cropland.config import secrets
@@ -30,7 +31,7 @@ def command(schema: type[T], composed: Mapping[str, Any]) -> T:
         Unknown key, value of the wrong type, or a rule between values that does not hold.
     """
     secrets.check(dict(composed), "")
-    own, elsewhere = get_type_hints(schema), get_type_hints(Configuration)
+    own, elsewhere = _hints(schema), _hints(Configuration)  # type: ignore[arg-type]
     passed_over = {*elsewhere, *_OF_MODEL} - set(own)
     values = {key: value for key, value in composed.items() if key not in passed_over}
     for key in ("model", "source"):
@@ -42,7 +43,7 @@ def command(schema: type[T], composed: Mapping[str, Any]) -> T:
     if isinstance(values.get("validation"), dict):
         values["validation"] = _validation(values["validation"])
     source = values.get("source", {}).get("name")
-    kinds = {get_args(get_type_hints(kind)["name"])[0]: kind for kind in get_args(Source)}
+    kinds = {get_args(_hints(kind)["name"])[0]: kind for kind in get_args(Source)}
     require(str(source) in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")
     values["source"] = filled(kinds[source], values["source"], "source.")
     return filled(schema, values)
@@ -52,6 +53,12 @@ def values_of(configuration: Configuration) -> dict[str, Any]:
     """Return a configuration as plain containers in the form of ``conf/``, of which `command` makes it."""
     model = configuration.model
     return asdict(configuration) | {"model": model.file, "allow": list(model.allow)}
+
+
+@cache
+def _hints(schema: type[object]) -> dict[str, Any]:
+    """Return the types of a schema's fields, worked out once: every job of a sweep asks for them."""
+    return get_type_hints(schema)
 
 
 def _validation(values: Mapping[str, Any]) -> dict[str, Any]:

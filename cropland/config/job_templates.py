@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,10 +48,9 @@ def folders_of(hydra: DictConfig) -> list[Path]:
     return [Path(source.path) for source in sources if source.schema == "file"]
 
 
-def set_output_folder(config: DictConfig, *keys: str) -> None:
+def set_output_folder(config: DictConfig, *parts: object) -> None:
     """Set ``hydra.runtime.output_dir`` by its parts, as Hydra does when it runs a job."""
-    folder = Path(*(str(OmegaConf.select(config, key)) for key in keys))
-    config.hydra.runtime.output_dir = str(folder.absolute())
+    config.hydra.runtime.output_dir = str(Path(*map(str, parts)).absolute())
 
 
 class Templates:
@@ -78,6 +78,12 @@ class Templates:
         return self._loader.get_group_options(
             group, kind, config_name=self.sweep.hydra.job.config_name, overrides=words
         )
+
+    @cached_property
+    def folder(self) -> str:
+        """The folder of the sweep, which its jobs share; a ``${now:…}`` in it has one time for all."""
+        with hydra_config(self.sweep):
+            return str(self.sweep.hydra.sweep.dir)
 
     @classmethod
     def of(cls, loader: ConfigLoader, sweep: DictConfig) -> Templates:

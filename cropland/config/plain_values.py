@@ -38,7 +38,9 @@ def resolved(composed: DictConfig, texts: Collection[str] = ()) -> dict[str, Any
     ConfigError
         A value that is missing, or that refers to one that is not there.
     """
-    values = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    values = composed
+    if "hydra" in composed:  # in a job it is not, and a copy takes milliseconds
+        values = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     try:
         plain = mapping(OmegaConf.to_container(values, resolve=True, throw_on_missing=True))
     except MissingMandatoryValue as error:

@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from cropland.config import composition
+from cropland.config import composition, filling
 from cropland.config.countries import Choice
 from cropland.config.jobs import Job, all_countries
 from cropland.errors import ConfigError
@@ -241,3 +241,13 @@ def test_a_candidate_of_a_nested_validation_that_is_none_is_said(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         job("validation=nested", *words)
+
+
+def test_the_types_of_a_schema_are_worked_out_once_for_all_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sweep("span=12,24")
+    asked: list[object] = []
+    monkeypatch.setattr(filling, "get_type_hints", asked.append)
+    assert len(sweep("span=12,24")) == 2
+    assert not asked

@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from cropland.config.job_templates import Templates
+from cropland.config.plain_values import resolved
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -80,3 +81,13 @@ def test_a_moment_is_the_same_for_all_jobs(templates: Templates) -> None:
     expected = templates.sweep.hydra.sweep.dir  # its ${now:…} is resolved by the first who looks
     assert "${" not in expected
     assert {templates.composed([f"span={n}"]).hydra.sweep.dir for n in (1, 2)} == {expected}
+
+
+def test_what_a_job_is_handed_without_hydras_node_is_not_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copies: list[object] = []
+    monkeypatch.setattr(OmegaConf, "masked_copy", lambda *given: copies.append(given))
+    composed = OmegaConf.create({"span": 48, "twice": "${span}"})
+    assert resolved(composed) == {"span": 48, "twice": 48}
+    assert not copies
