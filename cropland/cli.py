@@ -180,6 +180,11 @@ def _run(name: str) -> None:
         sys.argv[1:] = saved.with_hydra(sys.argv[1:])
     search_path.register()
     sys.argv += local_file.store(name, sys.argv[1:])
+    if any(word.startswith("run=") for word in sys.argv[1:] if name == "train"):
+        from cropland.training import rerun  # heavy imports
+
+        sys.argv[1:], choices = rerun.expanded(sys.argv[1:])
+        local_file.store(name, [*choices, *sys.argv[1:]])
     task = train if name == "train" else partial(run_command, name)
     conf = str(search_path.SHIPPED)
     try:

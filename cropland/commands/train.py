@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 
-from cropland.config import composition, run_log
+from cropland.config import composition, run_log, saved
 from cropland.config.hydra_internals import Callback, error_of
 from cropland.config.job_templates import hydra_config
 from cropland.errors import ConfigError, CroplandError, exit_on_error
@@ -107,7 +107,7 @@ class SweepCallback(Callback):
                 [job],
                 composition.run_folder(config.hydra),
                 composition.given_words(config.hydra),
-                composed=composition.as_yaml(config),
+                files=saved.files_of(config),
             )
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
@@ -133,7 +133,7 @@ class SweepCallback(Callback):
                 jobs,
                 composition.run_folder(config.hydra),
                 words,
-                composed=composition.as_yaml(config),
+                files=saved.files_of(config),
                 is_search=is_search,
                 n_trials=sweeper.get("n_trials"),
                 returns_results=getattr(launcher, "returns_here", False),
@@ -188,14 +188,14 @@ def begin(
     folder: Path,
     words: Sequence[str],
     *,
-    composed: str,
+    files: Mapping[str, str],
     is_search: bool = False,
     n_trials: int | None = None,
     returns_results: bool = False,
 ) -> None:
     """Check, prepare and start a sweep, see `cropland.training.sweep`.
 
-    Its run keeps `composed`, the configuration as Hydra composed it.
+    Its run keeps `files`, of its configuration.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def begin(
         folder,
         words,
         console,
-        composed=composed,
+        files=files,
         is_search=is_search,
         n_trials=n_trials,
         returns_results=returns_results,

@@ -87,12 +87,6 @@ def started_folder(hydra: DictConfig) -> Iterator[None]:
         yield
 
 
-def as_yaml(composed: DictConfig) -> str:
-    """Return a composed configuration as ``--cfg job`` shows it: unresolved, without Hydra's own node."""
-    keys = [str(key) for key in composed if key != "hydra"]
-    return OmegaConf.to_yaml(OmegaConf.masked_copy(composed, keys))
-
-
 def command(
     schema: type[Any], composed: DictConfig, hydra: DictConfig
 ) -> tuple[Any, tuple[Country, ...], tuple[str, ...]]:

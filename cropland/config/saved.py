@@ -9,17 +9,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omegaconf import OmegaConf
+
 from cropland.config.hydra_internals import parsed_arguments
-from cropland.config.plain_values import read_file
+from cropland.config.plain_values import overrides_of, read_file
 from cropland.config.search_path import SHIPPED
 from cropland.errors import ConfigError
+from cropland.support import yaml_text
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 HYDRA = "+hydra/saved=default"
 """Adds Hydra's own node, with launcher, sweeper, callback and run folder."""
+OVERRIDES = "overrides.yaml"
+"""A list of overrides, as in Hydra's own file of this name, with those of Hydra behind them."""
 _CALLBACK = "cropland.commands.train.SweepCallback"
+
+
+def files_of(composed: DictConfig) -> dict[str, str]:
+    """Return what the run of a sweep keeps of its configuration, by file name.
+
+    ``config.yaml`` is as ``--cfg job`` shows it: unresolved, without Hydra's own node; ``overrides.yaml`` has
+    the user's words.
+    """
+    keys = [str(key) for key in composed if key != "hydra"]
+    words = [*overrides_of(composed.hydra), *overrides_of(composed.hydra, "hydra")]
+    unsaid = (HYDRA, "hydra.mode=RUN")
+    return {
+        "config.yaml": OmegaConf.to_yaml(OmegaConf.masked_copy(composed, keys)),
+        OVERRIDES: yaml_text.dump([word for word in words if word not in unsaid]),
+    }
 
 
 def with_hydra(words: Sequence[str]) -> list[str]:

@@ -71,6 +71,12 @@ def _deciding(configuration: Configuration) -> dict[str, Any]:
 
 
 @cache
+def libraries() -> str:
+    """Return the versions of the libraries that scores are computed with, as text."""
+    return ", ".join(f"{name} {version(name)}" for name in _NUMERICS)
+
+
+@cache
 def _code() -> str:
     """Return a hash of the code that decides scores, and of the libraries that it computes with."""
     return fingerprint(fingerprint_of(*_CODE), [(name, version(name)) for name in _NUMERICS])

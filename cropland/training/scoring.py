@@ -18,10 +18,19 @@ from cropland.observations.point_counts import given_counts
 from cropland.secret_text import without_secrets
 from cropland.support import signals
 from cropland.support.words import some
-from cropland.tracking.records import ARCHIVE, COMPARISON, COUNTRY, IDENTITY, KIND, Done, Record
+from cropland.tracking.records import (
+    ARCHIVE,
+    COMPARISON,
+    COUNTRY,
+    IDENTITY,
+    KIND,
+    LIBRARIES,
+    Done,
+    Record,
+)
 from cropland.training import out_of_fold
 from cropland.training.candidate_data import CandidateData
-from cropland.training.identity import comparison
+from cropland.training.identity import comparison, libraries
 from cropland.training.nested_candidate import NestedCandidate
 from cropland.training.outcome import EVIDENCE, SCORES, objective
 from cropland.untrusted.texts import markdown_text
@@ -150,6 +159,7 @@ def _tags(data: CandidateData) -> dict[str, str]:
         IDENTITY: candidate.identity(archive, data.other_archives),
         COMPARISON: comparison(archive, candidate.country, validation, seed),
         ARCHIVE: archive.fingerprint,
+        LIBRARIES: libraries(),
         "uses_future": str(candidate.window.uses_future).lower(),
     }
 

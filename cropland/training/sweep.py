@@ -15,14 +15,13 @@ from cropland.config.commands import says_where
 from cropland.config.model import short_key
 from cropland.learning import fast_forest
 from cropland.secret_text import without_secrets
-from cropland.support import yaml_text
+from cropland.support import terminal
 from cropland.tracking import datasets, provenance
 from cropland.tracking.datasets import Dataset
 from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.opening import open_existing, open_store
 from cropland.tracking.records import COUNTRY, KIND
-from cropland.training import chosen_windows, job_settings, preflight, resume
-from cropland.training.candidate import CONFIG
+from cropland.training import chosen_windows, job_settings, preflight, rerun, resume
 from cropland.training.candidates import candidates_of
 from cropland.training.job_settings import JobSettings
 from cropland.training.ledger import Ledger, Watch
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from cropland.training.outcome import Outcome
 
 log = logging.getLogger(__name__)
-OVERRIDES = "overrides.yaml"
-"""Artifact of the run of a sweep: its overrides, a list as Hydra's own file of this name."""
 _NAME_LENGTH = 80
 _WINDOW = ("span", "period", "windows")
 """Keys by which the user gives a window."""
@@ -183,7 +180,7 @@ def start(
     words: Sequence[str],
     console: Console,
     *,
-    composed: str,
+    files: Mapping[str, str],
     is_search: bool = False,
     n_trials: int | None = None,
     returns_results: bool = False,
@@ -200,8 +197,8 @@ def start(
         The overrides that the user gave.
     console : Console
         For notes and progress.
-    composed : str
-        The configuration of the sweep, which its run keeps with the overrides.
+    files : mapping of str to str
+        Of its configuration, which its run keeps.
     is_search : bool
         Whether its sweeper finds out its jobs as it goes: candidates are then only examples.
     n_trials : int, optional
@@ -213,10 +210,12 @@ def start(
     closed = store.close_orphans()
     if closed:
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
+    for line in () if is_search else rerun.differences(words, candidates, archives, store):
+        terminal.print_note(console, line)
     name = _name(words)
     parent_run = _start_run(prepared, name)
-    files = {CONFIG: composed, OVERRIDES: yaml_text.dump([*words]), **provenance.changes()}
-    store.add_files(parent_run, {file: without_secrets(text) for file, text in files.items()})
+    kept = {**files, **provenance.changes()}
+    store.add_files(parent_run, {file: without_secrets(text) for file, text in kept.items()})
     known = {} if is_search else resume.known_outcomes(candidates, archives, store)
     accuracies = {fingerprint: outcome.accuracy for fingerprint, outcome in known.items()}
     settings = JobSettings(

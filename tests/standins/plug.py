@@ -285,7 +285,7 @@ class Study:
         words += [f"tracking.artifacts={self.toy.tracking.artifacts}"]
         jobs = configuration.jobs(*words, beside=self.folder / "conf")
         run_folder = self.folder / "mlruns" / "runs" / str(next(self._starts))
-        train.begin(jobs, run_folder, words, composed="")
+        train.begin(jobs, run_folder, words, files={})
         try:
             for job in jobs:
                 train.run_job(job, run_folder)

@@ -1,0 +1,209 @@
+"""Runs that are made again: `train run=<run id>`, of a candidate or of a whole sweep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from cropland.config import filling, run_group
+from cropland.config.saved import OVERRIDES
+from cropland.config.schema import given_keys, require
+from cropland.errors import ConfigError, CroplandError, DataError, WindowError
+from cropland.support.words import some
+from cropland.tracking import experiments, runs
+from cropland.tracking.records import ARCHIVE, CHECKSUM, IDENTITY, LIBRARIES, TrackedRun
+from cropland.tracking.store import Store
+from cropland.training import candidates
+from cropland.training.identity import libraries
+from cropland.untrusted import documents
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+    from cropland.config.groups import Tracking
+    from cropland.observations.archive import Archive
+    from cropland.training.candidate import Candidate
+
+_FULL = 32
+_PLUGIN = re.compile(r"hydra/(launcher|sweeper)=\w+|hydra\.mode=MULTIRUN", re.ASCII)
+_SETTING = re.compile(r"hydra\.(launcher|sweeper)\.[\w.]+=.*", re.ASCII | re.DOTALL)
+_WHERE = (*("tracking", "tracking.uri", "tracking.artifacts", "tracking.moved"), "hydra.searchpath")
+"""Keys that say where the run was kept, and the folders of configuration of then."""
+
+
+def expanded(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words of ``train`` with what ``run=`` names looked up.
+
+    Returns
+    -------
+    words : list of str
+        Those of the sweep that is named, or with whole ids of the candidates that are.
+    choices : list of str
+        Words that choose what these candidates were made of.
+
+    Raises
+    ------
+    CroplandError
+        No such run, one of another kind, or one that this version cannot read.
+    """
+    ids = run_group.ids_of(words)
+    if not ids:
+        return list(words), []
+    tracking = run_group.tracking_of(words)
+    client = runs.client_of(tracking.uri)
+    found = [_run(client, id_, tracking) for id_ in ids]
+    if len(found) == 1 and _kind(found[0]) == "sweep":
+        words = _of_sweep(found[0], _store(client, found[0], tracking), words)
+        found = [_run(client, id_, tracking) for id_ in run_group.ids_of(words)]
+    choices: list[str] = []
+    for run in found:
+        require(
+            _kind(run) == "candidate",
+            f"run {run.info.run_id} is a {_kind(run)}; expected the run of a candidate, or of one sweep",
+        )
+        candidate = _candidate(run, _store(client, run, tracking))
+        values = filling.values_of(candidate.configuration) | {"country": asdict(candidate.country)}
+        choices += run_group.store(run.info.run_id, values, words)
+    return run_group.with_ids(words, [run.info.run_id for run in found]), choices
+
+
+def differences(
+    words: Sequence[str],
+    wanted: Sequence[Candidate],
+    archives: Mapping[str, Archive],
+    store: Store,
+) -> Iterator[str]:
+    """Yield a line for each run that words name, of which no candidate has the identity, that says why."""
+    for id_ in run_group.ids_of(words):
+        run = store.run(id_)
+        identities = {_identity(candidate, archives) for candidate in wanted}
+        if run.tags.get(IDENTITY) not in identities:
+            reason = _why(run, candidates.from_run(store, run), wanted, archives)
+            yield f"this is not run {id_[:8]} again: {reason}"
+
+
+def _run(client: MlflowClient, id_: str, tracking: Tracking) -> Run:
+    """Return a run by its id or the first signs of it."""
+    from mlflow.exceptions import MlflowException
+
+    none = f"run {id_} is not in {tracking.uri}; give tracking.uri=… of the store that has it"
+    if len(id_) == _FULL:
+        try:
+            run = client.get_run(id_)
+        except MlflowException as error:
+            raise DataError(none) from error
+    else:
+        everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
+        like = client.search_runs(everywhere, f"attributes.run_id LIKE '{id_}%'", max_results=5)
+        require(bool(like), none)
+        names = some([run.info.run_id for run in like])
+        require(len(like) == 1, f"run={id_}: several runs begin so: {names}; give more of it")
+        run = like[0]
+    require(
+        run.info.lifecycle_stage == "active",
+        f"run {id_} is deleted in {tracking.uri}; restore it: mlflow runs restore --run-id {id_}",
+    )
+    return run
+
+
+def _store(client: MlflowClient, run: Run, tracking: Tracking) -> Store:
+    """Return the experiment of a run, which must be one that the command works in."""
+    name = str(client.get_experiment(run.info.experiment_id).name)
+    here = [experiments.experiment_of(source) for source in ("files", "simulated")]
+    require(
+        name in here,
+        f"run {run.info.run_id} is in experiment {name} of {tracking.uri}, and this command works in "
+        f"{' and '.join(here)}",
+    )
+    return Store(client, run.info.experiment_id, name)
+
+
+def _kind(run: Run) -> str:
+    """Return what a run is of; those of before have no tag that says it."""
+    tags = run.data.tags
+    if "kind" in tags:
+        return str(tags["kind"])
+    if CHECKSUM + "card.md" in tags:
+        return "promotion"
+    is_candidate = IDENTITY in tags or "span" in run.data.params
+    return "candidate" if is_candidate else "sweep" if "command" in tags else "run of another kind"
+
+
+def _candidate(run: Run, store: Store) -> Candidate:
+    try:
+        return candidates.from_run(store, TrackedRun.of(run))
+    except CroplandError as error:
+        raise ConfigError(f"run {run.info.run_id} cannot be made again: {error}") from error
+
+
+def _of_sweep(run: Run, store: Store, words: Sequence[str]) -> list[str]:
+    """Return the words of a sweep under those that are given beside its id."""
+    id_ = run.info.run_id
+    if CHECKSUM + OVERRIDES not in run.data.tags:
+        raise DataError(
+            f"run {id_} is a sweep of before, which kept no {OVERRIDES}; its tag command has its words"
+        )
+    try:
+        stored = documents.plain_yaml(store.read(TrackedRun.of(run), OVERRIDES))
+    except ValueError as error:
+        raise DataError(f"{OVERRIDES} of run {id_} cannot be read: {error}") from error
+    require(
+        isinstance(stored, list) and all(isinstance(word, str) for word in stored),
+        f"{OVERRIDES} of run {id_} must be a list of words",
+    )
+    left_out = {*given_keys(run_group.without_ids(words)), *_WHERE}
+    kept = [word for word in stored if given_keys([word])[0] not in left_out]
+    for word in kept:
+        _check(word, id_)
+    return run_group.replaced(words, kept)
+
+
+def _check(word: str, run_id: str) -> None:
+    """Refuse a word that decides what code is run or reads the environment: others may write to a store."""
+    key, _, _ = word.lstrip("+~").partition("=")
+    is_hydra = key.startswith("hydra") and not (
+        _PLUGIN.fullmatch(word) or (_SETTING.fullmatch(word) and "_target_" not in word)
+    )
+    if is_hydra or key == "allow" or "${oc." in word or not re.match(r"[+~]*[\w.@/]+(=|$)", word):
+        raise ConfigError(
+            f"run {run_id} was given {word}, which is not taken from a store; give {key}=… beside run=…"
+        )
+
+
+def _identity(candidate: Candidate, archives: Mapping[str, Archive]) -> str:
+    archive = archives[candidate.country.name]
+    others = [archives[other.name] for other in candidate.other_countries]
+    try:
+        return candidate.within(archive).identity(archive, others)
+    except WindowError:
+        return ""
+
+
+def _why(
+    run: TrackedRun, of_run: Candidate, wanted: Sequence[Candidate], archives: Mapping[str, Archive]
+) -> str:
+    """Return in words why no candidate is that of a run."""
+    same = [candidate for candidate in wanted if candidate.fingerprint == of_run.fingerprint]
+    if not same:
+        changes = min((_changes(of_run, candidate) for candidate in wanted), key=len)
+        return some(changes, 5)
+    archive = archives[same[0].country.name].fingerprint
+    if run.tags.get(ARCHIVE, archive) != archive:
+        return "its archive is another one: points, observations or the code that reads them have changed"
+    before = run.tags.get(LIBRARIES, "versions that it did not keep")
+    if before != libraries():
+        return f"it was scored by {before}; installed are {libraries()}"
+    return "the code that decides scores has changed since, or data of other countries"
+
+
+def _changes(before: Candidate, after: Candidate) -> list[str]:
+    """Return which params differ between two candidates, in words."""
+    old, new = before.params(), after.params()
+    return [
+        f"{key} {new.get(key, '–')} (was {old.get(key, '–')})"
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key) and not key.startswith("window_")
+    ] or ["its country or other countries"]

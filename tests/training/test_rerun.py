@@ -1,0 +1,236 @@
+"""Runs that are named to be made again: which are found, what is taken of them, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hydra.core.config_store import ConfigStore
+from standins import configuration
+from standins.runs import candidates
+from standins.shell import Shell
+
+from cropland.config import filling, local_file, run_group
+from cropland.config.countries import Country
+from cropland.config.groups import Configuration
+from cropland.config.saved import OVERRIDES
+from cropland.errors import ConfigError, CroplandError
+from cropland.support import yaml_text
+from cropland.tracking import runs
+from cropland.tracking.records import ARCHIVE, CHECKSUM, IDENTITY, LIBRARIES, TrackedRun
+from cropland.tracking.store import Store
+from cropland.training import rerun
+from cropland.training.candidate import Candidate
+from cropland.training.identity import libraries
+
+ID = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def files_of_runs() -> Iterator[None]:
+    """Forget the files that were made of runs."""
+    yield
+    repo = ConfigStore.instance().repo
+    repo.pop("run", None)
+    for group in run_group.GROUPS:
+        repo.get(group, {}).pop("run", None)
+
+
+@pytest.fixture
+def store(swept: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A copy of a sweep's store, in its working folder."""
+    mine = swept.copy(tmp_path / "mine")
+    monkeypatch.chdir(mine.folder)
+    local_file.store("train", [])
+    client = runs.client_of(mine.database)
+    experiment = client.get_experiment_by_name("cropland")
+    assert experiment is not None
+    return Store(client, experiment.experiment_id, "cropland")
+
+
+def run_of(store: Store) -> Any:
+    return candidates(str(store.client.tracking_uri))[0]
+
+
+def expanded(store: Store, *words: str) -> tuple[list[str], list[str]]:
+    """Look words up in a store, whose address MLflow keeps open by its name; leave that out of the answer."""
+    where = f"tracking.uri='{store.client.tracking_uri}'"
+    found, choices = rerun.expanded([*words, where])
+    return [word for word in found if word != where], choices
+
+
+def refused(*words: str, store: Store | None = None) -> str:
+    with pytest.raises(CroplandError) as error:
+        rerun.expanded(words) if store is None else expanded(store, *words)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_words_that_name_no_run_stay() -> None:
+    assert rerun.expanded(["span=4", "-m"]) == (["span=4", "-m"], [])
+
+
+@pytest.mark.parametrize("text", ["", "best", "0123", "0123456G", f"{ID}0", "[01234567]"])
+def test_what_can_be_no_id_is_refused(text: str) -> None:
+    assert "expected the id of a run, or its first signs" in refused(f"run={text}")
+
+
+def test_a_run_is_found_by_its_first_signs(store: Store) -> None:
+    id_ = run_of(store).info.run_id
+    words, choices = expanded(store, f"run={id_[:8]}", "span=4")
+    assert words == [f"run={id_}", "span=4"]
+    assert f"bands=run/{id_}" in choices
+
+
+def test_what_is_not_there_is_said_with_its_store(store: Store) -> None:
+    assert f"run {ID} is not in {store.client.tracking_uri}; give tracking.uri" in refused(
+        f"run={ID}", store=store
+    )
+    id_ = run_of(store).info.run_id
+    line = refused(f"run={id_}", "tracking.uri=sqlite:///other.db")
+    assert "expected a tracking store at" in line and "other.db" in line
+    store.client.delete_run(id_)
+    assert "; restore it: mlflow runs restore --run-id" in refused(f"run={id_}", store=store)
+    assert "is not in sqlite" in refused(f"run={id_[:8]}", store=store)
+
+
+def test_a_run_of_another_experiment_names_it(store: Store) -> None:
+    number = store.client.create_experiment("mine")
+    other = replace(store, experiment_id=number).start("x", {"kind": "candidate"})
+    assert "is in experiment mine of sqlite:///" in refused(f"run={other}", store=store)
+
+
+@pytest.mark.parametrize(
+    ("tags", "kind"),
+    [
+        ({"kind": "map"}, "map"),
+        ({f"{CHECKSUM}card.md": "f00", IDENTITY: "f00"}, "promotion"),
+        ({}, "run of another kind"),
+    ],
+    ids=str,
+)
+def test_a_run_of_another_kind_is_refused(store: Store, tags: dict[str, str], kind: str) -> None:
+    line = refused(f"run={store.start('x', tags)}", store=store)
+    assert line.endswith(f"is a {kind}; expected the run of a candidate, or of one sweep")
+
+
+def test_a_configuration_that_cannot_be_read_is_said(store: Store) -> None:
+    id_ = store.start("x", {"kind": "candidate"})
+    store.add_files(id_, {"config.yaml": "country: 5\nmodel: {estimator: {}}\n"})
+    assert f"run {id_} cannot be made again: " in refused(f"run={id_}", store=store)
+
+
+def swept_by(store: Store, *words: str) -> str:
+    """Return the id of a sweep of some words."""
+    id_ = store.start("x", {"kind": "sweep"})
+    store.add_files(id_, {OVERRIDES: yaml_text.dump([*words])})
+    return id_
+
+
+def test_words_beside_the_id_of_a_sweep_count_more(store: Store) -> None:
+    id_ = swept_by(
+        store,
+        "span=12,24",
+        "+model.x=1",
+        "tracking.uri=sqlite:///x.db",
+        "hydra.searchpath=[/x]",
+        "hydra.mode=MULTIRUN",
+    )
+    words, choices = expanded(store, f"run={id_}", "span=4", "seed=1")
+    assert words == ["+model.x=1", "hydra.mode=MULTIRUN", "span=4", "seed=1"]
+    assert choices == []
+
+
+def test_a_sweep_of_candidates_names_these(store: Store) -> None:
+    id_ = run_of(store).info.run_id
+    words, choices = expanded(store, f"run={swept_by(store, f'run={id_}', 'span=4')}")
+    assert words == [f"run={id_}", "span=4"]
+    assert choices
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "+hydra.callbacks.x={_target_:os.system}",
+        "hydra.launcher._target_=os.system",
+        "hydra.sweeper.sampler={_target_:os.system}",
+        "hydra/launcher=../x",
+        "allow=[os.]",
+        "span=${oc.env:HOME}",
+        "--config-dir=/tmp",
+    ],
+)
+def test_a_store_decides_no_code(store: Store, word: str) -> None:
+    assert "which is not taken from a store; give" in refused(
+        f"run={swept_by(store, word)}", store=store
+    )
+
+
+def test_a_sweep_of_before_is_said(store: Store) -> None:
+    id_ = store.start("x", {"command": "train.py span=4"})
+    assert f"is a sweep of before, which kept no {OVERRIDES}" in refused(f"run={id_}", store=store)
+
+
+@pytest.fixture
+def candidate(toyland: Country) -> Candidate:
+    values = configuration.compose(source__points=30, span=12, model__estimator__max_depth=3)
+    return Candidate(filling.command(Configuration, values), toyland)
+
+
+def test_what_was_made_again_has_the_run_s_values_under_the_words(candidate: Candidate) -> None:
+    values = filling.values_of(candidate.configuration)
+    country = {
+        "name": "iran",
+        "title": "Iran",
+        "box": {"south": 1, "north": 2, "west": 3, "east": 4},
+    }
+    season = {"start": "2019-07-01", "end": "2020-06-30"}
+    values["country"] = country | {"reference": season}
+    choices = run_group.store(ID, values, [])
+    assert "source=simulated" in choices and f"model=run/{ID}" in choices
+    (job,) = configuration.jobs(f"run={ID}")
+    assert job.countries[0].box.south == 1
+    assert replace(job.configuration, promotion=candidate.configuration.promotion) == (
+        candidate.configuration
+    )
+    (other,) = configuration.jobs(f"run={ID}", "model=svm", "span=4", "country=sudan")
+    assert other.configuration.span == 4
+    assert set(other.configuration.model.parameters) == {"ensemble", "cv", "estimator"}
+    assert other.countries[0].name == "sudan"
+
+
+def test_values_that_refer_to_others_are_refused(candidate: Candidate) -> None:
+    values = filling.values_of(candidate.configuration) | {"country": {"name": "${oc.env:HOME}"}}
+    with pytest.raises(ConfigError, match="must hold plain values"):
+        run_group.store(ID, values, [])
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({ARCHIVE: "f02"}, "its archive is another one"),
+        ({LIBRARIES: "numpy 1.0"}, "it was scored by numpy 1.0; installed are numpy"),
+        ({}, "it was scored by versions that it did not keep"),
+        ({LIBRARIES: libraries()}, "the code that decides scores has changed"),
+    ],
+    ids=str,
+)
+def test_why_an_identity_differs_is_said(
+    candidate: Candidate, monkeypatch: pytest.MonkeyPatch, tags: dict[str, str], reason: str
+) -> None:
+    monkeypatch.setattr(rerun, "_identity", lambda *_: "f00")
+    monkeypatch.setattr(rerun.candidates, "from_run", lambda *_: candidate)
+    store: Any = SimpleNamespace(run=lambda _: TrackedRun(ID, "x", {}, tags, {}, ""))
+    archives: Any = {"toyland": SimpleNamespace(fingerprint="f01")}
+    words = [f"run={ID}"]
+    (line,) = rerun.differences(words, [candidate], archives, store)
+    assert line.startswith(f"this is not run 01234567 again: {reason}")
+    other = replace(candidate, configuration=replace(candidate.configuration, span=24, seed=1))
+    (line,) = rerun.differences(words, [other], archives, store)
+    assert line.endswith("again: span 24 (was 12), seed 1 (was 2023)")
+    store = SimpleNamespace(run=lambda _: TrackedRun(ID, "x", {}, {IDENTITY: "f00"}, {}, ""))
+    assert list(rerun.differences(words, [candidate], archives, store)) == []
