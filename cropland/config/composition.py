@@ -137,6 +137,7 @@ def prepare_sweep(composed: DictConfig) -> None:
     words = overrides_of(composed.hydra)
     given = {word.partition("=")[0] for word in words}
     with open_dict(composed), _in_one_line():
+        _keep_countries(composed, composed.hydra)
         composed.hydra.overrides.task = [_enumerated(word, templates) for word in words]
         for key in list(params or ()):
             word = f"{full_key(key)}={params.pop(key)}"
@@ -269,5 +270,10 @@ def _of_countries(composed: DictConfig, hydra: DictConfig, schema: type[Any]) ->
     require(country != {}, no_value("country"))
     # It may come from anybody, and goes into models and runs: nothing of this machine belongs there.
     require("${" not in str(country), "country: its file must hold plain values, got ${…}")
-    keep_names(composed, listed_names(composed, hydra), folders_of(hydra))
+    _keep_countries(composed, hydra)
     return resolved(composed, text_keys(schema))  # type: ignore[arg-type]
+
+
+def _keep_countries(composed: DictConfig, hydra: DictConfig) -> None:
+    """Keep the names of a list of countries, see `country_list`."""
+    keep_names(composed, listed_names(composed, hydra), folders_of(hydra))

@@ -44,8 +44,9 @@ def listed_names(composed: DictConfig, hydra: DictConfig) -> list[str]:
     if is_of_file or not GlobalHydra.instance().is_initialized():
         return []
     words = [*overrides_of(hydra, "hydra"), *overrides_of(hydra)]
+    mode = hydra.mode or RunMode.RUN
     loader = GlobalHydra.instance().config_loader()
-    found = loader.compute_defaults_list(hydra.job.config_name, words, RunMode.RUN).defaults
+    found = loader.compute_defaults_list(hydra.job.config_name, words, mode).defaults
     names = [
         str(entry.config_path).removeprefix(_GROUP)
         for entry in found
@@ -55,7 +56,7 @@ def listed_names(composed: DictConfig, hydra: DictConfig) -> list[str]:
         EVERY_COUNTRY not in names or len(names) == 1,
         f"country=[{','.join(names)}]: {EVERY_COUNTRY} is every country; leave out the others",
     )
-    return [] if names == [EVERY_COUNTRY] else list(dict.fromkeys(names))
+    return [] if names == [EVERY_COUNTRY] else names
 
 
 def keep_names(composed: DictConfig, names: Sequence[str], folders: Sequence[Path]) -> None:
@@ -76,4 +77,4 @@ def keep_names(composed: DictConfig, names: Sequence[str], folders: Sequence[Pat
         f"country's file, or give that country alone",
     )
     with open_dict(composed):
-        composed.country = {"name": list(names)}
+        composed.country = {"name": list(dict.fromkeys(names))}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 from cropland.config.country_list import keep_names, listed_names
 from cropland.config.hydra_internals import apply_overrides, overrides_dirname
@@ -124,6 +124,9 @@ class Templates:
         if key not in self._composed:
             made = self._loader.load_sweep_config(self.sweep, list(groups))
             names = listed_names(made, made.hydra)
+            if "country" in made:
+                with open_dict(made):  # so that nobody looks for them again
+                    made.hydra.runtime.choices.setdefault("country", f"[{','.join(names)}]")
             self._composed[key] = (
                 pickle.dumps(made),
                 names,

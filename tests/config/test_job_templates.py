@@ -40,6 +40,10 @@ def templates() -> Iterator[Templates]:
         ["study=bands", "model.estimator.max_depth=null", "seed=7"],
         ["series.step_days=${span}", "hydra.job.chdir=false"],
         ["paths.archive='a, b = c'"],
+        ["span=12", "span=24", "~model.estimator.max_depth"],
+        ["country=iran", "country.box.south=32.1", "++country.chosen.span=4"],
+        ["paths.archive=${hydra:runtime.cwd}/x", "hydra.sweep.subdir=${hydra.job.num}"],
+        ["+bands@second=ndvi", "hydra/job_logging=default", "tracking=server"],
     ],
     ids=" ".join,
 )

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from standins.configuration import CONF
 
-from cropland.config import local_file
+from cropland.config import composition, local_file
 from cropland.config.hydra_words import error_line
 from cropland.errors import ConfigError
 
@@ -168,3 +168,35 @@ def test_without_the_file_nothing_of_an_earlier_one_is_left(conf: Path) -> None:
     with initialize_config_dir(str(conf), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         assert loader.load_configuration("train", [], run_mode=RunMode.RUN).span == 48
+
+
+def test_countries_may_be_listed(conf: Path) -> None:
+    (conf / "local.yaml").write_text("country: [Iran, sudan]")
+    local_file.store("train", [], shipped=conf)
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("train", [], run_mode=RunMode.RUN)
+        job = composition.single_job(config)
+    assert [country.name for country in job.countries] == ["iran", "sudan"]
+
+
+@pytest.mark.parametrize(
+    "text", ["hydra.searchpath: [mine, 'a b']", "hydra: {searchpath: [mine, 'a b']}"]
+)
+def test_it_may_name_folders_of_configuration(conf: Path, text: str) -> None:
+    (conf / "local.yaml").write_text(text)
+    assert local_file.store("train", [], shipped=conf) == ["hydra.searchpath=[mine,'a b']"]
+    assert local_file.store("train", ["hydra.searchpath=[other]"], shipped=conf) == []
+    (conf / "local.yaml").write_text("hydra.searchpath: mine")
+    with pytest.raises(ConfigError, match="hydra.searchpath must be a list of folders, got 'mine'"):
+        local_file.store("train", [], shipped=conf)
+
+
+def test_hydra_s_values_in_it_are_those_of_the_run(conf: Path) -> None:
+    (conf / "local.yaml").write_text("paths.archive: ${hydra:runtime.cwd}/archive")
+    local_file.store("train", [], shipped=conf)
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("train", [], run_mode=RunMode.RUN)
+        job = composition.single_job(config)
+    assert job.configuration.paths.archive == str(Path.cwd() / "archive")

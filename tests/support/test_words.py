@@ -20,3 +20,27 @@ def test_a_next_command_is_started_as_the_present_one(
 ) -> None:
     monkeypatch.setattr(sys, "argv", [started])
     assert command_line("promote", "country=iran", "span=range(4,9)") == following
+
+
+@pytest.mark.parametrize(
+    ("words", "suggested"),
+    [
+        (["--config-dir", "D", "bands=mine"], "cropland promote --config-dir D span=4"),
+        (["--config-dir=a b", "-m"], "cropland promote --config-dir 'a b' span=4"),
+        (["-cp", "/conf", "-cn", "mine"], "cropland promote -cp /conf span=4"),
+        (["hydra.searchpath=[a]"], "cropland promote span=4 'hydra.searchpath=[a]'"),
+    ],
+)
+def test_a_next_command_has_the_options_that_say_where_its_configuration_is(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], suggested: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cropland train", *words])
+    assert command_line("promote", "span=4") == suggested
+
+
+def test_the_same_command_again_has_all_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["-m", "--config-name", "mine", "--config-dir", "D"]
+    monkeypatch.setattr(sys, "argv", ["cropland train", *words])
+    assert command_line("train", "hydra.searchpath=[a]") == (
+        "cropland train -m --config-name mine --config-dir D 'hydra.searchpath=[a]'"
+    )
