@@ -283,7 +283,9 @@ def _promote(session: Session) -> bool:
 
 def _for_workers(jobs: Sequence[Job]) -> list[str]:
     """Return names of modules that take seconds to import and that every job needs; one may be missing."""
-    modules = ["cropland.training.scoring", "sklearn.ensemble", "sklearn.model_selection"]
+    modules = ["cropland.commands.train", "cropland.training.scoring"]
+    modules += ["cropland.observations.archive_store", "dask.array", "pyproj"]
+    modules += ["sklearn.ensemble", "sklearn.model_selection"]
     fast = any(job.configuration.model.fast for job in jobs)
     return [*modules, "sklearnex.ensemble"] if fast else modules
 

@@ -92,6 +92,7 @@ class DaskLauncher(Launcher):
             from cropland.support import dask_cluster  # heavy imports
 
             with _answering():
+                modules = [f"{__package__}._cluster", *modules]
                 dask_cluster.prepare(launcher.scheduler, modules, launcher.workers)
 
     def launch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -20,12 +21,14 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from standins.runs import results, runs
 from standins.shell import Shell
 
+from cropland.commands import train
 from cropland.errors import ConfigError
 from cropland.support import dask_cluster
+from hydra_plugins.cropland_dask.launcher import DaskLauncher
 
 
 class Heard:
@@ -198,6 +201,23 @@ def test_a_sweep_gives_the_numbers_of_the_basic_launcher(
         assert "4 finished" in dask.stdout
         assert "distributed" not in dask.stderr
         assert results(elsewhere.database) == expected
+
+
+def test_what_workers_are_forked_with_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[str] = []
+    monkeypatch.setattr(dask_cluster, "prepare", lambda _, modules, __: prepared.extend(modules))
+    DaskLauncher.prepare(
+        OmegaConf.create({"scheduler": None, "workers": 2, "from_jobs": 1}),
+        2,
+        train._for_workers([]),
+    )
+    assert all(
+        importlib.util.find_spec(name) for name in prepared
+    )  # one that is not is passed over
+    assert {
+        f"{DaskLauncher.__module__.rpartition('.')[0]}._cluster",
+        "cropland.observations.archive_store",
+    } <= {*prepared}
 
 
 def test_a_sweep_that_is_refused_ends_in_one_line_with_its_cluster(shell: Shell) -> None:
