@@ -8,7 +8,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE = $(BIN)/uv pip compile --quiet --universal $(UPGRADE) --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header
 UPGRADE ?= --upgrade
-TRACKING := sqlite:///mlruns/mlflow.db
+TRACKING := $(or $(MLFLOW_TRACKING_URI),sqlite:///mlruns/mlflow.db)
 PORT ?= 5000
 MODEL ?= cropland-simulated-iran
 SERVE_PORT ?= 5001

@@ -39,6 +39,8 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_audit)
+for _name in ("TRACKING_URI", "REGISTRY_URI", "EXPERIMENT_NAME"):
+    os.environ.pop(f"MLFLOW_{_name}", None)  # of the one who runs the tests
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

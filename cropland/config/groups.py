@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt
@@ -128,6 +129,17 @@ class Promotion(Closed):
     figures: StrictBool
 
 
+OWN_TAGS = (
+    *("archive", "candidate", "closed", "command", "comparison", "country", "git_dirty", "host"),
+    *("identity", "kind", "process", "study", "uses_future", "window_end", "window_start"),
+)
+_OWN_TAG = re.compile(rf"(mlflow|checksum|chosen)\..*|{'|'.join(OWN_TAGS)}", re.DOTALL)
+"""Tags that runs have by themselves."""
+_TAG = re.compile(r"[/\w.\- :]{1,250}")
+"""What MLflow takes as the name of a tag."""
+SIMULATED_SUFFIX = "-simulated"
+
+
 @dataclass(frozen=True)
 class Tracking(Closed):
     """The MLflow store, and the folder of its artifacts where no server decides on it.
@@ -139,19 +151,29 @@ class Tracking(Closed):
     uri : str
         Address of a server, or of a database: ``sqlite:///…``, ``postgresql+psycopg://…``.
     artifacts : str, optional
-        Folder of the artifacts; needed with a database.
+        Folder of the artifacts; needed with a database, left to a server.
     moved : bool
         Whether the folder of an SQLite database was moved or copied: its runs are made to name `artifacts`.
+    experiment : str, optional
+        Experiment of runs on real data; those on simulated data go to that name with ``-simulated``.
+    tags : dict of str to str, optional
+        Tags that every run is given.
     """
 
     name: Name
     uri: StoreAddress
     artifacts: FilePath | None = None
     moved: StrictBool = False
+    experiment: str | None = None
+    tags: dict[str, str] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
+        self._check_experiment()
+        self._check_tags()
         require(
-            self.uri.strip() != "", "tracking.uri is empty; give an address, or take tracking=local"
+            self.uri.strip() != "",
+            "tracking.uri is empty; give the address of a server, as in tracking.uri=http://HOST:5000 or by "
+            "MLFLOW_TRACKING_URI, or take tracking=local",
         )
         scheme, separator, _ = self.uri.partition("://")
         require(
@@ -173,6 +195,38 @@ class Tracking(Closed):
             not self.moved or scheme.startswith("sqlite"),
             "tracking.moved=true is for an SQLite database, whose runs name absolute paths; leave it out",
         )
+
+    @property
+    def folder(self) -> str | None:
+        """Folder of the artifacts; None where a server decides on it."""
+        of_server = self.name == "local" and not self.uri.startswith(("sqlite", "postgresql"))
+        return None if of_server else self.artifacts
+
+    def _check_experiment(self) -> None:
+        name = self.experiment
+        require(
+            name is None
+            or (name.isprintable() and 0 < len(name.strip()) <= 200 and name not in (".", "..")),
+            f"tracking.experiment (or MLFLOW_EXPERIMENT_NAME) must be a name of at most 200 printable signs, "
+            f"got {name!r}",
+        )
+        require(
+            name is None or not name.endswith(SIMULATED_SUFFIX),
+            f"tracking.experiment={name} (or MLFLOW_EXPERIMENT_NAME) ends as experiments of simulated data "
+            f"do; leave out {SIMULATED_SUFFIX}",
+        )
+
+    def _check_tags(self) -> None:
+        for name, value in (self.tags or {}).items():
+            require(
+                _OWN_TAG.fullmatch(name) is None,
+                f"tracking.tags: {name} is a tag that runs have by themselves; give yours another name",
+            )
+            require(
+                _TAG.fullmatch(name) is not None and len(value) <= 5000,
+                f"tracking.tags: expected names of letters, digits and any of /_.-: and at most 5,000 signs "
+                f"in a value, got {name!r:.50}",
+            )
 
 
 DATA = "data"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cropland.models.version_files import is_simulated
 from cropland.observations.bands import STATIC
 from cropland.support.words import markdown_table
-from cropland.tracking.experiments import SIMULATED
 from cropland.untrusted.texts import markdown_code, markdown_text
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def summary(facts: CardFacts) -> str:
 def limits(facts: CardFacts) -> Iterator[str]:
     """Return the limits of a model, the gravest first."""
     recipe = facts.fitted.recipe
-    if facts.name.startswith(SIMULATED):
+    if is_simulated(facts.name):
         yield "**Simulated data: not valid for any real country.**"
     static = [name for name in recipe.bands if name in STATIC]
     if static:
@@ -114,7 +114,7 @@ def _head(facts: CardFacts) -> str:
     candidate = facts.result.selected.material.candidate
     warning = (
         "\n\n> **Simulated data: not valid for any real country.**"
-        if facts.name.startswith(SIMULATED)
+        if is_simulated(facts.name)
         else ""
     )
     return (

@@ -20,7 +20,6 @@ from cropland.models.version_files import CHECKSUM_OF_RECIPE
 from cropland.observations.point_counts import given_counts
 from cropland.support import signals
 from cropland.tracking.datasets import Dataset
-from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import ARCHIVE, COMPARISON, COUNTRY, IDENTITY, KIND
 from cropland.training import out_of_fold
@@ -92,7 +91,7 @@ def _fitted(
     _record(record, facts, card(facts, command))
     if command.promotion.figures:
         say(f"{country}: drawing diagnostic figures")
-        simulated = name.startswith(SIMULATED)
+        simulated = store.is_simulated
         record.files |= diagnostic_files(
             material, selected.scores, fitted, command.validation, simulated=simulated
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cropland.errors import DataError
 from cropland.models import version_files
-from cropland.tracking.experiments import REAL, SIMULATED, experiment_of, local_path
+from cropland.tracking.experiments import local_path
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.records import IDENTITY
 
@@ -30,7 +30,7 @@ _REST = "…\n\nThe whole model card is `card.md` among the artifacts of the run
 
 def model_name(source: str, country: str) -> str:
     """Return the name of a country's model: real and simulated never mix."""
-    return f"{experiment_of(source)}-{country}"
+    return f"{version_files.SIMULATED if source == 'simulated' else version_files.REAL}{country}"
 
 
 def version_of(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
@@ -105,9 +105,9 @@ def crown(client: MlflowClient, version: ModelVersion) -> None:
 
 def _description(name: str) -> str:
     """Return what a registered model is, and how it is loaded, served and used."""
-    simulated = name.startswith(f"{SIMULATED}-")
+    simulated = version_files.is_simulated(name)
     warning = "**Simulated data: not valid for any real country.** " if simulated else ""
-    country = name.removeprefix(f"{SIMULATED if simulated else REAL}-")
+    country = name.removeprefix(version_files.SIMULATED if simulated else version_files.REAL)
     return (
         f"{warning}Cropland or not, from raw Sentinel-2 observations. The alias `{CHAMPION}` names the "
         f"version in use, `{PREVIOUS}` the one before it.\n\n"

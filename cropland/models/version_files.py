@@ -15,16 +15,25 @@ from cropland.errors import DataError
 from cropland.models import model_files
 from cropland.models.model_files import APPLICABILITY, ESTIMATOR, RECIPE
 from cropland.support.writing import temporary_folder
-from cropland.tracking.experiments import experiment_of_model, is_inside, local_path
+from cropland.tracking import experiments
+from cropland.tracking.experiments import is_inside, local_path
 from cropland.tracking.records import CHECKSUM
 from cropland.untrusted.arrays import LARGEST_BYTES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
     from mlflow.entities.model_registry import ModelVersion
 
 CHECKSUM_OF_RECIPE = CHECKSUM + RECIPE
 """Tag of a version."""
+REAL, SIMULATED = "cropland-", "cropland-simulated-"
+"""How the names of registered models begin, before that of their country."""
+
+
+def is_simulated(name: str) -> bool:
+    """Return whether the registered model of a name is fitted on simulated data."""
+    return name.startswith(SIMULATED)
 
 
 def check(version: ModelVersion, client: MlflowClient) -> None:
@@ -68,16 +77,34 @@ def files_of(version: ModelVersion, client: MlflowClient) -> Iterator[dict[str, 
 
 
 def _location(version: ModelVersion, client: MlflowClient) -> str:
-    """Return the place of a version, where it lies among the files of its experiment."""
+    """Return the place of a version, where it lies among the files of its run's experiment."""
     location = str(client.get_model_version_download_uri(version.name, version.version))
-    entry = client.get_experiment_by_name(experiment_of_model(version.name))
-    root = "" if entry is None else str(entry.artifact_location)
+    root = _root(version, client)
     if not is_inside(location, root, str(client.tracking_uri)):
         raise DataError(
             f"version {version.version} of {version.name} names its files in {location}, which is not among "
             f"those of its experiment ({root or 'there is none'}); promote again, or take another version"
         )
     return location
+
+
+def _root(version: ModelVersion, client: MlflowClient) -> str:
+    """Return where the experiment of a version's run keeps its files; nothing where it is no such experiment.
+
+    Models of real and of simulated data are of experiments of their own.
+    """
+    from mlflow.exceptions import MlflowException
+
+    simulated = is_simulated(version.name)
+    entry: Experiment | None
+    try:
+        run = client.get_run(str(version.run_id))
+        entry = client.get_experiment(run.info.experiment_id)
+    except MlflowException:  # the run was deleted for good
+        entry = client.get_experiment_by_name(experiments.usual(simulated=simulated))
+    if entry is None or experiments.is_simulated(str(entry.name)) != simulated:
+        return ""
+    return str(entry.artifact_location)
 
 
 def paths_in(folder: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from cropland.config.groups import SIMULATED_SUFFIX
 from cropland.errors import TrackingError
 from cropland.tracking.records import NOTE
 
@@ -17,27 +18,31 @@ if TYPE_CHECKING:
 
     from cropland.config.groups import Tracking
 
-REAL, SIMULATED = "cropland", "cropland-simulated"
+REAL = "cropland"
+"""The experiment of runs on real data, unless another is named."""
 VIEW = "best"
 """Key of the UI view that every experiment is given: candidates by accuracy, what was varied beside it."""
 _RUN = re.compile("[0-9a-f]{32}")
 """The name of a run's folder: its id."""
 _REMOTE = ("abfss", "gs", "mlflow-artifacts", "s3", "wasbs")
 """Schemes of stores of files that MLflow reads with the user's own log-in, or from its server."""
-_NOTES = {
-    REAL: "Cropland candidates on real observations.",
-    SIMULATED: "Candidates on **simulated** data: not valid for any real country.",
-}
+_NOTE_REAL = "Cropland candidates on real observations."
+_NOTE_SIMULATED = "Candidates on **simulated** data: not valid for any real country."
 
 
-def experiment_of(source: str) -> str:
-    """Return the name of a source's experiment: real and simulated never mix."""
-    return SIMULATED if source == "simulated" else REAL
+def experiment_of(tracking: Tracking, source: str) -> str:
+    """Return the name of the experiment of a source's runs: real and simulated never mix."""
+    return usual(simulated=source == "simulated", name=tracking.experiment or REAL)
 
 
-def experiment_of_model(name: str) -> str:
-    """Return the name of the experiment that a registered model belongs to."""
-    return SIMULATED if name.startswith(f"{SIMULATED}-") else REAL
+def usual(*, simulated: bool, name: str = REAL) -> str:
+    """Return the name of an experiment by the kind of its data."""
+    return f"{name}{SIMULATED_SUFFIX}" if simulated else name
+
+
+def is_simulated(experiment: str) -> bool:
+    """Return whether the runs of an experiment are on simulated data."""
+    return experiment.endswith(SIMULATED_SUFFIX)
 
 
 def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
@@ -65,7 +70,7 @@ def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
         "runsHiddenMode": "SHOW_ALL",
     }
     tags = {
-        NOTE: _NOTES[experiment],
+        NOTE: _NOTE_SIMULATED if is_simulated(experiment) else _NOTE_REAL,
         "mlflow.experimentKind": "custom_model_development",
         f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
     }
@@ -74,9 +79,9 @@ def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
 
 def folder_of(tracking: Tracking, experiment: str) -> Path | None:
     """Return the folder of an experiment's files, absolute; None where a server decides on it."""
-    if tracking.artifacts is None:
+    if tracking.folder is None:
         return None
-    return (Path(tracking.artifacts) / experiment).resolve()
+    return (Path(tracking.folder) / experiment.replace("/", "-")).resolve()
 
 
 def runs_in(folder: Path | None) -> set[str]:

@@ -41,8 +41,8 @@ def open_store(tracking: Tracking, source: str) -> Store:
     TrackingError
         The server does not answer or does not let us in, or the store cannot be opened.
     """
-    experiment = experiments.experiment_of(source)
-    _note_unused(tracking)
+    experiment = experiments.experiment_of(tracking, source)
+    _note_registry(tracking)
     retries.set_variables()
     check_answers(tracking.uri)
     path = sqlite_file.path_of(tracking.uri)
@@ -72,19 +72,18 @@ def open_store(tracking: Tracking, source: str) -> Store:
         if retries.is_refusal(error):
             raise TrackingError(retries.in_words(error, tracking.uri)) from error
         raise TrackingError(_in_words(error, tracking.uri)) from error
-    return Store(client, number, experiment)
+    return Store(client, number, experiment, tracking.tags or {})
 
 
-def _note_unused(tracking: Tracking) -> None:
-    """Say which of MLflow's variables name another store than the one in use, without their secrets."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
-        value = os.environ.get(name, tracking.uri)
-        if value.rstrip("/") != tracking.uri.rstrip("/"):
-            terminal.print_note(
-                terminal.notes(),
-                f"{name}={without_secrets(value)} is not used: runs and models are kept in "
-                f"tracking.uri={tracking.uri}",
-            )
+def _note_registry(tracking: Tracking) -> None:
+    """Say that models are registered where runs are kept, whatever MLflow's variable names."""
+    value = os.environ.get("MLFLOW_REGISTRY_URI", tracking.uri)
+    if value.rstrip("/") != tracking.uri.rstrip("/"):
+        terminal.print_note(
+            terminal.notes(),
+            f"MLFLOW_REGISTRY_URI={without_secrets(value)} is not used: models are registered where runs are "
+            f"kept, in tracking.uri={tracking.uri}",
+        )
 
 
 def _in_words(error: Exception, uri: str) -> str:
@@ -194,6 +193,8 @@ def check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
             f"machine; give the command in its working folder with tracking=local"
         )
     if database is None or stored is None or here is None or stored.resolve() == here:
+        return
+    if stored.name != here.name:  # of an experiment that others have made, where they want it
         return
     is_moved = here.is_dir() and (not stored.is_dir() or _is_nearer(database, here, stored))
     if is_moved and tracking.moved:

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from cropland.errors import DataError, TrackingError
 from cropland.secret_text import without_secrets
 from cropland.support import terminal
 from cropland.tracking import artifacts, datasets, sqlite_file
-from cropland.tracking.experiments import SIMULATED
+from cropland.tracking.experiments import is_simulated
 from cropland.tracking.provenance import code_tags, is_alive, process_mark
 from cropland.tracking.records import (
     CLOSED,
@@ -52,11 +52,27 @@ _INHERITED = (
 
 @dataclass(frozen=True)
 class Store:
-    """An experiment of an MLflow store, open for one process; its client asks again where a store is away."""
+    """An experiment of an MLflow store, open for one process; its client asks again where a store is away.
+
+    Attributes
+    ----------
+    client : MlflowClient
+        Of the store.
+    experiment_id, experiment : str
+        Its id and its name.
+    tags : mapping of str to str
+        Tags that the user gives every run.
+    """
 
     client: MlflowClient
     experiment_id: str
     experiment: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its runs are on simulated data."""
+        return is_simulated(self.experiment)
 
     def finished_of(self, comparison: str, identity: str | None = None) -> dict[str, TrackedRun]:
         """Return the newest finished run of each candidate with a mark of comparison, by identity.
@@ -113,7 +129,7 @@ class Store:
             self.experiment_id,
             start_time=began,
             run_name=name,
-            tags={NAME: name, **process, **tags},
+            tags={NAME: name, **process, **self.tags, **tags},
         )
 
     def keep(self, done: Done, parent: str | None) -> str:
@@ -251,7 +267,7 @@ class Store:
     def _described(self, note: str) -> str:
         """Return the description of a run, which says so where its data are simulated."""
         note = without_secrets(note)
-        if self.experiment != SIMULATED or terminal.SIMULATED in note:
+        if not self.is_simulated or terminal.SIMULATED in note:
             return note
         return "\n\n".join(filter(None, [f"**{terminal.SIMULATED}.**", note]))
 

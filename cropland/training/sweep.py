@@ -18,7 +18,6 @@ from cropland.secret_text import without_secrets
 from cropland.support import terminal
 from cropland.tracking import datasets, provenance
 from cropland.tracking.datasets import Dataset
-from cropland.tracking.experiments import SIMULATED
 from cropland.tracking.opening import open_existing, open_store
 from cropland.tracking.records import COUNTRY, KIND
 from cropland.training import chosen_windows, job_settings, preflight, rerun, resume
@@ -104,7 +103,7 @@ class Session(Prepared):
     @property
     def is_simulated(self) -> bool:
         """Whether its data are simulated."""
-        return self.store.experiment == SIMULATED
+        return self.store.is_simulated
 
     @property
     def parent_run(self) -> str:

@@ -86,3 +86,52 @@ def test_keys_of_texts_are_known_by_the_schema() -> None:
     assert {"paths.data", "output", "bands.name", "study.title", "source.project"} <= keys
     assert not {"span", "period", "bands.names", "model.parameters", "source"} & keys
     assert "uri" in text_keys(Tracking)
+
+
+@pytest.mark.parametrize("group", ["local", "server"])
+def test_variables_of_mlflow_say_where_runs_are_kept(
+    group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://host:5000")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "2024")
+    found = configuration(f"tracking={group}", "tracking.tags={team: maps}").tracking
+    assert (found.uri, found.folder, found.experiment) == ("http://host:5000", None, "2024")
+    assert found.tags == {"team": "maps"}
+    assert configuration("tracking.uri=sqlite:///a.db").tracking.uri == "sqlite:///a.db"
+
+
+def test_without_variables_of_mlflow_runs_are_kept_in_this_folder() -> None:
+    expected = Tracking("local", "sqlite:///mlruns/mlflow.db", "mlruns/artifacts")
+    assert configuration().tracking == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("TRACKING_URI", "http://me:secret@host:5000", "tracking.uri has a password"),
+        ("TRACKING_URI", "", "tracking.uri is empty; give the address of a server"),
+        ("TRACKING_URI", "mlruns", "tracking.uri must be an address"),
+        ("EXPERIMENT_NAME", "a-simulated", "ends as experiments of simulated data do"),
+        ("EXPERIMENT_NAME", "..", "must be a name"),
+    ],
+)
+def test_variables_of_mlflow_are_checked_as_keys_are(
+    variable: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"MLFLOW_{variable}", value)
+    said = refused(configuration)
+    assert message in said and "secret" not in said.partition(",")[0]
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ("{kind: mine}", "kind is a tag that runs have by themselves"),
+        ("{mlflow.runName: x}", "mlflow.runName is a tag that runs have by themselves"),
+        ("{chosen.iran: x}", "chosen.iran is a tag that runs have by themselves"),
+        ("{year: 2024}", "tracking.tags.year must be a text, got 2024"),
+        ("{a@b: x}", "expected names of letters"),
+    ],
+)
+def test_tags_that_runs_cannot_be_given(tags: str, message: str) -> None:
+    assert message in refused(lambda: configuration(f"+tracking.tags={tags}"))

@@ -77,7 +77,7 @@ def test_the_registry_is_that_of_the_store_whatever_the_environment_says(
     assert not (tmp_path / "other.db").exists()
 
 
-def test_a_variable_of_mlflow_that_is_not_used_is_said_without_its_secret(
+def test_another_registry_is_said_to_be_unused_without_its_secret(
     tmp_path: Path,
     empty_store: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -85,11 +85,26 @@ def test_a_variable_of_mlflow_that_is_not_used_is_said_without_its_secret(
 ) -> None:
     shutil.copy(empty_store, tmp_path / "m.db")
     uri = f"sqlite:///{tmp_path}/m.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@host:5000")
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"{uri}/")
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "http://me:secret@host:5000")
     open_store(Tracking("local", uri, str(tmp_path)), "files")
-    said = "note MLFLOW_TRACKING_URI=http://…@host:5000 is not used: runs and models are kept in"
-    assert capsys.readouterr().err == f"{said} tracking.uri={uri}\n"
+    said = (
+        "note MLFLOW_REGISTRY_URI=http://…@host:5000 is not used: models are registered where runs"
+    )
+    assert capsys.readouterr().err == f"{said} are kept, in tracking.uri={uri}\n"
+
+
+def test_an_experiment_that_others_have_made_keeps_its_folder(
+    tmp_path: Path, empty_store: Path
+) -> None:
+    shutil.copy(empty_store, tmp_path / "m.db")
+    uri, theirs = f"sqlite:///{tmp_path}/m.db", (tmp_path / "theirs").as_uri()
+    MlflowClient(uri).create_experiment("wheat", artifact_location=theirs)
+    (tmp_path / "theirs").mkdir()
+    own = Tracking("local", uri, str(tmp_path / "a"), experiment="wheat", tags={"team": "maps"})
+    store = open_store(own, "files")
+    run = store.run(keep(store, "span: 1"))
+    assert run.artifact_uri.startswith(theirs) and run.tags["team"] == "maps"
+    assert open_store(own, "simulated").experiment == "wheat-simulated"
 
 
 def test_a_deleted_experiment_is_said_with_the_commands_that_end_it(
