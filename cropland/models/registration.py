@@ -16,7 +16,7 @@ from cropland.errors import DataError
 from cropland.models import fitting, mlflow_model, registry
 from cropland.models.card import CardFacts, card, summary
 from cropland.models.diagnostics import diagnostic_files
-from cropland.models.version_files import CHECKSUM_OF_RECIPE
+from cropland.models.version_files import CHECKSUM_OF_RECIPE, is_simulated
 from cropland.observations.point_counts import given_counts
 from cropland.support import signals
 from cropland.tracking.datasets import Dataset
@@ -91,7 +91,7 @@ def _fitted(
     _record(record, facts, card(facts, command))
     if command.promotion.figures:
         say(f"{country}: drawing diagnostic figures")
-        simulated = store.is_simulated
+        simulated = is_simulated(name)
         record.files |= diagnostic_files(
             material, selected.scores, fitted, command.validation, simulated=simulated
         )
