@@ -112,7 +112,7 @@ def _run(client: MlflowClient, id_: str, tracking: Tracking) -> Run:
 def _store(client: MlflowClient, run: Run, tracking: Tracking) -> Store:
     """Return the experiment of a run, which must be one that the command works in."""
     name = str(client.get_experiment(run.info.experiment_id).name)
-    here = [experiments.experiment_of(source) for source in ("files", "simulated")]
+    here = [experiments.experiment_of(tracking, source) for source in ("files", "simulated")]
     require(
         name in here,
         f"run {run.info.run_id} is in experiment {name} of {tracking.uri}, and this command works in "
