@@ -19,6 +19,7 @@ from cropland.config.commands.map import Map
 from cropland.config.commands.predict import Predict
 from cropland.config.commands.promote import Promote
 from cropland.config.groups import Configuration
+from cropland.config.model import full_key
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -49,6 +50,7 @@ def test_the_documents_have_commands() -> None:
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python")])
 def test_a_command_fills_the_schema(command: str) -> None:
     _, path, *words = shlex.split(command)
+    words = [full_key(word) for word in words if word != "-m"]
     name = Path(path).stem
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         if name == "train":

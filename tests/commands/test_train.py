@@ -89,13 +89,21 @@ def test_a_sweep_is_resumed_and_force_runs_it_again(shell: Shell) -> None:
     forced = shell.run(*shell.toy, *SWEEP, "span=12", "bands=ndvi", "force=true")
     assert "1 finished" in forced.stdout
     assert len(candidates(shell.database)) == 5
-    (again,) = [name for name in accuracies(shell) if name == "toyland 12w +0m ndvi forest"]
+    name = "toyland 12w +0m ndvi forest n_estimators=10 folds=3"
+    (again,) = [run for run in accuracies(shell) if run == name]
     assert again
 
 
 def test_another_setting_or_other_data_is_another_candidate(shell: Shell) -> None:
     command = (*shell.toy, "span=12", "bands=ndvi")
-    shell.run("-m", *command, "seed=2023,7", "model.max_depth=10,3")
+    done = shell.run("-m", *command, "seed=2023,7", "model.max_depth=10,3")
+    assert "max_depth" in done.stdout
+    name = "toyland 12w +0m ndvi forest seed={} n_estimators=10 max_depth={} folds=3"
+    tried = [(7, 3), (7, 10), (2023, 3), (2023, 10)]
+    assert set(accuracies(shell)) == {name.format(*values) for values in tried}
+    (folder,) = (shell.folder / "mlruns" / "runs").iterdir()
+    outcomes = pd.read_csv(folder / "outcomes.csv")
+    assert sorted(zip(outcomes["seed"], outcomes["model.max_depth"], strict=True)) == tried
     train = shell.exports / "Train.csv"
     train.write_text(train.read_text().replace(",1\n", ",0\n", 2))
     shell.run(*command)
