@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import Metric, Param, Run
 
     from cropland.tracking.datasets import Dataset
 
@@ -28,6 +29,8 @@ HOST = "host"
 PROCESS = "process"
 CLOSED = "closed"
 PARENT = "mlflow.parentRunId"
+SCORE = "accuracy"
+"""Prefix of the metrics that are scored on the points of a dataset."""
 NAME = "mlflow.runName"
 NOTE = "mlflow.note.content"
 
@@ -60,7 +63,7 @@ class Record:
     model_id : str
         Its logged model, whose metrics these are too; empty without one.
     datasets : list of Dataset
-        What it learnt from; the metrics of its logged model are of the first.
+        What it learnt from; the scores of its logged model are those on the first.
     """
 
     run_id: str = ""
@@ -149,3 +152,29 @@ class TrackedRun:
 
 def _count(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def numbers(record: Record) -> tuple[list[Metric], list[Param]]:
+    """Return the metrics and the params of a record."""
+    from mlflow.entities import Metric, Param
+
+    now = int(time.time() * 1000)
+    metrics = [
+        Metric(key, value, now, record.steps.get(key, 0), **_of_model(record, key))
+        for key, value in record.metrics.items()
+    ]
+    for key, values in record.series.items():
+        metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
+    return metrics, [Param(key, str(value)) for key, value in record.params.items()]
+
+
+def _of_model(record: Record, metric: str) -> dict[str, str]:
+    """Return the logged model that a metric is of, and for a score the points that it is scored on.
+
+    MLflow's table of models has columns of their own for each dataset: other metrics share theirs.
+    """
+    if not record.model_id:
+        return {}
+    points = record.datasets[0]
+    dataset = {"dataset_name": points.name, "dataset_digest": points.digest}
+    return {"model_id": record.model_id} | (dataset if metric.startswith(SCORE) else {})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,11 +30,12 @@ from cropland.tracking.records import (
     Done,
     Record,
     TrackedRun,
+    numbers,
 )
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param, Run
+    from mlflow.entities import Run
 
 log = logging.getLogger(__name__)
 _PAGE = 1000
@@ -147,7 +147,7 @@ class Store:
         tags = _tags_below(self.client, parent) | done.tags | self._tags_of(record)
         created = self._create(done.name, tags, done.began).info
         record.run_id = str(created.run_id)
-        self.client.log_batch(record.run_id, *_numbers(record))
+        self.client.log_batch(record.run_id, *numbers(record))
         artifacts.write(self.client, record.run_id, record.files, str(created.artifact_uri))
         self.client.set_terminated(record.run_id, status=done.status, end_time=done.ended)
         log.info("run %s of %s is %s", record.run_id, done.name, done.status)
@@ -256,7 +256,7 @@ class Store:
         if record.datasets:
             datasets.log(self.client, record.run_id, record.datasets)
         tags = [RunTag(key, value) for key, value in self._tags_of(record).items()]
-        self.client.log_batch(record.run_id, *_numbers(record), tags)
+        self.client.log_batch(record.run_id, *numbers(record), tags)
         artifacts.write(self.client, record.run_id, record.files)
 
     def _tags_of(self, record: Record) -> dict[str, str]:
@@ -270,25 +270,6 @@ class Store:
         if not self.is_simulated or terminal.SIMULATED in note:
             return note
         return "\n\n".join(filter(None, [f"**{terminal.SIMULATED}.**", note]))
-
-
-def _numbers(record: Record) -> tuple[list[Metric], list[Param]]:
-    """Return the metrics and the params of a record."""
-    from mlflow.entities import Metric, Param
-
-    now = int(time.time() * 1000)
-    of_model = {}
-    if record.model_id:
-        points = record.datasets[0]
-        of_model = {"model_id": record.model_id}
-        of_model |= {"dataset_name": points.name, "dataset_digest": points.digest}
-    metrics = [
-        Metric(key, value, now, record.steps.get(key, 0), **of_model)
-        for key, value in record.metrics.items()
-    ]
-    for key, values in record.series.items():
-        metrics += [Metric(key, value, now, step) for step, value in enumerate(values)]
-    return metrics, [Param(key, str(value)) for key, value in record.params.items()]
 
 
 @cache

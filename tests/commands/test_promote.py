@@ -88,9 +88,14 @@ def test_a_logged_model_is_found_by_what_it_is_and_how_good_it_is(toy: ToyModels
     assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": NAME, "version": "1"}]
     assert model.params == run.data.params
     assert {metric.key: metric.value for metric in model.metrics} == run.data.metrics
-    assert {(metric.dataset_name, metric.dataset_digest) for metric in model.metrics} == {
-        ("toyland points", toy.archive.fingerprint)
-    }
+    points = "toyland points", toy.archive.fingerprint
+    for metric in model.metrics:
+        is_score = metric.key.startswith("accuracy")
+        dataset = metric.dataset_name, metric.dataset_digest
+        assert dataset == (points if is_score else (None, None)), metric.key
+    condition = {"dataset_name": points[0], "dataset_digest": points[1]}
+    found = toy.client.search_logged_models(["1"], "metrics.accuracy > 0.5", datasets=[condition])
+    assert [one.model_id for one in found] == [model.model_id]
     counts = {"n_points", "span_weeks", "n_features", "n_samples", "n_candidates"}
     assert counts <= run.data.metrics.keys() and not counts & run.data.params.keys()
 
