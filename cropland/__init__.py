@@ -5,11 +5,13 @@ what there is       `Country`, `Box`, `Reference`, `read_country`, `Window`
 points, archive     `read_points`, `read_exports`, `open_archive`, `Archive`
 series, features    `make_series`, `make_features`
 cross-validation    `cross_validate`, `Validation`, `Scores`
-runs, models        `read_runs`, `load_champion`, `Fitted`
+sweeps              `compose`, `score`
+runs, models        `runs`, `load_champion`, `Fitted`
 errors              `CroplandError`, the parent of all that a user can mend
 =================  =======================================================================
 
-All of it works in a notebook: nothing is printed or written, and no arguments are read. What is not named
+All of it works in a notebook: no arguments are read, nothing is printed; `score` alone writes, archives and
+runs. What is not named
 here may change without notice. ``docs/python.md`` shows how the parts go together; ``toyland`` in the
 examples is a country of 80 points that was made up.
 """
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from cropland.observations.archive import Archive, open_archive
     from cropland.observations.points import read_points
     from cropland.sources.exports.source import read_exports
-    from cropland.tracking.runs import read_runs
+    from cropland.tracking.runs import runs
+    from cropland.training.from_python import compose, score
 
 _MODULES = {
     "config.countries": ("Box", "Country", "Reference", "read_country"),
@@ -45,7 +48,8 @@ _MODULES = {
     "observations.archive": ("Archive", "open_archive"),
     "observations.points": ("read_points",),
     "sources.exports.source": ("read_exports",),
-    "tracking.runs": ("read_runs",),
+    "tracking.runs": ("runs",),
+    "training.from_python": ("compose", "score"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -59,6 +63,7 @@ __all__ = [
     "Scores",
     "Validation",
     "Window",
+    "compose",
     "cross_validate",
     "load_champion",
     "make_features",
@@ -67,7 +72,8 @@ __all__ = [
     "read_country",
     "read_exports",
     "read_points",
-    "read_runs",
+    "runs",
+    "score",
 ]
 
 

@@ -21,14 +21,14 @@ from standins.shell import Shell
 
 import cropland
 from cropland.config.countries import Country
-from cropland.errors import DataError, TrackingError, WindowError
+from cropland.errors import ConfigError, DataError, TrackingError, WindowError
 from cropland.observations import archive
 
 ROOT = Path(__file__).parents[1]
 STORY = (
     *("Box", "Reference", "Country", "read_country", "Window.of", "read_points"),
     *("open_archive", "read_exports", "make_series", "make_features", "cross_validate"),
-    *("read_runs", "load_champion"),
+    *("runs", "load_champion", "compose", "score"),
 )
 """The order in which the examples follow each other."""
 CHECK = """
@@ -41,7 +41,7 @@ def state():
             warnings.showwarning, sys.excepthook, sys.unraisablehook, mlflow.is_tracking_uri_set())
 before = state()
 exec(open('lines.py').read())
-cropland.read_runs('sqlite:///mlruns/mlflow.db')
+cropland.runs('sqlite:///mlruns/mlflow.db')
 cropland.load_champion('toyland', 'sqlite:///mlruns/mlflow.db')
 assert state() == before
 assert not [name for name in sys.modules if name.split('.')[0] == 'hydra']
@@ -108,17 +108,64 @@ def test_the_examples_run(
             assert result.failed == 0, said.getvalue()
 
 
-def test_the_second_example_of_the_document_runs(
+def test_the_last_example_of_the_document_runs(
     promoted: Path, monkeypatch: pytest.MonkeyPatch, toy_rows: pd.DataFrame
 ) -> None:
     monkeypatch.chdir(promoted)
     text = (ROOT / "docs" / "python.md").read_text()
-    _, second = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    lines = second.replace("iran", "toyland").replace("2021, 6, 30", "2019, 12, 31")
+    *_, last = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    lines = last.replace("iran", "toyland").replace("2021, 6, 30", "2019, 12, 31")
     names: dict[str, Any] = {"observations": toy_rows.rename(columns={"time": "Timestamp"})}
     exec(lines, names)
     assert list(names["runs"]["country"]) == ["toyland"]
     assert names["champion"].country == "toyland"
+
+
+def test_a_sweep_of_the_document_scores_as_the_command_does(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "python.md").read_text()
+    _, sweep, _ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    given = [*shell.here, "validation.folds=3", "span=12,24,104", "bands=ndvi", "model=knn"]
+    given += [f"tracking.uri={shell.database}"]
+    done = shell.run("-m", *given)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(shell.folder)
+    names: dict[str, Any] = {}
+    exec(re.sub(r"compose\(.*?\]\)", f"compose({given})", sweep), names)
+    table = names["table"]
+    assert list(table["status"]) == ["finished", "finished", "outside"]
+    runs = cropland.runs(f"sqlite:///{shell.folder}/mlruns/mlflow.db")
+    assert dict(zip(runs["span"], runs["accuracy"], strict=True)) == {
+        span: table.set_index("span")["accuracy"][span] for span in (12, 24)
+    }
+
+
+def test_what_is_tracked_from_python_is_there_for_the_command(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shell.folder)
+    words = [*shell.toy, "span=12", "bands=ndvi", f"tracking.uri={shell.database}"]
+    shell.words()  # writes the country's file
+    candidates = cropland.compose(words)
+    (first,) = cropland.score(candidates, track=True).to_dict("records")
+    (again,) = cropland.score(candidates, track=True).to_dict("records")
+    assert (first["status"], again["status"]) == ("finished", "already there")
+    assert first["run_id"] == again["run_id"] and first["accuracy"] == again["accuracy"]
+    done = shell.run(*shell.toy, "span=12", "bands=ndvi")
+    assert "candidates: 1 already there" in done.stdout, done.stderr
+    (made_again,) = cropland.compose([f"run={first['run_id']}", words[-1]])
+    assert made_again.fingerprint == candidates[0].fingerprint
+
+
+def test_words_that_make_no_candidates_are_one_line() -> None:
+    with pytest.raises(ConfigError, match="unknown country 'irn'; did you mean 'iran'"):
+        cropland.compose(["country=irn"])
+    with pytest.raises(
+        ConfigError, match="expected words whose candidates are known, got a search"
+    ):
+        cropland.compose(["country=iran", "hydra/sweeper=optuna", "span=12,24"])
+    assert cropland.score([]).empty
 
 
 def test_every_name_is_there_once_documented_and_known_to_type_checkers() -> None:
@@ -172,7 +219,7 @@ def scored(lines: str, folder: Path, country: str, store: Path) -> tuple[Any, pd
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
         exec(lines.replace("conf/country/iran.yaml", country).replace("FOLDER", str(folder)), names)
-    return names["scores"], cropland.read_runs(f"sqlite:///{store}/mlruns/mlflow.db").iloc[0]
+    return names["scores"], cropland.runs(f"sqlite:///{store}/mlruns/mlflow.db").iloc[0]
 
 
 def equal(scores: cropland.Scores, run: pd.Series[Any]) -> None:
@@ -198,7 +245,7 @@ def test_ten_lines_score_real_data_as_the_command_does(shell: Shell, challenge: 
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    for read in (cropland.read_runs, lambda uri: cropland.load_champion("iran", uri)):
+    for read in (cropland.runs, lambda uri: cropland.load_champion("iran", uri)):
         with pytest.raises(TrackingError, match="expected a tracking store at"):
             read(uri)
     assert list(tmp_path.iterdir()) == []
@@ -207,7 +254,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 def test_what_a_store_lacks_is_said_with_what_it_has(tmp_path: Path, empty_store: Path) -> None:
     uri = f"sqlite:///{shutil.copy(empty_store, tmp_path)}"
     with pytest.raises(TrackingError, match="no experiment 'cropland'; it has Default"):
-        cropland.read_runs(uri)
+        cropland.runs(uri)
     with pytest.raises(DataError, match="no model cropland-iran with the alias 'champion'"):
         cropland.load_champion("iran", uri)
     assert not mlflow.is_tracking_uri_set()
@@ -216,7 +263,7 @@ def test_what_a_store_lacks_is_said_with_what_it_has(tmp_path: Path, empty_store
 def test_an_experiment_without_runs_is_an_empty_table(tmp_path: Path, empty_store: Path) -> None:
     uri = f"sqlite:///{shutil.copy(empty_store, tmp_path)}"
     mlflow.MlflowClient(uri).create_experiment("cropland")
-    assert cropland.read_runs(uri).empty
+    assert cropland.runs(uri).empty
 
 
 def test_wrong_words_are_answered_in_one_line(

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from cropland.config import secrets
+from cropland.config.compose import composed
 from cropland.config.groups import Tracking
-from cropland.config.hydra_internals import parsed_arguments
 from cropland.config.plain_values import mapping
 from cropland.config.schema import filled, require
-from cropland.config.search_path import SHIPPED
 from cropland.errors import ConfigError
 
 _WORD = "run="
@@ -73,16 +68,9 @@ def tracking_of(words: Sequence[str]) -> Tracking:
     ConfigError, HydraException
         Words that cannot be composed.
     """
-    arguments, _ = parsed_arguments(without_ids(words))
-    overrides = list(arguments.overrides)
-    if arguments.config_dir:
-        overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).absolute()}']")
-    with initialize_config_dir(str(SHIPPED), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        name = arguments.config_name or "train"
-        composed = loader.load_configuration(name, overrides, run_mode=RunMode.MULTIRUN)
-        require("tracking" in composed, f"{name} has no tracking, where run=… would be looked for")
-        values = mapping(OmegaConf.to_container(composed.tracking, resolve=True))
+    with composed(without_ids(words)) as config:
+        require("tracking" in config, "expected tracking, where run=… is looked for; found none")
+        values = mapping(OmegaConf.to_container(config.tracking, resolve=True))
     secrets.check(values, "tracking")
     return filled(Tracking, values, "tracking.")
 

@@ -20,7 +20,7 @@ LOCAL = "sqlite:///mlruns/mlflow.db"
 """Where commands keep their runs, unless told otherwise: relative to the working folder."""
 
 
-def read_runs(uri: str = LOCAL, *, experiment: str = REAL) -> pd.DataFrame:
+def runs(uri: str = LOCAL, *, experiment: str = REAL) -> pd.DataFrame:
     """Read the finished candidates of an experiment, the most accurate first.
 
     Parameters
@@ -44,8 +44,8 @@ def read_runs(uri: str = LOCAL, *, experiment: str = REAL) -> pd.DataFrame:
 
     Examples
     --------
-    >>> runs = cropland.read_runs("sqlite:///mlruns/mlflow.db")
-    >>> print(runs[["country", "span", "bands", "model", "n_features"]].to_string(index=False))
+    >>> table = cropland.runs("sqlite:///mlruns/mlflow.db")
+    >>> print(table[["country", "span", "bands", "model", "n_features"]].to_string(index=False))
     country  span bands  model  n_features
     toyland    24  ndvi forest          34
     """

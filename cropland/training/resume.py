@@ -24,9 +24,12 @@ _MOST = 1e15
 
 
 def known_outcomes(
-    candidates: Sequence[Candidate], archives: Mapping[str, Archive], store: Store
+    candidates: Sequence[Candidate], archives: Mapping[str, Archive], store: Store | None
 ) -> dict[str, Outcome]:
-    """Return the outcomes of the candidates that need not be scored, by their fingerprints."""
+    """Return the outcomes of the candidates that need not be scored, by their fingerprints.
+
+    Without a store these are the candidates whose window is outside their archive.
+    """
     outcomes: dict[str, Outcome] = {}
     inside: dict[str, Candidate] = {}
     for candidate in candidates:
@@ -34,7 +37,7 @@ def known_outcomes(
             inside[candidate.fingerprint] = candidate.within(archives[candidate.country.name])
         except WindowError as error:
             outcomes[candidate.fingerprint] = candidate.outcome("outside", message=str(error))
-    return outcomes | _finished(inside, archives, store)
+    return outcomes if store is None else outcomes | _finished(inside, archives, store)
 
 
 def _finished(
