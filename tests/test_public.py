@@ -126,7 +126,7 @@ def test_a_sweep_of_the_document_scores_as_the_command_does(
 ) -> None:
     text = (ROOT / "docs" / "python.md").read_text()
     _, sweep, _ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    given = [*shell.here, "validation.folds=3", "span=12,24,104", "bands=ndvi", "model=knn"]
+    given = [*shell.here, "validation.folds=3", "span=12,24,108", "bands=ndvi", "model=knn"]
     given += [f"tracking.uri={shell.database}"]
     done = shell.run("-m", *given)
     assert done.returncode == 0, done.stderr
