@@ -16,6 +16,7 @@ here may change without notice. ``docs/python.md`` shows how the parts go togeth
 examples is a country of 80 points that was made up.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from cropland.tracking.runs import runs
     from cropland.training.from_python import compose, score
 
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # who wants records chooses where to
 _MODULES = {
     "config.countries": ("Box", "Country", "Reference", "read_country"),
     "config.groups": ("Validation",),

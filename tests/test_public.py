@@ -6,6 +6,7 @@ import ast
 import contextlib
 import doctest
 import io
+import logging
 import re
 import shutil
 import subprocess
@@ -289,3 +290,14 @@ def test_wrong_words_are_answered_in_one_line(
         cropland.cross_validate(DecisionTreeClassifier(), features[:6])
     with pytest.raises(cropland.CroplandError, match="none.yaml is no file"):
         cropland.read_country("none.yaml")
+
+
+def test_records_are_shown_only_where_somebody_asked_for_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's last resort would print errors of candidates in a notebook."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    logging.getLogger("cropland.training.scoring").error("a candidate failed")
+    assert capsys.readouterr().err == ""
+    logging.getLogger("elsewhere").error("shown")
+    assert capsys.readouterr().err == "shown\n"
