@@ -1,4 +1,4 @@
-"""What a sweep ends with: the closing table on screen, the note and the figure of its parent run."""
+"""What a sweep ends with: the closing table on screen and the note of its parent run."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from cropland.support import figure_style
-from cropland.support.terminal import SIMULATED, literal, titled
+from cropland.support.terminal import literal, titled
 from cropland.support.words import markdown_table
 from cropland.training.outcome import Outcome
-from cropland.training.variation import is_number, labels, ordered, varied, word
+from cropland.training.variation import is_number, labels, varied, word
 from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from rich.console import JustifyMethod
 
 VARIED = ("window_end", "span", "bands", "series", "features", "model", "training", "validation")
@@ -30,10 +28,6 @@ LABELS = {
     "features": "feature set",
 }
 _FIELDS = tuple(field.name for field in fields(Outcome) if field.name != "settings")
-_MOST_LINES = 20
-"""More of them would leave a figure of nothing but its legend."""
-_LOG_FROM = 50
-"""Numbers of an axis, the largest so many times the smallest, are drawn on a logarithmic one."""
 _NO_WINDOW = {"window_end": "", "span": 0}
 """What stands there of a nested choice, which has several windows."""
 _SCREEN = 80
@@ -95,9 +89,10 @@ def closing_table(
         padding=0,
         show_edge=False,
     )
-    varying = _varying(scored(outcomes))
+    candidates = scored(outcomes)
+    varying = varying_settings(candidates)
     rows = best(outcomes).to_dict("records")
-    others = _others(varying)
+    others = _others(candidates)
     columns = _columns(rows, others)
     for name, key in _HEADS.items():
         if others and key not in varying and _width(columns) > width:
@@ -138,24 +133,32 @@ def _width(columns: Mapping[str, Sequence[str]]) -> int:
     )
 
 
-def _varying(table: pd.DataFrame) -> list[str]:
+def varying_settings(table: pd.DataFrame) -> list[str]:
     """Return the settings of a table that have more than one value in some country."""
     if table.empty:
         return []
-    names = [*VARIED, *(key for key in map(str, table) if key not in _FIELDS)]
+    names = [*VARIED, *_settings(table)]
     return [
-        name for name in names if (_with(table, name).groupby("country")[name].nunique() > 1).any()
+        name
+        for name in names
+        if (with_value(table, name).groupby("country")[name].nunique() > 1).any()
     ]
 
 
-def _with(table: pd.DataFrame, name: str) -> pd.DataFrame:
+def with_value(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows of candidates that have one value of a setting."""
     return table[table[name] != _NO_WINDOW[name]] if name in _NO_WINDOW else table
 
 
-def _others(varying: Iterable[str]) -> dict[str, str]:
+def _settings(table: pd.DataFrame) -> list[str]:
+    """Return the columns of settings that are no fields: they varied, if only among those without a score."""
+    return [key for key in map(str, table) if key not in _FIELDS]
+
+
+def _others(table: pd.DataFrame) -> dict[str, str]:
     """Return the heads of what varied and has no column in tables of the best by itself."""
-    names = labels(key for key in varying if key not in _HEADS.values())
+    keys = dict.fromkeys((*varying_settings(table), *_settings(table)))
+    names = labels(key for key in keys if key not in _HEADS.values())
     return names | {key: LABELS[key] for key in names if key in LABELS}
 
 
@@ -171,7 +174,7 @@ def evidence_lines(outcomes: Sequence[Outcome]) -> list[str]:
 
 def note(outcomes: Sequence[Outcome]) -> str:
     """Write the description of a parent run, in Markdown."""
-    others = _others(_varying(scored(outcomes)))
+    others = _others(scored(outcomes))
     head = ["country", "accuracy ± s.e.", "points", "span", "window end", "bands", "model"]
     rows = [
         [
@@ -196,93 +199,6 @@ def counted(outcomes: Sequence[Outcome]) -> str:
     """Return how many candidates have each status, the most frequent first."""
     counts = Counter(outcome.status for outcome in outcomes)
     return ", ".join(f"{count} {status}" for status, count in counts.most_common())
-
-
-def figure(outcomes: Sequence[Outcome], *, simulated: bool = False) -> bytes | None:
-    """Draw accuracy against what was varied, a panel a country; a title says where the data are simulated.
-
-    Returns
-    -------
-    bytes or None
-        A PNG; None where nothing was varied. The first setting that was, of numbers where there is one,
-        makes the axis, the next the lines, the best `_MOST_LINES` of them; over any others the best is drawn.
-    """
-    table = scored(outcomes)
-    varying = sorted(_varying(table), key=lambda name: not _is_axis(table, name))
-    if not varying:
-        return None
-    x, by, others = varying[0], (varying[1] if len(varying) > 1 else None), varying[2:]
-    names = labels(varying) | LABELS
-    table = _with(table, x)
-    lines: list[object] = list(table[by].unique()) if by else []  # best first
-    if by:
-        table = table[table[by].isin(lines[:_MOST_LINES])]
-    countries = sorted(table["country"].unique())
-    drawing = figure_style.new(3.6 * len(countries) + 0.8, 3.6)
-    panels = drawing.subplots(1, len(countries), sharey=True, squeeze=False)[0]
-    for panel, name in zip(panels, countries, strict=True):
-        _draw(panel, table[table["country"] == name], x, by)
-        panel.set_title(name.capitalize(), loc="left")
-        panel.set_xlabel(names[x])
-    panels[0].set_ylabel("accuracy, cross-validated")
-    if simulated:
-        drawing.suptitle(SIMULATED, x=0.012, ha="left", fontsize=12)
-    if by:
-        title = "; best over ".join(names[name] for name in (by, *others))
-        if len(lines) > _MOST_LINES:
-            title = f"{title}; the {_MOST_LINES} best of {len(lines)}"
-        drawing.legend(
-            *panels[0].get_legend_handles_labels(),
-            title=title,
-            loc="outside lower center",
-            ncols=5,
-            frameon=False,
-        )
-    return figure_style.png(drawing)
-
-
-def _is_axis(table: pd.DataFrame, name: str) -> bool:
-    """Return whether all values of a setting are dates or numbers."""
-    return name == "window_end" or all(map(is_number, table[name]))
-
-
-def _draw(panel: Axes, table: pd.DataFrame, x: str, by: str | None) -> None:
-    """Draw one country: a line for each value of `by`, with a bar of one standard error."""
-    places = _places(panel, table, x)
-    for number, value in enumerate(ordered(table[by]) if by else [""]):
-        line = table[table[by] == value] if by else table
-        line = line.drop_duplicates(x)  # best first, so the best of each x stays
-        line = line.assign(at=line[x].map(places)).sort_values("at")
-        panel.errorbar(
-            line["at"],
-            line["accuracy"],
-            yerr=line["accuracy_se"],
-            label=word(value),
-            color=figure_style.PALETTE[number % len(figure_style.PALETTE)],
-            marker=figure_style.MARKERS[number % len(figure_style.MARKERS)],
-            markersize=4,
-            linewidth=1.4,
-            elinewidth=0.8,
-            capsize=2,
-        )
-    figure_style.plain(panel)
-
-
-def _places(panel: Axes, table: pd.DataFrame, x: str) -> dict[object, Any]:
-    """Set the axis of a setting; return where each of its values stands: dates and numbers to scale."""
-    values = ordered(table[x])
-    if x == "window_end":
-        panel.tick_params(axis="x", labelrotation=35)
-        return {value: pd.Timestamp(value) for value in values}
-    if not _is_axis(table, x):
-        panel.tick_params(axis="x", labelrotation=35)
-        panel.set_xticks(range(len(values)), values)
-        return {value: place for place, value in enumerate(values)}
-    if values[0] > 0 and values[-1] >= _LOG_FROM * values[0]:
-        panel.set_xscale("log")
-        panel.minorticks_off()
-    panel.set_xticks(values, list(map(word, values)))
-    return {value: value for value in values}
 
 
 def _months(period: int | str) -> str:

@@ -16,7 +16,7 @@ from cropland.support import terminal
 from cropland.support.words import command_line
 from cropland.tracking import opening
 from cropland.tracking.experiments import link
-from cropland.training import chosen_windows, out_of_fold, report, search
+from cropland.training import chosen_windows, out_of_fold, report, search, sweep_figure
 from cropland.training.candidates import fold_words
 from cropland.training.studies.conclude import conclude
 
@@ -52,7 +52,7 @@ def close(session: Session, screen: Console) -> bool:
         note, files = conclusion.note, dict(conclusion.files)
         _keep_windows(session, conclusion)
     else:
-        picture = report.figure(outcomes, simulated=session.is_simulated)
+        picture = sweep_figure.draw(outcomes, simulated=session.is_simulated)
         files = {"accuracy.png": picture} if picture else {}
     files |= search.files(session.ledger.path.parent)
     files["outcomes.csv"] = report.scored(outcomes).to_csv(index=False).encode()

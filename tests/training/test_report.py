@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from cropland.support import figure_style
-from cropland.training import report
+from cropland.training import report, sweep_figure
 from cropland.training.outcome import Outcome
 
 
@@ -56,8 +56,8 @@ def test_the_best_of_each_country_and_of_ties_the_one_with_fewest_features() -> 
 def test_nothing_scored_is_no_table() -> None:
     assert report.best([MANY[3]]).empty
     assert report.best([]).empty
-    assert report.figure([]) is None
-    assert report.figure([MANY[0]]) is None
+    assert sweep_figure.draw([]) is None
+    assert sweep_figure.draw([MANY[0]]) is None
 
 
 def test_the_closing_table_says_what_was_chosen_and_from_how_many() -> None:
@@ -93,7 +93,7 @@ def test_the_figure_of_a_simulated_sweep_says_so(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(figure_style, "png", texts)
     for simulated in (True, False):
-        report.figure(MANY, simulated=simulated)
+        sweep_figure.draw(MANY, simulated=simulated)
     assert drawn == ["Simulated data: not valid for any real country", ""]
 
 
@@ -113,8 +113,8 @@ def test_each_country_says_how_much_of_its_series_was_observed() -> None:
 
 
 def test_the_figure_has_a_panel_a_country() -> None:
-    one = report.figure(MANY[:3])
-    both = report.figure(MANY)
+    one = sweep_figure.draw(MANY[:3])
+    both = sweep_figure.draw(MANY)
     assert one is not None and both is not None
     narrow, wide = (image.imread(io.BytesIO(picture)) for picture in (one, both))
     assert wide.shape[1] > 1.5 * narrow.shape[1]
@@ -127,7 +127,7 @@ def test_a_sweep_of_many_lines_is_still_a_figure(recwarn: pytest.WarningsRecorde
         for span in range(4, 94)
         for month in (1, 2)
     ]
-    drawn = report.figure(outcomes)
+    drawn = sweep_figure.draw(outcomes)
     assert drawn is not None
     assert not recwarn.list  # matplotlib warns where the legend leaves no room for the axes
 
@@ -169,6 +169,16 @@ def test_names_of_files_that_varied_are_columns_too() -> None:
     assert row.split()[-3:] == ["statistics", "10", "2"]
 
 
+def test_what_varied_is_a_column_where_one_candidate_has_a_score() -> None:
+    found = [
+        outcome("iran", 0.9, settings={"model.n_neighbors": 3}),
+        outcome("iran", float("nan"), "failed", settings={"model.n_neighbors": 900}),
+    ]
+    (row,) = [line for line in printed(found, 80) if line.startswith("iran")]
+    assert row.split()[-3:] == ["3", "10", "1"]
+    assert sweep_figure.draw(found) is None
+
+
 def test_what_varied_is_in_the_description() -> None:
     lines = report.note(depths()).splitlines()
     assert lines[0].endswith("| model | max_depth | n_estimators | tried |")
@@ -195,7 +205,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 
 
 def test_the_axis_of_a_figure_has_numbers_in_their_order(drawn: list[Figure]) -> None:
-    report.figure(depths())
+    sweep_figure.draw(depths())
     (panel,) = drawn[0].axes
     assert panel.get_xlabel() == "max_depth"
     lines = [container.lines[0] for container in panel.containers]  # type: ignore[attr-defined]
@@ -205,7 +215,7 @@ def test_the_axis_of_a_figure_has_numbers_in_their_order(drawn: list[Figure]) ->
 
 
 def test_numbers_make_the_axis_and_names_the_lines(drawn: list[Figure]) -> None:
-    report.figure(
+    sweep_figure.draw(
         [
             outcome("iran", 0.9, bands=bands, settings={"model.C": number})
             for bands in ("ndvi", "all")
@@ -220,7 +230,7 @@ def test_numbers_make_the_axis_and_names_the_lines(drawn: list[Figure]) -> None:
 
 def test_texts_of_an_axis_stand_in_one_order_whatever_a_line_lacks(drawn: list[Figure]) -> None:
     tried = [("svm", "ndvi"), ("forest", "ndvi"), ("knn", "ndvi"), ("knn", "all"), ("svm", "all")]
-    report.figure([outcome("iran", 0.9, model=model, bands=bands) for model, bands in tried])
+    sweep_figure.draw([outcome("iran", 0.9, model=model, bands=bands) for model, bands in tried])
     (panel,) = drawn[0].axes
     lines = [container.lines[0] for container in panel.containers]  # type: ignore[attr-defined]
     assert [tick.get_text() for tick in panel.get_xticklabels()] == ["all", "ndvi"]
@@ -231,5 +241,18 @@ def test_a_nested_choice_has_no_place_among_windows(drawn: list[Figure]) -> None
     nested = outcome(
         "iran", 0.9, span=0, period="", window_end="", bands="nested choice", validation="nested"
     )
-    report.figure([nested, outcome("iran", 0.8)])
+    sweep_figure.draw([nested, outcome("iran", 0.8)])
     assert drawn[0].axes[0].get_xlabel() == "band set"
+
+
+def test_a_value_has_one_colour_in_every_country(drawn: list[Figure]) -> None:
+    tried = [("iran", 12, "b"), ("iran", 24, "b"), ("sudan", 12, "a"), ("sudan", 24, "b")]
+    sweep_figure.draw(
+        [outcome(country, 0.9, span=span, bands=band) for country, span, band in tried]
+    )
+    colours: dict[str, set[Any]] = {"a": set(), "b": set()}
+    for panel in drawn[0].axes:
+        for handle, name in zip(*panel.get_legend_handles_labels(), strict=True):
+            colours[name].add(handle.lines[0].get_color())  # type: ignore[attr-defined]
+    assert [len(found) for found in colours.values()] == [1, 1] and colours["a"] != colours["b"]
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["a", "b"]
