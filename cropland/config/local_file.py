@@ -27,6 +27,8 @@ from cropland.support.words import SEARCH_PATH
 GROUP, NAME = "local", "yaml"
 """What the files of commands in ``conf/`` call it in their defaults."""
 FILE = "local.yaml"
+_WHOLE = ("experiment", "debug")
+"""Groups whose files stand behind the user's own defaults, and choose files of other groups."""
 _KNOWN_FROM_ITS_MAP = {"assess": {"country", "source"}}
 """Groups of a command that finds them out by itself."""
 
@@ -71,14 +73,26 @@ def store(command: str, words: Sequence[str], shipped: Path = SHIPPED) -> list[s
             for key in entry
         }
         groups -= _KNOWN_FROM_ITS_MAP.get(command, set())
-        node = _Translation(
-            groups, folders, dict(_split(word) for word in arguments.overrides)
-        ).node(path)
+        by_hand = dict(_split(word) for word in arguments.overrides)
+        chosen = {**_chosen_by(by_hand, folders), **by_hand}
+        node = _Translation(groups, folders, chosen).node(path)
         searched = _search_path(node)
         searched += _search_path(primary) if searched else []
     ConfigStore.instance().store(NAME, OmegaConf.create(node), group=GROUP)
     given = any(word.startswith(SEARCH_PATH) for word in arguments.overrides)
     return [] if given else search_path.words(searched)
+
+
+def _chosen_by(given: Mapping[str, str], folders: Sequence[Path]) -> dict[str, str]:
+    """Return the files of groups that an experiment of the command line chooses: as if they were given."""
+    chosen: dict[str, str] = {}
+    for group in _WHOLE:
+        file = f"{group}/{given.get(group)}.yaml"
+        path = next((folder / file for folder in folders if (folder / file).is_file()), None)
+        for entry in read_file(path).get("defaults", []) if path else ():
+            for key, name in entry.items() if isinstance(entry, dict) else ():
+                chosen[str(key).removeprefix("override ").lstrip("/")] = str(name)
+    return chosen
 
 
 def _search_path(values: dict[str, Any]) -> list[str]:

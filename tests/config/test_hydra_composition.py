@@ -18,6 +18,7 @@ from cropland.config import composition, filling
 from cropland.config.countries import Choice
 from cropland.config.jobs import Job, all_countries
 from cropland.errors import ConfigError
+from cropland.tracking.experiments import experiment_of
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -251,3 +252,23 @@ def test_the_types_of_a_schema_are_worked_out_once_for_all_jobs(
     monkeypatch.setattr(filling, "get_type_hints", asked.append)
     assert len(sweep("span=12,24")) == 2
     assert not asked
+
+
+def test_debug_is_small_apart_and_gives_way_to_words() -> None:
+    small = job("debug=default")
+    chosen = small.configuration
+    assert [country.name for country in small.countries] == ["iran"]
+    assert (chosen.source.points, chosen.model.parameters["n_estimators"]) == (30, 2)
+    assert experiment_of(chosen.tracking, chosen.source.name) == "cropland-debug-simulated"
+    mine = job("debug=default", "source=files", "model=svm", "span=4", "country=sudan")
+    assert mine.configuration.source.name == "files" and mine.countries[0].name == "sudan"
+    assert (
+        mine.configuration.span == 4 and "n_estimators" not in mine.configuration.model.parameters
+    )
+    assert experiment_of(mine.configuration.tracking, "files") == "cropland-debug"
+
+
+def test_every_experiment_composes_and_gives_way_to_words() -> None:
+    for path in (CONF / "experiment").glob("*.yaml"):
+        assert len(job(f"experiment={path.stem}").countries) == 1
+        assert job(f"experiment={path.stem}", "span=4").configuration.span == 4

@@ -200,3 +200,20 @@ def test_hydra_s_values_in_it_are_those_of_the_run(conf: Path) -> None:
         config = loader.load_configuration("train", [], run_mode=RunMode.RUN)
         job = composition.single_job(config)
     assert job.configuration.paths.archive == str(Path.cwd() / "archive")
+
+
+@pytest.mark.parametrize("word", ["experiment=iran_two_seasons", "debug=default"])
+def test_an_experiment_that_is_given_leaves_nothing_of_one_s_own_choices(
+    conf: Path, word: str
+) -> None:
+    mine = "country: sudan\nsource: files\nmodel: knn\nmodel.n_neighbors: 7\nspan: 7\nseed: 5\n"
+    with_file, without = compose(conf, mine, word), compose(conf, "", word)
+    for key in ("country", "model", "span"):
+        assert with_file[key] == without[key], key
+    assert (with_file["seed"], without["seed"]) == (5, 2023)
+
+
+def test_debug_is_simulated_whatever_one_s_own_source_is(conf: Path) -> None:
+    made = compose(conf, "source: files\npaths.data: mine\nsource.scale: 10000\n", "debug=default")
+    assert (made["source"]["name"], made["source"]["points"]) == ("simulated", 30)
+    assert made["paths"]["data"] == "data" and "scale" not in made["source"]
