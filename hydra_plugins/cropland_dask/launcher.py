@@ -17,7 +17,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from cropland.config.job_templates import Templates, hydra_config
+from cropland.config.job_templates import Templates, hydra_config, set_output_folder
 from cropland.errors import ConfigError
 
 _TARGET = "hydra_plugins.cropland_dask.launcher.DaskLauncher"
@@ -144,6 +144,7 @@ class DaskLauncher(Launcher):
             for number, overrides in enumerate(job_overrides):
                 sent[number] = self._composed(overrides, initial_job_idx + number)
                 with hydra_config(sent[number]):
+                    set_output_folder(sent[number], "hydra.sweep.dir", "hydra.sweep.subdir")
                     self.context.callbacks.on_job_start(
                         config=sent[number], task_function=self.task_function
                     )
