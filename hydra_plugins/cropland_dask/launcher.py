@@ -130,6 +130,12 @@ class DaskLauncher(Launcher):
         )
         return _without_configurations(ended)
 
+    def _start(self, config: DictConfig) -> None:
+        """Let callbacks hear of a job that is sent, as where Hydra runs it."""
+        with hydra_config(config):
+            set_output_folder(config, config.hydra.sweep.dir, config.hydra.sweep.subdir)
+            self.context.callbacks.on_job_start(config=config, task_function=self.task_function)
+
     def _run_there(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> list[JobReturn]:
@@ -143,11 +149,7 @@ class DaskLauncher(Launcher):
         def jobs() -> Iterator[tuple[int, DictConfig]]:
             for number, overrides in enumerate(job_overrides):
                 sent[number] = self._composed(overrides, initial_job_idx + number)
-                with hydra_config(sent[number]):
-                    set_output_folder(sent[number], "hydra.sweep.dir", "hydra.sweep.subdir")
-                    self.context.callbacks.on_job_start(
-                        config=sent[number], task_function=self.task_function
-                    )
+                self._start(sent[number])
                 yield number, sent[number]
 
         with _answering(), dask_cluster.opened(self.scheduler, self.workers) as client:
