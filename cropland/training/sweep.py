@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cropland.config.commands import says_where
 from cropland.config.model import short_key
+from cropland.errors import CroplandError
 from cropland.learning import fast_forest
 from cropland.secret_text import without_secrets
 from cropland.support import terminal
@@ -212,9 +213,7 @@ def start(
     for line in () if is_search else rerun.differences(words, candidates, archives, store):
         terminal.print_note(console, line)
     name = _name(words)
-    parent_run = _start_run(prepared, name)
-    kept = {**files, **provenance.changes()}
-    store.add_files(parent_run, {file: without_secrets(text) for file, text in kept.items()})
+    parent_run = _start_run(prepared, name, {**files, **provenance.changes()})
     known = {} if is_search else resume.known_outcomes(candidates, archives, store)
     accuracies = {fingerprint: outcome.accuracy for fingerprint, outcome in known.items()}
     settings = JobSettings(
@@ -272,8 +271,8 @@ def _windows(
     return chosen_windows.windows(archives, countries, store, common, console.print)
 
 
-def _start_run(prepared: Prepared, name: str) -> str:
-    """Start the run of a sweep, with the points that it learns from; return its id."""
+def _start_run(prepared: Prepared, name: str, files: Mapping[str, str]) -> str:
+    """Start the run of a sweep, with its files and the points that it learns from; return its id."""
     countries, common = {c.country.name for c in prepared.candidates}, prepared.configuration
     tags = {KIND: "sweep", "command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".rstrip()}
     tags |= {COUNTRY: countries.pop()} if len(countries) == 1 else {}
@@ -282,6 +281,12 @@ def _start_run(prepared: Prepared, name: str) -> str:
     archives = prepared.archives.values()
     inputs = [Dataset.of(archive, common.paths.archive) for archive in archives]
     datasets.log(prepared.store.client, run_id, inputs)
+    texts = {file: without_secrets(text) for file, text in files.items()}
+    try:
+        prepared.store.add_files(run_id, texts)
+    except CroplandError:
+        prepared.store.close(run_id, "its files could not be written")
+        raise
     return run_id
 
 
