@@ -93,5 +93,5 @@ def _profile(archive: Archive) -> dict[str, object]:
         "first_day": archive.first.isoformat(),
         "last_day": archive.last.isoformat(),
         "source": archive.source,
-        "bands": [name for name in archive.stored if name in STANDARD_NAMES],
+        "bands": [name for name in STANDARD_NAMES if name in archive.stored],
     }

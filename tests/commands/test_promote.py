@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from mlflow import MlflowClient
 from skops.io import get_untrusted_types
 from standins.fast import needs_fast
 from standins.runs import runs
-from standins.shell import Shell, refusal, screen
+from standins.shell import ROOT, Shell, refusal, screen
 from standins.toy_models import NAME, ToyModels
 from standins.toyland import TOYLAND
 
@@ -153,6 +154,28 @@ def test_the_input_example_is_small_and_has_a_label(toy: ToyModels) -> None:
         predicted = mlflow.pyfunc.load_model(version.source).predict(table)
     assert predicted["label"].isin([0, 1]).all()
     assert (predicted["reason"] == "").all()
+
+
+def test_the_search_of_the_document_finds_model_and_points(
+    toy: ToyModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.promote()
+    monkeypatch.chdir(toy.folder)
+    text = (ROOT / "docs" / "models.md").read_text()
+    block, *_ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    for before, after in (
+        ("sqlite:///mlruns/mlflow.db", toy.tracking.uri),
+        ("cropland-simulated", "cropland"),
+        ("iran", "toyland"),
+        ("metrics.accuracy > 0.8", "metrics.accuracy > 0.5"),
+    ):
+        assert before in block
+        block = block.replace(before, after)
+    found: dict[str, Any] = {}
+    with mlflow_at(toy.tracking.uri):
+        exec(block, found)
+    assert found["model"].model_uri == toy.versions[0].source
+    assert found["archive"].fingerprint == toy.archive.fingerprint
 
 
 def test_a_promotion_repeated_makes_nothing_new(toy: ToyModels) -> None:
