@@ -11,12 +11,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra._internal.utils import get_args_parser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback as Callback
-from hydra.types import HydraContext
 
 from cropland.errors import ConfigError
 
@@ -96,11 +94,6 @@ def splits_as_basic(sweeper: type | None) -> bool:
         and issubclass(sweeper, basic)
         and (sweeper.sweep, sweeper.split_arguments) == (basic.sweep, basic.split_arguments)
     )
-
-
-def job_context() -> HydraContext:
-    """Return the context of a job in a worker: callbacks run in the process that launched it."""
-    return HydraContext(config_loader=None, callbacks=Callbacks())  # type: ignore[arg-type]
 
 
 def failed_job(error: BaseException) -> JobReturn:

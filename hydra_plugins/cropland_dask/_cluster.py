@@ -8,6 +8,7 @@ import os
 import pickle
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, chdir
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +18,18 @@ import cloudpickle
 from distributed import as_completed, get_worker
 from distributed.scheduler import KilledWorker
 from hydra import version
-from hydra.core.utils import JobReturn, JobRuntime, run_job, setup_globals
+from hydra.core.utils import (
+    JobReturn,
+    JobRuntime,
+    JobStatus,
+    configure_log,
+    env_override,
+    setup_globals,
+)
+from omegaconf import OmegaConf, open_dict, read_write
 
-from cropland.config.hydra_internals import error_of, failed_job, job_context
+from cropland.config.hydra_internals import error_of, failed_job
+from cropland.config.job_templates import hydra_config, set_output_folder
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -98,27 +108,62 @@ def _lost(error: BaseException) -> BaseException:
 
 
 def _run(function: bytes, config: bytes, name: tuple[str, int]) -> JobReturn:
-    """Run a job in a worker as Hydra does; callbacks are for the process that launched it."""
+    """Run a job in a worker."""
     topic, number = name
     get_worker().log_event(topic, number)
     setup_globals()
-    made: DictConfig = pickle.loads(config)
-    version.setbase(made.hydra.runtime.version_base)
-    JobRuntime.instance().set("name", made.hydra.job.name)
-    if Path(made.hydra.runtime.cwd).is_dir():  # not on a machine that shares no files
-        os.chdir(made.hydra.runtime.cwd)
     try:
-        result = run_job(
-            hydra_context=job_context(),
-            task_function=_loaded(function),
-            config=made,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-        )
+        return _picklable(run_job(_loaded(function), config))
     except SystemExit as error:
-        result = failed_job(RuntimeError(str(error)))
-    result.cfg = result.hydra_cfg = None  # the launching process has them
-    return _picklable(result)
+        return failed_job(RuntimeError(str(error)))
+
+
+def run_job(task_function: TaskFunction, pickled: bytes) -> JobReturn:
+    """Run a job as Hydra's ``run_job`` does, in the folder where the command was given.
+
+    Callbacks are for the process that launched it, and so is its configuration. Hydra copies that five times,
+    for 20 ms; to unpickle it twice takes two.
+    """
+    config: DictConfig = pickle.loads(pickled)
+    handed: DictConfig = pickle.loads(pickled)
+    with read_write(handed), open_dict(handed):
+        del handed["hydra"]
+    version.setbase(config.hydra.runtime.version_base)
+    JobRuntime.instance().set("name", config.hydra.job.name)
+    if Path(config.hydra.runtime.cwd).is_dir():  # not on a machine that shares no files
+        os.chdir(config.hydra.runtime.cwd)
+    with hydra_config(config), ExitStack() as stack:
+        with read_write(config.hydra), open_dict(config.hydra):
+            set_output_folder(config, config.hydra.sweep.dir, config.hydra.sweep.subdir)
+        OmegaConf.set_readonly(config.hydra, True)
+        job, folder = config.hydra.job, Path(config.hydra.runtime.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        if job.chdir or (job.chdir is None and not version.base_at_least("1.2")):
+            stack.enter_context(chdir(folder))
+        configure_log(config.hydra.job_logging, config.hydra.verbose)
+        if config.hydra.output_subdir is not None:
+            _save(config, handed, folder / str(config.hydra.output_subdir))
+        stack.enter_context(env_override(job.env_set))
+        result = JobReturn(status=JobStatus.COMPLETED)
+        try:
+            result.return_value = task_function(handed)
+        except Exception as error:  # whatever a task raises is its result
+            return failed_job(error)
+        finally:
+            for handler in logging.getLogger().handlers:
+                handler.flush()
+        return result
+
+
+def _save(config: DictConfig, handed: DictConfig, folder: Path) -> None:
+    """Save the configuration of a job as Hydra does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, node in {
+        "config": handed,
+        "hydra": OmegaConf.masked_copy(config, "hydra"),
+        "overrides": config.hydra.overrides.task,
+    }.items():
+        (folder / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
+import pickle
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,16 +22,18 @@ import pytest
 from hydra import initialize_config_dir
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from standins.runs import results, runs
 from standins.shell import Shell
 
 from cropland.commands import train
 from cropland.errors import ConfigError
 from cropland.support import dask_cluster
+from hydra_plugins.cropland_dask import _cluster
 from hydra_plugins.cropland_dask.launcher import DaskLauncher
 
 
@@ -97,6 +103,70 @@ def test_results_are_in_order_and_callbacks_hear_of_each_job_here(
     assert {each.return_value[1] for each in done}.isdisjoint({os.getpid()})
     assert sorted(heard.ended) == heard.started == list(range(8))
     assert heard.ended != heard.started  # the others did not wait for job 0
+
+
+class Ran:
+    """A task that remembers what it finds."""
+
+    def __init__(self) -> None:
+        self.found: list[object] = []
+
+    def __call__(self, config: DictConfig) -> float:
+        hydra = HydraConfig.get()
+        assert OmegaConf.is_readonly(hydra)
+        self.found = [
+            *(
+                OmegaConf.to_container(config, resolve=True),
+                OmegaConf.to_container(hydra, resolve=True),
+            ),
+            *(Path.cwd(), os.environ.get("PLACE"), logging.getLogger().level),
+        ]
+        logging.getLogger("task").warning("here")
+        if config.number == 9:
+            raise ZeroDivisionError("nine")
+        return float(config.number)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["number=2", "+own=${number}", "+job=${hydra:job.num}"],
+        ["hydra.job.chdir=true", "+hydra.job.env_set.PLACE=field", "hydra.verbose=true"],
+        ["hydra.output_subdir=null", "hydra.sweep.subdir=${hydra.job.override_dirname}"],
+        ["number=9"],
+    ],
+)
+def test_a_worker_runs_a_job_as_hydra_does(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.yaml").write_text("number: 1\nhydra: {sweep: {dir: sweep}}\n")
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", root.handlers)
+    monkeypatch.setattr(root, "level", root.level)
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("app", words, run_mode=RunMode.MULTIRUN)
+    with open_dict(config):
+        config.hydra.job.id = config.hydra.job.num = 3
+        config.hydra.runtime.cwd = str(tmp_path)
+    pickled, seen = pickle.dumps(config), []
+    for run in ("Hydra's own", "a worker's"):
+        task = Ran()
+        if run == "a worker's":
+            result = _cluster.run_job(task, pickled)
+        else:
+            keys = ("hydra.sweep.dir", "hydra.sweep.subdir")
+            result = run_job(task, pickle.loads(pickled), *keys, HydraContext(loader, Callbacks()))
+        files = {
+            path.relative_to(tmp_path): re.sub(r"\d\d:\d\d,\d+", "", path.read_text())
+            for path in sorted(tmp_path.rglob("*.*"))
+            if path.is_file()
+        }
+        shutil.rmtree(tmp_path / "sweep")
+        seen.append((task.found, result.status, repr(result._return_value), files))
+    assert seen[0] == seen[1]
+    assert Path.cwd() == tmp_path and "PLACE" not in os.environ
 
 
 def test_a_failing_job_fails_alone(launch: Launch, scheduler: str) -> None:

@@ -56,12 +56,6 @@ def test_a_sweep_is_split_into_the_overrides_of_its_jobs() -> None:
     assert hydra_internals.split_sweep(parsed("span=range(4,4)")) == []
 
 
-def test_a_job_in_a_worker_has_no_callbacks() -> None:
-    context = hydra_internals.job_context()
-    context.callbacks.on_job_start(config=DictConfig({}), task_function=print)
-    assert context.callbacks.callbacks == []
-
-
 def test_the_error_of_a_failed_job_is_read_without_raising_it() -> None:
     error = ValueError("x")
     failed = hydra_internals.failed_job(error)
