@@ -35,6 +35,8 @@ _WIDTHS = {"window end": 10}
 """Columns of the closing table that may be folded before another is left out, and how narrow."""
 _HEADS = {"window end": "window_end", "bands": "bands", "model": "model", "span": "span"}
 """Columns of the closing table that are settings, first the one that is left out first."""
+_TAKEN = ("country", "points", *_HEADS, "features", "of", "tried")
+"""Heads of the columns that tables of the best always have."""
 _TEXTS = ("country", "window end", "bands", "model")
 """Columns of the closing table that stand at the left."""
 
@@ -158,7 +160,7 @@ def _settings(table: pd.DataFrame) -> list[str]:
 def _others(table: pd.DataFrame) -> dict[str, str]:
     """Return the heads of what varied and has no column in tables of the best by itself."""
     keys = dict.fromkeys((*varying_settings(table), *_settings(table)))
-    names = labels(key for key in keys if key not in _HEADS.values())
+    names = labels([key for key in keys if key not in _HEADS.values()], taken=_TAKEN)
     return names | {key: LABELS[key] for key in names if key in LABELS}
 
 

@@ -179,6 +179,13 @@ def test_what_varied_is_a_column_where_one_candidate_has_a_score() -> None:
     assert sweep_figure.draw(found) is None
 
 
+def test_a_parameter_with_the_name_of_a_column_has_its_whole_name() -> None:
+    found = [outcome("iran", 0.9 + n / 100, settings={"model.points": n}) for n in (1, 2)]
+    lines = printed(found, 150)
+    assert "model.points" in lines[2]
+    assert lines[-1].split()[:4] == ["iran", "0.920", "±", "0.010"] and "500" in lines[-1]
+
+
 def test_what_varied_is_in_the_description() -> None:
     lines = report.note(depths()).splitlines()
     assert lines[0].endswith("| model | max_depth | n_estimators | tried |")

@@ -26,6 +26,11 @@ def test_the_examples_of_the_docstrings_hold() -> None:
     assert doctest.testmod(variation).failed == 0
 
 
+def test_settings_of_two_groups_with_one_name_have_their_groups() -> None:
+    names = variation.labels(["model.folds", "validation.folds", "seed"], taken=["seed"])
+    assert list(names.values()) == ["model.folds", "validation.folds", "seed"]
+
+
 @pytest.mark.parametrize(
     ("words", "keys"),
     [
