@@ -116,7 +116,7 @@ def _store(client: MlflowClient, run: Run, tracking: Tracking) -> Store:
     require(
         name in here,
         f"run {run.info.run_id} is in experiment {name} of {tracking.uri}, and this command works in "
-        f"{' and '.join(here)}",
+        f"{' and '.join(here)}; give tracking.experiment={name.removesuffix('-simulated')}",
     )
     return Store(client, run.info.experiment_id, name)
 

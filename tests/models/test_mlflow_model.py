@@ -6,8 +6,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,6 +21,8 @@ from cropland.models import mlflow_model
 from cropland.models.fitted import Fitted
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.records import Record
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +186,35 @@ def distributions(files: list[Path]) -> set[str]:
     known = packages_distributions()
     outside = imported - set(sys.stdlib_module_names) - {"cropland", "mlflow"}
     return {known[name][0].lower().replace("_", "-") for name in outside}
+
+
+class Frame:
+    """What the recipe for Spark uses of a data frame, by pandas."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.groups = table
+
+    def groupBy(self, key: str) -> Frame:
+        self.groups = self.groups.groupby(key, sort=False)
+        return self
+
+    def applyInPandas(
+        self, function: Callable[[pd.DataFrame], pd.DataFrame], schema: str
+    ) -> pd.DataFrame:
+        parts = [function(group.reset_index(drop=True)) for _, group in self.groups]
+        assert [column.split()[0] for column in schema.split(", ")] == list(parts[0])
+        return pd.concat(parts, ignore_index=True)
+
+
+def test_the_recipe_for_spark_predicts_as_the_whole_table_does(
+    fitted: Fitted, observations: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "models.md").read_text()
+    (recipe,) = re.findall(r"```python\n((?:(?!```).)*applyInPandas.*?)```", text, re.DOTALL)
+    mlflow = SimpleNamespace(pyfunc=SimpleNamespace(load_model=lambda _: fitted))
+    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    names: dict[str, Any] = {"observations": Frame(observations.sample(frac=1, random_state=1))}
+    exec(recipe, names)
+    found = names["predictions"].sort_values("ID", ignore_index=True)
+    whole = fitted.predict(observations).sort_values("ID", ignore_index=True)
+    pd.testing.assert_frame_equal(found, whole)
