@@ -6,7 +6,8 @@ import logging
 import math
 import random
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -85,18 +86,10 @@ def study_of(settings: DictConfig) -> Study:
     optuna.logging.enable_propagation()  # to Hydra's log, whose level counts
     logging.getLogger("optuna").setLevel(logging.NOTSET)
     storage, name, direction = settings.storage, settings.study_name, settings.direction
-    try:
-        if storage is not None:
-            _check_database(storage)
+    with _readable(storage):
         study = optuna.create_study(
             storage=storage, study_name=name, direction=direction, load_if_exists=True
         )
-    except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
-        reason = str(error.__cause__ or error)
-        raise ConfigError(
-            f"hydra.sweeper.storage={storage} cannot be used: {reason}; expected a database such as "
-            f"sqlite:///searches.db, in a folder that is there"
-        ) from error
     if study.direction.name.lower() != direction:
         raise ConfigError(
             f"hydra.sweeper.direction={direction}, and study {name} in {storage} does the opposite; give "
@@ -106,9 +99,29 @@ def study_of(settings: DictConfig) -> Study:
     return study
 
 
-def _check_database(storage: str) -> None:
-    """Refuse a database of something else: tables of Optuna would break a store of MLflow."""
-    tables = inspect(create_engine(storage)).get_table_names()
+@contextmanager
+def _readable(storage: str | None) -> Iterator[None]:
+    """Raise as an error of the configuration that a storage cannot be used."""
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
+        reason = str(error.__cause__ or error)
+        raise ConfigError(
+            f"hydra.sweeper.storage={storage} cannot be used: {reason}; expected a database such as "
+            f"sqlite:///searches.db, in a folder that is there"
+        ) from error
+
+
+def check_database(storage: str) -> None:
+    """Refuse a database of something else: tables of Optuna would break a store of MLflow.
+
+    Raises
+    ------
+    ConfigError
+        It is one, or it cannot be used.
+    """
+    with _readable(storage):
+        tables = inspect(create_engine(storage)).get_table_names()
     if tables and "studies" not in tables:
         raise ConfigError(
             f"hydra.sweeper.storage={storage} is the database of something else, such as MLflow's runs; give "

@@ -106,7 +106,9 @@ class OptunaSweeper(Sweeper):
         Raises
         ------
         ConfigError
-            Optuna is not installed; a value that cannot be; a storage that holds a secret.
+            Optuna is not installed; a value that cannot be; a storage that holds a secret or is another's.
+        HydraException
+            A sampler that there is not, or that does not take a parameter.
         """
         require(
             find_spec("optuna") is not None,
@@ -127,6 +129,11 @@ class OptunaSweeper(Sweeper):
             "hydra.sweeper.storage keeps a search under its name, by which the same command goes on; give it "
             "one: hydra.sweeper.study_name=NAME",
         )
+        from hydra_plugins.cropland_search import _search  # heavy imports
+
+        _search.sampler_of(config)
+        if config.storage is not None:
+            _search.check_database(config.storage)
 
     @classmethod
     def samples(cls, templates: Templates) -> list[list[str]]:
