@@ -22,7 +22,7 @@ PATHS = frozenset(
         *("cube", "design", "geometry", "labels", "map", "output", "points", "raster"),
         *("paths.archive", "paths.data", "paths.downloads", "paths.runs"),
         *("source.catalog", "source.labelled", "source.unlabelled"),
-        *("tracking.artifacts", "tracking.uri"),
+        *("tracking.artifacts", "tracking.uri", "hydra.sweeper.storage"),
     )
 )
 """Keys whose value is a path or an address, in any command."""
@@ -61,7 +61,9 @@ def hydra_words(words: Sequence[str], command: str) -> list[str]:
     if command == "predict" and arguments.multirun:
         _check_outputs(settings)
     folders = [Path(folder) for folder in (arguments.config_dir, "conf", SHIPPED) if folder]
-    sweeps = arguments.multirun or any(word.startswith("study=") for word in settings)
+    sweeps = arguments.multirun or any(
+        word.startswith(("study=", "hparams_search=")) for word in settings
+    )
     return [
         *_without(words, settings),
         *(_setting(word, folders, sweeps=sweeps) for word in settings),

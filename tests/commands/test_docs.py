@@ -59,7 +59,8 @@ def test_a_command_fills_the_schema(command: str) -> None:
             composed = compose(name, [*single, "hydra.mode=MULTIRUN"], return_hydra_config=True)
             composed.hydra.overrides.task = words
             composition.prepare_sweep(composed)
-            assert composition.jobs(composed)
+            enumerated = composition.is_enumerated(composed)
+            assert (composition.jobs if enumerated else composition.search_jobs)(composed)
         else:
             composed = compose(name, words, return_hydra_config=True)
             HydraConfig.instance().set_config(composed)

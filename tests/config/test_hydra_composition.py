@@ -120,6 +120,7 @@ def test_the_installed_project_has_every_group_of_the_readme() -> None:
     for name in files("study"):
         study = job(f"study={name}").configuration.study
         assert study is not None and study.name == name
+    assert files("hparams_search") == {"window_and_model"}
     for name in files("validation"):
         assert job(f"validation={name}").configuration.validation.name == name
 
