@@ -78,7 +78,10 @@ def store(command: str, words: Sequence[str], shipped: Path = SHIPPED) -> list[s
         node = _Translation(groups, folders, chosen).node(path)
         searched = _search_path(node)
         searched += _search_path(primary) if searched else []
-    ConfigStore.instance().store(NAME, OmegaConf.create(node), group=GROUP)
+    if path is None:  # then help and completion show no such group
+        ConfigStore.instance().repo.pop(GROUP, None)
+    else:
+        ConfigStore.instance().store(NAME, OmegaConf.create(node), group=GROUP)
     given = any(word.startswith(SEARCH_PATH) for word in arguments.overrides)
     return [] if given else search_path.words(searched)
 

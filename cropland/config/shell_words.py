@@ -66,8 +66,18 @@ def hydra_words(words: Sequence[str], command: str) -> list[str]:
     )
     return [
         *_without(words, settings),
-        *(_setting(word, folders, sweeps=sweeps) for word in settings),
+        *(
+            part
+            for word in settings
+            for part in _shown(_setting(word, folders, sweeps=sweeps), arguments.cfg)
+        ),
     ]
+
+
+def _shown(word: str, cfg: str | None) -> list[str]:
+    """Return a setting as ``--cfg`` shows it: a list of countries by its names, which Hydra would merge."""
+    countries = _LIST.fullmatch(word.removeprefix("country=")) if cfg else None
+    return [word] if countries is None else ["country=all", f"country.name=[{countries[1]}]"]
 
 
 def _check_dashes(words: Sequence[str], known: Iterable[str]) -> None:

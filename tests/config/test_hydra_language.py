@@ -162,3 +162,9 @@ def test_folders_of_configuration_go_with_a_command_s_words(tmp_path: Path) -> N
     word = f"hydra.searchpath=['{tmp_path}/a b']"
     with composed("span=4", word) as config:
         assert composition.given_words(config.hydra) == ["span=4", word]
+
+
+def test_a_value_that_cannot_be_is_refused_before_the_first_job() -> None:
+    message = "span must be a whole number of weeks, 1 or more, got 0"
+    with beginning("span=4,8,0") as config, pytest.raises(ConfigError, match=message):
+        composition.jobs(config)
