@@ -55,7 +55,7 @@ def test_a_command_fills_the_schema(command: str) -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         if name == "train":
             # Outside of a multirun Hydra's own composition knows no sweeps.
-            single = [word for word in words if not re.search(r"=(range|[^{\[]*,)", word)]
+            single = [word for word in words if not re.search(r"=(range|glob|[^{\[]*,)", word)]
             composed = compose(name, [*single, "hydra.mode=MULTIRUN"], return_hydra_config=True)
             composed.hydra.overrides.task = words
             composition.prepare_sweep(composed)
