@@ -253,6 +253,9 @@ def _tell(model: str, asked: float, plain: float, spent: dict[str, float]) -> No
         listed = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stages.items())
         print(f"  {where}: {listed}")
     print(f"  Hydra and tracking together: {overhead:.0f} ms of a processor a candidate")
+    cores = os.cpu_count() or 1
+    longer = spent["total"] / (spent["fit"] / cores)
+    print(f"  {longer:.2f} times the seconds of its fits, shared by {cores} cores")
 
 
 if __name__ == "__main__":
