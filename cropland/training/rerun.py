@@ -13,7 +13,8 @@ from cropland.config.schema import given_keys, require
 from cropland.errors import ConfigError, CroplandError, DataError, WindowError
 from cropland.support.words import some
 from cropland.tracking import experiments, runs
-from cropland.tracking.records import ARCHIVE, CHECKSUM, IDENTITY, LIBRARIES, TrackedRun
+from cropland.tracking.opening import check_artifacts
+from cropland.tracking.records import ARCHIVE, CHECKSUM, IDENTITY, LIBRARIES
 from cropland.tracking.store import Store
 from cropland.training import candidates
 from cropland.training.identity import libraries
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from cropland.config.groups import Tracking
     from cropland.observations.archive import Archive
+    from cropland.tracking.records import TrackedRun
     from cropland.training.candidate import Candidate
 
 _FULL = 32
@@ -111,13 +113,15 @@ def _run(client: MlflowClient, id_: str, tracking: Tracking) -> Run:
 
 def _store(client: MlflowClient, run: Run, tracking: Tracking) -> Store:
     """Return the experiment of a run, which must be one that the command works in."""
-    name = str(client.get_experiment(run.info.experiment_id).name)
+    experiment = client.get_experiment(run.info.experiment_id)
+    name = str(experiment.name)
     here = [experiments.experiment_of(tracking, source) for source in ("files", "simulated")]
     require(
         name in here,
         f"run {run.info.run_id} is in experiment {name} of {tracking.uri}, and this command works in "
         f"{' and '.join(here)}; give tracking.experiment={name.removesuffix('-simulated')}",
     )
+    check_artifacts(experiment.artifact_location, tracking, name)
     return Store(client, run.info.experiment_id, name)
 
 
@@ -134,7 +138,7 @@ def _kind(run: Run) -> str:
 
 def _candidate(run: Run, store: Store) -> Candidate:
     try:
-        return candidates.from_run(store, TrackedRun.of(run))
+        return candidates.from_run(store, store.run(run.info.run_id))
     except CroplandError as error:
         raise ConfigError(f"run {run.info.run_id} cannot be made again: {error}") from error
 
@@ -147,7 +151,7 @@ def _of_sweep(run: Run, store: Store, words: Sequence[str]) -> list[str]:
             f"run {id_} is a sweep of before, which kept no {OVERRIDES}; its tag command has its words"
         )
     try:
-        stored = documents.plain_yaml(store.read(TrackedRun.of(run), OVERRIDES))
+        stored = documents.plain_yaml(store.read(store.run(id_), OVERRIDES))
     except ValueError as error:
         raise DataError(f"{OVERRIDES} of run {id_} cannot be read: {error}") from error
     require(

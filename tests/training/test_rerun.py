@@ -22,6 +22,7 @@ from cropland.errors import ConfigError, CroplandError
 from cropland.support import yaml_text
 from cropland.tracking import runs
 from cropland.tracking.records import ARCHIVE, CHECKSUM, IDENTITY, LIBRARIES, TrackedRun
+from cropland.tracking.sqlite_file import replace_locations
 from cropland.tracking.store import Store
 from cropland.training import rerun
 from cropland.training.candidate import Candidate
@@ -102,6 +103,18 @@ def test_a_run_of_another_experiment_names_it(store: Store) -> None:
     number = store.client.create_experiment("mine")
     other = replace(store, experiment_id=number).start("x", {"kind": "candidate"})
     assert "is in experiment mine of sqlite:///" in refused(f"run={other}", store=store)
+
+
+def test_a_run_of_a_folder_that_was_moved_is_found(store: Store, tmp_path: Path) -> None:
+    id_ = run_of(store).info.run_id
+    here = tmp_path / "mine" / "mlruns" / "artifacts"
+    elsewhere = (tmp_path / "gone" / "cropland").as_uri()
+    replace_locations(str(store.client.tracking_uri), (here / "cropland").as_uri(), elsewhere)
+    assert "give the same command once with tracking.moved=true" in refused(
+        f"run={id_}", store=store
+    )
+    words, _ = expanded(store, f"run={id_}", "tracking.moved=true")
+    assert words == [f"run={id_}", "tracking.moved=true"]
 
 
 @pytest.mark.parametrize(
@@ -194,9 +207,8 @@ def test_what_was_made_again_has_the_run_s_values_under_the_words(candidate: Can
     assert "source=simulated" in choices and f"model=run/{ID}" in choices
     (job,) = configuration.jobs(f"run={ID}")
     assert job.countries[0].box.south == 1
-    assert replace(job.configuration, promotion=candidate.configuration.promotion) == (
-        candidate.configuration
-    )
+    of_here = {name: getattr(job.configuration, name) for name in ("promotion", "tracking")}
+    assert job.configuration == replace(candidate.configuration, **of_here)
     (other,) = configuration.jobs(f"run={ID}", "model=svm", "span=4", "country=sudan")
     assert other.configuration.span == 4
     assert set(other.configuration.model.parameters) == {"ensemble", "cv", "estimator"}
