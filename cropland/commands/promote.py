@@ -13,12 +13,14 @@ from cropland.models import promotion
 from cropland.models.promotion import Decision
 from cropland.support import signals, terminal
 from cropland.support.words import command_line
+from cropland.tracking import views
 from cropland.tracking.opening import open_store
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
     from cropland.models.promotion import Promoted
+    from cropland.tracking.store import Store
 
 
 def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) -> None:
@@ -52,14 +54,14 @@ def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) ->
             except CroplandError as error:
                 failed.append(error)
     finally:
-        _show(done, command, words)
+        _show(done, command, words, store)
     if failed:
         for other in failed[:-1]:
             console.print(f"[red]not promoted[/] {terminal.literal(other)}")
         raise failed[-1]
 
 
-def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str]) -> None:
+def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str], store: Store) -> None:
     """Print the selected candidates, what was decided, and what to beware of."""
     if not done:
         return
@@ -78,6 +80,8 @@ def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str]) -> N
     if simulated:
         screen.print(terminal.SIMULATED)
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
+    address = views.link(command.tracking, store.experiment_id, views.SELECTED)
+    screen.print(f"in MLflow: experiment {store.experiment}; look: {address}", soft_wrap=True)
     country = f"country={done[0].country if len(done) == 1 else 'all'}"
     screen.print(f"next: {command_line('predict', *words, country)}", soft_wrap=True)
 

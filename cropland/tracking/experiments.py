@@ -1,8 +1,7 @@
-"""The experiments of a store: real and simulated apart, each with a note and a view of its candidates."""
+"""The experiments of a store: real and simulated apart, each with a note and views."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from urllib.request import url2pathname
 
 from cropland.config.groups import SIMULATED_SUFFIX
 from cropland.errors import TrackingError
-from cropland.tracking.records import NOTE
+from cropland.tracking import views
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 REAL = "cropland"
 """The experiment of runs on real data, unless another is named."""
-VIEW = "best"
-"""Key of the UI view that every experiment is given: candidates by accuracy, what was varied beside it."""
 _RUN = re.compile("[0-9a-f]{32}")
 """The name of a run's folder: its id."""
 _REMOTE = ("abfss", "gs", "mlflow-artifacts", "s3", "wasbs")
@@ -45,8 +42,13 @@ def is_simulated(experiment: str) -> bool:
     return experiment.endswith(SIMULATED_SUFFIX)
 
 
+def note_of(experiment: str) -> str:
+    """Return the description of an experiment."""
+    return _NOTE_SIMULATED if is_simulated(experiment) else _NOTE_REAL
+
+
 def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
-    """Create an experiment with its note and its view; return its id.
+    """Create an experiment with its note and its views; return its id.
 
     Raises
     ------
@@ -60,19 +62,8 @@ def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:
             f"tracking.artifacts to a folder without"
         )
     location = None if folder is None else folder.as_uri()
-    columns = [f"params.`{name}`" for name in ("country", "span", "period", "bands", "model")]
-    columns += [f"metrics.`{name}`" for name in ("accuracy", "accuracy_se", "f1", "roc_auc")]
-    view = {
-        "orderByKey": "metrics.`accuracy`",
-        "orderByAsc": False,
-        "selectedColumns": columns,
-        "columnOrder": columns,
-        "runsHiddenMode": "SHOW_ALL",
-    }
-    tags = {
-        NOTE: _NOTE_SIMULATED if is_simulated(experiment) else _NOTE_REAL,
+    tags = views.tags(note_of(experiment)) | {
         "mlflow.experimentKind": "custom_model_development",
-        f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
     }
     return client.create_experiment(experiment, artifact_location=location, tags=tags)
 
@@ -122,10 +113,3 @@ def is_inside(location: str, root: str, store: str) -> bool:
     if parts.scheme == "mlflow-artifacts" and parts.netloc not in ("", urlsplit(store).netloc):
         return False
     return location.startswith(f"{root.rstrip('/')}/") and ".." not in unquote(location).split("/")
-
-
-def link(tracking: Tracking, experiment_id: str) -> str:
-    """Return the address of the candidates' view in the UI; for a local store, that of ``make ui``."""
-    server = tracking.uri if tracking.uri.startswith("http") else "http://127.0.0.1:5000"
-    query = f"workflowType=machine_learning&viewStateShareKey={VIEW}"
-    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"

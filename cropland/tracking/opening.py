@@ -19,7 +19,7 @@ from cropland.errors import TrackingError
 from cropland.secret_text import without_secrets
 from cropland.support import terminal
 from cropland.support.words import count, some
-from cropland.tracking import experiments, retries, sqlite_file
+from cropland.tracking import experiments, retries, sqlite_file, views
 from cropland.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
             raise TrackingError(_restored_or_deleted(experiment, number, tracking.uri))
         if found is not None:
             check_artifacts(found.artifact_location, tracking, experiment)
+            views.add(client, found, experiments.note_of(experiment))
         _note_lost_runs(tracking, experiment)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         if retries.is_refusal(error):

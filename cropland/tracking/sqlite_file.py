@@ -20,6 +20,9 @@ _LOCATIONS = (
     ("model_versions", "storage_location"),
 )
 """Columns of MLflow's tables that hold where files are."""
+_MARKS = {"candidate": "identity", "sweep": "command"}
+"""Tags by which runs of older versions are known, which have no tag of their kind."""
+_HAS = "run_uuid IN (SELECT run_uuid FROM tags WHERE key = '{}')"
 
 
 def path_of(uri: str) -> Path | None:
@@ -94,6 +97,29 @@ def replace_locations(uri: str, old: str, new: str) -> None:
                 f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                 (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
             )
+
+
+def tag_kinds(uri: str, experiment_id: str) -> bool:
+    """Tag the candidates and sweeps of older versions, in one transaction; return whether there is a file."""
+    path = path_of(uri)
+    if path is None:
+        return False
+    with closing(sqlite3.connect(path, timeout=SECONDS_FOR_OTHERS)) as connection, connection:
+        connection.execute(
+            "UPDATE tags SET value = 'comparison' WHERE key = 'kind' AND value = 'compare'"
+        )
+        for kind, mark in _MARKS.items():
+            connection.execute(
+                f"INSERT OR IGNORE INTO tags (key, value, run_uuid) SELECT 'kind', ?, run_uuid FROM runs "
+                f"WHERE experiment_id = ? AND {_HAS.format(mark)} AND NOT {_HAS.format('kind')}",
+                (kind, experiment_id),
+            )
+        connection.execute(
+            "INSERT OR IGNORE INTO tags (key, value, run_uuid) SELECT 'country', value, run_uuid FROM params "
+            "JOIN runs USING (run_uuid) WHERE key = 'country' AND value NOT LIKE '%,%' AND experiment_id = ?",
+            (experiment_id,),
+        )
+    return True
 
 
 def runs(path: Path) -> set[str]:

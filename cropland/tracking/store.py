@@ -188,11 +188,10 @@ class Store:
         self.client.log_batch(run_id, tags=tags)
         artifacts.write(self.client, run_id, files)
 
-    def report(self, run_id: str, note: str, files: Mapping[str, bytes], *, status: str) -> None:
-        """End a parent run with its description and artifacts."""
-        self.client.set_tag(run_id, NOTE, self._described(note))
-        artifacts.write(self.client, run_id, files)
-        self.client.set_terminated(run_id, status=status)
+    def end(self, record: Record, *, status: str) -> None:
+        """Write what a run that is RUNNING holds in the end, and end it."""
+        self._write(record)
+        self.client.set_terminated(record.run_id, status=status)
 
     def read(self, run: TrackedRun, name: str) -> str:
         """Read a text artifact of a run.

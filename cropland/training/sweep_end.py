@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +16,8 @@ from cropland.errors import CroplandError, DataError
 from cropland.support import terminal
 from cropland.support.words import command_line
 from cropland.tracking import opening
-from cropland.tracking.experiments import link
-from cropland.training import chosen_windows, out_of_fold, report, search, sweep_figure
+from cropland.tracking.views import link
+from cropland.training import chosen_windows, out_of_fold, parent_run, report, search, sweep_figure
 from cropland.training.candidates import fold_words
 from cropland.training.studies.conclude import conclude
 
@@ -59,7 +60,12 @@ def close(session: Session, screen: Console) -> bool:
     for file, content in files.items():
         (session.ledger.path.parent / file).write_bytes(content)
     status = "FAILED" if failed else "FINISHED"
-    session.store.report(session.parent_run, note, files, status=status)
+    record = parent_run.record(session, outcomes, time.time() - session.began)
+    record.note = (
+        f"{note}\n\nIts runs, by the search box: `{parent_run.filter_of(session, outcomes)}`"
+    )
+    record.files |= files
+    session.store.end(record, status=status)
     session.store.tidy()
     log.info("sweep %r ends: %s", session.name, report.counted(outcomes))
     _print_result(session, outcomes, conclusion, screen)

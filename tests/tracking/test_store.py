@@ -194,7 +194,7 @@ def test_every_run_on_simulated_data_says_so(store: Store) -> None:
             tags = one.client.get_run(record.run_id).data.tags
             notes[name, note[:6]] = tags.get("mlflow.note.content")
         parent = one.start("sweep", {})
-        one.report(parent, "A table.", {}, status="FINISHED")
+        one.end(Record(parent, note="A table."), status="FINISHED")
         notes[name, "sweep"] = one.client.get_run(parent).data.tags["mlflow.note.content"]
     said = "**Simulated data: not valid for any real country.**"
     assert notes == {

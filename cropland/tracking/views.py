@@ -1,0 +1,115 @@
+"""The views of an experiment in MLflow's pages: its candidates, what was selected, its maps and areas."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from cropland.tracking import sqlite_file
+from cropland.tracking.records import KIND, NOTE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment
+
+    from cropland.config.groups import Tracking
+
+
+class _View(NamedTuple):
+    """What a view shows: its title, a filter in MLflow's words, columns, and the one that is sorted by."""
+
+    title: str
+    condition: str
+    columns: tuple[str, ...]
+    order: str = "attributes.start_time"
+
+    def state(self) -> str:
+        """Return it as MLflow's pages keep a saved view; their menu has the newest first."""
+        columns = [f"{kind}.`{name}`" for kind, _, name in map(_parts, self.columns)]
+        kind, _, name = _parts(self.order)
+        state = {
+            "searchFilter": self.condition,
+            "orderByKey": self.order if kind == "attributes" else f"{kind}.`{name}`",
+            "orderByAsc": False,
+            "selectedColumns": columns,
+            "columnOrder": columns,
+            "runsHiddenMode": "SHOW_ALL",
+        }
+        created = _CREATED - list(_VIEWS.values()).index(self)
+        return json.dumps({"name": self.title, "createdAt": created, "state": json.dumps(state)})
+
+
+def _parts(column: str) -> tuple[str, str, str]:
+    return column.partition(".")
+
+
+CANDIDATES, SELECTED, MAPS = "candidates", "selected", "maps"
+_SETTINGS = ("params.country", "params.span", "params.period", "params.bands", "params.model")
+_VIEWS = {
+    CANDIDATES: _View(
+        "Candidates",
+        f"tags.{KIND} = 'candidate'",
+        (
+            *_SETTINGS,
+            *("metrics.accuracy", "metrics.accuracy_se", "metrics.f1", "metrics.roc_auc"),
+            "metrics.n_features",
+        ),
+        "metrics.accuracy",
+    ),
+    SELECTED: _View(
+        "Selected",
+        f"tags.{KIND} = 'promotion'",
+        (
+            *_SETTINGS,
+            *("metrics.accuracy", "metrics.accuracy_corrected", "metrics.accuracy_blocks"),
+            "metrics.n_candidates",
+        ),
+    ),
+    MAPS: _View(
+        "Maps and areas",
+        " and ".join(
+            f"tags.{KIND} != '{kind}'" for kind in ("sweep", "candidate", "promotion", "prediction")
+        ),
+        (
+            *(f"tags.{KIND}", "tags.country", "params.model", "metrics.hectares_cropland"),
+            *("metrics.hectares_cropland_low", "metrics.hectares_cropland_high"),
+            *("metrics.overall_accuracy", "metrics.accuracy"),
+        ),
+    ),
+}
+_STATE = "mlflow.sharedViewState."
+_CREATED = 1_767_225_600_000
+"""When the first view was created, for MLflow's menu: milliseconds since 1970-01-01 UTC."""
+_OLDER = "Runs of older versions have no tag `kind`, so that the views leave them out."
+
+
+def tags(note: str) -> dict[str, str]:
+    """Return the tags of an experiment that has the views."""
+    states = {f"{_STATE}{key}": view.state() for key, view in _VIEWS.items()}
+    return states | {NOTE: f"{note}\n\n{_listed()}"}
+
+
+def add(client: MlflowClient, entry: Experiment, note: str) -> None:
+    """Give an experiment the views that it lacks, and its runs of older versions the tags that views ask for.
+
+    In a database file these tags are written once; of runs on a server, the note says that they lack them.
+    """
+    new = tags(note)
+    if all(entry.tags.get(key) == value for key, value in new.items() if key != NOTE):
+        return
+    number, uri = str(entry.experiment_id), str(client.tracking_uri)
+    if not sqlite_file.tag_kinds(uri, number):
+        new[NOTE] += f"\n\n{_OLDER}"
+    for key, value in new.items():
+        client.set_experiment_tag(number, key, value)
+
+
+def link(tracking: Tracking, experiment_id: str, view: str = CANDIDATES) -> str:
+    """Return the address of a view in MLflow's pages; for a local store, that of ``make ui``."""
+    server = tracking.uri if tracking.uri.startswith("http") else "http://127.0.0.1:5000"
+    query = f"workflowType=machine_learning&viewStateShareKey={view}"
+    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
+
+
+def _listed() -> str:
+    return f"The menu Views has {', '.join(view.title for view in _VIEWS.values())}."
