@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -93,8 +92,6 @@ class Session(Prepared):
         For notes while it runs.
     watching : ExitStack
         What shows its progress, to be closed.
-    began : float
-        When, in seconds since 1970-01-01 UTC.
     """
 
     settings: JobSettings
@@ -103,7 +100,6 @@ class Session(Prepared):
     ledger: Ledger
     console: Console
     watching: ExitStack
-    began: float
 
     @property
     def is_simulated(self) -> bool:
@@ -217,7 +213,6 @@ def start(
     for line in () if is_search else rerun.differences(words, candidates, archives, store):
         terminal.print_note(console, line)
     name = _name(words)
-    began = time.time()
     parent_run = _start_run(prepared, name, {**files, **provenance.changes()})
     known = {} if is_search else resume.known_outcomes(candidates, archives, store)
     accuracies = {fingerprint: outcome.accuracy for fingerprint, outcome in known.items()}
@@ -248,7 +243,6 @@ def start(
         ledger=ledger,
         console=console,
         watching=watching,
-        began=began,
     )
 
 

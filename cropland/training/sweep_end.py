@@ -60,7 +60,8 @@ def close(session: Session, screen: Console) -> bool:
     for file, content in files.items():
         (session.ledger.path.parent / file).write_bytes(content)
     status = "FAILED" if failed else "FINISHED"
-    record = parent_run.record(session, outcomes, time.time() - session.began)
+    began = session.store.client.get_run(session.parent_run).info.start_time / 1000
+    record = parent_run.record(session, outcomes, time.time() - began)
     record.note = (
         f"{note}\n\nIts runs, by the search box: `{parent_run.filter_of(session, outcomes)}`"
     )
