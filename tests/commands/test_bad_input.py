@@ -35,7 +35,7 @@ CONFIGURATION = [
     ),
     (["model=custom", "model._target_=os.system"], "expected a class of scikit-learn"),
     (["model=custom"], "model.estimator._target_ has no value"),
-    (["tracking=server"], "tracking.uri has no value"),
+    (["tracking=server"], "tracking.uri is empty; give the address of a server"),
     (["source.points=1"], "source.points must be 2 or more"),
     (["study=nosuch"], "unknown study 'nosuch'; there are: bands, features, models"),
     (["study=bnads"], "unknown study 'bnads'; did you mean 'bands'"),
