@@ -277,9 +277,9 @@ def _start_run(prepared: Prepared, name: str, files: Mapping[str, str]) -> str:
     tags = {KIND: "sweep", "command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".rstrip()}
     tags |= {COUNTRY: countries.pop()} if len(countries) == 1 else {}
     tags |= {chosen_windows.STUDY: common.study.name} if common.study else {}
-    run_id = prepared.store.start(name, provenance.code_tags() | tags)
     archives = prepared.archives.values()
     inputs = [Dataset.of(archive, common.paths.archive) for archive in archives]
+    run_id = prepared.store.start(name, provenance.code_tags() | tags)
     datasets.log(prepared.store.client, run_id, inputs)
     texts = {file: without_secrets(text) for file, text in files.items()}
     try:

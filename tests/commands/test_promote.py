@@ -176,6 +176,7 @@ def test_the_search_of_the_document_finds_model_and_points(
         exec(block, found)
     assert found["model"].model_uri == toy.versions[0].source
     assert found["archive"].fingerprint == toy.archive.fingerprint
+    assert found["long"]["params.span"].tolist() == ["24"]
 
 
 def test_a_promotion_repeated_makes_nothing_new(toy: ToyModels) -> None:
