@@ -1,7 +1,7 @@
 """``country=[iran,sudan]``: several countries in one job.
 
 Hydra merges the files that a list chooses into one node, in which the last one's values win. So the node
-becomes the list of names, and the files are read one by one.
+becomes the names, ``iran+sudan``, and the files are read one by one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cropland.config.countries import EVERY_COUNTRY
-from cropland.config.jobs import country_values
+from cropland.config.jobs import JOINT, country_values
 from cropland.config.plain_values import overrides_of
 from cropland.config.schema import require
 
@@ -67,7 +67,8 @@ def keep_names(composed: DictConfig, names: Sequence[str], folders: Sequence[Pat
     ConfigError
         A value was set, which would be that of each of them.
     """
-    if not names or OmegaConf.is_list(composed.country.get("name")):
+    joint = JOINT.join(dict.fromkeys(names))
+    if JOINT not in joint or composed.country.get("name") == joint:
         return
     files = [country_values(name, folders) for name in names]
     merged = OmegaConf.to_container(OmegaConf.merge(*files))
@@ -77,4 +78,4 @@ def keep_names(composed: DictConfig, names: Sequence[str], folders: Sequence[Pat
         f"country's file, or give that country alone",
     )
     with open_dict(composed):
-        composed.country = {"name": list(dict.fromkeys(names))}
+        composed.country = {"name": joint}

@@ -20,6 +20,8 @@ from cropland.config.schema import given_keys, require
 from cropland.config.sources import Simulated, Source
 from cropland.errors import ConfigError, nearest
 
+JOINT = "+"
+"""Between the names of several countries."""
 EVERY = {"name": EVERY_COUNTRY}
 """The file ``conf/country/all.yaml``."""
 
@@ -164,10 +166,9 @@ def countries_of(values: Mapping[str, Any], folders: Sequence[Path]) -> tuple[Co
     """
     if values == EVERY:
         return all_countries(tuple(folders))
-    if isinstance(values.get("name"), list):
-        several = tuple(
-            country(country_values(name, folders)) for name in dict.fromkeys(values["name"])
-        )
+    if set(values) == {"name"} and JOINT in str(values["name"]):
+        names = dict.fromkeys(str(values["name"]).split(JOINT))
+        several = tuple(country(country_values(name, folders)) for name in names)
         for one in several:
             _check_alone(one, tuple(folders))
         return several

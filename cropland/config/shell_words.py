@@ -77,7 +77,9 @@ def hydra_words(words: Sequence[str], command: str) -> list[str]:
 def _shown(word: str, cfg: str | None) -> list[str]:
     """Return a setting as ``--cfg`` shows it: a list of countries by its names, which Hydra would merge."""
     countries = _LIST.fullmatch(word.removeprefix("country=")) if cfg else None
-    return [word] if countries is None else ["country=all", f"country.name=[{countries[1]}]"]
+    if countries is None or "," not in countries[1]:
+        return [word]
+    return ["country=all", f"country.name={countries[1].replace(',', '+')}"]
 
 
 def _check_dashes(words: Sequence[str], known: Iterable[str]) -> None:

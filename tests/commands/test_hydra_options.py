@@ -40,7 +40,7 @@ def test_words_are_completed(shell: Shell, line: str, answer: set[str]) -> None:
 
 def test_cfg_shows_a_list_of_countries_as_it_runs(shell: Shell) -> None:
     text = screen(shell.run("--cfg", "job", "country=[Iran,sudan]"))
-    assert yaml.safe_load(text)["country"] == {"name": ["iran", "sudan"]}
+    assert yaml.safe_load(text)["country"] == {"name": "iran+sudan"}
     assert "hydra" not in yaml.safe_load(text)
 
 

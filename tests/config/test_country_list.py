@@ -76,7 +76,7 @@ def test_a_study_s_file_may_have_a_list_above_which_the_command_line_stands(
         ),
         (["country=[iran,all]"], "all is every country; leave out the others"),
         (["country=[]"], "country has no value"),
-        (["country.name=[irna]"], "unknown country 'irna'; did you mean 'iran'"),
+        (["country.name=iran+irna"], "unknown country 'irna'; did you mean 'iran'"),
     ],
 )
 def test_a_list_that_cannot_be_is_refused_in_one_line(words: list[str], message: str) -> None:
@@ -85,10 +85,15 @@ def test_a_list_that_cannot_be_is_refused_in_one_line(words: list[str], message:
     assert "\n" not in str(caught.value)
 
 
+def test_a_list_of_one_country_is_that_country_whose_values_may_be_set() -> None:
+    (job,) = jobs("country=[iran]", "country.box.north=33")
+    assert [(country.name, country.box.north) for country in job.countries] == [("iran", 33)]
+
+
 def test_what_a_sweep_keeps_of_its_configuration_names_them() -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         overrides = ["country=[iran,sudan]", "hydra.mode=MULTIRUN"]
         config = loader.load_configuration("train", overrides, run_mode=RunMode.MULTIRUN)
         composition.prepare_sweep(config)
-    assert OmegaConf.to_container(config.country) == {"name": ["iran", "sudan"]}
+    assert OmegaConf.to_container(config.country) == {"name": "iran+sudan"}
