@@ -66,6 +66,8 @@ def close(session: Session, screen: Console) -> bool:
         f"{note}\n\nIts runs, by the search box: `{parent_run.filter_of(session, outcomes)}`"
     )
     record.files |= files
+    if best := search.best(session.ledger.path.parent):
+        record.metrics["best_trial"] = best.value
     session.store.end(record, status=status)
     session.store.tidy()
     log.info("sweep %r ends: %s", session.name, report.counted(outcomes))

@@ -38,6 +38,7 @@ def test_a_search_is_tracked_and_goes_on_where_it_is_given_again(shell: Shell) -
     assert f"best trial: accuracy {max(tried):.3f}, {words}" in first
     assert "register the best of each country:" in first
     (parent,) = [run for run in runs(shell.database) if "command" in run.data.tags]
+    assert parent.data.metrics["best_trial"] == pytest.approx(best["best_value"])
     assert yaml.safe_load((artifacts(parent) / "optimization_results.yaml").read_text()) == best
     again = screen(shell.run(*shell.toy, *SEARCH, f"{TRIALS}=7"))
     assert "5 already there, 2 finished" in again
