@@ -196,12 +196,12 @@ def with_stages(path: Path, words: list[str]) -> None:
     sys.argv = ["train.py", *words]
     composed = job_templates.Templates.composed
 
-    def launching(self: Any, overrides: Any) -> Any:
+    def launching(self: Any, *given: Any) -> Any:
         if not train._sessions:
-            return composed(self, overrides)  # within composition.jobs, which is timed
+            return composed(self, *given)  # within composition.jobs, which is timed
         started = time.thread_time()
         try:
-            return composed(self, overrides)
+            return composed(self, *given)
         finally:
             seconds["Hydra"] += time.thread_time() - started
 
