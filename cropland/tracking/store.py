@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -87,12 +87,16 @@ class Store:
             newest.setdefault(run.tags.get(IDENTITY, run.run_id), run)
         return newest
 
-    def search(self, condition: str) -> Iterator[TrackedRun]:
-        """Find every run that meets a condition in MLflow's words, the newest first."""
+    def search(self, condition: str, order: Sequence[str] = ()) -> Iterator[TrackedRun]:
+        """Find every run that meets a condition in MLflow's words, the newest first or in an `order`."""
         token: str | None = None
         while True:
             page = self.client.search_runs(
-                [self.experiment_id], condition, max_results=_PAGE, page_token=token
+                [self.experiment_id],
+                condition,
+                max_results=_PAGE,
+                page_token=token,
+                order_by=[*order],
             )
             yield from map(TrackedRun.of, page)
             token = page.token

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from cropland.config.commands import ONCE, repeated
 from cropland.errors import CroplandError, DataError
 from cropland.support import terminal
 from cropland.support.words import command_line
-from cropland.tracking import opening
+from cropland.tracking import opening, twins
 from cropland.tracking.views import link
 from cropland.training import chosen_windows, out_of_fold, parent_run, report, search, sweep_figure
 from cropland.training.candidates import fold_words
@@ -45,7 +45,8 @@ def close(session: Session, screen: Console) -> bool:
     session.store.close_orphans()
     # A server that was killed may have made a run and not said so: it was asked again, and made another.
     session.store.close_children(session.parent_run, "nobody knew of it when its sweep ended")
-    outcomes = session.outcomes()
+    closed = {} if session.configuration.force else twins.close(session.store, session.parent_run)
+    outcomes = [_at_once(outcome, closed) for outcome in session.outcomes()]
     failed = any(outcome.status == "failed" for outcome in outcomes)
     note, files = report.note(outcomes), {}
     conclusion = _conclusion(session, outcomes)
@@ -73,6 +74,14 @@ def close(session: Session, screen: Console) -> bool:
     log.info("sweep %r ends: %s", session.name, report.counted(outcomes))
     _print_result(session, outcomes, conclusion, screen)
     return not failed
+
+
+def _at_once(outcome: Outcome, closed: Mapping[str, str]) -> Outcome:
+    """Return the outcome of a candidate, of another sweep's run where that has scored it at the same time."""
+    if outcome.run_id not in closed:
+        return outcome
+    message = "was scored at the same time by another sweep, whose run stays"
+    return replace(outcome, status="already there", run_id=closed[outcome.run_id], message=message)
 
 
 def abandon(session: Session, reason: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from cropland.config.groups import Tracking
 from cropland.errors import DataError, TrackingError
+from cropland.tracking import twins
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import process_mark
 from cropland.tracking.records import CHECKSUM, HOST, NOTE, PARENT, PROCESS, Done, Record
@@ -229,3 +231,22 @@ def test_a_parent_is_abandoned_with_what_runs_below_it(store: Store) -> None:
     runs = [store.client.get_run(run) for run in (parent, child)]
     assert [run.info.status for run in runs] == ["KILLED", "KILLED"]
     assert {run.data.tags["closed"] for run in runs} == {"it was interrupted"}
+
+
+def test_a_candidate_that_two_sweeps_have_scored_at_once_has_one_finished_run(store: Store) -> None:
+    def scored(parent: str, identity: str, ended: int) -> str:
+        tags = {"kind": "candidate", "identity": identity}
+        return store.keep(Done("x", tags, Record(), "FINISHED", ended - 1, ended), parent)
+
+    now = int(time.time() * 1000) + 60_000  # after their starts
+    alone = store.start("alone", {"kind": "sweep"})
+    scored(alone, "a", now + 10), scored(alone, "a", now + 11)
+    assert twins.close(store, alone) == {}  # no other sweep
+    one, other = (store.start(name, {"kind": "sweep"}) for name in ("one", "other"))
+    stays, closed = scored(one, "b", now + 20), scored(other, "b", now + 30)
+    scored(other, "c", now + 40)
+    assert twins.close(store, other) == {closed: stays}
+    assert twins.close(store, one) == {}
+    condition = "attributes.status = 'FINISHED' and tags.identity = 'b'"
+    assert [run.run_id for run in store.search(condition)] == [stays]
+    assert store.client.get_run(closed).info.status == "KILLED"
