@@ -161,7 +161,9 @@ class SweepCallback(Callback):
             session = _sessions[-1]
             error = error_of(job_return)
             if error is not None:
-                if isinstance(error, CroplandError):  # words of a search that make no job
+                if session.settings.is_search and isinstance(
+                    error, CroplandError
+                ):  # words that make no job
                     return
                 lost = _lost(config, session, error)
                 job_return.status, job_return.return_value = JobStatus.COMPLETED, lost
