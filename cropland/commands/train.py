@@ -161,10 +161,8 @@ class SweepCallback(Callback):
             session = _sessions[-1]
             error = error_of(job_return)
             if error is not None:
-                if session.settings.is_search and isinstance(
-                    error, CroplandError
-                ):  # words that make no job
-                    return
+                if session.settings.is_search and isinstance(error, CroplandError):
+                    return  # words that make no job
                 lost = _lost(config, session, error)
                 job_return.status, job_return.return_value = JobStatus.COMPLETED, lost
             result = job_return.return_value
