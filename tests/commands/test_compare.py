@@ -84,7 +84,7 @@ def test_a_map_is_scored_alone_and_then_beside_a_champion(swept: Shell, tmp_path
     assert "labelled points are no random sample" in beside
 
     client = MlflowClient(shell.database)
-    runs = client.search_runs(["1"], "tags.kind = 'compare'")
+    runs = client.search_runs(["1"], "tags.kind = 'comparison'")
     assert [run.data.params["model"] for run in runs] == ["cropland-toyland/1", "none"]
     metrics = runs[0].data.metrics
     assert (metrics["accuracy"], metrics["n_points"], metrics["n_both"]) == (0.8, 60, 60)
