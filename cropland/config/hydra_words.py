@@ -112,7 +112,11 @@ def _unknown(error: Exception, key: str) -> str:
     ]
     if inside:
         return f"unknown key {key!r}; did you mean {' or '.join(map(repr, inside))}?"
-    return unknown_key(key, [f"{prefix}{name}" for name in beside if name != "hydra"])
+    unknown = unknown_key(key, [f"{prefix}{name}" for name in beside if name != "hydra"])
+    if not outer.startswith("model.estimator"):
+        return unknown
+    end = "" if unknown.endswith("?") else "."
+    return f"{unknown}{end} A parameter of the class that its file lacks is added with a plus: +{key}=…"
 
 
 def _places(group: object, name: str, prefix: str) -> list[str]:

@@ -25,6 +25,10 @@ CONF = Path(__file__).parents[2] / "conf"
             "unknown key 'n_estimators'; did you mean 'model.estimator.n_estimators'?",
         ),
         (
+            "model.estimator.min_samples_leaf=3",
+            "A parameter of the class that its file lacks is added with a plus: +model.estimator.min_samples_leaf=…",
+        ),
+        (
             "model.estimator.depth=9",
             "unknown key 'model.estimator.depth'; did you mean 'model.estimator.max_depth'",
         ),
