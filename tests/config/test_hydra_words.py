@@ -25,10 +25,6 @@ CONF = Path(__file__).parents[2] / "conf"
             "unknown key 'n_estimators'; did you mean 'model.estimator.n_estimators'?",
         ),
         (
-            "model.estimator.min_samples_leaf=3",
-            "A parameter of the class that its file lacks is added with a plus: +model.estimator.min_samples_leaf=…",
-        ),
-        (
             "model.estimator.depth=9",
             "unknown key 'model.estimator.depth'; did you mean 'model.estimator.max_depth'",
         ),
@@ -64,6 +60,11 @@ CONF = Path(__file__).parents[2] / "conf"
 )
 def test_an_error_of_hydra_is_one_line_with_the_nearest_names(word: str, line: str) -> None:
     assert line_of(word).startswith(line)
+
+
+def test_a_parameter_that_a_models_file_lacks_is_added_with_a_plus() -> None:
+    line = line_of("model.estimator.min_samples_leaf=3")
+    assert line.endswith("is added with a plus: +model.estimator.min_samples_leaf=…")
 
 
 @pytest.mark.parametrize(
