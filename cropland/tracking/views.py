@@ -50,9 +50,9 @@ _VIEWS = {
         "Candidates",
         f"tags.{KIND} = 'candidate'",
         (
+            *("metrics.accuracy", "metrics.accuracy_se"),
             *_SETTINGS,
-            *("metrics.accuracy", "metrics.accuracy_se", "metrics.f1", "metrics.roc_auc"),
-            "metrics.n_features",
+            *("metrics.f1", "metrics.roc_auc", "metrics.n_features"),
         ),
         "metrics.accuracy",
     ),
@@ -60,8 +60,8 @@ _VIEWS = {
         "Selected",
         f"tags.{KIND} = 'promotion'",
         (
-            *_SETTINGS,
             *("metrics.accuracy", "metrics.accuracy_corrected", "metrics.accuracy_blocks"),
+            *_SETTINGS,
             "metrics.n_candidates",
         ),
     ),
