@@ -54,22 +54,24 @@ def registered(
     tags = {"candidate": run.run_id, ARCHIVE: material.archive.fingerprint}
     found_by = {KIND: "promotion", COUNTRY: country, **material.candidate.window_tags()}
     of_run = found_by | tags | code_tags()
-    with ExitStack() as on_failure:
+    with ExitStack() as if_not_registered:
         with store.running(f"promote {country}", of_run, None) as record:
             facts = _fitted(command, name, result, against, record, say)
             logged = _logged(command, facts, record)
-            on_failure.callback(mlflow_model.fail, store.client, record.model_id)
+            if_not_registered.callback(mlflow_model.fail, store.client, record.model_id)
         signals.check()
         tags |= {key: run.tags[key] for key in (IDENTITY, COMPARISON)}
         tags[CHECKSUM_OF_RECIPE] = logged.checksum
         tags = _tags_of_version(record, facts) | tags
         # Another process may have promoted the same candidate meanwhile.
         other = None if command.force else registry.made_before(store.client, name, tags[IDENTITY])
+        if other is not None:
+            return other
         description = f"{summary(facts)}\n\n{record.note}"
-        version = other or registry.register(
+        version = registry.register(
             store.client, name, logged.uri, record.run_id, description, tags
         )
-        on_failure.pop_all()
+        if_not_registered.pop_all()
     return version
 
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def close(store: Store, parent: str) -> dict[str, str]:
-    """Close, as KILLED, runs of candidates that two sweeps have scored at once; the first to end stays.
+    """Close, as KILLED, the runs of a sweep whose candidates another has scored at once and first.
+
+    A sweep closes its own only: the other closes its own at its end, and knows then what became of them.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def close(store: Store, parent: str) -> dict[str, str]:
     finished = f"tags.{KIND} = 'candidate' and attributes.status = 'FINISHED' and {began}"
     for run in list(store.search(finished, ("attributes.end_time", "attributes.run_id"))):
         stays = first.setdefault(run.tags.get(IDENTITY, run.run_id), run)
-        if stays.tags.get(PARENT) != run.tags.get(PARENT):
+        if run.tags.get(PARENT) == parent and stays.tags.get(PARENT) != parent:
             twins[run.run_id] = stays.run_id
             store.close(run.run_id, f"run {stays.run_id} of another sweep is of the same candidate")
     return twins

@@ -100,6 +100,8 @@ def add(client: MlflowClient, entry: Experiment, note: str) -> None:
     number, uri = str(entry.experiment_id), str(client.tracking_uri)
     if not sqlite_file.tag_kinds(uri, number):
         new[NOTE] += f"\n\n{_OLDER}"
+    if not entry.tags.get(NOTE, note).startswith(note):  # the user's own
+        del new[NOTE]
     for key, value in new.items():
         client.set_experiment_tag(number, key, value)
 

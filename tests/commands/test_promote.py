@@ -256,6 +256,19 @@ def test_a_model_that_fails_on_its_own_example_is_not_registered(
     assert sorted(str(model.status) for model in models) == ["FAILED", "READY"]
 
 
+def test_a_model_that_another_process_registered_meanwhile_is_not_left_ready(
+    toy: ToyModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.promote()
+    toy.client.delete_registered_model_alias(NAME, "champion")
+    made_before, before = registry.made_before, iter([None])
+    monkeypatch.setattr(registry, "made_before", lambda *given: next(before, made_before(*given)))
+    toy.promote()
+    assert (toy.aliases, len(toy.versions)) == ({"champion": "1"}, 1)
+    models = toy.client.search_logged_models(["1"])
+    assert sorted(str(model.status) for model in models) == ["FAILED", "READY"]
+
+
 def test_mlflow_prints_nothing_of_its_own(toy: ToyModels, tmp_path: Path) -> None:
     printed = toy.promote() + toy.predict(tmp_path / "p.csv")
     assert "mlflow." not in printed and "pip" not in printed

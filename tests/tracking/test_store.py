@@ -245,6 +245,7 @@ def test_a_candidate_that_two_sweeps_have_scored_at_once_has_one_finished_run(st
     one, other = (store.start(name, {"kind": "sweep"}) for name in ("one", "other"))
     stays, closed = scored(one, "b", now + 20), scored(other, "b", now + 30)
     scored(other, "c", now + 40)
+    assert twins.close(store, one) == {}  # the other, which is under way, closes its own
     assert twins.close(store, other) == {closed: stays}
     assert twins.close(store, one) == {}
     condition = "attributes.status = 'FINISHED' and tags.identity = 'b'"

@@ -69,3 +69,12 @@ def test_the_note_of_an_experiment_on_a_server_says_what_its_views_lack(
     views.add(client, entry, "A note.")
     note = client.get_experiment_by_name("cropland").tags["mlflow.note.content"]
     assert note.startswith("A note.") and "have no tag `kind`" in note
+
+
+def test_the_note_that_a_user_has_written_stays(tmp_path: Path, empty_store: Path) -> None:
+    shutil.copy(empty_store, tmp_path / "m.db")
+    client = MlflowClient(f"sqlite:///{tmp_path}/m.db")
+    number = client.create_experiment("cropland", tags={"mlflow.note.content": "Ask Ada."})
+    views.add(client, client.get_experiment(number), "A note.")
+    assert client.get_experiment(number).tags["mlflow.note.content"] == "Ask Ada."
+    assert len(conditions(client)) == 3
