@@ -37,6 +37,12 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.path = folder / LEDGER
 
+    def begin(self, known: Iterable[Outcome]) -> None:
+        """Write what is known beforehand, in the place of an earlier sweep in the same folder."""
+        self.path.unlink(missing_ok=True)
+        for outcome in known:
+            self.append(outcome)
+
     def append(self, outcome: Outcome) -> None:
         """Add an outcome.
 
@@ -107,7 +113,7 @@ class Watch:
         per_trial: int = 0,
     ) -> None:
         self._ledger = ledger
-        self._each = per_trial or 1
+        self._per_step = per_trial or 1
         self._varied = [key for key in varied if key not in _NAMED]
         self._console = console
         self._read_to = 0
@@ -144,7 +150,7 @@ class Watch:
         for outcome in outcomes:
             self._say(outcome)
         self._seen += len(outcomes)
-        self._meter.show(self._seen // self._each, self._ran // self._each)
+        self._meter.show(self._seen // self._per_step, self._ran // self._per_step)
 
     def _say(self, outcome: Outcome) -> None:
         window = f"span={outcome.span} period={outcome.period} bands=" if outcome.span else ""
@@ -157,24 +163,23 @@ class Watch:
                 terminal.print_note(self._console, f"{name}: {outcome.message}")
         elif outcome.status == "failed":
             self._ran += 1
-            self._console.print(
-                f"[red]failed[/] {terminal.literal(name)}: {terminal.literal(outcome.message)}"
-            )
+            self._print("[red]failed[/]", name, outcome)
         elif outcome.status == "outside":
             self._say_outside(name, outcome)
         else:
-            self._console.print(
-                f"[cyan]skipped[/] {terminal.literal(name)}: {terminal.literal(outcome.message)}"
-            )
+            self._print("[cyan]skipped[/]", name, outcome)
+
+    def _print(self, status: str, name: str, outcome: Outcome) -> None:
+        self._console.print(
+            f"{status} {terminal.literal(name)}: {terminal.literal(outcome.message)}"
+        )
 
     def _say_outside(self, name: str, outcome: Outcome) -> None:
         """Print the first windows of a country that are outside; a study has many, by design."""
         self._outside[outcome.country] += 1
         count = self._outside[outcome.country]
         if count <= _OUTSIDE_NAMED:
-            self._console.print(
-                f"[cyan]skipped[/] {terminal.literal(name)}: {terminal.literal(outcome.message)}"
-            )
+            self._print("[cyan]skipped[/]", name, outcome)
         elif count == _OUTSIDE_NAMED + 1:
             self._console.print(
                 f"[cyan]skipped[/] further windows of {outcome.country} outside its archive are only counted"

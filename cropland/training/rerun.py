@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from cropland.config import filling, run_group
@@ -56,12 +56,12 @@ def expanded(words: Sequence[str]) -> tuple[list[str], list[str]]:
         return list(words), []
     tracking = run_group.tracking_of(words)
     client = runs.client_of(tracking.uri)
-    found = [_run(client, id_, tracking) for id_ in ids]
-    if len(found) == 1 and _kind(found[0]) == "sweep":
-        words = _of_sweep(found[0], _store(client, found[0], tracking), words)
-        found = [_run(client, id_, tracking) for id_ in run_group.ids_of(words)]
+    named = [_run(client, id_, tracking) for id_ in ids]
+    if len(named) == 1 and _kind(named[0]) == "sweep":
+        words = _of_sweep(named[0], _store(client, named[0], tracking), words)
+        named = [_run(client, id_, tracking) for id_ in run_group.ids_of(words)]
     choices: list[str] = []
-    for run in found:
+    for run in named:
         require(
             _kind(run) == "candidate",
             f"run {run.info.run_id} is a {_kind(run)}; expected the run of a candidate, or of one sweep",
@@ -69,7 +69,7 @@ def expanded(words: Sequence[str]) -> tuple[list[str], list[str]]:
         candidate = _candidate(run, _store(client, run, tracking))
         values = filling.values_of(candidate.configuration) | {"country": asdict(candidate.country)}
         choices += run_group.store(run.info.run_id, values, words)
-    return run_group.with_ids(words, [run.info.run_id for run in found]), choices
+    return run_group.with_ids(words, [run.info.run_id for run in named]), choices
 
 
 def differences(
@@ -79,12 +79,16 @@ def differences(
     store: Store,
 ) -> Iterator[str]:
     """Yield a line for each run that words name, of which no candidate has the identity, that says why."""
-    for id_ in run_group.ids_of(words):
+    ids = run_group.ids_of(words)
+    identities = {_identity(candidate, archives) for candidate in wanted} if ids else set()
+    for id_ in ids:
         run = store.run(id_)
-        identities = {_identity(candidate, archives) for candidate in wanted}
         if run.tags.get(IDENTITY) not in identities:
-            reason = _why(run, candidates.from_run(store, run), wanted, archives)
-            yield f"this is not run {id_[:8]} again: {reason}"
+            experiment = store.client.get_run(
+                id_
+            ).info.experiment_id  # real, of what is now simulated
+            of_run = candidates.from_run(replace(store, experiment_id=experiment), run)
+            yield f"this is not run {id_[:8]} again: {_why(run, of_run, wanted, archives)}"
 
 
 def _run(client: MlflowClient, id_: str, tracking: Tracking) -> Run:
@@ -209,5 +213,5 @@ def _changes(before: Candidate, after: Candidate) -> list[str]:
     return [
         f"{key} {new.get(key, '–')} (was {old.get(key, '–')})"
         for key in dict.fromkeys([*old, *new])
-        if old.get(key) != new.get(key) and not key.startswith("window_")
+        if old.get(key) != new.get(key)
     ] or ["its country or other countries"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cropland.config.commands import says_where
 from cropland.config.model import short_key
+from cropland.config.search_space import RESULTS
 from cropland.errors import CroplandError
 from cropland.learning import fast_forest
 from cropland.secret_text import without_secrets
@@ -157,8 +158,9 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
         jobs = [fast_forest.plain_job(job) for job in jobs]
     preflight.check_models(jobs)
     common = jobs[0].configuration
+    candidates = [candidate for job in jobs for candidate in candidates_of(job)]
     if common.study:
-        preflight.check_study(common.study, [c for job in jobs for c in candidates_of(job)])
+        preflight.check_study(common.study, candidates)
     open_existing(common.tracking, common.source.name)  # fails before archives are made
     countries = {
         country.name: country for job in jobs for country in (*job.countries, *job.every_country)
@@ -168,7 +170,7 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
     windows = _windows(common, archives, countries, store, words, console)
     if windows:
         jobs = [replace(job, windows=windows) for job in jobs]
-    candidates = [candidate for job in jobs for candidate in candidates_of(job)]
+        candidates = [candidate for job in jobs for candidate in candidates_of(job)]
     preflight.check(candidates, archives)
     preflight.show_notes(archives, console)  # not before: a refusal is one line
     return Prepared(store, archives, windows, candidates, fast)
@@ -213,27 +215,28 @@ def start(
     for line in () if is_search else rerun.differences(words, candidates, archives, store):
         terminal.print_note(console, line)
     name = _name(words)
+    # Before the store is asked: what another sweep finishes from here on is looked for at the end.
     parent_run = _start_run(prepared, name, {**files, **provenance.changes()})
     known = {} if is_search else resume.known_outcomes(candidates, archives, store)
-    accuracies = {fingerprint: outcome.accuracy for fingerprint, outcome in known.items()}
     settings = JobSettings(
         parent_run,
         returns_results,
         prepared.fast,
         prepared.windows,
-        known=accuracies,
+        known={fingerprint: outcome.accuracy for fingerprint, outcome in known.items()},
         is_search=is_search,
         varied=tuple(varied(candidate.settings() for candidate in candidates)),
     )
     settings.write(folder)
-    _log_start(prepared, name, parent_run, len(known))
+    _log_start(prepared, name, settings)
+    (folder / RESULTS).unlink(
+        missing_ok=True
+    )  # of an earlier search in a folder that the user named
     ledger = Ledger(folder.absolute())
-    ledger.path.unlink(missing_ok=True)  # of an earlier sweep in a folder that the user named
-    for outcome in known.values():
-        ledger.append(outcome)
-    watching = ExitStack()
+    ledger.begin(known.values())
     total = n_trials if is_search else len(candidates)
     per_trial = len({one.country.name for one in candidates}) if is_search else 0
+    watching = ExitStack()
     watching.enter_context(Watch(ledger, total, console, settings.varied, per_trial))
     return Session(
         **vars(prepared),
@@ -246,10 +249,11 @@ def start(
     )
 
 
-def _log_start(prepared: Prepared, name: str, parent_run: str, n_known: int) -> None:
+def _log_start(prepared: Prepared, name: str, settings: JobSettings) -> None:
     """Log what is to be scored, and on what."""
-    experiment, n_all = prepared.store.experiment, len(prepared.candidates)
-    log.info("sweep %r begins as run %s of experiment %s", name, parent_run, experiment)
+    experiment = prepared.store.experiment
+    log.info("sweep %r begins as run %s of experiment %s", name, settings.parent_run, experiment)
+    n_all, n_known = len(prepared.candidates), len(settings.known)
     log.info("candidates known beforehand: %d, of which %d need not be scored", n_all, n_known)
     for archive in prepared.archives.values():
         points = archive.points.sizes["point"]
@@ -277,8 +281,8 @@ def _start_run(prepared: Prepared, name: str, files: Mapping[str, str]) -> str:
     tags = {KIND: "sweep", "command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".rstrip()}
     tags |= {COUNTRY: countries.pop()} if len(countries) == 1 else {}
     tags |= {chosen_windows.STUDY: common.study.name} if common.study else {}
-    archives = prepared.archives.values()
-    inputs = [Dataset.of(archive, common.paths.archive) for archive in archives]
+    folder = common.paths.archive
+    inputs = [Dataset.of(archive, folder) for archive in prepared.archives.values()]
     run_id = prepared.store.start(name, provenance.code_tags() | tags)
     datasets.log(prepared.store.client, run_id, inputs)
     texts = {file: without_secrets(text) for file, text in files.items()}
@@ -293,5 +297,4 @@ def _start_run(prepared: Prepared, name: str, files: Mapping[str, str]) -> str:
 def _name(words: Iterable[str]) -> str:
     """Return the name of a sweep's run: what its user chose."""
     chosen = [short_key(word) for word in words if not says_where(word) and word != "country=all"]
-    name = " ".join(chosen) or "defaults"
-    return shortened(name, _NAME_LENGTH)
+    return shortened(" ".join(chosen) or "defaults", _NAME_LENGTH)

@@ -49,9 +49,12 @@ def test_a_search_is_tracked_and_goes_on_where_it_is_given_again(shell: Shell) -
 def test_what_a_grid_has_scored_costs_a_search_nothing(shell: Shell) -> None:
     grid = ("-m", "span=12,24", "bands=ndvi,green_nir")
     screen(shell.run(*shell.toy, *grid))
-    done = screen(shell.run(*shell.toy, *grid, "hydra/sweeper=optuna", f"{TRIALS}=9"))
-    assert "candidates: 4 already there" in done
+    search = ("hydra/sweeper=optuna", f"{TRIALS}=9", "hydra.sweep.dir=here")
+    done = screen(shell.run(*shell.toy, *grid, *search))
+    assert "candidates: 4 already there" in done and "best trial: " in done
     assert len(candidates(shell.database)) == 4
+    done = screen(shell.run(*shell.toy, *grid, "hydra.sweep.dir=here"))
+    assert "candidates: 4 already there" in done and "best trial: " not in done
 
 
 def test_launchers_tell_the_sweeper_the_same_results(shell: Shell) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from hydra.core.config_store import ConfigStore
@@ -236,7 +237,8 @@ def test_why_an_identity_differs_is_said(
 ) -> None:
     monkeypatch.setattr(rerun, "_identity", lambda *_: "f00")
     monkeypatch.setattr(rerun.candidates, "from_run", lambda *_: candidate)
-    store: Any = SimpleNamespace(run=lambda _: TrackedRun(ID, "x", {}, tags, {}, ""))
+    store = Store(MagicMock(), "1", "cropland")
+    monkeypatch.setattr(Store, "run", lambda *_: TrackedRun(ID, "x", {}, tags, {}, ""))
     archives: Any = {"toyland": SimpleNamespace(fingerprint="f01")}
     words = [f"run={ID}"]
     (line,) = rerun.differences(words, [candidate], archives, store)
@@ -244,5 +246,18 @@ def test_why_an_identity_differs_is_said(
     other = replace(candidate, configuration=replace(candidate.configuration, span=24, seed=1))
     (line,) = rerun.differences(words, [other], archives, store)
     assert line.endswith("again: span 24 (was 12), seed 1 (was 2023)")
-    store = SimpleNamespace(run=lambda _: TrackedRun(ID, "x", {}, {IDENTITY: "f00"}, {}, ""))
+    monkeypatch.setattr(Store, "run", lambda *_: TrackedRun(ID, "x", {}, {IDENTITY: "f00"}, {}, ""))
     assert list(rerun.differences(words, [candidate], archives, store)) == []
+
+
+def test_a_run_on_real_data_is_compared_with_what_is_simulated(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = run_of(store).info.run_id
+    candidate = rerun.candidates.from_run(store, store.run(id_))
+    number = store.client.create_experiment("cropland-simulated", artifact_location="file:///x")
+    monkeypatch.setattr(rerun, "_identity", lambda *_: "")
+    other = replace(candidate, configuration=replace(candidate.configuration, seed=1))
+    simulated = replace(store, experiment_id=number, experiment="cropland-simulated")
+    (line,) = rerun.differences([f"run={id_}"], [other], {}, simulated)
+    assert line.startswith(f"this is not run {id_[:8]} again: seed 1 (was ")
