@@ -25,11 +25,10 @@ class _View(NamedTuple):
 
     def state(self) -> str:
         """Return it as MLflow's pages keep a saved view; their menu has the newest first."""
-        columns = [f"{kind}.`{name}`" for kind, _, name in map(_parts, self.columns)]
-        kind, _, name = _parts(self.order)
+        columns = list(map(_quoted, self.columns))
         state = {
             "searchFilter": self.condition,
-            "orderByKey": self.order if kind == "attributes" else f"{kind}.`{name}`",
+            "orderByKey": _quoted(self.order),
             "orderByAsc": False,
             "selectedColumns": columns,
             "columnOrder": columns,
@@ -39,8 +38,10 @@ class _View(NamedTuple):
         return json.dumps({"name": self.title, "createdAt": created, "state": json.dumps(state)})
 
 
-def _parts(column: str) -> tuple[str, str, str]:
-    return column.partition(".")
+def _quoted(column: str) -> str:
+    """Return a column as MLflow's pages name it."""
+    kind, _, name = column.partition(".")
+    return column if kind == "attributes" else f"{kind}.`{name}`"
 
 
 CANDIDATES, SELECTED, MAPS = "candidates", "selected", "maps"
@@ -86,7 +87,8 @@ _OLDER = "Runs of older versions have no tag `kind`, so that the views leave the
 def tags(note: str) -> dict[str, str]:
     """Return the tags of an experiment that has the views."""
     states = {f"{_STATE}{key}": view.state() for key, view in _VIEWS.items()}
-    return states | {NOTE: f"{note}\n\n{_listed()}"}
+    titles = ", ".join(view.title for view in _VIEWS.values())
+    return states | {NOTE: f"{note}\n\nThe menu Views has {titles}."}
 
 
 def add(client: MlflowClient, entry: Experiment, note: str) -> None:
@@ -111,7 +113,3 @@ def link(tracking: Tracking, experiment_id: str, view: str = CANDIDATES) -> str:
     server = tracking.uri if tracking.uri.startswith("http") else "http://127.0.0.1:5000"
     query = f"workflowType=machine_learning&viewStateShareKey={view}"
     return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
-
-
-def _listed() -> str:
-    return f"The menu Views has {', '.join(view.title for view in _VIEWS.values())}."

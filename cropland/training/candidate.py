@@ -96,11 +96,11 @@ class Candidate:
         """Return a name of words and of the groups that are not the default."""
         names = {group: getattr(self.configuration, group).name for group in _DEFAULTS}
         unusual = [name for group, name in names.items() if name != _DEFAULTS[group]]
-        training = [t for t in (self.configuration.training,) if t != "own"]
-        settings = self.settings()
-        other = assignments(settings, [key for key in settings if key in set(self.shown) - _NAMED])
-        name = " ".join([self.country.name, *words, *unusual, *training, *other])
-        return shortened(name, _LONGEST_NAME)
+        if self.configuration.training != "own":
+            unusual.append(self.configuration.training)
+        settings, shown = self.settings(), {*self.shown} - _NAMED
+        others = assignments(settings, [key for key in settings if key in shown])
+        return shortened(" ".join([self.country.name, *words, *unusual, *others]), _LONGEST_NAME)
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -78,10 +78,6 @@ class JobSettings:
                 to_score.append(candidate)
         return to_score, accuracies
 
-    def with_known(self, known: Mapping[str, float]) -> JobSettings:
-        """Return them with further candidates that are known."""
-        return replace(self, known={**self.known, **known})
-
     def write(self, folder: Path) -> None:
         """Write them into the folder of a sweep."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,8 +94,8 @@ def read(folder: Path) -> JobSettings:
     """
     path = folder / FILE
     try:
-        now = path.stat()
-        return _read(path, (now.st_ino, now.st_mtime_ns, now.st_size))
+        status = path.stat()
+        return _read(path, (status.st_ino, status.st_mtime_ns, status.st_size))
     except FileNotFoundError as error:
         raise DataError(
             f"expected {path}, which the process that opened the sweep has written, found none; give the "

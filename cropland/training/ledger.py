@@ -119,7 +119,7 @@ class Watch:
         self._read_to = 0
         self._seen = 0
         self._ran = 0
-        self._said: set[tuple[str, str]] = set()
+        self._noted: set[tuple[str, str]] = set()
         self._outside: Counter[str] = Counter()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
@@ -158,8 +158,8 @@ class Watch:
         name = " ".join([f"{outcome.country} {window}{outcome.bands}", *varied])
         if outcome.status == "finished":
             self._ran += 1
-            if outcome.message and (outcome.country, outcome.message) not in self._said:
-                self._said.add((outcome.country, outcome.message))
+            if outcome.message and (outcome.country, outcome.message) not in self._noted:
+                self._noted.add((outcome.country, outcome.message))
                 terminal.print_note(self._console, f"{name}: {outcome.message}")
         elif outcome.status == "failed":
             self._ran += 1

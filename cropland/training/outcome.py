@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 Status = Literal["finished", "already there", "outside", "failed"]
+SCORED: tuple[Status, ...] = ("finished", "already there")
 KEY = (
     *("country", "span", "period", "bands", "series"),
     *("features", "model", "training", "validation"),

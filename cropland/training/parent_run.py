@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from cropland.tracking.records import PARENT, Record
 from cropland.training import report
+from cropland.training.outcome import SCORED
 from cropland.training.variation import ordered, shortened, varied, word
 
 if TYPE_CHECKING:
@@ -24,40 +25,37 @@ _FIXED = ("source", "training", "seed", "bands", "series", "features", "model", 
 
 def record(session: Session, outcomes: Sequence[Outcome], seconds: float) -> Record:
     """Return what the run of a sweep holds of its candidates."""
-    names = dict.fromkeys(key for one in session.candidates for key in one.params())
-    scored = report.tabulated(outcomes)
+    names = [key for one in session.candidates for key in one.params()]
     return Record(
         session.parent_run,
         params=params(outcomes, names),
         metrics={
             **scores(outcomes),
             "n_candidates": len(outcomes),
-            "n_finished": len(scored),
+            "n_finished": sum(one.status in SCORED for one in outcomes),
             "n_failed": sum(one.status == "failed" for one in outcomes),
             "seconds": round(seconds, 3),
         },
     )
 
 
-def params(
-    outcomes: Sequence[Outcome], names: Sequence[str] | dict[str, None]
-) -> dict[str, object]:
+def params(outcomes: Sequence[Outcome], names: Iterable[str]) -> dict[str, object]:
     """Return settings by name: what all candidates share, and all values of what was swept.
 
     Parameters
     ----------
     outcomes : sequence of Outcome
         Of all candidates.
-    names : sequence of str
+    names : iterable of str
         Settings to return beside those that were swept.
     """
     settings = [one.every_setting for one in outcomes]
-    found: dict[str, object] = {}
+    by_name: dict[str, object] = {}
     for key in dict.fromkeys([*names, *varied(settings)]):
         values = ordered(one[key] for one in settings if key in one)
         if values:
-            found[key] = shortened(", ".join(map(word, values)), _LONGEST_PARAM)
-    return found
+            by_name[key] = shortened(", ".join(map(word, values)), _LONGEST_PARAM)
+    return by_name
 
 
 def scores(outcomes: Sequence[Outcome]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from cropland.support.terminal import literal, titled
 from cropland.support.words import markdown_table
-from cropland.training.outcome import Outcome
+from cropland.training.outcome import SCORED, Outcome
 from cropland.training.variation import is_number, labels, varied, word
 from cropland.untrusted.texts import markdown_text
 
@@ -54,7 +54,7 @@ def tabulated(outcomes: Sequence[Outcome], by: Iterable[str] = ()) -> pd.DataFra
         if key not in table:
             cells = [_cell(one.settings, key) for one in outcomes]
             table[key] = pd.Series(cells, table.index, dtype=object)
-    return table[table["status"].isin(("finished", "already there"))].reset_index(drop=True)
+    return table[table["status"].isin(SCORED)].reset_index(drop=True)
 
 
 def _cell(settings: Mapping[str, object], key: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -77,7 +78,7 @@ def note_known(session: Session, job: Job) -> None:
     settings, ledger = session.read_settings(), session.ledger
     candidates, _ = settings.divide(job)
     known = recognise(candidates, session.store, ledger, session.console)
-    settings.with_known(known).write(ledger.path.parent)
+    replace(settings, known={**settings.known, **known}).write(ledger.path.parent)
 
 
 def files(folder: Path) -> dict[str, bytes]:

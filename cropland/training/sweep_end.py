@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from cropland.config.groups import Configuration
     from cropland.training.outcome import Outcome
+    from cropland.training.search import Best
     from cropland.training.studies.tables import Conclusion
     from cropland.training.sweep import Session
 
@@ -48,31 +49,30 @@ def close(session: Session, screen: Console) -> bool:
     closed = {} if session.configuration.force else twins.close(session.store, session.parent_run)
     outcomes = [_at_once(outcome, closed) for outcome in session.outcomes()]
     failed = any(outcome.status == "failed" for outcome in outcomes)
-    note, files = report.note(outcomes), {}
+    folder = session.ledger.path.parent
     conclusion = _conclusion(session, outcomes)
     if conclusion:
         note, files = conclusion.note, dict(conclusion.files)
         _keep_windows(session, conclusion)
     else:
         picture = sweep_figure.draw(outcomes, simulated=session.is_simulated)
-        files = {"accuracy.png": picture} if picture else {}
-    files |= search.files(session.ledger.path.parent)
+        note, files = report.note(outcomes), {"accuracy.png": picture} if picture else {}
     files["outcomes.csv"] = report.scored(outcomes).to_csv(index=False).encode()
     for file, content in files.items():
-        (session.ledger.path.parent / file).write_bytes(content)
-    status = "FAILED" if failed else "FINISHED"
+        (folder / file).write_bytes(content)
     began = session.store.client.get_run(session.parent_run).info.start_time / 1000
     record = parent_run.record(session, outcomes, time.time() - began)
     record.note = (
         f"{note}\n\nIts runs, by the search box: `{parent_run.filter_of(session, outcomes)}`"
     )
-    record.files |= files
-    if best := search.best(session.ledger.path.parent):
-        record.metrics["best_trial"] = best.value
-    session.store.end(record, status=status)
+    record.files |= files | search.files(folder)
+    best_trial = search.best(folder)
+    if best_trial:
+        record.metrics["best_trial"] = best_trial.value
+    session.store.end(record, status="FAILED" if failed else "FINISHED")
     session.store.tidy()
     log.info("sweep %r ends: %s", session.name, report.counted(outcomes))
-    _print_result(session, outcomes, conclusion, screen)
+    _print_result(session, outcomes, conclusion, best_trial, screen)
     return not failed
 
 
@@ -136,7 +136,11 @@ def _keep_windows(session: Session, conclusion: Conclusion) -> None:
 
 
 def _print_result(
-    session: Session, outcomes: Sequence[Outcome], conclusion: Conclusion | None, screen: Console
+    session: Session,
+    outcomes: Sequence[Outcome],
+    conclusion: Conclusion | None,
+    best_trial: Best | None,
+    screen: Console,
 ) -> None:
     """Print the best of each country, where to find the results, and the next command."""
     from rich.markdown import Markdown
@@ -150,10 +154,10 @@ def _print_result(
     for line in report.evidence_lines(outcomes):
         screen.print(line, soft_wrap=True)
     screen.print(f"candidates: {report.counted(outcomes)}")
-    found = search.best(session.ledger.path.parent)
-    if found is not None:
-        words = terminal.literal(" ".join(found.words))
-        screen.print(f"best trial: accuracy {found.value:.3f}, {words}", soft_wrap=True)
+    if best_trial:
+        words, names = terminal.literal(" ".join(best_trial.words)), _country_names(session)
+        score = "accuracy" if len(names) == 1 else f"mean accuracy of {', '.join(names)}"
+        screen.print(f"best trial: {score} {best_trial.value:.3f}, {words}", soft_wrap=True)
     if session.is_simulated:
         screen.print(terminal.SIMULATED)
     address = link(session.configuration.tracking, session.store.experiment_id)
@@ -172,7 +176,7 @@ def _print_result(
 
 def _print_next(session: Session, screen: Console) -> None:
     """Print the next command: promotion after a sweep, spatial blocks after one configuration."""
-    several = len(session.candidates) > len({one.country.name for one in session.candidates})
+    several = len(session.candidates) > len(_country_names(session))
     if several or session.settings.is_search:
         words = repeated(session.words)
         words += _countries(session)
@@ -185,10 +189,14 @@ def _print_next(session: Session, screen: Console) -> None:
     screen.print(f"next, {reason} {command_line(script, *words)}", soft_wrap=True)
 
 
+def _country_names(session: Session) -> list[str]:
+    return list(dict.fromkeys(candidate.country.name for candidate in session.candidates))
+
+
 def _countries(session: Session) -> list[str]:
     """Return the word for a sweep's countries; none where it took those that promotion takes."""
     given = [word for word in session.words if word.startswith("country=")]
-    names = list(dict.fromkeys(candidate.country.name for candidate in session.candidates))
+    names = _country_names(session)
     if not given or given[-1] == "country=all":
         return given
     return [f"country={names[0] if len(names) == 1 else '[' + ','.join(names) + ']'}"]

@@ -99,9 +99,9 @@ def _legend(drawing: Figure, panels: Iterable[Axes], lines: Iterable[object], ti
     """Draw what the lines are; a country may lack some."""
     handles: dict[str, Artist] = {}
     for panel in panels:
-        found, names = panel.get_legend_handles_labels()
-        handles |= dict(zip(names, found, strict=True))
-    names = [word(value) for value in lines]
+        artists, names = panel.get_legend_handles_labels()
+        handles |= dict(zip(names, artists, strict=True))
+    names = list(map(word, lines))
     drawing.legend(
         [handles[name] for name in names],
         names,
