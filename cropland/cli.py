@@ -180,7 +180,7 @@ def _run(name: str) -> None:
         sys.argv[1:] = saved.with_hydra(sys.argv[1:])
     search_path.register()
     sys.argv += local_file.store(name, sys.argv[1:])
-    if any(word.startswith("run=") for word in sys.argv[1:] if name == "train"):
+    if name == "train" and any(word.startswith("run=") for word in sys.argv[1:]):
         from cropland.training import rerun  # heavy imports
 
         sys.argv[1:], choices = rerun.expanded(sys.argv[1:])

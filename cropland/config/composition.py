@@ -23,7 +23,7 @@ from cropland.config.hydra_words import error_line
 from cropland.config.job_templates import Templates, folders_of, hydra_config, set_output_folder
 from cropland.config.jobs import Job, check_data, countries_of, countries_with_data, make_job
 from cropland.config.model import full_key
-from cropland.config.plain_values import mapping, overrides_of, resolved
+from cropland.config.plain_values import overrides_of, resolved, sweep_words
 from cropland.config.schema import require, text_keys
 from cropland.errors import ConfigError, nearest, no_value
 
@@ -106,11 +106,8 @@ def command(
     ConfigError
         See `cropland.config.filling.command`; an override that the command has no use for.
     """
-    values, words, folders = (
-        _of_countries(composed, hydra, schema),
-        overrides_of(hydra),
-        folders_of(hydra),
-    )
+    values = _of_countries(composed, hydra, schema)
+    words, folders = overrides_of(hydra), folders_of(hydra)
     country = values.pop("country")
     filled = filling.command(schema, values)
     filled.check_given(words)
@@ -144,12 +141,6 @@ def prepare_sweep(composed: DictConfig) -> None:
             if full_key(key) not in given:
                 name, _, value = _enumerated(word, templates).partition("=")
                 params[name] = value
-
-
-def _params(composed: DictConfig) -> list[str]:
-    """Return ``hydra.sweeper.params`` as overrides."""
-    params = OmegaConf.to_container(composed.hydra.sweeper.get("params") or DictConfig({}))
-    return [f"{key}={value}" for key, value in mapping(params).items()]
 
 
 def _enumerated(word: str, templates: Templates) -> str:
@@ -189,8 +180,8 @@ def jobs(composed: DictConfig) -> list[Job]:
     """
     with _in_one_line():
         templates = _templates(composed)
-        words = [*_params(composed), *overrides_of(composed.hydra)]
-        parsed = [*map(templates.parsed, words)]
+        words = sweep_words(composed.hydra)
+        parsed = list(map(templates.parsed, words))
         try:
             _check_length(parsed)
             batch = split_sweep(parsed)
@@ -214,7 +205,7 @@ def search_jobs(composed: DictConfig) -> list[Job]:
     """
     with _in_one_line():
         templates = _templates(composed)
-        words = [*_params(composed), *overrides_of(composed.hydra)]
+        words = sweep_words(composed.hydra)
         fixed = [word for word in words if not templates.parsed(word).is_sweep_override()]
         sweeper = _sweeper(composed)
         points = sweeper.samples(templates) if hasattr(sweeper, "samples") else [fixed]
@@ -226,13 +217,13 @@ def _job(templates: Templates, overrides: list[str], number: int) -> Job:
     folder = templates.folder
     composed = templates.composed(overrides, number)
     with hydra_config(composed):
-        own = composed.hydra.sweep.dir
+        job_folder = composed.hydra.sweep.dir
         require(
-            own == folder,
-            f"hydra.sweep.dir is one folder for all jobs, got {folder} and {own}; what differs between jobs "
-            f"belongs in hydra.sweep.subdir",
+            job_folder == folder,
+            f"hydra.sweep.dir is one folder for all jobs, got {folder} and {job_folder}; what differs "
+            f"between jobs belongs in hydra.sweep.subdir",
         )
-        set_output_folder(composed, own, composed.hydra.sweep.subdir)
+        set_output_folder(composed, folder, composed.hydra.sweep.subdir)
         return job(composed, composed.hydra)
 
 

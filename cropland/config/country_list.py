@@ -46,10 +46,10 @@ def listed_names(composed: DictConfig, hydra: DictConfig) -> list[str]:
     words = [*overrides_of(hydra, "hydra"), *overrides_of(hydra)]
     mode = hydra.mode or RunMode.RUN
     loader = GlobalHydra.instance().config_loader()
-    found = loader.compute_defaults_list(hydra.job.config_name, words, mode).defaults
+    defaults = loader.compute_defaults_list(hydra.job.config_name, words, mode).defaults
     names = [
         str(entry.config_path).removeprefix(_GROUP)
-        for entry in found
+        for entry in defaults
         if str(entry.config_path).startswith(_GROUP) and not str(entry.parent).startswith(_GROUP)
     ]
     require(

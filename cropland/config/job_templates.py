@@ -110,9 +110,10 @@ class Templates:
         made, countries = self._template([word for word in overrides if not self.is_value(word)])
         given = [self.parsed(word) for word in overrides if self.is_value(word)]
         apply_overrides(given, made)
-        own = [self.parsed(word) for word in overrides if not self.parsed(word).is_hydra_override()]
-        made.hydra.overrides.task = [override.input_line for override in own]
-        made.hydra.job.override_dirname = overrides_dirname(own, made)
+        parsed = map(self.parsed, overrides)
+        task = [override for override in parsed if not override.is_hydra_override()]
+        made.hydra.overrides.task = [override.input_line for override in task]
+        made.hydra.job.override_dirname = overrides_dirname(task, made)
         if number is not None:
             made.hydra.job.id = made.hydra.job.num = number
         keep_names(made, countries, folders_of(made.hydra))
@@ -127,10 +128,8 @@ class Templates:
             if "country" in made:
                 with open_dict(made):  # so that nobody looks for them again
                     made.hydra.runtime.choices.setdefault("country", f"[{','.join(names)}]")
-            self._composed[key] = (
-                pickle.dumps(made),
-                names,
-            )  # copies five times faster than deepcopy
+            # It copies five times faster than deepcopy.
+            self._composed[key] = pickle.dumps(made), names
         pickled, names = self._composed[key]
         copied: DictConfig = pickle.loads(pickled)
         OmegaConf.copy_cache(from_config=self.sweep, to_config=copied)  # all jobs have one ${now:…}

@@ -159,7 +159,9 @@ class _Translation:
             _check_no_path(key, chosen, names)
             return chosen, {}
         name = value.get("name") if isinstance(value, dict) else None
-        if isinstance(value, dict) and any((each / f"{name}.yaml").is_file() for each in folders):
+        if isinstance(value, dict) and any(
+            (folder / f"{name}.yaml").is_file() for folder in folders
+        ):
             return str(name), {key: other for key, other in value.items() if key != "name"}
         return None, value
 

@@ -108,6 +108,12 @@ def overrides_of(hydra: DictConfig, kind: str = "task") -> list[str]:
     return [str(word) for word in words] if isinstance(words, list) else []
 
 
+def sweep_words(hydra: DictConfig) -> list[str]:
+    """Return the overrides of a sweep: ``hydra.sweeper.params``, then the words of the command line."""
+    params = hydra.sweeper.get("params") or {}
+    return [*(f"{key}={value}" for key, value in params.items()), *overrides_of(hydra)]
+
+
 def mapping(container: object) -> dict[str, Any]:
     """Return a container as a mapping with text keys.
 

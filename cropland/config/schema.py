@@ -124,15 +124,15 @@ def keys(schema: type[Any], prefix: str = "") -> Iterator[str]:
 @cache
 def text_keys(schema: type[Any], prefix: str = "") -> frozenset[str]:
     """Return the dotted keys of a schema whose values are texts: one, or texts by name."""
-    found: set[str] = set()
+    texts: set[str] = set()
     for name, hint in get_type_hints(schema).items():
         union = get_origin(hint) in (Union, UnionType)
         kinds = [kind for kind in get_args(hint) if kind is not NoneType] if union else [hint]
         if all(kind is str or kind == dict[str, str] for kind in kinds):
-            found.add(prefix + name)
+            texts.add(prefix + name)
         for kind in filter(is_dataclass, kinds):
-            found |= text_keys(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
-    return frozenset(found)
+            texts |= text_keys(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
+    return frozenset(texts)
 
 
 @cache

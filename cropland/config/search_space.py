@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep, Sweep
 from omegaconf import OmegaConf
 
+from cropland.config.plain_values import sweep_words
 from cropland.config.schema import require
 from cropland.errors import ConfigError
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
-    from omegaconf import DictConfig
 
     from cropland.config.job_templates import Templates
 
@@ -104,10 +104,8 @@ class SearchSpace:
         ConfigError
             Nothing to choose, or a word without a value.
         """
-        hydra = templates.sweep.hydra
-        params = [f"{key}={value}" for key, value in (hydra.sweeper.params or {}).items()]
-        words = map(templates.parsed, [*params, *hydra.overrides.task])
-        overrides = {one.get_key_element(): one for one in words}
+        words = map(templates.parsed, sweep_words(templates.sweep.hydra))
+        overrides = {word.get_key_element(): word for word in words}
         searched = {key: one for key, one in overrides.items() if one.is_sweep_override()}
         require(
             bool(searched),
@@ -118,9 +116,9 @@ class SearchSpace:
         discrete = {key: _discrete(one) for key, one in searched.items() if one.is_discrete_sweep()}
         chosen = [*fixed, *(f"{key}={one.texts[0]}" for key, one in discrete.items())]
         groups = [word for word in chosen if not templates.is_value(word)]
-        value_of = _values(templates.composed(groups))
+        composed = templates.composed(groups)
         intervals = {
-            key: _interval(one, value_of(key))
+            key: _interval(one, OmegaConf.select(composed, key.lstrip("+")))
             for key, one in searched.items()
             if not one.is_discrete_sweep()
         }
@@ -145,11 +143,6 @@ class SearchSpace:
 def _fixed(key: str, override: Override) -> str:
     """Return the word of a key that has one value, or is deleted."""
     return f"{key}={override.get_value_element_as_str()}" if override.value_type else key
-
-
-def _values(composed: DictConfig) -> Callable[[str], Any]:
-    """Return what looks up the value of a key; None where there is no such key."""
-    return lambda key: OmegaConf.select(composed, key.lstrip("+"), default=None)
 
 
 def _discrete(override: Override) -> Dimension:

@@ -168,7 +168,8 @@ def _kill(cluster: LocalCluster) -> None:
     for nanny in cluster.workers.values():
         nanny.auto_restart = False
         if nanny.pid:
-            os.kill(nanny.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # Ctrl-C in a terminal reaches workers too
+                os.kill(nanny.pid, signal.SIGKILL)
 
 
 def _join(scheduler: str) -> Client:

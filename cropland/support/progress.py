@@ -79,9 +79,9 @@ class Meter:
         now = time.monotonic()
         if not self._is_bar and now - self._line_at > _LINE_SECONDS:
             self._line_at = now
-            told = ", ".join(filter(None, (left or "no estimate yet", more)))
+            outlook = ", ".join(filter(None, (left or "no estimate yet", more)))
             of = "" if self._total is None else f"/{self._total}"
-            self._console.print(f"{done}{of} {self._noun}, {told}")
+            self._console.print(f"{done}{of} {self._noun}, {outlook}")
 
     def _left(self, done: int, worked: int) -> str:
         if worked < _ENOUGH or self._total is None:

@@ -93,10 +93,10 @@ def _options(*, same_command: bool) -> list[str]:
     """Return the options of the present command that another one needs too."""
     words = [part for word in sys.argv[1:] for part in _split_option(word)]
     options = [
-        each
+        part
         for option, value in pairwise(words)
         if option in _WHERE or (same_command and option in _WHAT)
-        for each in (option, value)
+        for part in (option, value)
     ]
     return [*(["-m"] if same_command and {"-m", "--multirun"} & set(words) else []), *options]
 

@@ -116,8 +116,7 @@ class DaskLauncher(Launcher):
 
     def _composed(self, overrides: Sequence[str], number: int) -> DictConfig:
         """Compose a job and number it, as Hydra does."""
-        templates = Templates.of(self.context.config_loader, self.config)
-        return templates.composed(overrides, number)
+        return Templates.of(self.context.config_loader, self.config).composed(overrides, number)
 
     def _run_here(self, overrides: list[str], number: int) -> JobReturn:
         """Run a job in this process."""
@@ -163,7 +162,7 @@ class DaskLauncher(Launcher):
                 with hydra_config(config):
                     self.context.callbacks.on_job_end(config=config, job_return=result)
                 ended[number] = _without_configurations(result)
-        return [each for each in ended if each is not None]
+        return [result for result in ended if result is not None]
 
 
 @contextmanager

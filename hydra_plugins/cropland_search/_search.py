@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from optuna import Study, Trial
     from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
 
 _MOST_REPEATS = 10
 """Points in a row that have been tried before; then one is drawn that has not."""
@@ -121,7 +122,11 @@ def check_database(storage: str) -> None:
         It is one, or it cannot be used.
     """
     with _readable(storage):
-        tables = inspect(create_engine(storage)).get_table_names()
+        engine = create_engine(storage)
+        try:
+            tables = inspect(engine).get_table_names()
+        finally:
+            engine.dispose()
     if tables and "studies" not in tables:
         raise ConfigError(
             f"hydra.sweeper.storage={storage} is the database of something else, such as MLflow's runs; give "
@@ -139,7 +144,7 @@ class _Search:
         self.results: dict[tuple[str, ...], float] = {}
         self._distributions = {one.key: _distribution(one) for one in space.dimensions}
         for trial in study.get_trials(deepcopy=False):
-            self._check_alike(trial.distributions)
+            self._check_alike(trial)
             if trial.state.is_finished() and trial.params:
                 self.results[self._words(trial.params)] = (
                     math.nan if trial.value is None else trial.value
@@ -215,10 +220,11 @@ class _Search:
     def _words(self, params: dict[str, Any]) -> tuple[str, ...]:
         return tuple(f"{one.key}={_text(one, params[one.key])}" for one in self.space.dimensions)
 
-    def _check_alike(self, stored: dict[str, BaseDistribution]) -> None:
-        """Check that a trial of a stored study is of this space."""
+    def _check_alike(self, trial: FrozenTrial) -> None:
+        """Check that a trial of a stored study is of this space; one that broke off may lack keys."""
+        stored = trial.distributions
         try:
-            for key in stored | self._distributions:
+            for key in stored | self._distributions if trial.state.is_finished() else stored:
                 check_distribution_compatibility(stored[key], self._distributions[key])
         except (KeyError, ValueError) as error:
             raise ConfigError(

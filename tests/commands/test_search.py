@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import yaml
 from hydra import initialize_config_dir
@@ -197,6 +198,16 @@ def test_a_search_that_was_stopped_goes_on_from_its_storage(
     assert len(application.points) == 6 + 7
     x, y, z = best["best_params"].values()
     assert (x, y, z) in application.points
+
+
+def test_a_trial_that_was_stopped_while_it_was_chosen_does_not_end_the_study(
+    application: Application, tmp_path: Path
+) -> None:
+    application.search(*WORDS, *stored(tmp_path), n_trials=2)
+    study = optuna.load_study(study_name="windows", storage=f"sqlite:///{tmp_path}/searches.db")
+    study.ask({"x": optuna.distributions.IntDistribution(0, 5)})  # not yet y and z
+    application.search(*WORDS, *stored(tmp_path), n_trials=3)
+    assert len(application.points) == 3
 
 
 @pytest.mark.parametrize(

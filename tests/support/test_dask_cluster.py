@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
 import threading
 import time
 from types import SimpleNamespace
@@ -100,3 +102,13 @@ def test_a_call_that_is_interrupted_before_it_has_begun_prints_no_traceback(
         runner.stop()
     said = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
     assert said == ["'another error'"]
+
+
+@pytest.mark.processes
+def test_a_worker_that_has_ended_by_itself_keeps_no_other_from_being_ended() -> None:
+    ended, other = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
+    ended.kill()
+    ended.wait()
+    nannies = [SimpleNamespace(pid=process.pid, auto_restart=True) for process in (ended, other)]
+    dask_cluster._kill(SimpleNamespace(workers=dict(enumerate(nannies))))  # type: ignore[arg-type]
+    assert other.wait(10) == -signal.SIGKILL
