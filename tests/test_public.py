@@ -149,7 +149,8 @@ def test_what_is_tracked_from_python_is_there_for_the_command(
     words = [*shell.toy, "span=12", "bands=ndvi", f"tracking.uri={shell.database}"]
     shell.words()  # writes the country's file
     candidates = cropland.compose(words)
-    (first,) = cropland.score(candidates, track=True).to_dict("records")
+    first, twice = cropland.score(candidates * 2, track=True).to_dict("records")
+    assert first["run_id"] == twice["run_id"]  # what is asked for twice is scored once
     (again,) = cropland.score(candidates, track=True).to_dict("records")
     assert (first["status"], again["status"]) == ("finished", "already there")
     assert first["run_id"] == again["run_id"] and first["accuracy"] == again["accuracy"]

@@ -110,20 +110,20 @@ def score(candidates: Sequence[Candidate], *, track: bool = False) -> pd.DataFra
         return pd.DataFrame(columns=["country", "status", "accuracy"])
     preflight.check_alike([candidate.configuration for candidate in candidates])
     common = candidates[0].configuration
-    countries = [c for one in candidates for c in (one.country, *one.other_countries)]
     archives = {
         country.name: opening.archive_of(common.source, common.paths, country)
-        for country in countries
+        for candidate in candidates
+        for country in (candidate.country, *candidate.other_countries)
     }
     preflight.check(candidates, archives)
     store = open_store(common.tracking, common.source.name) if track else None
     known = resume.known_outcomes(candidates, archives, store)
     rows: list[dict[str, Any]] = []
     for candidate in candidates:
-        outcome = known.get(candidate.fingerprint)
-        if outcome is None:
+        if candidate.fingerprint not in known:
             scored = scoring.score(candidate)
             outcome = scored.outcome if store is None else scored.track(store, None)
-        values = asdict(outcome)
+            known[candidate.fingerprint] = outcome
+        values = asdict(known[candidate.fingerprint])
         rows.append(values | values.pop("settings"))
     return pd.DataFrame(rows)

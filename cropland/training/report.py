@@ -139,10 +139,9 @@ def varying_settings(table: pd.DataFrame) -> list[str]:
     """Return the settings of a table that have more than one value in some country."""
     if table.empty:
         return []
-    names = [*VARIED, *_settings(table)]
     return [
         name
-        for name in names
+        for name in (*VARIED, *_settings(table))
         if (with_value(table, name).groupby("country")[name].nunique() > 1).any()
     ]
 
@@ -177,13 +176,15 @@ def evidence_lines(outcomes: Sequence[Outcome]) -> list[str]:
 def note(outcomes: Sequence[Outcome]) -> str:
     """Write the description of a parent run, in Markdown."""
     others = _others(scored(outcomes))
-    head = ["country", "accuracy ± s.e.", "points", "span", "window end", "bands", "model"]
+    heads = ["country", "accuracy ± s.e.", "points", "span", "window end", "bands", "model"]
+    heads += [*map(markdown_text, others.values()), "tried"]
     rows = [
         [
             markdown_text(str(value))
             for value in (
                 *(row["country"], f"{row['accuracy']:.3f} ± {row['accuracy_se']:.3f}"),
-                *(row["n_points"], f"{row['span']} weeks", row["window_end"]),
+                *(row["n_points"], f"{row['span']} weeks" if row["span"] else "–"),
+                row["window_end"] or "–",
                 *(row["bands"], row["model"]),
                 *(word(row[key]) or "–" for key in others),
                 row["tried"],
@@ -191,7 +192,6 @@ def note(outcomes: Sequence[Outcome]) -> str:
         ]
         for row in best(outcomes).to_dict("records")
     ]
-    heads = [*head, *map(markdown_text, others.values()), "tried"]
     remark = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."
     observed = [f"- {markdown_text(line)}" for line in evidence_lines(outcomes)]
     return "\n".join([markdown_table(heads, rows), "", *observed, "", remark])

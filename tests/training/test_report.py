@@ -250,6 +250,7 @@ def test_a_nested_choice_has_no_place_among_windows(drawn: list[Figure]) -> None
     )
     sweep_figure.draw([nested, outcome("iran", 0.8)])
     assert drawn[0].axes[0].get_xlabel() == "band set"
+    assert "| 500 | – | – | nested choice |" in report.note([nested])
 
 
 def test_a_value_has_one_colour_in_every_country(drawn: list[Figure]) -> None:
