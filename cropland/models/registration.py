@@ -72,6 +72,7 @@ def registered(
             store.client, name, logged.uri, record.run_id, description, tags
         )
         if_not_registered.pop_all()
+    registry.show_version(store.client, version, record.model_id)
     return version
 
 

@@ -84,13 +84,15 @@ def register(
         description = f"{description[: LONGEST - len(_REST)]}{_REST}"
     model_id = model_uri.rpartition("/")[2]
     with mlflow_at(client.tracking_uri):
-        version = client.create_model_version(
+        return client.create_model_version(
             name, model_uri, run_id, tags=tags, description=description, model_id=model_id
         )
-    # A server has done so already; a database has not. The pages of models show it.
-    versions = [{"name": name, "version": str(version.version)}]
+
+
+def show_version(client: MlflowClient, version: ModelVersion, model_id: str) -> None:
+    """Write of which version a logged model is, for its page; a server has done so, a database has not."""
+    versions = [{"name": version.name, "version": str(version.version)}]
     client.set_logged_model_tags(model_id, {_VERSIONS: json.dumps(versions)})
-    return version
 
 
 def crown(client: MlflowClient, version: ModelVersion) -> None:

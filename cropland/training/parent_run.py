@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _DIGITS = 6
 _LONGEST_PARAM = 500
+_LONGEST_NOTE = 7900
+"""Of the 8000 characters that MLflow keeps, some say that data are simulated."""
 _MOST_IDS = 100
 """Runs that a filter names one by one: more would be too long for a description."""
 _FIXED = ("source", "training", "seed", "bands", "series", "features", "model", "validation")
@@ -66,6 +68,12 @@ def scores(outcomes: Sequence[Outcome]) -> dict[str, float]:
     accuracies = zip(best["country"], best["accuracy"], strict=True)
     countries = {f"accuracy_{country}": float(accuracy) for country, accuracy in accuracies}
     return {"accuracy": round(fmean(countries.values()), _DIGITS), **countries}
+
+
+def described(note: str, condition: str) -> str:
+    """Return the description of a sweep's run: a note, shortened so that the filter after it is whole."""
+    ending = f"\n\nIts runs, by the search box: `{condition}`"
+    return shortened(note, _LONGEST_NOTE - len(ending)) + ending
 
 
 def filter_of(session: Session, outcomes: Sequence[Outcome]) -> str:

@@ -62,9 +62,7 @@ def close(session: Session, screen: Console) -> bool:
         (folder / file).write_bytes(content)
     began = session.store.client.get_run(session.parent_run).info.start_time / 1000
     record = parent_run.record(session, outcomes, time.time() - began)
-    record.note = (
-        f"{note}\n\nIts runs, by the search box: `{parent_run.filter_of(session, outcomes)}`"
-    )
+    record.note = parent_run.described(note, parent_run.filter_of(session, outcomes))
     record.files |= files | search.files(folder)
     best_trial = search.best(folder)
     if best_trial:

@@ -269,6 +269,19 @@ def test_a_model_that_another_process_registered_meanwhile_is_not_left_ready(
     assert sorted(str(model.status) for model in models) == ["FAILED", "READY"]
 
 
+def test_a_registered_model_whose_page_cannot_be_written_is_ready(
+    toy: ToyModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise CroplandError("the store is away")
+
+    with monkeypatch.context() as patched, pytest.raises(CroplandError, match="is away"):
+        patched.setattr(MlflowClient, "set_logged_model_tags", away)
+        toy.promote()
+    (model,) = toy.client.search_logged_models(["1"])
+    assert (str(model.status), len(toy.versions)) == ("READY", 1)
+
+
 def test_mlflow_prints_nothing_of_its_own(toy: ToyModels, tmp_path: Path) -> None:
     printed = toy.promote() + toy.predict(tmp_path / "p.csv")
     assert "mlflow." not in printed and "pip" not in printed

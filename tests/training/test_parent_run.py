@@ -61,3 +61,10 @@ def test_the_runs_of_a_sweep_are_found_below_it_or_below_earlier_ones(
 ) -> None:
     known = [outcome("iran", 0.7, "already there", run_id="known")] * n_known
     assert parent_run.filter_of(SESSION, [*SWEPT, *known]) == condition
+
+
+def test_a_long_note_leaves_its_filter_whole() -> None:
+    text = parent_run.described("x" * 9000, "tags.kind = 'sweep'")
+    assert text.endswith("x…\n\nIts runs, by the search box: `tags.kind = 'sweep'`")
+    assert len(text) < 8000
+    assert parent_run.described("x", "y") == "x\n\nIts runs, by the search box: `y`"
