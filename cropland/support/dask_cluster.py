@@ -165,7 +165,7 @@ def _local(workers: int) -> Iterator[Client]:
 
 def _kill(cluster: LocalCluster) -> None:
     """End the workers of a cluster at once, so that closing it need not wait for what they are doing."""
-    for nanny in cluster.workers.values():
+    for nanny in list(cluster._created):  # `workers` lacks those that are starting
         nanny.auto_restart = False
         if nanny.pid:
             with suppress(ProcessLookupError):  # Ctrl-C in a terminal reaches workers too

@@ -75,7 +75,8 @@ def results(
     by_number: dict[int, _Job] = {}
 
     def begun(event: tuple[float, int]) -> None:
-        by_number[event[1]].begun += 1
+        if event[1] in by_number:
+            by_number[event[1]].begun += 1
 
     def send(job: _Job | None) -> None:
         if job is not None:
@@ -94,6 +95,7 @@ def results(
             log.warning("a worker has died; its job #%d runs again elsewhere", job.number)
             send(job)
             continue
+        del by_number[job.number]  # with its configuration
         send(next(waiting, None))
         yield job.number, failed_job(_lost(error)) if error else future.result()
 

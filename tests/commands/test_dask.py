@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import logging
 import os
@@ -14,11 +15,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from distributed import Client, LocalCluster
 from hydra import initialize_config_dir
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
@@ -213,6 +216,21 @@ def test_jobs_of_a_killed_worker_run_again_once(
     # waited on the worker that job 3 killed.
     assert done[1].return_value in ("xx", "xxx")
     assert (tmp_path / "3.txt").read_text() in ("xx", "xxx")
+
+
+def test_the_configuration_of_a_job_that_has_ended_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_cluster, "_run", lambda *_: JobReturn(status=JobStatus.COMPLETED))
+    jobs = [(number, OmegaConf.create({"number": number})) for number in range(5)]
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        ended = _cluster.results(client, print, jobs)
+        assert len(list(islice(ended, len(jobs)))) == len(jobs)
+        kept = [thing for thing in gc.get_objects() if type(thing) is _cluster._Job]
+        assert len(kept) <= 1  # the last one, at which the generator stands
 
 
 def test_workers_keep_what_they_have_loaded(launch: Launch, scheduler: str) -> None:

@@ -69,7 +69,7 @@ def test_a_cluster_without_work_looks_at_itself_once_a_second_at_most() -> None:
         return [server.periodic_callbacks[name].callback_time for name in ("tick", "monitor")]
 
     with dask_cluster.opened(None, 1) as client:
-        (nanny,) = client.cluster.workers.values()
+        (nanny,) = client.cluster._created
         waits = waits_of(client.cluster.scheduler) + waits_of(nanny)
         waits += client.submit(lambda: waits_of(get_worker())).result()
     assert len(waits) == 6
@@ -110,5 +110,5 @@ def test_a_worker_that_has_ended_by_itself_keeps_no_other_from_being_ended() -> 
     ended.kill()
     ended.wait()
     nannies = [SimpleNamespace(pid=process.pid, auto_restart=True) for process in (ended, other)]
-    dask_cluster._kill(SimpleNamespace(workers=dict(enumerate(nannies))))  # type: ignore[arg-type]
+    dask_cluster._kill(SimpleNamespace(workers={}, _created=nannies))  # type: ignore[arg-type]
     assert other.wait(10) == -signal.SIGKILL
