@@ -262,6 +262,13 @@ def test_what_a_store_lacks_is_said_with_what_it_has(tmp_path: Path, empty_store
     assert not mlflow.is_tracking_uri_set()
 
 
+def test_the_experiment_of_simulated_runs_is_named(tmp_path: Path, empty_store: Path) -> None:
+    uri = f"sqlite:///{shutil.copy(empty_store, tmp_path)}"
+    mlflow.MlflowClient(uri).create_experiment("mine-simulated")
+    with pytest.raises(TrackingError, match="mine-simulated.*; give experiment='mine-simulated'"):
+        cropland.runs(uri, experiment="mine")
+
+
 def test_an_experiment_without_runs_is_an_empty_table(tmp_path: Path, empty_store: Path) -> None:
     uri = f"sqlite:///{shutil.copy(empty_store, tmp_path)}"
     mlflow.MlflowClient(uri).create_experiment("cropland")

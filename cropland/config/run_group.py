@@ -24,6 +24,7 @@ _WORD = "run="
 _ID = re.compile(r"[0-9a-f]{8,32}")
 GROUPS = ("country", "bands", "series", "features", "model", "validation", "source")
 _VALUES = ("span", "period", "training", "seed")
+_OF_SWEEPS = ("windows", "study")
 """What a run decides: not which classes may be made (`allow`), nor where anything is written."""
 
 
@@ -92,13 +93,17 @@ def store(run_id: str, values: Mapping[str, Any], words: Sequence[str]) -> list[
     ConfigError
         A text in it would be read as a reference to another value.
     """
+    missing = [key for key in (*GROUPS, *_VALUES, "paths") if key not in values]
+    require(not missing, f"run {run_id}: its configuration lacks {', '.join(missing)}")
     content = {key: values[key] for key in (*GROUPS, *_VALUES)}
-    if "${" in str(content):
+    left_out = ("study",) if any(word.startswith("study=") for word in words) else ()
+    content |= {key: values[key] for key in _OF_SWEEPS if values.get(key) and key not in left_out}
+    if "${" in f"{content}{values['paths']}":
         raise ConfigError(f"run {run_id}: its configuration must hold plain values, got ${{…}}")
     for group in GROUPS:
         _store(f"{group}/run", run_id, content[group], group)
     chosen = dict.fromkeys(GROUPS, f"run/{run_id}")
-    node: dict[str, Any] = {key: content[key] for key in _VALUES}
+    node: dict[str, Any] = {key: content[key] for key in content if key not in GROUPS}
     node["defaults"] = [{f"override /{group}": file} for group, file in chosen.items()]
     source = content["source"]["name"]
     if source == "simulated":

@@ -101,6 +101,12 @@ def _options(*, same_command: bool) -> list[str]:
     return [*(["-m"] if same_command and {"-m", "--multirun"} & set(words) else []), *options]
 
 
+def option(*names: str) -> str | None:
+    """Return the value of an option of the present command, under any of its names; None without it."""
+    words = [part for word in sys.argv[1:] for part in _split_option(word)]
+    return next((value for word, value in pairwise(words) if word in names), None)
+
+
 def _split_option(word: str) -> list[str]:
     """Split an option from the value that is written with it."""
     option, equals, value = word.partition("=")

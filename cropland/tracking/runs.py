@@ -8,7 +8,7 @@ import pandas as pd
 
 from cropland.errors import TrackingError
 from cropland.tracking import retries, sqlite_file
-from cropland.tracking.experiments import REAL
+from cropland.tracking.experiments import REAL, usual
 from cropland.tracking.opening import check_answers
 from cropland.tracking.records import IDENTITY, TrackedRun
 from cropland.tracking.store import Store
@@ -52,8 +52,12 @@ def runs(uri: str = LOCAL, *, experiment: str = REAL) -> pd.DataFrame:
     client = client_of(uri)
     entry = client.get_experiment_by_name(experiment)
     if entry is None:
-        names = ", ".join(each.name for each in client.search_experiments())
-        raise TrackingError(f"{uri} has no experiment {experiment!r}; it has {names}")
+        names = [each.name for each in client.search_experiments()]
+        simulated = usual(simulated=True, name=experiment)
+        hint = f"; give experiment={simulated!r}" if simulated in names else ""
+        raise TrackingError(
+            f"{uri} has no experiment {experiment!r}; it has {', '.join(names)}{hint}"
+        )
     condition = f"attributes.status = 'FINISHED' and tags.{IDENTITY} != ''"
     found = Store(client, entry.experiment_id, experiment).search(condition)
     rows = [_row(run) for run in found]

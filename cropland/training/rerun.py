@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cropland.config import filling, run_group
+from cropland.config.hydra_internals import parsed_arguments
+from cropland.config.plain_values import mapping
 from cropland.config.saved import OVERRIDES
 from cropland.config.schema import given_keys, require
 from cropland.errors import ConfigError, CroplandError, DataError, WindowError
 from cropland.support.words import some
 from cropland.tracking import experiments, runs
 from cropland.tracking.opening import check_artifacts
-from cropland.tracking.records import ARCHIVE, CHECKSUM, IDENTITY, LIBRARIES
+from cropland.tracking.records import ARCHIVE, CHECKSUM, IDENTITY, KIND, LIBRARIES
 from cropland.tracking.store import Store
 from cropland.training import candidates
+from cropland.training.candidate import CONFIG
 from cropland.training.identity import libraries
 from cropland.untrusted import documents
 
@@ -34,6 +37,8 @@ _PLUGIN = re.compile(r"hydra/(launcher|sweeper)=\w+|hydra\.mode=MULTIRUN", re.AS
 _SETTING = re.compile(r"hydra\.(launcher|sweeper)\.[\w.]+=.*", re.ASCII | re.DOTALL)
 _WHERE = (*("tracking", "tracking.uri", "tracking.artifacts", "tracking.moved"), "hydra.searchpath")
 """Keys that say where the run was kept, and the folders of configuration of then."""
+_NAMED = re.compile(r"\s(--config-name|-cn)[\s=]")
+"""In the command of a sweep: it was composed of another file than ``conf/train.yaml``."""
 
 
 def expanded(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -57,17 +62,17 @@ def expanded(words: Sequence[str]) -> tuple[list[str], list[str]]:
     tracking = run_group.tracking_of(words)
     client = runs.client_of(tracking.uri)
     named = [_run(client, id_, tracking) for id_ in ids]
-    if len(named) == 1 and _kind(named[0]) == "sweep":
+    is_sweep = len(named) == 1 and _kind(named[0]) == "sweep"
+    if is_sweep:
         words = _of_sweep(named[0], _store(client, named[0], tracking), words)
         named = [_run(client, id_, tracking) for id_ in run_group.ids_of(words)]
     choices: list[str] = []
     for run in named:
         require(
-            _kind(run) == "candidate",
+            _kind(run) == "candidate" or (is_sweep and _kind(run) == "sweep"),
             f"run {run.info.run_id} is a {_kind(run)}; expected the run of a candidate, or of one sweep",
         )
-        candidate = _candidate(run, _store(client, run, tracking))
-        values = filling.values_of(candidate.configuration) | {"country": asdict(candidate.country)}
+        values = _values(run, _store(client, run, tracking))
         choices += run_group.store(run.info.run_id, values, words)
     return run_group.with_ids(words, [run.info.run_id for run in named]), choices
 
@@ -83,7 +88,7 @@ def differences(
     identities = {_identity(candidate, archives) for candidate in wanted} if ids else set()
     for id_ in ids:
         run = store.run(id_)
-        if run.tags.get(IDENTITY) not in identities:
+        if run.tags.get(KIND) != "sweep" and run.tags.get(IDENTITY) not in identities:
             experiment = store.client.get_run(
                 id_
             ).info.experiment_id  # real, of what is now simulated
@@ -140,11 +145,17 @@ def _kind(run: Run) -> str:
     return "candidate" if is_candidate else "sweep" if "command" in tags else "run of another kind"
 
 
-def _candidate(run: Run, store: Store) -> Candidate:
+def _values(run: Run, store: Store) -> dict[str, Any]:
+    """Return the configuration of a candidate, or that which a sweep varied, in the form of ``conf/``."""
     try:
-        return candidates.from_run(store, store.run(run.info.run_id))
-    except CroplandError as error:
+        tracked = store.run(run.info.run_id)
+        if _kind(run) == "sweep":
+            return mapping(documents.plain_yaml(store.read(tracked, CONFIG)))
+        candidate = candidates.from_run(store, tracked)
+    except (CroplandError, ValueError) as error:
         raise ConfigError(f"run {run.info.run_id} cannot be made again: {error}") from error
+    values = filling.values_of(candidate.configuration) | {"country": asdict(candidate.country)}
+    return {key: value for key, value in values.items() if key != "study"}
 
 
 def _of_sweep(run: Run, store: Store, words: Sequence[str]) -> list[str]:
@@ -166,6 +177,9 @@ def _of_sweep(run: Run, store: Store, words: Sequence[str]) -> list[str]:
     kept = [word for word in stored if given_keys([word])[0] not in left_out]
     for word in kept:
         _check(word, id_)
+    is_named = _NAMED.search(run.data.tags.get("command", "")) is not None
+    if is_named and parsed_arguments(words)[0].config_name is None:
+        kept = [f"run={id_}", *kept]
     return run_group.replaced(words, kept)
 
 

@@ -18,6 +18,7 @@ from cropland.errors import CroplandError
 from cropland.learning import fast_forest
 from cropland.secret_text import without_secrets
 from cropland.support import terminal
+from cropland.support.words import option
 from cropland.tracking import datasets, provenance
 from cropland.tracking.datasets import Dataset
 from cropland.tracking.opening import open_existing, open_store
@@ -209,8 +210,7 @@ def start(
         See `JobSettings`.
     """
     store, archives, candidates = prepared.store, prepared.archives, prepared.candidates
-    closed = store.close_orphans()
-    if closed:
+    if closed := store.close_orphans():
         console.print(f"closed {closed} runs that a killed process had left RUNNING")
     for line in () if is_search else rerun.differences(words, candidates, archives, store):
         terminal.print_note(console, line)
@@ -229,9 +229,8 @@ def start(
     )
     settings.write(folder)
     _log_start(prepared, name, settings)
-    (folder / RESULTS).unlink(
-        missing_ok=True
-    )  # of an earlier search in a folder that the user named
+    # Of an earlier search, in a folder that the user named.
+    (folder / RESULTS).unlink(missing_ok=True)
     ledger = Ledger(folder.absolute())
     ledger.begin(known.values())
     total = n_trials if is_search else len(candidates)
@@ -297,4 +296,5 @@ def _start_run(prepared: Prepared, name: str, files: Mapping[str, str]) -> str:
 def _name(words: Iterable[str]) -> str:
     """Return the name of a sweep's run: what its user chose."""
     chosen = [short_key(word) for word in words if not says_where(word) and word != "country=all"]
-    return shortened(" ".join(chosen) or "defaults", _NAME_LENGTH)
+    file = (option("--config-name", "-cn") or "").removesuffix(".yaml")
+    return shortened(" ".join([file, *chosen]).strip() or "defaults", _NAME_LENGTH)

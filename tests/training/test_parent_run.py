@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cropland.training import parent_run
+from cropland.training import parent_run, sweep
 from cropland.training.outcome import Outcome, Status
 
 
@@ -68,3 +68,18 @@ def test_a_long_note_leaves_its_filter_whole() -> None:
     assert text.endswith("x…\n\nIts runs, by the search box: `tags.kind = 'sweep'`")
     assert len(text) < 8000
     assert parent_run.described("x", "y") == "x\n\nIts runs, by the search box: `y`"
+
+
+@pytest.mark.parametrize(
+    ("option", "words", "name"),
+    [
+        (["--config-name", "saved.yaml"], [], "saved"),
+        (["-cn=saved"], ["span=22,23", "country=all"], "saved span=22,23"),
+        ([], [], "defaults"),
+    ],
+)
+def test_a_sweep_has_the_name_of_its_configuration(
+    monkeypatch: pytest.MonkeyPatch, option: list[str], words: list[str], name: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["cropland train", *option, *words])
+    assert sweep._name(words) == name

@@ -166,6 +166,54 @@ def test_a_sweep_of_candidates_names_these(store: Store) -> None:
     assert choices
 
 
+def named_sweep(store: Store, *words: str, **values: object) -> str:
+    """Return the id of a sweep of a configuration that its user had saved."""
+    saved = configuration.compose(span=22, **values) | {"country": {"name": "all"}, "windows": {}}
+    tags = {"kind": "sweep", "command": "cropland train --config-name saved " + " ".join(words)}
+    id_ = store.start("x", tags)
+    store.add_files(
+        id_, {OVERRIDES: yaml_text.dump([*words]), "config.yaml": yaml_text.dump(saved)}
+    )
+    return id_
+
+
+def test_a_sweep_of_a_saved_configuration_is_made_of_that(store: Store) -> None:
+    id_ = named_sweep(store, "seed=1,2", bands__names=["NDVI"])
+    words, choices = expanded(store, f"run={id_}")
+    assert words == [f"run={id_}", "seed=1,2"]
+    assert f"bands=run/{id_}" in choices
+    job, _ = configuration.jobs("-m", *words)
+    assert (job.configuration.span, job.configuration.bands.names) == (22, ("NDVI",))
+    assert len(job.countries) > 1
+    again = swept_by(store, *words)
+    assert expanded(store, f"run={again}", "seed=3")[0] == [f"run={id_}", "seed=3"]
+    assert list(rerun.differences(words, [], {}, store)) == []
+
+
+def test_a_configuration_that_is_named_beside_a_sweep_counts_more(store: Store) -> None:
+    id_ = named_sweep(store, "seed=1,2")
+    words, choices = expanded(store, f"run={id_}", "--config-name", "train")
+    assert (words, choices) == (["seed=1,2", "--config-name", "train"], [])
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"span": "${oc.env:HOME}"}, "must hold plain values"),
+        ({"paths": {"data": "${oc.env:HOME}"}}, "must hold plain values"),
+        ({}, "its configuration lacks country, bands"),
+    ],
+    ids=["span", "paths", "none"],
+)
+def test_a_saved_configuration_of_a_store_is_checked(
+    store: Store, values: dict[str, Any], line: str
+) -> None:
+    whole = configuration.compose() | {"country": {"name": "all"}} | values if values else {"x": 1}
+    id_ = store.start("x", {"kind": "sweep", "command": "train --config-name saved"})
+    store.add_files(id_, {OVERRIDES: "[]\n", "config.yaml": yaml_text.dump(whole)})
+    assert line in refused(f"run={id_}", store=store)
+
+
 @pytest.mark.parametrize(
     "word",
     [
