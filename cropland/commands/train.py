@@ -265,15 +265,15 @@ def abandon(reason: str) -> bool:
 def _promote(session: Session) -> bool:
     """Promote the best candidate of each country of a sweep; return whether all were promoted."""
     from cropland.commands import promote
-    from cropland.config.commands import repeated
     from cropland.config.commands.promote import Promote
+    from cropland.training import sweep_end
 
     countries = {one.country.name: one.country for one in session.candidates}
     try:
         promote.run(
             Promote.of([one.configuration for one in session.candidates]),
             list(countries.values()),
-            repeated(session.words),
+            sweep_end.where(session),
         )
     except CroplandError as error:
         session.console.print(f"[red]not promoted[/] {terminal.literal(error)}")

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cropland.config.commands import ONCE, repeated
+from cropland.config.commands import ONCE, places, repeated
+from cropland.config.schema import given_keys
 from cropland.errors import CroplandError, DataError
 from cropland.support import terminal
-from cropland.support.words import command_line
+from cropland.support.words import command_line, option
 from cropland.tracking import opening, twins
 from cropland.tracking.views import link
 from cropland.training import chosen_windows, out_of_fold, parent_run, report, search, sweep_figure
@@ -176,8 +177,7 @@ def _print_next(session: Session, screen: Console) -> None:
     """Print the next command: promotion after a sweep, spatial blocks after one configuration."""
     several = len(session.candidates) > len(_country_names(session))
     if several or session.settings.is_search:
-        words = repeated(session.words)
-        words += _countries(session)
+        words = where(session) + _countries(session)
         words += _folds(session.configuration)
         reason, script = "register the best of each country:", "promote"
     else:
@@ -185,6 +185,23 @@ def _print_next(session: Session, screen: Console) -> None:
         words.append("validation=blocks")
         reason, script = "does it hold in places it has not seen?", "train"
     screen.print(f"next, {reason} {command_line(script, *words)}", soft_wrap=True)
+
+
+def _is_of_file(session: Session) -> bool:
+    """Return whether a file that other commands do not read has chosen groups and values of a sweep."""
+    by_word = any(word.startswith(("run=", "experiment=", "debug=")) for word in session.words)
+    return by_word or option("--config-name", "-cn") is not None
+
+
+def where(session: Session) -> list[str]:
+    """Return the words that say where another command works as this sweep did."""
+    words = repeated(session.words)
+    if not _is_of_file(session):
+        return words
+    given = given_keys(words)
+    return words + [
+        word for word in places(session.configuration) if given_keys([word])[0] not in given
+    ]
 
 
 def _country_names(session: Session) -> list[str]:
@@ -195,7 +212,7 @@ def _countries(session: Session) -> list[str]:
     """Return the word for a sweep's countries; none where it took those that promotion takes."""
     given = [word for word in session.words if word.startswith("country=")]
     names = _country_names(session)
-    if not given or given[-1] == "country=all":
+    if given[-1:] == ["country=all"] or not (given or _is_of_file(session)):
         return given
     return [f"country={names[0] if len(names) == 1 else '[' + ','.join(names) + ']'}"]
 

@@ -12,7 +12,8 @@ import pytest
 from cropland.config import filling
 from cropland.config.groups import Configuration, Validation
 from cropland.errors import DataError
-from cropland.training.sweep_end import _correct, _folds
+from cropland.tracking.runs import LOCAL
+from cropland.training.sweep_end import _correct, _countries, _folds, where
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,35 @@ def test_a_run_that_has_lost_its_predictions_costs_its_paired_difference_only() 
     session: Any = SimpleNamespace(store=Lost(), console=console)
     assert _correct(session, "r1").empty
     assert said == ["[yellow]note[/] no paired difference: run r1 has lost its predictions.csv"]
+
+
+@pytest.mark.parametrize(
+    ("option", "words", "expected"),
+    [
+        ([], ["span=22,23"], []),
+        ([], ["country=all"], ["country=all"]),
+        (["--config-name", "saved"], ["span=22,23"], None),
+        ([], ["run=01234567", "span=22,23"], None),
+        ([], ["experiment=mine", "paths.data=/x"], None),
+    ],
+)
+def test_the_next_command_has_what_a_file_has_chosen(
+    composed: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    option: list[str],
+    words: list[str],
+    expected: list[str] | None,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["cropland train", *option])
+    chosen = filling.command(Configuration, composed(paths__data="/x", source__points=30))
+    tracking = replace(chosen.tracking, uri=LOCAL, experiment="mine", moved=True)
+    of_iran = SimpleNamespace(country=SimpleNamespace(name="iran"))
+    session: Any = SimpleNamespace(
+        words=words,
+        candidates=[of_iran, of_iran],
+        configuration=replace(chosen, tracking=tracking),
+    )
+    if expected is None:
+        expected = ["paths.data=/x", "source.points=30", "tracking.experiment=mine", "country=iran"]
+    found = [*where(session), *_countries(session)]
+    assert sorted(found) == sorted(expected)

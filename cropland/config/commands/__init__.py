@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import fields
-from typing import Any
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
 
+from omegaconf import OmegaConf
+
+from cropland.config.plain_values import mapping, read_file
 from cropland.config.schema import Closed, given_keys, require
+from cropland.config.search_path import SHIPPED
 from cropland.errors import unknown_key
 from cropland.support.words import SEARCH_PATH
+
+if TYPE_CHECKING:
+    from cropland.config.groups import Configuration
 
 WHERE = ("source", "paths.", "tracking", SEARCH_PATH)
 """Overrides that say where a command works, not what it does."""
@@ -20,6 +27,32 @@ ONCE = "tracking.moved"
 def repeated(words: Iterable[str]) -> list[str]:
     """Return the overrides that the next command needs too: those that say where it works."""
     return [word for word in words if says_where(word) and not word.lstrip("+").startswith(ONCE)]
+
+
+def places(configuration: Configuration) -> list[str]:
+    """Return overrides for where a configuration works, of what differs from the project's own files."""
+    source = configuration.source.name
+    words = [f"source={source}"] if source != "simulated" else []
+    for group, name in (("source", source), ("paths", "default"), ("tracking", "local")):
+        path = SHIPPED / group / f"{name}.yaml"
+        file = OmegaConf.create(read_file(path) if path.is_file() else {})
+        shipped = mapping(OmegaConf.to_container(file, resolve=True))
+        values = asdict(getattr(configuration, group))
+        usual = {
+            key: value
+            for key, value in shipped.items()
+            if isinstance(values.get(key), str | int | float)
+        }
+        words += [
+            f"{group}.{key}={_text(values[key])}"
+            for key, value in usual.items()
+            if value != values[key] and f"{group}.{key}" != ONCE
+        ]
+    return words
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def says_where(word: str) -> bool:
