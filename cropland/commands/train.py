@@ -102,13 +102,10 @@ class SweepCallback(Callback):
             if job.is_reproduction:
                 return
             _check_bands([job])
-            run_log.log_into(config, composition.run_folder(config.hydra))
-            begin(
-                [job],
-                composition.run_folder(config.hydra),
-                composition.given_words(config.hydra),
-                files=saved.files_of(config),
-            )
+            folder = composition.run_folder(config.hydra)
+            run_log.log_into(config, folder)
+            words = composition.given_words(config.hydra)
+            begin([job], folder, words, files=saved.files_of(config))
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a sweep."""
@@ -119,6 +116,7 @@ class SweepCallback(Callback):
             composition.prepare_sweep(config)
             is_search = not composition.is_enumerated(config)
             jobs = (composition.search_jobs if is_search else composition.jobs)(config)
+            stored = composition.stored_jobs(config) if is_search else []
             if any(job.is_reproduction for job in jobs):
                 raise ConfigError("study=submission is one run, not a sweep; leave out -m")
             _check_bands(jobs)  # before a cluster is started
@@ -137,6 +135,7 @@ class SweepCallback(Callback):
                 is_search=is_search,
                 n_trials=sweeper.get("n_trials"),
                 returns_results=getattr(launcher, "returns_here", False),
+                stored=stored,
             )
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
@@ -151,7 +150,7 @@ class SweepCallback(Callback):
                 job = composition.job(config, config.hydra)
             except CroplandError:  # the job itself raises it, and the search goes on
                 return
-            search.note_known(session, job)
+            search.note_known(session, [job])
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Track what a worker returns; a job that was lost is a failure of its candidates."""
@@ -192,10 +191,11 @@ def begin(
     is_search: bool = False,
     n_trials: int | None = None,
     returns_results: bool = False,
+    stored: Sequence[Job] = (),
 ) -> None:
     """Check, prepare and start a sweep, see `cropland.training.sweep`.
 
-    Its run keeps `files`, of its configuration.
+    Its run keeps `files`, of its configuration, and the outcomes of `stored` jobs, which a search has done.
 
     Raises
     ------
@@ -221,6 +221,7 @@ def begin(
         returns_results=returns_results,
     )
     _sessions.append(session)
+    search.note_known(session, stored)
 
 
 def _check_bands(jobs: Sequence[Job]) -> None:
@@ -232,14 +233,14 @@ def _check_bands(jobs: Sequence[Job]) -> None:
 
 def end() -> None:
     """Close the parent run with its report and promote; leave with exit code 1 where something failed."""
-    from cropland.training import sweep_end
+    from cropland.training import search, sweep_end
 
     if not _sessions:
         return
     session = _sessions[-1]
     all_well = sweep_end.close(session, terminal.tables())
     _sessions.pop()
-    if session.settings.is_search and not session.has_accuracy:
+    if session.settings.is_search and not search.has_accuracy(session):
         raise SystemExit("cropland: no trial of this search has an accuracy, see above")
     promoted = not session.configuration.promote or _promote(session)
     if not all_well:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import chdir, contextmanager, nullcontext
+from contextlib import chdir, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from cropland.config.jobs import Job, check_data, countries_of, countries_with_d
 from cropland.config.model import full_key
 from cropland.config.plain_values import overrides_of, resolved, sweep_words
 from cropland.config.schema import require, text_keys
-from cropland.errors import ConfigError, nearest, no_value
+from cropland.errors import ConfigError, CroplandError, nearest, no_value
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -210,6 +210,25 @@ def search_jobs(composed: DictConfig) -> list[Job]:
         sweeper = _sweeper(composed)
         points = sweeper.samples(templates) if hasattr(sweeper, "samples") else [fixed]
         return [_job(templates, overrides, number) for number, overrides in enumerate(points)]
+
+
+def stored_jobs(composed: DictConfig) -> list[Job]:
+    """Make the jobs whose results a search keeps from before; words that make no job are left out.
+
+    Raises
+    ------
+    ConfigError
+        What is kept is of another search.
+    """
+    with _in_one_line():
+        templates = _templates(composed)
+        stored = getattr(_sweeper(composed), "stored", None)
+        points = stored(templates) if stored else []
+    jobs = []
+    for number, overrides in enumerate(points):
+        with suppress(CroplandError, HydraException):
+            jobs.append(_job(templates, overrides, number))
+    return jobs
 
 
 def _job(templates: Templates, overrides: list[str], number: int) -> Job:

@@ -73,12 +73,18 @@ def recognise(
     return {fingerprint: outcome.accuracy for fingerprint, outcome in outcomes.items()}
 
 
-def note_known(session: Session, job: Job) -> None:
-    """Note, where its workers read it, which candidates of a trial need not be scored."""
+def note_known(session: Session, jobs: Sequence[Job]) -> None:
+    """Note, where workers read it, which candidates of some trials need not be scored."""
     settings, ledger = session.read_settings(), session.ledger
-    candidates, _ = settings.divide(job)
+    candidates = [candidate for job in jobs for candidate in settings.divide(job)[0]]
     known = recognise(candidates, session.store, ledger, session.console)
     replace(settings, known={**settings.known, **known}).write(ledger.path.parent)
+
+
+def has_accuracy(session: Session) -> bool:
+    """Return whether any candidate of a search was scored, now or before."""
+    scored = any(outcome.accuracy >= 0 for outcome in session.ledger.read())
+    return scored or best(session.ledger.path.parent) is not None
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -113,11 +113,6 @@ class Session(Prepared):
         """Id of its run."""
         return self.settings.parent_run
 
-    @property
-    def has_accuracy(self) -> bool:
-        """Whether any of its candidates was scored, now or before."""
-        return any(outcome.accuracy >= 0 for outcome in self.ledger.read())
-
     def read_settings(self) -> JobSettings:
         """Return what its jobs have in common now: a search comes to know more of its candidates."""
         return job_settings.read(self.ledger.path.parent)

@@ -5,15 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import random
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import optuna
 import yaml
 from hydra.errors import HydraException
-from hydra.utils import instantiate
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -22,12 +18,11 @@ from optuna.distributions import (
     check_distribution_compatibility,
 )
 from optuna.trial import TrialState
-from sqlalchemy import create_engine, inspect
-from sqlalchemy.exc import SQLAlchemyError
 
 from cropland.config.hydra_internals import error_of
 from cropland.config.search_space import RESULTS, Dimension, SearchSpace
 from cropland.errors import ConfigError, one_line
+from hydra_plugins.cropland_search._study import is_stored, study_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
     from hydra.plugins.launcher import Launcher
     from omegaconf import DictConfig
     from optuna import Study, Trial
-    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
 _MOST_REPEATS = 10
@@ -49,8 +43,8 @@ def run(settings: DictConfig, space: SearchSpace, launcher: Launcher, folder: Pa
     folder.mkdir(parents=True, exist_ok=True)
     results = folder / RESULTS
     results.unlink(missing_ok=True)
-    search = _Search(study_of(settings), space, launcher)
-    search.run(settings.n_trials, settings.n_jobs, settings.max_failure_rate)
+    search = _Search(study_of(settings), space)
+    search.run(launcher, settings.n_trials, settings.n_jobs, settings.max_failure_rate)
     best = search.best()
     if best is None:
         log.warning("no trial of %d has a result", len(search.results))
@@ -58,89 +52,25 @@ def run(settings: DictConfig, space: SearchSpace, launcher: Launcher, folder: Pa
         results.write_text(yaml.safe_dump(best, sort_keys=False), encoding="utf-8")
 
 
-def sampler_of(settings: DictConfig, trials: int = 0) -> BaseSampler:
-    """Make the sampler of ``hydra.sweeper.sampler``; a study that goes on does not begin its numbers again.
-
-    Raises
-    ------
-    HydraException
-        There is no such class, or it does not take a parameter.
-    """
-    values = dict(settings.sampler)
-    if values.get("seed") is not None:
-        values["seed"] += trials
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler: BaseSampler = instantiate(values)
-    return sampler
-
-
-def study_of(settings: DictConfig) -> Study:
-    """Make a study, or load it from its storage.
+def stored_trials(settings: DictConfig, space: SearchSpace) -> list[list[str]]:
+    """Return the words of the trials that a storage has of a search; none where it has not begun.
 
     Raises
     ------
     ConfigError
-        A storage that cannot be used, or a study of another direction.
+        See `study_of`; or they are of another space.
     """
-    optuna.logging.disable_default_handler()
-    optuna.logging.enable_propagation()  # to Hydra's log, whose level counts
-    logging.getLogger("optuna").setLevel(logging.NOTSET)
-    storage, name, direction = settings.storage, settings.study_name, settings.direction
-    with _readable(storage):
-        study = optuna.create_study(
-            storage=storage, study_name=name, direction=direction, load_if_exists=True
-        )
-    if study.direction.name.lower() != direction:
-        raise ConfigError(
-            f"hydra.sweeper.direction={direction}, and study {name} in {storage} does the opposite; give "
-            f"another hydra.sweeper.study_name"
-        )
-    study.sampler = sampler_of(settings, len(study.get_trials(deepcopy=False)))
-    return study
-
-
-@contextmanager
-def _readable(storage: str | None) -> Iterator[None]:
-    """Raise as an error of the configuration that a storage cannot be used."""
-    try:
-        yield
-    except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
-        reason = str(error.__cause__ or error)
-        raise ConfigError(
-            f"hydra.sweeper.storage={storage} cannot be used: {reason}; expected a database such as "
-            f"sqlite:///searches.db, in a folder that is there"
-        ) from error
-
-
-def check_database(storage: str) -> None:
-    """Refuse a database of something else: tables of Optuna would break a store of MLflow.
-
-    Raises
-    ------
-    ConfigError
-        It is one, or it cannot be used.
-    """
-    with _readable(storage):
-        engine = create_engine(storage)
-        try:
-            tables = inspect(engine).get_table_names()
-        finally:
-            engine.dispose()
-    if tables and "studies" not in tables:
-        raise ConfigError(
-            f"hydra.sweeper.storage={storage} is the database of something else, such as MLflow's runs; give "
-            f"one of its own, as in sqlite:///searches.db"
-        )
+    if not is_stored(settings):
+        return []
+    return [[*space.fixed, *words] for words in _Search(study_of(settings), space).results]
 
 
 class _Search:
     """Points of a space, asked of a study, launched and told; `results` has what came, by words."""
 
-    def __init__(self, study: Study, space: SearchSpace, launcher: Launcher) -> None:
+    def __init__(self, study: Study, space: SearchSpace) -> None:
         self.study = study
         self.space = space
-        self.launcher = launcher
         self.results: dict[tuple[str, ...], float] = {}
         self._distributions = {one.key: _distribution(one) for one in space.dimensions}
         for trial in study.get_trials(deepcopy=False):
@@ -150,7 +80,7 @@ class _Search:
                     math.nan if trial.value is None else trial.value
                 )
 
-    def run(self, n_trials: int, n_jobs: int, max_failure_rate: float) -> None:
+    def run(self, launcher: Launcher, n_trials: int, n_jobs: int, max_failure_rate: float) -> None:
         """Try points until there are results of so many.
 
         Raises
@@ -163,7 +93,7 @@ class _Search:
             number = len(self.results)
             batch = self._ask(int(min(n_jobs, most - number)))
             jobs = [[*self.space.fixed, *words] for words in batch]
-            returned = self.launcher.launch(jobs, initial_job_idx=number)
+            returned = launcher.launch(jobs, initial_job_idx=number)
             values = [_value(job, result) for job, result in zip(batch, returned, strict=True)]
             for (words, trials), value in zip(batch.items(), values, strict=True):
                 self.results[words] = value
@@ -194,7 +124,12 @@ class _Search:
             if repeats == _MOST_REPEATS:
                 self.study.enqueue_trial(self._untried({*self.results, *batch}))
                 repeats = 0
-            trial = self.study.ask(self._distributions)
+            try:
+                trial = self.study.ask(self._distributions)
+            except ImportError as error:  # some samplers import their package with the second trial
+                raise ConfigError(
+                    f"hydra.sweeper.sampler needs a package that is not there: {one_line(str(error))}"
+                ) from error
             words = self._words(trial.params)
             repeats += words in batch or words in self.results
             if words in self.results:

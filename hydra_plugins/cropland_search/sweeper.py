@@ -10,7 +10,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import MISSING, DictConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from cropland.config import secrets
 from cropland.config.job_templates import Templates
@@ -63,12 +63,7 @@ class OptunaSweeperConf:
 
 SEED = 2023
 SAMPLERS = {
-    "tpe": {
-        "_target_": "optuna.samplers.TPESampler",
-        "seed": SEED,
-        "n_startup_trials": 10,
-        "n_ei_candidates": 24,
-    },
+    "tpe": {"_target_": "optuna.samplers.TPESampler", "seed": SEED},
     "random": {"_target_": "optuna.samplers.RandomSampler", "seed": SEED},
 }
 ConfigStore.instance().store(
@@ -76,7 +71,10 @@ ConfigStore.instance().store(
 )
 for name, node in SAMPLERS.items():
     ConfigStore.instance().store(
-        group="hydra/sweeper/sampler", name=name, node=node, provider="cropland"
+        group="hydra/sweeper/sampler",
+        name=name,
+        node=OmegaConf.create(node, flags={"struct": False}),  # its class knows its parameters
+        provider="cropland",
     )
 
 
@@ -106,9 +104,8 @@ class OptunaSweeper(Sweeper):
         Raises
         ------
         ConfigError
-            Optuna is not installed; a value that cannot be; a storage that holds a secret or is another's.
-        HydraException
-            A sampler that there is not, or that does not take a parameter.
+            Optuna is not installed; a value that cannot be; a storage that holds a secret or is another's; a
+            sampler that there is not, or that does not take a parameter.
         """
         require(
             find_spec("optuna") is not None,
@@ -129,11 +126,11 @@ class OptunaSweeper(Sweeper):
             "hydra.sweeper.storage keeps a search under its name, by which the same command goes on; give it "
             "one: hydra.sweeper.study_name=NAME",
         )
-        from hydra_plugins.cropland_search import _search  # heavy imports
+        from hydra_plugins.cropland_search import _study  # heavy imports
 
-        _search.sampler_of(config)
+        _study.sampler_of(config)
         if config.storage is not None:
-            _search.check_database(config.storage)
+            _study.check_database(config.storage)
 
     @classmethod
     def samples(cls, templates: Templates) -> list[list[str]]:
@@ -146,6 +143,20 @@ class OptunaSweeper(Sweeper):
         """
         cls.check(templates.sweep.hydra.sweeper)
         return list(SearchSpace.of(templates).samples())
+
+    @classmethod
+    def stored(cls, templates: Templates) -> list[list[str]]:
+        """Return the words of the jobs whose results the search has already: they are not launched again.
+
+        Raises
+        ------
+        HydraException, ConfigError
+            See `sweep`.
+        """
+        from hydra_plugins.cropland_search import _search  # heavy imports
+
+        settings = templates.sweep.hydra.sweeper
+        return _search.stored_trials(settings, SearchSpace.of(templates))
 
     def sweep(self, arguments: Sequence[str]) -> None:  # noqa: ARG002 (the configuration has them)
         """Search, and write the best into ``optimization_results.yaml`` of the sweep's folder.

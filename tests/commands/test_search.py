@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,7 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
+from cropland.config.job_templates import Templates
 from cropland.errors import ConfigError
 
 Task = Callable[[DictConfig], Any]
@@ -65,6 +67,14 @@ class Application:
             sweeper.sweep(list(config.hydra.overrides.task))
         results = self.folder / "sweep" / "optimization_results.yaml"
         return yaml.safe_load(results.read_text()) if results.exists() else {}
+
+    def stored(self, *words: str) -> list[list[str]]:
+        """Return what the sweeper says of the trials in its storage."""
+        with initialize_config_dir(str(self.folder / "conf"), version_base="1.3"):
+            loader = GlobalHydra.instance().config_loader()
+            config = loader.load_configuration("app", list(words), run_mode=RunMode.MULTIRUN)
+            sweeper: Any = Plugins.instance().class_name_to_class[config.hydra.sweeper._target_]
+            return sweeper.stored(Templates.of(loader, config))
 
 
 def quality(config: DictConfig) -> float:
@@ -262,9 +272,47 @@ def test_a_database_of_something_else_is_left_alone(
         assert len(database.execute("select name from sqlite_master").fetchall()) == 1
 
 
-def test_a_parameter_that_the_sampler_does_not_take_is_said(application: Application) -> None:
-    with pytest.raises(HydraException, match="n_spam"):
-        application.search("x=1,2", "+hydra.sweeper.sampler.n_spam=3")
+def test_the_words_of_stored_trials_are_known_beforehand(
+    application: Application, tmp_path: Path
+) -> None:
+    words = ("x=range(0,4)", "z=b", *stored(tmp_path))
+    assert application.stored(*words) == []
+    application.search(*words, n_trials=3)
+    points = sorted(f"x={x}" for x, *_ in application.points)
+    assert sorted(application.stored(*words)) == [["z=b", point] for point in points]
+    with pytest.raises(ConfigError, match="has searched another space"):
+        application.stored("x=1,2", *stored(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("hydra.sweeper.sampler.n_spam=3", "sampler: Error in call .*n_spam"),
+        ("hydra.sweeper.sampler=random", "got 'random'; write hydra/sweeper/sampler=random"),
+        ("hydra.sweeper.sampler._target_=optuna.samplers.Nope", "sampler: Error locating .*Nope"),
+        ("hydra.sweeper.sampler._target_=builtins.dict", "must be a class of optuna.samplers"),
+    ],
+)
+def test_what_is_no_sampler_is_said_in_one_line(
+    application: Application, word: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^hydra\.sweeper\..*{message}"):
+        application.search("x=1,2", word)
+    assert not application.points
+
+
+def test_a_sampler_whose_package_is_missing_says_so(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    evolution = "hydra.sweeper.sampler._target_=optuna.samplers.CmaEsSampler"
+    with pytest.raises(ConfigError, match=r"needs a package that is not there: .*cmaes"):
+        application.search("x=range(0,9)", "y=interval(0,1)", evolution)
+    assert len(application.points) == 1  # it needs it from the second trial on
+
+
+def test_parameters_of_a_sampler_need_no_plus(application: Application) -> None:
+    assert application.search("x=1,2", "hydra.sweeper.sampler.n_startup_trials=1")
 
 
 def test_without_optuna_a_line_says_how_to_install_it(

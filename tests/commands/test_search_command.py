@@ -46,6 +46,27 @@ def test_a_search_is_tracked_and_goes_on_where_it_is_given_again(shell: Shell) -
     assert len(candidates(shell.database)) == 7
 
 
+def test_trials_of_a_storage_are_counted_and_shown(shell: Shell) -> None:
+    storage = ("hydra.sweeper.storage=sqlite:///searches.db", "hydra.sweeper.study_name=a")
+    screen(shell.run(*shell.toy, *SEARCH, f"{TRIALS}=3", *storage))
+    tried = accuracies(shell)
+    more = screen(shell.run(*shell.toy, *SEARCH, f"{TRIALS}=4", *storage))
+    assert "candidates: 3 already there, 1 finished" in more
+    assert sorted(accuracies(shell)[:3]) == sorted(tried)
+    whole = screen(shell.run(*shell.toy, *SEARCH, f"{TRIALS}=4", *storage))
+    assert "candidates: 4 already there" in whole and "best trial: accuracy" in whole
+    assert f"{max(accuracies(shell)):.3f} ±" in whole
+    last = max(
+        (run for run in runs(shell.database) if "command" in run.data.tags),
+        key=lambda run: run.info.start_time,
+    )
+    again = screen(shell.run(f"run={last.info.run_id}"))
+    assert "candidates: 4 already there" in again
+    other = shell.run(*shell.toy, "-m", "hydra/sweeper=optuna", "bands=ndvi,indices", *storage)
+    assert "has searched another space" in refusal(other)  # nothing is kept of what cannot go on
+    assert len(candidates(shell.database)) == 4
+
+
 def test_what_a_grid_has_scored_costs_a_search_nothing(shell: Shell) -> None:
     grid = ("-m", "span=12,24", "bands=ndvi,green_nir")
     screen(shell.run(*shell.toy, *grid))
