@@ -30,6 +30,7 @@ COMMANDS = {
     "compare": "score a land-cover raster on labelled points, beside the champion",
 }
 INTERRUPTED = 130
+_COMPLETION = {"-sc", "--shell-completion"}
 _SUGGESTING = ("download", "promote")
 """They suggest a next command, which needs the words that say where this one worked."""
 
@@ -43,8 +44,11 @@ def main(name: str | None = None) -> None:
     sys.excepthook = streams.show_error
     if name is None:
         with streams.tolerant():
-            name = _command_of(sys.argv[1:])
-        sys.argv = [f"cropland {name}", *sys.argv[2:]]
+            words = _completed(sys.argv[1:])
+            name = _command_of(words)
+        # Completion is of the program, whose first word is a command.
+        program = "cropland" if _COMPLETION & set(words) else f"cropland {name}"
+        sys.argv = [program, *words[1:]]
     launch(partial(_run, name))
 
 
@@ -133,6 +137,25 @@ def run_command(name: str, config: DictConfig) -> None:
             from cropland.support import terminal
 
             terminal.note_not_simulated(left_out)
+
+
+def _completed(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line; a shell that completes one asks the command that is in it.
+
+    Which commands there are is answered here.
+    """
+    if not words or words[0] not in _COMPLETION:
+        return list(words)
+    typed = os.environ.get("COMP_LINE")
+    if typed is None:  # it is installed, for all commands alike
+        return ["train", *words]
+    line = typed.split(maxsplit=2)
+    name = line[1] if len(line) > 1 else ""
+    if name not in COMMANDS or (len(line) == 2 and typed.endswith(name)):  # it is not whole yet
+        print(" ".join(command for command in COMMANDS if command.startswith(name)))  # noqa: T201
+        raise SystemExit(0)
+    os.environ["COMP_LINE"] = " ".join(["cropland", *line[2:]])
+    return [name, *words]
 
 
 def _command_of(words: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -165,6 +166,14 @@ def test_what_names_no_command_is_answered_at_once(
         ),
         (["seed=abc"], "seed must be a whole number, got 'abc'"),
         (["span=range(4,9)"], "span=range(4,9) is a sweep; add -m"),
+        (
+            ["bands=[NDVI,scl]"],
+            "bands takes one file, got [ndvi,scl]; sweep over them: -m bands=ndvi,scl",
+        ),
+        (
+            ["-m", "seed=1,2", 'tracking.tags={j: "job ${hydra:job.num}"}'],
+            "tracking.tags differ between jobs; a tag is the same for every run of a sweep",
+        ),
         (["bands=NVDI"], "unknown bands 'NVDI'; did you mean 'ndvi'?"),
         (
             ["bands.name=5"],
@@ -191,6 +200,36 @@ def test_a_slip_is_answered_in_one_line_before_any_work(
         cli.main()
     assert caught.value.code == f"cropland: {line}"
     assert capsys.readouterr() == ("", "") and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("cropland ", " ".join(cli.COMMANDS)),
+        ("cropland tr", "train"),
+        ("cropland train", "train"),
+        ("cropland train country=iran bands=nd", "bands=ndvi"),
+        ("cropland assess country=su", "country=sudan"),
+        ("cropland spam coun", ""),
+    ],
+)
+def test_a_shell_completes_commands_and_their_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, answer: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cropland", "-sc", "query=bash"])
+    monkeypatch.setenv("COMP_LINE", line)
+    with suppress(SystemExit):
+        cli.main()
+    assert capsys.readouterr().out.strip() == answer
+
+
+@pytest.mark.parametrize("words", [["train", "-sc"], ["-sc"]])
+def test_completion_is_installed_for_the_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cropland", *words, "install=bash"])
+    cli.main()
+    assert capsys.readouterr().out.endswith(" -F hydra_bash_completion cropland\n")
 
 
 def test_every_command_has_a_script_a_configuration_and_a_line_of_help() -> None:

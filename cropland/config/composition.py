@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import ChoiceSweep, Glob, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -260,10 +260,17 @@ def _in_one_line() -> Iterator[None]:
 
 
 def _check_length(overrides: Iterable[Override]) -> None:
-    """Refuse a sweep of more jobs than anybody waits for, before they are written down one by one."""
+    """Refuse a sweep of more jobs than anybody waits for, before they are written down one by one.
+
+    One over an interval has no end of them.
+    """
     jobs = 1.0
     for override in overrides:
         value = override.value()
+        require(
+            not isinstance(value, IntervalSweep),
+            f"{override.input_line}: interval() needs a search: add hydra/sweeper=optuna",
+        )
         if isinstance(value, RangeSweep) and value.step:
             jobs *= max(0.0, ((value.stop or 0) - (value.start or 0)) / value.step)
         elif isinstance(value, ChoiceSweep):

@@ -12,7 +12,7 @@ from cropland.config.groups import Configuration
 from cropland.config.model import model
 from cropland.config.schema import filled, require
 from cropland.config.sources import Source
-from cropland.errors import nearest
+from cropland.errors import nearest, no_value
 
 T = TypeVar("T")
 _OF_MODEL = ("allow",)
@@ -35,6 +35,7 @@ def command(schema: type[T], composed: Mapping[str, Any]) -> T:
     passed_over = {*elsewhere, *_OF_MODEL} - set(own)
     values = {key: value for key, value in composed.items() if key not in passed_over}
     for key in ("model", "source"):
+        require(key in values or key not in own, no_value(key))
         there = values.get(key, {})
         require(isinstance(there, dict), f"{key} must be a group of keys, got {there!r}")
     if "model" in own:

@@ -10,7 +10,7 @@ from pydantic import Field, StrictBool, StrictInt
 
 from cropland.config.countries import Choice
 from cropland.config.model import Model, short_key
-from cropland.config.schema import Closed, Cores, FilePath, Name, Seed, StoreAddress, require
+from cropland.config.schema import Closed, Cores, FilePath, Name, Seed, StoreAddress, Text, require
 from cropland.config.sources import Source
 
 Rule = Literal["one_standard_error", "best"]
@@ -165,7 +165,7 @@ class Tracking(Closed):
     artifacts: FilePath | None = None
     moved: StrictBool = False
     experiment: str | None = None
-    tags: dict[str, str] | None = field(default=None, hash=False)
+    tags: dict[str, Text] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         self._check_experiment()

@@ -21,7 +21,7 @@ from cropland.config.model import full_key, with_estimator
 from cropland.config.plain_values import read_file
 from cropland.config.schema import require
 from cropland.config.search_path import SHIPPED
-from cropland.config.shell_words import file_of
+from cropland.config.shell_words import check_one_file, file_of
 from cropland.support.words import SEARCH_PATH
 
 GROUP, NAME = "local", "yaml"
@@ -144,8 +144,12 @@ class _Translation:
 
     def _concerns(self, entry: object) -> bool:
         """Return whether an entry of Hydra's own list of defaults is of a group that the command has."""
-        keys = entry if isinstance(entry, dict) else ()
-        groups = [str(key).rpartition(" ")[2].lstrip("/") for key in keys if "override" in str(key)]
+        pairs = entry.items() if isinstance(entry, dict) else ()
+        chosen = {str(key): name for key, name in pairs if "override" in str(key)}
+        groups = [key.rpartition(" ")[2].lstrip("/") for key in chosen]
+        for group, name in zip(groups, chosen.values(), strict=True):
+            if isinstance(name, list):
+                self._choice(group, name)
         return all(group in self.groups or group.startswith("hydra/") for group in groups)
 
     def _choice(self, key: str, value: object) -> tuple[str | list[str] | None, object]:
@@ -153,8 +157,10 @@ class _Translation:
         if key == "country" and isinstance(value, list):
             return [str(self._choice(key, name)[0]) for name in value], {}
         folders = [folder / key for folder in self.folders if (folder / key).is_dir()]
+        names = {file.stem for folder in folders for file in folder.glob("*.yaml")}
+        if folders and isinstance(value, list):
+            check_one_file(key, [*map(str, value)], names)
         if folders and isinstance(value, str):
-            names = {file.stem for folder in folders for file in folder.glob("*.yaml")}
             chosen = file_of(value, names)
             _check_no_path(key, chosen, names)
             return chosen, {}

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictInt,
@@ -90,6 +91,13 @@ def _cores(number: int) -> int:
     return number
 
 
+def _text(value: object) -> object:
+    """Return a number or a truth value as text, as MLflow writes them in tags; others as they are."""
+    return str(value) if isinstance(value, (bool, int, float)) else value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+"""A text, also one that looks like a number."""
 Positive = Annotated[StrictInt, Field(ge=1)]
 """A whole number, 1 or more."""
 Share = Annotated[float, Field(gt=0, lt=1)]

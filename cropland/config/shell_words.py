@@ -7,7 +7,7 @@ its name is written. What is no setting is answered with the words that would be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -61,6 +61,7 @@ def hydra_words(words: Sequence[str], command: str) -> list[str]:
     if command == "predict" and arguments.multirun:
         _check_outputs(settings)
     folders = [Path(folder) for folder in (arguments.config_dir, "conf", SHIPPED) if folder]
+    in_defaults = [] if arguments.config_name else known
     sweeps = arguments.multirun or any(
         word.startswith(("study=", "hparams_search=")) for word in settings
     )
@@ -69,7 +70,7 @@ def hydra_words(words: Sequence[str], command: str) -> list[str]:
         *(
             part
             for word in settings
-            for part in _shown(_setting(word, folders, sweeps=sweeps), arguments.cfg)
+            for part in _shown(_setting(word, folders, in_defaults, sweeps=sweeps), arguments.cfg)
         ),
     ]
 
@@ -128,8 +129,13 @@ def _plain(word: str) -> str:
     return f"{key}{equals}{value.strip(_QUOTES)}"
 
 
-def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
-    """Return a setting with its full key, a path quoted where it must be, and names of files as they are."""
+def _setting(
+    word: str, folders: Sequence[Path], in_defaults: Collection[str], *, sweeps: bool
+) -> str:
+    """Return a setting with its full key, a path quoted where it must be, and names of files as they are.
+
+    The file of a group that stands in the command's list of defaults needs no plus.
+    """
     word = full_key(word)
     key, _, value = word.partition("=")
     name = key.lstrip("+")
@@ -138,8 +144,8 @@ def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
         if simple or not value or _AS_HYDRA_READS.fullmatch(value):
             return word
         return word if sweeps and _is_sweep(word) and not _is_there(value) else quoted(word)
-    countries = _LIST.fullmatch(value) if name == "country" else None
-    value = countries[1] if countries else value
+    listed = _LIST.fullmatch(value)
+    value = listed[1] if listed else value
     if not _GROUP.fullmatch(name) or not _NAMES.fullmatch(value):
         return word
     files = {path.stem for folder in folders for path in folder.glob(f"{name}/*.yaml")}
@@ -147,8 +153,21 @@ def _setting(word: str, folders: Sequence[Path], *, sweeps: bool) -> str:
         return word
     if value not in files and _NO_FILE.fullmatch(value):
         raise ConfigError(f"unknown {name} {value!r}; {nearest(value, files)}")
-    chosen = ",".join(file_of(part.strip(), files) for part in value.split(","))
-    return f"{key}=[{chosen}]" if countries else f"{key}={chosen}"
+    names = [file_of(part.strip(), files) for part in value.split(",")]
+    chosen = ",".join(names)
+    key = name if name in in_defaults else key
+    if listed and name != "country":
+        check_one_file(name, names, files)
+    return f"{key}=[{chosen}]" if listed else f"{key}={chosen}"
+
+
+def check_one_file(group: str, names: Sequence[str], files: Collection[str]) -> None:
+    """Refuse a list of a group's files, which Hydra would merge into one; a name that is none it refuses."""
+    if len(names) > 1 and all(name in files for name in names):
+        chosen = ",".join(names)
+        raise ConfigError(
+            f"{group} takes one file, got [{chosen}]; sweep over them: -m {group}={chosen}"
+        )
 
 
 def file_of(name: str, files: Iterable[str]) -> str:

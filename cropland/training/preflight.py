@@ -126,6 +126,10 @@ def check_alike(configurations: Sequence[Configuration]) -> None:
     ConfigError
         A sweep over what a sweep has one of, or a promotion of what cannot be promoted.
     """
+    if len({repr(configuration.tracking.tags) for configuration in configurations}) > 1:
+        raise ConfigError(
+            "tracking.tags differ between jobs; a tag is the same for every run of a sweep"
+        )
     for group in ("source", "tracking", "paths", "study", "promotion", "promote", "output"):
         if len({repr(getattr(configuration, group)) for configuration in configurations}) > 1:
             raise ConfigError(f"{group} cannot be swept; give one command for each")

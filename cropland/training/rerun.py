@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
+
 from cropland.config import filling, run_group
 from cropland.config.hydra_internals import parsed_arguments
 from cropland.config.plain_values import mapping
@@ -177,10 +180,24 @@ def _of_sweep(run: Run, store: Store, words: Sequence[str]) -> list[str]:
     kept = [word for word in stored if given_keys([word])[0] not in left_out]
     for word in kept:
         _check(word, id_)
+    if parsed_arguments(words)[0].cfg:  # which shows one job, and Hydra refuses several values
+        kept = _first_job(kept)
     is_named = _NAMED.search(run.data.tags.get("command", "")) is not None
     if is_named and parsed_arguments(words)[0].config_name is None:
         kept = [f"run={id_}", *kept]
     return run_group.replaced(words, kept)
+
+
+def _first_job(words: Sequence[str]) -> list[str]:
+    """Return the words of the first job of a sweep; what is searched for is not among them."""
+    fixed: list[str] = []
+    for override in OverridesParser.create().parse_overrides(list(words)):
+        if not override.is_sweep_override():
+            fixed.append(str(override.input_line))
+        elif override.is_discrete_sweep() and not isinstance(override.value(), Glob):
+            value = next(override.sweep_string_iterator())
+            fixed.append(f"{override.get_key_element()}={value}")
+    return fixed
 
 
 def _check(word: str, run_id: str) -> None:

@@ -123,13 +123,18 @@ def test_variables_of_mlflow_are_checked_as_keys_are(
     assert message in said and "secret" not in said.partition(",")[0]
 
 
+def test_numbers_and_truth_values_are_tags_as_mlflow_writes_them() -> None:
+    found = configuration("+tracking.tags={year: 2024, share: 0.5, final: true}").tracking
+    assert found.tags == {"year": "2024", "share": "0.5", "final": "True"}
+
+
 @pytest.mark.parametrize(
     ("tags", "message"),
     [
         ("{kind: mine}", "kind is a tag that runs have by themselves"),
         ("{mlflow.runName: x}", "mlflow.runName is a tag that runs have by themselves"),
         ("{chosen.iran: x}", "chosen.iran is a tag that runs have by themselves"),
-        ("{year: 2024}", "tracking.tags.year must be a text, got 2024"),
+        ("{year: [2024]}", "tracking.tags.year must be a text, got [2024]"),
         ("{a@b: x}", "expected names of letters"),
     ],
 )

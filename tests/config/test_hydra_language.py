@@ -164,6 +164,19 @@ def test_folders_of_configuration_go_with_a_command_s_words(tmp_path: Path) -> N
         assert composition.given_words(config.hydra) == ["span=4", word]
 
 
+def test_an_interval_needs_a_search() -> None:
+    message = r"span=interval\(8,30\): interval\(\) needs a search: add hydra/sweeper=optuna"
+    with beginning("span=interval(8,30)") as config, pytest.raises(ConfigError, match=message):
+        composition.jobs(config)
+
+
+@pytest.mark.parametrize("group", ["model", "source", "bands"])
+def test_a_group_that_is_needed_cannot_be_left_out(group: str) -> None:
+    message = f"{group} has no value; give it one, as in {group}="
+    with beginning(f"~{group}") as config, pytest.raises(ConfigError, match=message):
+        composition.jobs(config)
+
+
 def test_a_value_that_cannot_be_is_refused_before_the_first_job() -> None:
     message = "span must be a whole number of weeks, 1 or more, got 0"
     with beginning("span=4,8,0") as config, pytest.raises(ConfigError, match=message):

@@ -41,6 +41,16 @@ def compose(conf: Path, text: str, *words: str, command: str = "train") -> dict[
     return {str(key): value for key, value in values.items()}
 
 
+@pytest.mark.parametrize(
+    "text", ["bands: [ndvi, scl]\n", "defaults: [{override /bands: [ndvi, scl]}]\n"]
+)
+def test_a_list_of_files_is_for_countries_alone(conf: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"bands takes one file, got \[ndvi,scl\]; sweep over"):
+        compose(conf, text)
+    listed = compose(conf, text.replace("bands", "country").replace("ndvi, scl", "iran, sudan"))
+    assert listed["bands"]["name"] == "visible_nir_ndvi"
+
+
 PLAIN = """
 source: files
 country: iran

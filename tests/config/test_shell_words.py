@@ -36,6 +36,16 @@ def read(*words: str, command: str = "train") -> list[str]:
         (["+model.C=1", "~model.cv"], ["+model.estimator.C=1", "~model.estimator.cv"]),
         (["country=Iran"], ["country=iran"]),
         (["country=IRAN , sudan"], ["country=iran,sudan"]),
+        (["country=[IRAN,sudan]", "bands=[NDVI]"], ["country=[iran,sudan]", "bands=[ndvi]"]),
+        (["bands=[ndvi,B8]"], ["bands=[ndvi,B8]"]),
+        (
+            ["+experiment=Iran_two_seasons", "+study={by: [seed]}"],
+            ["experiment=iran_two_seasons", "+study={by: [seed]}"],
+        ),
+        (
+            ["--config-name", "mine", "+experiment=iran_two_seasons"],
+            ["--config-name", "mine", "+experiment=iran_two_seasons"],
+        ),
         (["bands=NDVI"], ["bands=ndvi"]),
         (["country=Iran.yaml"], ["country=iran"]),
         (["'span=4,8'", '"seed=1"'], ["span=4,8", "seed=1"]),
@@ -177,7 +187,7 @@ def test_every_path_of_every_command_is_known() -> None:
     ]
     paths = {key for schema in schemas for key in paths_of(schema)}
     paths |= {key for schema in get_args(Source) for key in paths_of(schema, "source.")}
-    assert paths | {"tracking.uri", "source.catalog"} == shell_words.PATHS
+    assert paths | {"tracking.uri", "source.catalog", "hydra.sweeper.storage"} == shell_words.PATHS
 
 
 def paths_of(schema: type, prefix: str = "") -> list[str]:

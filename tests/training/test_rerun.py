@@ -159,6 +159,14 @@ def test_words_beside_the_id_of_a_sweep_count_more(store: Store) -> None:
     assert choices == []
 
 
+def test_what_is_shown_of_a_sweep_is_its_first_job(store: Store) -> None:
+    id_ = swept_by(
+        store, "span=12,24", "+model.x=range(3,9)", "seed=interval(1,9)", "bands=glob(n*)", "~study"
+    )
+    words, _ = expanded(store, f"run={id_}", "--cfg", "job")
+    assert words == ["span=12", "+model.x=3", "~study", "--cfg", "job"]
+
+
 def test_a_sweep_of_candidates_names_these(store: Store) -> None:
     id_ = run_of(store).info.run_id
     words, choices = expanded(store, f"run={swept_by(store, f'run={id_}', 'span=4')}")
