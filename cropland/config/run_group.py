@@ -69,7 +69,9 @@ def tracking_of(words: Sequence[str]) -> Tracking:
     ConfigError, HydraException
         Words that cannot be composed.
     """
-    with composed(without_ids(words)) as config:
+    # Beside a sweep's run, a parameter of the model may be one that the sweep adds.
+    lenient = [f"++{word}" if word.startswith("model.") else word for word in without_ids(words)]
+    with composed(lenient) as config:
         require("tracking" in config, "expected tracking, where run=… is looked for; found none")
         values = mapping(OmegaConf.to_container(config.tracking, resolve=True))
     secrets.check(values, "tracking")

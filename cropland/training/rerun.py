@@ -185,7 +185,9 @@ def _of_sweep(run: Run, store: Store, words: Sequence[str]) -> list[str]:
     is_named = _NAMED.search(run.data.tags.get("command", "")) is not None
     if is_named and parsed_arguments(words)[0].config_name is None:
         kept = [f"run={id_}", *kept]
-    return run_group.replaced(words, kept)
+    plus = {word.lstrip("+").partition("=")[0]: word[: -len(word.lstrip("+"))] for word in stored}
+    beside = [plus.get(word.partition("=")[0], "") + word for word in words]
+    return run_group.replaced(beside, kept)
 
 
 def _first_job(words: Sequence[str]) -> list[str]:

@@ -159,6 +159,12 @@ def test_words_beside_the_id_of_a_sweep_count_more(store: Store) -> None:
     assert choices == []
 
 
+def test_a_word_beside_the_id_of_a_sweep_has_the_plus_of_the_sweep_s_own(store: Store) -> None:
+    id_ = swept_by(store, "+model.x=1,2", "span=12")
+    words, _ = expanded(store, f"run={id_}", "model.x=5", "seed=1")
+    assert words == ["span=12", "+model.x=5", "seed=1"]
+
+
 def test_what_is_shown_of_a_sweep_is_its_first_job(store: Store) -> None:
     id_ = swept_by(
         store, "span=12,24", "+model.x=range(3,9)", "seed=interval(1,9)", "bands=glob(n*)", "~study"
