@@ -100,7 +100,7 @@ def _table(done: Sequence[Promoted], *, simulated: bool) -> Table:
         scores, estimate, in_blocks = result.selected.scores, result.estimate, promoted.in_blocks
         table.add_row(
             promoted.country,
-            result.selected.material.candidate.name,
+            terminal.literal(result.selected.run.name),
             f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}",
             str(scores.out_of_fold.sizes["sample"]),
             f"{estimate.value:.3f} ({estimate.low:.3f}…{estimate.high:.3f})",

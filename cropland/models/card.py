@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cropland.models.version_files import is_simulated
 from cropland.observations.bands import STATIC
-from cropland.support.words import markdown_table
+from cropland.support.words import count, markdown_table
 from cropland.untrusted.texts import markdown_code, markdown_text
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ def limits(facts: CardFacts) -> Iterator[str]:
 
 
 def _head(facts: CardFacts) -> str:
-    candidate = facts.result.selected.material.candidate
+    selected = facts.result.selected
+    country = selected.material.candidate.country
     warning = (
         "\n\n> **Simulated data: not valid for any real country.**"
         if is_simulated(facts.name)
@@ -119,8 +120,8 @@ def _head(facts: CardFacts) -> str:
     )
     return (
         f"# {markdown_text(facts.name)}\n\nPredicts whether a point in "
-        f"{markdown_text(candidate.country.title)} is cropland, from its raw Sentinel-2 observations. "
-        f"Candidate {markdown_code(candidate.name)}.{warning}"
+        f"{markdown_text(country.title)} is cropland, from its raw Sentinel-2 observations. "
+        f"Candidate {markdown_code(selected.run.name)}.{warning}"
     )
 
 
@@ -143,7 +144,7 @@ def _scores(facts: CardFacts, command: Promote) -> Iterator[str]:
         (
             "bias-corrected (BBC-CV)",
             f"**{estimate.value:.3f}**",
-            f"{interval}, {facts.result.n_tried} candidates tried",
+            f"{interval}, {count(facts.result.n_tried, 'candidate')} tried",
         ),
         ("spatial block CV", *in_blocks),
     )
@@ -160,8 +161,8 @@ def _choice(facts: CardFacts, command: Promote) -> str:
     result = facts.result
     best = result.table[result.table["eligible"]].iloc[0]
     text = (
-        f"Rule `{command.promotion.rule}`: {RULES[command.promotion.rule]}. Selected from {result.n_tried} "
-        f"candidates; the most accurate was {markdown_code(best['name'])} with "
+        f"Rule `{command.promotion.rule}`: {RULES[command.promotion.rule]}. Selected from "
+        f"{count(result.n_tried, 'candidate')}; the most accurate was {markdown_code(best['name'])} with "
         f"{best['accuracy']:.3f} ± {best['accuracy_se']:.3f}. Why each other was not selected is in "
         f"`candidates.csv`."
     )

@@ -18,7 +18,7 @@ from cropland.models import contenders, stored_runs
 from cropland.models.contenders import Field
 from cropland.models.stored_runs import LISTED_ONLY
 from cropland.support import signals
-from cropland.support.words import command_line, some
+from cropland.support.words import command_line, count, some
 from cropland.training import candidates, out_of_fold
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def compete(
     field = _without_unlisted(field, runs, command, country, store, say)
     field, materials = _materials(field, runs, command, country, store, say)
     say(
-        f"{country.name}: {len(field.eligible)} candidates; scoring {len(materials)} finalists again"
+        f"{country.name}: {count(len(field.eligible), 'candidate')}; scoring "
+        f"{count(len(materials), 'finalist')} again"
     )
     finalists = {run_id: _again(runs[run_id], materials[run_id], store) for run_id in materials}
     again = _scored_again(field, finalists)
@@ -167,8 +168,8 @@ def _finalists(field: Field, command: Promote, country: Country) -> list[str]:
         )
     if eligible.empty:
         raise DataError(
-            f"none of {len(field.table)} candidates of {country.name} may be promoted: the best of them "
-            f"{field.table['verdict'].iloc[0]}; run a sweep of others, or see promotion.future"
+            f"none of {count(len(field.table), 'candidate')} of {country.name} may be promoted: the best of "
+            f"them {field.table['verdict'].iloc[0]}; run a sweep of others, or see promotion.future"
         )
     best = eligible.iloc[0]  # the table is sorted
     if command.promotion.rule == "best":
@@ -196,7 +197,8 @@ def _without_unlisted(
         names = list(pool.map(lambda run_id: _unlisted(runs[run_id], store), eligible))
     classes = {run_id: name for run_id, name in zip(eligible, names, strict=True) if name}
     unlisted = ", ".join(sorted(set(classes.values())))
-    say(f"{country.name}: {len(classes)} candidates of {unlisted} are excluded: {LISTED_ONLY}")
+    excluded = f"{count(len(classes), 'candidate')} of {unlisted}"
+    say(f"{country.name}: excluded: {excluded}: {LISTED_ONLY}")
     return field.without(
         {run_id: f"is of {name}: {LISTED_ONLY}" for run_id, name in classes.items()}
     )
@@ -221,7 +223,6 @@ def _materials(
 ) -> tuple[Field, dict[str, CandidateData]]:
     """Return the data of the finalists, and the field without those that are not what they say."""
     materials: dict[str, CandidateData] = {}
-    shown = contenders.varied_settings(runs.values())
     while True:
         finalists = _finalists(field, command, country)
         faults: dict[str, str] = {}
@@ -229,7 +230,7 @@ def _materials(
             if run_id in materials:
                 continue
             signals.check()
-            material = stored_runs.material_of(runs[run_id], command, country, store, shown)
+            material = stored_runs.material_of(runs[run_id], command, country, store)
             if isinstance(material, str):
                 faults[run_id] = material
             else:

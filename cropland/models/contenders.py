@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -13,8 +14,9 @@ import pandas as pd
 from cropland.errors import DataError, visible
 from cropland.learning.statistics import standard_errors
 from cropland.models.stored_runs import PARAMS
-from cropland.support.words import command_line
-from cropland.tracking.records import ARCHIVE, COMPARISON
+from cropland.support import terminal
+from cropland.support.words import command_line, count
+from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY
 from cropland.training import identity, out_of_fold
 from cropland.training.candidates import fold_words
 from cropland.training.variation import shortened, varied
@@ -102,14 +104,46 @@ def comparable(
     newest = store.finished_of(comparison)
     if not newest:
         raise DataError(_no_candidate(command, country, archive, store))
+    _note_others(command, country, archive, store, comparison)
     return {run.run_id: run for run in newest.values()}
+
+
+def _note_others(
+    command: Promote, country: Country, archive: Archive, store: Store, comparison: str
+) -> None:
+    """Say in a line how many candidates of a country cannot be compared, and why."""
+    words = _fold_words(command)
+    condition = (
+        f"params.country = '{country.name}' and attributes.status = 'FINISHED' and "
+        f"tags.{COMPARISON} != '{comparison}'"
+    )
+    newest: dict[str, TrackedRun] = {}
+    for run in store.search(condition):
+        newest.setdefault(run.tags.get(IDENTITY, run.run_id), run)
+    reasons: Counter[str] = Counter()
+    for run in newest.values():
+        folds = " ".join(fold_words(run.params))
+        if run.tags.get(ARCHIVE) != archive.fingerprint:
+            reasons["on other observations"] += 1
+        else:
+            reasons["by another version of the code" if folds == words else f"by {folds}"] += 1
+    if reasons:
+        others = count(len(newest), "other finished candidate")
+        every = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
+        left_out = "is left out" if len(newest) == 1 else "are left out"
+        terminal.print_note(terminal.notes(), f"{others} of {country.name} {left_out}: {every}")
+
+
+def _fold_words(command: Promote) -> str:
+    """Return what decides the folds of a command as words for the command line."""
+    params: dict[str, object] = {"validation": command.validation.name, "seed": command.seed}
+    params |= {f"validation.{key}": value for key, value in asdict(command.validation).items()}
+    return " ".join(fold_words(params))
 
 
 def _no_candidate(command: Promote, country: Country, archive: Archive, store: Store) -> str:
     """Return in words that there is no candidate, and what there is in its place."""
-    params: dict[str, object] = {"validation": command.validation.name, "seed": command.seed}
-    params |= {f"validation.{key}": value for key, value in asdict(command.validation).items()}
-    words = " ".join(fold_words(params))
+    words = _fold_words(command)
     condition = f"params.country = '{country.name}' and attributes.status = 'FINISHED'"
     scored = [run for run in store.search(condition) if COMPARISON in run.tags]
     same_archive = [run for run in scored if run.tags.get(ARCHIVE) == archive.fingerprint]
@@ -120,8 +154,9 @@ def _no_candidate(command: Promote, country: Country, archive: Archive, store: S
     elif others:
         instead = f"there are some by {' or by '.join(sorted(others))}; give promote.py these words"
     elif scored:
+        there_are = "there is" if len(scored) == 1 else "there are"
         instead = (
-            f"there are {len(scored)} on other observations; {train}, or correct source and paths"
+            f"{there_are} {len(scored)} on other observations; {train}, or correct source and paths"
         )
     else:
         instead = f"there are none at all; {train}"
@@ -178,10 +213,10 @@ def _exclusions(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
         "learns from other countries only: a test, no model of this one"
     )
     # Only those that may be selected decide how many points there are: the future may know more of them.
-    count = table["n_samples"].where(verdict == "")
-    few = count < (1 - MISSING_ALLOWED) * count.max()
+    number = table["n_samples"].where(verdict == "")
+    few = number < (1 - MISSING_ALLOWED) * number.max()
     scored = "was scored on " + table["n_samples"].astype(str)
-    return verdict.where(~few, scored + f" of {count.max():.0f} points only")
+    return verdict.where(~few, scored + f" of {number.max():.0f} points only")
 
 
 def predictions(

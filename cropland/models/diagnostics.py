@@ -29,6 +29,7 @@ def diagnostic_files(
     fitted: Fitted,
     validation: Validation,
     *,
+    title: str,
     simulated: bool,
 ) -> dict[str, str | bytes]:
     """Draw the diagnostic figures of a model.
@@ -43,6 +44,8 @@ def diagnostic_files(
         The model, for the unlabelled points of the map.
     validation : Validation
         The folds for importance and learning curve.
+    title : str
+        Title of the figures.
     simulated : bool
         Whether the data are, which the figures then say.
 
@@ -52,7 +55,7 @@ def diagnostic_files(
         Files by name: profiles of both classes, confusion, importance, learning curve, map of points.
     """
     candidate = material.candidate
-    look: dict[str, Any] = {"title": candidate.name, "simulated": simulated}
+    look: dict[str, Any] = {"title": title, "simulated": simulated}
     samples = (material.classifier(), material.labelled, validation)
     common: dict[str, Any] = {
         "seed": candidate.configuration.seed,
@@ -70,7 +73,7 @@ def diagnostic_files(
         "learning_curve.csv": curve.to_csv(index=False),
         "points.html": points_map(
             points_table(material, scores, fitted),
-            title=candidate.name,
+            title=title,
             box=candidate.country.box,
             note=SIMULATED if simulated else "",
         ),

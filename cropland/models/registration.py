@@ -12,13 +12,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from cropland.config.groups import Validation
-from cropland.errors import DataError
+from cropland.errors import DataError, visible
 from cropland.models import fitting, mlflow_model, registry
 from cropland.models.card import CardFacts, card, summary
 from cropland.models.diagnostics import diagnostic_files
 from cropland.models.version_files import CHECKSUM_OF_RECIPE, is_simulated
 from cropland.observations.point_counts import given_counts
-from cropland.support import signals
+from cropland.support import signals, terminal
 from cropland.tracking.datasets import Dataset
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import ARCHIVE, COMPARISON, COUNTRY, IDENTITY, KIND
@@ -87,7 +87,7 @@ def _fitted(
     """Fit the selected candidate, and fill the record of its run with card and diagnostics."""
     selected, material = result.selected, result.selected.material
     country = material.candidate.country.name
-    say(f"{country}: fitting {material.candidate.name} on every labelled point")
+    say(f"{country}: fitting {terminal.literal(selected.run.name)} on every labelled point")
     fitted = fitting.fit(material, _facts_of_model(result), selected.scores)
     counts, in_blocks = fitting.label_counts(material), _in_blocks(material, command)
     facts = CardFacts(name, fitted, result, in_blocks, counts, against)
@@ -96,7 +96,12 @@ def _fitted(
         say(f"{country}: drawing diagnostic figures")
         simulated = is_simulated(name)
         record.files |= diagnostic_files(
-            material, selected.scores, fitted, command.validation, simulated=simulated
+            material,
+            selected.scores,
+            fitted,
+            command.validation,
+            title=visible(selected.run.name),
+            simulated=simulated,
         )
     return facts
 

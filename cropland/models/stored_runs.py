@@ -8,7 +8,7 @@ used, and its identity against the configuration and the data that it names.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -117,11 +117,9 @@ def candidate_of(text: str, command: Promote, country: Country) -> Candidate:
 
 
 def material_of(
-    run: TrackedRun, command: Promote, country: Country, store: Store, shown: Sequence[str] = ()
+    run: TrackedRun, command: Promote, country: Country, store: Store
 ) -> CandidateData | str:
     """Return the data of a run's candidate, or why the run is not what it says.
-
-    `shown` are the settings that its name has beside the usual ones.
 
     Raises
     ------
@@ -133,7 +131,7 @@ def material_of(
     except DataError as error:
         return f"cannot be read: {error}"
     try:
-        candidate = replace(candidate_of(text, command, country), shown=tuple(shown))
+        candidate = candidate_of(text, command, country)
     except ConfigError as error:
         return f"has a {CONFIG} that cannot be promoted: {error}"
     material = CandidateData.of(candidate)

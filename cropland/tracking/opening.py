@@ -158,7 +158,7 @@ def _check_emptied(tracking: Tracking, experiment: str) -> None:
 
 
 def _note_lost_runs(tracking: Tracking, experiment: str) -> None:
-    """Say how many runs have files, but are not in the database: it was cut, or is an older copy."""
+    """Say how many runs have files, but are not in the database: another one's, or it was cut."""
     database = sqlite_file.path_of(tracking.uri)
     folder = experiments.folder_of(tracking, experiment)
     runs = experiments.runs_in(folder)
@@ -169,8 +169,9 @@ def _note_lost_runs(tracking: Tracking, experiment: str) -> None:
         terminal.print_note(
             terminal.notes(),
             f"{tracking.uri} lacks {count(len(lost), 'run')} whose files are in {folder} "
-            f"({some(sorted(lost), show=3)}): it was cut, as by a power cut, or is an older copy or another "
-            f"database; bring it back from a backup, or delete these files",
+            f"({some(sorted(lost), show=3)}): if they are of another tracking store, give each store a "
+            f"tracking.artifacts of its own; if not, this one was cut, as by a power cut, or is an older "
+            f"copy: bring it back from a backup",
         )
 
 

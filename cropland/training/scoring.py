@@ -17,7 +17,7 @@ from cropland.learning import nested
 from cropland.observations.point_counts import given_counts
 from cropland.secret_text import without_secrets
 from cropland.support import signals
-from cropland.support.words import some
+from cropland.support.words import count, some
 from cropland.tracking.records import (
     ARCHIVE,
     COMPARISON,
@@ -286,4 +286,6 @@ def _now() -> int:
 def _left_out(ids: Sequence[str]) -> str:
     if not ids:
         return ""
-    return f"{len(ids)} points have no observation in the window and are left out: {some(ids, 5)}"
+    have, are = ("has", "is") if len(ids) == 1 else ("have", "are")
+    points = count(len(ids), "point")
+    return f"{points} {have} no observation in the window and {are} left out: {some(ids, 5)}"

@@ -71,6 +71,16 @@ def test_a_version_has_its_card_its_table_and_its_marks(toy: ToyModels) -> None:
     assert table["verdict"].notna().all()
 
 
+def test_the_selected_candidate_is_named_as_its_run_is_everywhere(toy: ToyModels) -> None:
+    toy.promote()
+    (version,) = toy.versions
+    run_id = toy.client.get_run(version.run_id).data.tags["candidate"]
+    toy.client.set_tag(run_id, "mlflow.runName", "toy [renamed]")
+    printed = " ".join(toy.promote(force=True).split())
+    assert "fitting toy [renamed] on every labelled point" in printed
+    assert "Candidate `toy [renamed]`." in toy.versions[0].description
+
+
 def test_a_logged_model_is_found_by_what_it_is_and_how_good_it_is(toy: ToyModels) -> None:
     toy.promote()
     (version,) = toy.versions
@@ -381,12 +391,12 @@ def allowed(shell: Shell, tmp_path: Path) -> Callable[..., str]:
 def test_a_class_of_another_package_is_scored_but_not_promoted(
     allowed: Callable[..., str], shell: Shell
 ) -> None:
-    only = "1 candidates of greenhouse.Bayes are excluded: a registered model holds only the"
+    only = "excluded: 1 candidate of greenhouse.Bayes: a registered model holds only the"
     assert "candidates: 1 finished" in allowed("train", "allow=[greenhouse.Bayes]")
     done = shell.run(*shell.toy[:3], "validation.folds=3", "n_jobs=1", *RULES, script="promote")
     out = screen(done, 1)
     assert only in out
-    assert "none of 1 candidates of toyland may be promoted: the best of them is of gree" in out
+    assert "none of 1 candidate of toyland may be promoted: the best of them is of gree" in out
     of_shell(shell, "train", "model=custom", NAIVE, "span=12", "bands=ndvi")
     out = of_shell(shell, "promote", *RULES)
     assert only in out

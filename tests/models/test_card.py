@@ -35,6 +35,7 @@ from cropland.models.diagnostics import diagnostic_files, points_table
 from cropland.models.fitted import Fitted
 from cropland.models.fitting import fit, label_counts
 from cropland.observations.archive import Archive
+from cropland.tracking.records import TrackedRun
 from cropland.training.candidate import Candidate
 from cropland.training.candidate_data import CandidateData
 
@@ -78,7 +79,8 @@ def facts(of: CandidateData, name: str = "cropland-toyland", **changes: Any) -> 
         {"name": ["the best", "barred"], "accuracy": [0.9, 0.99], "accuracy_se": 0.01}
     ).assign(eligible=[True, False])
     fitted, counts = fit(of, {}, scores), label_counts(of)
-    finalist = Finalist(None, of, scores)  # type: ignore[arg-type]
+    run = TrackedRun("1", "toyland as its run is called", {}, {}, {}, "")
+    finalist = Finalist(run, of, scores)
     result = Result(finalist, Estimate(0.87, 0.81, 0.93), table)
     return replace(CardFacts(name, fitted, result, scores, counts, None), **changes)
 
@@ -93,8 +95,9 @@ def test_a_card_tells_scores_data_and_choice(toyland: Country, where: dict[str, 
     scores = made.result.selected.scores
     for line in (
         "# cropland-toyland",
+        "Candidate `toyland as its run is called`.",
         f"| cross-validated | {scores.accuracy:.3f} ± {scores.accuracy_se:.3f} | kfold, 3 folds |",
-        "| bias-corrected (BBC-CV) | **0.870** | 95 %: 0.810 … 0.930, 1 candidates tried |",
+        "| bias-corrected (BBC-CV) | **0.870** | 95 %: 0.810 … 0.930, 1 candidate tried |",
         "the most accurate was `the best` with 0.900 ± 0.010",
         "There was no champion before.",
         "- Labels: 30 cropland and 30 other points of the season to 2020-12-31",
@@ -220,7 +223,7 @@ def test_the_diagnostics_have_all_their_files(
 ) -> None:
     of = material(toyland, where, *bands, features=kind)
     scores = of.scores()
-    files = diagnostic_files(of, scores, fit(of, {}, scores), KFOLD, simulated=False)
+    files = diagnostic_files(of, scores, fit(of, {}, scores), KFOLD, title="toy", simulated=False)
     figures = {name for name in files if name.endswith(".png")}
     assert figures == {
         "confusion_matrix.png",

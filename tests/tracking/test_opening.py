@@ -278,3 +278,18 @@ def test_files_that_a_server_looks_for_on_another_machine_are_not_written_here()
     ):
         opening.check_artifacts("file:///nowhere/artifacts/cropland", server, "cropland")
     opening.check_artifacts("mlflow-artifacts:/1", server, "cropland")
+
+
+def test_a_store_does_not_ask_to_delete_the_files_of_another_in_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    artifacts = str(tmp_path / "artifacts")
+    first, second = (
+        Tracking("local", f"sqlite:///{tmp_path}/{name}.db", artifacts) for name in ("a", "b")
+    )
+    keep(open_store(first, "files"), "span: 1")
+    open_store(second, "files")
+    said = capsys.readouterr().err
+    assert "b.db lacks 1 run whose files are in" in said
+    assert "if they are of another tracking store, give each store a tracking.artifacts" in said
+    assert "delete" not in said
