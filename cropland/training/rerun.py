@@ -16,7 +16,8 @@ from cropland.config.plain_values import mapping
 from cropland.config.saved import OVERRIDES
 from cropland.config.schema import given_keys, require
 from cropland.errors import ConfigError, CroplandError, DataError, WindowError
-from cropland.support.words import some
+from cropland.support import terminal
+from cropland.support.words import SEARCH_PATH, some
 from cropland.tracking import experiments, runs
 from cropland.tracking.opening import check_artifacts
 from cropland.tracking.records import ARCHIVE, CHECKSUM, IDENTITY, KIND, LIBRARIES
@@ -182,12 +183,25 @@ def _of_sweep(run: Run, store: Store, words: Sequence[str]) -> list[str]:
         _check(word, id_)
     if parsed_arguments(words)[0].cfg:  # which shows one job, and Hydra refuses several values
         kept = _first_job(kept)
+    _note_folders(stored, words, id_)
     is_named = _NAMED.search(run.data.tags.get("command", "")) is not None
     if is_named and parsed_arguments(words)[0].config_name is None:
         kept = [f"run={id_}", *kept]
     plus = {word.lstrip("+").partition("=")[0]: word[: -len(word.lstrip("+"))] for word in stored}
     beside = [plus.get(word.partition("=")[0], "") + word for word in words]
     return run_group.replaced(beside, kept)
+
+
+def _note_folders(stored: Sequence[str], words: Sequence[str], run_id: str) -> None:
+    """Print which folders of configuration a sweep had, where the present words have none."""
+    if any(word.startswith(SEARCH_PATH) for word in words):
+        return
+    for word in stored:
+        if word.startswith(SEARCH_PATH):
+            note = (
+                f"run {run_id[:8]} was started with {word}: give that too where it needs its files"
+            )
+            terminal.print_note(terminal.notes(), note)
 
 
 def _first_job(words: Sequence[str]) -> list[str]:

@@ -173,6 +173,18 @@ def test_what_is_shown_of_a_sweep_is_its_first_job(store: Store) -> None:
     assert words == ["span=12", "+model.x=3", "~study", "--cfg", "job"]
 
 
+def test_folders_of_configuration_of_a_sweep_are_said(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("my").mkdir()
+    id_ = swept_by(store, "study=odd", "hydra.searchpath=[my]")
+    expanded(store, f"run={id_}", "hydra.searchpath=[my]")
+    assert capsys.readouterr().err == ""
+    expanded(store, f"run={id_}")
+    line = " ".join(capsys.readouterr().err.split())
+    assert f"run {id_[:8]} was started with hydra.searchpath=[my]: give that too" in line
+
+
 def test_a_sweep_of_candidates_names_these(store: Store) -> None:
     id_ = run_of(store).info.run_id
     words, choices = expanded(store, f"run={swept_by(store, f'run={id_}', 'span=4')}")
