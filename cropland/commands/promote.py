@@ -14,7 +14,9 @@ from cropland.models.promotion import Decision
 from cropland.support import signals, terminal
 from cropland.support.words import command_line
 from cropland.tracking import views
+from cropland.tracking.experiments import experiment_of
 from cropland.tracking.opening import open_store
+from cropland.tracking.runs import client_of, number_of
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
@@ -39,6 +41,9 @@ def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) ->
             "a nested validation scores the choice, not a candidate; promote by validation=kfold, repeated "
             "or blocks"
         )
+    if command.tracking.experiment:  # a slip in its name would make another
+        experiment = experiment_of(command.tracking, command.source.name)
+        number_of(client_of(command.tracking.uri), command.tracking.uri, experiment)
     store = open_store(command.tracking, command.source.name)
     console = terminal.notes()
     closed = store.close_orphans()
@@ -80,7 +85,7 @@ def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str], stor
     if simulated:
         screen.print(terminal.SIMULATED)
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
-    address = views.link(command.tracking, store.experiment_id, views.SELECTED)
+    address = views.browse_hint(command.tracking, store.experiment_id, views.SELECTED)
     screen.print(f"in MLflow: experiment {store.experiment}; look: {address}", soft_wrap=True)
     country = f"country={done[0].country if len(done) == 1 else 'all'}"
     screen.print(f"next: {command_line('predict', *words, country)}", soft_wrap=True)

@@ -15,7 +15,8 @@ from cropland.errors import ConfigError, DataError, WindowError, nearest
 from cropland.models import model_files, registry, version_files
 from cropland.support.warning_filter import is_noise
 from cropland.support.words import command_line
-from cropland.tracking.runs import LOCAL, client_of
+from cropland.tracking.runs import client_of
+from cropland.tracking.sqlite_file import LOCAL
 
 if TYPE_CHECKING:
     import numpy as np

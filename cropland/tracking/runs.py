@@ -16,11 +16,8 @@ from cropland.tracking.store import Store
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-LOCAL = "sqlite:///mlruns/mlflow.db"
-"""Where commands keep their runs, unless told otherwise: relative to the working folder."""
 
-
-def runs(uri: str = LOCAL, *, experiment: str = REAL) -> pd.DataFrame:
+def runs(uri: str = sqlite_file.LOCAL, *, experiment: str = REAL) -> pd.DataFrame:
     """Read the finished candidates of an experiment, the most accurate first.
 
     Parameters
@@ -50,16 +47,9 @@ def runs(uri: str = LOCAL, *, experiment: str = REAL) -> pd.DataFrame:
     toyland    24  ndvi forest          34
     """
     client = client_of(uri)
-    entry = client.get_experiment_by_name(experiment)
-    if entry is None:
-        names = [each.name for each in client.search_experiments()]
-        simulated = usual(simulated=True, name=experiment)
-        hint = f"; give experiment={simulated!r}" if simulated in names else ""
-        raise TrackingError(
-            f"{uri} has no experiment {experiment!r}; it has {', '.join(names)}{hint}"
-        )
+    number = number_of(client, uri, experiment)
     condition = f"attributes.status = 'FINISHED' and tags.{IDENTITY} != ''"
-    found = Store(client, entry.experiment_id, experiment).search(condition)
+    found = Store(client, number, experiment).search(condition)
     rows = [_row(run) for run in found]
     table = pd.DataFrame(rows, columns=None if rows else ["run_id", "name", "accuracy"])
     table = table.apply(_as_numbers).set_index("run_id")
@@ -85,6 +75,25 @@ def client_of(uri: str) -> MlflowClient:
     check_answers(uri)
     client = retries.patiently(uri, MlflowClient, uri, uri)
     return cast("MlflowClient", retries.RetryingClient(client))
+
+
+def number_of(client: MlflowClient, uri: str, experiment: str) -> str:
+    """Return the id of an experiment that is there.
+
+    Raises
+    ------
+    TrackingError
+        It is not there.
+    """
+    entry = client.get_experiment_by_name(experiment)
+    if entry is None:
+        names = [other.name for other in client.search_experiments()]
+        simulated = usual(simulated=True, name=experiment)
+        hint = f"; give experiment={simulated!r}" if simulated in names else ""
+        raise TrackingError(
+            f"{uri} has no experiment {experiment!r}; it has {', '.join(names)}{hint}"
+        )
+    return str(entry.experiment_id)
 
 
 def _row(run: TrackedRun) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cropland.tracking import sqlite_file
@@ -108,8 +110,18 @@ def add(client: MlflowClient, entry: Experiment, note: str) -> None:
         client.set_experiment_tag(number, key, value)
 
 
-def link(tracking: Tracking, experiment_id: str, view: str = CANDIDATES) -> str:
-    """Return the address of a view in MLflow's pages; for a local store, that of ``make ui``."""
-    server = tracking.uri if tracking.uri.startswith("http") else "http://127.0.0.1:5000"
+def browse_hint(tracking: Tracking, experiment_id: str, view: str = CANDIDATES) -> str:
+    """Return the address of a view in MLflow's pages, after the command that serves a local store."""
+    has_server = tracking.uri.startswith("http")
+    server = tracking.uri if has_server else "http://127.0.0.1:5000"
     query = f"workflowType=machine_learning&viewStateShareKey={view}"
-    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
+    address = f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
+    if has_server:
+        return address
+    is_checkout = (
+        tracking.uri == sqlite_file.LOCAL and Path("Makefile").is_file() and Path("conf").is_dir()
+    )
+    serve = (
+        "make ui" if is_checkout else f"mlflow ui --backend-store-uri {shlex.quote(tracking.uri)}"
+    )
+    return f"{serve}, then {address}"

@@ -17,7 +17,7 @@ from cropland.errors import CroplandError, DataError
 from cropland.support import terminal
 from cropland.support.words import command_line, option
 from cropland.tracking import opening, twins
-from cropland.tracking.views import link
+from cropland.tracking.views import browse_hint
 from cropland.training import chosen_windows, out_of_fold, parent_run, report, search, sweep_figure
 from cropland.training.candidates import fold_words
 from cropland.training.studies.conclude import conclude
@@ -159,13 +159,12 @@ def _print_result(
         screen.print(f"best trial: {score} {best_trial.value:.3f}, {words}", soft_wrap=True)
     if session.is_simulated:
         screen.print(terminal.SIMULATED)
-    address = link(session.configuration.tracking, session.store.experiment_id)
+    address = browse_hint(session.configuration.tracking, session.store.experiment_id)
     folder, here = session.ledger.path.parent, Path.cwd()
     shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
     screen.print(f"files: {shown}", soft_wrap=True)
     screen.print(
-        f"in MLflow: experiment {session.store.experiment}, run {session.name!r}; look: make ui, then "
-        f"{address}",
+        f"in MLflow: experiment {session.store.experiment}, run {session.name!r}; look: {address}",
         soft_wrap=True,
     )
     nested = session.configuration.validation.candidates is not None

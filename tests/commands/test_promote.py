@@ -306,6 +306,13 @@ def test_a_country_that_cannot_be_promoted_does_not_keep_the_others_from_it(toy:
     assert toy.aliases == {"champion": "1"}
 
 
+def test_a_slip_in_the_name_of_the_experiment_makes_none(toy: ToyModels) -> None:
+    expected = "has no experiment 'typo'; it has cropland, Default"
+    with pytest.raises(CroplandError, match=expected):
+        toy.promote(tracking=replace(toy.tracking, experiment="typo"))
+    assert toy.client.get_experiment_by_name("typo") is None
+
+
 def test_a_sweep_promotes_although_a_candidate_failed(shell: Shell) -> None:
     words = ("span=24", "bands=ndvi", "model=knn", "model.n_neighbors=3,500", *QUICK)
     out = screen(shell.run("-m", *shell.here, "promote=true", *words), 1)

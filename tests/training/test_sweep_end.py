@@ -12,7 +12,7 @@ import pytest
 from cropland.config import filling
 from cropland.config.groups import Configuration, Validation
 from cropland.errors import DataError
-from cropland.tracking.runs import LOCAL
+from cropland.tracking.sqlite_file import LOCAL
 from cropland.training.sweep_end import _correct, _countries, _folds, where
 
 
