@@ -40,7 +40,7 @@ def test_a_map_leads_to_hectares_with_an_interval(shell: Shell, folder: Path) ->
     done = assess(shell, "sample_size=400")
     assert done.returncode == 0, done.stderr
     assert "maps/iran/sample.csv: 400 units in random order" in done.stdout
-    assert "python scripts/assess.py map=maps/iran labels=landscape" in done.stdout
+    assert "map=maps/iran labels=landscape" in done.stdout
 
     (folder / "assessment.png").write_bytes(b"the picture before")
     (shell.folder / "kept.png").hardlink_to(folder / "assessment.png")

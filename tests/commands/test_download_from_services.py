@@ -429,7 +429,7 @@ def test_a_restricted_quota_is_told_once(farm: Farm, granules: Granules) -> None
         done = farm.run(*at(engine))
     assert done.returncode == 0, done.stderr
     said = done.stdout + done.stderr
-    assert said.count("restricted") == 1, said
+    assert said.count("restricted mode") == 1, said
 
 
 @pytest.fixture

@@ -332,7 +332,7 @@ def test_a_sweep_promotes_although_a_candidate_failed(shell: Shell) -> None:
 def test_a_sweep_of_several_comparisons_cannot_promote(
     swept: Shell, words: dict[str, Any], expected: str
 ) -> None:
-    (config_file,) = list((swept.folder / "mlruns").rglob("config.yaml"))[:1]
+    config_file = next((swept.folder / "mlruns").rglob("predictions.csv")).with_name("config.yaml")
     from cropland.training.candidates import from_yaml
 
     made = from_yaml(config_file.read_text())

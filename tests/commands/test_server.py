@@ -239,7 +239,9 @@ def test_a_database_can_be_written_to_without_a_server(
     own = f"tracking.uri={postgres.another('own')}"
     done = shell.run(*shell.toy, "bands=ndvi", own, **postgres.variables)
     assert done.returncode == 0, done.stderr
-    assert len(list(shell.folder.glob("mlruns/artifacts/cropland/*/artifacts/config.yaml"))) == 1
+    assert (
+        len(list(shell.folder.glob("mlruns/artifacts/cropland/*/artifacts/predictions.csv"))) == 1
+    )
     # What a server has made keeps its artifacts there.
     client = MlflowClient(server.uri)
     if client.get_experiment_by_name("cropland") is None:

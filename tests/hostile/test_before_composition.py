@@ -58,7 +58,10 @@ def test_a_file_of_the_configuration_that_is_none(
     ("word", "said"),
     [
         ("country=null", "unknown country 'null'; there are: afghanistan, all, iran, sudan"),
-        ("source=5", "unknown source '5'; there are: earthengine, files, simulated, stac"),
+        (
+            "source=5",
+            "unknown source '5'; there are: earthengine, files, simulated, simulated_30, stac",
+        ),
         ("=5", "expected settings, KEY=VALUE, got '=5'"),
         ("span=" + "9" * 5_000, "the configuration cannot be read"),
         ("+x=" + "{a:" * 300 + "1" + "}" * 300, "the configuration cannot be read"),

@@ -91,7 +91,8 @@ def check(answer: Answer, whole: Answer, name: str) -> None:
         assert answer.line.startswith("cropland: ")
         check_line(answer.line)
     elif answer.numbers != whole.numbers:
-        assert f"{name} of run" in answer.screen or "lacks" in answer.screen, answer
+        losses = (f"{name} of run", f"has lost its {name}", "lacks")
+        assert any(words in answer.screen for words in losses), answer
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -223,8 +223,9 @@ def test_by_command_the_run_names_the_forest_that_was_run(shell: Shell, tmp_path
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("forest_fast is run as scikit-learn's own forest") == 1
     assert "candidates: 2 finished" in done.stdout
-    kept = [path.read_text() for path in (shell.folder / "mlruns").rglob("config.yaml")]
+    scored = (shell.folder / "mlruns").rglob("predictions.csv")
+    kept = [path.with_name("config.yaml").read_text() for path in scored]
     assert len(kept) == 2
-    assert all(f"target: {PLAIN}\n" in text and FAST not in text for text in kept)
+    assert all(f"_target_: {PLAIN}\n" in text and FAST not in text for text in kept)
     again = shell.run(*(word.replace("forest_fast", "forest") for word in words))
     assert "candidates: 2 already there" in again.stdout

@@ -41,9 +41,8 @@ class Page:
     def ask(self, method: str, **params: Any) -> Any:
         """The browser's answer to a command."""
         self._number += 1
-        self._socket.write_message(
-            json.dumps({"id": self._number, "method": method, "params": params})
-        )
+        text = json.dumps({"id": self._number, "method": method, "params": params})
+        self._loop.run_sync(lambda: self._socket.write_message(text), timeout=_SECONDS)
         while True:
             text = self._loop.run_sync(self._socket.read_message, timeout=_SECONDS)
             assert text is not None, "the browser has gone"

@@ -11,7 +11,6 @@ from omegaconf import OmegaConf
 
 from cropland.config.plain_values import mapping, read_file
 from cropland.config.schema import Closed, given_keys, require
-from cropland.config.search_path import SHIPPED
 from cropland.errors import unknown_key
 from cropland.support.words import SEARCH_PATH
 
@@ -31,6 +30,8 @@ def repeated(words: Iterable[str]) -> list[str]:
 
 def places(configuration: Configuration) -> list[str]:
     """Return overrides for where a configuration works, of what differs from the project's own files."""
+    from cropland.config.search_path import SHIPPED  # imports Hydra, which a notebook does not need
+
     source = configuration.source.name
     words = [f"source={source}"] if source != "simulated" else []
     for group, name in (("source", source), ("paths", "default"), ("tracking", "local")):
