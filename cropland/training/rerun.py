@@ -93,10 +93,8 @@ def differences(
     for id_ in ids:
         run = store.run(id_)
         if run.tags.get(KIND) != "sweep" and run.tags.get(IDENTITY) not in identities:
-            experiment = store.client.get_run(
-                id_
-            ).info.experiment_id  # real, of what is now simulated
-            of_run = candidates.from_run(replace(store, experiment_id=experiment), run)
+            info = store.client.get_run(id_).info  # of real data, where these are simulated
+            of_run = candidates.from_run(replace(store, experiment_id=info.experiment_id), run)
             yield f"this is not run {id_[:8]} again: {_why(run, of_run, wanted, archives)}"
 
 

@@ -12,6 +12,7 @@ from cropland.config.schema import require
 from cropland.config.search_space import RESULTS
 from cropland.errors import ConfigError
 from cropland.training import preflight, resume
+from cropland.training.variation import word
 from cropland.untrusted import documents
 
 if TYPE_CHECKING:
@@ -101,16 +102,7 @@ def best(folder: Path) -> Best | None:
     try:
         values = documents.plain_yaml(path.read_text(encoding="utf-8"))
         params = values["best_params"]
-        words = [f"{short_key(key)}={_text(value)}" for key, value in params.items()]
+        words = [f"{short_key(key)}={word(value)}" for key, value in params.items()]
         return Best(words, float(values["best_value"]))
     except (AttributeError, KeyError, TypeError, ValueError, ConfigError):
         return None  # of another sweeper, which writes other things
-
-
-def _text(value: object) -> str:
-    """Return a value of YAML as a word for a command line has it."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    if isinstance(value, list):
-        return f"[{','.join(map(_text, value))}]"
-    return str(value)
