@@ -36,7 +36,7 @@ def profile_figure(profiles: pd.DataFrame, band: str, *, title: str, simulated: 
     Parameters
     ----------
     profiles : pandas.DataFrame
-        As `cropland.models.learning_curve.profiles` returns it.
+        As `cropland.models.profiles.profiles` returns it.
     band : str
         The band, which names the axis and its unit.
     title : str
@@ -143,7 +143,7 @@ def learning_curve_figure(curve: pd.DataFrame, *, title: str, simulated: bool) -
     Parameters
     ----------
     curve : pandas.DataFrame
-        As `cropland.models.learning_curve.learning_curve` returns it.
+        As `cropland.learning.learning_curve.learning_curve` returns it.
     title, simulated
         As of `profile_figure`.
     """

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cropland.features import series
+from cropland.learning.learning_curve import learning_curve
 from cropland.models import diagnostic_figures as figures
-from cropland.models import importance, learning_curve
+from cropland.models import importance
 from cropland.models.points_map import points_map
+from cropland.models.profiles import profiles
 from cropland.observations.bands import BandSet
 from cropland.support.terminal import SIMULATED
 from cropland.training.out_of_fold import confusion
@@ -64,7 +66,7 @@ def diagnostic_files(
     }
     season_end = candidate.country.reference.last
     measured = importance.measure(*samples, reference_end=season_end, **common)
-    curve = learning_curve.learning_curve(*samples, **common)
+    curve = learning_curve(*samples, **common)
     files: dict[str, str | bytes] = {
         "confusion_matrix.png": figures.confusion_figure(confusion(scores.out_of_fold), **look),
         "importance.png": figures.importance_figure(measured, **look),
@@ -78,9 +80,9 @@ def diagnostic_files(
             note=SIMULATED if simulated else "",
         ),
     }
-    profiles = _profiles(material)
-    if profiles is not None:
-        files["ndvi_profiles.png"] = figures.profile_figure(profiles, _GREENNESS, **look)
+    year = _profiles(material)
+    if year is not None:
+        files["ndvi_profiles.png"] = figures.profile_figure(year, _GREENNESS, **look)
     return files
 
 
@@ -116,4 +118,4 @@ def _profiles(material: CandidateData) -> pd.DataFrame | None:
         step_days=settings.step_days,
         clear=settings.clear,
     )
-    return learning_curve.profiles(aligned, _GREENNESS)
+    return profiles(aligned, _GREENNESS)

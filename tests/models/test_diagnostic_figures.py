@@ -16,7 +16,7 @@ from standins.figures import kept_figures
 from cropland.config.countries import Box
 from cropland.config.groups import Validation
 from cropland.models import diagnostic_figures as figures
-from cropland.models import importance, learning_curve
+from cropland.models import importance, profiles
 
 BOX = Box(south=10.0, north=10.4, west=20.0, east=20.4)
 CURVE = pd.DataFrame(
@@ -47,7 +47,7 @@ def measured(names: list[str]) -> xr.Dataset:
     )
 
 
-def profiles(band: str, dates: list[str]) -> pd.DataFrame:
+def profiles_of(band: str, dates: list[str]) -> pd.DataFrame:
     values = np.random.default_rng(1).random((20, len(dates), 1)).astype(np.float32)
     series = xr.Dataset(
         {"values": (("point", "time", "band"), values)},
@@ -57,7 +57,7 @@ def profiles(band: str, dates: list[str]) -> pd.DataFrame:
             "band": [band],
         },
     )
-    return learning_curve.profiles(series, band)
+    return profiles.profiles(series, band)
 
 
 def confusion(rows: list[list[int]]) -> pd.DataFrame:
@@ -96,7 +96,7 @@ def test_importance_is_drawn_of_any_features(names: list[str]) -> None:
 
 def test_a_profile_is_drawn_of_any_dates() -> None:
     for dates in (["2020-01-01"], ["2020-01-01", "2020-01-06"], ["2019-03-01", "2020-06-30"]):
-        given = profiles("NDVI", dates)
+        given = profiles_of("NDVI", dates)
         assert is_drawn(figures.profile_figure(given, "NDVI", title="Toyland", simulated=False))
 
 
@@ -127,7 +127,7 @@ def test_every_figure_says_that_it_is_simulated(drawn: list[Figure]) -> None:
     chosen = {"title": "Toyland", "simulated": True}
     figures.importance_figure(measured(["B4_d-20"]), **chosen)
     figures.confusion_figure(confusion([[1, 2], [3, 4]]), **chosen)
-    figures.profile_figure(profiles("B4", ["2020-01-01"]), "B4", **chosen)
+    figures.profile_figure(profiles_of("B4", ["2020-01-01"]), "B4", **chosen)
     expected = "Toyland\nsimulated data"
     assert [figure.get_suptitle() for figure in drawn] == [expected] * 3
 
@@ -139,7 +139,7 @@ def test_a_profile_names_unit_classes_and_numbers_of_points(drawn: list[Figure])
         "SCL_4": "share of SCL_4 (vegetation)",
     }
     for band in units:
-        given = profiles(band, ["2020-01-01", "2020-03-01"])
+        given = profiles_of(band, ["2020-01-01", "2020-03-01"])
         figures.profile_figure(given, band, title="Toyland", simulated=False)
     assert [figure.axes[0].get_ylabel() for figure in drawn] == list(units.values())
     legend = [text.get_text() for text in drawn[0].legends[0].get_texts()]

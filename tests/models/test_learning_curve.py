@@ -17,8 +17,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from cropland.config.groups import Validation
 from cropland.errors import DataError
-from cropland.learning import cross_validation
-from cropland.models import importance, learning_curve
+from cropland.learning import cross_validation, learning_curve
+from cropland.models import importance, profiles
 
 END = date(2020, 6, 30)
 KFOLD = Validation("kfold", 4)
@@ -179,7 +179,7 @@ def aligned() -> xr.Dataset:
 
 
 def test_profiles_are_the_quantiles_of_each_class_on_each_date() -> None:
-    found = learning_curve.profiles(aligned(), "B4")
+    found = profiles.profiles(aligned(), "B4")
     assert found["class"].tolist() == ["cropland", "cropland", "other", "other"]
     assert found["n"].tolist() == [5, 5, 1, 1]
     columns = ["q05", "q25", "median", "q75", "q95"]
@@ -190,4 +190,4 @@ def test_profiles_are_the_quantiles_of_each_class_on_each_date() -> None:
 
 def test_a_profile_of_nothing_is_refused() -> None:
     with pytest.raises(DataError, match="no labelled point has a value of B4"):
-        learning_curve.profiles(aligned().isel(point=[6, 7]), "B4")
+        profiles.profiles(aligned().isel(point=[6, 7]), "B4")

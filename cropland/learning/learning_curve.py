@@ -1,7 +1,8 @@
-"""Tables of diagnostics: accuracy against the number of labels, and the year of each class."""
+"""Learning curves: accuracy against the number of labels, on the same left-out samples."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from cropland.errors import DataError
-from cropland.features.matrix import labelled
 from cropland.learning.cross_validation import fit_fold
 from cropland.learning.folds import independent_units, splits
 from cropland.learning.statistics import standard_error
-from cropland.training.out_of_fold import CLASSES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from cropland.config.groups import Validation
     from cropland.learning.classifiers import Classifier
 
-QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 FEWEST_LABELS = 20
 """Where a learning curve starts."""
 _FIRST = 3
@@ -55,14 +52,49 @@ def learning_curve(
         ``n_labels``, about doubling from 20 to all, ``accuracy`` and ``accuracy_se`` (over points, or spatial
         blocks). With all labels of the training folds these are the cross-validated ones.
     """
-    x, y = features.to_numpy(), features["Target"].to_numpy()
     units = independent_units(features, validation)
-    folds = list(splits(y, units, validation, seed))
+    folds = splits(features["Target"].to_numpy(), units, validation, seed)
+    sizes = _doubling(max(len(train) for train, _ in folds))
+    right = right_by_size(
+        classifier,
+        features,
+        validation,
+        sizes,
+        seed=seed,
+        n_jobs=n_jobs,
+        other_samples=other_samples,
+    )
+    return pd.DataFrame(
+        [(size, shares.mean(), standard_error(shares, units)) for size, shares in right.items()],
+        columns=["n_labels", "accuracy", "accuracy_se"],
+    )
+
+
+def right_by_size(
+    classifier: Classifier,
+    features: xr.DataArray,
+    validation: Validation,
+    sizes: Sequence[int],
+    *,
+    seed: int,
+    n_jobs: int = 1,
+    other_samples: xr.DataArray | None = None,
+) -> dict[int, NDArray[np.float64]]:
+    """Compute in what share of the repeats each sample was right, with so many labels of each fold.
+
+    Parameters are those of `learning_curve`, and the numbers of labels to learn from.
+
+    Returns
+    -------
+    dict of int to ndarray of float, shape (sample,)
+        By number of labels, in the order of `sizes`.
+    """
+    x, y = features.to_numpy(), features["Target"].to_numpy()
+    folds = list(splits(y, independent_units(features, validation), validation, seed))
     orders = [
         _nested(y[train], np.random.default_rng([seed, number]))
         for number, (train, _) in enumerate(folds)
     ]
-    sizes = _doubling(max(len(train) for train, _ in folds))
     # Rows keep their order, so that with all of them the fit is that of cross-validation.
     tasks = [
         (size, train[np.sort(order[:size])], test)
@@ -75,48 +107,7 @@ def learning_curve(
     right = {size: np.zeros(len(y)) for size in sizes}
     for (size, _, test), (probability, _) in zip(tasks, results, strict=True):
         right[size][test] += ((probability > 0.5) == y[test]) / validation.repeats
-    return pd.DataFrame(
-        [(size, shares.mean(), standard_error(shares, units)) for size, shares in right.items()],
-        columns=["n_labels", "accuracy", "accuracy_se"],
-    )
-
-
-def profiles(series: xr.Dataset, band: str) -> pd.DataFrame:
-    """Compute median and quantiles of a band over the year, for the labelled points of each class.
-
-    Parameters
-    ----------
-    series : xarray.Dataset
-        As `cropland.features.series.aligned` returns it.
-    band : str
-        One of its bands.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each class and date: ``class``, ``time``, ``n`` (points), ``q05``, ``q25``, ``median``,
-        ``q75``, ``q95``.
-
-    Raises
-    ------
-    DataError
-        No labelled point was observed.
-    """
-    points = labelled(series)
-    values = points["values"].sel(band=band).transpose("point", "time").to_numpy()
-    seen, target = ~np.isnan(values).any(axis=1), points["Target"].to_numpy()
-    if not seen.any():
-        raise DataError(
-            f"no labelled point has a value of {band}; choose a window with observations"
-        )
-    tables = []
-    for label, name in CLASSES.items():
-        of_class = values[seen & (target == label)].astype(np.float64)
-        if len(of_class):
-            quantiles = np.quantile(of_class, list(QUANTILES.values()), axis=0)
-            columns = {"class": name, "time": series["time"].to_numpy(), "n": len(of_class)}
-            tables.append(pd.DataFrame(columns | dict(zip(QUANTILES, quantiles, strict=True))))
-    return pd.concat(tables, ignore_index=True)
+    return right
 
 
 def _doubling(most: int) -> list[int]:
