@@ -13,7 +13,7 @@ from cropland.config.model import Model, short_key
 from cropland.config.schema import Closed, Cores, FilePath, Name, Seed, StoreAddress, Text, require
 from cropland.config.sources import Source
 
-Rule = Literal["one_standard_error", "best"]
+Rule = Literal["best", "one_standard_error", "average"]
 """How one of several candidates is chosen, see `cropland.learning.choice`."""
 Kilometres = Annotated[float, Field(gt=0, le=20_038)]
 """The side of a spatial block: at most half the equator."""
@@ -66,7 +66,7 @@ class Validation(Closed):
     repeats: Annotated[StrictInt, Field(le=1_000)] = 1
     block_km: Kilometres | None = None
     inner: Annotated[StrictInt, Field(ge=2)] | None = None
-    rule: Rule = "one_standard_error"
+    rule: Rule = "best"
     candidates: dict[str, list[Any]] | None = None
 
     def __post_init__(self) -> None:
@@ -119,7 +119,29 @@ class Study(Closed):
 
 @dataclass(frozen=True)
 class Promotion(Closed):
-    """How the best candidate is chosen, and whether it may replace a champion that scores higher."""
+    """How a country's model is selected from its candidates.
+
+    Attributes
+    ----------
+    rule : Rule
+        How to choose.
+    future : str
+        ``forbid``: only windows that end within the reference season.
+    finalists, repeats : int
+        How many are scored again before the choice, and in how many repeats of the folds.
+    bootstraps : int
+        Of the estimate that is corrected for the choice.
+    block_km : float
+        Side of the spatial blocks that are left out beside the random folds.
+    figures : bool
+        Whether diagnostic figures are drawn.
+    members : int
+        Of how many candidates ``rule=average`` takes the mean probability.
+    calibration : str
+        ``sigmoid`` (Platt), ``none``, or ``auto``: ``sigmoid`` where that lowers the Brier score out of fold.
+    confidence : float
+        Of the sets by which a model says that it cannot tell, see `cropland.learning.calibration`.
+    """
 
     rule: Rule
     future: Literal["allow", "forbid"]
@@ -127,6 +149,10 @@ class Promotion(Closed):
     bootstraps: Annotated[StrictInt, Field(ge=100, le=1_000_000)]
     block_km: Kilometres
     figures: StrictBool
+    members: Annotated[StrictInt, Field(ge=2, le=20)] = 5
+    repeats: Annotated[StrictInt, Field(ge=1, le=100)] = 5
+    calibration: Literal["auto", "none", "sigmoid"] = "auto"
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
 
 
 OWN_TAGS = (

@@ -32,7 +32,7 @@ def of_command(name: str, **changes: Any) -> dict[str, Any]:
 
 def test_the_files_of_conf_fill_the_schema_of_each_command() -> None:
     promote: Promote = filling.command(Promote, of_command("promote"))
-    assert (promote.validation.name, promote.promotion.rule) == ("kfold", "one_standard_error")
+    assert (promote.validation.name, promote.promotion.rule) == ("kfold", "best")
     predict: Predict = filling.command(Predict, of_command("predict"))
     assert (predict.alias, predict.missing, predict.points) == ("champion", "empty", None)
     assert isinstance(predict.source, Simulated)

@@ -60,6 +60,10 @@ def test_the_files_of_conf_fill_the_schema(composed: Composed) -> None:
         ({"validation__inner": 3}, "validation.inner and validation.candidates belong together"),
         ({"promotion__finalists": 1}, "promotion.finalists must be 2 or more"),
         ({"promotion__rule": "luck"}, "promotion.rule: "),
+        ({"promotion__members": 1}, "promotion.members must be 2 or more"),
+        ({"promotion__repeats": 0}, "promotion.repeats must be 1 or more"),
+        ({"promotion__calibration": "isotonic"}, "promotion.calibration: "),
+        ({"promotion__confidence": 1.0}, "promotion.confidence must be below 1"),
     ],
 )
 def test_a_bad_value_is_one_line_that_says_what_was_expected(
