@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cropland.models import label_check
 from cropland.models.version_files import is_simulated
 from cropland.observations.bands import STATIC
 from cropland.support.words import count, markdown_table
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cropland.learning.statistics import Comparison
     from cropland.models.competition import Result
     from cropland.models.fitted import Fitted
+    from cropland.models.label_check import LabelCheck
 
 RULES = {
     "one_standard_error": "the simplest within one standard error of the best (fewest features, then "
@@ -43,6 +45,8 @@ class CardFacts:
         Cropland and other points among its training samples.
     against : Comparison or str, optional
         How it compares with the champion before, or why it cannot be compared; None without one.
+    labels : LabelCheck
+        The labels that all finalists contradict.
     """
 
     name: str
@@ -51,6 +55,7 @@ class CardFacts:
     in_blocks: Scores | str
     n_labels: tuple[int, int]
     against: Comparison | str | None
+    labels: LabelCheck
 
 
 def card(facts: CardFacts, command: Promote) -> str:
@@ -60,6 +65,7 @@ def card(facts: CardFacts, command: Promote) -> str:
         "## Scores\n" + "\n".join(_scores(facts, command)),
         "## How it was selected\n" + _choice(facts, command),
         "## Data and window\n" + "\n".join(_data(facts)),
+        "## Labels\n" + label_check.in_markdown(facts.labels),
         "## Limits\n" + "\n".join(f"- {limit}" for limit in limits(facts)),
         "## Use\n" + _use(facts),
     ]

@@ -69,11 +69,14 @@ class Result:
         Its accuracy, corrected for its having been chosen among all that could have been.
     table : DataFrame
         Every candidate, best first: its settings, its scores, and a verdict: why it was not selected.
+    finalists : tuple of Finalist
+        All that were scored again, the selected one among them.
     """
 
     selected: Finalist
     estimate: Estimate
     table: pd.DataFrame
+    finalists: tuple[Finalist, ...]
 
     @property
     def n_tried(self) -> int:
@@ -117,7 +120,8 @@ def compete(
         bootstraps=command.promotion.bootstraps,
         seed=command.seed,
     )
-    return Result(selected, estimate, _with_verdicts(field, again, selected.run.run_id, rule))
+    table = _with_verdicts(field, again, selected.run.run_id, rule)
+    return Result(selected, estimate, table, tuple(finalists.values()))
 
 
 def _scored(

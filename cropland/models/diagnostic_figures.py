@@ -6,7 +6,7 @@ Each takes a title, whose second line says so where the data are simulated, and 
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -44,25 +44,18 @@ def profile_figure(profiles: pd.DataFrame, band: str, *, title: str, simulated: 
     simulated : bool
         Whether the data are.
     """
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     figure = new(7.5, 4.4)
     panel = figure.subplots()
     for name, table in profiles.groupby("class"):
         _draw_profile(panel, table, str(name))
-    locator = AutoDateLocator(minticks=4, maxticks=12)  # type: ignore[no-untyped-call]
-    panel.xaxis.set_major_locator(locator)
-    concise = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
-    panel.xaxis.set_major_formatter(concise)
-    if profiles["time"].nunique() == 1:
-        panel.set_xticks(profiles["time"].unique(), [f"{profiles['time'].iloc[0]:%Y-%m-%d}"])
+    date_axis(panel, profiles["time"])
     panel.margins(x=0.01)
     first, last = profiles["time"].min(), profiles["time"].max()
     panel.set_xlabel(f"date ({first:%Y-%m-%d} … {last:%Y-%m-%d})")
-    panel.set_ylabel(_unit(band))
+    panel.set_ylabel(band_label(band))
     plain(panel)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return _titled(figure, title, simulated)
+    return titled(figure, title, simulated)
 
 
 def confusion_figure(counts: pd.DataFrame, *, title: str, simulated: bool) -> bytes:
@@ -100,7 +93,7 @@ def confusion_figure(counts: pd.DataFrame, *, title: str, simulated: bool) -> by
     panel.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=panel, label="share of the row", format="{x:.0%}")
     bar.outline.set_visible(False)
-    return _titled(figure, title, simulated)
+    return titled(figure, title, simulated)
 
 
 def importance_figure(importance: xr.Dataset, *, title: str, simulated: bool) -> bytes:
@@ -134,7 +127,7 @@ def importance_figure(importance: xr.Dataset, *, title: str, simulated: bool) ->
     above.set_ylabel("drop in accuracy,\nall bands")
     right.set_xlabel("drop in accuracy,\nwhole band")
     _draw_legend(above, importance)
-    return _titled(figure, title, simulated)
+    return titled(figure, title, simulated)
 
 
 def learning_curve_figure(curve: pd.DataFrame, *, title: str, simulated: bool) -> bytes:
@@ -169,7 +162,19 @@ def learning_curve_figure(curve: pd.DataFrame, *, title: str, simulated: bool) -
     panel.set_ylabel("accuracy, cross-validated")
     panel.legend(loc="lower right", frameon=False)
     plain(panel)
-    return _titled(figure, title, simulated)
+    return titled(figure, title, simulated)
+
+
+def date_axis(panel: Axes, times: pd.Series[Any], ticks: int = 12) -> None:
+    """Write dates below a panel, at most so many; a single one as it is."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=min(4, ticks), maxticks=ticks)  # type: ignore[no-untyped-call]
+    panel.xaxis.set_major_locator(locator)
+    concise = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    panel.xaxis.set_major_formatter(concise)
+    if times.nunique() == 1:
+        panel.set_xticks(times.unique(), [f"{times.iloc[0]:%Y-%m-%d}"])
 
 
 def _draw_profile(panel: Axes, table: pd.DataFrame, name: str) -> None:
@@ -257,7 +262,7 @@ def _when_labels(whens: np.ndarray) -> list[str]:
     return labels
 
 
-def _unit(band: str) -> str:
+def band_label(band: str) -> str:
     """Return the name of a band with its unit."""
     if band in STANDARD_NAMES:
         return f"{band}, reflectance × 10,000"
@@ -267,7 +272,7 @@ def _unit(band: str) -> str:
     return band
 
 
-def _titled(figure: Figure, title: str, simulated: bool) -> bytes:
+def titled(figure: Figure, title: str, simulated: bool) -> bytes:
     """Draw a title on a figure, wrapped to its width, with a second line; return its PNG."""
     first, _, second = title.partition("\n")
     first = "\n".join(textwrap.wrap(first, int(_PER_INCH * figure.get_figwidth())))

@@ -9,7 +9,8 @@ import pandas as pd
 from cropland.features import series
 from cropland.learning.learning_curve import learning_curve
 from cropland.models import diagnostic_figures as figures
-from cropland.models import importance
+from cropland.models import importance, label_check
+from cropland.models.label_figure import label_figure
 from cropland.models.points_map import points_map
 from cropland.models.profiles import profiles
 from cropland.observations.bands import BandSet
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cropland.config.groups import Validation
     from cropland.learning.cross_validation import Scores
     from cropland.models.fitted import Fitted
+    from cropland.models.label_check import LabelCheck
     from cropland.training.candidate_data import CandidateData
 
 _GREENNESS = "NDVI"
@@ -29,6 +31,7 @@ def diagnostic_files(
     material: CandidateData,
     scores: Scores,
     fitted: Fitted,
+    labels: LabelCheck,
     validation: Validation,
     *,
     title: str,
@@ -44,6 +47,8 @@ def diagnostic_files(
         Its scores, with the out-of-fold predictions.
     fitted : Fitted
         The model, for the unlabelled points of the map.
+    labels : LabelCheck
+        The labels that all finalists contradict.
     validation : Validation
         The folds for importance and learning curve.
     title : str
@@ -54,7 +59,8 @@ def diagnostic_files(
     Returns
     -------
     dict of str to str or bytes
-        Files by name: profiles of both classes, confusion, importance, learning curve, map of points.
+        Files by name: profiles of both classes, confusion, importance, learning curve, map of points, and
+        where there are any the labels to look at.
     """
     candidate = material.candidate
     look: dict[str, Any] = {"title": title, "simulated": simulated}
@@ -74,20 +80,22 @@ def diagnostic_files(
         "learning_curve.png": figures.learning_curve_figure(curve, **look),
         "learning_curve.csv": curve.to_csv(index=False),
         "points.html": points_map(
-            points_table(material, scores, fitted),
+            points_table(material, scores, fitted, labels),
             title=title,
             box=candidate.country.box,
             note=SIMULATED if simulated else "",
         ),
     }
-    year = _profiles(material)
-    if year is not None:
-        files["ndvi_profiles.png"] = figures.profile_figure(year, _GREENNESS, **look)
-    return files
+    return files | _profile_files(material, labels, look)
 
 
-def points_table(material: CandidateData, scores: Scores, fitted: Fitted) -> pd.DataFrame:
-    """Tabulate all points: labelled ones with their out-of-fold prediction, others with the model's."""
+def points_table(
+    material: CandidateData, scores: Scores, fitted: Fitted, labels: LabelCheck
+) -> pd.DataFrame:
+    """Tabulate all points: labelled ones with their out-of-fold prediction, others with the model's.
+
+    ``to_look_at`` is true where all finalists contradict the label.
+    """
     archived = material.archive.points
     table = archived.to_dataframe().reset_index(drop=True)[["ID", "Lat", "Lon", "Target"]]
     table["Target"] = table["Target"].where(table["Target"] >= 0)
@@ -102,14 +110,17 @@ def points_table(material: CandidateData, scores: Scores, fitted: Fitted) -> pd.
     return table.assign(
         probability=probability,
         label=(probability > 0.5).astype(float).where(probability.notna()),
+        to_look_at=table["ID"].isin(labels.ids),
     )
 
 
-def _profiles(material: CandidateData) -> pd.DataFrame | None:
-    """Return the year of both classes by NDVI, where the archive has its bands."""
+def _profile_files(
+    material: CandidateData, labels: LabelCheck, look: dict[str, Any]
+) -> dict[str, str | bytes]:
+    """Draw the year of both classes by NDVI, and of the labels to look at, where its bands are there."""
     greenness = BandSet.of([_GREENNESS])
     if not set(greenness.measured(material.archive.stored)) <= set(material.archive.stored):
-        return None
+        return {}
     settings = material.candidate.configuration.series
     aligned = series.aligned(
         material.archive,
@@ -118,4 +129,11 @@ def _profiles(material: CandidateData) -> pd.DataFrame | None:
         step_days=settings.step_days,
         clear=settings.clear,
     )
-    return profiles(aligned, _GREENNESS)
+    year = profiles(aligned, _GREENNESS)
+    files: dict[str, str | bytes] = {
+        "ndvi_profiles.png": figures.profile_figure(year, _GREENNESS, **look)
+    }
+    if labels.table is not None and len(labels.table):
+        look = look | {"title": f"Labels to look at: {look['title']}"}
+        files[label_check.FIGURE] = label_figure(labels.table, aligned, year, _GREENNESS, **look)
+    return files

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 CLASSES = {1: "cropland", 0: "other"}
 UNKNOWN = "–"
 _COLOURS = {"cropland": CROPLAND, "other": OTHER, UNKNOWN: "#999999"}
+LABEL_RING = "#0072B2"
 _LOOKS: dict[str, tuple[str, float, str, float]] = {
     "unlabelled": ("unlabelled", 6, "#666666", 0.8),
     "other": ("other", 9, "white", 0.8),
     "cropland": ("cropland", 9, "white", 0.8),
     "misclassified": ("misclassified, in the colour of the truth", 13, "black", 2.5),
+    "to look at": ("label to look at: wrong by all finalists", 17, LABEL_RING, 4),
 }
 """Name in the legend, diameter in pixels, colour and width of the edge; the last is drawn on top."""
 
@@ -33,7 +35,8 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> 
     ----------
     table : pandas.DataFrame
         ``ID``, ``Lat``, ``Lon`` (degrees), ``Target`` (1 cropland, 0 not, NaN unlabelled), ``label`` and
-        ``probability`` of cropland as predicted, NaN where not predicted.
+        ``probability`` of cropland as predicted, NaN where not predicted; ``to_look_at``, true where all
+        finalists contradict the label.
     title : str
         One line.
     box : Box
@@ -45,12 +48,14 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> 
     -------
     bytes
         An HTML page that needs no network. A misclassified point stands in a layer of its own, ringed, in the
-        colour of its truth.
+        colour of its truth; so does one whose label is to be looked at.
     """
     target, label = table["Target"], table["label"]
     wrong = target.isin(list(CLASSES)) & label.notna() & (label != target)
     kinds = np.select(
-        [wrong, target == 1, target == 0], ["misclassified", "cropland", "other"], "unlabelled"
+        [table["to_look_at"], wrong, target == 1, target == 0],
+        ["to look at", "misclassified", "cropland", "other"],
+        "unlabelled",
     )
     layers = [_layer(table[kinds == kind], *_LOOKS[kind]) for kind in _LOOKS if kind in kinds]
     facts = {"points": f"{len(table):,}", "labelled": f"{int(target.notna().sum()):,}"}

@@ -16,6 +16,7 @@ from cropland.errors import DataError, visible
 from cropland.models import fitting, mlflow_model, registry
 from cropland.models.card import CardFacts, card, summary
 from cropland.models.diagnostics import diagnostic_files
+from cropland.models.label_check import label_check
 from cropland.models.version_files import CHECKSUM_OF_RECIPE, is_simulated
 from cropland.observations.point_counts import given_counts
 from cropland.support import signals, terminal
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from cropland.learning.cross_validation import Scores
     from cropland.learning.statistics import Comparison
     from cropland.models.competition import Result
+    from cropland.models.label_check import LabelCheck
     from cropland.models.mlflow_model import Logged
     from cropland.tracking.records import Record
     from cropland.tracking.store import Store
@@ -90,7 +92,9 @@ def _fitted(
     say(f"{country}: fitting {terminal.literal(selected.run.name)} on every labelled point")
     fitted = fitting.fit(material, _facts_of_model(result), selected.scores)
     counts, in_blocks = fitting.label_counts(material), _in_blocks(material, command)
-    facts = CardFacts(name, fitted, result, in_blocks, counts, against)
+    labels = _label_check(result)
+    say(f"{country}: {labels.line()}")
+    facts = CardFacts(name, fitted, result, in_blocks, counts, against, labels)
     _record(record, facts, card(facts, command))
     if command.promotion.figures:
         say(f"{country}: drawing diagnostic figures")
@@ -99,6 +103,7 @@ def _fitted(
             material,
             selected.scores,
             fitted,
+            labels,
             command.validation,
             title=visible(selected.run.name),
             simulated=simulated,
@@ -140,6 +145,12 @@ def _facts_of_model(result: Result) -> dict[str, object]:
     }
 
 
+def _label_check(result: Result) -> LabelCheck:
+    """Compare the labels with the predictions of all finalists."""
+    finalists = [(one.run.name, one.scores.out_of_fold) for one in result.finalists]
+    return label_check(finalists, result.selected.material.archive.points)
+
+
 def _in_blocks(material: CandidateData, command: Promote) -> Scores | str:
     """Score the selected candidate with whole spatial blocks left out; or return why that cannot be done."""
     blocks = Validation(
@@ -178,11 +189,13 @@ def _record(record: Record, facts: CardFacts, text: str) -> None:
         "n_candidates": result.n_tried,
     }
     record.metrics |= given_counts(material.archive).of_samples(material.labelled).metrics()
+    record.metrics |= facts.labels.metrics()
     record.metrics |= asdict(material.evidence) | material.archive.counts
     record.note = text
     record.files |= {
         "card.md": text,
         **material.candidate.config_files,
+        **facts.labels.files(),
         "candidates.csv": result.table.to_csv(),
         out_of_fold.FILE: out_of_fold.as_csv(scores.out_of_fold),
     }

@@ -33,7 +33,9 @@ needs_browser = pytest.mark.skipif(browser.PROGRAM is None, reason=browser.MISSI
 
 def points_page(texts: Sequence[str]) -> str:
     """A page whose title, note and IDs are these texts; the first point lies in its middle."""
-    table = pd.DataFrame({"ID": texts, "Target": 1, "label": 1, "probability": 0.9})
+    table = pd.DataFrame(
+        {"ID": texts, "Target": 1, "label": 1, "probability": 0.9, "to_look_at": False}
+    )
     shifts = np.arange(len(texts)) / 100
     table = table.assign(Lat=10.2 + shifts, Lon=20.2 + shifts)
     joined = " ".join(texts)

@@ -34,6 +34,7 @@ from cropland.models.competition import Finalist, Result
 from cropland.models.diagnostics import diagnostic_files, points_table
 from cropland.models.fitted import Fitted
 from cropland.models.fitting import fit, label_counts
+from cropland.models.label_check import LabelCheck, label_check
 from cropland.observations.archive import Archive
 from cropland.tracking.records import TrackedRun
 from cropland.training.candidate import Candidate
@@ -81,8 +82,15 @@ def facts(of: CandidateData, name: str = "cropland-toyland", **changes: Any) -> 
     fitted, counts = fit(of, {}, scores), label_counts(of)
     run = TrackedRun("1", "toyland as its run is called", {}, {}, {}, "")
     finalist = Finalist(run, of, scores)
-    result = Result(finalist, Estimate(0.87, 0.81, 0.93), table)
-    return replace(CardFacts(name, fitted, result, scores, counts, None), **changes)
+    result = Result(finalist, Estimate(0.87, 0.81, 0.93), table, (finalist,))
+    labels = label_check([(run.name, scores.out_of_fold)], of.archive.points)
+    return replace(CardFacts(name, fitted, result, scores, counts, None, labels), **changes)
+
+
+def to_look_at(*ids: str) -> LabelCheck:
+    """What finalists would make of points with these IDs."""
+    table = pd.DataFrame({"ID": list(ids), "Target": 1, "probability": 0.1})
+    return LabelCheck(table, 60, 2, 0, 0)
 
 
 def command(where: dict[str, Any], validation: Validation = KFOLD) -> Promote:
@@ -202,7 +210,9 @@ def test_the_map_shows_what_was_predicted_out_of_fold_where_there_is_a_label(
     of = material(toyland, where)
     scores = of.scores()
     fitted: Fitted = fit(of, {}, scores)
-    table = points_table(of, scores, fitted).set_index("ID")
+    first = str(scores.out_of_fold["ID"].to_numpy()[0])
+    table = points_table(of, scores, fitted, to_look_at(first)).set_index("ID")
+    assert table.index[table["to_look_at"]].tolist() == [first]
     assert len(table) == 80
     assert table["Target"].isna().sum() == 20
     left_out = scores.out_of_fold.isel(repeat=0)
@@ -223,11 +233,14 @@ def test_the_diagnostics_have_all_their_files(
 ) -> None:
     of = material(toyland, where, *bands, features=kind)
     scores = of.scores()
-    files = diagnostic_files(of, scores, fit(of, {}, scores), KFOLD, title="toy", simulated=False)
+    files = diagnostic_files(
+        of, scores, fit(of, {}, scores), to_look_at("P001"), KFOLD, title="toy", simulated=False
+    )
     figures = {name for name in files if name.endswith(".png")}
     assert figures == {
         "confusion_matrix.png",
         "importance.png",
+        "labels_to_look_at.png",
         "learning_curve.png",
         "ndvi_profiles.png",
     }

@@ -22,13 +22,15 @@ def points() -> pd.DataFrame:
         ("right1", 1, 1, 0.9),
         ("right0", 0, 0, 0.2),
         ("missed", 1, 0, 0.4),
+        ("contradicted", 1, 0, 0.1),
         ("<script>alert('x')</script>", 0, 1, 0.8),
         ("unseen", 1, np.nan, np.nan),
         ("unlabelled", np.nan, np.nan, np.nan),
         ("guessed", np.nan, 1, 0.7),
     ]
     table = pd.DataFrame(rows, columns=["ID", "Target", "label", "probability"])
-    return table.assign(Lat=np.linspace(10.1, 10.3, 7), Lon=np.linspace(20.3, 20.1, 7))
+    lat, lon = np.linspace(10.1, 10.3, 8), np.linspace(20.3, 20.1, 8)
+    return table.assign(Lat=lat, Lon=lon, to_look_at=table["ID"] == "contradicted")
 
 
 def layers(page: bytes) -> dict[str, dict[str, Any]]:
@@ -47,12 +49,13 @@ def test_each_point_stands_once_in_its_layer() -> None:
         "other": ["right0"],
         "cropland": ["right1", "unseen"],
         "misclassified": ["missed", "<script>alert('x')</script>"],
+        "label": ["contradicted"],
     }
     missed = {name: values[0] for name, values in found["misclassified"].items()}
     told = {"truth": "cropland", "prediction": "other", "probability": "0.40"}
     assert told.items() <= missed.items()
     lon, lat = from_mercator(missed["x"], missed["y"])
-    assert (lon, lat) == pytest.approx((20.3 - 0.2 / 3, 10.1 + 0.2 / 3))
+    assert (lon, lat) == pytest.approx((20.3 - 0.4 / 7, 10.1 + 0.4 / 7))
     assert missed["colour"] == figures.COLOURS["cropland"]
 
 
