@@ -13,8 +13,11 @@ from cropland.config.model import Model, short_key
 from cropland.config.schema import Closed, Cores, FilePath, Name, Seed, StoreAddress, Text, require
 from cropland.config.sources import Source
 
-Rule = Literal["best", "one_standard_error", "average"]
-"""How one of several candidates is chosen, see `cropland.learning.choice`."""
+RuleOfOne = Literal["best", "one_standard_error"]
+Rule = Literal[RuleOfOne, "average"]
+"""What is chosen of several candidates, see `cropland.learning.choice`."""
+CalibrationKind = Literal["auto", "none", "sigmoid"]
+"""Whether probabilities are calibrated, see `cropland.learning.calibration`."""
 Kilometres = Annotated[float, Field(gt=0, le=20_038)]
 """The side of a spatial block: at most half the equator."""
 
@@ -151,7 +154,7 @@ class Promotion(Closed):
     figures: StrictBool
     members: Annotated[StrictInt, Field(ge=2, le=20)] = 5
     repeats: Annotated[StrictInt, Field(ge=1, le=100)] = 5
-    calibration: Literal["auto", "none", "sigmoid"] = "auto"
+    calibration: CalibrationKind = "auto"
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
 
 

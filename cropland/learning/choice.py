@@ -1,4 +1,4 @@
-"""Choice: which of many candidates to select, and its score corrected for having been selected.
+"""Choice: which of many candidates to select or average, and the score corrected for the choice.
 
 Arrays in, numbers out: nothing here knows how candidates were tracked or what their samples are.
 """
@@ -12,16 +12,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cropland.errors import DataError
-from cropland.learning.statistics import Estimate, Units
+from cropland.learning import calibration
+from cropland.learning.logistic import fit_rows
+from cropland.learning.statistics import Estimate, Units, wilson
 
 if TYPE_CHECKING:
-    from cropland.config.groups import Rule
+    from cropland.config.groups import Rule, RuleOfOne
 
 TOLERANCE = 1e-9
-"""Accuracies nearer than this are equal: they are ratios of counts, found by sums of floats."""
+"""Scores nearer than this are equal: they are means, found by sums of floats in any order."""
+MEMBERS = 5
+"""How many candidates an average has where nobody says another number."""
 
 _BLOCK = 2_000_000
-"""Bootstraps times candidates worked on at once: 16 MB an array."""
+"""Bootstraps times candidates, or times predictions of one, worked on at once: 16 MB an array."""
 
 
 def simplicity(n_features: ArrayLike, span: ArrayLike) -> NDArray[np.int64]:
@@ -34,33 +38,49 @@ def simplicity(n_features: ArrayLike, span: ArrayLike) -> NDArray[np.int64]:
     return np.unique(both, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
 
 
-def choose(accuracy: ArrayLike, standard_error: ArrayLike, rank: ArrayLike, rule: Rule) -> int:
-    """Return the position of the candidate that `choose_each` chooses where there is one row only."""
-    accuracies, errors = (np.atleast_2d(np.asarray(a, float)) for a in (accuracy, standard_error))
-    return int(choose_each(accuracies, errors, np.asarray(rank, np.int64), rule)[0])
+def choose(
+    accuracy: ArrayLike,
+    standard_error: ArrayLike,
+    rank: ArrayLike,
+    rule: RuleOfOne,
+    *,
+    brier: ArrayLike | None = None,
+) -> int:
+    """Return the position of the candidate that `choose_each` chooses where there is one row only.
+
+    Without Brier scores all are equal in them.
+    """
+    shape = np.shape(accuracy)
+    accuracies, errors, briers = (
+        np.atleast_2d(np.asarray(scores, float))
+        for scores in (accuracy, standard_error, np.zeros(shape) if brier is None else brier)
+    )
+    return int(choose_each(accuracies, errors, briers, np.asarray(rank, np.int64), rule)[0])
 
 
 def choose_each(
     accuracy: NDArray[np.float64],
     standard_error: NDArray[np.float64],
+    brier: NDArray[np.float64],
     rank: NDArray[np.int64],
-    rule: Rule,
+    rule: RuleOfOne,
 ) -> NDArray[np.int64]:
     """Return the position of the candidate that a rule chooses in each row.
 
-    ``best`` takes the most accurate candidate; of equally accurate ones the simplest, then the first.
+    ``best`` takes the most accurate candidate; of equally accurate ones that with the lowest Brier score,
+    then the simplest, then the first.
     ``one_standard_error`` (Breiman et al. 1984, Classification and Regression Trees) takes the
     simplest of those that are at most the best's standard error below the best; of equally simple ones
     the most accurate, then the first.
 
     Parameters
     ----------
-    accuracy, standard_error : ndarray of float, shape (row, candidate)
+    accuracy, standard_error, brier : ndarray of float, shape (row, candidate)
         Scores of each candidate. A best without a standard error (NaN) has only its equals beside it.
     rank : ndarray of int, shape (candidate,)
         As `simplicity` returns it.
     rule : Rule
-        How to choose.
+        How to choose one.
 
     Returns
     -------
@@ -68,9 +88,10 @@ def choose_each(
         The position of each row's chosen candidate.
     """
     highest = accuracy.max(axis=1, keepdims=True)
-    best = _simplest(accuracy, accuracy >= highest - TOLERANCE, rank)
+    equals = accuracy >= highest - TOLERANCE
     if rule == "best":
-        return best
+        return _lowest(np.where(equals, brier, np.inf), rank)
+    best = _simplest(accuracy, equals, rank)
     error = np.take_along_axis(standard_error, best[:, None], axis=1)
     return _simplest(accuracy, accuracy >= border(highest, error), rank)
 
@@ -80,29 +101,62 @@ def border(best: Any, standard_error: Any) -> Any:
     return best - np.nan_to_num(standard_error) - TOLERANCE
 
 
+def members(brier: ArrayLike, rank: ArrayLike, number: int = MEMBERS) -> NDArray[np.int64]:
+    """Return the positions of the candidates of an average: those with the lowest Brier scores, in order.
+
+    Of equal scores the simplest comes first. Of fewer candidates than `number` it is all.
+    """
+    row = np.asarray(brier, np.float64)[None]
+    chosen: NDArray[np.int64] = members_of_each(row, np.asarray(rank, np.int64), number)[0]
+    return chosen
+
+
+def members_of_each(
+    brier: NDArray[np.float64], rank: NDArray[np.int64], number: int
+) -> NDArray[np.int64]:
+    """Return the members, shape (row, member), of each row of Brier scores, shape (row, candidate)."""
+    left, rows = brier.copy(), np.arange(len(brier))
+    chosen = np.empty((len(brier), min(number, brier.shape[1])), np.int64)
+    for place in range(chosen.shape[1]):
+        chosen[:, place] = _lowest(left, rank)
+        left[rows, chosen[:, place]] = np.inf
+    return chosen
+
+
 def bbc_cv(
-    right: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    labels: NDArray[np.int8],
     rank: NDArray[np.int64],
     rule: Rule,
     *,
+    members: int = MEMBERS,
+    calibrated: bool = False,
     groups: NDArray[np.int64] | None = None,
     bootstraps: int = 1000,
     seed: int = 2023,
 ) -> Estimate:
-    """Compute the accuracy of the candidate that a rule chooses, corrected for its having been chosen.
+    """Compute the accuracy of what a rule chooses, corrected for its having been chosen.
 
     Bootstrap bias-corrected cross-validation, Tsamardinos, Greasidou & Borboudakis 2018,
-    doi:10.1007/s10994-018-5714-4: the choice is made again on each bootstrap of the samples, and scored on
-    the samples that the bootstrap left out.
+    doi:10.1007/s10994-018-5714-4: the choice, and the fit of the calibration, are made again on each
+    bootstrap of the samples, and scored on the samples that the bootstrap left out.
 
     Parameters
     ----------
-    right : ndarray of float, shape (sample, candidate)
-        Share of the repeats in which the out-of-fold prediction was right.
+    probability : ndarray of float, shape (sample, candidate, repeat)
+        Out-of-fold probabilities of cropland.
+    labels : ndarray of int, shape (sample,)
+        1 for cropland, 0 for other.
     rank : ndarray of int, shape (candidate,)
         As `simplicity` returns it.
     rule : Rule
         How to choose.
+    members : int
+        How many candidates an average has.
+    calibrated : bool
+        Whether what is chosen is calibrated by Platt scaling. Classes keep their shares of all samples in its
+        fit, as they do in stratified folds: else samples left out would have too few of the class of which
+        a bootstrap has too many, and any score would be too low.
     groups : ndarray of int, shape (sample,), optional
         The group of each sample, where whole groups are independent and not single samples.
     bootstraps : int
@@ -113,39 +167,104 @@ def bbc_cv(
     Returns
     -------
     Estimate
-        The mean over bootstraps, with their 2.5th and 97.5th percentiles.
+        The mean over bootstraps, with their 2.5th and 97.5th percentiles, or the ends of Wilson's interval of
+        as many independent trials as there are groups where these are further out: bootstraps of samples
+        that are all right do not differ, other samples would.
 
     Raises
     ------
     DataError
         Fewer than two groups: every bootstrap would hold all of them.
     """
-    units = Units.of(np.asarray(right, dtype=np.float64), groups)
-    if len(units.sizes) < 2:
+    by_candidate = np.ascontiguousarray(probability.transpose(1, 0, 2))
+    cropland = np.asarray(labels) == 1
+    right = ((by_candidate > 0.5) == cropland[:, None]).mean(axis=2).T
+    squares = np.square(by_candidate - cropland[:, None]).mean(axis=2).T
+    accuracies, briers = Units.of(right, groups), Units.of(squares, groups)
+    number = len(accuracies.sizes)
+    if number < 2:
         raise DataError(
             f"expected at least 2 independent groups of samples to correct a score for having been "
-            f"chosen, got {len(units.sizes)}; take a smaller validation.block_km or more points"
+            f"chosen, got {number}; take a smaller validation.block_km or more points"
         )
-    scores = np.concatenate(
-        [
-            units.left_out(drawn, choose_each(*units.scores(drawn), rank, rule))
-            for drawn in _bootstraps(units, bootstraps, seed)
-        ]
-    )
-    low, high = np.percentile(scores, [2.5, 97.5])
-    return Estimate(float(scores.mean()), float(low), float(high))
+    unit = np.unique(np.arange(len(cropland)) if groups is None else groups, return_inverse=True)[1]
+    scores = []
+    for drawn in _bootstraps(number, bootstraps, seed, max(len(rank), probability[:, 0].size)):
+        if rule == "average":
+            chosen = members_of_each(briers.means(drawn), rank, members)
+        else:
+            chosen = choose_each(*accuracies.scores(drawn), briers.means(drawn), rank, rule)[
+                :, None
+            ]
+        mean = sum(by_candidate[column] for column in chosen.T) / chosen.shape[1]
+        scores.append(_left_out(mean, cropland, drawn[:, unit], calibrated))
+    return _interval(np.concatenate(scores), number)
 
 
-def _bootstraps(units: Units, count: int, seed: int) -> Iterator[NDArray[np.float64]]:
+def _bootstraps(number: int, count: int, seed: int, width: int) -> Iterator[NDArray[np.float64]]:
     """Yield how often each unit is drawn, in blocks of rows (bootstrap, unit) that leave something out."""
     random = np.random.default_rng(seed)
-    number = len(units.sizes)
     drawn = random.multinomial(number, np.full(number, 1 / number), size=count)
     while (full := (drawn > 0).all(axis=1)).any():
         drawn[full] = random.multinomial(number, np.full(number, 1 / number), size=int(full.sum()))
-    rows = max(1, _BLOCK // len(units.mean))
+    rows = max(1, _BLOCK // width)
     for start in range(0, count, rows):
         yield drawn[start : start + rows].astype(np.float64)
+
+
+def _left_out(
+    probability: NDArray[np.float64],
+    cropland: NDArray[np.bool_],
+    drawn: NDArray[np.float64],
+    calibrated: bool,
+) -> NDArray[np.float64]:
+    """Compute each row's accuracy on the samples that it has not drawn.
+
+    Parameters
+    ----------
+    probability : ndarray of float, shape (row, sample, repeat)
+        Of what each row has chosen.
+    cropland : ndarray of bool, shape (sample,)
+        The truth.
+    drawn : ndarray of float, shape (row, sample)
+        How often each sample is drawn.
+    calibrated : bool
+        Whether to calibrate by the samples that are drawn.
+    """
+    is_above = probability > 0.5
+    if calibrated:
+        x = calibration.logits(probability.mean(axis=2))
+        weights = drawn * _balance(cropland, drawn)
+        slope, intercept = fit_rows(x, cropland.astype(np.int8), weights)
+        z = slope[:, None, None] * calibration.logits(probability) + intercept[:, None, None]
+        is_above = z > 0
+    right = (is_above == cropland[:, None]).mean(axis=2)
+    out = drawn == 0
+    return np.asarray(np.einsum("rs,rs->r", out, right) / out.sum(axis=1))
+
+
+def _balance(cropland: NDArray[np.bool_], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights, shape (row, sample), by which classes have the shares of all samples in each row."""
+    share, of_row = cropland.mean(), (drawn @ cropland / drawn.sum(axis=1))[:, None]
+    ratios = [
+        np.divide(whole, part, out=np.ones_like(part), where=part > 0)
+        for whole, part in ((share, of_row), (1 - share, 1 - of_row))
+    ]
+    return np.asarray(np.where(cropland, *ratios))
+
+
+def _interval(scores: NDArray[np.float64], trials: int) -> Estimate:
+    """Return the mean of bootstraps with their interval, at least as wide as Wilson's of so many trials."""
+    value = float(scores.mean())
+    low, high = np.percentile(scores, [2.5, 97.5])
+    least = wilson(value * trials, trials)
+    return Estimate(value, min(float(low), least.low), max(float(high), least.high))
+
+
+def _lowest(score: NDArray[np.float64], rank: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each row's candidate with the lowest score; of equals the simplest, then the first."""
+    equals = score <= score.min(axis=1, keepdims=True) + TOLERANCE
+    return np.asarray(np.argmin(np.where(equals, rank, rank.max() + 1), axis=1), dtype=np.int64)
 
 
 def _simplest(

@@ -68,14 +68,15 @@ class NestedScores:
     scores : Scores
         Of the alternatives chosen, on the outer test parts. ``fit_seconds`` is the time of an outer fold, its
         choice included.
-    chosen : tuple of str
-        Name of the alternative chosen in each outer fold, in their order.
+    chosen : tuple of tuple of str
+        Names of the alternatives chosen in each outer fold, in their order: one, or the
+        members of an average.
     left_out : tuple of str
         IDs of samples that not all alternatives have; they take no part.
     """
 
     scores: Scores
-    chosen: tuple[str, ...]
+    chosen: tuple[tuple[str, ...], ...]
     left_out: tuple[str, ...]
 
 
@@ -99,7 +100,7 @@ def cross_validate_choice(
     inner : Validation
         How the training part of each outer fold is split again.
     rule : Rule
-        How the inner scores decide, see `cropland.learning.choice.choose_each`.
+        How the inner scores decide, see `cropland.learning.choice`.
     seed : int
         Decides the outer folds, and with their number the inner ones: the same for all alternatives.
     n_jobs : int
@@ -122,10 +123,13 @@ def cross_validate_choice(
     started = time.perf_counter()
     for number, (train, test) in enumerate(folds):
         signals.check()
-        best = _choose(common, train, inner, rule, _inner_seed(seed, number), n_jobs)
-        chosen.append(best.name)
-        x = best.features.to_numpy()
-        predicted.append(fit_fold(clone(best.classifier), x, y, train, test, None)[0])
+        selected = _choose(common, train, inner, rule, _inner_seed(seed, number), n_jobs)
+        chosen.append(tuple(each.name for each in selected))
+        probabilities = [
+            fit_fold(clone(each.classifier), each.features.to_numpy(), y, train, test, None)[0]
+            for each in selected
+        ]
+        predicted.append(np.mean(probabilities, axis=0))
     seconds = (time.perf_counter() - started) / len(folds)
 
     out_of_fold = gather(samples, folds, predicted, validation.repeats)
@@ -180,26 +184,28 @@ def _choose(
     rule: Rule,
     seed: int,
     n_jobs: int,
-) -> Alternative:
-    """Return the alternative that cross-validation of an outer fold's training part chooses."""
+) -> list[Alternative]:
+    """Return the alternatives that cross-validation of an outer fold's training part chooses."""
     # Few alternatives would leave cores idle: then it is the folds of each that are fitted at once.
     many = len(alternatives) >= inner.folds * inner.repeats
     across, within = (n_jobs, 1) if many else (1, n_jobs)
     scores = Parallel(n_jobs=across, prefer="threads")(
         delayed(_inner_score)(each, train, inner, seed, within) for each in alternatives
     )
-    accuracy, standard_error = zip(*scores, strict=True)
+    accuracy, standard_error, brier = zip(*scores, strict=True)
     rank = choice.simplicity(
         [each.features.sizes["feature"] for each in alternatives],
         [each.span for each in alternatives],
     )
-    return alternatives[choice.choose(accuracy, standard_error, rank, rule)]
+    if rule == "average":
+        return [alternatives[position] for position in choice.members(brier, rank)]
+    return [alternatives[choice.choose(accuracy, standard_error, rank, rule, brier=brier)]]
 
 
 def _inner_score(
     alternative: Alternative, train: NDArray[np.int64], inner: Validation, seed: int, n_jobs: int
-) -> tuple[float, float]:
-    """Compute accuracy and standard error of an alternative within the training part."""
+) -> tuple[float, float, float]:
+    """Compute accuracy, its standard error and Brier score of an alternative within the training part."""
     known = alternative.features.isel(sample=train)
     scores = cross_validate(alternative.classifier, known, inner, seed=seed, n_jobs=n_jobs)
-    return scores.accuracy, scores.accuracy_se
+    return scores.accuracy, scores.accuracy_se, scores.brier

@@ -166,10 +166,6 @@ class Units:
         correction = draws / np.where(draws > 1, draws - 1, np.nan)
         return self.mean + shift, np.sqrt(correction * np.maximum(squares, 0)) / samples
 
-    def left_out(
-        self, drawn: NDArray[np.float64], position: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Compute the accuracy of each row's chosen candidate on the samples that the row has not drawn."""
-        out = drawn == 0
-        deviation = np.einsum("bu,ub->b", out, self.deviations[:, position])
-        return np.asarray(self.mean[position] + deviation / (out @ self.sizes))
+    def means(self, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Compute means, shape (row, candidate), as `scores` does, without their standard errors."""
+        return np.asarray(self.mean + drawn @ self.deviations / (drawn @ self.sizes)[:, None])

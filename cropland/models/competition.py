@@ -19,12 +19,12 @@ from cropland.models.contenders import Field
 from cropland.models.stored_runs import LISTED_ONLY
 from cropland.support import signals
 from cropland.support.words import command_line, count, some
-from cropland.training import candidates, out_of_fold
+from cropland.training import candidates
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
     from cropland.config.countries import Country
-    from cropland.config.groups import Rule, Validation
+    from cropland.config.groups import RuleOfOne, Validation
     from cropland.learning.cross_validation import Scores
     from cropland.learning.statistics import Estimate
     from cropland.observations.archive import Archive
@@ -99,6 +99,8 @@ def compete(
         No candidate has been scored on this archive by this validation, or none may be selected.
     """
     rule = command.promotion.rule
+    if rule == "average":
+        raise ConfigError("promotion.rule=average: an average cannot be registered; take best")
     runs = contenders.comparable(command, country, archive, store)
     runs = stored_runs.possible_runs(runs, country, say)
     field = _scored(runs, command, archive, store, say)
@@ -110,10 +112,13 @@ def compete(
     )
     finalists = {run_id: _again(runs[run_id], materials[run_id], store) for run_id in materials}
     again = _scored_again(field, finalists)
-    position = choice.choose(again["accuracy"], again["accuracy_se"], _rank(again), rule)
+    position = choice.choose(
+        again["accuracy"], again["accuracy_se"], _rank(again), rule, brier=again["brier"]
+    )
     selected = finalists[again.index[position]]
     estimate = choice.bbc_cv(
-        field.right[field.eligible.index].to_numpy(),
+        field.probability.sel(candidate=list(field.eligible.index)).to_numpy(),
+        field.probability["Target"].to_numpy(),
         _rank(field.eligible),
         rule,
         groups=field.units,
@@ -135,7 +140,7 @@ def _scored(
     table = contenders.tabulated(runs.values(), command)
     points = matrix.labelled(archive.points)
     labels = pd.Series(points["Target"].to_numpy(), index=points["ID"].to_numpy())
-    right, lost = contenders.predictions(
+    probability, lost = contenders.predictions(
         [runs[run_id] for run_id in table.index[table["eligible"]]], store, labels
     )
     if lost:
@@ -144,10 +149,10 @@ def _scored(
             f"{some(sorted(set(lost.values())))}"
         )
     units = None
-    if not right.empty:
-        numbers = units_of(archive, command.validation)[right.index].to_numpy()
+    if probability.size:
+        numbers = units_of(archive, command.validation)[probability["ID"].to_numpy()].to_numpy()
         units = numbers if len(np.unique(numbers)) < len(numbers) else None
-    field = Field(table, right, units)
+    field = Field(table, probability, units)
     return field.without_damaged(lost).on_common_points()
 
 
@@ -257,17 +262,22 @@ def _again(run: TrackedRun, material: CandidateData, store: Store) -> Finalist:
 
 def _scored_again(field: Field, finalists: Mapping[str, Finalist]) -> pd.DataFrame:
     """Return the finalists' rows of the table, with their scores of now on the points that all have."""
-    right = pd.DataFrame(
-        {
-            run_id: out_of_fold.right_of(finalist.scores.out_of_fold).reindex(field.right.index)
-            for run_id, finalist in finalists.items()
-        }
-    )
+    points, target = (field.probability[name].to_numpy() for name in ("ID", "Target"))
+    predicted = {run_id: finalist.scores.out_of_fold for run_id, finalist in finalists.items()}
+    tables = {
+        run_id: pd.DataFrame(each["probability"].to_numpy(), each["ID"].to_numpy()).loc[points]
+        for run_id, each in predicted.items()
+    }
+    probability = contenders.on_common_points(tables, pd.Series(target, points))
     order = list(finalists)
-    return Field(field.table.loc[order], right, field.units).on_common_points().table.loc[order]
+    return (
+        Field(field.table.loc[order], probability, field.units).on_common_points().table.loc[order]
+    )
 
 
-def _with_verdicts(field: Field, again: pd.DataFrame, selected: str, rule: Rule) -> pd.DataFrame:
+def _with_verdicts(
+    field: Field, again: pd.DataFrame, selected: str, rule: RuleOfOne
+) -> pd.DataFrame:
     """Return the table with the reason why each candidate that could have been selected was not."""
     table = field.table.assign(accuracy_again=again["accuracy"])
     best = again.sort_values("accuracy").iloc[-1]
@@ -283,7 +293,7 @@ def _with_verdicts(field: Field, again: pd.DataFrame, selected: str, rule: Rule)
     return table
 
 
-def _verdict(row: Any, selected: Any, limit: float, rule: Rule) -> str:
+def _verdict(row: Any, selected: Any, limit: float, rule: RuleOfOne) -> str:
     """Return in words why a candidate was not selected."""
     if rule == "best" and row.score < selected.score:
         return f"is {selected.score - row.score:.4f} less accurate than the selected one"

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from cropland.errors import DataError, visible
 from cropland.learning.statistics import standard_errors
@@ -22,7 +24,6 @@ from cropland.training.candidates import fold_words
 from cropland.training.variation import shortened, varied
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from cropland.config.commands.promote import Promote
@@ -47,8 +48,9 @@ class Field:
     ----------
     table : DataFrame
         Every candidate, best first, as `tabulated` returns it; the index is the run id.
-    right : DataFrame, shape (point, candidate)
-        Where the candidates that may be selected were right out of fold, on the points that all have.
+    probability : xarray.DataArray, dims (point, candidate, repeat)
+        Of cropland, out of fold, of the candidates that may be selected, on the points that all have; with
+        coords ``ID`` and ``Target`` of points, ``candidate`` are run ids.
     units : ndarray of int, shape (point,), optional
         The unit of each point, where several share one: a pixel, or a spatial block that was left out whole.
     damage : mapping of str to str
@@ -56,7 +58,7 @@ class Field:
     """
 
     table: pd.DataFrame
-    right: pd.DataFrame
+    probability: xr.DataArray
     units: NDArray[np.int64] | None
     damage: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,6 +66,13 @@ class Field:
     def eligible(self) -> pd.DataFrame:
         """The candidates that may be selected, best first."""
         return self.table[self.table["eligible"]]
+
+    @property
+    def right(self) -> pd.DataFrame:
+        """Share of the repeats in which candidates were right, shape (point, candidate)."""
+        is_right = (self.probability > 0.5) == (self.probability["Target"] == 1)
+        points, names = self.probability["ID"].to_numpy(), self.probability["candidate"].to_numpy()
+        return pd.DataFrame(is_right.mean("repeat").to_numpy(), points, names)
 
     def without(self, reasons: Mapping[str, str]) -> Field:
         """Return the field with some candidates excluded: the reason of each by its run id."""
@@ -79,14 +88,16 @@ class Field:
     def on_common_points(self) -> Field:
         """Return the field scored on the points that all have: a missing hard point is no merit.
 
-        ``accuracy`` and ``accuracy_se`` of the table are replaced; what a run had by itself is kept as
-        ``accuracy_of_run``.
+        ``accuracy``, ``accuracy_se`` and ``brier`` of the table are replaced; what a run had by itself is
+        kept as ``accuracy_of_run``.
         """
         table = self.table.assign(accuracy_of_run=self.table["accuracy"])
-        if not self.right.empty:
-            values = self.right.to_numpy()
-            table.loc[self.right.columns, "accuracy"] = values.mean(axis=0)
-            table.loc[self.right.columns, "accuracy_se"] = standard_errors(values, self.units)
+        if self.probability.size:
+            right, squares = self.right, (self.probability - self.probability["Target"]) ** 2
+            values = right.to_numpy()
+            table.loc[right.columns, "accuracy"] = values.mean(axis=0)
+            table.loc[right.columns, "accuracy_se"] = standard_errors(values, self.units)
+            table.loc[right.columns, "brier"] = squares.mean(["point", "repeat"]).to_numpy()
         return replace(self, table=_best_first(table))
 
 
@@ -184,7 +195,7 @@ def tabulated(runs: Iterable[TrackedRun], command: Promote) -> pd.DataFrame:
             **{key: shortened(visible(run.params.get(key, "")), _LONGEST) for key in settings},
             "window_end": run.tags["window_end"],
             **{name: run.params[name] for name in PARAMS},
-            **{name: run.metrics[name] for name in ("accuracy", "accuracy_se")},
+            **{name: run.metrics[name] for name in ("accuracy", "accuracy_se", "brier")},
             **{name: int(run.metrics[name]) for name in ("n_features", "n_samples")},
             "uses_future": run.tags["uses_future"] == "true",
         }
@@ -197,9 +208,8 @@ def tabulated(runs: Iterable[TrackedRun], command: Promote) -> pd.DataFrame:
 
 
 def _best_first(table: pd.DataFrame) -> pd.DataFrame:
-    return table.sort_values(
-        ["accuracy", "n_features", "span", "name"], ascending=[False, True, True, True]
-    )
+    keys = ["accuracy", "brier", "n_features", "span", "name"]
+    return table.sort_values(keys, ascending=[False, True, True, True, True])
 
 
 def _exclusions(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
@@ -221,40 +231,59 @@ def _exclusions(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
 
 def predictions(
     runs: Iterable[TrackedRun], store: Store, labels: pd.Series[Any]
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Read where candidates were right out of fold, on points with these `labels` by ID.
+) -> tuple[xr.DataArray, dict[str, str]]:
+    """Read the out-of-fold probabilities of candidates, on points with these `labels` by ID.
 
     Returns
     -------
-    DataFrame, shape (point, candidate)
-        The share of the repeats in which each was right, on the points that all have; columns are run ids.
+    xarray.DataArray, dims (point, candidate, repeat)
+        As a `Field` has it.
     dict of str to str
         Why the predictions of a candidate cannot be read, by its run id.
     """
 
-    def read(run: TrackedRun) -> pd.Series[float] | str:
+    def read(run: TrackedRun) -> pd.DataFrame | str:
         try:
-            right = out_of_fold.right(store.read(run, out_of_fold.FILE), labels)
+            table = out_of_fold.probabilities(store.read(run, out_of_fold.FILE), labels)
         except DataError as error:
             return str(error)
+        is_right = (table.to_numpy() > 0.5) == (labels[table.index].to_numpy() == 1)[:, None]
         accuracy = run.metrics["accuracy"]
-        if not math.isclose(right.mean(), accuracy, abs_tol=_ROUNDING):
+        if not math.isclose(is_right.mean(), accuracy, abs_tol=_ROUNDING):
             return (
-                f"{out_of_fold.FILE} of run {run.name!r} has an accuracy of {right.mean():.4f}, the run says "
-                f"{accuracy:.4f}"
+                f"{out_of_fold.FILE} of run {run.name!r} has an accuracy of {is_right.mean():.4f}, the run "
+                f"says {accuracy:.4f}"
             )
-        return right
+        return table
 
     runs = list(runs)
-    right: dict[str, pd.Series[float]] = {}
+    tables: dict[str, pd.DataFrame] = {}
     lost: dict[str, str] = {}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for run, column in zip(runs, pool.map(read, runs), strict=True):
-            if isinstance(column, str):
-                lost[run.run_id] = column
-                continue
-            first = next(iter(right.values()), column)
-            # Of thousands of candidates nearly all have the same points: their IDs are kept once.
-            same = first.index.equals(column.index)
-            right[run.run_id] = column.set_axis(first.index) if same else column
-    return (pd.concat(right, axis=1, join="inner") if right else pd.DataFrame()), lost
+        for run, table in zip(runs, pool.map(read, runs), strict=True):
+            if isinstance(table, str):
+                lost[run.run_id] = table
+            elif tables and table.shape[1] != next(iter(tables.values())).shape[1]:
+                lost[run.run_id] = f"{out_of_fold.FILE} of run {run.name!r} has other repeats"
+            else:
+                tables[run.run_id] = table
+    return on_common_points(tables, labels), lost
+
+
+def on_common_points(tables: Mapping[str, pd.DataFrame], labels: pd.Series[Any]) -> xr.DataArray:
+    """Put probabilities of candidates by run id, shape (point, repeat), together on points that all have."""
+    every = list(tables.values())
+    points = every[0].index if every else pd.Index([], dtype=object)
+    for table in every:
+        if not table.index.equals(points):
+            points = points.intersection(table.index)
+    values = [(t if t.index.equals(points) else t.loc[points]).to_numpy() for t in every]
+    return xr.DataArray(
+        np.stack(values, axis=1) if values else np.empty((0, 0, 1)),
+        dims=("point", "candidate", "repeat"),
+        coords={
+            "candidate": list(tables),
+            "ID": ("point", points.to_numpy()),
+            "Target": ("point", labels.reindex(points).to_numpy()),
+        },
+    )

@@ -34,7 +34,7 @@ LISTED_ONLY = "a registered model holds only the classes that docs/models.md lis
 PARAMS = ("span", "bands", "series", "features", "model", "training")
 """Params that describe a candidate in tables."""
 _COUNTS = ("span", "n_features", "n_samples")
-_SHARES = ("accuracy", "accuracy_se")
+_SHARES = ("accuracy", "accuracy_se", "brier")
 _LONGEST = 500
 
 

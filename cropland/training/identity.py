@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -60,14 +60,22 @@ def identity(
 
 def comparison(archive: Archive, country: Country, validation: Validation, seed: int) -> str:
     """Return a hash of what must be equal for scores to be compared: data, folds and code."""
-    return fingerprint(archive.fingerprint, country.land, validation, seed, _code())
+    return fingerprint(
+        archive.fingerprint, country.land, _deciding_folds(validation), seed, _code()
+    )
 
 
 def _deciding(configuration: Configuration) -> dict[str, Any]:
     """Return the settings that decide scores."""
     values = asdict(configuration)
     del values["model"]["allow"]  # what else might have been made decides nothing
+    values["validation"] = asdict(_deciding_folds(configuration.validation))
     return {key: value for key, value in values.items() if key not in _DECIDE_NOTHING}
+
+
+def _deciding_folds(validation: Validation) -> Validation:
+    """Return how folds are made; where nothing is chosen inside of them, the rule decides nothing."""
+    return validation if validation.inner else replace(validation, rule="one_standard_error")
 
 
 @cache

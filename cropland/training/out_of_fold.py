@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cropland.errors import DataError
 
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 FILE = "predictions.csv"
 CLASSES = {1: "cropland", 0: "other"}
+_TYPES = {
+    "Target": "int8",
+    "label": "int8",
+    "probability": "float64",
+    "repeat": "int64",
+    "fold": "int64",
+}
+_ROUNDING = 1e-6
+"""Of probabilities, which are written with six digits."""
 
 
 def as_csv(out_of_fold: xr.Dataset) -> str:
@@ -28,33 +38,92 @@ def as_csv(out_of_fold: xr.Dataset) -> str:
     return pd.DataFrame(table).to_csv(index=False, float_format="%.6g")
 
 
-def right(text: str, labels: pd.Series[Any] | None = None) -> pd.Series[float]:
+def right(text: str) -> pd.Series[float]:
     """Read from such a CSV in what share of the repeats each point was right; the index is its ID.
-
-    Parameters
-    ----------
-    text : str
-        The CSV.
-    labels : Series of int, optional
-        The label of each point of the archive, by its ID: the CSV has points of it, with these labels.
 
     Raises
     ------
     DataError
-        It is no such CSV, or has other points or labels.
+        It is no such CSV.
     """
-    table = _table(text)
-    if labels is not None and not np.array_equal(
-        labels.reindex(table["ID"]).to_numpy(), table["Target"].to_numpy()
-    ):
-        raise DataError(f"{FILE} has other points or labels than the archive")
+    table = _table(text, "label")
     ids, at = np.unique(table["ID"].to_numpy().astype(str), return_inverse=True)
     hits = table["label"].to_numpy() == table["Target"].to_numpy()
     return pd.Series(np.bincount(at, hits) / np.bincount(at), index=ids)
 
 
-def _table(text: str) -> pd.DataFrame:
-    """Read the columns ID, Target and label of such a CSV.
+def probabilities(text: str, labels: pd.Series[Any]) -> pd.DataFrame:
+    """Read from such a CSV the probability of cropland, shape (point, repeat); the index is the point's ID.
+
+    Parameters
+    ----------
+    text : str
+        The CSV.
+    labels : Series of int
+        The label of each point of the archive, by its ID: the CSV has points of it, with these labels.
+
+    Raises
+    ------
+    DataError
+        It is no such CSV, has other points or labels, lacks a point in a repeat, or has a label that is not
+        the more probable class.
+    """
+    table = _table(text, "label", "probability", "repeat")
+    _check_labels(table, labels)
+    ids, cells = _cells(table)
+    return pd.DataFrame(_consistent(table)[cells], ids)
+
+
+def read(text: str, labels: pd.Series[Any]) -> xr.Dataset:
+    """Read from such a CSV what it was written of, samples in the order of their IDs; see `probabilities`."""
+    import xarray as xr
+
+    table = _table(text, "label", "probability", "repeat", "fold")
+    _check_labels(table, labels)
+    ids, cells = _cells(table)
+    values = {"probability": _consistent(table)} | {
+        name: table[name].to_numpy() for name in ("label", "fold")
+    }
+    return xr.Dataset(
+        {name: (("sample", "repeat"), column[cells]) for name, column in values.items()},
+        coords={
+            "ID": ("sample", ids),
+            "Target": ("sample", table["Target"].to_numpy()[cells[:, 0]]),
+        },
+    )
+
+
+def _check_labels(table: pd.DataFrame, labels: pd.Series[Any]) -> None:
+    if not np.array_equal(labels.reindex(table["ID"]).to_numpy(), table["Target"].to_numpy()):
+        raise DataError(f"{FILE} has other points or labels than the archive")
+
+
+def _cells(table: pd.DataFrame) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """Return the IDs of points in order, and the line of each point, shape (point, repeat)."""
+    ids, at = np.unique(table["ID"].to_numpy().astype(str), return_inverse=True)
+    repeat = table["repeat"].to_numpy()
+    lines = np.lexsort((repeat, at))
+    repeats = len(table) // len(ids)
+    expected = np.tile(np.arange(repeats), len(ids))
+    if len(expected) != len(table) or not np.array_equal(repeat[lines], expected):
+        raise DataError(f"{FILE} has not every point once in each repeat")
+    return ids, lines.reshape(len(ids), repeats)
+
+
+def _consistent(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return probabilities as they were before rounding moved some of them across 0.5."""
+    probability, label = table["probability"].to_numpy(), table["label"].to_numpy()
+    other = (probability > 0.5) != (label == 1)
+    if (
+        not (np.abs(probability - 0.5) <= 0.5).all()
+        or (np.abs(probability[other] - 0.5) > _ROUNDING).any()
+    ):
+        raise DataError(f"{FILE} has labels that are not the more probable class")
+    return np.where(other, np.where(label == 1, np.nextafter(0.5, 1), 0.5), probability)
+
+
+def _table(text: str, *columns: str) -> pd.DataFrame:
+    """Read ID, Target and other columns of such a CSV.
 
     Arrow reads it and not pandas: thousands of small files take a fifth of the time, in threads.
     """
@@ -67,8 +136,8 @@ def _table(text: str) -> pd.DataFrame:
             read_options=csv.ReadOptions(use_threads=False),
             parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=csv.ConvertOptions(
-                include_columns=["ID", "Target", "label"],
-                column_types={"ID": "string", "Target": "int8", "label": "int8"},
+                include_columns=["ID", "Target", *columns],
+                column_types={"ID": "string", **_TYPES},
             ),
         ).to_pandas()
     except pa.ArrowException as error:
@@ -86,7 +155,7 @@ def right_of(out_of_fold: xr.Dataset) -> pd.Series[float]:
 
 def recalls(text: str) -> dict[str, float]:
     """Read from such a CSV what share of each class was found, the mean over repeats."""
-    table = _table(text)
+    table = _table(text, "label")
     found = (table["label"] == table["Target"]).groupby(table["Target"]).mean()
     return {name: float(found[label]) for label, name in CLASSES.items() if label in found.index}
 

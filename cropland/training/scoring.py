@@ -8,6 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -218,11 +219,11 @@ def _nested(
         seed=configuration.seed,
         n_jobs=data.cores,
     )
-    rows = [f"{fold},{name}" for fold, name in enumerate(result.chosen)]
+    rows = [f"{fold},{name}" for fold, names in enumerate(result.chosen) for name in names]
     record.files["chosen.csv"] = "\n".join(["fold,chosen", *rows, ""])
     frequent = ", ".join(
         f"{name} in {count} of {len(result.chosen)} folds"
-        for name, count in Counter(result.chosen).most_common(3)
+        for name, count in Counter(chain.from_iterable(result.chosen)).most_common(3)
     )
     return result.scores, f"chosen: {frequent}. {_left_out(result.left_out)}".rstrip()
 

@@ -86,12 +86,12 @@ def candidate(*words: str) -> Candidate:
     [
         (
             [],
-            "78438b23b510ae01f3f231b575b76e83",
+            "b0ee6b855f61a99b9b977048c092dacb",
             {"model": "forest", "model.n_estimators": 100, "model.max_depth": 10},
         ),
         (
             ["model=svm", "span=12"],
-            "50948bfd5e750674b68ebd7833fd9615",
+            "3f03c67b70d483978cf8f5d74fb84825",
             {
                 "model": "svm",
                 "model.ensemble": False,
@@ -103,7 +103,7 @@ def candidate(*words: str) -> Candidate:
         ),
         (
             ["model=custom", LOGISTIC, "+model.C=0.1"],
-            "421e9837444f2e1b8d218fcc7356cff0",
+            "f973197e3a7532860a75b949d41401bb",
             {
                 "model": "custom",
                 "model._target_": "sklearn.linear_model.LogisticRegression",

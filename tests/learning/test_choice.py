@@ -7,9 +7,19 @@ from hypothesis import strategies as st
 
 from cropland.errors import DataError
 from cropland.learning import choice, statistics
+from cropland.learning.statistics import Estimate
 
 SE = "one_standard_error"
 EQUAL = np.zeros(2, dtype=np.int64)
+
+
+def estimate(right: np.ndarray, rank: np.ndarray, rule: choice.Rule, **given: object) -> Estimate:
+    """The corrected accuracy of candidates that are right in these shares of three repeats, or of one."""
+    repeats = 3 if ((right > 0) & (right < 1)).any() else 1
+    is_right = right[:, :, None] * repeats > np.arange(repeats) + 0.5
+    labels = np.arange(len(right)) % 2
+    probability = np.where(is_right == (labels == 1)[:, None, None], 0.9, 0.1)
+    return choice.bbc_cv(probability, labels.astype(np.int8), rank, rule, **given)
 
 
 def coin_flips(count: int, candidates: int, chance: float | np.ndarray, seed: int) -> np.ndarray:
@@ -90,7 +100,7 @@ def test_rows_are_chosen_from_as_each_alone(
     given_scores: tuple[np.ndarray, np.ndarray, np.ndarray], rule: choice.Rule
 ) -> None:
     accuracy, error, rank = given_scores
-    together = choice.choose_each(accuracy, error, rank, rule)
+    together = choice.choose_each(accuracy, error, np.zeros_like(error), rank, rule)
     alone = [choice.choose(a, e, rank, rule) for a, e in zip(accuracy, error, strict=True)]
     assert list(together) == alone
 
@@ -99,7 +109,7 @@ def test_of_many_candidates_that_know_nothing_the_corrected_score_is_a_half() ->
     naive, corrected = [], []
     for seed in range(8):
         right = coin_flips(300, 200, 0.5, seed)
-        found = choice.bbc_cv(right, np.zeros(200, dtype=int), "best", bootstraps=300)
+        found = estimate(right, np.zeros(200, dtype=int), "best", bootstraps=300)
         naive.append(right.mean(axis=0).max())
         corrected.append(found.value)
         assert found.low < 0.5 < found.high
@@ -111,22 +121,22 @@ def test_of_many_candidates_that_know_nothing_the_corrected_score_is_a_half() ->
 def test_a_candidate_that_was_not_chosen_from_others_keeps_its_accuracy() -> None:
     right = coin_flips(300, 1, 0.8, 4)
     for rule in (SE, "best"):
-        found = choice.bbc_cv(right, np.zeros(1, dtype=int), rule)
+        found = estimate(right, np.zeros(1, dtype=int), rule)
         assert found.value == pytest.approx(right.mean(), abs=0.004)
         assert found.low < right.mean() < found.high
 
 
 def test_a_candidate_that_is_truly_better_keeps_its_accuracy() -> None:
     right = coin_flips(400, 50, np.array([0.9] + [0.6] * 49), 5)
-    found = choice.bbc_cv(right, np.arange(50), "best")
+    found = estimate(right, np.arange(50), "best")
     assert found.value == pytest.approx(right[:, 0].mean(), abs=0.004)
 
 
 def test_errors_in_clusters_widen_the_interval() -> None:
     groups = np.repeat(np.arange(30), 10)
     right = np.repeat(coin_flips(30, 5, 0.8, 6), 10, axis=0)
-    single = choice.bbc_cv(right, np.arange(5), SE)
-    grouped = choice.bbc_cv(right, np.arange(5), SE, groups=groups)
+    single = estimate(right, np.arange(5), SE)
+    grouped = estimate(right, np.arange(5), SE, groups=groups)
     assert grouped.high - grouped.low > 2 * (single.high - single.low)
 
 
@@ -139,7 +149,7 @@ def test_a_correction_is_that_of_a_plain_loop(rule: choice.Rule, grouped: bool) 
     groups = random.integers(0, 9, 40) if grouped else np.arange(40)
     units = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     all_units = statistics.Units.of(right, groups)
-    draws = choice._bootstraps(all_units, 60, 3)
+    draws = choice._bootstraps(len(units), 60, 3, 12)
     scores = []
     for drawn in np.concatenate(list(draws)).astype(int):
         # A unit that is drawn twice counts as two.
@@ -151,30 +161,30 @@ def test_a_correction_is_that_of_a_plain_loop(rule: choice.Rule, grouped: bool) 
         chosen = choice.choose(bag.mean(axis=0), errors, rank, rule)
         out = np.concatenate([rows for rows, n in zip(units, drawn, strict=True) if not n])
         scores.append(right[out, chosen].mean())
-    found = choice.bbc_cv(
-        right, rank, rule, groups=groups if grouped else None, bootstraps=60, seed=3
-    )
-    expected = [np.mean(scores), *np.percentile(scores, [2.5, 97.5])]
+    found = estimate(right, rank, rule, groups=groups if grouped else None, bootstraps=60, seed=3)
+    low, high = np.percentile(scores, [2.5, 97.5])
+    least = statistics.wilson(np.mean(scores) * len(units), len(units))
+    expected = [np.mean(scores), min(low, least.low), max(high, least.high)]
     assert [found.value, found.low, found.high] == pytest.approx(expected)
 
 
 def test_a_correction_depends_on_its_seed_only(monkeypatch: pytest.MonkeyPatch) -> None:
     right, rank = coin_flips(60, 20, 0.7, 9), np.arange(20)
-    found = choice.bbc_cv(right, rank, SE, bootstraps=100)
-    other = choice.bbc_cv(right, rank, SE, bootstraps=100, seed=1)
+    found = estimate(right, rank, SE, bootstraps=100)
+    other = estimate(right, rank, SE, bootstraps=100, seed=1)
     assert found != other
-    monkeypatch.setattr(choice, "_BLOCK", 140)  # 7 bootstraps at once
-    in_blocks = choice.bbc_cv(right, rank, SE, bootstraps=100)
+    monkeypatch.setattr(choice, "_BLOCK", 420)  # 7 bootstraps of 60 samples at once
+    in_blocks = estimate(right, rank, SE, bootstraps=100)
     assert in_blocks.value == pytest.approx(found.value)
 
 
 def test_bootstraps_of_two_groups_leave_one_of_them_out() -> None:
     right = np.array([[1.0], [1.0], [0.0]])
-    found = choice.bbc_cv(right, EQUAL[:1], SE, groups=np.array([5, 5, 2]), bootstraps=400)
+    found = estimate(right, EQUAL[:1], SE, groups=np.array([5, 5, 2]), bootstraps=400)
     assert found.value == pytest.approx(0.5, abs=0.1)
     assert (found.low, found.high) == (0, 1)
 
 
 def test_one_group_cannot_be_corrected() -> None:
     with pytest.raises(DataError, match="at least 2 independent groups .* got 1"):
-        choice.bbc_cv(np.ones((3, 2)), EQUAL, SE, groups=np.zeros(3, dtype=int))
+        estimate(np.ones((3, 2)), EQUAL, SE, groups=np.zeros(3, dtype=int))

@@ -96,7 +96,7 @@ def test_the_one_alternative_that_knows_is_chosen_in_every_fold(
 ) -> None:
     noise = [alternative(str(n), n) for n in range(3)]
     nested = found([*noise, alternative("informed", 9, signal=4, width=3)], outer, rule=rule)
-    assert nested.chosen == ("informed",) * (outer.folds * outer.repeats)
+    assert nested.chosen == (("informed",),) * (outer.folds * outer.repeats)
     assert nested.scores.accuracy > 0.95
     assert nested.scores.out_of_fold.sizes == {"sample": 80, "repeat": outer.repeats}
     assert nested.left_out == ()
@@ -114,8 +114,8 @@ def test_one_alternative_has_the_score_of_plain_cross_validation() -> None:
 def test_the_rule_decides_between_the_better_and_the_simpler() -> None:
     better = alternative("better", 2, signal=2.1, span=48)
     simpler = alternative("simpler", 2, signal=2.0, span=24)
-    assert set(found([better, simpler], rule="one_standard_error").chosen) == {"simpler"}
-    assert "better" in found([better, simpler], rule="best").chosen
+    assert set(found([better, simpler], rule="one_standard_error").chosen) == {("simpler",)}
+    assert ("better",) in found([better, simpler], rule="best").chosen
 
 
 @pytest.mark.parametrize(

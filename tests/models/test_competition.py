@@ -101,7 +101,7 @@ class World:
         } | params.pop("tags", {})
         with self.store.running(name, tags, None) as record:
             record.params |= like.params() | {"n_features": 17, "n_samples": 60} | params
-            record.metrics |= {"accuracy": accuracy, "accuracy_se": 0.01}
+            record.metrics |= {"accuracy": accuracy, "accuracy_se": 0.01, "brier": 0.1}
         return record.run_id
 
     def forge(self, run_id: str, name: str, text: str) -> None:
@@ -356,7 +356,8 @@ def correction(
     """What a score is corrected by, and the table of the competition."""
     found: dict[str, Any] = {}
 
-    def note(right: Any, rank: Any, rule: str, **given: Any) -> Estimate:
+    def note(probability: Any, labels: Any, rank: Any, rule: str, **given: Any) -> Estimate:
+        right = ((probability > 0.5) == labels[:, None, None]).mean(axis=2)
         found.update(given, right=right, rank=rank, rule=rule)
         return Estimate(0.5, 0.4, 0.6)
 
@@ -407,15 +408,19 @@ def test_points_on_one_pixel_are_drawn_together_for_the_correction(
 
 def test_finalists_are_compared_by_the_standard_error_over_blocks() -> None:
     # Right on the two points of one of two blocks: sqrt(2/1 x (1 + 1)) / 4.
-    labels = xr.DataArray([[1], [1], [0], [0]], dims=("sample", "repeat"))
+    values = np.array([[0.9], [0.9], [0.2], [0.2]])
     coords = {"ID": ("sample", list("abcd")), "Target": ("sample", [1, 1, 1, 1])}
-    predicted = SimpleNamespace(out_of_fold=xr.Dataset({"label": labels}, coords))
+    again = xr.Dataset({"probability": (("sample", "repeat"), values)}, coords)
+    predicted = SimpleNamespace(out_of_fold=again)
     row = {"accuracy": 0.9, "accuracy_se": 0.1, "n_features": 3, "span": 4, "name": "one"}
-    right = pd.DataFrame({"run": [1.0, 1, 0, 0]}, index=list("abcd"))
-    field = contenders.Field(pd.DataFrame([row], ["run"]), right, np.array([5, 5, 7, 7]))
+    table = pd.DataFrame([row], ["run"]).assign(brier=0.1)
+    labels = pd.Series(1, list("abcd"))
+    probability = contenders.on_common_points({"run": pd.DataFrame(values, labels.index)}, labels)
+    field = contenders.Field(table, probability, np.array([5, 5, 7, 7]))
     finalist: Any = SimpleNamespace(scores=predicted)
-    again = competition._scored_again(field, {"run": finalist}).loc["run"]
-    assert (again["accuracy"], again["accuracy_se"]) == pytest.approx((0.5, 0.5))
+    scored = competition._scored_again(field, {"run": finalist}).loc["run"]
+    found = scored[["accuracy", "accuracy_se", "brier"]].tolist()
+    assert found == pytest.approx([0.5, 0.5, (0.1**2 + 0.8**2) / 2])
 
 
 @pytest.mark.parametrize(
@@ -439,7 +444,7 @@ def test_finalists_are_the_best_and_who_the_rule_would_take_next(
     }
     table = pd.DataFrame(rows, ["accuracy", "n_features", "span"]).T
     table = table.assign(accuracy_se=0.02, eligible=True, verdict="")
-    field = contenders.Field(table, pd.DataFrame(), None)
+    field = contenders.Field(table, contenders.on_common_points({}, pd.Series()), None)
     command = world.command(rule=rule, finalists=4)
     assert competition._finalists(field, command, TOYLAND) == finalists
 

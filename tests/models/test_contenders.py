@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from cropland.errors import DataError
-from cropland.models.contenders import Field, predictions
+from cropland.models.contenders import Field, on_common_points, predictions
 from cropland.tracking.records import TrackedRun
 
 
@@ -17,8 +18,11 @@ def scored(
     right: pd.DataFrame, units: np.ndarray | None = None, **accuracies: float
 ) -> pd.DataFrame:
     """The table of candidates, scored on common points: their accuracies in a store, by name."""
-    table = pd.DataFrame({"accuracy": accuracies, "accuracy_se": 0.01, "n_features": 5, "span": 12})
-    return Field(table.assign(name=table.index), right, units).on_common_points().table
+    table = pd.DataFrame({"accuracy": accuracies, "accuracy_se": 0.01, "brier": 0.1})
+    table = table.assign(n_features=5, span=12, name=table.index)
+    tables = {str(name): (right[[name]] + 0.5) / 2 for name in right}
+    probability = on_common_points(tables, pd.Series(1, right.index))
+    return Field(table, probability, units).on_common_points().table
 
 
 def test_a_hard_point_that_is_missing_is_no_merit() -> None:
@@ -28,6 +32,7 @@ def test_a_hard_point_that_is_missing_is_no_merit() -> None:
     assert table.index.tolist() == ["whole", "lucky"]
     assert table["accuracy"].tolist() == pytest.approx([1, 2 / 3])
     assert table["accuracy_of_run"].tolist() == [0.75, 0.9]
+    assert table["brier"].tolist() == pytest.approx([0.25**2, (2 * 0.25**2 + 0.75**2) / 3])
     assert table.loc["lucky", "accuracy_se"] == pytest.approx(np.std([1, 1, 0], ddof=1) / 3**0.5)
 
 
@@ -47,11 +52,14 @@ def test_blocks_are_what_a_standard_error_is_over() -> None:
 
 def test_an_excluded_candidate_has_its_reason_and_the_field_before_is_as_it_was() -> None:
     table = pd.DataFrame({"verdict": "", "eligible": True}, index=["first", "second"])
-    field = Field(table, pd.DataFrame(), None)
+    field = Field(table, on_common_points({}, pd.Series()), None)
     smaller = field.without({"second": "is of another package"})
     assert smaller.eligible.index.tolist() == ["first"]
     assert smaller.table["verdict"].to_dict() == {"first": "", "second": "is of another package"}
     assert field.eligible.index.tolist() == ["first", "second"]
+
+
+HEAD = "ID,Target,label,probability,repeat\n"
 
 
 class Kept:
@@ -60,17 +68,17 @@ class Kept:
     def read(self, run: TrackedRun, name: str) -> str:
         if not run.tags["lines"]:
             raise DataError(f"has lost its {name}")
-        return "ID,Target,label\n" + run.tags["lines"]
+        return HEAD + run.tags["lines"]
 
 
 def accuracy_of(lines: str) -> float:
     """The share of lines whose label is the target."""
-    pairs = [line.split(",")[1:] for line in lines.splitlines()]
+    pairs = [line.split(",")[1:3] for line in lines.splitlines()]
     return sum(target == label for target, label in pairs) / len(pairs) if pairs else 0.5
 
 
-def read(**lines: str) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Read the predictions of runs with such lines."""
+def read(**lines: str) -> tuple[xr.DataArray, dict[str, str]]:
+    """Read the predictions of runs with such lines, ``ID,Target,label`` and what follows."""
     store: Any = Kept()
     runs = [
         TrackedRun(name, name, {}, {"lines": text}, {"accuracy": accuracy_of(text)}, "")
@@ -80,16 +88,48 @@ def read(**lines: str) -> tuple[pd.DataFrame, dict[str, str]]:
 
 
 def test_predictions_are_compared_on_points_that_all_have_and_what_is_lost_is_named() -> None:
-    right, lost = read(first="b,1,1\na,0,1\nc,1,1\n", second="c,1,0\nb,1,1\n", lost="")
-    assert right.to_dict("index") == {
-        "b": {"first": 1.0, "second": 1.0},
-        "c": {"first": 1.0, "second": 0.0},
-    }
+    probability, lost = read(
+        first="b,1,1,0.8,0\na,0,1,0.7,0\nc,1,1,0.6,0\n",
+        second="c,1,0,0.1,0\nb,1,1,0.9,0\n",
+        lost="",
+    )
+    assert probability["ID"].to_numpy().tolist() == ["b", "c"]
+    assert probability["candidate"].to_numpy().tolist() == ["first", "second"]
+    assert probability.to_numpy().tolist() == [[[0.8], [0.9]], [[0.6], [0.1]]]
     assert lost == {"lost": "has lost its predictions.csv"}
 
 
 def test_the_order_of_lines_in_a_file_does_not_matter() -> None:
-    right, lost = read(first="b,1,1\na,0,1\n", second="a,0,0\nb,1,1\n")
-    assert right.to_dict("list") == {"first": [0.0, 1.0], "second": [1.0, 1.0]}
-    assert right.index.tolist() == ["a", "b"]
+    probability, lost = read(
+        first="b,1,1,0.8,1\nb,1,0,0.4,0\na,0,1,0.9,0\na,0,0,0.3,1\n",
+        second="a,0,0,0.3,1\na,0,1,0.9,0\nb,1,0,0.4,0\nb,1,1,0.8,1\n",
+    )
+    assert probability.to_numpy().tolist() == [[[0.9, 0.3]] * 2, [[0.4, 0.8]] * 2]
+    assert probability["Target"].to_numpy().tolist() == [0, 1]
     assert not lost
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ("a,0,0,0.3,0\nb,1,1,0.8,1\n", "has not every point once in each repeat"),
+        ("a,0,0,0.3,0\na,0,0,0.3,0\n", "has not every point once in each repeat"),
+        ("a,0,0,0.7,0\nb,1,1,0.8,0\n", "has labels that are not the more probable class"),
+        ("a,0,0,,0\nb,1,1,0.8,0\n", "has labels that are not the more probable class"),
+        ("a,0,0,-2,0\nb,1,1,0.8,0\n", "has labels that are not the more probable class"),
+        ("a,1,1,0.8,0\nb,1,1,0.8,0\n", "has other points or labels than the archive"),
+        ("a,0,0,0.3,0\na,0,0,0.3,1\nb,1,1,0.8,0\nb,1,1,0.8,1\n", "has other repeats"),
+    ],
+)
+def test_a_candidate_whose_predictions_cannot_be_is_left_out_with_a_line(
+    lines: str, fault: str
+) -> None:
+    probability, lost = read(whole="a,0,0,0.3,0\nb,1,1,0.8,0\n", other=lines)
+    assert probability["candidate"].to_numpy().tolist() == ["whole"]
+    assert fault in lost["other"]
+
+
+def test_a_probability_that_rounding_has_moved_to_a_half_keeps_its_label() -> None:
+    probability, lost = read(one="a,0,0,0.5,0\nb,1,1,0.5,0\n")
+    assert not lost
+    assert (probability.to_numpy().ravel() > 0.5).tolist() == [False, True]

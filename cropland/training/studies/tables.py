@@ -25,7 +25,7 @@ from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from cropland.config.countries import Choice
-    from cropland.config.groups import Rule, Study
+    from cropland.config.groups import RuleOfOne, Study
 
     Row = Mapping[str, Any]
 
@@ -59,13 +59,13 @@ class Conclusion:
 
 
 def select_each(
-    table: pd.DataFrame, by: list[str], rule: Rule = "one_standard_error"
+    table: pd.DataFrame, by: list[str], rule: RuleOfOne = "one_standard_error"
 ) -> pd.DataFrame:
     """Return a candidate of each group, groups in order; the index stays that of the table."""
     return table.loc[[select(group, rule) for _, group in table.groupby(by)]]
 
 
-def select(table: pd.DataFrame, rule: Rule = "one_standard_error") -> Any:
+def select(table: pd.DataFrame, rule: RuleOfOne = "one_standard_error") -> Any:
     """Return the label of the row that a rule chooses."""
     rank = choice.simplicity(table["n_features"], table["span"])
     return table.index[choice.choose(table["accuracy"], table["accuracy_se"], rank, rule)]

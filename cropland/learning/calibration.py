@@ -1,0 +1,290 @@
+"""Calibration: probabilities that agree with observed shares, and the classes that they leave possible.
+
+Arrays in, numbers out. All is fitted on out-of-fold probabilities of cropland: those of samples that a
+classifier was trained on are nearer to 0 and 1 than those of others. Of several repeats their mean counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
+
+from cropland.learning.logistic import fit_rows
+
+if TYPE_CHECKING:
+    from cropland.config.groups import CalibrationKind
+
+_LEAST = 1e-3
+"""Probabilities nearer to 0 or 1 than this count as this: a forest of 500 trees knows no finer steps."""
+
+
+@dataclass(frozen=True)
+class Platt:
+    """Platt scaling: a probability becomes logistic(slope x logit(probability) + intercept).
+
+    Platt 1999, in Advances in Large Margin Classifiers, 61-74; of the logit instead of an SVM's output.
+    """
+
+    slope: float
+    intercept: float
+
+    def apply(self, probability: ArrayLike) -> NDArray[np.float64]:
+        """Return calibrated probabilities, of any shape; above 0.5 is cropland."""
+        return np.asarray(expit(self.slope * logits(probability) + self.intercept))
+
+
+@dataclass(frozen=True)
+class PredictionSets:
+    """The classes that a probability leaves possible, by class-conditional conformal prediction.
+
+    Vovk 2012, Conditional validity of inductive conformal predictors, PMLR 25, 475-490. Of each class, a
+    share of at least `confidence` of new samples has its true class in its set. The most probable class is
+    always in it.
+
+    Attributes
+    ----------
+    confidence : float
+        Share of each class that is covered.
+    cropland, other : float
+        The least calibrated probability of a class that puts it into the set.
+    """
+
+    confidence: float
+    cropland: float
+    other: float
+
+    def contain(self, probability: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return whether the sets hold cropland, and whether they hold other, by calibrated probability."""
+        p = np.asarray(probability, np.float64)
+        return (p > 0.5) | (p >= self.cropland), (p <= 0.5) | (1 - p >= self.other)
+
+    def cannot_tell(self, probability: ArrayLike) -> NDArray[np.bool_]:
+        """Return whether both classes are possible, by calibrated probability; false where it is NaN."""
+        cropland, other = self.contain(probability)
+        return cropland & other
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The shares of samples whose set holds their true class, by class, and of sets with both classes.
+
+    NaN for a class without samples.
+    """
+
+    cropland: float
+    other: float
+    cannot_tell: float
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """The calibration of a model, and what it does to its scores.
+
+    Attributes
+    ----------
+    platt : Platt, optional
+        None where probabilities stay as they are.
+    probability : ndarray of float, shape (sample,) or (sample, repeat)
+        As the model would give them out of fold: cross-fitted, or as they were.
+    brier, accuracy : tuple of float
+        Before, and after cross-fitted Platt scaling, also where it is not used.
+    reason : str
+        Why it is used or not, in words.
+    """
+
+    platt: Platt | None
+    probability: NDArray[np.float64]
+    brier: tuple[float, float]
+    accuracy: tuple[float, float]
+    reason: str
+
+
+def fit_platt(probability: ArrayLike, labels: ArrayLike) -> Platt:
+    """Fit Platt scaling; without samples of both classes it is the identity.
+
+    Labels count as nearly 0 and 1, (n + 1) / (n + 2) of a class of n, as Platt has it: so classes that are
+    separated completely have a finite slope.
+
+    Parameters
+    ----------
+    probability : array_like of float, shape (sample,) or (sample, repeat)
+        Of cropland, out of fold.
+    labels : array_like of int, shape (sample,)
+        1 for cropland, 0 for other.
+    """
+    y = np.asarray(labels)
+    slope, intercept = fit_rows(_logits_of(probability)[None], y, np.ones((1, len(y))))
+    return Platt(float(slope[0]), float(intercept[0]))
+
+
+def cross_fitted(probability: ArrayLike, labels: ArrayLike, fold: ArrayLike) -> NDArray[np.float64]:
+    """Compute calibrated probabilities of each fold by Platt scaling that is fitted on the other folds.
+
+    Parameters
+    ----------
+    probability : array_like of float, shape (sample,) or (sample, repeat)
+        Of cropland, out of fold.
+    labels : array_like of int, shape (sample,)
+        1 for cropland, 0 for other.
+    fold : array_like of int, shape as `probability`
+        Number of the fold of each sample in each repeat.
+
+    Returns
+    -------
+    ndarray of float, shape as `probability`
+        A fold without which one class only is left keeps its probabilities.
+    """
+    given, y = np.asarray(probability, np.float64), np.asarray(labels)
+    columns, folds = (np.asarray(a).reshape(len(y), -1) for a in (given, fold))
+    result = np.empty(columns.shape)
+    for repeat, (column, numbers) in enumerate(zip(columns.T, folds.T, strict=True)):
+        for number in np.unique(numbers):
+            test = numbers == number
+            result[test, repeat] = _fitted_without(test, column, y)
+    return result.reshape(given.shape)
+
+
+def calibrate(
+    probability: ArrayLike, labels: ArrayLike, fold: ArrayLike, kind: CalibrationKind
+) -> Calibration:
+    """Fit the calibration of a model where it is wanted, and measure what it does out of fold.
+
+    Parameters
+    ----------
+    probability : array_like of float, shape (sample,) or (sample, repeat)
+        Of cropland, out of fold, of what is to be registered.
+    labels : array_like of int, shape (sample,)
+        1 for cropland, 0 for other.
+    fold : array_like of int, shape as `probability`
+        Number of the fold of each sample in each repeat.
+    kind : CalibrationKind
+        ``sigmoid`` for Platt scaling, ``none``, or ``auto``: where it lowers the Brier score.
+    """
+    before, y = np.asarray(probability, np.float64), np.asarray(labels)
+    after = cross_fitted(before, y, fold)
+    brier = brier_score(before, y), brier_score(after, y)
+    accuracy = accuracy_of(before, y), accuracy_of(after, y)
+    change = f"the Brier score out of fold is {brier[0]:.4f} without and {brier[1]:.4f} with it"
+    if len(np.unique(y)) < 2:
+        used, reason = False, "there are labels of one class only"
+    elif kind == "auto":
+        used, reason = brier[1] < brier[0], change
+    else:
+        used, reason = kind == "sigmoid", f"promotion.calibration={kind}; {change}"
+    platt = fit_platt(before, y) if used else None
+    return Calibration(platt, after if used else before, brier, accuracy, reason)
+
+
+def brier_score(probability: ArrayLike, labels: ArrayLike) -> float:
+    """Compute the mean squared difference of probabilities and labels, shapes as in `fit_platt`."""
+    return float(np.square(_columns(probability) - np.asarray(labels)[:, None]).mean())
+
+
+def accuracy_of(probability: ArrayLike, labels: ArrayLike) -> float:
+    """Compute the share of samples and repeats whose more probable class is the label's."""
+    return float(((_columns(probability) > 0.5) == (np.asarray(labels)[:, None] == 1)).mean())
+
+
+def calibration_error(probability: ArrayLike, labels: ArrayLike, bins: int = 10) -> float:
+    """Compute the expected calibration error: mean distance of probability and share, in bins of equal count.
+
+    Naeini, Cooper & Hauskrecht 2015, Obtaining well calibrated probabilities using Bayesian binning, AAAI.
+    """
+    p = _mean(probability)
+    order = np.argsort(p, kind="stable")
+    difference = (p - np.asarray(labels))[order]
+    return float(sum(abs(part.sum()) for part in np.array_split(difference, bins)) / len(p))
+
+
+def prediction_sets(probability: ArrayLike, labels: ArrayLike, confidence: float) -> PredictionSets:
+    """Compute the thresholds of prediction sets.
+
+    Of n samples of a class with its true label, the threshold is the k-th lowest probability of their own
+    class, k the whole part of (n + 1)(1 - confidence); 0, so that the class is always possible, where they
+    are too few for it.
+
+    Parameters
+    ----------
+    probability : array_like of float, shape (sample,) or (sample, repeat)
+        Of cropland, out of fold, calibrated and cross-fitted where the model is calibrated.
+    labels : array_like of int, shape (sample,)
+        1 for cropland, 0 for other.
+    confidence : float
+        Share of each class that is to be covered, between 0 and 1.
+    """
+    p, y = _mean(probability), np.asarray(labels)
+    return PredictionSets(
+        confidence, _threshold(p[y == 1], confidence), _threshold(1 - p[y == 0], confidence)
+    )
+
+
+def coverage(sets: PredictionSets, probability: ArrayLike, labels: ArrayLike) -> Coverage:
+    """Compute the share of each class whose set holds it, shapes as in `prediction_sets`."""
+    p, y = _columns(probability), np.asarray(labels)
+    return _coverage(*sets.contain(p), y)
+
+
+def cross_fitted_coverage(
+    probability: ArrayLike, labels: ArrayLike, fold: ArrayLike, confidence: float
+) -> Coverage:
+    """Compute the coverage of each fold's samples by sets that are made of the other folds.
+
+    Shapes as in `cross_fitted`, of whose probabilities the sets are made.
+    """
+    columns, folds, y = _columns(probability), _columns(fold), np.asarray(labels)
+    cropland, other = np.empty((2, *columns.shape), bool)
+    for repeat, (column, numbers) in enumerate(zip(columns.T, folds.T, strict=True)):
+        for number in np.unique(numbers):
+            test = numbers == number
+            sets = prediction_sets(column[~test], y[~test], confidence)
+            cropland[test, repeat], other[test, repeat] = sets.contain(column[test])
+    return _coverage(cropland, other, y)
+
+
+def logits(probability: ArrayLike) -> NDArray[np.float64]:
+    """Compute logits of probabilities, of which 0 and 1 are taken as nearly so."""
+    return np.asarray(logit(np.clip(np.asarray(probability, np.float64), _LEAST, 1 - _LEAST)))
+
+
+def _fitted_without(
+    test: NDArray[np.bool_], column: NDArray[np.float64], y: NDArray[np.int8]
+) -> NDArray[np.float64]:
+    """Return probabilities of a fold, calibrated by the others where these have both classes."""
+    if len(np.unique(y[~test])) < 2:
+        return column[test]
+    return fit_platt(column[~test], y[~test]).apply(column[test])
+
+
+def _threshold(own: NDArray[np.float64], confidence: float) -> float:
+    """Return the least probability of its own class that puts a class into the set."""
+    rank = int(np.floor((len(own) + 1) * (1 - confidence) + 1e-9))
+    return float(np.sort(own)[rank - 1]) if rank else 0.0
+
+
+def _coverage(
+    cropland: NDArray[np.bool_], other: NDArray[np.bool_], y: NDArray[np.int8]
+) -> Coverage:
+    """Return coverage where sets hold cropland and other, shape (sample, repeat)."""
+    held = [sets[y == label] for sets, label in ((cropland, 1), (other, 0))]
+    of_cropland, of_other = (float(part.mean()) if part.size else np.nan for part in held)
+    return Coverage(of_cropland, of_other, float((cropland & other).mean()))
+
+
+def _columns(values: ArrayLike) -> NDArray[np.float64]:
+    """Return values as an array of shape (sample, repeat)."""
+    array = np.asarray(values, np.float64)
+    return array.reshape(len(array), -1)
+
+
+def _mean(values: ArrayLike) -> NDArray[np.float64]:
+    """Return the mean over repeats, shape (sample,)."""
+    return np.asarray(_columns(values).mean(axis=1))
+
+
+def _logits_of(probability: ArrayLike) -> NDArray[np.float64]:
+    """Return the logit of the mean over repeats, shape (sample,)."""
+    return logits(_mean(probability))
