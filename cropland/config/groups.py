@@ -46,14 +46,21 @@ class Series(Closed):
 
 @dataclass(frozen=True)
 class Features(Closed):
-    """What is made of an aligned series: each day of each band, statistics over time, or both."""
+    """What is made of an aligned series: each day of each band, statistics over time, harmonics.
+
+    `harmonics` is the order of those that are fitted, 0 for none, see `cropland.features.harmonics`.
+    """
 
     name: Name
     flat: StrictBool
     statistics: tuple[Literal["min", "max", "median", "std", "amplitude"], ...]
+    harmonics: Literal[0, 2] = 0
 
     def __post_init__(self) -> None:
-        require(self.flat or len(self.statistics) > 0, "features: neither flat nor any statistics")
+        require(
+            self.flat or len(self.statistics) > 0 or self.harmonics > 0,
+            "features: neither flat nor any statistics or harmonics",
+        )
 
 
 @dataclass(frozen=True)

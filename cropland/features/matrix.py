@@ -1,12 +1,13 @@
 """Features: the named ``(sample, feature)`` matrix made of a series.
 
 Contract: a float32 DataArray without NaN, dims ``sample`` and ``feature``, with coordinates ``ID``,
-``Lat``, ``Lon``, ``Target`` (sample) and ``feature``. Three kinds of features, in this order:
+``Lat``, ``Lon``, ``Target`` (sample) and ``feature``. Four kinds of features, in this order:
 
 - the flat series: ``B4_d-335`` is B4 on season day -335, the days from the end of the reference season, so
   that the same feature means the same time of the season in every country and every year. Days come one
   after the other, all bands of the first day, then of the next;
 - statistics over time: ``NDVI_min``, all bands of the first statistic, then of the next;
+- harmonics: ``NDVI_cos1``, ordered as statistics are, see `cropland.features.harmonics`;
 - static columns (``Lon``, ``Lat``), once.
 """
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from cropland.config.groups import Features
 from cropland.config.schema import filled, require
+from cropland.features.harmonics import HARMONICS, check_weeks, fit_harmonics
 from cropland.observations.bands import STATIC, BandSet
 from cropland.observations.points import COLUMNS
 
@@ -55,7 +57,7 @@ def matrix(
     band_set : BandSet
         Its static columns are appended.
     kind : Features
-        The flat series, statistics over time, or both.
+        The flat series, statistics over time, harmonics, or several of them.
     reference_end : date
         Last day of the reference season: the season day 0.
     min_observations : int
@@ -82,6 +84,10 @@ def matrix(
         for statistic in kind.statistics:
             names += [f"{band}_{statistic}" for band in measured]
             columns.append(STATISTICS[statistic](values))
+        if kind.harmonics:
+            names += [f"{band}_{name}" for name in HARMONICS for band in measured]
+            fitted = fit_harmonics(values, np.array(_season_days(series, reference_end)))
+            columns.append(fitted.reshape(len(values), len(HARMONICS) * len(measured)))
     columns += [observed[name].to_numpy()[:, None] for name in band_set.static]
     return xr.DataArray(
         np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind"),
@@ -99,6 +105,7 @@ def make_features(
     reference_end: date,
     flat: bool = True,
     statistics: Iterable[str] = (),
+    harmonics: int = 0,
     static: Collection[str] = (),
 ) -> xr.DataArray:
     """Make features of a series, one row a point that was observed.
@@ -113,6 +120,8 @@ def make_features(
         A feature for each band on each day: ``B4_d-335``.
     statistics : iterable of str
         Features over time, such as ``NDVI_max``: of ``min``, ``max``, ``median``, ``std``, ``amplitude``.
+    harmonics : int
+        2: the yearly and half-yearly course of each band, such as ``NDVI_amplitude1``; 0: none.
     static : collection of str
         Columns that do not change with time: ``Lon``, ``Lat``.
 
@@ -126,6 +135,8 @@ def make_features(
     ------
     ConfigError
         No such statistic, no such static column, or no feature at all.
+    WindowError
+        Harmonics of a series of less than 39 weeks.
 
     Examples
     --------
@@ -138,8 +149,11 @@ def make_features(
     require(
         not unknown, f"static: expected {' or '.join(STATIC)}, got {', '.join(sorted(unknown))}"
     )
-    values = {"name": "custom", "flat": flat, "statistics": tuple(statistics)}
-    kind = filled(Features, values, "features.")
+    values = {"flat": flat, "statistics": tuple(statistics), "harmonics": harmonics}
+    kind = filled(Features, {"name": "custom", **values}, "features.")
+    if kind.harmonics:
+        days = _season_days(series, reference_end)
+        check_weeks((days[-1] - days[0] + np.diff(days[:2]).sum()) // 7)
     return matrix(series, BandSet((), tuple(static)), kind, reference_end=reference_end)
 
 

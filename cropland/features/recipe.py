@@ -15,6 +15,7 @@ from cropland.config.countries import iso_date
 from cropland.config.groups import Features, Series
 from cropland.config.schema import Closed
 from cropland.features import pixel_series, series
+from cropland.features.harmonics import HARMONICS
 from cropland.features.interpolation import rows_of
 from cropland.features.matrix import is_observed, matrix, unobserved
 from cropland.features.window import Window
@@ -142,7 +143,8 @@ class Recipe(Closed):
     def _features_at_most(self) -> int:
         bands = len(self.band_set.dynamic) + len(self.classes)
         days = 1 + 7 * self.span // self.series.step_days if self.features.flat else 0
-        return bands * (days + len(self.features.statistics)) + len(self.band_set.static)
+        over_time = len(self.features.statistics) + len(HARMONICS) * (self.features.harmonics > 0)
+        return bands * (days + over_time) + len(self.band_set.static)
 
     def _samples(
         self, align: Callable[..., xr.Dataset], seen: Archive | pixel_series.Images, end: date

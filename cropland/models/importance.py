@@ -34,6 +34,8 @@ _ALL = ""
 _CHUNK_BYTES = 64 * 2**20
 _DATED = re.compile(r"(.+)_d([+-]\d+)")
 _STATISTIC = re.compile(r"(SCL_\d+|[^_]+)_(.+)")
+_HARMONIC = re.compile(r"(?:cos|sin|amplitude)([12])")
+"""Features of one harmonic, which are permuted together: its phase is divided among them."""
 
 
 def measure(
@@ -75,8 +77,8 @@ def measure(
     Returns
     -------
     xarray.Dataset
-        Dims ``band`` and ``when``: calendar months such as ``2019-11``, then statistics, then ``static``;
-        NaN where there is no such feature. Attribute ``accuracy``: with nothing permuted.
+        Dims ``band`` and ``when``: calendar months such as ``2019-11``, then statistics and harmonics, then
+        ``static``; NaN where there is no such feature. Attribute ``accuracy``: with nothing permuted.
 
         - ``importance`` (band, when), ``importance_band``, ``importance_when``: drop in accuracy, the mean
           over samples and permutations;
@@ -188,13 +190,17 @@ def _tables(
 
 
 def _split_name(name: str, reference_end: date) -> tuple[str, str]:
-    """Split a feature's name into its band, and its month, its statistic or ``static``."""
+    """Split a feature's name into its band, and its month, statistic, harmonic or ``static``."""
     if name in STATIC:
         return name, "static"
     if dated := _DATED.fullmatch(name):
         return dated[1], f"{reference_end + timedelta(days=int(dated[2])):%Y-%m}"
     statistic = _STATISTIC.fullmatch(name)
-    return (statistic[1], statistic[2]) if statistic else (name, "static")
+    return (
+        (statistic[1], _HARMONIC.sub(r"harmonic \1", statistic[2]))
+        if statistic
+        else (name, "static")
+    )
 
 
 def _order(when: str) -> tuple[int, str]:

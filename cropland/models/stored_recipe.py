@@ -13,6 +13,7 @@ from cropland.config.groups import Bands
 from cropland.config.schema import require
 from cropland.errors import ConfigError
 from cropland.features import series
+from cropland.features.harmonics import LEAST_WEEKS
 from cropland.features.interpolation import grid_of
 from cropland.features.matrix import matrix
 from cropland.observations.bands import SCENE_CLASS
@@ -51,6 +52,8 @@ def check_recipe(recipe: Recipe) -> None:
             (number is None and name == "max_gap_days") or least <= number <= _MOST_DAYS,
             f"{name} must be {least} to {_MOST_DAYS:,}, got {number}",
         )
+    weeks = LEAST_WEEKS if recipe.features.harmonics else 1
+    require(recipe.span >= weeks, f"span of harmonics must be {weeks} or more, got {recipe.span}")
     _check_window(recipe)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cropland.config import filling
 from cropland.errors import DataError
+from cropland.features.harmonics import check_weeks
 from cropland.features.matrix import labelled
 from cropland.features.recipe import Recipe, classes_of
 from cropland.features.window import Window
@@ -123,8 +124,10 @@ class Candidate:
         Raises
         ------
         WindowError
-            Its window is outside.
+            Its window is outside, or too short for its features.
         """
+        if self.configuration.features.harmonics:
+            check_weeks(self.configuration.span)
         self.window.check_inside(archive)
         return self
 

@@ -182,5 +182,5 @@ class Watch:
             self._print("[cyan]skipped[/]", name, outcome)
         elif count == _OUTSIDE_NAMED + 1:
             self._console.print(
-                f"[cyan]skipped[/] further windows of {outcome.country} outside its archive are only counted"
+                f"[cyan]skipped[/] further windows of {outcome.country} that cannot be used are only counted"
             )

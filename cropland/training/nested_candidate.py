@@ -51,19 +51,18 @@ class NestedCandidate(Candidate):
         return self.name_of(f"{len(self.alternatives)} alternatives")
 
     def within(self, archive: Archive) -> NestedCandidate:
-        """Return it without the alternatives whose window is outside an archive.
+        """Return it without the alternatives whose window is outside an archive, or too short.
 
         Raises
         ------
         WindowError
-            The window of every alternative is outside.
+            The window of every alternative is.
         """
         outside: list[WindowError] = []
         inside: list[Configuration] = []
         for choice in self.choices:
             try:
-                choice.window.check_inside(archive)
-                inside.append(choice.configuration)
+                inside.append(choice.within(archive).configuration)
             except WindowError as error:
                 outside.append(error)
         if not inside:

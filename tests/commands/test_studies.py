@@ -18,7 +18,7 @@ STUDIES = {
     "pooled": ([QUICK], 2),
     "transfer": (["bands=ndvi", QUICK], 2 * 2),
     "models": (["+windows.iran={span:8,period:2020-04-30}", "model=forest,knn_3,svm"], 3),
-    "features": (["span=12", "bands=ndvi,indices", "model=forest", QUICK], 3 * 2),
+    "features": (["span=40", "bands=ndvi,indices", "model=forest", QUICK], 4 * 2),
     "ndvi_only": ([QUICK], 2),
 }
 

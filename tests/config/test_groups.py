@@ -56,6 +56,7 @@ def test_the_files_of_conf_fill_the_schema(composed: Composed) -> None:
         ({"n_jobs": 0}, "n_jobs must be -1"),
         ({"features__flat": False}, "features: neither flat nor any statistics"),
         ({"features__statistics": ["mean"]}, "features.statistics"),
+        ({"features__harmonics": 3}, "features.harmonics"),
         ({"training": "both"}, "training: "),
         ({"validation__inner": 3}, "validation.inner and validation.candidates belong together"),
         ({"promotion__finalists": 1}, "promotion.finalists must be 2 or more"),

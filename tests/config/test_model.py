@@ -86,24 +86,24 @@ def candidate(*words: str) -> Candidate:
     [
         (
             [],
-            "b0ee6b855f61a99b9b977048c092dacb",
+            "c2e3c0912fb9e9a920b74f8b04c09bf9",
             {"model": "forest", "model.n_estimators": 100, "model.max_depth": 10},
         ),
         (
             ["model=svm", "span=12"],
-            "3f03c67b70d483978cf8f5d74fb84825",
+            "43dfde47b2e69664768c5400a4452fe1",
             {
                 "model": "svm",
                 "model.ensemble": False,
                 "model.cv": 3,
                 "model.estimator": "sklearn.svm.SVC",
-                "model.estimator.C": 10.0,
+                "model.estimator.C": 3.0,
                 "model.estimator.gamma": "scale",
             },
         ),
         (
             ["model=custom", LOGISTIC, "+model.C=0.1"],
-            "f973197e3a7532860a75b949d41401bb",
+            "340f517cf76d7747c4dd8fa39b03b861",
             {
                 "model": "custom",
                 "model._target_": "sklearn.linear_model.LogisticRegression",

@@ -64,7 +64,7 @@ def recipe(*bands: str, clear: bool, step_days: int = 5, max_gap_days: int | Non
         end_offset_days=0,
         bands=bands,
         series=Series("any", clear=clear, step_days=step_days),
-        features=Features("any", flat=True, statistics=STATISTICS),
+        features=Features("any", flat=True, statistics=STATISTICS, harmonics=2),
         classes=(4, 8) if "SCL" in bands else (),
         max_gap_days=max_gap_days,
     )

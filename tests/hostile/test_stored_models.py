@@ -238,6 +238,7 @@ def test_other_kinds_of_entries_are_not_followed(registry: Registry) -> None:
         ("recipe.bands", ["B99"], "no Sentinel-2 band"),
         ("recipe.bands", ["SCL"], "make no feature"),
         ("recipe.features.statistics", ["mean"], "statistics"),
+        ("recipe.features.harmonics", 3, "harmonics"),
         ("recipe.classes", [99], "classes must be scene classes"),
         ("recipe.classes", [4], "classes are those of SCL"),
         ("recipe.min_observations", 0, "min_observations must be 1 to"),

@@ -15,6 +15,7 @@ from standins.figures import kept_figures
 
 from cropland.config.countries import Box
 from cropland.config.groups import Validation
+from cropland.features.harmonics import HARMONICS
 from cropland.models import diagnostic_figures as figures
 from cropland.models import importance, profiles
 
@@ -85,9 +86,10 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         ["B4_d-20"],
         [f"{band}_d{day}" for band in ("B4", "NDVI", "SCL_4") for day in range(-330, 0, 30)],
         ["NDVI_min", "NDVI_max", "B4_min"],
+        [f"{band}_{name}" for name in HARMONICS for band in ("B4", "NDVI", "BSI")],
         ["Lon", "Lat"],
     ],
-    ids=["one band and date", "a year", "statistics only", "static only"],
+    ids=["one band and date", "a year", "statistics only", "harmonics", "static only"],
 )
 def test_importance_is_drawn_of_any_features(names: list[str]) -> None:
     found = measured(names)

@@ -18,6 +18,7 @@ from cropland.models.fitted import Fitted, measured_columns
 from cropland.observations import archive
 
 STATISTICS = Features("statistics", False, ("min", "median", "std"))
+HARMONICS = Features("harmonics", False, (), harmonics=2)
 
 
 def by_id(table: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +31,7 @@ def shifted(observations: pd.DataFrame, days: float) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("clear", [False, True], ids=["raw", "clear"])
-@pytest.mark.parametrize("features", [FLAT, STATISTICS], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("features", [FLAT, STATISTICS, HARMONICS], ids=lambda kind: kind.name)
 @pytest.mark.parametrize(
     "names", [("B2", "Lon", "Lat", "SCL"), ("NDVI", "EVI"), ("Lat",)], ids="-".join
 )

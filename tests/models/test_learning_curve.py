@@ -89,15 +89,21 @@ def test_bands_that_stand_in_for_each_other_matter_only_together() -> None:
     )  # a coin a point, the mean of three permutations
 
 
-def test_features_are_grouped_by_calendar_month_statistic_and_static() -> None:
+def test_features_are_grouped_by_calendar_month_statistic_harmonic_and_static() -> None:
     names = ["B4_d+1", "B4_d-31", "SCL_4_d-10", "SCL_4_max", "B4_max", "B4_day_of_max", "Lon"]
+    names += ["B4_cos1", "B4_amplitude2", "SCL_4_sin1", "B4_amplitude1", "B4_residual"]
     random = np.random.default_rng(1)
     found = measured(matrix({name: random.normal(size=COUNT) for name in names}))
     assert found["band"].values.tolist() == ["B4", "SCL_4", "Lon"]
-    expected = ["2020-05", "2020-06", "2020-07", "max", "day_of_max", "static"]
+    over_time = ["max", "day_of_max", "harmonic 1", "harmonic 2", "residual"]
+    expected = ["2020-05", "2020-06", "2020-07", *over_time, "static"]
     assert found["when"].values.tolist() == expected
     there = found["importance"].notnull().values.astype(int).tolist()
-    assert there == [[1, 0, 1, 1, 1, 0], [0, 1, 0, 1, 0, 0], [0, 0, 0, 0, 0, 1]]
+    assert there == [
+        [1, 0, 1, 1, 1, 1, 1, 1, 0],
+        [0, 1, 0, 1, 0, 1, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0, 1],
+    ]
 
 
 @pytest.mark.parametrize(

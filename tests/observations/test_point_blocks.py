@@ -27,7 +27,7 @@ RECIPE = Recipe(
     end_offset_days=-60,
     bands=("B4", "NDVI", "SCL", "Lat"),
     series=Series("clear", True, 5),
-    features=Features("flat_statistics", True, ("median", "std")),
+    features=Features("any", True, ("median", "std"), harmonics=2),
     classes=(4, 5, 9),
 )
 """Two weeks: not every point is observed in them."""

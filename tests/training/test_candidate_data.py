@@ -19,7 +19,7 @@ from cropland.features import matrix
 from cropland.observations import ragged_array
 from cropland.observations.archive import Archive
 from cropland.sources import opening
-from cropland.training import candidate_data
+from cropland.training import candidate_data, preflight, resume
 from cropland.training.candidate import Candidate
 from cropland.training.candidate_data import CandidateData
 from cropland.training.nested_candidate import NestedCandidate
@@ -193,3 +193,21 @@ def test_alternatives_outside_the_archive_are_left_out(made: Made) -> None:
     assert [each.configuration.span for each in found.choices] == [12, 24]
     with pytest.raises(WindowError, match="of toyland is outside its archive"):
         CandidateData.of(nested(*spans[2:]))
+
+
+def test_harmonics_of_a_short_window_are_left_out_as_windows_outside_the_archive_are(
+    made: Made, toy_archive: Archive
+) -> None:
+    chosen = made("own").candidate
+    features = replace(chosen.configuration.features, flat=False, harmonics=2)
+    spans = [replace(chosen.configuration, features=features, span=span) for span in (38, 39)]
+    short, long = (replace(chosen, configuration=configuration) for configuration in spans)
+    archives = {"toyland": toy_archive}
+    preflight.check([short, long], archives)
+    (outcome,) = resume.known_outcomes([short, long], archives, None).values()
+    message = "harmonics need a window of 39 weeks or more, got span=38"
+    assert outcome.status == "outside" and message in outcome.message
+    with pytest.raises(WindowError, match=message):
+        preflight.check([short], archives)
+    nested = NestedCandidate(chosen.configuration, chosen.country, alternatives=tuple(spans))
+    assert nested.within(toy_archive).alternatives == (spans[1],)
