@@ -13,6 +13,7 @@ from cropland.models import importance, label_check
 from cropland.models.label_figure import label_figure
 from cropland.models.points_map import points_map
 from cropland.models.profiles import profiles
+from cropland.models.reliability import reliability_figure
 from cropland.observations.bands import BandSet
 from cropland.support.terminal import SIMULATED
 from cropland.training.out_of_fold import confusion
@@ -59,8 +60,8 @@ def diagnostic_files(
     Returns
     -------
     dict of str to str or bytes
-        Files by name: profiles of both classes, confusion, importance, learning curve, map of points, and
-        where there are any the labels to look at.
+        Files by name: profiles of both classes, confusion, importance, learning curve, reliability, map of
+        points, and where there are any the labels to look at.
     """
     candidate = material.candidate
     look: dict[str, Any] = {"title": title, "simulated": simulated}
@@ -86,6 +87,9 @@ def diagnostic_files(
             note=SIMULATED if simulated else "",
         ),
     }
+    left_out = scores.out_of_fold["probability"].mean("repeat").to_numpy()
+    forecasts, target = {"as predicted": left_out}, scores.out_of_fold["Target"].to_numpy()
+    files["reliability.png"] = reliability_figure(forecasts, target, **look)
     return files | _profile_files(material, labels, look)
 
 

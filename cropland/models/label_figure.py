@@ -67,7 +67,10 @@ def label_figure(
             panel.set_xlabel("date", fontsize=8.5)
     figure.supylabel(band_label(band), fontsize=10)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
+    per_row = 5 if n_columns == _COLUMNS else 3
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=per_row, frameon=False, fontsize=9
+    )
     which = f"{len(drawn)} of {len(table)} labels that all finalists have wrong, the most confident first"
     return titled(figure, f"{title}\n{which}", simulated)
 

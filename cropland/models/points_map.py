@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 CLASSES = {1: "cropland", 0: "other"}
 UNKNOWN = "–"
 _COLOURS = {"cropland": CROPLAND, "other": OTHER, UNKNOWN: "#999999"}
-LABEL_RING = "#0072B2"
+_LABEL_RING = "#0072B2"
 _LOOKS: dict[str, tuple[str, float, str, float]] = {
     "unlabelled": ("unlabelled", 6, "#666666", 0.8),
     "other": ("other", 9, "white", 0.8),
     "cropland": ("cropland", 9, "white", 0.8),
     "misclassified": ("misclassified, in the colour of the truth", 13, "black", 2.5),
-    "to look at": ("label to look at: wrong by all finalists", 17, LABEL_RING, 4),
+    "to look at": ("label to look at, misclassified by all finalists", 14, _LABEL_RING, 3),
 }
 """Name in the legend, diameter in pixels, colour and width of the edge; the last is drawn on top."""
 

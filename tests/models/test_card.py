@@ -243,6 +243,7 @@ def test_the_diagnostics_have_all_their_files(
         "labels_to_look_at.png",
         "learning_curve.png",
         "ndvi_profiles.png",
+        "reliability.png",
     }
     assert set(files) - figures == {"importance.csv", "learning_curve.csv", "points.html"}
     assert all(bytes(files[name]).startswith(b"\x89PNG") for name in figures)  # type: ignore[arg-type]
