@@ -87,7 +87,7 @@ def diagnostic_files(
             note=SIMULATED if simulated else "",
         ),
     }
-    left_out = scores.out_of_fold["probability"].mean("repeat").to_numpy()
+    left_out = scores.out_of_fold["probability"].to_numpy()
     forecasts, target = {"as predicted": left_out}, scores.out_of_fold["Target"].to_numpy()
     files["reliability.png"] = reliability_figure(forecasts, target, **look)
     return files | _profile_files(material, labels, look)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from cropland.learning.calibration import brier_score, calibration_error
 from cropland.learning.statistics import wilson
 from cropland.models.diagnostic_figures import titled
 from cropland.support.figure_style import MARKERS, PALETTE, new, plain
@@ -23,58 +23,33 @@ _BARS = 20
 """Of the histogram."""
 
 
-@dataclass(frozen=True, eq=False)
-class Reliability:
-    """Forecast probabilities against what was observed.
-
-    Attributes
-    ----------
-    bins : DataFrame
-        A row for each bin of about as many points: ``n``, mean ``probability``, ``share`` of cropland and
-        its 95 % interval by Wilson's score, ``low`` and ``high``.
-    brier : float
-        Mean squared difference between probability and label.
-    calibration_error : float
-        Expected calibration error: the mean over points of how far a bin's share is from its mean
-        probability (Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602).
-    """
-
-    bins: pd.DataFrame
-    brier: float
-    calibration_error: float
-
-
-def reliability(probability: ArrayLike, labels: ArrayLike) -> Reliability:
-    """Compute how reliable probabilities are.
+def reliability_bins(probability: ArrayLike, labels: ArrayLike) -> pd.DataFrame:
+    """Compute the observed share of cropland in bins of about as many points.
 
     Parameters
     ----------
-    probability : array_like of float, shape (sample,)
-        Of cropland, out of fold.
+    probability : array_like of float, shape (sample,) or (sample, repeat)
+        Of cropland, out of fold; of several repeats the mean counts.
     labels : array_like of int, shape (sample,)
         1 cropland, 0 other.
 
     Returns
     -------
-    Reliability
-        At most ten bins, of twenty points at least; equal probabilities share a bin.
+    pandas.DataFrame
+        At most ten bins, of twenty points at least: ``n``, mean ``probability``, ``share`` of cropland and
+        its 95 % interval by Wilson's score, ``low`` and ``high``. Equal probabilities share a bin.
     """
-    table = pd.DataFrame({"probability": probability, "share": labels}, dtype=float)
-    number = max(1, min(BINS, len(table) // FEWEST_IN_BIN))
-    edges = np.unique(np.quantile(table["probability"], np.arange(1, number) / number))
-    by_bin = table.groupby(np.searchsorted(edges, table["probability"], side="right"))
+    target = np.asarray(labels, float)
+    mean = np.asarray(probability, float).reshape(len(target), -1).mean(axis=1)
+    number = max(1, min(BINS, len(mean) // FEWEST_IN_BIN))
+    edges = np.unique(np.quantile(mean, np.arange(1, number) / number))
+    table = pd.DataFrame({"probability": mean, "share": target})
+    by_bin = table.groupby(np.searchsorted(edges, mean, side="right"))
     bins = by_bin.mean().assign(n=by_bin.size()).reset_index(drop=True)
     counts = zip(bins["share"].to_numpy(), bins["n"].to_numpy(), strict=True)
     intervals = [wilson(float(share * n), int(n)) for share, n in counts]
-    bins["low"], bins["high"] = (
-        [getattr(one, end) for one in intervals] for end in ("low", "high")
-    )
-    away = (bins["share"] - bins["probability"]).abs()
-    return Reliability(
-        bins,
-        brier=float(((table["probability"] - table["share"]) ** 2).mean()),
-        calibration_error=float(np.average(away, weights=bins["n"])),
-    )
+    low, high = ([getattr(one, end) for one in intervals] for end in ("low", "high"))
+    return bins.assign(low=low, high=high)
 
 
 def reliability_figure(
@@ -84,7 +59,7 @@ def reliability_figure(
 
     Parameters
     ----------
-    forecasts : mapping of str to array_like of float, shape (sample,)
+    forecasts : mapping of str to array_like of float, shape (sample,) or (sample, repeat)
         Out-of-fold probabilities by their name in the legend.
     labels : array_like of int, shape (sample,)
         1 cropland, 0 other.
@@ -95,10 +70,12 @@ def reliability_figure(
     panel, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     panel.plot([0, 1], [0, 1], color="0.6", lw=1, label="perfectly calibrated")
     for number, (name, probability) in enumerate(forecasts.items()):
-        found = reliability(probability, labels)
-        _draw_bins(panel, found, name, number)
+        brier = f"Brier score {brier_score(probability, labels):.4f}"
+        error = f"expected calibration error {calibration_error(probability, labels):.3f}"
+        bins = reliability_bins(probability, labels)
+        _draw_bins(panel, bins, f"{name}\n{brier}, {error}", number)
         below.hist(
-            np.asarray(probability),
+            np.asarray(probability).reshape(len(np.asarray(labels)), -1).mean(axis=1),
             np.linspace(0, 1, _BARS + 1),
             color=PALETTE[number],
             histtype="step",
@@ -115,11 +92,9 @@ def reliability_figure(
     return titled(figure, title, simulated)
 
 
-def _draw_bins(panel: Axes, found: Reliability, name: str, number: int) -> None:
+def _draw_bins(panel: Axes, bins: pd.DataFrame, label: str, number: int) -> None:
     """Draw the bins of one forecast with their intervals."""
-    bins = found.bins
     share = bins["share"].to_numpy()
-    error = f"expected calibration error {found.calibration_error:.3f}"
     panel.errorbar(
         bins["probability"],
         share,
@@ -129,5 +104,5 @@ def _draw_bins(panel: Axes, found: Reliability, name: str, number: int) -> None:
         lw=1.2,
         elinewidth=0.9,
         capsize=2,
-        label=f"{name}\nBrier score {found.brier:.4f}, {error}",
+        label=label,
     )
