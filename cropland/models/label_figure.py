@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cropland.models.diagnostic_figures import COLOURS, LINES, band_label, date_axis, titled
 from cropland.support.figure_style import new, plain
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis
+    from numpy.typing import NDArray
 
 MOST_DRAWN = 12
 _COLUMNS = 4
@@ -46,25 +48,19 @@ def label_figure(
     n_columns = min(_COLUMNS, len(drawn))
     figure = new(max(7.5, 2.75 * n_columns), 1.9 * n_rows + 1.5)
     grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-    date_axis(grid[0, 0], profiles["time"], ticks=5)
     values = series["values"].sel(band=band).transpose("point", "time").to_numpy()
-    rows_of = {point: row for row, point in enumerate(series["ID"].to_numpy().tolist())}
+    row_of = {point: row for row, point in enumerate(series["ID"].to_numpy().tolist())}
     for number, panel in enumerate(grid.flat):
         if number >= len(drawn):
             panel.set_visible(False)
             continue
-        row = drawn.iloc[number]
+        point, is_lowest = drawn.iloc[number], number + n_columns >= len(drawn)
         _draw_classes(panel, profiles)
-        at, line = series["time"].to_numpy(), values[rows_of[row["ID"]]]
-        panel.plot(at, line, color="black", lw=1.1, label="the point")
-        label = CLASSES[int(row["Target"])]
-        panel.set_title(
-            f"{row['ID']}\nlabel {label}, P(cropland) {row['probability']:.2f}", fontsize=8.5
-        )
-        panel.tick_params(labelsize=8, labelbottom=number + n_columns >= len(drawn))
-        plain(panel)
-        if number + n_columns >= len(drawn):
-            panel.set_xlabel("date", fontsize=8.5)
+        _draw_point(panel, point, series["time"].to_numpy(), values[row_of[point["ID"]]])
+        panel.tick_params(labelsize=8, labelbottom=is_lowest)
+        panel.set_xlabel("date" if is_lowest else "", fontsize=8.5)
+    date_axis(grid[0, 0], profiles["time"], ticks=5)
+    _fix_ticks(grid[0, 0].xaxis)
     figure.supylabel(band_label(band), fontsize=10)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     per_row = 5 if n_columns == _COLUMNS else 3
@@ -86,3 +82,20 @@ def _draw_classes(panel: Axes, profiles: pd.DataFrame) -> None:
         panel.fill_between(
             at, line["q25"], line["q75"], color=colour, alpha=0.25, lw=0, label=f"{name}, 25–75 %"
         )
+
+
+def _draw_point(
+    panel: Axes, point: pd.Series[Any], times: NDArray[Any], values: NDArray[Any]
+) -> None:
+    """Draw the profile of one point, with its name, label and probability above."""
+    panel.plot(times, values, color="black", lw=1.1, label="the point")
+    label = CLASSES[int(point["Target"])]
+    about = f"label {label}, P(cropland) {point['probability']:.2f}"
+    panel.set_title(f"{point['ID']}\n{about}", fontsize=8.5)
+    plain(panel)
+
+
+def _fix_ticks(axis: XAxis) -> None:
+    """Keep the ticks of an axis that all panels share: each would look for them a dozen times."""
+    at = axis.get_ticklocs()
+    axis.set_ticks(at, axis.get_major_formatter().format_ticks(at.tolist()))
