@@ -160,10 +160,10 @@ def main() -> None:
 
 def of_champion(folder: Path, land: xr.Dataset, last: Any) -> float:
     """Give the pixels a second of the plain loop with the champion's own forest."""
-    fitted = cropland.load_champion("iran", f"sqlite:///{folder}/mlruns/mlflow.db")
-    days = np.array([int(name.split("_d")[1]) for name in fitted.feature_names[:: len(BANDS)]])
+    (member,) = cropland.load_champion("iran", f"sqlite:///{folder}/mlruns/mlflow.db").members
+    days = np.array([int(name.split("_d")[1]) for name in member.feature_names[:: len(BANDS)]])
     end = np.datetime64(last, "D").astype(int)
-    return plain(land, fitted.classifier, (days + end).astype(float))
+    return plain(land, member.classifier, (days + end).astype(float))
 
 
 if __name__ == "__main__":

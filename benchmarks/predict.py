@@ -39,9 +39,10 @@ from cropland.features import matrix as features
 from cropland.features import pixel_series, series
 from cropland.features.recipe import Recipe
 from cropland.learning import classifiers, probability
-from cropland.models import fitted, mlflow_model, model_files, version_files
+from cropland.models import member, mlflow_model, model_files, version_files
 from cropland.models.champion import Champion
-from cropland.models.fitted import Fitted, measured_columns
+from cropland.models.fitted import Fitted
+from cropland.models.member import Member, measured_columns
 from cropland.observations import long_table
 from cropland.sources.grid import grid_of
 from cropland.sources.opening import archive_of
@@ -96,14 +97,13 @@ def fit(archive: Archive, recipe: Recipe, name: str) -> Fitted:
     matrix = recipe.samples(archive).matrix
     known = np.flatnonzero(matrix["Target"].to_numpy() >= 0)[:LABELLED]
     made = classifiers.build(chosen, 2023)
-    return Fitted(
+    member = Member(
         recipe=recipe,
         classifier=made.fit(matrix.to_numpy()[known], matrix["Target"].to_numpy()[known]),
         feature_names=tuple(matrix["feature"].to_numpy().tolist()),
         measured=measured_columns(recipe, archive.stored),
-        country=archive.country,
-        facts={},
     )
+    return Fitted((member,), archive.country, {})
 
 
 # Forests
@@ -113,7 +113,7 @@ def forests(archive: Archive, recipe: Recipe, n_rows: int) -> None:
     """Compare ways to the probabilities of many rows."""
     x = many(recipe.samples(archive).matrix.to_numpy(), n_rows)
     for name in ("forest", "extra_trees"):
-        classifier: Any = fit(archive, recipe, name).classifier
+        classifier: Any = fit(archive, recipe, name).members[0].classifier
         nodes = sum(tree.tree_.node_count for tree in classifier.estimators_)
         print(f"\n{name}: {len(classifier.estimators_)} trees, {nodes:,} nodes; {len(x):,} rows")
         ways: dict[str, Callable[[], NDArray[Any]]] = {
@@ -222,7 +222,7 @@ def registered(made: Fitted, archive: Archive, folder: Path) -> Champion:
 
 def pixels(country: Country, source: Simulated, made: Fitted) -> None:
     """Time what becomes of a cube in memory: series, features, probabilities."""
-    window, box = made.recipe.window(), country.box
+    window, box = made.window(), country.box
     there = cropland.Box(
         box.south + 0.2,
         box.south + 0.2 + SIDE * PIXEL_DEGREES,
@@ -252,7 +252,7 @@ def timed() -> dict[str, float]:
         ("series", series, "aligned"),
         ("series", pixel_series, "aligned"),
         ("features", features, "matrix"),
-        ("probabilities", fitted, "cropland_probability"),
+        ("probabilities", member, "cropland_probability"),
     ):
         original = getattr(owner, name)
         original = getattr(original, "original", original)

@@ -38,7 +38,12 @@ if TYPE_CHECKING:
 
 _NAMED = 5
 _LITTLE = "with too few observations in the window, or none for too long,"
-_EVIDENCE = {"n_observations": "Int64", "inside_applicability": "boolean", "reason": "str"}
+_EVIDENCE = {
+    "n_observations": "Int64",
+    "inside_applicability": "boolean",
+    "cannot_tell": "boolean",
+    "reason": "str",
+}
 _PREDICTED = {"probability": "float64", "label": "Int64", **_EVIDENCE}
 _ELSEWHERE = "outside every country's box"
 _REMEDY = "the column reason says why"
@@ -203,12 +208,13 @@ def _csv(table: pd.DataFrame, command: Predict) -> str:
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:
-    """Count points, those without a label, those of cropland, those outside the area of applicability."""
+    """Count points: all, without a label, of cropland, outside the area of applicability, not to be told."""
     return {
         "n_points": float(len(table)),
         "n_missing": float(table["label"].isna().sum()),
         "n_cropland": float((table["Target"] == 1).sum()),
         "n_outside_applicability": float((~table["inside_applicability"]).sum()),
+        "n_cannot_tell": float(table["cannot_tell"].sum()),
     }
 
 
@@ -259,5 +265,7 @@ def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champio
         f"{terminal.literal(command.output)}: {len(table)} points, {cropland} of {known} cropland, by "
         f"{models}"
     )
+    if unsure := int(table["cannot_tell"].sum()):
+        screen.print(f"  of {unsure} of them neither class can be excluded: cannot_tell")
     if command.source.name == "simulated":
         screen.print(terminal.SIMULATED)

@@ -93,7 +93,7 @@ class Recipe(Closed):
         end = reference_end or iso_date(self.reference_end, "reference_end")
         archive.require(self.band_set.measured(archive.stored))
         names = series.needed(archive, self.band_set, clear=self.series.clear)
-        if point_blocks.fits_in_memory(archive, names, self._features_at_most):
+        if point_blocks.fits_in_memory(archive, names, self.features_at_most):
             return self._samples(series.aligned, archive, end)
         parts = point_blocks.map_blocks(
             archive, names, lambda part: self._samples(series.aligned, part, end)
@@ -108,7 +108,7 @@ class Recipe(Closed):
             return rows.interpolated_share
 
         names = series.needed(archive, self.band_set, clear=self.series.clear)
-        if point_blocks.fits_in_memory(archive, names, self._features_at_most):
+        if point_blocks.fits_in_memory(archive, names, self.features_at_most):
             return share(archive)
         classes = [SCENE_CLASS] if self.series.clear else []
         return np.concatenate(
@@ -127,20 +127,21 @@ class Recipe(Closed):
         counts, gaps = samples.n_observations, samples.longest_gap
         return is_observed(counts, gaps, self.min_observations, self.max_gap_days)
 
-    def reason(self, samples: Samples, point: int) -> str:
-        """Return why a point that is not observed enough has no label."""
+    def reason(self, samples: Samples, point: int, window: str = "the window") -> str:
+        """Return why a point that is not observed enough has no label; `window` names the window."""
         count, gap = samples.n_observations[point], samples.longest_gap[point]
         if count == 0:
-            return "not observed in all bands in the window"
+            return f"not observed in all bands in {window}"
         if count < self.min_observations:
-            return f"{count} of at least {self.min_observations} observations in the window"
+            return f"{count} of at least {self.min_observations} observations in {window}"
         return (
-            f"a day of the window is {gap} days from the nearest observation (at most "
+            f"a day of {window} is {gap} days from the nearest observation (at most "
             f"{self.max_gap_days})"
         )
 
     @property
-    def _features_at_most(self) -> int:
+    def features_at_most(self) -> int:
+        """The most features that it can make of a point."""
         bands = len(self.band_set.dynamic) + len(self.classes)
         days = 1 + 7 * self.span // self.series.step_days if self.features.flat else 0
         over_time = len(self.features.statistics) + len(HARMONICS) * (self.features.harmonics > 0)

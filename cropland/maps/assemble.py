@@ -38,6 +38,8 @@ class PixelCounts:
         Pixels outside the area of applicability, of those that are known.
     observations : int
         Days on which pixels were observed, added up.
+    cannot_tell : int, optional
+        Pixels of which neither class can be excluded; None of a model without prediction sets.
     fill_values : int
         Values of the images that are no data, as no band can have them.
     truth : ndarray of int, shape (2, 2), optional
@@ -48,6 +50,7 @@ class PixelCounts:
     hectares: dict[int, float] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0.0))
     dissimilar: int = 0
     observations: int = 0
+    cannot_tell: int | None = None
     fill_values: int = 0
     truth: NDArray[np.int64] | None = None
 
@@ -68,6 +71,8 @@ class PixelCounts:
         if threshold is not None:
             self.dissimilar += int((arrays["dissimilarity"] > threshold).sum())
         self.fill_values += int(arrays.get("n_fill_values", 0))
+        if "n_cannot_tell" in arrays:
+            self.cannot_tell = (self.cannot_tell or 0) + int(arrays["n_cannot_tell"])
         if "truth" in arrays:
             before = np.zeros((2, 2), np.int64) if self.truth is None else self.truth
             self.truth = before + arrays["truth"]

@@ -63,7 +63,8 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
         ``probability`` float32, NaN there;
         ``observations`` int32, -1 outside the outline; ``dissimilarity`` float32 where the model knows it.
         Of a simulated source also ``truth`` (2, 2), pixels by true and mapped class; of images with values
-        that are no data, as no band can have them, ``n_fill_values``, how many.
+        that are no data, as no band can have them, ``n_fill_values``, how many. Of a model with prediction
+        sets ``n_cannot_tell``, pixels of which neither class can be excluded.
 
     Raises
     ------
@@ -77,8 +78,10 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
         "probability": np.full(inside.shape, np.nan, np.float32),
         "observations": np.where(inside, 0, -1).astype(np.int32),
     }
-    if work.fitted.applicability is not None:
+    if work.fitted.threshold is not None:
         arrays["dissimilarity"] = np.full(inside.shape, np.nan, np.float32)
+    if work.fitted.sets is not None:
+        arrays["n_cannot_tell"] = np.array(0)
     if images is None:
         return arrays
     predicted = work.fitted.predict_images(images, reference_end=work.reference_end)
@@ -90,6 +93,8 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
     arrays["observations"][inside] = predicted.n_observations
     if "dissimilarity" in arrays:
         arrays["dissimilarity"][inside] = predicted.dissimilarity
+    if "n_cannot_tell" in arrays:
+        arrays["n_cannot_tell"] = np.array(predicted.cannot_tell.sum())
     if images.n_fill_values:
         arrays["n_fill_values"] = np.array(images.n_fill_values)
     truth = work.imagery.truth(images.lon, images.lat)

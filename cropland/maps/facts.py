@@ -51,6 +51,9 @@ class MapFacts:
         Share of the labelled points of each class, ``cropland`` and ``other``, that cross-validation found.
     outside_applicability : float, optional
         Share of the pixels with a class outside the area of applicability; None of a model without one.
+    cannot_tell : float, optional
+        Share of the pixels with a class of which neither class can be excluded; None of a model without
+        prediction sets.
     fill_values : int
         Values of the images below 0 or above 32,766, which were read as no data.
     truth : tuple of tuple of int, optional
@@ -70,6 +73,7 @@ class MapFacts:
     too_few_observations: int = 0
     warnings: tuple[str, ...] = ()
     outside_applicability: float | None = None
+    cannot_tell: float | None = None
     fill_values: int = 0
     truth: tuple[tuple[int, int], tuple[int, int]] | None = None
     files: dict[str, str] = field(default_factory=dict)
@@ -97,7 +101,7 @@ class MapFacts:
             The largest dissimilarity inside the area of applicability.
         """
         outside = None if threshold is None else counts.dissimilar / max(counts.known, 1)
-        n_pixels = sum(counts.pixels.values())
+        n_pixels, unsure = sum(counts.pixels.values()), counts.cannot_tell
         return cls(
             key=tags["KEY"],
             tags=dict(tags),
@@ -110,6 +114,7 @@ class MapFacts:
                 warnings_of("pixels", n_pixels, counts.known, counts.dissimilar, remedy=_REMEDY)
             ),
             outside_applicability=outside,
+            cannot_tell=None if unsure is None else unsure / max(counts.known, 1),
             fill_values=counts.fill_values,
             truth=None if counts.truth is None else counts.truth.tolist(),
         )
@@ -220,6 +225,8 @@ class MapFacts:
             metrics["n_fill_values"] = float(self.fill_values)
         if self.outside_applicability is not None:
             metrics["outside_applicability"] = self.outside_applicability
+        if self.cannot_tell is not None:
+            metrics["cannot_tell"] = self.cannot_tell
         return metrics | {f"truth_{name}": share for name, share in self.true_shares.items()}
 
     def lines(self) -> Iterator[tuple[str, str]]:
@@ -241,6 +248,11 @@ class MapFacts:
             yield (
                 "outside the area of applicability",
                 f"{self.outside_applicability:.1%}, see layer applicability",
+            )
+        if self.cannot_tell is not None:
+            yield (
+                "cannot tell",
+                f"{self.cannot_tell:.1%} of the pixels with a class: neither class can be excluded",
             )
         if self.fill_values:
             yield (

@@ -112,14 +112,13 @@ class MapPlan:
     @property
     def threshold(self) -> float | None:
         """The largest dissimilarity inside the area of applicability."""
-        known = self.work.fitted.applicability
-        return None if known is None else known.threshold
+        return self.work.fitted.threshold
 
     @cached_property
     def tags(self) -> dict[str, str]:
         """The metadata of its files: nothing that differs from one run to the next."""
         version, window = self.champion.version, self.window
-        end = self.command.reference_end or self.work.fitted.recipe.reference_end
+        end = self.command.reference_end or self.work.fitted.reference_end
         tags = {
             "MODEL": f"{version.name} version {version.version}",
             "COUNTRY": self.country.title,

@@ -74,7 +74,7 @@ def card(facts: CardFacts, command: Promote) -> str:
 
 def summary(facts: CardFacts) -> str:
     """Return scores, points, window, bands and model in a line, for a table of versions."""
-    result, recipe = facts.result, facts.fitted.recipe
+    result, recipe = facts.result, facts.fitted.members[0].recipe
     configuration = result.selected.material.candidate.configuration
     scores = f"accuracy {result.selected.scores.accuracy:.3f}, bias-corrected {result.estimate.value:.3f}"
     if not isinstance(facts.in_blocks, str):
@@ -88,7 +88,7 @@ def summary(facts: CardFacts) -> str:
 
 def limits(facts: CardFacts) -> Iterator[str]:
     """Return the limits of a model, the gravest first."""
-    recipe = facts.fitted.recipe
+    recipe = facts.fitted.members[0].recipe
     if is_simulated(facts.name):
         yield "**Simulated data: not valid for any real country.**"
     static = [name for name in recipe.bands if name in STATIC]
@@ -187,7 +187,7 @@ def _choice(facts: CardFacts, command: Promote) -> str:
 
 
 def _data(facts: CardFacts) -> Iterator[str]:
-    material, recipe = facts.result.selected.material, facts.fitted.recipe
+    material, recipe = facts.result.selected.material, facts.fitted.members[0].recipe
     archive, configuration = material.archive, material.candidate.configuration
     cropland, other = facts.n_labels
     yield f"- Labels: {cropland} cropland and {other} other points of the season to {recipe.reference_end}"
@@ -209,7 +209,7 @@ def _data(facts: CardFacts) -> Iterator[str]:
     yield (
         f"- Bands: {markdown_text(', '.join(recipe.bands))}; series "
         f"{markdown_code(configuration.series.name)}, features "
-        f"{markdown_code(configuration.features.name)}: {len(facts.fitted.feature_names)} features"
+        f"{markdown_code(configuration.features.name)}: {len(facts.fitted.members[0].feature_names)} features"
     )
     model, seed = configuration.model, configuration.seed
     settings = ", ".join(f"{key}={value}" for key, value in model.parameters.items())
@@ -223,7 +223,7 @@ def _use(facts: CardFacts) -> str:
     columns = ", ".join(facts.fitted.columns)
     return (
         f"A table of raw observations, one row each: `{columns}`. Back come `ID, probability, label, "
-        f"n_observations, inside_applicability, reason`. `reference_end` (a date) applies it to another "
-        f"season.\n\n"
+        f"n_observations, inside_applicability, cannot_tell, reason`. `reference_end` (a date) applies it to "
+        f"another season.\n\n"
         f"```python\nmlflow.pyfunc.load_model('models:/{facts.name}@champion').predict(observations)\n```"
     )

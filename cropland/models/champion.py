@@ -108,7 +108,7 @@ class Champion:
         return predicted.iloc[at].reset_index(drop=True)
 
     def window(self, reference_end: str | None) -> Window:
-        """Return the window of the model, in its own season or in one that ends on another day.
+        """Return all days of the model's windows, in its own season or in one that ends on another day.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class Champion:
             The window leaves the calendar.
         """
         try:
-            return self.fitted.recipe.window(season_of(reference_end))
+            return self.fitted.window(season_of(reference_end))
         except OverflowError as error:
             raise ConfigError(
                 f"reference_end={reference_end} leaves the calendar; choose another"

@@ -5,63 +5,46 @@ time, UTC), the columns that the model needs (Sentinel-2 bands as digital number
 data), ``Lat`` and ``Lon``; other columns are ignored. Bands may have any name that `bands.band_of`
 knows. A spectral index is computed from its bands; where it is given, it is checked against them and used, as
 in an archive. Out comes a table, one row a point, in order of first appearance: ``ID``, ``probability`` of
-cropland, ``label``, ``n_observations``, ``inside_applicability`` and ``reason``; a point with too few
-observations in the window, or none for too long, has neither probability nor label, and a reason; a label of
-numbers that may be of another unit has one too. Window, alignment and features are those of training: the
-same recipe on an archive in memory.
+cropland, ``label``, ``n_observations``, ``inside_applicability``, ``cannot_tell`` and ``reason``; a point
+with too few observations in the window, or none for too long, has neither probability nor label, and a
+reason; a label of numbers that may be of another unit has one too. Window, alignment and features are those
+of training: the same recipe on an archive in memory. A model has one member, or is the mean of several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.learning.probability import cropland_probability
+from cropland.features import series
+from cropland.features.window import Window
+from cropland.models.prediction import Prediction, predict, threshold
 from cropland.models.request import PLACES, check_scene_classes, checked, doubts_of, renamed
 from cropland.observations import archive as archives
-from cropland.observations import bands, ragged_array
+from cropland.observations import point_blocks, ragged_array
 from cropland.observations.points import UNLABELLED
 from cropland.support.fingerprint import fingerprint_of
 
 if TYPE_CHECKING:
     from cropland.features.pixel_series import Images
     from cropland.features.recipe import Recipe, Samples
-    from cropland.learning.classifiers import Classifier
-    from cropland.models.applicability import Applicability
+    from cropland.learning.calibration import Platt, PredictionSets
+    from cropland.models.member import Member
     from cropland.observations.archive import Archive
 
 PIXELS_AT_ONCE = 4_000
 _CODE = (
-    *("observations", "features", "learning/probability.py", "support/columns.py"),
-    *("models/request.py", "models/fitted.py"),
+    *("observations", "features", "learning/probability.py", "learning/calibration.py"),
+    *("support/columns.py", "models/request.py"),
+    *("models/member.py", "models/prediction.py", "models/fitted.py"),
 )
-
-
-@dataclass(frozen=True, eq=False)
-class PixelValues:
-    """The prediction of a model for pixels.
-
-    Attributes
-    ----------
-    probability : ndarray of float64, shape (pixel,)
-        Of cropland; NaN where a pixel has too few observations in the window.
-    n_observations : ndarray of int32, shape (pixel,)
-        Days of the window on which a pixel was observed, by the band with the fewest values.
-    dissimilarity : ndarray of float32, shape (pixel,)
-        To the training samples, see `models.applicability`; NaN as the probability, or where the model
-        does not know it.
-    """
-
-    probability: NDArray[np.float64]
-    n_observations: NDArray[np.int32]
-    dissimilarity: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,45 +53,72 @@ class Fitted:
 
     Attributes
     ----------
-    recipe : Recipe
-        How features are made of observations.
-    classifier : Classifier
-        Fitted on features of that recipe.
-    feature_names : tuple of str
-        The features that it was fitted on, in their order.
-    measured : tuple of str
-        Columns that observations must have beside ``ID`` and ``Timestamp``, see `measured_columns`.
+    members : tuple of Member
+        One or more, of one season. The probability of the model is the mean of theirs.
     country : str
         The country of its training samples.
     facts : mapping of str to plain values
         Facts for its users, such as its scores.
-    applicability : Applicability, optional
-        How unlike its training samples others are.
+    calibration : Platt, optional
+        What becomes of the mean probability.
+    sets : PredictionSets, optional
+        Which classes of a calibrated probability cannot be excluded.
     """
 
-    recipe: Recipe
-    classifier: Classifier
-    feature_names: tuple[str, ...]
-    measured: tuple[str, ...]
+    members: tuple[Member, ...]
     country: str
     facts: Mapping[str, Any]
-    applicability: Applicability | None = None
+    calibration: Platt | None = None
+    sets: PredictionSets | None = None
+
+    @cached_property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The recipes of its members, each once: features of each are made once."""
+        return tuple(dict.fromkeys(member.recipe for member in self.members))
+
+    @property
+    def reference_end(self) -> str:
+        """Last day of its season, ISO date."""
+        return self.members[0].recipe.reference_end
+
+    def windows(self, reference_end: date | None = None) -> tuple[Window, ...]:
+        """Return the windows of its members, each once, in its season or in another."""
+        return tuple(dict.fromkeys(recipe.window(reference_end) for recipe in self.recipes))
+
+    def window(self, reference_end: date | None = None) -> Window:
+        """Return all days from the first to the last of its members' windows."""
+        windows = self.windows(reference_end)
+        return Window(
+            min(window.first for window in windows),
+            max(window.last for window in windows),
+            uses_future=any(window.uses_future for window in windows),
+        )
+
+    @property
+    def threshold(self) -> float | None:
+        """The largest dissimilarity inside the area of applicability, see `prediction.threshold`."""
+        return threshold(self.members)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Columns that observations must have beside ``ID`` and ``Timestamp``, see `measured_columns`."""
+        return tuple(dict.fromkeys(name for member in self.members for name in member.measured))
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that a table of observations must have."""
-        return ("ID", "Timestamp", *self.measured, *self.recipe.band_set.static)
+        return ("ID", "Timestamp", *self.measured, *self._static)
 
     def needed(self, given: Iterable[str]) -> tuple[str, ...]:
         """Return what observations must have: of an index its bands, or itself where it is `given`."""
-        return tuple(
-            dict.fromkeys((*self.recipe.band_set.measured(given), *_scene_class(self.recipe)))
-        )
+        have = tuple(given)
+        return tuple(dict.fromkeys(name for member in self.members for name in member.needed(have)))
 
     @property
     def accepted(self) -> tuple[str, ...]:
-        """All columns that the model can use: bands, ``SCL``, and the indices of its recipe."""
-        return tuple(dict.fromkeys((*self.needed(()), *self.recipe.band_set.dynamic)))
+        """All columns that the model can use: bands, ``SCL``, and the indices of its recipes."""
+        dynamic = (name for recipe in self.recipes for name in recipe.band_set.dynamic)
+        return tuple(dict.fromkeys((*self.needed(()), *dynamic)))
 
     def predict(
         self, observations: pd.DataFrame, *, reference_end: date | None = None
@@ -120,17 +130,18 @@ class Fitted:
         observations : DataFrame
             The contract above. Rows in any order; of rows at the same time the first counts.
         reference_end : date, optional
-            End of the season to predict; the recipe's, where it is left out.
+            End of the season to predict; the model's own, where it is left out.
 
         Returns
         -------
         DataFrame, one row a point
-            ``ID`` str; ``probability`` float64, NaN where the point has too few observations in the window
-            (`Recipe.min_observations`); ``label`` Int64, 1 where the probability is above 0.5, else 0, NA
-            where there is none; ``n_observations`` int64, the days of the window on which it was observed,
-            by the band with the fewest values; ``inside_applicability`` boolean, whether it is inside the
-            area of applicability, NA without a label and where the model does not know; ``reason`` str, why
-            there is no label, or makes it doubtful: numbers that may be of another unit; else empty.
+            ``ID`` str; ``probability`` float64, NaN where the point has too few observations in the window of
+            a member (`Recipe.min_observations`); ``label`` Int64, 1 where the probability is above 0.5, else
+            0, NA where there is none; ``n_observations`` int64, the days of the window on which it was
+            observed, by the band, and the member, with the fewest; ``inside_applicability`` boolean, whether
+            it is inside the area of applicability, and ``cannot_tell`` boolean, whether neither class can be
+            excluded, both NA without a label and where the model does not know; ``reason`` str, why there is
+            no label, or makes it doubtful: numbers that may be of another unit; else empty.
 
         Raises
         ------
@@ -141,8 +152,8 @@ class Fitted:
         table = renamed(observations, self.accepted)
         needed = self.needed(table.columns)
         used = [name for name in self.accepted if name in table or name in needed]
-        rows = checked(table, used, self.recipe.band_set.static, self.country)
-        if self.recipe.series.clear:
+        rows = checked(table, used, self._static, self.country)
+        if any(recipe.series.clear for recipe in self.recipes):
             check_scene_classes(rows, self.country)
         archive = _archive(rows, self.country)
         table = self.predict_archive(archive, reference_end=reference_end)
@@ -155,83 +166,85 @@ class Fitted:
     def predict_archive(
         self, archive: Archive, *, reference_end: date | None = None
     ) -> pd.DataFrame:
-        """Return the probability of cropland and the label of each point of an archive, see `predict`."""
+        """Return the probability of cropland and the label of each point of an archive, see `predict`.
+
+        What is too large for memory is read once, by blocks of points.
+        """
         try:
-            samples = self.recipe.samples(archive, reference_end)
+            self.window(reference_end)
         except OverflowError as error:
             raise DataError(f"reference_end {reference_end} leaves the calendar") from error
-        probability, seen = self._probability(samples)
-        inside = np.zeros(len(seen), np.bool_)
-        if self.applicability is not None:
-            inside[seen] = self.applicability.is_inside(samples.matrix.to_numpy())
-        unknown = ~seen if self.applicability is not None else np.ones(len(seen), np.bool_)
-        return pd.DataFrame(
-            {
-                "ID": archive.points["ID"].to_numpy(),
-                "probability": probability,
-                "label": pd.arrays.IntegerArray((probability > 0.5).astype(np.int64), ~seen),
-                "n_observations": samples.n_observations.astype(np.int64),
-                "inside_applicability": pd.arrays.BooleanArray(inside, unknown),
-                "reason": [
-                    "" if known else self.recipe.reason(samples, point)
-                    for point, known in enumerate(seen)
-                ],
-            }
+        names = set().union(
+            *(series.needed(archive, r.band_set, clear=r.series.clear) for r in self.recipes)
         )
+        n_features = sum(recipe.features_at_most for recipe in self.recipes)
+        if point_blocks.fits_in_memory(archive, names, n_features):
+            return self._table(archive, reference_end)
+        parts = point_blocks.map_blocks(
+            archive, names, lambda part: self._table(part, reference_end)
+        )
+        return pd.concat([table for _, table in parts], ignore_index=True)
 
-    def predict_images(self, images: Images, *, reference_end: date | None = None) -> PixelValues:
+    def predict_images(self, images: Images, *, reference_end: date | None = None) -> Prediction:
         """Return the probability of cropland of each pixel of images, as of a point in its centre.
 
         Pixels are computed some thousand at a time, so that their features stay in the processor's cache.
         """
         n_pixels = len(images.lat)
-        values = PixelValues(
-            probability=np.empty(n_pixels),
-            n_observations=np.empty(n_pixels, np.int32),
-            dissimilarity=np.full(n_pixels, np.nan, np.float32),
-        )
+        prediction = Prediction.empty(n_pixels)
         for start in range(0, n_pixels, PIXELS_AT_ONCE):
             block = slice(start, min(start + PIXELS_AT_ONCE, n_pixels))
-            samples = self.recipe.samples_of_pixels(images.part(block), reference_end)
-            values.probability[block], seen = self._probability(samples)
-            values.n_observations[block] = samples.n_observations
-            if self.applicability is not None:
-                unlike = self.applicability.dissimilarity(samples.matrix.to_numpy())
-                values.dissimilarity[block][seen] = unlike
-        return values
+            part = images.part(block)
+            samples = [recipe.samples_of_pixels(part, reference_end) for recipe in self.recipes]
+            prediction.fill(block, self._prediction(samples))
+        return prediction
 
-    def _probability(self, samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the probability of each point, NaN where it is not observed enough, and which are."""
-        names = tuple(samples.matrix["feature"].to_numpy().tolist())
-        if names != self.feature_names:
-            raise DataError(
-                f"the model of {self.country} was fitted on {len(self.feature_names)} features, the "
-                f"observations give {len(names)} or others; use the code that made the model"
-            )
-        seen = self.recipe.is_observed(samples)
-        probability = np.full(len(seen), np.nan)
-        if seen.any():
-            probability[seen] = cropland_probability(self.classifier, samples.matrix.to_numpy())
-        return probability, seen
+    @property
+    def _static(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for r in self.recipes for name in r.band_set.static))
 
+    def _table(self, archive: Archive, reference_end: date | None) -> pd.DataFrame:
+        """Return the prediction of points whose observations may be in memory."""
+        samples = [recipe.samples(archive, reference_end) for recipe in self.recipes]
+        made = self._prediction(samples)
+        bare, every = np.isnan(made.probability), np.ones(len(made.probability), np.bool_)
+        limit = self.threshold
+        inside = made.dissimilarity <= (np.inf if limit is None else limit)
+        return pd.DataFrame(
+            {
+                "ID": archive.points["ID"].to_numpy(),
+                "probability": made.probability,
+                "label": pd.arrays.IntegerArray((made.probability > 0.5).astype(np.int64), bare),
+                "n_observations": made.n_observations.astype(np.int64),
+                "inside_applicability": pd.arrays.BooleanArray(
+                    inside, every if limit is None else bare
+                ),
+                "cannot_tell": pd.arrays.BooleanArray(
+                    made.cannot_tell, every if self.sets is None else bare
+                ),
+                "reason": self._reasons(samples, reference_end),
+            }
+        )
 
-def measured_columns(recipe: Recipe, stored: Iterable[str]) -> tuple[str, ...]:
-    """Return the columns that observations must have, where the archive of the fit has `stored` these.
+    def _reasons(self, samples: Sequence[Samples], reference_end: date | None) -> list[str]:
+        """Return why each point has no label, by the first recipe that lacks observations; else empty."""
+        reasons = [""] * len(samples[0].n_observations)
+        is_one = len(self.windows()) == 1
+        for recipe, made in zip(self.recipes, samples, strict=True):
+            window = "the window" if is_one else f"the window {recipe.window(reference_end)}"
+            for point in np.flatnonzero(~recipe.is_observed(made)).tolist():
+                reasons[point] = reasons[point] or recipe.reason(made, point, window)
+        return reasons
 
-    Bands and ``SCL``; a spectral index only where that archive lacks a band that it is computed from.
-    """
-    archived = set(stored)
-    columns: dict[str, None] = {}
-    for name in recipe.band_set.dynamic:
-        parts = bands.parts_of(name)
-        is_computed = archived.issuperset(parts) or name not in archived
-        columns |= dict.fromkeys(parts if is_computed else [name])
-    return tuple(dict.fromkeys((*columns, *_scene_class(recipe))))
-
-
-def _scene_class(recipe: Recipe) -> tuple[str, ...]:
-    """Return ``SCL`` where observations are chosen by it."""
-    return (bands.SCENE_CLASS,) if recipe.series.clear else ()
+    def _prediction(self, samples: Sequence[Samples]) -> Prediction:
+        """Return the prediction of samples that were made by each of the recipes."""
+        by_recipe = dict(zip(self.recipes, samples, strict=True))
+        return predict(
+            [(member, by_recipe[member.recipe]) for member in self.members],
+            self.calibration,
+            self.sets,
+            self.country,
+        )
 
 
 def code_hash() -> str:

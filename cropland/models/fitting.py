@@ -1,7 +1,8 @@
-"""Fitting: the selected candidate learns from every labelled point."""
+"""Fitting: the selected candidates learn from every labelled point."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -11,13 +12,15 @@ from numpy.typing import NDArray
 
 from cropland.learning.cross_validation import with_other_samples
 from cropland.models.applicability import Applicability
-from cropland.models.fitted import Fitted, measured_columns
+from cropland.models.fitted import Fitted
 from cropland.models.importance import impurity
+from cropland.models.member import Member, measured_columns
 from cropland.observations.long_table import of_points
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cropland.learning.calibration import Platt, PredictionSets
     from cropland.learning.classifiers import Classifier
     from cropland.learning.cross_validation import Scores
     from cropland.training.candidate_data import CandidateData
@@ -25,18 +28,45 @@ if TYPE_CHECKING:
 _EXAMPLE_POINTS, _EXAMPLE_ROWS = 2, 60
 
 
-def fit(material: CandidateData, facts: dict[str, object], scores: Scores) -> Fitted:
-    """Fit a candidate on every labelled point.
+def fit(
+    materials: Sequence[CandidateData],
+    facts: Mapping[str, object],
+    scores: Sequence[Scores],
+    calibration: Platt | None = None,
+    sets: PredictionSets | None = None,
+) -> Fitted:
+    """Fit candidates, each on every labelled point: the members of a model.
 
     Parameters
     ----------
-    material : CandidateData
-        The candidate and its archives.
-    facts : dict of str to plain values
+    materials : sequence of CandidateData
+        The candidates and their archives, of one country.
+    facts : mapping of str to plain values
         Facts for the users of the model, beside those of its data.
-    scores : Scores
-        Scores of the candidate, with the folds of its points.
+    scores : sequence of Scores
+        Scores of each candidate, with the folds of its points.
+    calibration : Platt, optional
+        Of the mean of their probabilities out of fold.
+    sets : PredictionSets, optional
+        Of the same, calibrated.
     """
+    members = tuple(_member(*pair) for pair in zip(materials, scores, strict=True))
+    return Fitted(
+        members=members,
+        country=materials[0].candidate.country.name,
+        facts={
+            "cropland": version("cropland"),
+            "window": " | ".join(dict.fromkeys(str(m.recipe.window()) for m in members)),
+            "archive": materials[0].archive.fingerprint,
+            **facts,
+        },
+        calibration=calibration,
+        sets=sets,
+    )
+
+
+def _member(material: CandidateData, scores: Scores) -> Member:
+    """Fit a candidate on every labelled point."""
     x, y = _training_samples(material)
     evidence = material.evidence
     recipe = replace(
@@ -45,18 +75,11 @@ def fit(material: CandidateData, facts: dict[str, object], scores: Scores) -> Fi
         max_gap_days=evidence.max_gap_days,
     )
     classifier = material.classifier().fit(x, y)
-    return Fitted(
+    return Member(
         recipe=recipe,
         classifier=classifier,
         feature_names=tuple(material.labelled["feature"].to_numpy().tolist()),
         measured=measured_columns(recipe, material.archive.stored),
-        country=material.candidate.country.name,
-        facts={
-            "cropland": version("cropland"),
-            "window": str(recipe.window()),
-            "archive": material.archive.fingerprint,
-            **facts,
-        },
         applicability=_applicability(classifier, x, scores),
     )
 
@@ -67,12 +90,14 @@ def label_counts(material: CandidateData) -> tuple[int, int]:
     return int((y == 1).sum()), int((y == 0).sum())
 
 
-def example(material: CandidateData, fitted: Fitted) -> pd.DataFrame:
-    """Return the raw observations of a point or two over the window: few rows that give a label."""
-    samples, window = material.samples, fitted.recipe.window()
-    at = np.flatnonzero(fitted.recipe.is_observed(samples))
-    fewest = at[np.argsort(samples.n_observations[at], kind="stable")[:_EXAMPLE_POINTS]]
-    table = of_points(material.archive, fewest, fitted.columns)
+def example(materials: Sequence[CandidateData], fitted: Fitted) -> pd.DataFrame:
+    """Return the raw observations of a point or two over the windows: few rows that give a label."""
+    members = tuple(zip(materials, fitted.members, strict=True))
+    seen = [member.recipe.is_observed(material.samples) for material, member in members]
+    at = np.flatnonzero(np.all(seen, axis=0))
+    counts = np.min([material.samples.n_observations for material in materials], axis=0)
+    fewest = at[np.argsort(counts[at], kind="stable")[:_EXAMPLE_POINTS]]
+    table, window = of_points(materials[0].archive, fewest, fitted.columns), fitted.window()
     day = table["Timestamp"].str[:10]
     table = table[(day >= window.first.isoformat()) & (day <= window.last.isoformat())]
     if len(table) > _EXAMPLE_ROWS:

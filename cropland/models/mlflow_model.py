@@ -197,8 +197,9 @@ def signature(fitted: Fitted) -> ModelSignature:
     ]
     outputs = {"ID": text, "probability": DataType.double}
     outputs |= {"label": DataType.long, "n_observations": DataType.long}
-    outputs |= {"inside_applicability": DataType.boolean, "reason": text}
-    end = ParamSpec("reference_end", text, default=fitted.recipe.reference_end)
+    outputs |= dict.fromkeys(("inside_applicability", "cannot_tell"), DataType.boolean)
+    outputs["reason"] = text
+    end = ParamSpec("reference_end", text, default=fitted.reference_end)
     return ModelSignature(
         inputs=Schema(columns),
         outputs=Schema([ColSpec(kind, name) for name, kind in outputs.items()]),

@@ -90,7 +90,7 @@ def _fitted(
     selected, material = result.selected, result.selected.material
     country = material.candidate.country.name
     say(f"{country}: fitting {terminal.literal(selected.run.name)} on every labelled point")
-    fitted = fitting.fit(material, _facts_of_model(result), selected.scores)
+    fitted = fitting.fit([material], _facts_of_model(result), [selected.scores])
     counts, in_blocks = fitting.label_counts(material), _in_blocks(material, command)
     labels = _label_check(result)
     say(f"{country}: {labels.line()}")
@@ -122,7 +122,7 @@ def _logged(command: Promote, facts: CardFacts, record: Record) -> Logged:
         model_type=candidate.configuration.model.target.rpartition(".")[2],
         tags={KIND: "promotion", COUNTRY: candidate.country.name, **code_tags()},
         tracking_uri=command.tracking.uri,
-        input_example=fitting.example(material, facts.fitted),
+        input_example=fitting.example([material], facts.fitted),
     )
 
 
@@ -131,7 +131,7 @@ def _tags_of_version(record: Record, facts: CardFacts) -> dict[str, str]:
     metrics, params = record.metrics, record.params
     scores = {name: f"{metrics[name]:.4f}" for name in _SHOWN_SCORES if name in metrics}
     counts = {name: f"{metrics[name]:.0f}" for name in ("n_points", "n_features")}
-    window = {"window": str(facts.fitted.recipe.window())}
+    window = {"window": str(facts.fitted.window())}
     return scores | counts | window | {name: str(params[name]) for name in _SHOWN_PARAMS}
 
 

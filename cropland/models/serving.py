@@ -69,7 +69,7 @@ class CroplandModel(PythonModel):
             table = self.fitted.predict(model_input, reference_end=season)
         except CroplandError as error:
             raise RequestError.invalid_parameter_value(str(error)) from error
-        for name in ("probability", "label", "inside_applicability"):
+        for name in ("probability", "label", "inside_applicability", "cannot_tell"):
             missing = table[name].isna()
             if missing.any():
                 table[name] = table[name].astype(object).mask(missing, None)

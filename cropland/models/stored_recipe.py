@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +21,52 @@ from cropland.observations.points import COLUMNS
 
 if TYPE_CHECKING:
     from cropland.features.recipe import Recipe
+    from cropland.learning.calibration import Platt, PredictionSets
 
 _SCENE_CLASSES = range(12)
 _MOST_DAYS = 366 * (LAST_YEAR - FIRST_YEAR + 1)
 _MOST_FACTS, _LONGEST_NAME = 100, 50
+MOST_MEMBERS = 20
+"""Of a model."""
+_STEEPEST = 1e6
+"""Slope and intercept of a calibration: in steeper ones every probability is 0 or 1."""
+
+
+def check_members(recipes: Sequence[Recipe]) -> None:
+    """Check how many members a model has, and that they are of one season.
+
+    Raises
+    ------
+    ConfigError
+        None or too many, or seasons that differ.
+    """
+    require(
+        0 < len(recipes) <= MOST_MEMBERS,
+        f"members must be 1 to {MOST_MEMBERS}, got {len(recipes)}",
+    )
+    ends = sorted({recipe.reference_end for recipe in recipes})
+    require(len(ends) == 1, f"members must be of one season, got {' and '.join(ends[:2])}")
+
+
+def check_calibration(calibration: Platt | None, sets: PredictionSets | None) -> None:
+    """Check that the numbers of a calibration, and of prediction sets, are finite and in their range.
+
+    Raises
+    ------
+    ConfigError
+        They are not.
+    """
+    if calibration is not None:
+        for name in ("slope", "intercept"):
+            value = getattr(calibration, name)
+            require(
+                -_STEEPEST <= value <= _STEEPEST,
+                f"calibration.{name} must be a number of at most {_STEEPEST:,.0f}, got {value!r}",
+            )
+    if sets is not None:
+        for name in ("confidence", "cropland", "other"):
+            value = getattr(sets, name)
+            require(0 <= value <= 1, f"sets.{name} must be between 0 and 1, got {value!r}")
 
 
 def check_recipe(recipe: Recipe) -> None:

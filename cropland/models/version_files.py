@@ -1,7 +1,8 @@
 """The plain files of a registered version, found and fetched; its code, beside them, is not touched.
 
-A version names a place. It must lie among the files of its experiment, and only the three files of a model
-are taken from there, of which none runs code when it is read. A tag holds the checksum of its recipe.
+A version names a place. It must lie among the files of its experiment, and only the files of a model, by
+their names, are taken from there, of which none runs code when it is read. A tag holds the checksum of its
+recipe.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cropland.errors import DataError
 from cropland.models import model_files
-from cropland.models.model_files import APPLICABILITY, ESTIMATOR, RECIPE
+from cropland.models.model_files import ESTIMATOR, RECIPE
 from cropland.support.writing import temporary_folder
 from cropland.tracking import experiments
 from cropland.tracking.experiments import is_inside, local_path
@@ -109,13 +110,12 @@ def _root(version: ModelVersion, client: MlflowClient) -> str:
 
 def paths_in(folder: Path) -> dict[str, str]:
     """Return the files of a folder on this machine; none is a link to a place elsewhere."""
-    paths = {name: folder / name for name in (RECIPE, ESTIMATOR, APPLICABILITY)}
+    paths = {name: folder / name for name in model_files.names()}
     for path in paths.values():
         if path.exists() and not path.resolve().is_relative_to(folder.resolve()):
             raise DataError(f"{path} is a link to a file elsewhere; put the file in its place")
-    return {
-        name: str(path) for name, path in paths.items() if path.exists() or name != APPLICABILITY
-    }
+    must = (RECIPE, ESTIMATOR)
+    return {name: str(path) for name, path in paths.items() if path.exists() or name in must}
 
 
 def copies_of(location: str, store: str, copies: Path) -> dict[str, str]:
@@ -130,7 +130,7 @@ def copies_of(location: str, store: str, copies: Path) -> dict[str, str]:
     missing = [name for name in (RECIPE, ESTIMATOR) if name not in sizes]
     if missing:
         raise DataError(f"{location} has no {' and no '.join(missing)}")
-    names = [name for name in (RECIPE, ESTIMATOR, APPLICABILITY) if name in sizes]
+    names = [name for name in model_files.names() if name in sizes]
     for name in names:
         if (sizes[name] or 0) > LARGEST_BYTES:
             raise DataError(

@@ -306,7 +306,7 @@ def work(home: Shell) -> compute.Work:
     with mlflow_at(home.database):
         loaded = mlflow.pyfunc.load_model("models:/cropland-simulated-iran@champion")
     fitted = loaded.unwrap_python_model().fitted
-    window = fitted.recipe.window()
+    window = fitted.window()
     imagery = cubes.Imagery(
         source=simulated_source(),
         paths=Paths("", "", ""),

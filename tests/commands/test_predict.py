@@ -25,7 +25,7 @@ from cropland.errors import CroplandError, DataError
 from cropland.models import model_files
 from cropland.tracking.mlflow_session import mlflow_at
 
-EVIDENCE = "n_observations,inside_applicability,reason"
+EVIDENCE = "n_observations,inside_applicability,cannot_tell,reason"
 SIMULATED = Simulated("simulated", 30, 100, {})
 
 
@@ -52,6 +52,7 @@ def predicted(rows: dict[str, float | None]) -> Predicted:
     table["probability"] = table["probability"].astype("float64")
     table["n_observations"] = 9 * table["label"].notna().astype("int64")
     table["inside_applicability"] = pd.array([pd.NA] * len(table), "boolean")
+    table["cannot_tell"] = table["inside_applicability"]
     table["reason"] = (
         table["label"].isna().map({True: "not observed in all bands in the window", False: ""})
     )
@@ -107,7 +108,7 @@ def test_ids_survive_the_file(name: str) -> None:
     read = pd.read_csv(io.StringIO(text), dtype={"ID": str}, keep_default_na=False)
     assert read["ID"].tolist() == [name]
     assert list(read)[2:] == ["probability", *EVIDENCE.split(",")]
-    assert text.endswith(",1,0.700000,9,,\n")
+    assert text.endswith(",1,0.700000,9,,,\n")
 
 
 def test_missing_values_are_empty_cells() -> None:
@@ -115,8 +116,8 @@ def test_missing_values_are_empty_cells() -> None:
     text = predict._csv(table, command(probabilities=True))
     assert text.splitlines() == [
         f"ID,Target,probability,{EVIDENCE}",
-        "x,,,0,,not observed in all bands in the window",
-        "y,0,0.250000,9,,",
+        "x,,,0,,,not observed in all bands in the window",
+        "y,0,0.250000,9,,,",
     ]
 
 

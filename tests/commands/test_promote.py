@@ -40,7 +40,7 @@ def test_by_command_from_a_sweep_to_predictions(mine: Shell) -> None:
     assert f"sub/mine.csv: 20 points, 10 of 20 cropland, by {NAME} version 1" in predicted
     written = (mine.folder / "sub" / "mine.csv").read_text()
     lines = written.splitlines()
-    assert lines[0] == "ID,Target,n_observations,inside_applicability,reason"
+    assert lines[0] == "ID,Target,n_observations,inside_applicability,cannot_tell,reason"
     assert lines[1].startswith("P060,0,") and lines[2].startswith("P061,1,")
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from standins.servers import Group, free_port, wait_for
-from standins.toy_model import learnt, toy_archive, toy_request
+from standins.toy_model import average, toy_archive, toy_request
 
 from cropland.models import mlflow_model
 from cropland.models.fitted import Fitted
@@ -63,9 +63,9 @@ def served(
     observations: pd.DataFrame,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Served]:
-    """A model of the toy country, logged to a store of its own and served from there."""
+    """A model of several members of the toy country, logged to a store of its own and served from there."""
     folder = tmp_path_factory.mktemp("serving")
-    fitted = learnt(toy_archive(toy_points, toy_rows), ("B4", "B8", "NDVI", "SCL"))
+    fitted = average(toy_archive(toy_points, toy_rows))
     uri = f"sqlite:///{folder}/mlflow.db"
     client = MlflowClient(uri)
     run = client.create_run(client.create_experiment("cropland", (folder / "store").as_uri()))
@@ -113,7 +113,7 @@ def test_the_answer_is_what_the_model_says(
     assert status == 200
     table = pd.DataFrame(answer["predictions"])
     assert list(table)[:4] == ["ID", "probability", "label", "n_observations"]
-    assert list(table)[4:] == ["inside_applicability", "reason"]
+    assert list(table)[4:] == ["inside_applicability", "cannot_tell", "reason"]
     np.testing.assert_allclose(
         table["probability"].astype(float), expected["probability"], rtol=0, atol=1e-12
     )
@@ -130,7 +130,8 @@ def test_a_point_without_observations_answers_null(
     missing = {"ID": "P003", "probability": None, "label": None, "n_observations": 0}
     missing |= {
         "inside_applicability": None,
-        "reason": "not observed in all bands in the window",
+        "cannot_tell": None,
+        "reason": "not observed in all bands in the window 2020-03-12 … 2020-12-17",
     }
     assert (status, answer["predictions"]) == (200, [missing])
     assert "NaN" not in text
@@ -175,11 +176,11 @@ def put(column: str, value: object) -> Callable[[pd.DataFrame], dict[str, Any]]:
 OWN = {
     "missing band": (
         lambda table: split(table.drop(columns="B4")),
-        "the observations lack B4; the model of toyland needs the columns ID, Timestamp, B4, B8, SCL",
+        "the observations lack B4; the model of toyland needs the columns ID, Timestamp, B4, B8, B2, SCL",
     ),
     "missing ID": (
         lambda table: split(table.drop(columns="ID")),
-        "the observations lack ID; the model of toyland needs the columns ID, Timestamp, B4, B8, SCL",
+        "the observations lack ID; the model of toyland needs the columns ID, Timestamp, B4, B8, B2, SCL",
     ),
     "reflectance": (
         lambda table: split(table.assign(B4=table["B4"] / 10_000, B8=table["B8"] / 10_000)),

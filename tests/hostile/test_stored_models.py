@@ -21,7 +21,7 @@ from mlflow import MlflowClient
 from mlflow.entities import FileInfo
 from sklearn.tree import DecisionTreeClassifier
 from standins.stored_models import edited, entries, entry, npy
-from standins.toy_model import learnt, toy_archive
+from standins.toy_model import learnt, toy_archive, with_member
 
 import cropland
 from cropland.models import champion_comparison, model_files, version_files
@@ -29,6 +29,7 @@ from cropland.models.applicability import Applicability
 from cropland.models.fitted import Fitted
 from cropland.models.registry import made_before
 from cropland.models.serving import CroplandModel
+from cropland.support import yaml_text
 from cropland.support.fingerprint import fingerprint
 from cropland.tracking.experiments import is_inside
 from cropland.tracking.records import IDENTITY
@@ -50,9 +51,13 @@ set_model(Model())
 def fitted(toy_points: pd.DataFrame, toy_rows: pd.DataFrame) -> Fitted:
     """A model with an area of applicability."""
     made = learnt(toy_archive(toy_points, toy_rows))
-    x = np.random.default_rng(1).normal(size=(20, len(made.feature_names))).astype(np.float32)
+    x = (
+        np.random.default_rng(1)
+        .normal(size=(20, len(made.members[0].feature_names)))
+        .astype(np.float32)
+    )
     area = Applicability.of(x, np.ones(x.shape[1]), np.arange(20) % 2)
-    return replace(made, applicability=area)
+    return with_member(made, applicability=area)
 
 
 class Registry:
@@ -118,7 +123,7 @@ def test_a_champion_is_read_without_its_code(
     (folder / "code" / "cropland" / "__init__.py").write_text(script.read_text())
     mark.unlink()
     registry.register(folder)
-    assert registry.load().feature_names == fitted.feature_names
+    assert registry.load().members[0].feature_names == fitted.members[0].feature_names
     assert not mark.exists()
 
 
@@ -126,16 +131,17 @@ def test_a_champion_is_read_without_its_code(
 def mixed(registry: Registry, fitted: Fitted, tmp_path: Path) -> Callable[..., None]:
     """A version with checksums; gives what puts files of another model of the country in place of its own."""
     registry.register(tags=registry.write(fitted))
-    assert registry.load().feature_names == fitted.feature_names
-    half = fitted.applicability
+    assert registry.load().members[0].feature_names == fitted.members[0].feature_names
+    half = fitted.members[0].applicability
     assert half is not None
     trees = DecisionTreeClassifier(max_depth=1).fit(
-        np.random.default_rng(2).normal(size=(20, len(fitted.feature_names))), np.arange(20) % 2
+        np.random.default_rng(2).normal(size=(20, len(fitted.members[0].feature_names))),
+        np.arange(20) % 2,
     )
     area = replace(half, threshold=half.threshold / 2)
     (tmp_path / "other").mkdir()
     files = model_files.write(
-        tmp_path / "other", replace(fitted, classifier=trees, applicability=area)
+        tmp_path / "other", with_member(fitted, classifier=trees, applicability=area)
     )
 
     def put(*names: str) -> None:
@@ -251,6 +257,11 @@ def test_other_kinds_of_entries_are_not_followed(registry: Registry) -> None:
         ("facts.accuracy", float("nan"), "facts.accuracy must be between 0 and 1"),
         ("facts.majority", 5, "facts.majority must be 0 or 1"),
         ("path", "/etc/passwd", "path"),
+        ("members", [], "members must be 1 to 20, got 0"),
+        ("calibration", {"slope": float("nan"), "intercept": 0}, "calibration.slope must be"),
+        ("calibration", {"slope": 1, "intercept": -1e9}, "calibration.intercept must be"),
+        ("sets", {"confidence": 0.95, "cropland": 2, "other": 0}, "sets.cropland must be between"),
+        ("sets", {"confidence": 0.95, "cropland": 0, "other": "x"}, "sets.other"),
     ],
 )
 def test_a_recipe_has_the_ranges_of_a_configuration(
@@ -258,14 +269,29 @@ def test_a_recipe_has_the_ranges_of_a_configuration(
 ) -> None:
     path = registry.files / "recipe.yaml"
     values = yaml.safe_load(path.read_text())
+    if keys.partition(".")[0] in values["members"][0]:
+        keys = f"members.0.{keys}"
     *outer, last = keys.split(".")
-    inner = values
+    inner: Any = values
     for key in outer:
-        inner = inner[key]
+        inner = inner[int(key) if key.isdigit() else key]
     inner[last] = value
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     line = registry.line()
     assert "recipe.yaml cannot be read: " in line and reason in line
+
+
+def test_members_are_so_many_at_most_and_of_one_season(registry: Registry) -> None:
+    path = registry.files / "recipe.yaml"
+    values = yaml.safe_load(path.read_text())
+    (member,) = values["members"]
+    values["members"] = [member] * 21
+    path.write_text(yaml_text.dump(values))
+    assert "members must be 1 to 20, got 21" in registry.line()
+    other = member | {"recipe": member["recipe"] | {"reference_end": "2019-12-31"}}
+    values["members"] = [member, other]
+    path.write_text(yaml_text.dump(values))
+    assert "members must be of one season, got 2019-12-31 and 2020-12-31" in registry.line()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
-from standins.toy_model import learnt, toy_archive
+from standins.toy_model import learnt, toy_archive, with_member
 
 from cropland.errors import DataError
 from cropland.features.pixel_series import Images
@@ -84,7 +84,7 @@ def test_pixels_with_too_few_observations_have_a_class_of_their_own(
     toy_points: pd.DataFrame, toy_rows: pd.DataFrame
 ) -> None:
     fitted = learnt(toy_archive(toy_points, toy_rows), ("B4", "B8"))
-    careful = replace(fitted, recipe=replace(fitted.recipe, min_observations=3))
+    careful = with_member(fitted, min_observations=3)
     # Four pixels, seen on five days, on two, on none; the last is outside of the outline.
     seen = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 0], [1, 0, 0], [1, 0, 0]])
     days = np.datetime64("2020-06-01T10:00:00") + np.arange(5) * np.timedelta64(5, "D")
@@ -103,7 +103,7 @@ def test_pixels_with_too_few_observations_have_a_class_of_their_own(
     assert made["observations"].tolist() == [[5, 2], [0, -1]]
     assert np.isnan(made["probability"]).tolist() == [[False, True], [True, True]]
     assert made["truth"].sum() == made["truth"][1, label] == 1  # of a pixel with a class alone
-    work.fitted = replace(fitted, recipe=replace(fitted.recipe, max_gap_days=60))
+    work.fitted = with_member(fitted, max_gap_days=60)
     assert compute.map_tile(work, SimpleNamespace(grid=None))["class"].tolist() == [
         [2, 2],
         [255, 255],

@@ -79,7 +79,7 @@ def facts(of: CandidateData, name: str = "cropland-toyland", **changes: Any) -> 
     table = pd.DataFrame(
         {"name": ["the best", "barred"], "accuracy": [0.9, 0.99], "accuracy_se": 0.01}
     ).assign(eligible=[True, False])
-    fitted, counts = fit(of, {}, scores), label_counts(of)
+    fitted, counts = fit([of], {}, [scores]), label_counts(of)
     run = TrackedRun("1", "toyland as its run is called", {}, {}, {}, "")
     finalist = Finalist(run, of, scores)
     result = Result(finalist, Estimate(0.87, 0.81, 0.93), table, (finalist,))
@@ -193,7 +193,7 @@ def test_a_window_in_the_future_is_a_limit(toyland: Country, where: dict[str, An
 
 def test_a_model_learns_from_every_labelled_point(toyland: Country, where: dict[str, Any]) -> None:
     of = material(toyland, where)
-    fitted = fit(of, {"accuracy": 0.5}, of.scores())
+    fitted = fit([of], {"accuracy": 0.5}, [of.scores()])
     assert label_counts(of) == (30, 30)
     assert fitted.facts["accuracy"] == 0.5
     assert fitted.facts["archive"] == of.archive.fingerprint
@@ -209,7 +209,7 @@ def test_the_map_shows_what_was_predicted_out_of_fold_where_there_is_a_label(
 ) -> None:
     of = material(toyland, where)
     scores = of.scores()
-    fitted: Fitted = fit(of, {}, scores)
+    fitted: Fitted = fit([of], {}, [scores])
     first = str(scores.out_of_fold["ID"].to_numpy()[0])
     table = points_table(of, scores, fitted, to_look_at(first)).set_index("ID")
     assert table.index[table["to_look_at"]].tolist() == [first]
@@ -234,7 +234,7 @@ def test_the_diagnostics_have_all_their_files(
     of = material(toyland, where, *bands, features=kind)
     scores = of.scores()
     files = diagnostic_files(
-        of, scores, fit(of, {}, scores), to_look_at("P001"), KFOLD, title="toy", simulated=False
+        of, scores, fit([of], {}, [scores]), to_look_at("P001"), KFOLD, title="toy", simulated=False
     )
     figures = {name for name in files if name.endswith(".png")}
     assert figures == {

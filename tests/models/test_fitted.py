@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
-from standins.toy_model import FLAT, learnt
+from standins.toy_model import FLAT, learnt, with_member
 
 from cropland.config.groups import Features, Series
 from cropland.errors import DataError
 from cropland.features.recipe import Recipe
 from cropland.models.applicability import Applicability
-from cropland.models.fitted import Fitted, measured_columns
+from cropland.models.fitted import Fitted
+from cropland.models.member import measured_columns
 from cropland.observations import archive
 
 STATISTICS = Features("statistics", False, ("min", "median", "std"))
@@ -43,16 +43,17 @@ def test_raw_observations_give_what_the_classifier_says_of_the_archive(
     clear: bool,
 ) -> None:
     fitted = learnt(opened, names, features=features, clear=clear)
-    samples = fitted.recipe.samples(opened)
+    (member,) = fitted.members
+    samples = member.recipe.samples(opened)
     assert not samples.unobserved
-    expected = fitted.classifier.predict_proba(samples.matrix.to_numpy())[:, 1]
+    expected = member.classifier.predict_proba(samples.matrix.to_numpy())[:, 1]
     table = fitted.predict(observations)
     np.testing.assert_array_equal(table["probability"], expected)
     assert table["ID"].tolist() == opened.points["ID"].to_numpy().tolist()
     assert table["label"].tolist() == (expected > 0.5).tolist()
     assert table["n_observations"].tolist() == samples.n_observations.tolist()
     kinds = {"probability": "float64", "label": "Int64", "n_observations": "int64"}
-    kinds |= {"inside_applicability": "boolean", "reason": "str"}
+    kinds |= {"inside_applicability": "boolean", "cannot_tell": "boolean", "reason": "str"}
     assert list(table) == ["ID", *kinds]
     assert table.dtypes.astype(str)[list(kinds)].to_dict() == kinds
 
@@ -94,7 +95,7 @@ def test_a_model_of_exports_with_an_index_asks_for_bands_and_takes_the_index_whe
     with pytest.raises(DataError, match=r"lack B8; the model of toyland needs .* B4, B8"):
         fitted.predict(observations.drop(columns="B8"))
     # A model that was registered when models still asked for the index.
-    earlier = replace(fitted, measured=(*names,))
+    earlier = with_member(fitted, measured=(*names,))
     pd.testing.assert_frame_equal(earlier.predict(observations), computed)
 
 
@@ -136,10 +137,10 @@ def test_scene_classes_that_a_request_lacks_keep_their_features(
     opened: archive.Archive, observations: pd.DataFrame
 ) -> None:
     fitted = learnt(opened, ("B8", "SCL"))
-    assert fitted.recipe.classes == (4, 5, 9)
+    assert fitted.recipes[0].classes == (4, 5, 9)
     bare = observations[observations["SCL"] == 5]
     assert fitted.predict(bare)["probability"].notna().all()
-    without = replace(fitted, recipe=replace(fitted.recipe, classes=(5,)))
+    without = with_member(fitted, classes=(5,))
     with pytest.raises(DataError, match=r"was fitted on 228 features, the observations give 114"):
         without.predict(bare)
 
@@ -188,7 +189,7 @@ def in_window(observations: pd.DataFrame, name: str, days: int) -> pd.DataFrame:
 def test_one_observation_of_a_year_is_no_evidence(
     fitted: Fitted, observations: pd.DataFrame
 ) -> None:
-    careful = replace(fitted, recipe=replace(fitted.recipe, min_observations=5))
+    careful = with_member(fitted, min_observations=5)
     expected = fitted.predict(observations)
     assert expected["n_observations"].min() >= 5
     thin = careful.predict(in_window(observations, "P001", 1)).set_index("ID")
@@ -207,7 +208,7 @@ def test_one_observation_of_a_year_is_no_evidence(
 def test_half_of_a_window_is_no_evidence_for_the_other(
     fitted: Fitted, observations: pd.DataFrame, half: str
 ) -> None:
-    careful = replace(fitted, recipe=replace(fitted.recipe, max_gap_days=100))
+    careful = with_member(fitted, max_gap_days=100)
     expected = careful.predict(observations)
     assert pd.notna(expected["label"][1])
     days = pd.to_datetime(observations["Timestamp"]).dt.normalize()
@@ -229,7 +230,7 @@ def test_half_of_a_window_is_no_evidence_for_the_other(
 def test_a_season_that_is_observed_half_has_no_label(
     fitted: Fitted, observations: pd.DataFrame
 ) -> None:
-    careful = replace(fitted, recipe=replace(fitted.recipe, max_gap_days=100))
+    careful = with_member(fitted, max_gap_days=100)
     beyond = careful.predict(observations, reference_end=date(2021, 6, 30))
     assert (beyond["n_observations"] > 0).all() and beyond["label"].isna().all()
     assert beyond["reason"].str.startswith("a day of the window is ").all()
@@ -239,9 +240,9 @@ def test_points_unlike_those_of_the_training_are_outside_its_applicability(
     fitted: Fitted, opened: archive.Archive, observations: pd.DataFrame
 ) -> None:
     assert fitted.predict(observations)["inside_applicability"].isna().all()
-    x = fitted.recipe.samples(opened).matrix.to_numpy()[:60]
+    x = fitted.recipes[0].samples(opened).matrix.to_numpy()[:60]
     area = Applicability.of(x, np.ones(x.shape[1]), np.arange(60) % 5)
-    known = replace(fitted, applicability=area)
+    known = with_member(fitted, applicability=area)
     strange = observations.copy()
     strange.loc[strange["ID"] == "P002", ["B4", "B8"]] = 10_000
     strange = strange[strange["ID"] != "P004"]

@@ -15,14 +15,22 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from standins.toy_model import average
 
 from cropland.errors import TrackingError
 from cropland.models import mlflow_model
 from cropland.models.fitted import Fitted
+from cropland.observations.archive import Archive
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.records import Record
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def fitted(opened: Archive) -> Fitted:
+    """A model of several members."""
+    return average(opened)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +67,9 @@ def logged(
     return uri, source
 
 
-def test_a_model_is_logged_to_its_run_whole(logged: tuple[str, str], fitted: Fitted) -> None:
+def test_a_model_is_logged_to_its_run_whole(
+    logged: tuple[str, str], fitted: Fitted, observations: pd.DataFrame
+) -> None:
     from mlflow import MlflowClient
 
     uri, source = logged
@@ -75,15 +85,16 @@ def test_a_model_is_logged_to_its_run_whole(logged: tuple[str, str], fitted: Fit
     assert {"serving.py", "code/cropland/features/series.py", "artifacts/recipe.yaml"} <= names
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pkl")]
     described = yaml.safe_load((folder / "artifacts" / "recipe.yaml").read_text())
-    assert described["facts"] == fitted.facts and described["recipe"]["bands"] == [
-        "B4",
-        "B8",
-        "NDVI",
-    ]
+    assert described["facts"] == fitted.facts
+    bands = [member["recipe"]["bands"] for member in described["members"]]
+    assert bands == [list(member.recipe.bands) for member in fitted.members]
     signature = yaml.safe_load((folder / "MLmodel").read_text())["signature"]
     inputs = {entry["name"]: entry["required"] for entry in json.loads(signature["inputs"])}
-    names = ("B4", "B04", "b4", "b04", "red", "B8", "B08", "b8", "b08", "nir", "NDVI", "ndvi")
-    assert inputs == dict.fromkeys(("ID", "Timestamp", *names, "Lat", "Lon"), False)
+    names = {"B4", "B04", "b4", "b04", "red", "B8", "B08", "b8", "b08", "nir", "NDVI", "ndvi"}
+    assert {"ID", "Timestamp", *names, "SCL", "EVI", "Lat", "Lon"} <= inputs.keys()
+    assert not any(inputs.values())
+    outputs = [entry["name"] for entry in json.loads(signature["outputs"])]
+    assert outputs == list(fitted.predict(observations))
 
 
 def test_a_store_that_cannot_be_written_to_is_said_and_its_model_is_failed(
@@ -166,7 +177,7 @@ def test_a_fresh_python_without_cropland_predicts_with_the_models_own_code(
     entry = MlflowClient(uri).get_logged_model(source.rpartition("/")[2])
     folder = Path(entry.artifact_location.removeprefix("file://"))
     assert all(Path(file).is_relative_to(folder / "code" / "cropland") for file in [own, *modules])
-    kinds = {"label": "Int64", "inside_applicability": "boolean"}
+    kinds = {"label": "Int64", "inside_applicability": "boolean", "cannot_tell": "boolean"}
     pd.testing.assert_frame_equal(pd.DataFrame(table).astype(kinds), fitted.predict(observations))
     required = (folder / "requirements.txt").read_text().split()
     assert all(re.fullmatch(r"[a-z-]+==[\d.]+", line) for line in required)
