@@ -113,7 +113,9 @@ class Study(Closed):
 
     name: Name = "unnamed"
     title: str = ""
-    figure: Literal["time_range", "comparison", "past_only", "submission"] = "comparison"
+    figure: Literal["time_range", "comparison", "families", "past_only", "submission"] = (
+        "comparison"
+    )
     by: tuple[str, ...] = ()
     baseline: str | None = None
     window: Literal["chosen"] | None = None
@@ -121,7 +123,7 @@ class Study(Closed):
     def __post_init__(self) -> None:
         object.__setattr__(self, "by", tuple(map(short_key, self.by)))
         require(
-            self.figure != "comparison" or bool(self.by),
+            self.figure not in ("comparison", "families") or bool(self.by),
             f"study {self.name} compares nothing; name what was swept in study.by, as in "
             f"study.by=[model.max_depth]",
         )

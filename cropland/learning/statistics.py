@@ -114,19 +114,41 @@ def compare(
     Comparison
         The difference and its test. A sample that is right in just half of the repeats counts for neither.
     """
-    from scipy.stats import binomtest
-
     first, second = (np.asarray(right, np.float64) for right in (first_right, second_right))
     only_first = int(np.sum((first > 0.5) & (second < 0.5)))
     only_second = int(np.sum((first < 0.5) & (second > 0.5)))
-    differing = only_first + only_second
     return Comparison(
         difference=float(np.mean(first - second)),
         standard_error=standard_error(first - second, groups),
         only_first=only_first,
         only_second=only_second,
-        p_value=float(binomtest(only_first, differing).pvalue) if differing else 1.0,
+        p_value=mcnemar(only_first, only_second),
     )
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Compute the two-sided p-value of McNemar's exact test, of samples that only one of two had right.
+
+    McNemar 1947, doi:10.1007/BF02295996; exact by the binomial distribution.
+    """
+    from scipy.stats import binomtest
+
+    differing = only_first + only_second
+    return float(binomtest(only_first, differing).pvalue) if differing else 1.0
+
+
+def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return p-values corrected for their number by Holm's step-down method; NaN are left out.
+
+    Holm 1979, Scandinavian Journal of Statistics 6, 65-70: the chance that any difference is called real
+    though none is, is at most the level, however they depend on each other.
+    """
+    corrected = np.array(p_values, dtype=np.float64)
+    at = np.flatnonzero(~np.isnan(corrected))
+    at = at[np.argsort(corrected[at], kind="stable")]
+    factors = np.arange(len(at), 0, -1)
+    corrected[at] = np.minimum(np.maximum.accumulate(corrected[at] * factors), 1)
+    return corrected
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,7 @@ _TEXTS = ("country", "window end", "bands", "model")
 
 
 def tabulated(outcomes: Sequence[Outcome], by: Iterable[str] = ()) -> pd.DataFrame:
-    """Tabulate the outcomes that have a score, in their order.
+    """Tabulate outcomes, in their order.
 
     Columns are the fields of an outcome, then its other settings that varied or that `by` names: a number, or
     a text, which is empty where a candidate has no such setting.
@@ -54,7 +54,7 @@ def tabulated(outcomes: Sequence[Outcome], by: Iterable[str] = ()) -> pd.DataFra
         if key not in table:
             cells = [_cell(one.settings, key) for one in outcomes]
             table[key] = pd.Series(cells, table.index, dtype=object)
-    return table[table["status"].isin(SCORED)].reset_index(drop=True)
+    return table
 
 
 def _cell(settings: Mapping[str, object], key: str) -> object:
@@ -67,6 +67,7 @@ def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     table = tabulated(outcomes)
     if table.empty:
         return table
+    table = table[table["status"].isin(SCORED)].reset_index(drop=True)
     return table.sort_values(["accuracy", "n_features", "span"], ascending=[False, True, True])
 
 

@@ -9,18 +9,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from cropland.config.commands import ONCE, places, repeated
 from cropland.config.schema import given_keys
-from cropland.errors import CroplandError, DataError
+from cropland.errors import CroplandError
 from cropland.support import terminal
 from cropland.support.words import command_line, option
 from cropland.tracking import opening, twins
 from cropland.tracking.views import browse_hint
-from cropland.training import chosen_windows, out_of_fold, parent_run, report, search, sweep_figure
+from cropland.training import chosen_windows, parent_run, report, search, sweep_figure
 from cropland.training.candidates import fold_words
 from cropland.training.studies.conclude import conclude
+from cropland.training.study_samples import StudySamples
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,25 +106,15 @@ def _conclusion(session: Session, outcomes: Sequence[Outcome]) -> Conclusion | N
     if study is None:
         return None
     table = report.tabulated(outcomes, study.by)
-    if table.empty:
+    if table.empty or table["accuracy"].isna().all():
         return None
     return conclude(
         study,
         table,
         references={country.name: country.reference.last for country in countries},
         simulated=session.is_simulated,
-        correct=lambda run_id: _correct(session, run_id),
+        samples=StudySamples(session),
     )
-
-
-def _correct(session: Session, run_id: str) -> pd.Series[float]:
-    """Return in what share of the repeats each point was classified correctly, by its ID."""
-    try:
-        run = session.store.run(run_id)
-        return out_of_fold.right(session.store.read(run, out_of_fold.FILE))
-    except DataError as error:  # one that was scored before, and has lost its predictions since
-        terminal.print_note(session.console, f"no paired difference: {error}")
-        return pd.Series(dtype=float)
 
 
 def _keep_windows(session: Session, conclusion: Conclusion) -> None:

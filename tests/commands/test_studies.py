@@ -20,6 +20,7 @@ STUDIES = {
     "models": (["+windows.iran={span:8,period:2020-04-30}", "model=forest,knn_3,svm"], 3),
     "features": (["span=40", "bands=ndvi,indices", "model=forest", QUICK], 4 * 2),
     "ndvi_only": ([QUICK], 2),
+    "families": (["features=flat,statistics", "model=forest", "source.points=160", QUICK], 2 * 2),
 }
 
 
@@ -42,7 +43,7 @@ def check_concluded(shell: Shell, done: Done, name: str) -> pd.DataFrame:
     parent = studies(shell)[0]
     assert (parent.data.tags["study"], parent.info.status) == (name, "FINISHED")
     note = parent.data.tags["mlflow.note.content"]
-    assert "imulated" in note and "| Iran" in note.replace("iran", "Iran")
+    assert "imulated" in note and "Iran" in note.replace("iran", "Iran")
     tracked = artifacts(parent)
     for folder in (tracked, run_folder(done, shell.folder)):
         assert (folder / "study.png").read_bytes().startswith(b"\x89PNG")
@@ -71,6 +72,14 @@ def test_a_study_runs_by_its_one_command(shell: Shell, name: str) -> None:
         # Without a study of time ranges, the country's file knows a window.
         assert "window of iran: span=96 period=0, chosen in conf/country/iran.yaml" in done.stderr
         assert set(outcomes["span"]) == {96}
+    elif name == "families":
+        assert set(outcomes["validation"]) == {"kfold", "blocks"}
+        assert set(table["validation"]) == {"kfold", "blocks"}
+        curve = pd.read_csv(run_folder(done, shell.folder) / "learning_curve.csv")
+        assert curve["share"].tolist() == [0.25, 0.5, 1.0]
+        forest = table[(table["variant"] == "flat · forest") & (table["validation"] == "kfold")]
+        assert curve["baseline"].iloc[-1] == pytest.approx(forest["accuracy"].item())
+        assert "Learning curve: from half of the labels to all" in " ".join(done.stdout.split())
     elif name in ("pooled", "transfer"):
         assert len(set(outcomes["training"])) == 2
 

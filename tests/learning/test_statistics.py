@@ -92,3 +92,11 @@ def test_a_difference_in_clusters_is_less_sure() -> None:
     alone, together = (statistics.compare(first, second, of) for of in (None, groups))
     assert together.difference == alone.difference
     assert together.standard_error > 2 * alone.standard_error
+
+
+def test_holm_multiplies_the_smallest_by_their_number_and_keeps_the_order() -> None:
+    corrected = statistics.holm(np.array([0.01, 0.04, np.nan, 0.03]))
+    np.testing.assert_allclose(
+        corrected, [0.03, 0.06, np.nan, 0.06]
+    )  # 3 x .01, 2 x .03, then no less
+    assert statistics.holm(np.array([0.5, 0.9])).tolist() == [1.0, 1.0]

@@ -11,9 +11,8 @@ import pytest
 
 from cropland.config import filling
 from cropland.config.groups import Configuration, Validation
-from cropland.errors import DataError
 from cropland.tracking.sqlite_file import LOCAL
-from cropland.training.sweep_end import _correct, _countries, _folds, where
+from cropland.training.sweep_end import _countries, _folds, where
 
 
 @pytest.mark.parametrize(
@@ -34,22 +33,6 @@ def test_the_next_command_names_the_folds_that_were_scored_by(
 ) -> None:
     chosen = replace(filling.command(Configuration, composed()), validation=validation, seed=seed)
     assert _folds(chosen) == words
-
-
-def test_a_run_that_has_lost_its_predictions_costs_its_paired_difference_only() -> None:
-    said: list[str] = []
-
-    class Lost:
-        def run(self, run_id: str) -> str:
-            return run_id
-
-        def read(self, run: str, name: str) -> str:
-            raise DataError(f"run {run} has lost its {name}")
-
-    console = SimpleNamespace(print=lambda text, **_: said.append(text))
-    session: Any = SimpleNamespace(store=Lost(), console=console)
-    assert _correct(session, "r1").empty
-    assert said == ["[yellow]note[/] no paired difference: run r1 has lost its predictions.csv"]
 
 
 @pytest.mark.parametrize(

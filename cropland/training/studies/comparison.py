@@ -65,8 +65,7 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
         A line below the title; may be empty.
 
     """
-    names = [_variant(row, study.by) for row in table.to_dict("records")]
-    table = table.assign(variant=names)
+    table = add_variants(table, study.by)
     variants = list(table["variant"].unique())
     cells = select_each(table, ["country", "variant"])
     cells = cells.assign(panel=cells["country"].map(titled))
@@ -92,6 +91,11 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
         parts += block_warning(table)
     picture = draw(cells, variants, baseline=study.baseline, title=study.title, remark=remark)
     return Conclusion(note(study, parts, remark), files(cells, picture))
+
+
+def add_variants(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return candidates with the words of their variant."""
+    return table.assign(variant=[_variant(row, by) for row in table.to_dict("records")])
 
 
 def _variant(row: Mapping[Hashable, Any], by: Sequence[str]) -> str:

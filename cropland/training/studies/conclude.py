@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from cropland.errors import ConfigError, DataError
 from cropland.support.terminal import SIMULATED, titled
-from cropland.training.studies import comparison, past_only, time_range
+from cropland.training.studies import comparison, families, past_only, time_range
 from cropland.training.variation import labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cropland.config.groups import Study
-    from cropland.training.studies.paired import Correct
+    from cropland.training.studies.families import Samples
     from cropland.training.studies.tables import Conclusion
 
 
@@ -26,7 +26,7 @@ def conclude(
     *,
     references: Mapping[str, date],
     simulated: bool,
-    correct: Correct,
+    samples: Samples,
 ) -> Conclusion:
     """Return the answer to a study's question from its candidates.
 
@@ -35,13 +35,13 @@ def conclude(
     study : Study
         The question and how it is answered.
     table : DataFrame
-        One row a candidate, see `tables`.
+        One row a candidate, see `tables`; those without a score too.
     references : mapping of str to date
         Last day of each country's reference season.
     simulated : bool
         Whether the note and the figure must say that nothing here is real.
-    correct : callable
-        See `paired.Correct`.
+    samples : Samples
+        See `families.Samples`.
 
     Raises
     ------
@@ -62,9 +62,11 @@ def conclude(
     if study.figure == "time_range":
         return time_range.conclude(study, scored, references, remark)
     if study.figure == "comparison":
-        return comparison.conclude(study, scored, correct, remark)
+        return comparison.conclude(study, scored, samples.right, remark)
+    if study.figure == "families":
+        return families.conclude(study, table, samples, remark)
     if study.figure == "past_only":
-        return past_only.conclude(study, scored, correct, remark)
+        return past_only.conclude(study, scored, samples.right, remark)
     raise ConfigError(
         f"study {study.name} has the figure {study.figure!r}, not drawn of candidates"
     )

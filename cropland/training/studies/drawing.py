@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ACCURACY = "accuracy, cross-validated"
 BEST, ALIKE, QUIET = PALETTE[1], PALETTE[0], "0.35"
-_PER_ROW = 4
+PER_ROW = 4
 _PER_INCH = 11
 """Characters of a heading."""
 
@@ -24,8 +24,8 @@ _PER_INCH = 11
 def panels(
     count: int, *, width: float, height: float, margin: float = 0.6
 ) -> tuple[Figure, list[Axes]]:
-    """Make a figure of so many panels of the same scale of y, at most `_PER_ROW` beside each other."""
-    columns = min(count, _PER_ROW)
+    """Make a figure of so many panels of the same scale of y, at most `PER_ROW` beside each other."""
+    columns = min(count, PER_ROW)
     rows = -(-count // columns)
     # One panel alone still needs room for the heading and the legends.
     figure = new(max(8.2, columns * width + margin), rows * height + 1.1)

@@ -25,6 +25,19 @@ RIGHT = {
 }
 
 
+class Samples:
+    """The samples of toy candidates."""
+
+    def right(self, run_id: str) -> pd.Series[float]:
+        return RIGHT.get(run_id, RIGHT["half"])
+
+    def scores(self, run_id: str) -> pd.DataFrame:
+        raise NotImplementedError
+
+    def right_with_fewer(self, run_id: str, shares: object) -> pd.DataFrame:
+        raise NotImplementedError
+
+
 def row(country: str, accuracy: float, span: int = 48, period: int = 0, **changes: Any) -> Any:
     values = {
         "country": country,
@@ -63,7 +76,7 @@ def conclude(
             pd.DataFrame(rows),
             references=REFERENCES,
             simulated=simulated,
-            correct=lambda run: RIGHT.get(run, RIGHT["half"]),
+            samples=Samples(),
         )
 
 
