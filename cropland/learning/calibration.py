@@ -107,7 +107,7 @@ def fit_platt(probability: ArrayLike, labels: ArrayLike) -> Platt:
     """Fit Platt scaling; without samples of both classes it is the identity.
 
     Labels count as nearly 0 and 1, (n + 1) / (n + 2) of a class of n, as Platt has it: so classes that are
-    separated completely have a finite slope.
+    separated completely have a finite slope. It is 0 or above.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 
 _STEPS, _HALVINGS, _CONVERGED = 30, 8, 1e-10
 _RIDGE = 1e-9
@@ -15,6 +15,8 @@ def fit_rows(
     x: NDArray[np.float64], labels: NDArray[np.int8], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fit Platt scaling of many weighted samples at once, by Newton's method.
+
+    Slopes are 0 or above: a forecast that is worse than chance out of fold is not turned round.
 
     Parameters
     ----------
@@ -37,22 +39,24 @@ def fit_rows(
     )
     both = (positive > 0) & (negative > 0)
     slope, intercept = np.ones(len(x)), np.zeros(len(x))
-    loss = _loss(x, target, weights, slope, intercept)
+    loss, least = _loss(x, target, weights, slope, intercept), _CONVERGED * len(labels)
     for _ in range(_STEPS):
         change = _newton_step(x, target, weights, slope, intercept)
         size = np.where(both, 1.0, 0.0)
         for _ in range(_HALVINGS):
             trial = slope + size * change[0], intercept + size * change[1]
             new = _loss(x, target, weights, *trial)
-            if not (worse := new > loss).any():
+            if not (worse := new > loss + least).any():
                 break
             size[worse] /= 2
         gain = np.where(worse, 0, loss - new)
         slope, intercept = np.where(worse, slope, trial[0]), np.where(worse, intercept, trial[1])
         loss = loss - gain
-        if gain.max() <= _CONVERGED * len(labels):
+        if gain.max() <= least:
             break
-    return slope, intercept
+    rising = slope >= 0
+    share = np.einsum("rs,rs->r", weights, target) / weights.sum(axis=1)
+    return np.where(rising, slope, 0.0), np.where(rising, intercept, logit(share))
 
 
 def _newton_step(

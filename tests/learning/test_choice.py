@@ -4,16 +4,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
 
+from cropland.config.groups import Rule, RuleOfOne
 from cropland.errors import DataError
-from cropland.learning import choice, statistics
+from cropland.learning import calibration, choice, statistics
+from cropland.learning.calibration import Platt
+from cropland.learning.logistic import fit_rows
 from cropland.learning.statistics import Estimate
 
-SE = "one_standard_error"
+SE: RuleOfOne = "one_standard_error"
+RULES: tuple[Rule, ...] = ("best", SE, "average")
 EQUAL = np.zeros(2, dtype=np.int64)
 
 
-def estimate(right: np.ndarray, rank: np.ndarray, rule: choice.Rule, **given: object) -> Estimate:
+def estimate(right: np.ndarray, rank: np.ndarray, rule: Rule, **given: object) -> Estimate:
     """The corrected accuracy of candidates that are right in these shares of three repeats, or of one."""
     repeats = 3 if ((right > 0) & (right < 1)).any() else 1
     is_right = right[:, :, None] * repeats > np.arange(repeats) + 0.5
@@ -63,6 +68,30 @@ def test_a_choice(
     assert choice.choose(accuracy, errors, rank, SE) == one_standard_error
 
 
+def test_of_equally_accurate_ones_the_lower_brier_score_is_the_best_then_the_simpler() -> None:
+    equal = [0.9, 0.9, 0.9, 0.8], [0.01] * 4
+    assert choice.choose(*equal, [0, 1, 2, 3], "best", brier=[0.12, 0.10, 0.11, 0.01]) == 1
+    assert choice.choose(*equal, [2, 1, 0, 3], "best", brier=[0.1, 0.1, 0.1 + 1e-12, 0.01]) == 2
+    # The simplest within one standard error knows no Brier score.
+    assert choice.choose(*equal, [2, 1, 0, 3], SE, brier=[0.1, 0.1, 0.9, 0.01]) == 2
+
+
+@pytest.mark.parametrize(
+    ("brier", "rank", "number", "expected"),
+    [
+        ([0.3, 0.1, 0.2], [0, 0, 0], 2, [1, 2]),
+        ([0.1, 0.1, 0.1], [2, 0, 1], 2, [1, 2]),  # equals: the simplest
+        ([0.1 + 1e-12, 0.1, 0.2], [0, 1, 2], 1, [0]),  # equal but for rounding
+        ([0.1, 0.1], [0, 0], 1, [0]),  # then the first
+        ([0.2, 0.1], [0, 0], 5, [1, 0]),  # fewer than that
+    ],
+)
+def test_members_of_an_average_have_the_lowest_brier_scores(
+    brier: list[float], rank: list[int], number: int, expected: list[int]
+) -> None:
+    assert choice.members(brier, rank, number).tolist() == expected
+
+
 def test_it_is_the_standard_error_of_the_best_that_counts() -> None:
     assert choice.choose([0.90, 0.85], [0.06, 0.0], [1, 0], SE) == 1
     assert choice.choose([0.90, 0.85], [0.01, 0.9], [1, 0], SE) == 0
@@ -97,7 +126,7 @@ def test_what_is_chosen_is_within_one_standard_error_and_nothing_simpler_is(
 
 @given(scored(), st.sampled_from([SE, "best"]))
 def test_rows_are_chosen_from_as_each_alone(
-    given_scores: tuple[np.ndarray, np.ndarray, np.ndarray], rule: choice.Rule
+    given_scores: tuple[np.ndarray, np.ndarray, np.ndarray], rule: Rule
 ) -> None:
     accuracy, error, rank = given_scores
     together = choice.choose_each(accuracy, error, np.zeros_like(error), rank, rule)
@@ -140,32 +169,106 @@ def test_errors_in_clusters_widen_the_interval() -> None:
     assert grouped.high - grouped.low > 2 * (single.high - single.low)
 
 
-@pytest.mark.parametrize("rule", [SE, "best"])
+def chosen_by_hand(
+    bag: np.ndarray, labels: np.ndarray, of: np.ndarray, rank: np.ndarray, rule: Rule
+) -> np.ndarray:
+    """What a rule chooses of samples, shape (sample, candidate, repeat), in units."""
+    brier = ((bag - labels[:, None, None]) ** 2).mean(axis=(0, 2))
+    if rule == "average":
+        return np.lexsort((rank, brier))[:3]
+    right = ((bag > 0.5) == (labels == 1)[:, None, None]).mean(axis=2)
+    errors = [statistics.standard_error(column, of) for column in right.T]
+    return np.array([choice.choose(right.mean(axis=0), errors, rank, rule, brier=brier)])
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("grouped", [False, True])
-def test_a_correction_is_that_of_a_plain_loop(rule: choice.Rule, grouped: bool) -> None:
+def test_a_correction_is_that_of_a_plain_loop(rule: Rule, grouped: bool, calibrated: bool) -> None:
     random = np.random.default_rng(8)
-    right = random.integers(0, 4, (40, 12)) / 3
-    rank = random.integers(0, 4, 12)
+    probability, rank = random.random((40, 12, 3)), random.integers(0, 4, 12)
+    labels = random.integers(0, 2, 40).astype(np.int8)
     groups = random.integers(0, 9, 40) if grouped else np.arange(40)
     units = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    all_units = statistics.Units.of(right, groups)
-    draws = choice._bootstraps(len(units), 60, 3, 12)
     scores = []
-    for drawn in np.concatenate(list(draws)).astype(int):
+    for drawn in np.concatenate(list(choice._bootstraps(len(units), 60, 3, 12))).astype(int):
         # A unit that is drawn twice counts as two.
         copies = [rows for rows, count in zip(units, drawn, strict=True) for _ in range(count)]
-        bag = right[np.concatenate(copies)]
+        bag = np.concatenate(copies)
         of = np.repeat(np.arange(len(copies)), [len(rows) for rows in copies])
-        errors = [statistics.standard_error(column, of) for column in bag.T]
-        np.testing.assert_allclose(all_units.scores(drawn[None].astype(float))[1][0], errors)
-        chosen = choice.choose(bag.mean(axis=0), errors, rank, rule)
+        chosen = chosen_by_hand(probability[bag], labels[bag], of, rank, rule)
+        mean = probability[:, chosen].mean(axis=1)
         out = np.concatenate([rows for rows, n in zip(units, drawn, strict=True) if not n])
-        scores.append(right[out, chosen].mean())
-    found = estimate(right, rank, rule, groups=groups if grouped else None, bootstraps=60, seed=3)
+        if calibrated:
+            share = (
+                labels.mean() / labels[bag].mean(),
+                (1 - labels.mean()) / (1 - labels[bag].mean()),
+            )
+            weights = np.where(labels[bag] == 1, *share)[None]
+            x = calibration.logits(mean[bag].mean(axis=1))[None]
+            mean = Platt(*(float(p[0]) for p in fit_rows(x, labels[bag], weights))).apply(mean)
+        scores.append(((mean[out] > 0.5) == (labels[out] == 1)[:, None]).mean())
+    found = choice.bbc_cv(
+        *(probability, labels, rank, rule),
+        members=3,
+        calibrated=calibrated,
+        groups=groups if grouped else None,
+        bootstraps=60,
+        seed=3,
+    )
     low, high = np.percentile(scores, [2.5, 97.5])
     least = statistics.wilson(np.mean(scores) * len(units), len(units))
     expected = [np.mean(scores), min(low, least.low), max(high, least.high)]
     assert [found.value, found.low, found.high] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_where_labels_are_shuffled_every_corrected_score_is_a_half(rule: Rule) -> None:
+    """60 candidates alike in part, 400 points: the mean over 12 shuffles, calibrated and not."""
+    random = np.random.default_rng(11)
+    forecast = random.normal(size=(400, 1, 1)) + random.normal(size=(400, 60, 1))
+    probability = expit(forecast + 0.3 * random.normal(size=(1, 60, 1)))
+    rank = random.integers(0, 60, 60)
+    for calibrated in (False, True):
+        found = [
+            choice.bbc_cv(
+                probability,
+                random.permutation(np.arange(400) % 2),
+                rank,
+                rule,
+                calibrated=calibrated,
+                bootstraps=40,
+            ).value
+            for _ in range(12)
+        ]
+        assert abs(np.mean(found) - 0.5) < 0.02
+
+
+def test_a_perfect_score_has_the_interval_of_as_many_trials() -> None:
+    found = estimate(np.ones((120, 3)), np.arange(3), "best", bootstraps=100)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(120 / (120 + 1.959964**2))
+    of_blocks = np.arange(120) % 6
+    in_blocks = estimate(np.ones((120, 3)), np.arange(3), "best", groups=of_blocks, bootstraps=100)
+    assert in_blocks.low == pytest.approx(6 / (6 + 1.959964**2))
+
+
+@given(st.permutations(range(7)), st.sampled_from(RULES))
+def test_the_order_of_candidates_does_not_matter(order: list[int], rule: Rule) -> None:
+    random = np.random.default_rng(2)
+    probability, labels = random.random((30, 7, 2)), np.arange(30) % 2
+    given_to = {"calibrated": True, "bootstraps": 20, "members": 3}
+    one = choice.bbc_cv(probability, labels, np.arange(7), rule, **given_to)
+    other = choice.bbc_cv(probability[:, order], labels, np.array(order), rule, **given_to)
+    assert [other.value, other.low, other.high] == pytest.approx([one.value, one.low, one.high])
+
+
+def test_an_average_of_more_than_there_are_is_the_average_of_all() -> None:
+    probability = np.array([[[0.9], [0.2]], [[0.3], [0.4]], [[0.1], [0.6]]])
+    labels = np.array([1, 0, 0])
+    found = choice.bbc_cv(probability, labels, EQUAL, "average", bootstraps=100)
+    # The means are 0.55, 0.35 and 0.35: all are right.
+    assert found.value == 1.0
 
 
 def test_a_correction_depends_on_its_seed_only(monkeypatch: pytest.MonkeyPatch) -> None:
