@@ -14,6 +14,8 @@ Z_95 = 1.96
 """Half the width of a normal 95 % interval in standard errors, as the good-practice papers write it."""
 _EXACT_Z_95 = 1.959963984540054
 """The 97.5th percentile of the normal distribution, to all digits."""
+LEAKAGE = "a perfect score: check for leakage"
+"""What stands beside an accuracy of 1, whose standard error of 0 is no certainty."""
 
 
 @dataclass(frozen=True)

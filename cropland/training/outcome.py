@@ -14,7 +14,7 @@ KEY = (
     *("features", "model", "training", "validation"),
 )
 """Settings that are fields, in their order."""
-SCORES = ("accuracy", "accuracy_se", "fit_seconds", "features_mb")
+SCORES = ("accuracy", "accuracy_se", "brier", "fit_seconds", "features_mb")
 """Metrics of a run that are fields too."""
 EVIDENCE = ("observations_per_point", "observations_least", "interpolated_share")
 """The same of a candidate with one window, see `cropland.features.evidence`."""
@@ -45,8 +45,8 @@ class Outcome:
         ``finished``, ``already there``, ``outside`` its archive, or ``failed``.
     run_id : str
         Its MLflow run, empty where there is none.
-    accuracy, accuracy_se : float
-        Its score and the standard error, NaN where there is none.
+    accuracy, accuracy_se, brier : float
+        Its score, the standard error and the Brier score, NaN where there is none.
     n_features : int
         Features of its matrix.
     n_points : int
@@ -81,6 +81,7 @@ class Outcome:
     run_id: str = ""
     accuracy: float = float("nan")
     accuracy_se: float = float("nan")
+    brier: float = float("nan")
     n_features: int = 0
     n_points: int = 0
     fit_seconds: float = float("nan")

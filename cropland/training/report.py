@@ -11,6 +11,7 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from cropland.learning.statistics import LEAKAGE
 from cropland.support.terminal import literal, titled
 from cropland.support.words import markdown_table
 from cropland.training.outcome import SCORED, Outcome
@@ -63,12 +64,13 @@ def _cell(settings: Mapping[str, object], key: str) -> object:
 
 
 def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Tabulate the outcomes that have a score, best first; of ties the one with fewest features."""
+    """Tabulate the outcomes that have a score, best first, as ``promotion.rule=best`` orders them."""
     table = tabulated(outcomes)
     if table.empty:
         return table
     table = table[table["status"].isin(SCORED)].reset_index(drop=True)
-    return table.sort_values(["accuracy", "n_features", "span"], ascending=[False, True, True])
+    keys = ["accuracy", "brier", "n_features", "span"]
+    return table.sort_values(keys, ascending=[False, True, True, True])
 
 
 def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -174,6 +176,14 @@ def evidence_lines(outcomes: Sequence[Outcome]) -> list[str]:
     ]
 
 
+def leakage_lines(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a warning of the countries whose best candidate has all points right."""
+    perfect = [row["country"] for row in best(outcomes).to_dict("records") if row["accuracy"] == 1]
+    if not perfect:
+        return []
+    return [f"{', '.join(perfect)}: {LEAKAGE}"]
+
+
 def note(outcomes: Sequence[Outcome]) -> str:
     """Write the description of a parent run, in Markdown."""
     others = _others(scored(outcomes))
@@ -194,7 +204,8 @@ def note(outcomes: Sequence[Outcome]) -> str:
         for row in best(outcomes).to_dict("records")
     ]
     remark = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."
-    observed = [f"- {markdown_text(line)}" for line in evidence_lines(outcomes)]
+    lines = evidence_lines(outcomes) + leakage_lines(outcomes)
+    observed = [f"- {markdown_text(line)}" for line in lines]
     return "\n".join([markdown_table(heads, rows), "", *observed, "", remark])
 
 

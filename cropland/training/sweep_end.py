@@ -139,7 +139,7 @@ def _print_result(
     elif len(best):
         simulated = session.is_simulated
         screen.print(report.closing_table(outcomes, simulated=simulated, width=screen.width))
-    for line in report.evidence_lines(outcomes):
+    for line in report.evidence_lines(outcomes) + report.leakage_lines(outcomes):
         screen.print(line, soft_wrap=True)
     screen.print(f"candidates: {report.counted(outcomes)}")
     if best_trial:

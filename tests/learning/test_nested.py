@@ -118,6 +118,18 @@ def test_the_rule_decides_between_the_better_and_the_simpler() -> None:
     assert ("better",) in found([better, simpler], rule="best").chosen
 
 
+def test_an_average_is_of_the_five_best_and_predicts_their_mean() -> None:
+    several = [alternative(str(n), n, signal=n and 1 + n / 2) for n in range(6)]
+    nested = found(several, rule="average")
+    singles = [found([one]).scores.out_of_fold["probability"] for one in several]
+    for fold, names in enumerate(nested.chosen):
+        assert sorted(names) == list("12345")
+        of_fold = nested.scores.out_of_fold["fold"].to_numpy() == fold
+        mean = np.mean([singles[int(name)].to_numpy()[of_fold] for name in names], axis=0)
+        probability = nested.scores.out_of_fold["probability"].to_numpy()[of_fold]
+        np.testing.assert_allclose(probability, mean)
+
+
 @pytest.mark.parametrize(
     ("outer", "inner"),
     [(OUTER, INNER), (BLOCKS, Validation("blocks", 2, block_km=10.0))],

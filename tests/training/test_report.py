@@ -53,6 +53,20 @@ def test_the_best_of_each_country_and_of_ties_the_one_with_fewest_features() -> 
     assert best["tried"].tolist() == [3, 1]
 
 
+def test_of_equally_accurate_ones_the_lowest_brier_score_is_the_best() -> None:
+    equals = [outcome("iran", 0.9, span=span, brier=0.1 - span / 1000) for span in (12, 24)]
+    assert report.best(equals)["span"].tolist() == [24]
+    assert report.best([*equals, outcome("iran", 0.9, span=48)])["span"].tolist() == [24]
+
+
+def test_a_perfect_score_is_suspicious() -> None:
+    outcomes = [outcome("iran", 1.0), outcome("iran", 0.9), outcome("sudan", 0.9)]
+    line = "iran: a perfect score: check for leakage"
+    assert report.leakage_lines(outcomes) == [line]
+    assert f"- {line}" in report.note(outcomes)
+    assert report.leakage_lines(outcomes[1:]) == []
+
+
 def test_nothing_scored_is_no_table() -> None:
     assert report.best([MANY[3]]).empty
     assert report.best([]).empty
