@@ -129,7 +129,7 @@ def cross_validate_choice(
             fit_fold(clone(each.classifier), each.features.to_numpy(), y, train, test, None)[0]
             for each in selected
         ]
-        predicted.append(np.mean(probabilities, axis=0))
+        predicted.append(np.asarray(np.mean(probabilities, axis=0, dtype=np.float64)))
     seconds = (time.perf_counter() - started) / len(folds)
 
     out_of_fold = gather(samples, folds, predicted, validation.repeats)
