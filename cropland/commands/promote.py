@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from cropland.errors import ConfigError, CroplandError
 from cropland.learning.statistics import Comparison
-from cropland.models import promotion
+from cropland.models import promotion, score_text
 from cropland.models.promotion import Decision
+from cropland.models.verdicts import PERFECT, difference, excluded, is_perfect
 from cropland.support import signals, terminal
-from cropland.support.words import command_line
+from cropland.support.words import command_line, count
 from cropland.tracking import views
 from cropland.tracking.experiments import experiment_of
 from cropland.tracking.opening import open_store
@@ -25,11 +27,26 @@ if TYPE_CHECKING:
     from cropland.tracking.store import Store
 
 
-def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) -> None:
+def run(
+    command: Promote,
+    countries: Iterable[Country],
+    words: Sequence[str],
+    sweep: Collection[str] | None = None,
+) -> None:
     """Promote the best candidate of each country and print the results.
 
-    A country that fails does not keep the others from being promoted. `words` are the overrides that say
-    where the command works; the next command is printed with them.
+    A country that fails does not keep the others from being promoted.
+
+    Parameters
+    ----------
+    command : Promote
+        How to select.
+    countries : iterable of Country
+        The countries.
+    words : sequence of str
+        The overrides that say where the command works; the next command is printed with them.
+    sweep : collection of str, optional
+        The runs of the sweep that has just ended; a selected one of an earlier sweep is called so.
 
     Raises
     ------
@@ -59,29 +76,32 @@ def run(command: Promote, countries: Iterable[Country], words: Sequence[str]) ->
             except CroplandError as error:
                 failed.append(error)
     finally:
-        _show(done, command, words, store)
+        _show(done, command, words, store, sweep)
     if failed:
         for other in failed[:-1]:
             console.print(f"[red]not promoted[/] {terminal.literal(other)}")
         raise failed[-1]
 
 
-def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str], store: Store) -> None:
-    """Print the selected candidates, what was decided, and what to beware of."""
+def _show(
+    done: Sequence[Promoted],
+    command: Promote,
+    words: Sequence[str],
+    store: Store,
+    sweep: Collection[str] | None,
+) -> None:
+    """Print what was selected, what was decided, and what to beware of."""
     if not done:
         return
     screen = terminal.tables()
     simulated = command.source.name == "simulated"
     screen.print(_table(done, simulated=simulated))
     for promoted in done:
+        for line in _selected_lines(promoted, command, sweep):
+            screen.print(terminal.literal(line), soft_wrap=True)
         screen.print(f"{promoted.name}: {decision_in_words(promoted)}", soft_wrap=True)
-        static = promoted.result.selected.material.candidate.band_set.static
-        if static:
-            terminal.print_warning(
-                screen,
-                f"{promoted.country}: the selected model uses {' and '.join(static)}; it has learnt where "
-                f"the labelled points are and is less accurate elsewhere",
-            )
+        for warning in _warnings(promoted):
+            terminal.print_warning(screen, f"{promoted.country}: {warning}")
     if simulated:
         screen.print(terminal.SIMULATED)
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
@@ -92,40 +112,88 @@ def _show(done: Sequence[Promoted], command: Promote, words: Sequence[str], stor
 
 
 def _table(done: Sequence[Promoted], *, simulated: bool) -> Table:
-    """Tabulate the selected candidate of each country."""
-    title = terminal.titled("Selected candidate of each country", simulated=simulated)
-    table = Table(title=title, title_justify="left")
-    for name in ("country", "selected"):
-        table.add_column(name)
-    for name in ("accuracy ± s.e.", "points", "corrected (95 %)", "blocks", "tried"):
-        table.add_column(name, justify="right")
-    table.add_column("model")
+    """Tabulate of each country the best tried, the selected, and what other rules would have selected."""
+    table = Table(
+        title=terminal.titled("Selected candidate of each country", simulated=simulated),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
+    )
+    table.add_column("country", overflow="fold")
+    table.add_column("", no_wrap=True)
+    for name in ("points", "accuracy\n± s.e.", "bias-corrected\n(95 %)", "spatial\nblocks"):
+        table.add_column(name, justify="right", no_wrap=True)
     for promoted in done:
-        result = promoted.result
-        scores, estimate, in_blocks = result.selected.scores, result.estimate, promoted.in_blocks
+        result, best = promoted.result, promoted.result.best
+        tried = f"{best['accuracy']:.3f} ± {best['accuracy_se']:.3f}"
+        country = terminal.literal(promoted.country)
+        table.add_row(country, "best tried", str(best["n_samples"]), tried, "", "")
+        scores, blocks = result.selected.scores, promoted.in_blocks
         table.add_row(
-            promoted.country,
-            terminal.literal(result.selected.run.name),
-            f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}",
+            "",
+            "selected",
             str(scores.out_of_fold.sizes["sample"]),
-            f"{estimate.value:.3f} ({estimate.low:.3f}…{estimate.high:.3f})",
-            "–" if in_blocks is None else f"{in_blocks:.3f}",
-            str(result.n_tried),
-            f"version {promoted.version}" if promoted.is_champion else "none",
+            score_text.accuracy(scores),
+            score_text.corrected(result.estimate),
+            "–" if blocks is None else f"{blocks:.3f}",
         )
+        for rule, other in result.others.items():
+            points = str(other.scores.out_of_fold.sizes["sample"])
+            values = score_text.accuracy(other.scores), score_text.corrected(other.estimate)
+            table.add_row("", f"by {rule}", points, *values, "")
+        table.add_section()
     return table
+
+
+def _selected_lines(
+    promoted: Promoted, command: Promote, sweep: Collection[str] | None
+) -> Iterator[str]:
+    """Yield in words what was selected of a country, how it differs from the best tried, and why."""
+    result, rule = promoted.result, command.promotion.rule
+    members = result.selected.members
+    earlier = [
+        each.run.name for each in members if sweep is not None and each.run.run_id not in sweep
+    ]
+    names = ", ".join(
+        f"{member.run.name}{' of an earlier sweep' * (member.run.name in earlier)}"
+        for member in members
+    )
+    mean = f"the mean of {len(members)} candidates: " if len(members) > 1 else ""
+    tried = count(result.n_tried, "candidate")
+    yield f"{promoted.country}: selected of {tried} by rule {rule}: {mean}{names}"
+    why = difference(result, rule)
+    best = "" if why.startswith("it is the best") else f"the best tried is {result.best['name']}; "
+    yield f"{promoted.country}: {best}{why}"
+    if barred := excluded(result):
+        yield f"{promoted.country}: {barred}"
+
+
+def _warnings(promoted: Promoted) -> Iterator[str]:
+    """Yield what to beware of in what was selected."""
+    selected = promoted.result.selected
+    if is_perfect(promoted.result):
+        yield PERFECT
+    static = dict.fromkeys(
+        name for material in selected.materials for name in material.candidate.band_set.static
+    )
+    if static:
+        yield (
+            f"the selected model uses {' and '.join(static)}; it has learnt where the labelled points are "
+            f"and is less accurate elsewhere"
+        )
 
 
 def decision_in_words(promoted: Promoted) -> str:
     """Return in words what was done with the champion, and why."""
     version, against = promoted.version, promoted.against
     if promoted.decision is Decision.SAME:
-        return f"version {version} stays champion: it is of the selected candidate already"
-    if promoted.decision is Decision.KEPT and isinstance(against, Comparison):
+        members = promoted.result.selected.members
+        those = "candidate" if len(members) == 1 else "candidates"
+        return f"version {version} stays champion: it is of the selected {those} already"
+    if promoted.decision is Decision.KEPT:
         return (
-            f"version {version} stays champion: it is {-against.difference:.4f} more accurate than the "
-            f"selected candidate on the same points (McNemar p = {against.p_value:.3g}); force=true "
-            f"replaces it"
+            f"version {version} stays champion: {_reason_to_keep(against)}; force=true replaces it"
         )
     decided = (
         f"version {version}, registered before, is champion"
@@ -135,8 +203,27 @@ def decision_in_words(promoted: Promoted) -> str:
     if promoted.before is None:
         return decided
     compared = (
-        f" ({against.difference:+.4f} on the same points, McNemar p = {against.p_value:.3g})"
+        f" ({_difference(against)} on the same points, McNemar p = {against.p_value:.3g})"
         if isinstance(against, Comparison)
         else f", which could not be compared: {against}"
     )
     return f"{decided} in place of version {promoted.before}{compared}"
+
+
+def _reason_to_keep(against: Comparison | str | None) -> str:
+    """Return in words why a champion is not replaced."""
+    if not isinstance(against, Comparison):
+        return f"it cannot be compared with the selected: {against}"
+    if against.difference < -against.standard_error:
+        return (
+            f"on the same points the selected is less accurate ({_difference(against)}, McNemar p = "
+            f"{against.p_value:.3g})"
+        )
+    return (
+        f"on the same points the selected is not better by more than one standard error "
+        f"({_difference(against)})"
+    )
+
+
+def _difference(against: Comparison) -> str:
+    return f"{against.difference:+.4f} ± {against.standard_error:.4f}"

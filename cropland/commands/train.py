@@ -275,6 +275,7 @@ def _promote(session: Session) -> bool:
             Promote.of([one.configuration for one in session.candidates]),
             list(countries.values()),
             sweep_end.where(session),
+            {outcome.run_id for outcome in session.outcomes()},
         )
     except CroplandError as error:
         session.console.print(f"[red]not promoted[/] {terminal.literal(error)}")

@@ -7,24 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cropland.models import label_check
+from cropland.models.score_text import others_table, score_lines
+from cropland.models.verdicts import RULES, difference, excluded
 from cropland.models.version_files import is_simulated
 from cropland.observations.bands import STATIC
-from cropland.support.words import count, markdown_table
+from cropland.support.words import count
 from cropland.untrusted.texts import markdown_code, markdown_text
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
-    from cropland.learning.cross_validation import Scores
+    from cropland.config.groups import Configuration
     from cropland.learning.statistics import Comparison
     from cropland.models.competition import Result
     from cropland.models.fitted import Fitted
     from cropland.models.label_check import LabelCheck
-
-RULES = {
-    "one_standard_error": "the simplest within one standard error of the best (fewest features, then "
-    "shortest span)",
-    "best": "the most accurate",
-}
+    from cropland.models.member import Member
+    from cropland.models.selection import InBlocks
+    from cropland.training.candidate_data import CandidateData
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +38,8 @@ class CardFacts:
         The model.
     result : Result
         How it was selected.
-    in_blocks : Scores or str
-        Its scores where whole spatial blocks are left out, or why there are none.
+    in_blocks : InBlocks or str
+        What is said of it where whole spatial blocks are left out, or why nothing is.
     n_labels : tuple of int
         Cropland and other points among its training samples.
     against : Comparison or str, optional
@@ -52,7 +51,7 @@ class CardFacts:
     name: str
     fitted: Fitted
     result: Result
-    in_blocks: Scores | str
+    in_blocks: InBlocks | str
     n_labels: tuple[int, int]
     against: Comparison | str | None
     labels: LabelCheck
@@ -62,7 +61,7 @@ def card(facts: CardFacts, command: Promote) -> str:
     """Return the card of a model, in Markdown."""
     parts = [
         _head(facts),
-        "## Scores\n" + "\n".join(_scores(facts, command)),
+        "## Scores\n" + "\n\n".join(score_lines(facts.result, facts.in_blocks, command)),
         "## How it was selected\n" + _choice(facts, command),
         "## Data and window\n" + "\n".join(_data(facts)),
         "## Labels\n" + label_check.in_markdown(facts.labels),
@@ -74,33 +73,41 @@ def card(facts: CardFacts, command: Promote) -> str:
 
 def summary(facts: CardFacts) -> str:
     """Return scores, points, window, bands and model in a line, for a table of versions."""
-    result, recipe = facts.result, facts.fitted.members[0].recipe
-    configuration = result.selected.material.candidate.configuration
-    scores = f"accuracy {result.selected.scores.accuracy:.3f}, bias-corrected {result.estimate.value:.3f}"
+    result, selected = facts.result, facts.result.selected
+    scores = f"accuracy {selected.scores.accuracy:.3f}, bias-corrected {result.estimate.value:.3f}"
     if not isinstance(facts.in_blocks, str):
-        scores += f", spatial block CV {facts.in_blocks.accuracy:.3f}"
-    names = (configuration.bands.name, configuration.series.name, configuration.features.name)
+        scores += f", spatial block CV {facts.in_blocks.scores.accuracy:.3f}"
+    spans = dict.fromkeys(recipe.span for recipe in facts.fitted.recipes)
+    made = dict.fromkeys(
+        ", ".join(
+            markdown_text(getattr(configuration, group).name)
+            for group in ("bands", "series", "features", "model")
+        )
+        for configuration in _configurations(facts)
+    )
+    mean = "" if len(selected.members) == 1 else f"mean of {len(selected.members)}: "
     return (
-        f"{scores}; {sum(facts.n_labels)} points; {recipe.span} weeks, {recipe.window()}; "
-        f"{', '.join(markdown_text(name) for name in (*names, configuration.model.name))}"
+        f"{scores}; {sum(facts.n_labels)} points; {' | '.join(map(str, spans))} weeks, "
+        f"{facts.fitted.window()}; {mean}{' | '.join(made)}"
     )
 
 
 def limits(facts: CardFacts) -> Iterator[str]:
     """Return the limits of a model, the gravest first."""
-    recipe = facts.fitted.members[0].recipe
+    recipes = facts.fitted.recipes
     if is_simulated(facts.name):
         yield "**Simulated data: not valid for any real country.**"
-    static = [name for name in recipe.bands if name in STATIC]
+    bands = dict.fromkeys(name for recipe in recipes for name in recipe.bands)
+    static = [name for name in bands if name in STATIC]
     if static:
         yield (
             f"**It uses {' and '.join(static)}**: it has learnt where the labelled points are, and is less "
             f"accurate between and beyond them than random folds show."
         )
-    if recipe.end_offset_days > 0:
+    days_after = max(recipe.end_offset_days for recipe in recipes)
+    if days_after > 0:
         yield (
-            f"Its window ends {recipe.end_offset_days} days after the reference season: it cannot be applied "
-            f"before that."
+            f"Its window ends {days_after} days after the reference season: it cannot be applied before that."
         )
     yield "Random folds are optimistic for places far from any label; see spatial block CV for those."
     box = facts.result.selected.material.candidate.country.box
@@ -109,11 +116,17 @@ def limits(facts: CardFacts) -> Iterator[str]:
     yield (
         f"Trained on {cropland / (cropland + other):.0%} cropland; error rates change with prevalence."
     )
-    yield (
-        f"A point with fewer than {recipe.min_observations} observations in the window gets no label, but "
-        f"the reason; so does one of which a day of the window is more than {recipe.max_gap_days} days from "
-        f"the nearest observation."
-    )
+    for recipe in recipes:
+        where = "the window" if len(recipes) == 1 else f"the window {recipe.window()}"
+        yield (
+            f"A point with fewer than {recipe.min_observations} observations in {where} gets no label, but "
+            f"the reason; so does one of which a day of the window is more than {recipe.max_gap_days} days "
+            f"from the nearest observation."
+        )
+
+
+def _configurations(facts: CardFacts) -> list[Configuration]:
+    return [material.candidate.configuration for material in facts.result.selected.materials]
 
 
 def _head(facts: CardFacts) -> str:
@@ -124,80 +137,74 @@ def _head(facts: CardFacts) -> str:
         if is_simulated(facts.name)
         else ""
     )
+    names = ", ".join(map(markdown_code, selected.names))
+    of = (
+        f"Candidate {names}"
+        if len(selected.members) == 1
+        else f"The mean probability of {len(selected.members)} candidates: {names}"
+    )
     return (
         f"# {markdown_text(facts.name)}\n\nPredicts whether a point in "
         f"{markdown_text(country.title)} is cropland, from its raw Sentinel-2 observations. "
-        f"Candidate {markdown_code(selected.run.name)}.{warning}"
-    )
-
-
-def _scores(facts: CardFacts, command: Promote) -> Iterator[str]:
-    scores, estimate = facts.result.selected.scores, facts.result.estimate
-    random = f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}"
-    times = f", {command.validation.repeats} times" if command.validation.repeats > 1 else ""
-    folds = f"{markdown_text(command.validation.name)}, {command.validation.folds} folds{times}"
-    interval = f"95 %: {estimate.low:.3f} … {estimate.high:.3f}"
-    blocks, km = facts.in_blocks, command.promotion.block_km
-    if isinstance(blocks, str):
-        in_blocks = "–", markdown_text(blocks)
-    else:
-        in_blocks = (
-            f"{blocks.accuracy:.3f} ± {blocks.accuracy_se:.3f}",
-            f"blocks of {km:g} km",
-        )
-    rows = (
-        ("cross-validated", random, folds),
-        (
-            "bias-corrected (BBC-CV)",
-            f"**{estimate.value:.3f}**",
-            f"{interval}, {count(facts.result.n_tried, 'candidate')} tried",
-        ),
-        ("spatial block CV", *in_blocks),
-    )
-    yield markdown_table(("accuracy", "value", ""), rows)
-    yield ""
-    yield (
-        f"Recall (producer's accuracy): cropland {scores.accuracy_cropland:.3f}, other "
-        f"{scores.accuracy_other:.3f}; F1 {scores.f1:.3f}, ROC AUC {scores.roc_auc:.3f}, Brier score "
-        f"{scores.brier:.3f}."
+        f"{of}.{warning}"
     )
 
 
 def _choice(facts: CardFacts, command: Promote) -> str:
-    result = facts.result
-    best = result.table[result.table["eligible"]].iloc[0]
+    result, rule = facts.result, command.promotion.rule
+    best = result.best
     text = (
-        f"Rule `{command.promotion.rule}`: {RULES[command.promotion.rule]}. Selected from "
-        f"{count(result.n_tried, 'candidate')}; the most accurate was {markdown_code(best['name'])} with "
-        f"{best['accuracy']:.3f} ± {best['accuracy_se']:.3f}. Why each other was not selected is in "
-        f"`candidates.csv`."
+        f"Rule `{rule}`: {RULES[rule]}. Selected from {count(result.n_tried, 'candidate')}; the most "
+        f"accurate was {markdown_code(best['name'])} with {best['accuracy']:.3f} ± "
+        f"{best['accuracy_se']:.3f}: {markdown_text(difference(result, rule))}. Why each other was not "
+        f"selected is in `candidates.csv`."
     )
-    if result.selected.fast:
+    if barred := excluded(result):
+        text += f" {markdown_text(barred[0].upper() + barred[1:])}."
+    if any(member.fast for member in result.selected.members):
         text += " Selected with the fast forest; scored again and fitted with scikit-learn's."
-    if facts.against is None:
-        return f"{text} There was no champion before."
-    if isinstance(facts.against, str):
-        return f"{text} The champion before could not be compared: {markdown_text(facts.against)}."
-    versus = facts.against
+    return f"{text} {_against(facts.against)}\n\n{others_table(result)}"
+
+
+def _against(against: Comparison | str | None) -> str:
+    if against is None:
+        return "There was no champion before."
+    if isinstance(against, str):
+        return f"The champion before could not be compared: {markdown_text(against)}."
     return (
-        f"{text} Against the champion before, on the same points: {versus.difference:+.4f} ± "
-        f"{versus.standard_error:.4f}; {versus.only_first} points only this one has right, "
-        f"{versus.only_second} only the other (McNemar's exact test, p = {versus.p_value:.3g})."
+        f"Against the champion before, on the same points: {against.difference:+.4f} ± "
+        f"{against.standard_error:.4f}; {against.only_first} points only this one has right, "
+        f"{against.only_second} only the other (McNemar's exact test, p = {against.p_value:.3g})."
     )
 
 
 def _data(facts: CardFacts) -> Iterator[str]:
-    material, recipe = facts.result.selected.material, facts.fitted.members[0].recipe
-    archive, configuration = material.archive, material.candidate.configuration
+    selected = facts.result.selected
+    archive = selected.material.archive
     cropland, other = facts.n_labels
-    yield f"- Labels: {cropland} cropland and {other} other points of the season to {recipe.reference_end}"
-    if material.other_archives:
-        yield f"- among them those of {', '.join(teacher.country for teacher in material.other_archives)}"
+    yield (
+        f"- Labels: {cropland} cropland and {other} other points of the season to "
+        f"{facts.fitted.reference_end}"
+    )
+    teachers = {each.country for material in selected.materials for each in material.other_archives}
+    if teachers:
+        yield f"- among them those of {', '.join(sorted(teachers))}"
     yield (
         f"- Observations: source {markdown_code(archive.source)}, {archive.first} … {archive.last}, "
         f"archive fingerprint {markdown_code(archive.fingerprint)}"
     )
     yield from (f"- {markdown_text(note)}" for note in archive.notes)
+    for name, material, member in zip(
+        selected.names, selected.materials, facts.fitted.members, strict=True
+    ):
+        if len(selected.members) > 1:
+            yield f"\n{markdown_code(name)}:\n"
+        yield from _member(material, member)
+
+
+def _member(material: CandidateData, member: Member) -> Iterator[str]:
+    """Yield the window, evidence, features and estimator of a member."""
+    configuration, recipe = material.candidate.configuration, member.recipe
     step_days = configuration.series.step_days
     yield f"- Window: {recipe.window()} ({recipe.span} weeks), a value every {step_days} days"
     evidence = material.evidence
@@ -209,7 +216,7 @@ def _data(facts: CardFacts) -> Iterator[str]:
     yield (
         f"- Bands: {markdown_text(', '.join(recipe.bands))}; series "
         f"{markdown_code(configuration.series.name)}, features "
-        f"{markdown_code(configuration.features.name)}: {len(facts.fitted.members[0].feature_names)} features"
+        f"{markdown_code(configuration.features.name)}: {len(member.feature_names)} features"
     )
     model, seed = configuration.model, configuration.seed
     settings = ", ".join(f"{key}={value}" for key, value in model.parameters.items())

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 from cropland.errors import DataError
 from cropland.learning import choice
 from cropland.learning.statistics import Comparison
-from cropland.models import champion_comparison, competition, registry
-from cropland.models.registration import registered
+from cropland.models import champion_comparison, competition, registration, registry
 from cropland.sources import opening
 from cropland.tracking.records import IDENTITY
 
@@ -36,13 +35,13 @@ class Decision(Enum):
     """What a promotion did with the champion."""
 
     SAME = auto()
-    """The selected candidate is the champion already."""
+    """What was selected is the champion already."""
     KEPT = auto()
-    """The champion is more accurate than the selected candidate."""
+    """What was selected is not clearly better than the champion, or cannot be compared with it."""
     RESTORED = auto()
-    """An earlier version of the selected candidate is the champion again."""
+    """An earlier version of what was selected is the champion again."""
     REGISTERED = auto()
-    """A new version of the selected candidate is the champion."""
+    """A new version of what was selected is the champion."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +61,9 @@ class Promoted:
     before : str, optional
         The version that was the champion before, None without one.
     against : Comparison or str, optional
-        How the selected candidate compares with the champion before, or why it cannot be compared.
+        How what was selected compares with the champion before, or why it cannot be compared.
     in_blocks : float, optional
-        The accuracy of the selected candidate where whole blocks are left out, where it is known.
+        The accuracy of what was selected where whole blocks are left out, where it is known.
     """
 
     country: str
@@ -78,7 +77,7 @@ class Promoted:
 
     @property
     def is_champion(self) -> bool:
-        """Whether the selected candidate is the champion now."""
+        """Whether what was selected is the champion now."""
         return self.decision is not Decision.KEPT
 
 
@@ -123,7 +122,7 @@ def promote(
         against = champion_comparison.compare_with(champion, result.selected, command, store)
     decision, version = _decided(command, result, name, champion, against, store)
     if version is None:
-        version = registered(command, name, result, against, store, say)
+        version = registration.registered(command, name, result, against, store, say)
     if decision in (Decision.RESTORED, Decision.REGISTERED):
         registry.crown(store.client, version)
     log.info("%s: version %s of %s, %s", country.name, version.version, name, decision.name)
@@ -135,7 +134,9 @@ def promote(
         version=str(version.version),
         before=str(champion.version) if champion else None,
         against=against,
-        in_blocks=None if decision is Decision.KEPT else _accuracy_in_blocks(version, store),
+        in_blocks=_accuracy_in_blocks(version, store)
+        if decision is not Decision.KEPT
+        else _scored_in_blocks(command, result),
     )
 
 
@@ -161,17 +162,29 @@ def _decided(
     is_same = champion is not None and _is_of(champion, result)
     if is_same and not command.force:
         return Decision.SAME, champion
-    is_better = isinstance(against, Comparison) and against.difference < -choice.TOLERANCE
-    if is_better and not command.force:
+    if champion and not command.force and not is_better(against):
         return Decision.KEPT, champion
-    identity = result.selected.run.tags[IDENTITY]
+    identity = result.selected.identity
     earlier = None if is_same else registry.made_before(store.client, name, identity)
     return (Decision.RESTORED if earlier else Decision.REGISTERED), earlier
 
 
+def is_better(against: Comparison | str | None) -> bool:
+    """Return whether what was selected is better than the champion by more than one paired standard error."""
+    return isinstance(against, Comparison) and (
+        against.difference > max(against.standard_error, choice.TOLERANCE)
+    )
+
+
 def _is_of(version: ModelVersion, result: Result) -> bool:
-    """Return whether a version was made of the selected candidate."""
-    return version.tags.get(IDENTITY) == result.selected.run.tags[IDENTITY]
+    """Return whether a version was made of what was selected."""
+    return version.tags.get(IDENTITY) == result.selected.identity
+
+
+def _scored_in_blocks(command: Promote, result: Result) -> float | None:
+    """Return the accuracy of what was selected in spatial blocks, where there are enough."""
+    found = registration.in_blocks(result.selected, command)
+    return None if isinstance(found, str) else found.scores.accuracy
 
 
 def _accuracy_in_blocks(version: ModelVersion, store: Store) -> float | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cropland.config import countries, filling
 from cropland.config.groups import Configuration
 from cropland.config.schema import filled, require
-from cropland.errors import ConfigError
+from cropland.errors import ConfigError, DataError
 from cropland.tracking.records import CHECKSUM
 from cropland.training.candidate import CONFIG, CONFIG_EXTRA, Candidate
 from cropland.training.nested_candidate import NestedCandidate
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from cropland.config.jobs import Job
     from cropland.tracking.records import TrackedRun
     from cropland.tracking.store import Store
+
+MEMBERS = "members"
+"""Param of a promotion's run: how many candidates were selected."""
+MOST_MEMBERS = 20
 
 
 def from_yaml(text: str, **here: Any) -> Candidate:
@@ -66,7 +70,48 @@ def text_of(store: Store, run: TrackedRun) -> str:
     DataError
         It is lost or damaged.
     """
-    names = [CONFIG, *([CONFIG_EXTRA] if f"{CHECKSUM}{CONFIG_EXTRA}" in run.tags else [])]
+    return _text(store, run, CONFIG, CONFIG_EXTRA)
+
+
+def texts_of(store: Store, run: TrackedRun) -> list[str]:
+    """Return the stored configurations of a promotion's run, one for each member; see `member_files`.
+
+    Raises
+    ------
+    DataError
+        One is lost or damaged.
+    """
+    number = run.count(MEMBERS) if MEMBERS in run.params else 1
+    if number == 1:
+        return [text_of(store, run)]
+    if number is None or not 1 <= number <= MOST_MEMBERS:
+        raise DataError(f"run {run.name!r} says {MEMBERS}={run.params[MEMBERS]!r:.20}")
+    names = (
+        [_of_member(name, position) for name in (CONFIG, CONFIG_EXTRA)]
+        for position in range(1, number + 1)
+    )
+    return [_text(store, run, *both) for both in names]
+
+
+def member_files(members: Sequence[Candidate]) -> dict[str, str]:
+    """Return the configurations of what a promotion has selected, by file name: one, or numbered ones."""
+    if len(members) == 1:
+        return members[0].config_files
+    return {
+        _of_member(name, number): text
+        for number, member in enumerate(members, start=1)
+        for name, text in member.config_files.items()
+    }
+
+
+def _of_member(name: str, number: int) -> str:
+    """Return the name of a member's file, such as ``config_2.yaml``."""
+    stem, _, suffix = name.rpartition(".")
+    return f"{stem}_{number}.{suffix}"
+
+
+def _text(store: Store, run: TrackedRun, config: str, extra: str) -> str:
+    names = [config, *([extra] if f"{CHECKSUM}{extra}" in run.tags else [])]
     return "".join(store.read(run, name) for name in names)
 
 

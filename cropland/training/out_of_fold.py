@@ -141,7 +141,10 @@ def _table(text: str, *columns: str) -> pd.DataFrame:
             ),
         ).to_pandas()
     except pa.ArrowException as error:
-        raise DataError(f"{FILE} cannot be read: {str(error).splitlines()[0]}") from error
+        header = text.partition("\n")[0].strip().split(",")
+        missing = [name for name in ("ID", "Target", *columns) if name not in header]
+        reason = f"it has no column {missing[0]}" if missing else str(error).splitlines()[0]
+        raise DataError(f"{FILE} cannot be read: {reason}") from error
     if not len(table) or not table[["Target", "label"]].isin(list(CLASSES)).all(axis=None):
         raise DataError(f"{FILE} has no predictions, or others than 0 and 1")
     return table

@@ -202,7 +202,7 @@ def test_only_a_better_candidate_takes_the_place_of_a_champion(toy: ToyModels) -
     toy.promote()
     # The folds of another seed are another comparison: a worse candidate is alone there.
     kept = toy.promote(seed=5)
-    assert "version 1 stays champion: it is 0." in kept
+    assert "version 1 stays champion: on the same points the selected is less accurate (-0." in kept
     assert "force=true replaces it" in kept
     assert len(toy.versions) == 1
     forced = toy.promote(seed=5, force=True)
@@ -215,6 +215,50 @@ def test_only_a_better_candidate_takes_the_place_of_a_champion(toy: ToyModels) -
     assert "version 1, registered before, is champion in place of version 2 (+0." in back
     assert toy.aliases == {"champion": "1", "previous": "2"}
     assert len(toy.versions) == 2
+
+
+def average(toy: ToyModels, **changes: Any) -> str:
+    """Promote the calibrated mean of both candidates."""
+    return toy.promote(rule="average", members=2, calibration="sigmoid", **changes)
+
+
+def test_an_average_is_registered_whole_and_found_again(toy: ToyModels) -> None:
+    toy.promote()
+    assert "toyland: 2 candidates; the mean probability of 2" in average(toy, force=True)
+    assert toy.aliases == {"champion": "2", "previous": "1"}
+    version, *_ = toy.versions
+    run = toy.client.get_run(version.run_id)
+    params, tags = run.data.params, version.tags
+    assert (params["rule"], params["members"], params["calibration"]) == ("average", "2", "sigmoid")
+    assert sorted(params["span"].split(" | ")) == ["12", "24"]
+    assert (params["bands"], tags["span"]) == ("ndvi", params["span"])
+    files = {path.name for path in toy.artifacts(version.run_id).iterdir()}
+    assert {"config_1.yaml", "config_2.yaml"} < files and "config.yaml" not in files
+    assert len(tags["candidate"].split(", ")) == 2
+    scores = {"coverage_cropland", "cannot_tell_blocks", "brier_uncalibrated"}
+    assert scores <= run.data.metrics.keys()
+    assert toy.loads()
+    same = average(toy)
+    assert "version 2 stays champion: it is of the selected candidates already" in same
+    # The champion's two members are scored again on the folds of the single candidate, and calibrated.
+    kept = toy.promote()
+    assert "version 2 stays champion: on the same points the selected is " in kept
+    toy.client.delete_registered_model_alias(NAME, "champion")
+    assert "version 2, registered before, is champion" in average(toy)
+    assert len(toy.versions) == 2
+
+
+def test_an_average_that_is_killed_leaves_the_champion(
+    toy: ToyModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.promote(seed=5)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(registry, "register", dying)
+        average(toy, force=True)
+    assert (toy.aliases, len(toy.versions)) == ({"champion": "1"}, 1)
+    average(toy, force=True)
+    assert toy.aliases == {"champion": "2", "previous": "1"}
+    assert toy.loads()
 
 
 def lose_configuration(toy: ToyModels) -> None:
@@ -375,7 +419,7 @@ def test_what_the_fast_forest_chose_is_fitted_by_scikit_learn(shell: Shell) -> N
     again = of_shell(shell, "promote", *RULES)
     assert "version 1 stays champion: it is of the selected candidate already" in again
     anew = of_shell(shell, "promote", "force=true", *RULES)
-    assert "in place of version 1 (+0.0000 on the same points" in anew
+    assert "in place of version 1 (+0.0000 ± 0.0000 on the same points" in anew
 
 
 @pytest.fixture

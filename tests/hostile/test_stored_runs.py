@@ -158,7 +158,7 @@ def test_a_run_of_another_identity_is_left_out(world: World) -> None:  # noqa: F
     result = competition.compete(
         world.command(rule="best"), TOYLAND, world.archive, world.store, lines.append
     )
-    assert result.selected.run.run_id == good
+    assert result.selected.members[0].run.run_id == good
     assert any(f"run {forged} is left out: it was not scored by" in line for line in lines)
 
 
@@ -212,7 +212,7 @@ def test_predictions_have_the_points_and_labels_of_the_archive(
     text = world.store.read(world.store.run(forged), "predictions.csv")
     world.forge(forged, "predictions.csv", forge(text))
     result = world.compete()
-    assert result.selected.run.run_id == good
+    assert result.selected.members[0].run.run_id == good
     assert "predictions.csv" in result.table["verdict"][forged]
 
 
@@ -227,7 +227,7 @@ def test_predictions_have_the_accuracy_of_their_run(world: World) -> None:  # no
     result = competition.compete(
         world.command(rule="best"), TOYLAND, world.archive, world.store, lines.append
     )
-    assert result.selected.run.run_id == good and result.n_tried == 1
+    assert result.selected.members[0].run.run_id == good and result.n_tried == 1
     fault = f"has an accuracy of 1.0000, the run says {run.metrics['accuracy']:.4f}"
     assert fault in result.table["verdict"][forged] and fault in lines[0]
 
@@ -252,7 +252,7 @@ def test_a_run_of_a_damaged_configuration_is_left_out(
     result = competition.compete(
         world.command(rule="best"), TOYLAND, world.archive, world.store, lines.append
     )
-    assert result.selected.run.run_id == good
+    assert result.selected.members[0].run.run_id == good
     assert any(f"run {damaged} is left out: it cannot be read: " in line for line in lines)
     harm(good)
     line = refused(world.compete)

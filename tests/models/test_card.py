@@ -20,6 +20,7 @@ from cropland.config.groups import (
     Features,
     Paths,
     Promotion,
+    Rule,
     Series,
     Tracking,
     Validation,
@@ -28,19 +29,24 @@ from cropland.config.model import Model
 from cropland.config.sources import Files
 from cropland.errors import visible
 from cropland.features import matrix
+from cropland.learning.calibration import Coverage
 from cropland.learning.statistics import Comparison, Estimate
 from cropland.models.card import CardFacts, card, limits
-from cropland.models.competition import Finalist, Result
+from cropland.models.competition import Result
 from cropland.models.diagnostics import diagnostic_files, points_table
+from cropland.models.finalists import Finalist
 from cropland.models.fitted import Fitted
 from cropland.models.fitting import fit, label_counts
 from cropland.models.label_check import LabelCheck, label_check
+from cropland.models.other_rules import Alternative
+from cropland.models.selection import InBlocks, Selected
 from cropland.observations.archive import Archive
 from cropland.tracking.records import TrackedRun
 from cropland.training.candidate import Candidate
 from cropland.training.candidate_data import CandidateData
 
 KFOLD = Validation("kfold", 3)
+RULES = Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False, calibration="none")
 SOURCE = Files("files", "COPERNICUS_S2_SR_HARMONIZED", "Train.csv", "Test.csv")
 FLAT = Features("flat", flat=True, statistics=())
 STATISTICS = Features("statistics", flat=False, statistics=("max",))
@@ -52,7 +58,7 @@ def where(exports: Path, tmp_path: Path) -> dict[str, Any]:
         "source": SOURCE,
         "paths": Paths(str(exports), str(tmp_path / "archive"), "runs"),
         "tracking": Tracking("local", "sqlite:///mlflow.db", "artifacts"),
-        "promotion": Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False),
+        "promotion": RULES,
         "seed": 2023,
         "n_jobs": 1,
         "force": False,
@@ -77,14 +83,19 @@ def material(
 def facts(of: CandidateData, name: str = "cropland-toyland", **changes: Any) -> CardFacts:
     scores = of.scores()
     table = pd.DataFrame(
-        {"name": ["the best", "barred"], "accuracy": [0.9, 0.99], "accuracy_se": 0.01}
-    ).assign(eligible=[True, False])
+        {"name": ["barred", "the best", "own"], "accuracy": [0.99, 0.9, 0.89], "accuracy_se": 0.01},
+        ["0", "2", "1"],
+    ).assign(eligible=[False, True, True], verdict=["is of others", "", "selected"], brier=0.1)
+    table = table.assign(n_features=[9, 9, 5], span=24, n_samples=60)
     fitted, counts = fit([of], {}, [scores]), label_counts(of)
     run = TrackedRun("1", "toyland as its run is called", {}, {}, {}, "")
-    finalist = Finalist(run, of, scores)
-    result = Result(finalist, Estimate(0.87, 0.81, 0.93), table, (finalist,))
+    finalist, estimate = Finalist(run, of, scores), Estimate(0.87, 0.81, 0.93)
+    selected = Selected.of([finalist], KFOLD, RULES)
+    others: dict[Rule, Alternative] = {"best": Alternative(("the best",), scores, estimate)}
+    result = Result(selected, estimate, table, (finalist,), others)
+    blocks = InBlocks(scores, Coverage(0.9, 0.8, 0.125))
     labels = label_check([(run.name, scores.out_of_fold)], of.archive.points)
-    return replace(CardFacts(name, fitted, result, scores, counts, None, labels), **changes)
+    return replace(CardFacts(name, fitted, result, blocks, counts, None, labels), **changes)
 
 
 def to_look_at(*ids: str) -> LabelCheck:
@@ -105,8 +116,13 @@ def test_a_card_tells_scores_data_and_choice(toyland: Country, where: dict[str, 
         "# cropland-toyland",
         "Candidate `toyland as its run is called`.",
         f"| cross-validated | {scores.accuracy:.3f} ± {scores.accuracy_se:.3f} | kfold, 3 folds |",
-        "| bias-corrected (BBC-CV) | **0.870** | 95 %: 0.810 … 0.930, 1 candidate tried |",
-        "the most accurate was `the best` with 0.900 ± 0.010",
+        "| bias-corrected (BBC-CV) | **0.870** | 95 %: 0.810 … 0.930, 2 candidates tried |",
+        "the most accurate was `the best` with 0.900 ± 0.010: it is the simplest within one standard error "
+        "of the best: 5 features over 24 weeks, the best tried has 9 over 24.",
+        "More accurate but excluded: barred (0.990), which is of others.",
+        "| `best` | `the best` | ",
+        "| spatial blocks | 90.0% | 80.0% | 12.5% |",
+        "Calibration: none (promotion.calibration=none; the Brier score",
         "There was no champion before.",
         "- Labels: 30 cropland and 30 other points of the season to 2020-12-31",
         "- Window: 2020-07-16 … 2020-12-31 (24 weeks), a value every 5 days",
@@ -126,7 +142,9 @@ def test_a_card_shows_texts_of_others_as_they_are(toyland: Country, where: dict[
     material_of = result.selected.material
     dataset = material_of.archive.dataset.assign_attrs(notes=[strange])
     archive = replace(material_of.archive, dataset=dataset)
-    selected = replace(result.selected, material=replace(material_of, archive=archive))
+    (member,) = result.selected.members
+    member = replace(member, material=replace(material_of, archive=archive))
+    selected = replace(result.selected, members=(member,))
     result = replace(result, selected=selected)
     page = rendered(
         card(replace(made, result=result, in_blocks=strange, against=strange), command(where))
@@ -134,7 +152,7 @@ def test_a_card_shows_texts_of_others_as_they_are(toyland: Country, where: dict[
     assert page.text.count(visible(strange)) == 4
     assert not {"img", "a", "em"} & set(page.elements)
     plain = rendered(card(replace(made, in_blocks="-", against="-"), command(where)))
-    assert page.elements.count("td") == plain.elements.count("td") == 9
+    assert page.elements.count("td") == plain.elements.count("td") == 17
     assert page.elements.count("h1") == 1
 
 
@@ -173,7 +191,9 @@ def test_a_card_says_how_it_compares_with_the_champion_or_why_not(
     text = card(replace(made, against="its run is gone"), command(where))
     assert "The champion before could not be compared: its run is gone." in text
     assert "| spatial block CV | – | one block only |" in text
-    repeated = card(made, command(where, Validation("repeated", 5, repeats=4)))
+    validation = Validation("repeated", 5, repeats=4)
+    selected = replace(made.result.selected, validation=validation)
+    repeated = card(replace(made, result=replace(made.result, selected=selected)), command(where))
     assert "| repeated, 5 folds, 4 times |" in repeated
 
 
@@ -247,6 +267,46 @@ def test_the_diagnostics_have_all_their_files(
     }
     assert set(files) - figures == {"importance.csv", "learning_curve.csv", "points.html"}
     assert all(bytes(files[name]).startswith(b"\x89PNG") for name in figures)  # type: ignore[arg-type]
+
+
+def test_a_card_of_an_average_describes_each_member_and_its_calibration(
+    toyland: Country, where: dict[str, Any]
+) -> None:
+    first, second = material(toyland, where), material(toyland, where, "B4", period=-1)
+    runs = [TrackedRun(str(number), f"member {number}", {}, {}, {}, "") for number in (1, 2)]
+    members = [
+        Finalist(run, of, of.scores()) for run, of in zip(runs, (first, second), strict=True)
+    ]
+    selected = Selected.of(members, KFOLD, replace(RULES, calibration="sigmoid"))
+    made = facts(first)
+    fitted = fit(selected.materials, {}, [each.scores for each in members])
+    result = replace(made.result, selected=selected)
+    text = card(
+        replace(made, fitted=fitted, result=result),
+        replace(command(where), promotion=replace(RULES, rule="average")),
+    )
+    platt, (before, after) = selected.calibration.platt, selected.calibration.brier
+    assert platt is not None
+    for line in (
+        "The mean probability of 2 candidates: `member 1`, `member 2`.",
+        "`member 1`:\n\n- Window: 2020-07-16 … 2020-12-31 (24 weeks)",
+        "`member 2`:\n\n- Window: 2020-06-15 … 2020-11-30 (24 weeks)",
+        f"Calibration: sigmoid (Platt: slope {platt.slope:.3f}, intercept {platt.intercept:+.3f})",
+        f"the Brier score is {before:.4f} before and {after:.4f} after it",
+        "observations in the window 2020-06-15 … 2020-11-30 gets no label",
+        "# cropland-toyland",
+    ):
+        assert line in text
+
+
+def test_a_perfect_score_is_a_reason_for_doubt(toyland: Country, where: dict[str, Any]) -> None:
+    made = facts(material(toyland, where))
+    assert "check for leakage" not in card(made, command(where))
+    perfect = replace(made.result.selected.scores, accuracy=1.0, accuracy_se=0.0)
+    result = replace(made.result, selected=replace(made.result.selected, scores=perfect))
+    assert "**Every point is right out of fold: check for leakage" in card(
+        replace(made, result=result), command(where)
+    )
 
 
 def test_a_card_keeps_what_was_found_in_the_observations(

@@ -26,8 +26,9 @@ POINTS = xr.Dataset(
 
 def out_of_fold(*labels: int) -> Any:
     """Scores of the four points, which are cropland."""
+    column = (("sample", "repeat"), np.array(labels)[:, None])
     predicted = xr.Dataset(
-        {"label": (("sample", "repeat"), np.array(labels)[:, None])},
+        {"label": column, "probability": column, "fold": column},
         coords={"ID": ("sample", POINTS["ID"].to_numpy()), "Target": ("sample", np.ones(4))},
     )
     return SimpleNamespace(out_of_fold=predicted)
@@ -42,15 +43,17 @@ def out_of_fold(*labels: int) -> Any:
 def test_the_champion_is_compared_over_the_units_that_were_left_out(
     monkeypatch: pytest.MonkeyPatch, validation: Validation, standard_error: float
 ) -> None:
-    champion = SimpleNamespace(scores=lambda: out_of_fold(0, 0, 1, 0))
+    champion = SimpleNamespace(scores=lambda _: out_of_fold(0, 0, 1, 0))
     monkeypatch.setattr(stored_runs, "rebuilt", lambda *_: champion)
     candidate = SimpleNamespace(country=None)
     selected: Any = SimpleNamespace(
         scores=out_of_fold(1, 1, 1, 0),
+        validation=validation,
         material=SimpleNamespace(archive=Archive(POINTS), candidate=candidate),
     )
     command: Any = SimpleNamespace(validation=validation)
-    store: Any = SimpleNamespace(run=lambda _: SimpleNamespace(tags={}), read=lambda *_: "")
+    run = SimpleNamespace(tags={}, params={})
+    store: Any = SimpleNamespace(run=lambda _: run, read=lambda *_: "")
     version: Any = SimpleNamespace(run_id="1")
     found = champion_comparison.compare_with(version, selected, command, store)
     assert isinstance(found, Comparison)

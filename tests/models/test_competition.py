@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,7 +31,8 @@ from cropland.config.model import Model
 from cropland.config.sources import Files
 from cropland.errors import DataError
 from cropland.learning.statistics import Estimate
-from cropland.models import competition, contenders, stored_runs
+from cropland.models import competition, contenders, other_rules, stored_runs, verdicts
+from cropland.models import finalists as finalists_of
 from cropland.sources import opening
 from cropland.support.fingerprint import fingerprint
 from cropland.tracking.opening import open_store
@@ -38,6 +40,7 @@ from cropland.tracking.records import ARCHIVE, CHECKSUM, COMPARISON, IDENTITY
 from cropland.tracking.store import Store
 from cropland.training import out_of_fold, scoring
 from cropland.training.candidate import Candidate
+from cropland.training.candidate_data import CandidateData
 from cropland.training.identity import comparison
 
 # Cropland greens around 19 July; the reference season ends soon after, the archive four months later.
@@ -45,8 +48,13 @@ TOYLAND = Country(
     "toyland", "Toyland", Box(10.0, 10.4, 20.0, 20.4), Reference("2019-09-01", "2020-08-31")
 )
 KFOLD = Validation("kfold", 3)
-PROMOTION = Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False)
-GROUPS = ("rule", "future", "finalists", "bootstraps", "block_km")
+PROMOTION = Promotion(
+    "one_standard_error", "allow", 5, 100, 5.0, figures=False, repeats=1, calibration="none"
+)
+GROUPS = (
+    *("rule", "future", "finalists", "bootstraps", "block_km"),
+    *("members", "repeats", "calibration", "confidence"),
+)
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,7 @@ def world(toy_exports: Path, tmp_path: Path) -> World:
     return World(open_store(local, "files"), common)
 
 
-def verdicts(result: competition.Result) -> dict[str, str]:
+def verdicts_of(result: competition.Result) -> dict[str, str]:
     return dict(zip(result.table["name"], result.table["verdict"], strict=True))
 
 
@@ -160,7 +168,7 @@ def test_the_planted_window_wins_and_each_loser_knows_why(world: World) -> None:
     result = world.compete()
     assert result.selected.material.candidate.name == season.name
     assert result.n_tried == 4
-    found = verdicts(result)
+    found = verdicts_of(result)
     assert found[season.name] == "selected"
     assert found[long.name] == "has 68 features over 48 weeks, the selected one 20 over 14"
     limit = result.selected.scores.accuracy - result.selected.scores.accuracy_se
@@ -186,7 +194,7 @@ def test_of_two_within_one_standard_error_the_simpler_wins_unless_the_best_is_as
     best = world.compete(rule="best")
     assert best.selected.material.candidate.name == long.name
     gap = scores[long.name] - scores[short.name]
-    assert verdicts(best)[short.name] == f"is {gap:.4f} less accurate than the selected one"
+    assert verdicts_of(best)[short.name] == f"is {gap:.4f} less accurate than the selected one"
 
 
 def test_of_equals_the_shorter_span_wins(world: World) -> None:
@@ -196,7 +204,7 @@ def test_of_equals_the_shorter_span_wins(world: World) -> None:
     result = world.compete(rule="best")
     assert result.table["accuracy"].nunique() == 1
     assert result.selected.material.candidate.name == short.name
-    assert verdicts(result)[long.name] == (
+    assert verdicts_of(result)[long.name] == (
         "has 1 features over 24 weeks, the selected one 1 over 16"
     )
 
@@ -208,7 +216,7 @@ def test_without_the_future_the_best_of_the_past_wins(world: World) -> None:
     result = world.compete(future="forbid")
     assert result.selected.material.candidate.name == past.name
     assert result.n_tried == 1
-    assert verdicts(result)[future.name] == (
+    assert verdicts_of(result)[future.name] == (
         "has a window that ends after the reference season (future=forbid)"
     )
 
@@ -230,7 +238,7 @@ def test_what_may_not_win_is_barred_with_its_reason(
     result = world.compete()
     assert result.selected.material.candidate.name == modest.name
     assert result.n_tried == 1
-    assert verdicts(result)["best"].startswith(reason)
+    assert verdicts_of(result)["best"].startswith(reason)
 
 
 def test_points_that_only_the_future_knows_do_not_bar_the_past(world: World) -> None:
@@ -358,10 +366,11 @@ def correction(
 
     def note(probability: Any, labels: Any, rank: Any, rule: str, **given: Any) -> Estimate:
         right = ((probability > 0.5) == labels[:, None, None]).mean(axis=2)
-        found.update(given, right=right, rank=rank, rule=rule)
+        if not found:  # the other rules follow
+            found.update(given, right=right, rank=rank, rule=rule)
         return Estimate(0.5, 0.4, 0.6)
 
-    monkeypatch.setattr(competition.choice, "bbc_cv", note)
+    monkeypatch.setattr(other_rules.choice, "bbc_cv", note)
     result = world.compete(**changes)
     assert result.estimate == Estimate(0.5, 0.4, 0.6)
     return found, result.table
@@ -417,8 +426,8 @@ def test_finalists_are_compared_by_the_standard_error_over_blocks() -> None:
     labels = pd.Series(1, list("abcd"))
     probability = contenders.on_common_points({"run": pd.DataFrame(values, labels.index)}, labels)
     field = contenders.Field(table, probability, np.array([5, 5, 7, 7]))
-    finalist: Any = SimpleNamespace(scores=predicted)
-    scored = competition._scored_again(field, {"run": finalist}).loc["run"]
+    finalist: Any = SimpleNamespace(run=SimpleNamespace(run_id="run"), scores=predicted)
+    scored = competition._scored_again(field, [finalist]).loc["run"]
     found = scored[["accuracy", "accuracy_se", "brier"]].tolist()
     assert found == pytest.approx([0.5, 0.5, (0.1**2 + 0.8**2) / 2])
 
@@ -446,7 +455,7 @@ def test_finalists_are_the_best_and_who_the_rule_would_take_next(
     table = table.assign(accuracy_se=0.02, eligible=True, verdict="")
     field = contenders.Field(table, contenders.on_common_points({}, pd.Series()), None)
     command = world.command(rule=rule, finalists=4)
-    assert competition._finalists(field, command, TOYLAND) == finalists
+    assert finalists_of.finalist_ids(field, command, TOYLAND) == finalists
 
 
 def test_one_class_of_another_package_among_the_finalists_is_excluded(world: World) -> None:
@@ -497,3 +506,115 @@ def test_params_of_anybody_are_no_columns_that_break_a_table(world: World) -> No
     table = world.compete().table
     assert all(text.isprintable() and len(text) <= 500 for text in table["model.a"])
     assert (table["verdict"] == "selected").sum() == 1
+
+
+def predictions_of(world: World, run_id: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(world.store.read(world.store.run(run_id), out_of_fold.FILE)))
+
+
+def forbid_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def scores(*_: Any) -> None:
+        raise AssertionError("nothing is to be fitted")
+
+    monkeypatch.setattr(CandidateData, "scores", scores)
+
+
+def test_an_average_takes_the_lowest_brier_scores_and_fits_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [
+        world.candidate(14, 0, "B2"),
+        world.candidate(24, 0, "B2"),
+        world.candidate(48),
+        world.candidate(14, -4),
+    ]
+    tables = {run_id: predictions_of(world, run_id) for run_id in world.score(*every)}
+    brier = {
+        run_id: ((table["probability"] - table["Target"]) ** 2).mean()
+        for run_id, table in tables.items()
+    }
+    first, second, *others = sorted(brier, key=lambda run_id: brier[run_id])
+    forbid_fits(monkeypatch)
+    result = world.compete(rule="average", members=2)
+    selected = result.selected
+    assert [member.run.run_id for member in selected.members] == [first, second]
+    mean = (tables[first]["probability"] + tables[second]["probability"]) / 2
+    target = tables[first]["Target"]
+    assert selected.scores.accuracy == pytest.approx(((mean > 0.5) == target).mean())
+    assert selected.scores.brier == pytest.approx(((mean - target) ** 2).mean())
+    identities = sorted(member.run.tags[IDENTITY] for member in selected.members)
+    assert selected.identity == fingerprint(identities, "none")
+    verdict = result.table["verdict"]
+    assert (verdict[[first, second]] == "selected").all()
+    for run_id in others:
+        assert verdict[run_id] == (
+            f"is no member: Brier score {brier[run_id]:.4f} against at most {brier[second]:.4f}"
+        )
+    assert verdicts.difference(result, "average") == (
+        f"the mean probability of 2 candidates has a Brier score of {selected.scores.brier:.4f}, the best "
+        f"tried one of {result.best['brier']:.4f}"
+    )
+    best = result.others["best"]
+    assert best.names == (result.best["name"],)
+    assert best.scores.accuracy == pytest.approx(result.best["accuracy"])
+
+
+def test_a_member_that_is_lost_or_not_what_it_says_gives_way_to_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, deleted, first, second = world.score(
+        *(world.candidate(14), world.candidate(16), world.candidate(24), world.candidate(36))
+    )
+    world.pretend("other archive", tags={COMPARISON: "old", ARCHIVE: "old"})
+    world.store.client.delete_run(deleted)
+    Path(world.store.run(lost).artifact_uri.removeprefix("file://"), "config.yaml").unlink()
+    forbid_fits(monkeypatch)
+    lines: list[str] = []
+    command = world.command(rule="average", members=3)
+    result = competition.compete(command, TOYLAND, world.archive, world.store, lines.append)
+    assert {member.run.run_id for member in result.selected.members} == {first, second}
+    assert any(f"run {lost} is left out: it cannot be read: " in line for line in lines)
+    assert (
+        "toyland: 2 candidates; the mean probability of 2, fewer than promotion.members=3" in lines
+    )
+    assert result.n_tried == 2
+
+
+def test_an_average_of_one_is_that_candidate(world: World) -> None:
+    (only,) = world.score(world.candidate(14))
+    average, best = world.compete(rule="average"), world.compete(rule="best")
+    assert average.selected.identity == best.selected.identity
+    assert average.selected.identity == world.store.run(only).tags[IDENTITY]
+    np.testing.assert_allclose(
+        average.selected.scores.out_of_fold["probability"],
+        best.selected.scores.out_of_fold["probability"],
+        atol=1e-6,
+    )
+
+
+def test_candidates_without_probabilities_are_left_out_with_a_line(world: World) -> None:
+    without, good = world.score(world.candidate(12), world.candidate(14))
+    table = predictions_of(world, without)
+    world.forge(without, out_of_fold.FILE, table.drop(columns="probability").to_csv(index=False))
+    lines: list[str] = []
+    result = competition.compete(world.command(), TOYLAND, world.archive, world.store, lines.append)
+    assert result.selected.members[0].run.run_id == good
+    assert "has no column probability" in result.table["verdict"][without]
+    assert any("has no column probability" in line for line in lines)
+
+
+def test_finalists_are_scored_in_repeats_of_which_the_first_is_that_of_their_runs(
+    world: World,
+) -> None:
+    runs = world.score(world.candidate(14, 0, "B2"), world.candidate(24, 0, "B2"))
+    result = world.compete(rule="best", repeats=4, calibration="auto")
+    for finalist in result.finalists:
+        stored = predictions_of(world, finalist.run.run_id).set_index("ID")["probability"]
+        scored = finalist.scores.out_of_fold
+        assert scored.sizes["repeat"] == 4
+        first = scored["probability"].isel(repeat=0).to_numpy()
+        np.testing.assert_allclose(first, stored[scored["ID"].to_numpy()], atol=1e-5)
+    again = result.table["accuracy_again"]
+    assert result.selected.members[0].run.run_id == again.idxmax()
+    assert result.selected.validation.repeats == 4
+    assert set(again.index) == set(runs)

@@ -55,8 +55,11 @@ class ToyModels:
 
     def promote(self, *countries: Country, **changes: Any) -> str:
         """Promote; return what is printed."""
-        rules = Promotion("one_standard_error", "allow", 5, 100, 5.0, figures=False)
-        groups = {name: changes.pop(name) for name in ("rule", "figures") if name in changes}
+        rules = Promotion(
+            "one_standard_error", "allow", 5, 100, 5.0, figures=False, repeats=1, calibration="none"
+        )
+        names = ("rule", "figures", "members", "repeats", "calibration")
+        groups = {name: changes.pop(name) for name in names if name in changes}
         given = {
             "validation": Validation("kfold", 3),
             "source": SOURCE,
