@@ -124,12 +124,7 @@ class _Search:
             if repeats == _MOST_REPEATS:
                 self.study.enqueue_trial(self._untried({*self.results, *batch}))
                 repeats = 0
-            try:
-                trial = self.study.ask(self._distributions)
-            except ImportError as error:  # some samplers import their package with the second trial
-                raise ConfigError(
-                    f"hydra.sweeper.sampler needs a package that is not there: {one_line(str(error))}"
-                ) from error
+            trial = self.study.ask(self._distributions)
             words = self._words(trial.params)
             repeats += words in batch or words in self.results
             if words in self.results:
@@ -148,7 +143,7 @@ class _Search:
 
     def _tell(self, trial: Trial, value: float) -> None:
         if math.isnan(value):
-            self.study.tell(trial, state=TrialState.FAIL)
+            self.study.tell(trial, state=TrialState.PRUNED)
         else:
             self.study.tell(trial, value)
 

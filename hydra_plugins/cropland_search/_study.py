@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import optuna
@@ -23,6 +24,9 @@ from cropland.errors import ConfigError
 if TYPE_CHECKING:
     from optuna import Study
 
+_PACKAGES = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}
+"""What samplers import with a later trial."""
+
 
 def sampler_of(settings: DictConfig, trials: int = 0) -> BaseSampler:
     """Make the sampler of ``hydra.sweeper.sampler``; a study that goes on does not begin its numbers again.
@@ -30,7 +34,7 @@ def sampler_of(settings: DictConfig, trials: int = 0) -> BaseSampler:
     Raises
     ------
     ConfigError
-        It is no sampler, there is no such class, or it does not take a parameter.
+        It is no sampler, there is no such class, its package is missing, or it does not take a parameter.
     """
     require(
         isinstance(settings.sampler, DictConfig),
@@ -49,6 +53,11 @@ def sampler_of(settings: DictConfig, trials: int = 0) -> BaseSampler:
     require(
         isinstance(sampler, BaseSampler),
         f"hydra.sweeper.sampler._target_ must be a class of optuna.samplers, got {values.get('_target_')}",
+    )
+    package = _PACKAGES.get(type(sampler).__name__)
+    require(
+        package is None or find_spec(package) is not None,
+        f"hydra.sweeper.sampler needs a package that is not there: pip install {package}",
     )
     return sampler  # type: ignore[no-any-return]
 

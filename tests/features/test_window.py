@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import doctest
-from datetime import date
+import re
+from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,3 +71,19 @@ def test_a_window_outside_its_archive_is_answered_with_both_ranges(
         Window.of(year, 105, "2020-12-30").check_inside(toy_archive)
     with pytest.raises(WindowError):
         Window.of(year, 4, 1).check_inside(toy_archive)
+
+
+@pytest.mark.parametrize("reference", [YEAR, MONTH], ids=["Iran, Sudan", "Afghanistan"])
+def test_the_windows_of_the_search_lie_inside_an_archive_with_a_year_beside_the_season(
+    reference: Reference,
+) -> None:
+    path = Path(__file__).parents[2] / "conf" / "hparams_search" / "window_and_model.yaml"
+    params = yaml.safe_load(path.read_text())["hydra"]["sweeper"]["params"]
+    spans, periods = (
+        range(*map(int, re.findall(r"\d+", params[key]))) for key in ("span", "period")
+    )
+    windows = [Window.of(reference, span, period) for span in spans for period in periods]
+    assert len(windows) == 143
+    year = timedelta(days=365)
+    assert min(found.first for found in windows) >= date.fromisoformat(reference.start) - year
+    assert max(found.last for found in windows) <= reference.last + year
