@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from standins.runs import candidates, results, runs
+from standins.runs import artifacts, candidates, results, runs
 from standins.servers import Postgres, Tracker
 from standins.shell import Shell, refusal, screen
 
@@ -192,6 +193,42 @@ def test_a_database_file_takes_all_that_four_processes_write_at_once_though_it_i
     names = {f"{process}-{run}" for process in range(4) for run in range(EACH)}
     assert sorted(kept) == sorted((name, "FINISHED", 20, 15) for name in names)
     assert len(list(shell.folder.glob("artifacts/cropland/*/artifacts/config.yaml"))) == 4 * EACH
+
+
+TWICE = """
+import os, sys
+from cropland import cli
+
+sys.argv[0] = "cropland train"
+for _ in range(2):
+    if os.fork() == 0:
+        code = 1
+        try:
+            cli.main("train")
+            code = 0
+        finally:
+            os._exit(code)
+codes = [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(2)]
+sys.exit(max(codes))
+"""
+"""A sweep that is started twice at once."""
+
+
+def test_two_sweeps_of_the_same_candidates_leave_one_finished_run_of_each(shell: Shell) -> None:
+    small = ("span=12,24,36,48", "bands=ndvi,green_nir,visible_nir", "model.n_estimators=2")
+    _, _, *words = shell.words("-m", *shell.here, *small, "validation.folds=3", "n_jobs=1")
+    done = shell.run_program(TWICE, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    every = runs(shell.database)
+    sweeps = [run for run in every if run.data.tags["kind"] == "sweep"]
+    first, second = sorted(sweeps, key=lambda run: run.info.start_time)
+    assert second.info.start_time < first.info.end_time  # they were at it together
+    assert len(results(shell.database)) == 12
+    assert {run.info.status for run in every} <= {"FINISHED", "KILLED"}
+    finished = {run.info.run_id for run in every if run.info.status == "FINISHED"}
+    for sweep in sweeps:
+        outcomes = pd.read_csv(artifacts(sweep) / "outcomes.csv")
+        assert len(outcomes) == 12 and set(outcomes["run_id"]) <= finished
 
 
 def test_a_server_on_postgresql_takes_all_that_four_processes_write_at_once(
