@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,13 @@ from rich.progress import track
 
 from cropland.models.applicability import warnings_of
 from cropland.models.champion import champions_of
+from cropland.models.label_check import labels_of
+from cropland.models.points_map import predictions_map
 from cropland.observations import point_counts, points
 from cropland.sources import opening
 from cropland.support import terminal
 from cropland.support.words import some
-from cropland.support.writing import check_output, write_whole
+from cropland.support.writing import check_output, check_page, write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import COUNTRY, KIND
@@ -97,6 +100,11 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         shared = _shared(predicted, table)
         notes = [*(note for one in predicted.values() for note in one.notes), *shared]
         record.note = "\n\n".join(map(markdown_text, [*warnings, *notes]))
+        if command.page is not None:
+            labels = labels_of(champions, store, partial(terminal.print_note, console))
+            page = _page(command, countries, table, labels)
+            record.files[Path(command.page).name] = page
+            write_whole(Path(command.page), page)
         write_whole(Path(command.output), text)
     if asked is not None and len(asked) > len(table):
         shared.append(_outside(len(asked) - len(table), len(asked), names))
@@ -117,10 +125,12 @@ def _outside(count: int, total: int, names: str) -> str:
 
 
 def _check_output(command: Predict) -> None:
-    """Check that the file to write is none that is read, nor one of another kind."""
+    """Check that the files to write are none that are read, nor of another kind."""
     inputs = opening.points_files(command.source, command.paths)
     inputs += () if command.points is None else (Path(command.points),)
     check_output(Path(command.output), inputs, ["ID", "Target", *_PREDICTED])
+    if command.page is not None:
+        check_page(Path(command.page), inputs)
 
 
 def _asked(command: Predict, countries: Sequence[Country]) -> pd.DataFrame | None:
@@ -160,6 +170,8 @@ def _predicted(
         terminal.print_note(console, note)
     unlabelled = np.flatnonzero(archive.points["Target"].to_numpy() < 0)
     table = champion.predict(archive, unlabelled, command.reference_end)
+    for name in ("Lat", "Lon"):
+        table[name] = archive.points[name].to_numpy()[unlabelled]
     table["Target"] = table["label"]
     if command.missing == "majority":
         table["Target"] = table["Target"].fillna(int(champion.fitted.facts["majority"]))
@@ -175,7 +187,7 @@ def _together(
     observations of the point comes before one without; ``country`` is the one that was taken.
     """
     tables = [one.table.assign(country=name) for name, one in predicted.items() if len(one.table)]
-    empty = pd.DataFrame(columns=["ID", *_PREDICTED, "Target", "country"])
+    empty = pd.DataFrame(columns=["ID", "Lat", "Lon", *_PREDICTED, "Target", "country"])
     table = pd.concat(tables or [empty], ignore_index=True)
     seen = table["probability"].notna().to_numpy()
     table = table.iloc[np.argsort(~seen, kind="stable")].drop_duplicates("ID").sort_index()
@@ -200,6 +212,19 @@ def _shared(predicted: Mapping[str, Predicted], table: pd.DataFrame) -> list[str
         lie = "point lies" if len(rows) == 1 else "points lie"
         notes.append(f"{len(rows)} {lie} in the boxes of {names}: predicted {models or 'by none'}")
     return notes
+
+
+def _page(
+    command: Predict, countries: Sequence[Country], table: pd.DataFrame, labels: pd.DataFrame
+) -> bytes:
+    """Draw the predicted points on a map, beside the labels to look at."""
+    return predictions_map(
+        table,
+        labels,
+        title=f"Predictions: {', '.join(country.name for country in countries)}",
+        boxes=[country.box for country in countries],
+        note=terminal.SIMULATED if command.source.name == "simulated" else "",
+    )
 
 
 def _csv(table: pd.DataFrame, command: Predict) -> str:

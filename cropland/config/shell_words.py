@@ -19,7 +19,7 @@ from cropland.support.words import shell_word
 
 PATHS = frozenset(
     (
-        *("cube", "design", "geometry", "labels", "map", "output", "points", "raster"),
+        *("cube", "design", "geometry", "labels", "map", "output", "page", "points", "raster"),
         *("paths.archive", "paths.data", "paths.downloads", "paths.runs"),
         *("source.catalog", "source.labelled", "source.unlabelled"),
         *("tracking.artifacts", "tracking.uri", "hydra.sweeper.storage"),

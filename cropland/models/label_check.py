@@ -6,14 +6,15 @@ models does not rise, and the score would only look better.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from cropland.errors import visible
+from cropland.errors import DataError, visible
 from cropland.features.matrix import labelled
 from cropland.support.words import count, some
 from cropland.untrusted.texts import markdown_code
@@ -22,11 +23,16 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from cropland.models.champion import Champion
+    from cropland.tracking.store import Store
+
 FILE = "labels_to_look_at.csv"
 FIGURE = "labels_to_look_at.png"
 FEWEST_FINALISTS = 2
 NEAR_METRES = 200.0
 FEWEST_PAIRS = 10
+_METRIC = "n_labels_to_look_at"
+_RANGES = {"Lat": 90.0, "Lon": 180.0, "Target": 1.0, "probability": 1.0}
 _NAMED = 5
 _EARTH_METRES = 6_371_008.8
 """Mean radius."""
@@ -69,7 +75,7 @@ class LabelCheck:
 
     def metrics(self) -> dict[str, float]:
         """Return the number of labels to look at by the name of its metric; nothing without a list."""
-        return {} if self.table is None else {"n_labels_to_look_at": float(len(self.table))}
+        return {} if self.table is None else {_METRIC: float(len(self.table))}
 
     def line(self) -> str:
         """Return in a line how many labels are to be looked at."""
@@ -112,6 +118,46 @@ def label_check(finalists: Sequence[tuple[str, xr.Dataset]], points: xr.Dataset)
     if len(finalists) >= FEWEST_FINALISTS:
         table, n_points = _labels_to_look_at(finalists, known)
     return LabelCheck(table, n_points, len(finalists), n_pairs, n_disagreeing)
+
+
+def listed(text: str) -> pd.DataFrame:
+    """Read ``ID``, ``Lat``, ``Lon``, ``Target`` and the mean ``probability`` from a list of labels.
+
+    Raises
+    ------
+    DataError
+        It is no such list.
+    """
+    try:
+        table = pd.read_csv(
+            io.StringIO(text),
+            usecols=["ID", *_RANGES],
+            dtype={"ID": str} | dict.fromkeys(_RANGES, float),
+            na_filter=False,
+        )
+    except ValueError as error:
+        raise DataError(f"{FILE} cannot be read: {str(error).splitlines()[0]}") from error
+    if not all(table[name].abs().le(most).all() for name, most in _RANGES.items()):
+        raise DataError(f"{FILE} has numbers that are out of range")
+    return table
+
+
+def labels_of(
+    champions: Mapping[str, Champion], store: Store, say: Callable[[str], None]
+) -> pd.DataFrame:
+    """Read the labels to look at of the promotions that registered champions, as `listed` does.
+
+    A list that is gone or damaged is left out, which `say` is called with.
+    """
+    lists = [pd.DataFrame(columns=["ID", *_RANGES])]
+    for country, champion in champions.items():
+        try:
+            run = store.run(str(champion.version.run_id))
+            if run.metrics.get(_METRIC):
+                lists.append(listed(store.read(run, FILE)))
+        except DataError as error:
+            say(f"labels to look at of {country} are not on the page: {error}")
+    return pd.concat(lists, ignore_index=True)
 
 
 def near_pairs(

@@ -1,7 +1,8 @@
-"""A map of one country's points: truth, prediction and where these differ, as a page for a browser."""
+"""Maps of points as a page for a browser: truth and prediction of a country, or predictions of any points."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,21 +12,31 @@ from cropland.support.map_page import PointLayer, point_page
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from cropland.config.countries import Box
 
 CLASSES = {1: "cropland", 0: "other"}
 UNKNOWN = "–"
 _COLOURS = {"cropland": CROPLAND, "other": OTHER, UNKNOWN: "#999999"}
-_LABEL_RING = "#0072B2"
-_LOOKS: dict[str, tuple[str, float, str, float]] = {
+_Look = tuple[str, float, str, float]
+"""Name in the legend, diameter in pixels, colour and width of the edge."""
+_TO_LOOK_AT: _Look = ("label to look at, misclassified by all finalists", 14, "#0072B2", 3)
+_LOOKS: dict[str, _Look] = {
     "unlabelled": ("unlabelled", 6, "#666666", 0.8),
     "other": ("other", 9, "white", 0.8),
     "cropland": ("cropland", 9, "white", 0.8),
     "misclassified": ("misclassified, in the colour of the truth", 13, "black", 2.5),
-    "to look at": ("label to look at, misclassified by all finalists", 14, _LABEL_RING, 3),
+    "to look at": _TO_LOOK_AT,
 }
-"""Name in the legend, diameter in pixels, colour and width of the edge; the last is drawn on top."""
+"""The last is drawn on top."""
+_LOOKS_OF_PREDICTIONS: dict[str, _Look] = {
+    "no label": ("no label", 6, "#666666", 0.8),
+    "other": ("predicted other", 9, "white", 0.8),
+    "cropland": ("predicted cropland", 9, "white", 0.8),
+    "cannot tell": ("cannot tell: neither class can be excluded", 11, "#CC79A7", 2),
+    "outside": ("outside the area of applicability", 11, "black", 1.5),
+}
 
 
 def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> bytes:
@@ -57,15 +68,77 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> 
         ["to look at", "misclassified", "cropland", "other"],
         "unlabelled",
     )
-    layers = [_layer(table[kinds == kind], *_LOOKS[kind]) for kind in _LOOKS if kind in kinds]
+    layers = _layers(table, kinds, _LOOKS, "Target")
     facts = {"points": f"{len(table):,}", "labelled": f"{int(target.notna().sum()):,}"}
     bounds = box.west, box.south, box.east, box.north
     page = point_page(layers, bounds, title=title, note=note, facts=facts)
     return page.encode()
 
 
-def _layer(points: pd.DataFrame, name: str, size: float, outline: str, width: float) -> PointLayer:
-    truth = [CLASSES.get(target, UNKNOWN) for target in points["Target"]]
+def predictions_map(
+    table: pd.DataFrame,
+    to_look_at: pd.DataFrame,
+    *,
+    title: str,
+    boxes: Sequence[Box],
+    note: str = "",
+) -> bytes:
+    """Draw predicted points on a map, beside the labels to look at.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``ID``, ``Lat``, ``Lon`` (degrees, NaN outside every box: not drawn), ``label`` and ``probability`` of
+        cropland as predicted, NaN where not predicted, ``inside_applicability`` and ``cannot_tell``, NA where
+        they are not known.
+    to_look_at : pandas.DataFrame
+        ``ID``, ``Lat``, ``Lon``, ``Target`` and ``probability`` of the labels to look at of all models.
+    title : str
+        One line.
+    boxes : sequence of Box
+        Those of the countries; the frame holds all of them.
+    note : str
+        A line under the title; empty for none.
+
+    Returns
+    -------
+    bytes
+        An HTML page that needs no network.
+    """
+    drawn = table[table["Lat"].notna()].assign(Target=np.nan)
+    label = drawn["label"].astype(float)
+    outside = (drawn["inside_applicability"] == 0).fillna(value=False).astype(bool)
+    unsure = (drawn["cannot_tell"] == 1).fillna(value=False).astype(bool)
+    kinds = np.select(
+        [label.isna(), outside, unsure, label == 1],
+        ["no label", "outside", "cannot tell", "cropland"],
+        "other",
+    )
+    layers = _layers(drawn.assign(label=label), kinds, _LOOKS_OF_PREDICTIONS, "label")
+    if len(to_look_at):
+        wrong = to_look_at.assign(label=1.0 - to_look_at["Target"])
+        layers.append(_layer(wrong, "Target", *_TO_LOOK_AT))
+    facts = {"points": f"{len(table):,}", "predicted": f"{int(label.notna().sum()):,}"}
+    west, south = min(box.west for box in boxes), min(box.south for box in boxes)
+    east, north = max(box.east for box in boxes), max(box.north for box in boxes)
+    page = point_page(layers, (west, south, east, north), title=title, note=note, facts=facts)
+    return page.encode()
+
+
+def _layers(
+    table: pd.DataFrame, kinds: NDArray[np.str_], looks: Mapping[str, _Look], colour: str
+) -> list[PointLayer]:
+    """Return a layer for each kind of points that is there."""
+    return [_layer(table[kinds == kind], colour, *looks[kind]) for kind in looks if kind in kinds]
+
+
+def _layer(
+    points: pd.DataFrame, colour: str, name: str, size: float, outline: str, width: float
+) -> PointLayer:
+    """Return points in the colours of their class in the column `colour`."""
+    truth, prediction = (
+        [CLASSES.get(value, UNKNOWN) for value in points[column]] for column in ("Target", "label")
+    )
     return PointLayer(
         name=f"{name} ({len(points):,})",
         lon=points["Lon"].to_numpy(float),
@@ -73,12 +146,12 @@ def _layer(points: pd.DataFrame, name: str, size: float, outline: str, width: fl
         fields={
             "ID": points["ID"].astype(str).tolist(),
             "truth": truth,
-            "prediction": [CLASSES.get(label, UNKNOWN) for label in points["label"]],
+            "prediction": prediction,
             "probability": [
                 UNKNOWN if np.isnan(share) else f"{share:.2f}" for share in points["probability"]
             ],
         },
-        colours=[_COLOURS[name] for name in truth],
+        colours=[_COLOURS[name] for name in (truth if colour == "Target" else prediction)],
         size=size,
         outline=outline,
         width=width,

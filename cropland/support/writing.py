@@ -142,22 +142,49 @@ def check_output(path: Path, inputs: Iterable[Path], columns: Sequence[str]) -> 
     DataError
         It cannot be written, is one of the inputs, or holds something else.
     """
+    _check_place(path, inputs, "output", "points.csv")
+    if path.exists():
+        _check_alike(path, columns)
+
+
+def check_page(path: Path, inputs: Iterable[Path]) -> None:
+    """Check, before any work, that an HTML page can be written to a file and replaces nothing but its like.
+
+    Raises
+    ------
+    DataError
+        As `check_output` does, where ``page`` names the file.
+    """
+    _check_place(path, inputs, "page", "points.html")
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(_HEADER_BYTES).lstrip().lower()
+    except OSError as error:
+        raise DataError(f"page {path} is there and cannot be read: {error.strerror}") from error
+    if start and not start.startswith(b"<!doctype html"):
+        raise DataError(
+            f"page {path} is there and is no HTML page; set page to another name, or move that file away"
+        )
+
+
+def _check_place(path: Path, inputs: Iterable[Path], key: str, example: str) -> None:
+    """Check that the file that a key names can be written and is none of those that are read."""
     if path.is_dir():
-        raise DataError(f"output {path} is a folder; set output to a file, as in output=points.csv")
+        raise DataError(f"{key} {path} is a folder; set {key} to a file, as in {key}={example}")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise DataError(
-            f"cannot write {path}: {folder} is no folder that you may write to; set output"
+            f"cannot write {path}: {folder} is no folder that you may write to; set {key}"
         )
     there = path.exists()
     for given in inputs:
         is_same = there and given.exists() and given.samefile(path)
         if is_same or given.resolve() == path.resolve():
             raise DataError(
-                f"output {path} is the file {given}, which this command reads; set output to another"
+                f"{key} {path} is the file {given}, which this command reads; set {key} to another"
             )
-    if there:
-        _check_alike(path, columns)
 
 
 def _check_alike(path: Path, columns: Sequence[str]) -> None:

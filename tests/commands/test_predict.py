@@ -13,6 +13,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from standins import pages
 from standins.toy_models import NAME, ToyModels
 from standins.toyland import BANDS, write_exports
 
@@ -23,7 +24,9 @@ from cropland.config.groups import Paths, Tracking
 from cropland.config.sources import Simulated
 from cropland.errors import CroplandError, DataError
 from cropland.models import model_files
+from cropland.support.fingerprint import fingerprint
 from cropland.tracking.mlflow_session import mlflow_at
+from cropland.tracking.records import CHECKSUM
 
 EVIDENCE = "n_observations,inside_applicability,cannot_tell,reason"
 SIMULATED = Simulated("simulated", 30, 100, {})
@@ -35,6 +38,7 @@ def command(output: str = "p.csv", *, probabilities: bool = False) -> Predict:
         tracking=Tracking("local", "sqlite:///mlflow.db", "artifacts"),
         paths=Paths("data", "archive", "runs"),
         output=output,
+        page=None,
         points=None,
         probabilities=probabilities,
         missing="empty",
@@ -174,6 +178,33 @@ def test_predictions_are_those_of_the_fitted_model(promoted: ToyModels, tmp_path
     assert run.data.params["archive.toyland"] == promoted.archive.fingerprint
     assert run.data.metrics["n_points"] == 20
     assert (promoted.artifacts(run.info.run_id) / "own.csv").read_text() == out.read_text()
+
+
+def test_a_page_has_the_predicted_points_and_the_labels_to_look_at(
+    promoted: ToyModels, tmp_path: Path
+) -> None:
+    (version,) = promoted.versions
+    listed = "ID,Lat,Lon,Target,probability\nP001,10.1,20.1,1,0.04\n"
+    (promoted.artifacts(version.run_id) / "labels_to_look_at.csv").write_text(listed)
+    client, name = promoted.client, CHECKSUM + "labels_to_look_at.csv"
+    client.set_tag(version.run_id, name, fingerprint(listed.encode()))
+    client.log_metric(version.run_id, "n_labels_to_look_at", 1)
+    page = tmp_path / "points.html"
+    promoted.predict(tmp_path / "p.csv", page=str(page))
+    rows = [
+        row
+        for each in pages.sources(page.read_text())
+        for row in zip(each["ID"], each["truth"], strict=True)
+    ]
+    unlabelled = pd.read_csv(promoted.exports / "Test.csv")["ID"]
+    assert sorted(rows) == sorted([("P001", "cropland"), *((point, "–") for point in unlabelled)])
+    (run,) = promoted.runs("prediction")
+    assert (promoted.artifacts(run.info.run_id) / "points.html").read_text() == page.read_text()
+
+    client.set_tag(version.run_id, name, "0" * 16)
+    said = promoted.predict(tmp_path / "p.csv", page=str(page))
+    assert "labels to look at of toyland are not on the page" in said
+    assert "P001" not in page.read_text()
 
 
 def test_points_of_a_file_come_back_in_its_order(
@@ -322,6 +353,8 @@ def test_another_season_is_looked_at_where_it_was_observed(
             "expected a points file at nowhere.csv, there is none; set points",
         ),
         ({"output": "."}, "output . is a folder"),
+        ({"page": "."}, "page . is a folder; set page to a file, as in page=points.html"),
+        ({"output": "x", "page": "./x"}, "output and page are one file, ./x; set page to another"),
         ({"output": "/proc/none/p.csv"}, "cannot write /proc/none/p.csv"),
         ({"alias": "best"}, "no version .* 'best' .*; alias=champion is the one in use"),
     ],

@@ -7,8 +7,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 from standins.figures import kept_figures
 
+from cropland.errors import DataError
 from cropland.models import diagnostic_figures, label_figure
-from cropland.models.label_check import LabelCheck, in_markdown, label_check, near_pairs
+from cropland.models.label_check import LabelCheck, in_markdown, label_check, listed, near_pairs
 from cropland.models.profiles import profiles
 
 TARGET = {"a": 1, "b": 0, "c": 1, "d": 0, "e": 1, "f": 0}
@@ -73,6 +74,17 @@ def test_a_label_is_looked_at_where_every_finalist_has_it_wrong_in_most_repeats(
         "Labels to look at: 2 of 5 (40.0%), contradicted by all 2 finalists out of fold.\n\nThe most "
         "confident errors first: `b`, `a`; all are in"
     )
+
+
+def test_a_list_that_cannot_be_is_not_read() -> None:
+    text = check().files()["labels_to_look_at.csv"]
+    assert listed(text)["ID"].tolist() == ["b", "a"]
+    for wrong, message in (
+        ("a\n1\n", "cannot be read"),
+        (text.replace("20.0", "920.0"), "out of range"),
+    ):
+        with pytest.raises(DataError, match=message):
+            listed(wrong)
 
 
 def test_none_is_said_and_one_finalist_makes_no_list() -> None:

@@ -10,7 +10,7 @@ from standins import pages
 
 from cropland.config.countries import Box
 from cropland.models import diagnostic_figures as figures
-from cropland.models.points_map import points_map
+from cropland.models.points_map import points_map, predictions_map
 from cropland.support.map_plot import from_mercator
 
 BOX = Box(south=10.0, north=10.4, west=20.0, east=20.4)
@@ -37,7 +37,8 @@ def layers(page: bytes) -> dict[str, dict[str, Any]]:
     """The points of each layer of a page, by the first word of its name in the legend."""
     text = page.decode()
     names = [
-        each["label"]["value"].split()[0].strip(",") for each in pages.models(text, "LegendItem")
+        each["label"]["value"].removeprefix("predicted ").split()[0].strip(",")
+        for each in pages.models(text, "LegendItem")
     ]
     return dict(zip(names, pages.sources(text), strict=True))
 
@@ -57,6 +58,38 @@ def test_each_point_stands_once_in_its_layer() -> None:
     lon, lat = from_mercator(missed["x"], missed["y"])
     assert (lon, lat) == pytest.approx((20.3 - 0.4 / 7, 10.1 + 0.4 / 7))
     assert missed["colour"] == figures.COLOURS["cropland"]
+
+
+def test_predicted_points_stand_in_the_colour_of_their_class_beside_labels_to_look_at() -> None:
+    rows = [
+        ("yes", 1, 0.9, True, False),
+        ("no", 0, 0.1, None, None),
+        ("unsure", 1, 0.6, True, True),
+        ("strange", 0, 0.1, False, True),
+        ("unseen", None, np.nan, None, None),
+        ("nowhere", None, np.nan, None, None),
+    ]
+    names = ["ID", "label", "probability", "inside_applicability", "cannot_tell"]
+    kinds = {"label": "Int64", "inside_applicability": "boolean", "cannot_tell": "boolean"}
+    table = pd.DataFrame(rows, columns=names).astype(kinds)
+    table = table.assign(Lat=[10.1] * 5 + [np.nan], Lon=[20.1] * 5 + [np.nan])
+    wrong = pd.DataFrame(
+        {"ID": ["w"], "Lat": [10.2], "Lon": [20.2], "Target": [1.0], "probability": [0.04]}
+    )
+    found = layers(predictions_map(table, wrong, title="Toyland", boxes=[BOX, BOX]))
+    assert {
+        name: list(zip(rows["ID"], rows["prediction"], strict=True)) for name, rows in found.items()
+    } == {
+        "no": [("unseen", "–")],
+        "other": [("no", "other")],
+        "cropland": [("yes", "cropland")],
+        "cannot": [("unsure", "cropland")],
+        "outside": [("strange", "other")],
+        "label": [("w", "other")],
+    }
+    assert found["outside"]["colour"] == found["other"]["colour"] == [figures.COLOURS["other"]]
+    assert found["label"]["truth"] == ["cropland"] and found["label"]["probability"] == ["0.04"]
+    assert "label" not in layers(predictions_map(table, wrong[:0], title="Toyland", boxes=[BOX]))
 
 
 def test_neither_names_nor_titles_become_code() -> None:

@@ -80,6 +80,7 @@ class ToyModels:
             "tracking": self.tracking,
             "paths": self.paths,
             "output": str(path),
+            "page": None,
             "points": None,
             "probabilities": False,
             "missing": "empty",

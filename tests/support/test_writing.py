@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cropland.errors import DataError
-from cropland.support.writing import check_output, temporary_folder, whole, write_whole
+from cropland.support.writing import check_output, check_page, temporary_folder, whole, write_whole
 
 
 def test_a_file_replaces_the_one_before(tmp_path: Path) -> None:
@@ -169,3 +169,13 @@ def test_a_table_is_not_written_where_an_input_is_or_will_be(tmp_path: Path) -> 
     (tmp_path / "linked").symlink_to(tmp_path)
     with pytest.raises(DataError, match="which this command reads; set output to another"):
         check_output(tmp_path / "linked" / "Test.csv", [tmp_path / "Test.csv"], TABLE)
+
+
+def test_a_page_replaces_pages_only(tmp_path: Path) -> None:
+    page = tmp_path / "points.html"
+    for content in (b"", b"<!DOCTYPE html>\n<html>"):
+        page.write_bytes(content)
+        check_page(page, [])
+    page.write_bytes(b"ID,Target\n")
+    with pytest.raises(DataError, match=r"is no HTML page; set page to another name, or move"):
+        check_page(page, [])

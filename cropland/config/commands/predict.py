@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import StrictBool
@@ -12,6 +13,7 @@ from cropland.config.countries import iso_date
 from cropland.config.groups import Paths, Tracking
 from cropland.config.schema import FilePath
 from cropland.config.sources import Source
+from cropland.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Predict(Command):
     tracking: Tracking
     paths: Paths
     output: FilePath
+    page: FilePath | None
     points: FilePath | None
     probabilities: StrictBool
     missing: Literal["empty", "majority"]
@@ -31,3 +34,7 @@ class Predict(Command):
     def __post_init__(self) -> None:
         if self.reference_end is not None:
             iso_date(self.reference_end, "reference_end")
+        if self.page is not None and Path(self.page) == Path(self.output):
+            raise ConfigError(
+                f"output and page are one file, {self.page}; set page to another, as in page=points.html"
+            )
