@@ -302,7 +302,7 @@ def test_points_of_no_country_are_all_named(promoted: ToyModels, tmp_path: Path)
     (tmp_path / "points.csv").write_text("ID,Lat,Lon\nfar,50,8\n")
     out = tmp_path / "out.csv"
     said = promoted.predict(out, points=str(tmp_path / "points.csv"))
-    row = ["far", "", "", "", "outside every country's box"]
+    row = ["far", "", "", "", "", "outside every country's box"]
     assert table(out).to_numpy().tolist() == [row]
     assert "warning 100% of the points have no label: the column reason says why" in said
     assert "outside every country's box got an empty Target: far" in said
