@@ -206,8 +206,7 @@ def _run(name: str) -> None:
     if name == "train" and any(word.startswith("run=") for word in sys.argv[1:]):
         from cropland.training import rerun  # heavy imports
 
-        sys.argv[1:], choices = rerun.expanded(sys.argv[1:])
-        local_file.store(name, [*choices, *sys.argv[1:]])
+        sys.argv[1:] = rerun.expanded(sys.argv[1:])
     task = train if name == "train" else partial(run_command, name)
     conf = str(search_path.SHIPPED)
     try:

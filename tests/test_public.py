@@ -160,6 +160,14 @@ def test_what_is_tracked_from_python_is_there_for_the_command(
     assert made_again.fingerprint == candidates[0].fingerprint
 
 
+def test_a_configuration_elsewhere_is_composed_as_the_command_does(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "conf", tmp_path / "mine")
+    file = tmp_path / "mine" / "train.yaml"
+    file.write_text(file.read_text().replace("\nspan: 48", "\nspan: 20"))
+    (one,) = cropland.compose(["--config-path", str(tmp_path / "mine"), "country=iran"])
+    assert one.configuration.span == 20
+
+
 def test_words_that_make_no_candidates_are_one_line() -> None:
     with pytest.raises(ConfigError, match="unknown country 'irn'; did you mean 'iran'"):
         cropland.compose(["country=irn"])

@@ -107,7 +107,8 @@ def _show(
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
     address = views.browse_hint(command.tracking, store.experiment_id, views.SELECTED)
     screen.print(f"in MLflow: experiment {store.experiment}; look: {address}", soft_wrap=True)
-    country = f"country={done[0].country if len(done) == 1 else 'all'}"
+    names = ",".join(promoted.country for promoted in done)
+    country = f"country={names if len(done) == 1 else f'[{names}]'}"
     screen.print(f"next: {command_line('predict', *words, country)}", soft_wrap=True)
 
 

@@ -31,7 +31,8 @@ def composed(words: Sequence[str]) -> Iterator[DictConfig]:
     overrides = list(arguments.overrides)
     if arguments.config_dir:
         overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).absolute()}']")
-    with initialize_config_dir(str(SHIPPED), version_base="1.3"):
+    folder = Path(arguments.config_path or SHIPPED).absolute()
+    with initialize_config_dir(str(folder), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         yield loader.load_configuration(
             arguments.config_name or "train", overrides, run_mode=RunMode.MULTIRUN

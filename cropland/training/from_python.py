@@ -57,8 +57,7 @@ def compose(words: Sequence[str] = (), *, config_dir: Path | str | None = None) 
         given = shell_words.hydra_words([*options, *words], "train")
         search_path.register()
         given += local_file.store("train", given)
-        given, choices = rerun.expanded(given)
-        local_file.store("train", [*choices, *given])
+        given = rerun.expanded(given)
         with composed(given) as sweep:
             composition.prepare_sweep(sweep)
             if not composition.is_enumerated(sweep):

@@ -21,7 +21,18 @@ _LONGEST_NOTE = 7900
 """Of the 8000 characters that MLflow keeps, some say that data are simulated."""
 _MOST_IDS = 100
 """Runs that a filter names one by one: more would be too long for a description."""
-_FIXED = ("source", "training", "seed", "bands", "series", "features", "model", "validation")
+_BY_SETTINGS = "tags.kind = 'candidate'"
+_FIXED = (
+    "country",
+    "source",
+    "training",
+    "seed",
+    "bands",
+    "series",
+    "features",
+    "model",
+    "validation",
+)
 """Settings by which runs are found that are too many to be named."""
 
 
@@ -72,7 +83,10 @@ def scores(outcomes: Sequence[Outcome]) -> dict[str, float]:
 
 def described(note: str, condition: str) -> str:
     """Return the description of a sweep's run: a note, shortened so that the filter after it is whole."""
-    ending = f"\n\nIts runs, by the search box: `{condition}`"
+    whose = (
+        "Runs of its settings, also of other sweeps" if _BY_SETTINGS in condition else "Its runs"
+    )
+    ending = f"\n\n{whose}, by the search box: `{condition}`"
     return shortened(note, _LONGEST_NOTE - len(ending)) + ending
 
 
@@ -80,7 +94,7 @@ def filter_of(session: Session, outcomes: Sequence[Outcome]) -> str:
     """Return the filter, in MLflow's words, that finds the runs of a sweep.
 
     Runs that were there before lie below earlier sweeps. They are named where they are few; where they are
-    many, runs are found by the settings that all share, which other sweeps may share too.
+    many, runs are found by the settings that all share, which other sweeps may share too (`described`).
     """
     ids = [one.run_id for one in outcomes if one.run_id]
     if all(one.status != "already there" for one in outcomes):
@@ -90,4 +104,4 @@ def filter_of(session: Session, outcomes: Sequence[Outcome]) -> str:
         return f"attributes.run_id IN ({listed})"
     shared = [(key, {str(one.every_setting.get(key)) for one in outcomes}) for key in _FIXED]
     conditions = [f"params.{key} = '{values.pop()}'" for key, values in shared if len(values) == 1]
-    return " and ".join(["tags.kind = 'candidate'", *conditions])
+    return " and ".join([_BY_SETTINGS, *conditions])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
 
-from cropland.config import filling, run_group
+from cropland.config import filling, local_file, run_group
 from cropland.config.hydra_internals import parsed_arguments
 from cropland.config.plain_values import mapping
 from cropland.config.saved import OVERRIDES
@@ -45,15 +45,10 @@ _NAMED = re.compile(r"\s(--config-name|-cn)[\s=]")
 """In the command of a sweep: it was composed of another file than ``conf/train.yaml``."""
 
 
-def expanded(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the words of ``train`` with what ``run=`` names looked up.
+def expanded(words: Sequence[str]) -> list[str]:
+    """Return the words of ``train`` with what ``run=`` names looked up, to which ``local.yaml`` gives way.
 
-    Returns
-    -------
-    words : list of str
-        Those of the sweep that is named, or with whole ids of the candidates that are.
-    choices : list of str
-        Words that choose what these candidates were made of.
+    They are those of the sweep that is named, or have whole ids of the candidates that are.
 
     Raises
     ------
@@ -62,7 +57,7 @@ def expanded(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """
     ids = run_group.ids_of(words)
     if not ids:
-        return list(words), []
+        return list(words)
     tracking = run_group.tracking_of(words)
     client = runs.client_of(tracking.uri)
     named = [_run(client, id_, tracking) for id_ in ids]
@@ -78,7 +73,9 @@ def expanded(words: Sequence[str]) -> tuple[list[str], list[str]]:
         )
         values = _values(run, _store(client, run, tracking))
         choices += run_group.store(run.info.run_id, values, words)
-    return run_group.with_ids(words, [run.info.run_id for run in named]), choices
+    words = run_group.with_ids(words, [run.info.run_id for run in named])
+    local_file.store("train", [*choices, *words])
+    return words
 
 
 def differences(

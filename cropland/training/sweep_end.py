@@ -13,7 +13,7 @@ from cropland.config.commands import ONCE, places, repeated
 from cropland.config.schema import given_keys
 from cropland.errors import CroplandError
 from cropland.support import terminal
-from cropland.support.words import command_line, option
+from cropland.support.words import command_line, count, option
 from cropland.tracking import opening, twins
 from cropland.tracking.views import browse_hint
 from cropland.training import chosen_windows, parent_run, report, search, sweep_figure
@@ -94,8 +94,8 @@ def abandon(session: Session, reason: str) -> None:
         first = str(error).splitlines()[0]
         session.console.print(f"its run stays open until the next start: {first}", markup=False)
     session.console.print(
-        f"{reason}; {finished} candidates finished in this run are kept. Give the same command again "
-        f"to go on."
+        f"{reason}; {count(finished, 'candidate')} finished in this run {'is' if finished == 1 else 'are'} "
+        f"kept. Give the same command again to go on."
     )
 
 

@@ -25,7 +25,7 @@ from standins.toyland import TOYLAND
 from cropland.config.commands.promote import Promote
 from cropland.config.groups import Validation
 from cropland.errors import ConfigError, CroplandError
-from cropland.models import fitting, registry
+from cropland.models import fitting, promotion, registry
 from cropland.tracking import artifacts
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.training.candidate import Candidate
@@ -348,6 +348,21 @@ def test_a_country_that_cannot_be_promoted_does_not_keep_the_others_from_it(toy:
         toy.promote(nowhere, TOYLAND)
     assert "registered as version 1, now champion" in toy.screen()
     assert toy.aliases == {"champion": "1"}
+
+
+def test_the_next_command_names_the_countries_that_were_promoted(
+    toy: ToyModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, names = promotion.promote, iter(["one", "two"])
+
+    def promote(*given: Any) -> Any:
+        return replace(made(*given), country=next(names))
+
+    monkeypatch.setattr(promotion, "promote", promote)
+    nowhere = replace(TOYLAND, name="nowhere", title="Nowhere")
+    with pytest.raises(CroplandError, match="no archive of nowhere"):
+        toy.promote(TOYLAND, TOYLAND, nowhere)
+    assert "predict source=files 'country=[one,two]'" in toy.screen()
 
 
 def test_a_slip_in_the_name_of_the_experiment_makes_none(toy: ToyModels) -> None:

@@ -70,6 +70,16 @@ def test_a_long_note_leaves_its_filter_whole() -> None:
     assert parent_run.described("x", "y") == "x\n\nIts runs, by the search box: `y`"
 
 
+def test_runs_that_are_found_by_settings_alone_may_be_of_other_sweeps() -> None:
+    many = [outcome("iran", 0.7, "already there", run_id="known")] * 101
+    condition = parent_run.filter_of(SESSION, many)
+    assert condition.startswith("tags.kind = 'candidate' and params.country = 'iran' and ")
+    text = parent_run.described("x", condition)
+    assert (
+        text == f"x\n\nRuns of its settings, also of other sweeps, by the search box: `{condition}`"
+    )
+
+
 @pytest.mark.parametrize(
     ("option", "words", "name"),
     [

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import pytest
 from hydra.core.config_store import ConfigStore
@@ -38,6 +38,7 @@ def files_of_runs() -> Iterator[None]:
     yield
     repo = ConfigStore.instance().repo
     repo.pop("run", None)
+    repo.pop(local_file.GROUP, None)
     for group in run_group.GROUPS:
         repo.get(group, {}).pop("run", None)
 
@@ -59,10 +60,15 @@ def run_of(store: Store) -> Any:
 
 
 def expanded(store: Store, *words: str) -> tuple[list[str], list[str]]:
-    """Look words up in a store, whose address MLflow keeps open by its name; leave that out of the answer."""
+    """Look words up in a store, whose address MLflow keeps open by its name; leave that out of the answer.
+
+    Return too the words of files to which ``local.yaml`` gives way.
+    """
     where = f"tracking.uri='{store.client.tracking_uri}'"
-    found, choices = rerun.expanded([*words, where])
-    return [word for word in found if word != where], choices
+    with patch.object(local_file, "store") as stored:
+        found = rerun.expanded([*words, where])
+    _, given = stored.call_args.args
+    return [word for word in found if word != where], given[: -len(found)]
 
 
 def refused(*words: str, store: Store | None = None) -> str:
@@ -73,7 +79,7 @@ def refused(*words: str, store: Store | None = None) -> str:
 
 
 def test_words_that_name_no_run_stay() -> None:
-    assert rerun.expanded(["span=4", "-m"]) == (["span=4", "-m"], [])
+    assert rerun.expanded(["span=4", "-m"]) == ["span=4", "-m"]
 
 
 @pytest.mark.parametrize("text", ["", "best", "0123", "0123456G", f"{ID}0", "[01234567]"])
@@ -86,6 +92,16 @@ def test_a_run_is_found_by_its_first_signs(store: Store) -> None:
     words, choices = expanded(store, f"run={id_[:8]}", "span=4")
     assert words == [f"run={id_}", "span=4"]
     assert f"bands=run/{id_}" in choices
+
+
+def test_a_user_s_own_defaults_give_way_to_what_a_run_was_made_of(store: Store) -> None:
+    Path("conf").mkdir(exist_ok=True)
+    Path("conf", "local.yaml").write_text("bands: scl\npromotion: default\n")
+    where = f"tracking.uri='{store.client.tracking_uri}'"
+    local_file.store("train", [where])
+    rerun.expanded([f"run={run_of(store).info.run_id}", where])
+    defaults = ConfigStore.instance().load("local/yaml.yaml").node.defaults
+    assert list(defaults) == [{"override /promotion": "default"}]
 
 
 def test_what_is_not_there_is_said_with_its_store(store: Store) -> None:

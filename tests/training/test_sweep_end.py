@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from cropland.config import filling
 from cropland.config.groups import Configuration, Validation
+from cropland.tracking import opening
 from cropland.tracking.sqlite_file import LOCAL
-from cropland.training.sweep_end import _countries, _folds, where
+from cropland.training.sweep_end import _countries, _folds, abandon, where
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,22 @@ def test_the_next_command_names_the_folds_that_were_scored_by(
 ) -> None:
     chosen = replace(filling.command(Configuration, composed()), validation=validation, seed=seed)
     assert _folds(chosen) == words
+
+
+@pytest.mark.parametrize(
+    ("finished", "line"),
+    [(1, "1 candidate finished in this run is kept"), (2, "2 candidates finished in this run are")],
+)
+def test_a_sweep_that_is_stopped_counts_what_it_has(
+    monkeypatch: pytest.MonkeyPatch, finished: int, line: str
+) -> None:
+    monkeypatch.setattr(opening, "check_answers", lambda uri: None)
+    said: list[str] = []
+    session: Any = MagicMock()
+    session.console.print = said.append
+    session.ledger.read.return_value = [SimpleNamespace(status="finished")] * finished
+    abandon(session, "interrupted")
+    assert said[0].startswith(f"interrupted; {line}")
 
 
 @pytest.mark.parametrize(
