@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cropland.errors import visible
 from cropland.features import series
 from cropland.learning.learning_curve import learning_curve
 from cropland.models import diagnostic_figures as figures
@@ -19,78 +20,96 @@ from cropland.support.terminal import SIMULATED
 from cropland.training.out_of_fold import confusion
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cropland.config.groups import Validation
     from cropland.learning.cross_validation import Scores
     from cropland.models.fitted import Fitted
     from cropland.models.label_check import LabelCheck
+    from cropland.models.selection import Selected
     from cropland.training.candidate_data import CandidateData
 
 _GREENNESS = "NDVI"
 
 
 def diagnostic_files(
-    material: CandidateData,
-    scores: Scores,
+    selected: Selected,
     fitted: Fitted,
     labels: LabelCheck,
     validation: Validation,
     *,
-    title: str,
     simulated: bool,
 ) -> dict[str, str | bytes]:
     """Draw the diagnostic figures of a model.
 
     Parameters
     ----------
-    material : CandidateData
-        The candidate, with its archives.
-    scores : Scores
-        Its scores, with the out-of-fold predictions.
+    selected : Selected
+        What it was made of, with the out-of-fold predictions.
     fitted : Fitted
         The model, for the unlabelled points of the map.
     labels : LabelCheck
         The labels that all finalists contradict.
     validation : Validation
         The folds for importance and learning curve.
-    title : str
-        Title of the figures.
     simulated : bool
         Whether the data are, which the figures then say.
 
     Returns
     -------
     dict of str to str or bytes
-        Files by name: profiles of both classes, confusion, importance, learning curve, reliability, map of
-        points, and where there are any the labels to look at.
+        Files by name: confusion, reliability, map of points, profiles of both classes and, where there are
+        any, of the labels to look at; of an average's first member importance and learning curve.
     """
-    candidate = material.candidate
-    look: dict[str, Any] = {"title": title, "simulated": simulated}
+    look: dict[str, Any] = {"title": visible(selected.title), "simulated": simulated}
+    scores = selected.scores
+    files: dict[str, str | bytes] = {
+        "confusion_matrix.png": figures.confusion_figure(confusion(scores.out_of_fold), **look),
+        "reliability.png": reliability_figure(
+            _forecasts(selected), scores.out_of_fold["Target"].to_numpy(), **look
+        ),
+        "points.html": points_map(
+            points_table(selected.material, scores, fitted, labels),
+            title=look["title"],
+            box=selected.material.candidate.country.box,
+            note=SIMULATED if simulated else "",
+        ),
+    }
+    of_first = look | {"title": visible(selected.names[0])}
+    files |= _files_of_fits(selected.material, validation, of_first)
+    return files | _profile_files(selected.material, labels, look)
+
+
+def _forecasts(selected: Selected) -> dict[str, NDArray[np.float64]]:
+    """Return out-of-fold probabilities as they were, and cross-fitted where they are calibrated."""
+    if selected.calibration.platt is None:
+        return {"not calibrated": selected.uncalibrated}
+    return {
+        "before calibration": selected.uncalibrated,
+        "after calibration, cross-fitted": selected.calibration.probability,
+    }
+
+
+def _files_of_fits(
+    material: CandidateData, validation: Validation, look: dict[str, Any]
+) -> dict[str, str | bytes]:
+    """Draw importance and learning curve of a candidate, which is fitted again for them."""
     samples = (material.classifier(), material.labelled, validation)
     common: dict[str, Any] = {
-        "seed": candidate.configuration.seed,
+        "seed": material.candidate.configuration.seed,
         "n_jobs": material.cores,
         "other_samples": material.other_samples,
     }
-    season_end = candidate.country.reference.last
+    season_end = material.candidate.country.reference.last
     measured = importance.measure(*samples, reference_end=season_end, **common)
     curve = learning_curve(*samples, **common)
-    files: dict[str, str | bytes] = {
-        "confusion_matrix.png": figures.confusion_figure(confusion(scores.out_of_fold), **look),
+    return {
         "importance.png": figures.importance_figure(measured, **look),
         "importance.csv": measured.to_dataframe().to_csv(),
         "learning_curve.png": figures.learning_curve_figure(curve, **look),
         "learning_curve.csv": curve.to_csv(index=False),
-        "points.html": points_map(
-            points_table(material, scores, fitted, labels),
-            title=title,
-            box=candidate.country.box,
-            note=SIMULATED if simulated else "",
-        ),
     }
-    left_out = scores.out_of_fold["probability"].to_numpy()
-    forecasts, target = {"as predicted": left_out}, scores.out_of_fold["Target"].to_numpy()
-    files["reliability.png"] = reliability_figure(forecasts, target, **look)
-    return files | _profile_files(material, labels, look)
 
 
 def points_table(

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from cropland.config.groups import Validation
-from cropland.errors import DataError, visible
+from cropland.errors import DataError
 from cropland.models import fitting, mlflow_model, registry
 from cropland.models.card import CardFacts, card, summary
 from cropland.models.champion_comparison import CALIBRATION
@@ -119,13 +119,7 @@ def _fitted(
         say(f"{country}: drawing diagnostic figures")
         simulated = is_simulated(name)
         record.files |= diagnostic_files(
-            selected.material,
-            selected.scores,
-            fitted,
-            labels,
-            command.validation,
-            title=visible(selected.title),
-            simulated=simulated,
+            selected, fitted, labels, command.validation, simulated=simulated
         )
     return facts
 

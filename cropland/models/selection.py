@@ -20,6 +20,7 @@ from cropland.tracking.records import IDENTITY
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import NDArray
 
     from cropland.config.groups import CalibrationKind, Promotion, Validation
     from cropland.learning.calibration import Calibration, Coverage, PredictionSets
@@ -120,6 +121,12 @@ class Selected:
             return self.names[0]
         country = self.material.candidate.country.name
         return f"{country} mean of {count(len(self.members), 'candidate')}"
+
+    @property
+    def uncalibrated(self) -> NDArray[np.float64]:
+        """Mean out-of-fold probability of its members before calibration, shape (sample, repeat)."""
+        mean = mean_of([member.scores.out_of_fold for member in self.members])
+        return mean["probability"].to_numpy()
 
     @property
     def identity(self) -> str:

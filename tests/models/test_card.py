@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.naive_bayes import GaussianNB
+from standins.figures import kept_figures
 from standins.markdown import rendered
 
 from cropland.config.commands.promote import Promote
@@ -31,6 +32,7 @@ from cropland.errors import visible
 from cropland.features import matrix
 from cropland.learning.calibration import Coverage
 from cropland.learning.statistics import Comparison, Estimate
+from cropland.models import diagnostic_figures
 from cropland.models.card import CardFacts, card, limits
 from cropland.models.competition import Result
 from cropland.models.diagnostics import diagnostic_files, points_table
@@ -39,6 +41,7 @@ from cropland.models.fitted import Fitted
 from cropland.models.fitting import fit, label_counts
 from cropland.models.label_check import LabelCheck, label_check
 from cropland.models.other_rules import Alternative
+from cropland.models.reliability import reliability_bins
 from cropland.models.selection import InBlocks, Selected
 from cropland.observations.archive import Archive
 from cropland.tracking.records import TrackedRun
@@ -252,10 +255,9 @@ def test_the_diagnostics_have_all_their_files(
     toyland: Country, where: dict[str, Any], bands: tuple[str, ...], kind: Features
 ) -> None:
     of = material(toyland, where, *bands, features=kind)
-    scores = of.scores()
-    files = diagnostic_files(
-        of, scores, fit([of], {}, [scores]), to_look_at("P001"), KFOLD, title="toy", simulated=False
-    )
+    made = facts(of)
+    selected, labels = made.result.selected, to_look_at("P001")
+    files = diagnostic_files(selected, made.fitted, labels, KFOLD, simulated=False)
     figures = {name for name in files if name.endswith(".png")}
     assert figures == {
         "confusion_matrix.png",
@@ -269,17 +271,41 @@ def test_the_diagnostics_have_all_their_files(
     assert all(bytes(files[name]).startswith(b"\x89PNG") for name in figures)  # type: ignore[arg-type]
 
 
+def average(toyland: Country, where: dict[str, Any]) -> Selected:
+    """Two members with other bands and windows, calibrated."""
+    materials = material(toyland, where), material(toyland, where, "B4", period=-1)
+    runs = [TrackedRun(str(number), f"member {number}", {}, {}, {}, "") for number in (1, 2)]
+    members = [Finalist(run, of, of.scores()) for run, of in zip(runs, materials, strict=True)]
+    return Selected.of(members, KFOLD, replace(RULES, calibration="sigmoid"))
+
+
+def test_figures_of_an_average_are_of_its_mean_those_of_fits_of_its_first_member(
+    toyland: Country, where: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = kept_figures(monkeypatch, diagnostic_figures)
+    selected = average(toyland, where)
+    fitted = fit(selected.materials, {}, [each.scores for each in selected.members])
+    diagnostic_files(selected, fitted, to_look_at(), KFOLD, simulated=False)
+    titles = [figure.get_suptitle() for figure in drawn]
+    assert sorted(titles) == ["member 1"] * 2 + ["toyland mean of 2 candidates"] * 3
+    (reliability,) = [each for each in drawn if len(each.axes) == 2 and each.legends]
+    names = [text.get_text().splitlines()[0] for text in reliability.legends[0].get_texts()]
+    assert names[1:] == ["before calibration", "after calibration, cross-fitted"]
+    mean = np.mean([each.scores.out_of_fold["probability"] for each in selected.members], axis=0)
+    target = selected.scores.out_of_fold["Target"]
+    for bars, forecast in zip(
+        reliability.axes[0].containers, (mean, selected.calibration.probability), strict=True
+    ):
+        bins = reliability_bins(forecast, target)
+        np.testing.assert_allclose(bars.lines[0].get_xdata(), bins["probability"])
+
+
 def test_a_card_of_an_average_describes_each_member_and_its_calibration(
     toyland: Country, where: dict[str, Any]
 ) -> None:
-    first, second = material(toyland, where), material(toyland, where, "B4", period=-1)
-    runs = [TrackedRun(str(number), f"member {number}", {}, {}, {}, "") for number in (1, 2)]
-    members = [
-        Finalist(run, of, of.scores()) for run, of in zip(runs, (first, second), strict=True)
-    ]
-    selected = Selected.of(members, KFOLD, replace(RULES, calibration="sigmoid"))
-    made = facts(first)
-    fitted = fit(selected.materials, {}, [each.scores for each in members])
+    selected = average(toyland, where)
+    made = facts(selected.material)
+    fitted = fit(selected.materials, {}, [each.scores for each in selected.members])
     result = replace(made.result, selected=selected)
     text = card(
         replace(made, fitted=fitted, result=result),
