@@ -297,7 +297,7 @@ def test_figures_of_an_average_are_of_its_mean_those_of_fits_of_its_first_member
         reliability.axes[0].containers, (mean, selected.calibration.probability), strict=True
     ):
         bins = reliability_bins(forecast, target)
-        np.testing.assert_allclose(bars.lines[0].get_xdata(), bins["probability"])
+        np.testing.assert_allclose(bars.lines[0].get_xdata(orig=False), bins["probability"])
 
 
 def test_a_card_of_an_average_describes_each_member_and_its_calibration(
