@@ -170,6 +170,7 @@ class SweepCallback(Callback):
             for scored in result.scored:
                 session.ledger.append(scored.track(session.store, session.parent_run))
             job_return.return_value = result.objective
+            import matplotlib.figure  # noqa: F401  # for the closing figure: workers compute meanwhile
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
         """End a run, or a sweep."""
