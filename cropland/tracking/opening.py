@@ -56,7 +56,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
     try:
         with sqlite_file.locked(tracking.uri):
             _check_emptied(tracking, experiment)
-            sqlite_file.write_ahead(tracking.uri)  # first: tables are made in half the time
+            sqlite_file.write_ahead(tracking.uri)  # first: each table waits for the disk
             raw = MlflowClient(tracking.uri, registry_uri=tracking.uri)
             found = raw.get_experiment_by_name(experiment)
             client = cast("MlflowClient", retries.RetryingClient(raw))
