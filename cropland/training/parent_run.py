@@ -23,15 +23,8 @@ _MOST_IDS = 100
 """Runs that a filter names one by one: more would be too long for a description."""
 _BY_SETTINGS = "tags.kind = 'candidate'"
 _FIXED = (
-    "country",
-    "source",
-    "training",
-    "seed",
-    "bands",
-    "series",
-    "features",
-    "model",
-    "validation",
+    *("country", "source", "training", "seed"),
+    *("bands", "series", "features", "model", "validation"),
 )
 """Settings by which runs are found that are too many to be named."""
 
