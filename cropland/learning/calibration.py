@@ -11,30 +11,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 from scipy.special import expit, logit
-
-from cropland.learning.logistic import fit_rows
 
 if TYPE_CHECKING:
     from cropland.config.groups import CalibrationKind
 
-_LEAST = 1e-3
-"""Probabilities nearer to 0 or 1 than this count as this: a forest of 500 trees knows no finer steps."""
+_LEAST = 0.01
+"""Probabilities nearer to 0 or 1 than this count as this: a forest of 100 trees knows no finer steps."""
+FLATTEST, STEEPEST = 1e-3, 1e3
+"""Of slopes: in flatter ones every probability is nearly 0.5, in steeper ones 0 or 1."""
 
 
 @dataclass(frozen=True)
 class Platt:
-    """Platt scaling: a probability becomes logistic(slope x logit(probability) + intercept).
+    """Platt scaling without an intercept: a probability becomes logistic(slope x logit(probability)).
 
-    Platt 1999, in Advances in Large Margin Classifiers, 61-74; of the logit instead of an SVM's output.
+    Platt 1999, in Advances in Large Margin Classifiers, 61-74, of the logit instead of an SVM's output; Guo
+    et al. 2017, On calibration of modern neural networks, ICML, call it temperature scaling. Without an
+    intercept the more probable class stays the same; one that is fitted moves the border between classes,
+    which costs accuracy on some hundred labels.
     """
 
     slope: float
-    intercept: float
 
     def apply(self, probability: ArrayLike) -> NDArray[np.float64]:
         """Return calibrated probabilities, of any shape; above 0.5 is cropland."""
-        return np.asarray(expit(self.slope * logits(probability) + self.intercept))
+        return np.asarray(expit(self.slope * _logits(probability)))
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ class Calibration:
         None where probabilities stay as they are.
     probability : ndarray of float, shape (sample,) or (sample, repeat)
         As the model would give them out of fold: cross-fitted, or as they were.
-    brier, accuracy : tuple of float
-        Before, and after cross-fitted Platt scaling, also where it is not used.
+    brier : tuple of float
+        Brier score before, and after cross-fitted Platt scaling, also where it is not used.
     reason : str
         Why it is used or not, in words.
     """
@@ -99,15 +102,15 @@ class Calibration:
     platt: Platt | None
     probability: NDArray[np.float64]
     brier: tuple[float, float]
-    accuracy: tuple[float, float]
     reason: str
 
 
 def fit_platt(probability: ArrayLike, labels: ArrayLike) -> Platt:
-    """Fit Platt scaling; without samples of both classes it is the identity.
+    """Fit Platt scaling by maximum likelihood.
 
     Labels count as nearly 0 and 1, (n + 1) / (n + 2) of a class of n, as Platt has it: so classes that are
-    separated completely have a finite slope. It is 0 or above.
+    separated completely have a finite slope. Without samples of both classes, or where the probabilities are
+    no better than chance, it is the identity.
 
     Parameters
     ----------
@@ -116,9 +119,19 @@ def fit_platt(probability: ArrayLike, labels: ArrayLike) -> Platt:
     labels : array_like of int, shape (sample,)
         1 for cropland, 0 for other.
     """
-    y = np.asarray(labels)
-    slope, intercept = fit_rows(_logits_of(probability)[None], y, np.ones((1, len(y))))
-    return Platt(float(slope[0]), float(intercept[0]))
+    x, cropland = _logits(_mean(probability)), np.asarray(labels) == 1
+    n_cropland, n_other = int(cropland.sum()), int((~cropland).sum())
+    target = np.where(cropland, (n_cropland + 1) / (n_cropland + 2), 1 / (n_other + 2))
+
+    def gradient(slope: float) -> float:
+        return float(x @ (expit(slope * x) - target))
+
+    # It rises with the slope, as the loss is convex.
+    if not (n_cropland and n_other) or gradient(FLATTEST) >= 0:
+        return Platt(1.0)
+    if gradient(STEEPEST) <= 0:
+        return Platt(STEEPEST)
+    return Platt(float(brentq(gradient, FLATTEST, STEEPEST)))
 
 
 def cross_fitted(probability: ArrayLike, labels: ArrayLike, fold: ArrayLike) -> NDArray[np.float64]:
@@ -167,7 +180,6 @@ def calibrate(
     before, y = np.asarray(probability, np.float64), np.asarray(labels)
     after = cross_fitted(before, y, fold)
     brier = brier_score(before, y), brier_score(after, y)
-    accuracy = accuracy_of(before, y), accuracy_of(after, y)
     change = f"the Brier score out of fold is {brier[0]:.4f} without and {brier[1]:.4f} with it"
     if len(np.unique(y)) < 2:
         used, reason = False, "there are labels of one class only"
@@ -176,17 +188,12 @@ def calibrate(
     else:
         used, reason = kind == "sigmoid", f"promotion.calibration={kind}; {change}"
     platt = fit_platt(before, y) if used else None
-    return Calibration(platt, after if used else before, brier, accuracy, reason)
+    return Calibration(platt, after if used else before, brier, reason)
 
 
 def brier_score(probability: ArrayLike, labels: ArrayLike) -> float:
     """Compute the mean squared difference of probabilities and labels, shapes as in `fit_platt`."""
     return float(np.square(_columns(probability) - np.asarray(labels)[:, None]).mean())
-
-
-def accuracy_of(probability: ArrayLike, labels: ArrayLike) -> float:
-    """Compute the share of samples and repeats whose more probable class is the label's."""
-    return float(((_columns(probability) > 0.5) == (np.asarray(labels)[:, None] == 1)).mean())
 
 
 def calibration_error(probability: ArrayLike, labels: ArrayLike, bins: int = 10) -> float:
@@ -245,7 +252,7 @@ def cross_fitted_coverage(
     return _coverage(cropland, other, y)
 
 
-def logits(probability: ArrayLike) -> NDArray[np.float64]:
+def _logits(probability: ArrayLike) -> NDArray[np.float64]:
     """Compute logits of probabilities, of which 0 and 1 are taken as nearly so."""
     return np.asarray(logit(np.clip(np.asarray(probability, np.float64), _LEAST, 1 - _LEAST)))
 
@@ -283,8 +290,3 @@ def _columns(values: ArrayLike) -> NDArray[np.float64]:
 def _mean(values: ArrayLike) -> NDArray[np.float64]:
     """Return the mean over repeats, shape (sample,)."""
     return np.asarray(_columns(values).mean(axis=1))
-
-
-def _logits_of(probability: ArrayLike) -> NDArray[np.float64]:
-    """Return the logit of the mean over repeats, shape (sample,)."""
-    return logits(_mean(probability))

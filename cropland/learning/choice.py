@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cropland.errors import DataError
-from cropland.learning import calibration
-from cropland.learning.logistic import fit_rows
 from cropland.learning.statistics import Estimate, Units, wilson
 
 if TYPE_CHECKING:
@@ -130,7 +128,6 @@ def bbc_cv(
     rule: Rule,
     *,
     members: int = MEMBERS,
-    calibrated: bool = False,
     groups: NDArray[np.int64] | None = None,
     bootstraps: int = 1000,
     seed: int = 2023,
@@ -138,8 +135,8 @@ def bbc_cv(
     """Compute the accuracy of what a rule chooses, corrected for its having been chosen.
 
     Bootstrap bias-corrected cross-validation, Tsamardinos, Greasidou & Borboudakis 2018,
-    doi:10.1007/s10994-018-5714-4: the choice, and the fit of the calibration, are made again on each
-    bootstrap of the samples, and scored on the samples that the bootstrap left out.
+    doi:10.1007/s10994-018-5714-4: the choice is made again on each bootstrap of the samples, and scored on
+    the samples that the bootstrap left out. Calibration does not change which class is the more probable.
 
     Parameters
     ----------
@@ -153,10 +150,6 @@ def bbc_cv(
         How to choose.
     members : int
         How many candidates an average has.
-    calibrated : bool
-        Whether what is chosen is calibrated by Platt scaling. Classes keep their shares of all samples in its
-        fit, as they do in stratified folds: else samples left out would have too few of the class of which
-        a bootstrap has too many, and any score would be too low.
     groups : ndarray of int, shape (sample,), optional
         The group of each sample, where whole groups are independent and not single samples.
     bootstraps : int
@@ -197,7 +190,7 @@ def bbc_cv(
                 :, None
             ]
         mean = sum(by_candidate[column] for column in chosen.T) / chosen.shape[1]
-        scores.append(_left_out(mean, cropland, drawn[:, unit], calibrated))
+        scores.append(_left_out(mean, cropland, drawn[:, unit]))
     return _interval(np.concatenate(scores), number)
 
 
@@ -213,10 +206,7 @@ def _bootstraps(number: int, count: int, seed: int, width: int) -> Iterator[NDAr
 
 
 def _left_out(
-    probability: NDArray[np.float64],
-    cropland: NDArray[np.bool_],
-    drawn: NDArray[np.float64],
-    calibrated: bool,
+    probability: NDArray[np.float64], cropland: NDArray[np.bool_], drawn: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Compute each row's accuracy on the samples that it has not drawn.
 
@@ -228,29 +218,10 @@ def _left_out(
         The truth.
     drawn : ndarray of float, shape (row, sample)
         How often each sample is drawn.
-    calibrated : bool
-        Whether to calibrate by the samples that are drawn.
     """
-    is_above = probability > 0.5
-    if calibrated:
-        x = calibration.logits(probability.mean(axis=2))
-        weights = drawn * _balance(cropland, drawn)
-        slope, intercept = fit_rows(x, cropland.astype(np.int8), weights)
-        z = slope[:, None, None] * calibration.logits(probability) + intercept[:, None, None]
-        is_above = z > 0
-    right = (is_above == cropland[:, None]).mean(axis=2)
+    right = ((probability > 0.5) == cropland[:, None]).mean(axis=2)
     out = drawn == 0
     return np.asarray(np.einsum("rs,rs->r", out, right) / out.sum(axis=1))
-
-
-def _balance(cropland: NDArray[np.bool_], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return weights, shape (row, sample), by which classes have the shares of all samples in each row."""
-    share, of_row = cropland.mean(), (drawn @ cropland / drawn.sum(axis=1))[:, None]
-    ratios = [
-        np.divide(whole, part, out=np.ones_like(part), where=part > 0)
-        for whole, part in ((share, of_row), (1 - share, 1 - of_row))
-    ]
-    return np.asarray(np.where(cropland, *ratios))
 
 
 def _interval(scores: NDArray[np.float64], trials: int) -> Estimate:

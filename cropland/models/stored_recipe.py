@@ -16,6 +16,7 @@ from cropland.features import series
 from cropland.features.harmonics import LEAST_WEEKS
 from cropland.features.interpolation import grid_of
 from cropland.features.matrix import matrix
+from cropland.learning.calibration import FLATTEST, STEEPEST
 from cropland.observations.bands import SCENE_CLASS
 from cropland.observations.points import COLUMNS
 
@@ -28,8 +29,6 @@ _MOST_DAYS = 366 * (LAST_YEAR - FIRST_YEAR + 1)
 _MOST_FACTS, _LONGEST_NAME = 100, 50
 MOST_MEMBERS = 20
 """Of a model."""
-_STEEPEST = 1e6
-"""Slope and intercept of a calibration: in steeper ones every probability is 0 or 1."""
 
 
 def check_members(recipes: Sequence[Recipe]) -> None:
@@ -57,12 +56,10 @@ def check_calibration(calibration: Platt | None, sets: PredictionSets | None) ->
         They are not.
     """
     if calibration is not None:
-        for name in ("slope", "intercept"):
-            value = getattr(calibration, name)
-            require(
-                -_STEEPEST <= value <= _STEEPEST,
-                f"calibration.{name} must be a number of at most {_STEEPEST:,.0f}, got {value!r}",
-            )
+        require(
+            FLATTEST <= calibration.slope <= STEEPEST,
+            f"calibration.slope must be {FLATTEST:g} to {STEEPEST:g}, got {calibration.slope!r}",
+        )
     if sets is not None:
         for name in ("confidence", "cropland", "other"):
             value = getattr(sets, name)

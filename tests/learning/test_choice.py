@@ -8,9 +8,7 @@ from scipy.special import expit
 
 from cropland.config.groups import Rule, RuleOfOne
 from cropland.errors import DataError
-from cropland.learning import calibration, choice, statistics
-from cropland.learning.calibration import Platt
-from cropland.learning.logistic import fit_rows
+from cropland.learning import choice, statistics
 from cropland.learning.statistics import Estimate
 
 SE: RuleOfOne = "one_standard_error"
@@ -181,10 +179,9 @@ def chosen_by_hand(
     return np.array([choice.choose(right.mean(axis=0), errors, rank, rule, brier=brier)])
 
 
-@pytest.mark.parametrize("calibrated", [False, True])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("grouped", [False, True])
-def test_a_correction_is_that_of_a_plain_loop(rule: Rule, grouped: bool, calibrated: bool) -> None:
+def test_a_correction_is_that_of_a_plain_loop(rule: Rule, grouped: bool) -> None:
     random = np.random.default_rng(8)
     probability, rank = random.random((40, 12, 3)), random.integers(0, 4, 12)
     labels = random.integers(0, 2, 40).astype(np.int8)
@@ -199,19 +196,10 @@ def test_a_correction_is_that_of_a_plain_loop(rule: Rule, grouped: bool, calibra
         chosen = chosen_by_hand(probability[bag], labels[bag], of, rank, rule)
         mean = probability[:, chosen].mean(axis=1)
         out = np.concatenate([rows for rows, n in zip(units, drawn, strict=True) if not n])
-        if calibrated:
-            share = (
-                labels.mean() / labels[bag].mean(),
-                (1 - labels.mean()) / (1 - labels[bag].mean()),
-            )
-            weights = np.where(labels[bag] == 1, *share)[None]
-            x = calibration.logits(mean[bag].mean(axis=1))[None]
-            mean = Platt(*(float(p[0]) for p in fit_rows(x, labels[bag], weights))).apply(mean)
         scores.append(((mean[out] > 0.5) == (labels[out] == 1)[:, None]).mean())
     found = choice.bbc_cv(
         *(probability, labels, rank, rule),
         members=3,
-        calibrated=calibrated,
         groups=groups if grouped else None,
         bootstraps=60,
         seed=3,
@@ -224,24 +212,18 @@ def test_a_correction_is_that_of_a_plain_loop(rule: Rule, grouped: bool, calibra
 
 @pytest.mark.parametrize("rule", RULES)
 def test_where_labels_are_shuffled_every_corrected_score_is_a_half(rule: Rule) -> None:
-    """60 candidates alike in part, 400 points: the mean over 12 shuffles, calibrated and not."""
+    """60 candidates alike in part, 400 points: the mean over 12 shuffles."""
     random = np.random.default_rng(11)
     forecast = random.normal(size=(400, 1, 1)) + random.normal(size=(400, 60, 1))
     probability = expit(forecast + 0.3 * random.normal(size=(1, 60, 1)))
     rank = random.integers(0, 60, 60)
-    for calibrated in (False, True):
-        found = [
-            choice.bbc_cv(
-                probability,
-                random.permutation(np.arange(400) % 2),
-                rank,
-                rule,
-                calibrated=calibrated,
-                bootstraps=40,
-            ).value
-            for _ in range(12)
-        ]
-        assert abs(np.mean(found) - 0.5) < 0.02
+    found = [
+        choice.bbc_cv(
+            probability, random.permutation(np.arange(400) % 2), rank, rule, bootstraps=60
+        ).value
+        for _ in range(12)
+    ]
+    assert abs(np.mean(found) - 0.5) < 0.02
 
 
 def test_a_perfect_score_has_the_interval_of_as_many_trials() -> None:
@@ -257,7 +239,7 @@ def test_a_perfect_score_has_the_interval_of_as_many_trials() -> None:
 def test_the_order_of_candidates_does_not_matter(order: list[int], rule: Rule) -> None:
     random = np.random.default_rng(2)
     probability, labels = random.random((30, 7, 2)), np.arange(30) % 2
-    given_to = {"calibrated": True, "bootstraps": 20, "members": 3}
+    given_to = {"bootstraps": 20, "members": 3}
     one = choice.bbc_cv(probability, labels, np.arange(7), rule, **given_to)
     other = choice.bbc_cv(probability[:, order], labels, np.array(order), rule, **given_to)
     assert [other.value, other.low, other.high] == pytest.approx([one.value, one.low, one.high])

@@ -83,7 +83,7 @@ def average(opened: archive.Archive) -> Fitted:
         area = Applicability.of(x, np.ones(x.shape[1]), np.arange(len(x)) % 5)
         members.append(replace(member, applicability=area))
     sets = PredictionSets(0.95, cropland=0.3, other=0.2)
-    return replace(learners[0], members=tuple(members), calibration=Platt(1.5, -0.2), sets=sets)
+    return replace(learners[0], members=tuple(members), calibration=Platt(1.5), sets=sets)
 
 
 def with_member(fitted: Fitted, **changes: Any) -> Fitted:
