@@ -96,7 +96,7 @@ def compete(
     ids = [member.run.run_id for member in selected.members]
     return Result(
         selected,
-        other_rules.corrected(field, command, rule, calibrated=selected.kind != "none"),
+        other_rules.corrected(field, command, rule),
         verdicts.with_verdicts(field.table, again, ids, rule),
         tuple(finalists),
         other_rules.alternatives(field, runs, command, archive, store),

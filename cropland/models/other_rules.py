@@ -72,11 +72,11 @@ def _alternative(
     labels, points = selection.labels_of(archive), field.probability["ID"].to_numpy()
     predicted = [out_of_fold.read(store.read(run, out_of_fold.FILE), labels) for run in chosen]
     common = [each.isel(sample=np.isin(each["ID"].to_numpy(), points)) for each in predicted]
-    mean, fitted = selection.combine(common, command.promotion.calibration)
+    mean = selection.mean_of(common)
     return Alternative(
         names=tuple(run.name for run in chosen),
         scores=selection.scores_of(mean, archive, command.validation),
-        estimate=corrected(field, command, rule, calibrated=fitted.platt is not None),
+        estimate=corrected(field, command, rule),
     )
 
 
@@ -89,7 +89,7 @@ def chosen_by(rule: Rule, table: pd.DataFrame, members: int) -> list[str]:
     return [str(table.index[choice.choose(*scores, rank, rule, brier=table["brier"])])]
 
 
-def corrected(field: Field, command: Promote, rule: Rule, *, calibrated: bool) -> Estimate:
+def corrected(field: Field, command: Promote, rule: Rule) -> Estimate:
     """Compute the accuracy of what a rule chooses among the eligible, corrected for the choice."""
     eligible, promotion = field.eligible, command.promotion
     return choice.bbc_cv(
@@ -98,7 +98,6 @@ def corrected(field: Field, command: Promote, rule: Rule, *, calibrated: bool) -
         choice.simplicity(eligible["n_features"], eligible["span"]),
         rule,
         members=promotion.members,
-        calibrated=calibrated,
         groups=field.units,
         bootstraps=promotion.bootstraps,
         seed=command.seed,

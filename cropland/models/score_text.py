@@ -73,11 +73,10 @@ def _calibration(selected: Selected) -> str:
     calibration, platt = selected.calibration, selected.calibration.platt
     if platt is None:
         return f"Calibration: none ({calibration.reason})."
-    (before, after), accuracies = calibration.brier, calibration.accuracy
+    before, after = calibration.brier
     return (
-        f"Calibration: sigmoid (Platt: slope {platt.slope:.3f}, intercept {platt.intercept:+.3f}). Out of "
-        f"fold, cross-fitted, the Brier score is {before:.4f} before and {after:.4f} after it, the accuracy "
-        f"{accuracies[0]:.4f} and {accuracies[1]:.4f}."
+        f"Calibration: sigmoid (Platt, slope {platt.slope:.3f}, no intercept: the more probable class "
+        f"stays). Out of fold, cross-fitted, the Brier score is {before:.4f} before and {after:.4f} after it."
     )
 
 
