@@ -71,7 +71,7 @@ def matrix(
         The contract above.
     """
     enough = _is_observed(series, min_observations, max_gap_days)
-    observed = series.isel(point=np.flatnonzero(enough))
+    observed = series if enough.all() else series.isel(point=np.flatnonzero(enough))  # a copy
     values = observed["values"].transpose("point", "time", "band").to_numpy()
     measured = [str(band) for band in series["band"].to_numpy()]
     names: list[str] = []

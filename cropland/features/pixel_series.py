@@ -61,6 +61,14 @@ class Images:
         values = {name: np.ascontiguousarray(each[:, pixels]) for name, each in self.values.items()}
         return Images(self.times, values, self.lat[pixels], self.lon[pixels])
 
+    def of_days(self, first: int, last: int) -> Images:
+        """Return the images from a day number to another, both included; where none is, one beside them."""
+        days = self.times.astype("datetime64[D]").astype(np.int64)
+        start = min(int(np.searchsorted(days, first)), len(days) - 1)
+        images = slice(start, max(int(np.searchsorted(days, last, "right")), start + 1))
+        values = {name: each[images] for name, each in self.values.items()}
+        return Images(self.times[images], values, self.lat, self.lon)
+
     @cached_property
     def present(self) -> NDArray[np.bool_]:
         """Which image saw which pixel: where ``SCL`` has data, or any band where there is no ``SCL``."""
@@ -102,6 +110,7 @@ def aligned(
 
     The ID of a pixel is its number.
     """
+    images = images.of_days(window.start_day, window.end_day)
     days = images.times.astype("datetime64[D]").astype(np.int64)
     inside = (days >= window.start_day) & (days <= window.end_day)
     seen = images.present & inside[:, None]
@@ -214,7 +223,8 @@ class _Daily:
         self._seen, self._grid = seen, grid
         self._days, self._first = np.unique(days, return_index=True)
         self._ends = np.append(self._first[1:], len(days))
-        self._usual = np.logical_or.reduceat(seen, self._first, axis=0)
+        is_daily = len(self._days) == len(days)
+        self._usual = seen if is_daily else np.logical_or.reduceat(seen, self._first, axis=0)
         self.counts = self._usual.sum(axis=0, dtype=np.int32)
         """Days on which each pixel was seen, by the band with the fewest values so far, shape (pixel,)."""
         self._longest = np.zeros(seen.shape[1], np.int64)
