@@ -11,6 +11,7 @@ validation; in the others, whose points depend on each other, that of the differ
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,9 +74,10 @@ def conclude(study: Study, table: pd.DataFrame, samples: Samples, remark: str) -
     first, baseline = str(table["validation"].iloc[0]), str(study.baseline)
     deciding = scored[scored["validation"] == first]
     based = deciding.loc[deciding["variant"] == baseline, "country"]
-    if based.empty:
-        return comparison.conclude(study, scored, samples.right, remark)
-    cells = _cells(scored[scored["country"].isin(based)], baseline, first, cache(samples.scores))
+    scored = scored[scored["country"].isin(based)]
+    if set(scored["variant"]) <= {baseline}:
+        return _without_families(study, table, first, samples, remark)
+    cells = _cells(scored, baseline, first, cache(samples.scores))
     overall = str(cells["panel"].iloc[-1])
     family = words.best_family(cells, overall, first)
     curve = _learning_curve(cells, first, baseline, family, samples)
@@ -99,6 +101,17 @@ def conclude(study: Study, table: pd.DataFrame, samples: Samples, remark: str) -
     if len(curve):
         kept["learning_curve.csv"] = curve.to_csv(index=False, float_format="%.6g").encode()
     return Conclusion(note(study, parts, remark), kept)
+
+
+def _without_families(
+    study: Study, table: pd.DataFrame, first: str, samples: Samples, remark: str
+) -> Conclusion:
+    """Show what was scored where no family can be compared with the baseline, and why."""
+    scored = table.dropna(subset="accuracy")
+    deciding = scored[scored["validation"] == first]
+    shown = scored if deciding.empty else deciding
+    plain = comparison.conclude(study, shown, samples.right, remark)
+    return replace(plain, note="\n\n".join([plain.note, *words.left_out(table)]))
 
 
 def _cells(table: pd.DataFrame, baseline: str, first: str, scores: Scores) -> pd.DataFrame:

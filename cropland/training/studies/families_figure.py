@@ -83,7 +83,7 @@ def _dots(axis: Axes, cells: pd.DataFrame, families: Sequence[str]) -> None:
     plain(axis, grid="both")
     axis.tick_params(axis="x", labelbottom=True)
     axis.tick_params(axis="y", length=0)
-    axis.set_xlabel("points of accuracy")
+    axis.set_xlabel("difference ± s.e. (points)")
 
 
 def _look(number: int, colour: str) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _draw_curve(
     left.legend(frameon=False, fontsize=9, loc="lower right")
     right.errorbar(shares, 100 * curve["lead"], yerr=100 * curve["lead_se"], color=BEST, marker="o")
     right.axhline(0, color=QUIET, linestyle=":")
-    right.set_ylabel("difference, points of accuracy")
+    right.set_ylabel("difference ± s.e. (points)")
     for axis in (left, right):
         plain(axis)
         axis.set_xticks(shares, [f"{share:.0f} %" for share in shares])

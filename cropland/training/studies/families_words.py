@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 """Of a corrected p-value, below which a difference is called real."""
+_NO_CURVE = "No learning curve: it needs a family to compare, and 80 labels of the points themselves a fold."
 
 
 def best_family(cells: pd.DataFrame, panel: str, validation: str) -> str | None:
@@ -171,9 +172,7 @@ def learning_curve(
     """Return what more labels change, in sentences and a table; the curve as `families` makes it."""
     rows = records(curve[curve["panel"] == overall])
     if not rows:
-        return [
-            "No learning curve: no family to compare, or too few labels of the points themselves."
-        ]
+        return [_NO_CURVE]
     first, half = rows[0], rows[-2]
     name = f"**{markdown_text(str(family))}**"
     gain = _signed(100 * half["gain"], 100 * half["gain_se"], 1)

@@ -187,8 +187,9 @@ def test_a_family_without_a_score_is_named_with_its_reason() -> None:
     assert "Left out:\n\n- Sudan, statistics · svm: window of 24 weeks" in found.note
     assert cells(found, panel="mean of 2 countries", variant=ORDER[3]).empty
     assert "| statistics · svm | -3.0" in found.note  # by country
-    alone = conclusion(families=ORDER[:1], more=[lost | {"country": "iran"}])
-    assert "Iran: no family beside flat · forest was scored; nothing to compare." in alone.note
+    alone = conclusion(families=ORDER[:1], more=[lost | {"country": "iran"}], drawn=True)
+    assert "In Iran **flat · forest** is best, 0.800 ± 0.020." in alone.note
+    assert "- Iran, statistics · svm: window of 24 weeks" in alone.note
 
 
 def test_a_baseline_that_was_not_scored_is_named() -> None:
