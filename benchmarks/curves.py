@@ -250,7 +250,7 @@ def promote(_: int, folder: Path) -> dict[str, float]:
     """Choose among all candidates of a store; stages are timed by wrapping what they call."""
     os.chdir(folder)
     from cropland.learning import choice as selection
-    from cropland.models import competition, contenders
+    from cropland.models import competition, contenders, verdicts
 
     seconds: dict[str, float] = defaultdict(float)
     stages = {
@@ -258,8 +258,8 @@ def promote(_: int, folder: Path) -> dict[str, float]:
         "tabulate": (contenders, "tabulated"),
         "read predictions": (contenders, "predictions"),
         "score on common points": (contenders.Field, "on_common_points"),
-        "finalists again": (competition, "_again"),
-        "verdicts": (competition, "_with_verdicts"),
+        "finalists again": (competition, "score_again"),
+        "verdicts": (verdicts, "with_verdicts"),
         "BBC-CV": (selection, "bbc_cv"),
     }
     for stage, (owner, name) in stages.items():

@@ -29,7 +29,14 @@ from touched import Touched
 
 ROOT = Path(__file__).parents[2]
 CORE = (
-    *("observations", "features", "learning", "training/identity.py", "models/competition.py"),
+    *(
+        "observations",
+        "features",
+        "learning",
+        "training/identity.py",
+        "models/competition.py",
+        "models/selection.py",
+    ),
     *("maps/extent.py", "maps/assessment/area.py"),
 )
 LIBRARIES = (

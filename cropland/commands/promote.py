@@ -122,7 +122,7 @@ def _table(done: Sequence[Promoted], *, simulated: bool) -> Table:
         show_edge=False,
     )
     table.add_column("country", overflow="fold")
-    table.add_column("", no_wrap=True)
+    table.add_column("by rule", no_wrap=True)
     for name in ("points", "accuracy\n± s.e.", "bias-corrected\n(95 %)", "spatial\nblocks"):
         table.add_column(name, justify="right", no_wrap=True)
     for promoted in done:
@@ -142,7 +142,7 @@ def _table(done: Sequence[Promoted], *, simulated: bool) -> Table:
         for rule, other in result.others.items():
             points = str(other.scores.out_of_fold.sizes["sample"])
             values = score_text.accuracy(other.scores), score_text.corrected(other.estimate)
-            table.add_row("", f"by {rule}", points, *values, "")
+            table.add_row("", rule, points, *values, "")
         table.add_section()
     return table
 

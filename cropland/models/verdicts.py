@@ -107,11 +107,14 @@ def difference(result: Result, rule: Rule) -> str:
     selected, best, table = result.selected, result.best, result.table
     ids = [member.run.run_id for member in selected.members]
     if ids == [best.name]:
-        return "it is the best tried"
+        again = best["accuracy_again"]
+        is_other = abs(again - best["accuracy"]) > TOLERANCE
+        repeats = f", {again:.4f} accurate in {_folds(selected)} folds" if is_other else ""
+        return f"it is the best tried{repeats}"
     if rule == "average":
         return (
-            f"the mean probability of {count(len(ids), 'candidate')} has a Brier score of "
-            f"{selected.calibration.brier[0]:.4f}, the best tried one of {best['brier']:.4f}"
+            f"the rule averages the {count(len(ids), 'candidate')} with the lowest Brier scores: their mean "
+            f"has {selected.calibration.brier[0]:.4f}, the best tried {best['brier']:.4f}"
         )
     own = table.loc[ids[0]]
     if rule == "one_standard_error":

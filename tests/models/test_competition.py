@@ -551,8 +551,8 @@ def test_an_average_takes_the_lowest_brier_scores_and_fits_nothing(
             f"is no member: Brier score {brier[run_id]:.4f} against at most {brier[second]:.4f}"
         )
     assert verdicts.difference(result, "average") == (
-        f"the mean probability of 2 candidates has a Brier score of {selected.scores.brier:.4f}, the best "
-        f"tried one of {result.best['brier']:.4f}"
+        f"the rule averages the 2 candidates with the lowest Brier scores: their mean has "
+        f"{selected.scores.brier:.4f}, the best tried {result.best['brier']:.4f}"
     )
     best = result.others["best"]
     assert best.names == (result.best["name"],)
