@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -136,6 +138,8 @@ def toy_exports(
     rows.to_csv(folder / "S2_Toyland_2019-01-01_2020-12-31.csv", index=False)
     local = Tracking("local", f"sqlite:///{folder}/empty.db", str(folder / "artifacts"))
     open_store(local, "files")
+    with closing(sqlite3.connect(folder / "empty.db")) as database:  # a copy is of this file only
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return folder
 
 
