@@ -21,7 +21,7 @@ UNKNOWN = "–"
 _COLOURS = {"cropland": CROPLAND, "other": OTHER, UNKNOWN: "#999999"}
 _Look = tuple[str, float, str, float]
 """Name in the legend, diameter in pixels, colour and width of the edge."""
-_TO_LOOK_AT: _Look = ("label to look at, misclassified by all finalists", 14, "#0072B2", 3)
+_TO_LOOK_AT: _Look = ("label to look at", 14, "#0072B2", 3)
 _LOOKS: dict[str, _Look] = {
     "unlabelled": ("unlabelled", 6, "#666666", 0.8),
     "other": ("other", 9, "white", 0.8),
@@ -34,8 +34,8 @@ _LOOKS_OF_PREDICTIONS: dict[str, _Look] = {
     "no label": ("no label", 6, "#666666", 0.8),
     "other": ("predicted other", 9, "white", 0.8),
     "cropland": ("predicted cropland", 9, "white", 0.8),
-    "cannot tell": ("cannot tell: neither class can be excluded", 11, "#CC79A7", 2),
-    "outside": ("outside the area of applicability", 11, "black", 1.5),
+    "cannot tell": ("cannot tell", 11, "#CC79A7", 2),
+    "outside": ("outside applicability", 11, "black", 1.5),
 }
 
 
@@ -70,8 +70,8 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> 
     )
     layers = _layers(table, kinds, _LOOKS, "Target")
     facts = {"points": f"{len(table):,}", "labelled": f"{int(target.notna().sum()):,}"}
-    bounds = box.west, box.south, box.east, box.north
-    page = point_page(layers, bounds, title=title, note=note, facts=facts)
+    frames = [(box.west, box.south, box.east, box.north)]
+    page = point_page(layers, frames, title=title, note=note, facts=facts)
     return page.encode()
 
 
@@ -96,7 +96,7 @@ def predictions_map(
     title : str
         One line.
     boxes : sequence of Box
-        Those of the countries; the frame holds all of them.
+        Those of the countries, drawn as frames.
     note : str
         A line under the title; empty for none.
 
@@ -119,9 +119,8 @@ def predictions_map(
         wrong = to_look_at.assign(label=1.0 - to_look_at["Target"])
         layers.append(_layer(wrong, "Target", *_TO_LOOK_AT))
     facts = {"points": f"{len(table):,}", "predicted": f"{int(label.notna().sum()):,}"}
-    west, south = min(box.west for box in boxes), min(box.south for box in boxes)
-    east, north = max(box.east for box in boxes), max(box.north for box in boxes)
-    page = point_page(layers, (west, south, east, north), title=title, note=note, facts=facts)
+    frames = [(box.west, box.south, box.east, box.north) for box in boxes]
+    page = point_page(layers, frames, title=title, note=note, facts=facts)
     return page.encode()
 
 

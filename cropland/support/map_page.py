@@ -131,7 +131,7 @@ def image_page(
 
 def point_page(
     layers: Sequence[PointLayer],
-    bounds: tuple[float, float, float, float],
+    frames: Sequence[tuple[float, float, float, float]],
     *,
     title: str,
     note: str = "",
@@ -143,8 +143,8 @@ def point_page(
     ----------
     layers : sequence of PointLayer
         The last is drawn on top.
-    bounds : tuple of float
-        West, south, east and north of a frame, degrees.
+    frames : sequence of tuple of float
+        West, south, east and north of each frame, degrees; all are in view.
     title, note, facts
         As of `image_page`.
 
@@ -155,10 +155,12 @@ def point_page(
     """
     from bokeh.models import ColumnDataSource
 
-    west, south, east, north = bounds
-    (left, right), (bottom, top) = mercator(np.array([west, east]), np.array([south, north]))
-    plot = map_plot((left, bottom, right, top))
-    plot.quad(left, right, bottom, top, fill_color=None, line_color="#555")
+    west, south, east, north = np.array(frames).T
+    left, bottom = mercator(west, south)
+    right, top = mercator(east, north)
+    plot = map_plot((left.min(), bottom.min(), right.max(), top.max()))
+    for sides in np.stack([left, right, bottom, top], axis=1).tolist():
+        plot.quad(*sides, fill_color=None, line_color="#555")
     drawn = []
     for layer in layers:
         x, y = mercator(layer.lon, layer.lat)
