@@ -51,7 +51,7 @@ FEWER = (0.25, 0.5)
 _VALUES = ["accuracy", "brier", "n_features", "difference", "brier_difference"]
 _ERRORS = ["accuracy_se", "difference_se", "brier_difference_se"]
 _COUNTS = ["only_family", "only_baseline"]
-_CURVE = ["baseline", "family", "lead", "gain", "change"]
+_CURVE = ["baseline", "family", "lead", "baseline_gain", "family_gain", "change"]
 _CURVE_ERRORS = [f"{name}_se" for name in _CURVE]
 
 
@@ -200,8 +200,8 @@ def _learning_curve(
     -------
     pandas.DataFrame
         A row for each panel and share of the labels: ``panel``, ``share``, ``baseline`` and ``family``
-        (accuracies), ``lead`` (the family's minus the baseline's), ``gain`` and ``change`` (of the family's
-        accuracy, and of the lead, from that share to all labels), each with its standard error (``_se``).
+        (accuracies), ``lead`` (the family's minus the baseline's), and, from that share to all labels,
+        ``baseline_gain``, ``family_gain`` and ``change`` (of the lead), each with its standard error.
     """
     runs = cells[(cells["validation"] == first) & cells["country"].notna()]
     by_panel = runs.pivot(index="panel", columns="variant", values="run_id")
@@ -236,7 +236,9 @@ def _curve(baseline: str, family: str, samples: Samples) -> list[dict[str, float
     rows = []
     for share in (*FEWER, 1.0):
         values = {name: tables[name][share] for name in ("baseline", "family", "lead")}
-        values["gain"] = tables["family"][1.0] - values["family"]
+        values |= {
+            f"{name}_gain": tables[name][1.0] - values[name] for name in ("baseline", "family")
+        }
         values["change"] = tables["lead"][1.0] - values["lead"]
         errors = {
             f"{name}_se": standard_error(value.to_numpy(), units) for name, value in values.items()

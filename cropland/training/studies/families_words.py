@@ -102,31 +102,27 @@ def _better_elsewhere(cells: pd.DataFrame, panel: str, first: str) -> str:
 
 def family_table(cells: pd.DataFrame, overall: str, first: str, baseline: str) -> list[str]:
     """Return the table of families with their differences to the baseline, the most accurate first."""
-    of_panel = cells[cells["panel"] == overall]
     others = [name for name in cells["validation"].unique() if name != first]
-    by_name = {(row["variant"], row["validation"]): row for row in records(of_panel)}
-    rows = []
-    for name in (name for name in order(cells, overall, first) if (name, first) in by_name):
-        row = by_name[name, first]
-        elsewhere = (by_name.get((name, validation)) for validation in others)
-        brier = _signed(row["brier_difference"], row["brier_difference_se"], 3)
-        rows.append(
-            [
-                markdown_text(name),
-                f"{row['accuracy']:.3f}",
-                _points(row),
-                NONE if pd.isna(row["p_holm"]) else _p(row["p_holm"]).removeprefix("= "),
-                *(_starred(one) for one in elsewhere),
-                brier,
-            ]
-        )
-    count = len(_compared(cells, overall, first))
-    main = markdown_text(first)
+    of_panel = records(cells[cells["panel"] == overall])
+    by_name = {(row["variant"], row["validation"]): row for row in of_panel}
+    rows = [
+        [
+            markdown_text(name),
+            f"{row['accuracy']:.3f}",
+            _points(row),
+            NONE if pd.isna(row["p_holm"]) else _p(row["p_holm"]).removeprefix("= "),
+            *(_starred(by_name.get((name, validation))) for validation in others),
+            _signed(row["brier_difference"], row["brier_difference_se"], 3),
+        ]
+        for name in order(cells, overall, first)
+        if (row := by_name.get((name, first)))
+    ]
+    main, count = markdown_text(first), len(_compared(cells, overall, first))
     caption = (
-        f"Accuracy and Brier score in {main}, and what each has more than the baseline "
-        f"**{markdown_text(baseline)}** on the same folds, ± paired standard error: points of accuracy "
-        f"(1 = 0.01), by validation, and Brier score (less is better). p: McNemar's exact test in {main}; "
-        f"\\*: p < {LEVEL} of a difference over its standard error; both by Holm for {count} comparisons."
+        f"Accuracy in {main}, and what each has more than the baseline **{markdown_text(baseline)}** on "
+        f"the same folds, ± paired standard error: points of accuracy (1 = 0.01) by validation, and Brier "
+        f"score in {main} (less is better). p: McNemar's exact test in {main}; \\*: p < {LEVEL} of a "
+        f"difference over its standard error; both by Holm for {count} comparisons."
     )
     head = ["family", "accuracy", first, "p", *others, "Brier score"]
     return [caption, markdown_table([*map(markdown_text, head)], rows)]
@@ -173,36 +169,45 @@ def learning_curve(
     rows = records(curve[curve["panel"] == overall])
     if not rows:
         return [_NO_CURVE]
-    first, half = rows[0], rows[-2]
-    name = f"**{markdown_text(str(family))}**"
-    gain = _signed(100 * half["gain"], 100 * half["gain_se"], 1)
-    change = _signed(100 * first["change"], 100 * first["change_se"], 1)
-    more = (
-        "more labels are likely to help"
-        if half["gain"] > Z_95 * half["gain_se"]
-        else "no more than chance: a few more labels will change little"
-    )
-    lead = (
-        f"does not depend on the number of labels by more than chance ({change})"
-        if abs(first["change"]) <= Z_95 * first["change_se"]
-        else f"{'grows' if first['change'] > 0 else 'shrinks'} with the labels ({change})"
-    )
+    names = {"family": markdown_text(str(family)), "baseline": markdown_text(baseline)}
     table = [
         [
             f"{row['share']:.0%}",
-            _accuracy(row, "baseline"),
-            _accuracy(row, "family"),
-            _signed(100 * row["lead"], 100 * row["lead_se"], 1),
+            *(
+                score({"accuracy": row[key], "accuracy_se": row[f"{key}_se"]})
+                for key in reversed(names)
+            ),
+            _points(row, "lead"),
         ]
         for row in rows
     ]
-    return [
-        f"Learning curve: from half of the labels to all {name} gains {gain} points, {more}. Its lead over "
-        f"{markdown_text(baseline)} {lead}.",
-        markdown_table(
-            ["labels", markdown_text(baseline), markdown_text(str(family)), "points"], table
-        ),
+    first, half = rows[0], rows[-2]
+    gains = [
+        f"**{name}** gains {_points(half, f'{key}_gain')} points" for key, name in names.items()
     ]
+    real = [
+        f"**{name}**"
+        for key, name in names.items()
+        if half[f"{key}_gain"] > Z_95 * half[f"{key}_gain_se"]
+    ]
+    more = (
+        f"more labels are likely to help {' and '.join(real)}"
+        if real
+        else "no more than chance, a few more labels will change little"
+    )
+    sentence = (
+        f"Learning curve: from half of the labels to all {', '.join(gains)}: {more}. The lead of "
+        f"**{names['family']}** {_trend(first)}."
+    )
+    return [sentence, markdown_table(["labels", *reversed(names.values()), "points"], table)]
+
+
+def _trend(row: Row) -> str:
+    """Return how a lead depends on the number of labels, of the row with the fewest."""
+    change = _points(row, "change")
+    if abs(row["change"]) <= Z_95 * row["change_se"]:
+        return f"does not depend on the number of labels by more than chance ({change})"
+    return f"{'grows' if row['change'] > 0 else 'shrinks'} with the labels ({change})"
 
 
 def left_out(table: pd.DataFrame) -> list[str]:
@@ -221,9 +226,9 @@ def left_out(table: pd.DataFrame) -> list[str]:
     return ["\n".join(["Left out:", "", *lines])]
 
 
-def _points(row: Row) -> str:
+def _points(row: Row, name: str = "difference") -> str:
     """Return a difference of accuracies in points."""
-    return _signed(100 * row["difference"], 100 * row["difference_se"], 1)
+    return _signed(100 * row[name], 100 * row[f"{name}_se"], 1)
 
 
 def _signed(value: float, error: float, digits: int) -> str:
@@ -232,10 +237,6 @@ def _signed(value: float, error: float, digits: int) -> str:
         return NONE
     rounded = round(value, digits) + 0.0  # not -0.0
     return f"{rounded:+.{digits}f} ± {NONE if pd.isna(error) else f'{error:.{digits}f}'}"
-
-
-def _accuracy(row: Row, name: str) -> str:
-    return score({"accuracy": row[name], "accuracy_se": row[f"{name}_se"]})
 
 
 def _p(value: float) -> str:

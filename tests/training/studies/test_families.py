@@ -202,13 +202,14 @@ def test_a_learning_curve_says_what_more_labels_change() -> None:
     found = conclusion(families=ORDER[:2])
     error = 100 * np.std(np.arange(COUNT) < 80, ddof=1) / np.sqrt(COUNT)
     assert (
-        f"from half of the labels to all **flat · svm** gains +40.0 ± {error:.1f} points, more labels are "
-        f"likely to help. Its lead over flat · forest does not depend on the number of labels by more than "
-        f"chance (" in found.note
+        f"from half of the labels to all **flat · svm** gains +40.0 ± {error:.1f} points, "
+        f"**flat · forest** gains +40.0 ± {error:.1f} points: more labels are likely to help **flat · svm** "
+        f"and **flat · forest**. The lead of **flat · svm** does not depend on the number of labels by more "
+        f"than chance (" in found.note
     )
     assert "| 100% | 0.800 ± 0.028 | 0.900 ± 0.021 | +10.0 ± 2.1 |" in found.note
     flat = conclusion(families=ORDER[:2], labels_matter=False)
-    assert "+0.0 ± 0.0 points, no more than chance" in flat.note
+    assert "gains +0.0 ± 0.0 points: no more than chance" in flat.note
 
 
 def test_without_enough_labels_there_is_no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
