@@ -116,13 +116,13 @@ def limits(facts: CardFacts) -> Iterator[str]:
     yield (
         f"Trained on {cropland / (cropland + other):.0%} cropland; error rates change with prevalence."
     )
-    for recipe in recipes:
-        where = "the window" if len(recipes) == 1 else f"the window {recipe.window()}"
-        yield (
-            f"A point with fewer than {recipe.min_observations} observations in {where} gets no label, but "
-            f"the reason; so does one of which a day of the window is more than {recipe.max_gap_days} days "
-            f"from the nearest observation."
-        )
+    one = len({recipe.window() for recipe in recipes}) == 1
+    yield from dict.fromkeys(
+        f"A point with fewer than {recipe.min_observations} observations in the window"
+        f"{'' if one else f' {recipe.window()}'} gets no label, but the reason; so does one of which a day "
+        f"of the window is more than {recipe.max_gap_days} days from the nearest observation."
+        for recipe in recipes
+    )
 
 
 def _configurations(facts: CardFacts) -> list[Configuration]:
@@ -194,12 +194,9 @@ def _data(facts: CardFacts) -> Iterator[str]:
         f"archive fingerprint {markdown_code(archive.fingerprint)}"
     )
     yield from (f"- {markdown_text(note)}" for note in archive.notes)
-    for name, material, member in zip(
-        selected.names, selected.materials, facts.fitted.members, strict=True
-    ):
-        if len(selected.members) > 1:
-            yield f"\n{markdown_code(name)}:\n"
-        yield from _member(material, member)
+    members = zip(selected.materials, facts.fitted.members, strict=True)
+    by_kind = zip(*(_member(*member) for member in members), strict=True)
+    yield from dict.fromkeys(line for lines in by_kind for line in lines)  # equal ones once
 
 
 def _member(material: CandidateData, member: Member) -> Iterator[str]:

@@ -192,7 +192,10 @@ def test_the_search_of_the_document_finds_model_and_points(
 def test_a_promotion_repeated_makes_nothing_new(toy: ToyModels) -> None:
     toy.promote()
     runs = len(toy.client.search_runs(["1"]))
-    out = toy.promote()
+    out = toy.promote(sweep=set())
+    assert "24w +0m ndvi knn folds=3 of an earlier sweep" in out
+    out = toy.promote(sweep={toy.versions[0].tags["candidate"]})
+    assert "of an earlier sweep" not in out
     assert "version 1 stays champion: it is of the selected candidate already" in out
     assert len(toy.versions) == 1
     assert len(toy.client.search_runs(["1"])) == runs

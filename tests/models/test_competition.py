@@ -622,3 +622,24 @@ def test_finalists_are_scored_in_repeats_of_which_the_first_is_that_of_their_run
     assert result.selected.members[0].run.run_id == again.idxmax()
     assert result.selected.validation.repeats == 4
     assert set(again.index) == set(runs)
+
+
+def test_a_member_of_a_faster_class_is_scored_again_by_scikit_learn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = world.score(world.candidate(14), world.candidate(24))
+    monkeypatch.setattr(competition, "is_fast", lambda run, _: run.run_id == runs[1])
+    scored: list[Any] = []
+    again = competition.score_again
+    monkeypatch.setattr(
+        competition,
+        "score_again",
+        lambda *given, **fast: scored.append(given) or again(*given, **fast),
+    )
+    result = world.compete(rule="average", members=2)
+    ((run, _, validation),) = scored
+    assert (run.run_id, validation) == (runs[1], KFOLD)
+    assert {member.run.run_id: member.fast for member in result.selected.members} == {
+        runs[0]: False,
+        runs[1]: True,
+    }

@@ -70,7 +70,8 @@ class ToyModels:
             "n_jobs": 1,
             "force": False,
         }
-        promoting.run(Promote(**given | changes), countries or [TOYLAND], ["source=files"])
+        sweep = changes.pop("sweep", None)
+        promoting.run(Promote(**given | changes), countries or [TOYLAND], ["source=files"], sweep)
         return self.screen()
 
     def predict(self, path: Path, *countries: Country, **changes: Any) -> str:
