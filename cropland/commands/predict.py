@@ -292,5 +292,7 @@ def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champio
     )
     if unsure := int(table["cannot_tell"].sum()):
         screen.print(f"  of {unsure} of them neither class can be excluded: cannot_tell")
+    if command.page is not None:
+        screen.print(f"{terminal.literal(command.page)}: the points on a map")
     if command.source.name == "simulated":
         screen.print(terminal.SIMULATED)

@@ -64,7 +64,7 @@ def card(facts: CardFacts, command: Promote) -> str:
         "## Scores\n" + "\n\n".join(score_lines(facts.result, facts.in_blocks, command)),
         "## How it was selected\n" + _choice(facts, command),
         "## Data and window\n" + "\n".join(_data(facts)),
-        "## Labels\n" + label_check.in_markdown(facts.labels),
+        "## Labels\n" + label_check.in_markdown(facts.labels, figures=command.promotion.figures),
         "## Limits\n" + "\n".join(f"- {limit}" for limit in limits(facts)),
         "## Use\n" + _use(facts),
     ]

@@ -186,17 +186,17 @@ def near_pairs(
     return same + different, different
 
 
-def in_markdown(check: LabelCheck) -> str:
-    """Return what a model card says of the labels."""
+def in_markdown(check: LabelCheck, *, figures: bool) -> str:
+    """Return what a model card says of the labels, and which figures show them."""
     text = check.line()
     lines = [text[0].upper() + text[1:] + "."]
     if check.ids and check.table is not None:
         first = some((markdown_code(str(name)) for name in check.table["ID"]), _NAMED)
+        drawn = f", with their profiles in `{FIGURE}` and their places in `points.html`" * figures
         lines.append(
-            f"The most confident errors first: {first}; all are in `{FILE}`, with their profiles in "
-            f"`{FIGURE}` and their places in `points.html`. They are never dropped by themselves. Look at "
-            f"an image of each place, correct the label in the file of points where it is wrong, and train "
-            f"again."
+            f"The most confident errors first: {first}; all are in `{FILE}`{drawn}. They are never dropped "
+            f"by themselves. Look at an image of each place, correct the label in the file of points where "
+            f"it is wrong, and train again."
         )
     if check.n_pairs >= FEWEST_PAIRS:
         share = check.n_disagreeing / check.n_pairs

@@ -190,7 +190,8 @@ def test_a_page_has_the_predicted_points_and_the_labels_to_look_at(
     client.set_tag(version.run_id, name, fingerprint(listed.encode()))
     client.log_metric(version.run_id, "n_labels_to_look_at", 1)
     page = tmp_path / "points.html"
-    promoted.predict(tmp_path / "p.csv", page=str(page))
+    said = promoted.predict(tmp_path / "p.csv", page=str(page))
+    assert f"{page}: the points on a map" in said.replace("\n", "")
     rows = [
         row
         for each in pages.sources(page.read_text())

@@ -70,10 +70,16 @@ def test_a_label_is_looked_at_where_every_finalist_has_it_wrong_in_most_repeats(
     assert found.files()["labels_to_look_at.csv"].splitlines()[1] == (
         "b,10.001000,20.000000,0,0.800000,0.900000,0.700000"
     )
-    assert in_markdown(found).startswith(
+    assert in_markdown(found, figures=True).startswith(
         "Labels to look at: 2 of 5 (40.0%), contradicted by all 2 finalists out of fold.\n\nThe most "
         "confident errors first: `b`, `a`; all are in"
     )
+
+
+def test_a_card_names_no_figure_that_is_not_drawn() -> None:
+    drawn, plain = (in_markdown(check(), figures=figures) for figures in (True, False))
+    assert "labels_to_look_at.png" in drawn and "points.html" in drawn
+    assert "all are in `labels_to_look_at.csv`. They are never dropped" in plain
 
 
 def test_a_list_that_cannot_be_is_not_read() -> None:
@@ -96,7 +102,9 @@ def test_none_is_said_and_one_finalist_makes_no_list() -> None:
     )
     alone = label_check([("forest", FIRST)], points())
     assert (alone.table, alone.metrics(), alone.files()) == (None, {}, {})
-    assert "not listed, which takes at least 2 finalists (1 here)" in in_markdown(alone)
+    assert "not listed, which takes at least 2 finalists (1 here)" in in_markdown(
+        alone, figures=True
+    )
 
 
 def test_near_pairs_that_disagree_are_counted_and_said_from_ten_pairs_on() -> None:
@@ -108,9 +116,9 @@ def test_near_pairs_that_disagree_are_counted_and_said_from_ten_pairs_on() -> No
     assert near_pairs(np.full(3, 60.0), np.full(3, 20.0), np.array([1, 0, 0])) == (3, 2)
     many = LabelCheck(None, 12, 1, n_pairs=11, n_disagreeing=2)
     assert "Of 11 pairs of labelled points closer than 200 m, 18% have different" in in_markdown(
-        many
+        many, figures=True
     )
-    assert "closer" not in in_markdown(check())  # five pairs
+    assert "closer" not in in_markdown(check(), figures=True)  # five pairs
 
 
 @pytest.mark.parametrize("n_labels", [1, 6, 30])
