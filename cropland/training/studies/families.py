@@ -127,6 +127,7 @@ def _cells(table: pd.DataFrame, baseline: str, first: str, scores: Scores) -> pd
         for cell in records(cells)
     ]
     names = ["brier", "difference", "difference_se", "brier_difference", "brier_difference_se"]
+    cells = cells.drop(columns=names, errors="ignore")  # the candidate's own Brier score
     cells = cells.join(pd.DataFrame(pairs, cells.index).reindex(columns=[*names, *_COUNTS]))
     cells = pd.concat([cells, *_means(cells)], ignore_index=True)
     cells["p_value"] = [_p_value(cell, first) for cell in records(cells)]
