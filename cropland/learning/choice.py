@@ -44,7 +44,7 @@ def choose(
     *,
     brier: ArrayLike | None = None,
 ) -> int:
-    """Return the position of the candidate that `choose_each` chooses where there is one row only.
+    """Return the position of the candidate that a rule chooses, see `best_of_each` and `simplest_of_each`.
 
     Without Brier scores all are equal in them.
     """
@@ -53,43 +53,47 @@ def choose(
         np.atleast_2d(np.asarray(scores, float))
         for scores in (accuracy, standard_error, np.zeros(shape) if brier is None else brier)
     )
-    return int(choose_each(accuracies, errors, briers, np.asarray(rank, np.int64), rule)[0])
+    ranks = np.asarray(rank, np.int64)
+    if rule == "best":
+        return int(best_of_each(accuracies, briers, ranks)[0])
+    return int(simplest_of_each(accuracies, errors, ranks)[0])
 
 
-def choose_each(
-    accuracy: NDArray[np.float64],
-    standard_error: NDArray[np.float64],
-    brier: NDArray[np.float64],
-    rank: NDArray[np.int64],
-    rule: RuleOfOne,
+def best_of_each(
+    accuracy: NDArray[np.float64], brier: NDArray[np.float64], rank: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the position of the candidate that a rule chooses in each row.
+    """Return the position of the most accurate candidate of each row.
 
-    ``best`` takes the most accurate candidate; of equally accurate ones that with the lowest Brier score,
-    then the simplest, then the first.
-    ``one_standard_error`` (Breiman et al. 1984, Classification and Regression Trees) takes the
-    simplest of those that are at most the best's standard error below the best; of equally simple ones
-    the most accurate, then the first.
+    Of equally accurate ones that with the lowest Brier score, then the simplest, then the first.
 
     Parameters
     ----------
-    accuracy, standard_error, brier : ndarray of float, shape (row, candidate)
+    accuracy, brier : ndarray of float, shape (row, candidate)
+        Scores of each candidate.
+    rank : ndarray of int, shape (candidate,)
+        As `simplicity` returns it.
+    """
+    equals = accuracy >= accuracy.max(axis=1, keepdims=True) - TOLERANCE
+    return _lowest(np.where(equals, brier, np.inf), rank)
+
+
+def simplest_of_each(
+    accuracy: NDArray[np.float64], standard_error: NDArray[np.float64], rank: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the position of the simplest candidate within one standard error of the best of each row.
+
+    Breiman et al. 1984, Classification and Regression Trees. The standard error is that of the best; of
+    equally simple ones the most accurate, then the first.
+
+    Parameters
+    ----------
+    accuracy, standard_error : ndarray of float, shape (row, candidate)
         Scores of each candidate. A best without a standard error (NaN) has only its equals beside it.
     rank : ndarray of int, shape (candidate,)
         As `simplicity` returns it.
-    rule : Rule
-        How to choose one.
-
-    Returns
-    -------
-    ndarray of int, shape (row,)
-        The position of each row's chosen candidate.
     """
     highest = accuracy.max(axis=1, keepdims=True)
-    equals = accuracy >= highest - TOLERANCE
-    if rule == "best":
-        return _lowest(np.where(equals, brier, np.inf), rank)
-    best = _simplest(accuracy, equals, rank)
+    best = _simplest(accuracy, accuracy >= highest - TOLERANCE, rank)
     error = np.take_along_axis(standard_error, best[:, None], axis=1)
     return _simplest(accuracy, accuracy >= border(highest, error), rank)
 
@@ -186,10 +190,10 @@ def bbc_cv(
     for drawn in _bootstraps(number, bootstraps, seed, max(len(rank), probability[:, 0].size)):
         if rule == "average":
             chosen = members_of_each(briers.means(drawn), rank, members)
+        elif rule == "best":
+            chosen = best_of_each(accuracies.means(drawn), briers.means(drawn), rank)[:, None]
         else:
-            chosen = choose_each(*accuracies.scores(drawn), briers.means(drawn), rank, rule)[
-                :, None
-            ]
+            chosen = simplest_of_each(*accuracies.scores(drawn), rank)[:, None]
         mean = sum(by_candidate[column] for column in chosen.T) / chosen.shape[1]
         scores.append(_left_out(mean, cropland, drawn[:, unit]))
     return _interval(np.concatenate(scores), number)

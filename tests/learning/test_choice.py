@@ -127,7 +127,11 @@ def test_rows_are_chosen_from_as_each_alone(
     given_scores: tuple[np.ndarray, np.ndarray, np.ndarray], rule: Rule
 ) -> None:
     accuracy, error, rank = given_scores
-    together = choice.choose_each(accuracy, error, np.zeros_like(error), rank, rule)
+    together = (
+        choice.best_of_each(accuracy, np.zeros_like(error), rank)
+        if rule == "best"
+        else choice.simplest_of_each(accuracy, error, rank)
+    )
     alone = [choice.choose(a, e, rank, rule) for a, e in zip(accuracy, error, strict=True)]
     assert list(together) == alone
 
