@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from cropland.config.schema import Closed
+
 if TYPE_CHECKING:
     from cropland.config.groups import CalibrationKind
 
@@ -24,7 +26,7 @@ FLATTEST, STEEPEST = 1e-3, 1e3
 
 
 @dataclass(frozen=True)
-class Platt:
+class Platt(Closed):
     """Platt scaling without an intercept: a probability becomes logistic(slope x logit(probability)).
 
     Platt 1999, in Advances in Large Margin Classifiers, 61-74, of the logit instead of an SVM's output; Guo
@@ -41,7 +43,7 @@ class Platt:
 
 
 @dataclass(frozen=True)
-class PredictionSets:
+class PredictionSets(Closed):
     """The classes that a probability leaves possible, by class-conditional conformal prediction.
 
     Vovk 2012, Conditional validity of inductive conformal predictors, PMLR 25, 475-490. Of each class, a

@@ -260,6 +260,7 @@ def test_other_kinds_of_entries_are_not_followed(registry: Registry) -> None:
         ("members", [], "members must be 1 to 20, got 0"),
         ("calibration", {"slope": float("nan")}, "calibration.slope must be"),
         ("calibration", {"slope": -1.0}, "calibration.slope must be"),
+        ("calibration", {"slope": 1.0, "intercept": 0.3}, "calibration.intercept"),
         ("sets", {"confidence": 0.95, "cropland": 2, "other": 0}, "sets.cropland must be between"),
         ("sets", {"confidence": 0.95, "cropland": 0, "other": "x"}, "sets.other"),
     ],
