@@ -291,7 +291,7 @@ def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champio
         f"{models}"
     )
     if unsure := int(table["cannot_tell"].sum()):
-        screen.print(f"  of {unsure} of them neither class can be excluded: cannot_tell")
+        screen.print(f"  {unsure} of them may be of either class: see the column cannot_tell")
     if command.page is not None:
         screen.print(f"{terminal.literal(command.page)}: the points on a map")
     if command.source.name == "simulated":

@@ -247,7 +247,8 @@ def test_a_point_observed_once_has_a_reason_in_place_of_a_label(
     said = thin.predict(out, probabilities=True)
     first, second, third, *_ = table(out).to_dict("records")
     assert (first["ID"], first["Target"], first["probability"]) == ("P060", "", "")
-    assert first["n_observations"] == 1 and first["inside_applicability"] == ""
+    assert first["n_observations"] == 1
+    assert first["inside_applicability"] == first["cannot_tell"] == ""
     assert re.fullmatch(r"1 of at least \d observations in the window", first["reason"])
     assert second["reason"] == "not observed in all bands in the window"
     assert (third["Target"], third["reason"], third["inside_applicability"]) == ("0", "", "True")
@@ -259,6 +260,9 @@ def test_a_point_observed_once_has_a_reason_in_place_of_a_label(
     (run,) = promoted.runs("prediction")
     assert run.data.metrics["n_missing"] == 2
     assert run.data.metrics["n_outside_applicability"] < 10
+    unsure = table(out)["cannot_tell"].astype(str).tolist().count("True")
+    assert run.data.metrics["n_cannot_tell"] == unsure
+    assert (f"{unsure} of them may be of either class" in said) is (unsure > 0)
     assert "warning" not in said
     said = thin.predict(out, missing="majority")
     assert table(out)["Target"][0] in (0, 1) and table(out)["reason"][0].startswith("1 of at least")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +12,7 @@ from standins.toy_model import learnt, toy_archive, with_member
 
 from cropland.errors import DataError
 from cropland.features.pixel_series import Images
+from cropland.learning.calibration import PredictionSets
 from cropland.maps import compute
 from cropland.maps import extent as extents
 from cropland.maps.assemble import PixelCounts
@@ -103,6 +104,10 @@ def test_pixels_with_too_few_observations_have_a_class_of_their_own(
     assert made["observations"].tolist() == [[5, 2], [0, -1]]
     assert np.isnan(made["probability"]).tolist() == [[False, True], [True, True]]
     assert made["truth"].sum() == made["truth"][1, label] == 1  # of a pixel with a class alone
+    assert "n_cannot_tell" not in made
+    work.fitted = replace(careful, sets=PredictionSets(0.95, cropland=0.0, other=0.0))
+    made_again = compute.map_tile(work, SimpleNamespace(grid=None))  # type: ignore[arg-type]
+    assert made_again["n_cannot_tell"] == 1  # the only pixel with a class
     work.fitted = with_member(fitted, max_gap_days=60)
     assert compute.map_tile(work, SimpleNamespace(grid=None))["class"].tolist() == [
         [2, 2],

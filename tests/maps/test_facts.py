@@ -96,6 +96,20 @@ def test_fill_values_of_the_images_are_named(facts: MapFacts) -> None:
     assert dict(counted.lines())["fill values"].startswith("1,234 values of the images are below 0")
 
 
+def test_pixels_of_which_neither_class_can_be_excluded_are_counted(facts: MapFacts) -> None:
+    # A model without prediction sets does not know.
+    assert "cannot_tell" not in facts.metrics() and "cannot tell" not in dict(facts.lines())
+    counts = PixelCounts()
+    tile = SimpleNamespace(grid=GeoBox((1, 4), Affine(10, 0, 5e5, 0, -10, 4e6), "EPSG:32639"))
+    label = np.array([[0, 1, 1, 2]], np.uint8)
+    arrays = {"class": label, "observations": np.ones((1, 4), np.int32)}
+    for number in (2, 0):
+        counts.add(tile, arrays | {"n_cannot_tell": np.array(number)}, None)  # type: ignore[arg-type]
+    counted = MapFacts.of(counts, TAGS, RECALLS, threshold=None)
+    assert counted.metrics()["cannot_tell"] == pytest.approx(2 / 6)
+    assert dict(counted.lines())["cannot tell"].startswith("33.3% of the pixels with a class")
+
+
 def test_the_lines_name_what_a_reader_must_know(facts: MapFacts) -> None:
     lines = dict(facts.lines())
     assert "counted pixels, which is biased" in lines["cropland"]
