@@ -183,7 +183,11 @@ def calibrate(
     after = cross_fitted(before, y, fold)
     brier = brier_score(before, y), brier_score(after, y)
     change = f"the Brier score out of fold is {brier[0]:.4f} without and {brier[1]:.4f} with it"
-    if len(np.unique(y)) < 2:
+    folds = np.asarray(fold).reshape(len(y), -1).T
+    alone = sum(_is_one_class(y[f != number]) for f in folds for number in np.unique(f))
+    if alone:
+        change += f", {alone} of its folds as they are: one class is left to fit on"
+    if _is_one_class(y):
         used, reason = False, "there are labels of one class only"
     elif kind == "auto":
         used, reason = brier[1] < brier[0], change
@@ -263,9 +267,13 @@ def _fitted_without(
     test: NDArray[np.bool_], column: NDArray[np.float64], y: NDArray[np.int8]
 ) -> NDArray[np.float64]:
     """Return probabilities of a fold, calibrated by the others where these have both classes."""
-    if len(np.unique(y[~test])) < 2:
+    if _is_one_class(y[~test]):
         return column[test]
     return fit_platt(column[~test], y[~test]).apply(column[test])
+
+
+def _is_one_class(y: NDArray[np.int8]) -> bool:
+    return len(np.unique(y)) < 2
 
 
 def _threshold(own: NDArray[np.float64], confidence: float) -> float:

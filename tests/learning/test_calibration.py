@@ -75,6 +75,8 @@ def test_one_class_leaves_probabilities_as_they_are() -> None:
     assert found[:2].tolist() == [0.2, 0.4]
     assert (found[2:] != p[2:]).all()
     assert fit_platt(p, np.ones(4)) == Platt(1.0)
+    reason = calibration.calibrate(p, y, np.array([0, 0, 1, 2]), "auto").reason
+    assert reason.endswith("with it, 1 of its folds as they are: one class is left to fit on")
     single = calibration.calibrate(p, np.ones(4), np.arange(4), "sigmoid")
     assert single.platt is None and single.reason == "there are labels of one class only"
 
