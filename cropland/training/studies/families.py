@@ -1,11 +1,11 @@
 """Which features with which model? Families beside a baseline, on the same folds of each validation.
 
 The first validation of the sweep decides; the others, as ``blocks``, say whether a difference holds there.
-Cells are those of `tables`, one a panel, family and validation, with more columns: ``brier``, its difference
-to the baseline's and the standard error of that, and ``only_family`` and ``only_baseline``, the points that
-only one of them has right. ``p_value`` is that of McNemar's exact test of these in the first
-validation; in the others, whose points depend on each other, that of the difference over its standard error.
-``p_holm`` is corrected for the comparisons of a panel and validation.
+Cells are those of `tables`, one a panel, family and validation, with more columns: ``brier_difference`` and
+its standard error, and ``only_family`` and ``only_baseline``, the points that only one of them has right.
+``p_value`` is that of McNemar's exact test of these in the first validation; in the others, whose points
+depend on each other, that of the difference over its standard error. ``p_holm`` is corrected for the
+comparisons of a panel and validation.
 """
 
 from __future__ import annotations
@@ -123,11 +123,10 @@ def _cells(table: pd.DataFrame, baseline: str, first: str, scores: Scores) -> pd
     pairs = [
         _paired(scores(cell["run_id"]), bases.get((cell["country"], cell["validation"])), scores)
         if cell["variant"] != baseline
-        else {"brier": scores(cell["run_id"])["brier"].mean()}
+        else {}
         for cell in records(cells)
     ]
-    names = ["brier", "difference", "difference_se", "brier_difference", "brier_difference_se"]
-    cells = cells.drop(columns=names, errors="ignore")  # the candidate's own Brier score
+    names = ["difference", "difference_se", "brier_difference", "brier_difference_se"]
     cells = cells.join(pd.DataFrame(pairs, cells.index).reindex(columns=[*names, *_COUNTS]))
     cells = pd.concat([cells, *_means(cells)], ignore_index=True)
     cells["p_value"] = [_p_value(cell, first) for cell in records(cells)]
@@ -148,17 +147,16 @@ def _p_value(cell: Row, first: str) -> float:
 
 def _paired(own: pd.DataFrame, base: str | None, scores: Scores) -> dict[str, float]:
     """Compute the difference of a run to its baseline's on the points that both have."""
-    values = {"brier": own["brier"].mean()}
     if base is None:
-        return values
+        return {}
     common = own.index.intersection(scores(base).index)
     if common.empty:
-        return values
+        return {}
     own, other = own.loc[common], scores(base).loc[common]
     units = own["unit"].to_numpy(np.int64)
     pair = compare(own["right"].to_numpy(), other["right"].to_numpy(), units)
     brier = (own["brier"] - other["brier"]).to_numpy()
-    return values | {
+    return {
         "difference": pair.difference,
         "difference_se": pair.standard_error,
         "brier_difference": float(brier.mean()),

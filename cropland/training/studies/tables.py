@@ -1,8 +1,8 @@
 """Tables of studies: candidates, the cells that are chosen of them, and how both are written.
 
 Contract. A table of candidates has one row a candidate with a score and the fields of `Outcome`, among them
-``country span period window_end run_id accuracy accuracy_se n_points n_features fit_seconds features_mb
-uses_future validation``. A table of cells has one row a panel and variant:
+``country span period window_end run_id accuracy accuracy_se brier n_points n_features fit_seconds
+features_mb uses_future validation``. A table of cells has one row a panel and variant:
 
 - ``panel``: title of a country, or of the mean of all; ``variant``: what is compared;
 - ``accuracy``, ``accuracy_se``: shares of points;

@@ -64,6 +64,7 @@ def row(country: str, family: str, validation: str, samples: Samples, **changes:
         **{"bands": "ndvi", "series": "raw", "features": features, "model": model},
         **{"validation": validation, "training": "own", "run_id": run_id, "uses_future": False},
         **{"accuracy": samples.right(run_id).mean(), "accuracy_se": 0.02, "message": ""},
+        "brier": samples.scores(run_id)["brier"].mean(),
         **{"n_features": 10, "n_points": COUNT, "fit_seconds": 0.5, "features_mb": 1.5},
     }
     return values | changes
