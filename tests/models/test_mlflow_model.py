@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from standins.once import make_once
 from standins.toy_model import average
 
 from cropland.errors import TrackingError
@@ -27,20 +29,30 @@ from cropland.tracking.records import Record
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fitted(opened: Archive) -> Fitted:
     """A model of several members."""
     return average(opened)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def logged(
-    fitted: Fitted, observations: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+    fitted: Fitted, observations: pd.DataFrame, shared: Path, empty_store: Path
 ) -> tuple[str, str]:
     """The address of a store, and of a model in it, registered as the champion."""
+
+    def make(folder: Path) -> None:
+        shutil.copy(empty_store, folder)
+        (folder / "source.txt").write_text(log_champion(fitted, observations, folder))
+
+    folder = make_once(shared, "logged", make)
+    return f"sqlite:///{folder}/mlflow.db", (folder / "source.txt").read_text()
+
+
+def log_champion(fitted: Fitted, observations: pd.DataFrame, folder: Path) -> str:
+    """Log a model to the store of a folder, register it as the champion, and return its address."""
     from mlflow import MlflowClient
 
-    folder = tmp_path_factory.mktemp("mlruns")
     uri = f"sqlite:///{folder}/mlflow.db"
     client = MlflowClient(uri)
     experiment = client.create_experiment("cropland", (folder / "artifacts").as_uri())
@@ -64,7 +76,7 @@ def logged(
         )
     client.set_registered_model_alias("cropland-toyland", "champion", made.version)
     assert (sys.path, os.environ.get("MLFLOW_TRACKING_URI")) == before
-    return uri, source
+    return source
 
 
 def test_a_model_is_logged_to_its_run_whole(
@@ -101,10 +113,12 @@ def test_a_store_that_cannot_be_written_to_is_said_and_its_model_is_failed(
     fitted: Fitted,
     observations: pd.DataFrame,
     tmp_path: Path,
+    empty_store: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from mlflow import MlflowClient
 
+    shutil.copy(empty_store, tmp_path)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
@@ -224,6 +238,7 @@ def test_the_recipe_for_spark_predicts_as_the_whole_table_does(
     (recipe,) = re.findall(r"```python\n((?:(?!```).)*applyInPandas.*?)```", text, re.DOTALL)
     mlflow = SimpleNamespace(pyfunc=SimpleNamespace(load_model=lambda _: fitted))
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    observations = observations[observations["ID"].isin(observations["ID"].unique()[::8])]
     names: dict[str, Any] = {"observations": Frame(observations.sample(frac=1, random_state=1))}
     exec(recipe, names)
     found = names["predictions"].sort_values("ID", ignore_index=True)
