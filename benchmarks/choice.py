@@ -171,9 +171,7 @@ def rows_of_rules(sweep: Sequence[Entry], seed: int, *, shuffled: bool) -> list[
     return rows
 
 
-def rows_of_finalists(
-    sweep: Sequence[Entry], seed: int, best: Any
-) -> list[dict[str, Any]]:
+def rows_of_finalists(sweep: Sequence[Entry], seed: int, best: Any) -> list[dict[str, Any]]:
     """Return what the rule `best`, whose own row is given, chooses of the finalists in repeated folds."""
     points, unseen = draw(sweep, seed)
     target = sweep[0].features["Target"].to_numpy()
