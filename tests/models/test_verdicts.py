@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cropland.commands.promote import decision_in_words
+from cropland.commands.promote import _warnings, decision_in_words
 from cropland.config.groups import Rule
 from cropland.learning.statistics import Comparison
 from cropland.models.promotion import Decision, is_better
@@ -83,6 +83,16 @@ def test_the_reasons_of_the_simplest_and_of_members() -> None:
         "tried 0.0800"
     )
     assert not is_perfect(mean)
+
+
+def test_a_perfect_score_and_bands_that_are_places_are_warned_of() -> None:
+    places = SimpleNamespace(candidate=SimpleNamespace(band_set=SimpleNamespace(static=("Lon",))))
+    scores = SimpleNamespace(accuracy=1.0)
+    selected = SimpleNamespace(scores=scores, materials=(places, places))
+    promoted: Any = SimpleNamespace(result=SimpleNamespace(selected=selected))
+    perfect, static = _warnings(promoted)
+    assert "check for leakage" in perfect
+    assert static.startswith("the selected model uses Lon; it has learnt where the labelled points")
 
 
 @pytest.mark.parametrize(
