@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -37,6 +37,7 @@ from cropland.sources import opening
 from cropland.sources.simulation import source as simulation
 from cropland.sources.simulation.landscape import Landscape
 from cropland.sources.simulation.profile import Profile
+from cropland.support.words import markdown_table
 
 if TYPE_CHECKING:
     from cropland.training.candidate import Candidate
@@ -48,6 +49,7 @@ POOL = 5_600
 """Points that seeds draw from: a few are not observed in every window."""
 BEST: Rule = "best"
 FINALISTS = "best, finalists in 5 × 5 folds"
+RULE, FORETOLD = "rule", ("bias-corrected", "interval covers", "its width")
 FIVE_TIMES = cropland.Validation("repeated", folds=5, repeats=5)
 SWEEPS = (
     ("span=24,48", "features=flat", "model=forest", "model.n_estimators=20"),
@@ -237,31 +239,43 @@ def of_sets(
 
 
 def report(table: pd.DataFrame) -> None:
-    """Print what the rules give, and what of it the estimates foretell."""
-    for shuffled, part in table.groupby(table["unseen"].isna()):
-        print(f"\n{'labels shuffled' if shuffled else 'labels as they are'}")
-        best = part[part["rule"] == BEST].set_index("seed")
-        for rule, rows in part.groupby("rule", sort=False):
-            print(
-                f"  {rule}, {len(rows)} seeds: {', '.join(summary(rows.set_index('seed'), best))}"
-            )
+    """Print what the rules give, and what of it the estimates foretell, as tables in Markdown."""
+    names = (RULE, "unseen points", "less best", "better, worse", "own score", *FORETOLD)
+    known = table[table["unseen"].notna()]
+    best = known[known["rule"] == BEST].set_index("seed")["unseen"]
+    print(f"\n{markdown_table(names, [cells(rows, best) for rows in of_rules(known)])}")
+    shuffled = table[table["unseen"].isna()].fillna({"unseen": 0.5})
+    rows = [noise_cells(rows) for rows in of_rules(shuffled)]
+    print(f"\nshuffled labels\n\n{markdown_table((RULE, 'own score', *FORETOLD), rows)}")
+    print("\nprediction sets at 95 %, on unseen points")
+    sets = ["brier", "brier_calibrated", "sets_cropland", "sets_other", "cannot_tell"]
+    print(known.groupby("rule", sort=False)[sets].mean().dropna().round(4).to_string())
 
 
-def summary(rows: pd.DataFrame, best: pd.DataFrame) -> Iterable[str]:
-    """Yield the words of a rule's line."""
-    if rows["unseen"].notna().all():
-        better = rows["unseen"] - best["unseen"].reindex(rows.index)
-        yield f"unseen {mean_and_error(rows['unseen'])}"
-        yield f"less best {mean_and_error(better)}"
-        yield f"better in {(better > 0).mean():.0%}, worse in {(better < 0).mean():.0%}"
-    truth = rows["unseen"].fillna(0.5)
-    covered = (rows["low"] <= truth) & (truth <= rows["high"])
-    yield f"own score {rows['own'].mean():.4f}"
-    yield f"estimate {mean_and_error(rows['estimate'])}"
-    yield f"95 % interval covers in {covered.mean():.0%}, width {(rows['high'] - rows['low']).mean():.3f}"
-    for name in ("brier", "brier_calibrated", "sets_cropland", "sets_other", "cannot_tell"):
-        if rows[name].notna().all():
-            yield f"{name} {rows[name].mean():.4f}"
+def of_rules(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the rows of each rule, by seed."""
+    return [rows.set_index("seed") for _, rows in table.groupby("rule", sort=False)]
+
+
+def cells(rows: pd.DataFrame, best: pd.Series[Any]) -> list[str]:
+    """Return the cells of a rule; `best` has the accuracies on unseen points of the rule `best`."""
+    better = rows["unseen"] - best.reindex(rows.index)
+    middle = [mean_and_error(rows["unseen"]), mean_and_error(better)]
+    middle.append(f"{(better > 0).mean():.0%}, {(better < 0).mean():.0%}")
+    first, *others = noise_cells(rows)
+    return [first, *middle, *others]
+
+
+def noise_cells(rows: pd.DataFrame) -> list[str]:
+    """Return the cells of a rule that need no unseen points, but what these would give."""
+    covered = (rows["low"] <= rows["unseen"]) & (rows["unseen"] <= rows["high"])
+    return [
+        f"{rows['rule'].iloc[0]}, {len(rows)} seeds",
+        mean_and_error(rows["own"]),
+        mean_and_error(rows["estimate"]),
+        f"{covered.mean():.0%}",
+        f"{(rows['high'] - rows['low']).mean():.3f}",
+    ]
 
 
 def mean_and_error(values: pd.Series[float]) -> str:
