@@ -8,9 +8,12 @@ import pytest
 import xarray as xr
 
 from cropland.config.groups import Validation
+from cropland.errors import DataError
 from cropland.learning.statistics import Comparison
 from cropland.models import champion_comparison, stored_runs
 from cropland.observations.archive import Archive
+from cropland.tracking.records import TrackedRun
+from cropland.training import candidates
 
 BLOCKS = Validation("blocks", 2, block_km=10.0)
 POINTS = xr.Dataset(
@@ -60,3 +63,23 @@ def test_the_champion_is_compared_over_the_units_that_were_left_out(
     assert found.difference == 0.5
     assert (found.only_first, found.only_second) == (2, 0)
     assert found.standard_error == pytest.approx(standard_error, abs=1e-6)
+
+
+def test_configurations_of_a_promotion_are_one_or_numbered_and_their_number_is_checked() -> None:
+    files = {
+        "config.yaml": "a",
+        "config_1.yaml": "b",
+        "config_2.yaml": "c",
+        "config_extra_2.yaml": "d",
+    }
+    store: Any = SimpleNamespace(read=lambda _, name: files[name])
+    tags = {f"checksum.{name}": "" for name in files}
+
+    def texts(**params: str) -> list[str]:
+        return candidates.texts_of(store, TrackedRun("1", "promotion", params, tags, {}, ""))
+
+    assert texts() == texts(members="1") == ["a"]  # those of before have no such param
+    assert texts(members="2") == ["b", "cd"]
+    for number in ("0", "21", "many"):
+        with pytest.raises(DataError, match=f"says members='{number}'"):
+            texts(members=number)
