@@ -174,28 +174,27 @@ def read(files: Mapping[str, str], checksum: str | None = None) -> Fitted:
             f"{Path(__file__).parents[1]}; its features may differ: load it where cropland is not imported",
             stacklevel=2,
         )
-    used = set(_used(contents, files))
-    members = [
-        Member(
-            recipe=stored.recipe,
-            classifier=_classifier(files[of_member(ESTIMATOR, number)], len(stored.feature_names)),
-            feature_names=stored.feature_names,
-            measured=stored.measured,
-            applicability=(
-                Applicability.read(Path(files[name]), len(stored.feature_names))
-                if (name := of_member(APPLICABILITY, number)) in used
-                else None
-            ),
-        )
-        for number, stored in enumerate(contents.members, start=1)
-    ]
+    parts = zip(
+        contents.members, _classifiers(contents, files), _areas(contents, files), strict=True
+    )
     return Fitted(
-        members=tuple(members),
+        members=tuple(
+            Member(stored.recipe, classifier, stored.feature_names, stored.measured, area)
+            for stored, classifier, area in parts
+        ),
         country=contents.country,
         facts=contents.facts,
         calibration=contents.calibration,
         sets=contents.sets,
     )
+
+
+def _areas(contents: _Contents, files: Mapping[str, str]) -> Iterator[Applicability | None]:
+    """Read the applicability of each member, None where it has none."""
+    used = set(_used(contents, files))
+    for number, stored in enumerate(contents.members, start=1):
+        name, n_features = of_member(APPLICABILITY, number), len(stored.feature_names)
+        yield Applicability.read(Path(files[name]), n_features) if name in used else None
 
 
 def _checksum(path: Path) -> str:
@@ -230,13 +229,16 @@ def _as_now(values: Any) -> Any:
     return {"members": [member], **rest}
 
 
-def _classifier(path: str, n_features: int) -> Classifier:
-    """Read a classifier; warn once where it was made by another version of scikit-learn."""
+def _classifiers(contents: _Contents, files: Mapping[str, str]) -> list[Classifier]:
+    """Read the classifiers; warn once where they were made by another version of scikit-learn."""
     from sklearn.exceptions import InconsistentVersionWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        classifier: Classifier = estimators.read(Path(path), n_features)
+        classifiers: list[Classifier] = [
+            estimators.read(Path(files[of_member(ESTIMATOR, number)]), len(stored.feature_names))
+            for number, stored in enumerate(contents.members, start=1)
+        ]
     versions = {
         (item.message.original_sklearn_version, item.message.current_sklearn_version)
         for item in caught
@@ -248,4 +250,4 @@ def _classifier(path: str, n_features: int) -> Classifier:
             f"promote with force=true",
             stacklevel=3,
         )
-    return classifier
+    return classifiers

@@ -85,9 +85,9 @@ def test_a_recipe_of_one_member_of_before_is_read_and_predicts_the_same(
 
 
 def test_a_model_of_another_scikit_learn_says_so_once(
-    fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: archive.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = model_files.write(tmp_path, fitted)
+    files = model_files.write(tmp_path, average(opened))
     monkeypatch.setattr("sklearn.base.__version__", "99.1")
     with pytest.warns(UserWarning) as caught:
         model_files.read(files)
