@@ -16,7 +16,6 @@ from sklearn.metrics import roc_auc_score
 
 from cropland.config.groups import Validation
 from cropland.errors import DataError
-from cropland.learning import forest_fit
 from cropland.learning.folds import firsts, independent_units, splits
 from cropland.learning.probability import cropland_probability
 from cropland.learning.statistics import standard_error
@@ -207,7 +206,7 @@ def fit_fold(
 ) -> tuple[NDArray[np.float64], float]:
     """Fit one fold; return the probability of cropland of its test samples, and the seconds it took."""
     started = time.perf_counter()
-    forest_fit.fit(classifier, *with_other_samples(x[train], y[train], other_samples))
+    classifier.fit(*with_other_samples(x[train], y[train], other_samples))
     return cropland_probability(classifier, x[test]), time.perf_counter() - started
 
 

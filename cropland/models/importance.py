@@ -14,7 +14,6 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from cropland.learning import forest_fit
 from cropland.learning.cross_validation import with_other_samples
 from cropland.learning.folds import independent_units, splits
 from cropland.learning.probability import cropland_probability
@@ -96,8 +95,7 @@ def measure(
     folds = list(splits(y, units, validation, seed))
 
     def score(number: int, train: NDArray[np.int64], test: NDArray[np.int64]) -> _FoldScores:
-        samples = with_other_samples(x[train], y[train], other_samples)
-        fitted = forest_fit.fit(clone(classifier), *samples)
+        fitted = clone(classifier).fit(*with_other_samples(x[train], y[train], other_samples))
         copies = _permuted(x[test], columns, repeats, np.random.default_rng([seed, number]))
         return _scored(fitted, x[test], y[test], copies, (len(columns), repeats))
 
