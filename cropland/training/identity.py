@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from cropland.config.groups import Configuration, Validation
     from cropland.observations.archive import Archive
 
-_CODE = ("observations", "features", "learning", "training/candidate_data.py")
+_SCORES = (
+    *("choice", "classifiers", "cross_validation", "fast_forest", "folds", "nested", "probability"),
+    "statistics",
+)
+"""Modules of ``learning`` by which candidates are scored; the others look at scores that are there."""
+_CODE = (
+    *("observations", "features", "training/candidate_data.py"),
+    *(f"learning/{name}.py" for name in _SCORES),
+)
 _NUMERICS = ("numpy", "scikit-learn", "spyndex")
 _DECIDE_NOTHING = frozenset(
     (

@@ -14,6 +14,7 @@ from cropland.config import filling
 from cropland.config.countries import Choice, Country, Reference
 from cropland.config.groups import Configuration, Validation
 from cropland.observations.archive import Archive
+from cropland.support.fingerprint import PACKAGE
 from cropland.training import identity
 
 ARCHIVES = tuple(Archive(xr.Dataset(attrs={"fingerprint": mark})) for mark in ("f00", "f01", "f02"))
@@ -75,7 +76,7 @@ def test_a_window_that_a_study_found_good_decides_nothing(toyland: Country) -> N
     assert found[0] == found[1]
 
 
-def test_the_code_is_three_packages_and_what_opens_their_data(
+def test_the_code_is_two_packages_what_opens_their_data_and_what_scores(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def hashed(*names: str) -> str:
@@ -86,7 +87,8 @@ def test_the_code_is_three_packages_and_what_opens_their_data(
     before = identity._code.__wrapped__()
     monkeypatch.setattr(identity, "fingerprint_of", hashed)
     assert identity._code.__wrapped__() != before
-    assert packages == {"observations", "features", "learning", "training/candidate_data.py"}
+    scores = {f"learning/{name}.py" for name in identity._SCORES}
+    assert packages == {"observations", "features", "training/candidate_data.py"} | scores
 
 
 @pytest.mark.parametrize("library", ["numpy", "scikit-learn", "spyndex"])
@@ -119,3 +121,8 @@ def test_a_fast_forest_is_another_by_its_version(
     assert found["1"][0] == found["2"][0]
     assert found["1"][1] != found["2"][1]
     assert found["1"][2] != found["2"][2]
+
+
+def test_a_module_of_learning_decides_scores_or_is_known_not_to() -> None:
+    modules = {path.stem for path in (PACKAGE / "learning").glob("*.py")} - {"__init__"}
+    assert modules - set(identity._SCORES) == {"calibration", "learning_curve"}
