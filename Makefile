@@ -76,11 +76,12 @@ serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cro
 		MLFLOW_REGISTRY_URI="$(TRACKING)" mlflow models serve --model-uri "models:/$(MODEL)@champion" \
 		--env-manager local --host 127.0.0.1 --port $(SERVE_PORT)
 
-bench: $(STAMP)  ## Measure start-up, series, the whole study, prediction, maps, download (make fast first)
+bench: $(STAMP)  ## Measure start-up, series, the whole study, promotion, prediction, maps, download (make fast first)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/series.py
 	$(BIN)/python benchmarks/study.py
 	$(BIN)/python benchmarks/forest_fast.py
+	$(BIN)/python benchmarks/promotion.py
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/maps.py
 	$(BIN)/python benchmarks/download.py

@@ -122,6 +122,7 @@ def log(
                 signature=signature(fitted),
                 input_example=example.reset_index(drop=True),
                 pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+                validate_serving_input=False,  # `_Checked` does, and fails where MLflow would warn
             )
     except MlflowException:  # MLflow has set the status of the model
         raise
@@ -153,6 +154,7 @@ class _Checked:
         """Write the model, and check that it predicts its example."""
         import mlflow
 
+        del words["validate_serving_input"]  # for `Model.log` itself, which passes it on
         mlflow.pyfunc.save_model(path, **words)
         _check_example(self.fitted, path)
 
