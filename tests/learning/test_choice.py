@@ -163,6 +163,16 @@ def test_a_candidate_that_is_truly_better_keeps_its_accuracy() -> None:
     assert found.value == pytest.approx(right[:, 0].mean(), abs=0.004)
 
 
+def test_the_interval_of_one_candidate_covers_its_true_accuracy_in_95_of_100_samples() -> None:
+    covered = []
+    for seed in range(200):
+        found = estimate(
+            coin_flips(200, 1, 0.8, seed), np.zeros(1, dtype=int), "best", bootstraps=200
+        )
+        covered.append(found.low <= 0.8 <= found.high)
+    assert 0.92 <= np.mean(covered) <= 0.98
+
+
 def test_errors_in_clusters_widen_the_interval() -> None:
     groups = np.repeat(np.arange(30), 10)
     right = np.repeat(coin_flips(30, 5, 0.8, 6), 10, axis=0)
@@ -192,7 +202,8 @@ def test_a_correction_is_that_of_a_plain_loop(rule: Rule, grouped: bool) -> None
     groups = random.integers(0, 9, 40) if grouped else np.arange(40)
     units = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     scores = []
-    for drawn in np.concatenate(list(choice._bootstraps(len(units), 60, 3, 12))).astype(int):
+    bootstraps = np.concatenate(list(choice._bootstraps(len(units), 60, 3, 12))).astype(int)
+    for drawn in bootstraps:
         # A unit that is drawn twice counts as two.
         copies = [rows for rows, count in zip(units, drawn, strict=True) for _ in range(count)]
         bag = np.concatenate(copies)
@@ -208,9 +219,10 @@ def test_a_correction_is_that_of_a_plain_loop(rule: Rule, grouped: bool) -> None
         bootstraps=60,
         seed=3,
     )
-    low, high = np.percentile(scores, [2.5, 97.5])
-    least = statistics.wilson(np.mean(scores) * len(units), len(units))
-    expected = [np.mean(scores), min(low, least.low), max(high, least.high)]
+    value, share = np.mean(scores), (bootstraps == 0).mean()
+    low, high = value + (np.percentile(scores, [2.5, 97.5]) - value) * (share / (1 - share)) ** 0.5
+    least = statistics.wilson(value * len(units), len(units))
+    expected = [value, min(low, least.low), max(high, least.high)]
     assert [found.value, found.low, found.high] == pytest.approx(expected)
 
 
