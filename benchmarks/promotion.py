@@ -1,9 +1,7 @@
-"""Promotion of three countries with figures: forests fitted by `learning.forest_fit`, and by scikit-learn.
+"""Promotion of three simulated countries, four candidates each, with diagnostic figures and without.
 
-    python benchmarks/promotion.py              4 candidates a country
-    python benchmarks/promotion.py --rounds 3   three pairs, in turns
-
-Both choose and register the same; that is checked by what they print.
+python benchmarks/promotion.py              one of each
+python benchmarks/promotion.py --rounds 3   three pairs, in turns
 """
 
 from __future__ import annotations
@@ -18,68 +16,50 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+ROOT = Path(__file__).parent.parent
 SWEEP = ("-m", "country=all", "span=24,48", "bands=ndvi,visible_nir_ndvi", "model=forest")
-LAUNCH = """
-import sys
-from cropland.cli import main
-from cropland.learning import forest_fit
-if sys.argv.pop(1) == "own":  # no series of scikit-learn is known
-    forest_fit._SERIES = "no version"
-main()
-"""
 
 
 class Cost(NamedTuple):
-    """What a command took, and the lines that it printed of the selected."""
+    """What a command took, in seconds, and in seconds of a processor."""
 
     seconds: float
     processor: float
-    selected: list[str]
 
 
-def run(folder: Path, way: str, *words: str) -> Cost:
+def run(folder: Path, script: str, *words: str) -> Cost:
     """Run a command of Cropland in a process of its own."""
     before, started = os.times(), time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", LAUNCH, way, *words],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "120"},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, str(ROOT / "scripts" / script), *words]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
     seconds, after = time.perf_counter() - started, os.times()
-    processor = sum(after[2:4]) - sum(before[2:4])
-    lines = done.stdout.splitlines()
-    return Cost(seconds, processor, [line for line in lines if " selected " in line])
+    return Cost(seconds, sum(after[2:4]) - sum(before[2:4]))
 
 
-def promote(folder: Path, way: str) -> Cost:
+def promote(folder: Path, figures: str) -> Cost:
     """Promote in a copy of a folder, where no champion is yet."""
     with tempfile.TemporaryDirectory() as parent:
         copy = shutil.copytree(folder, Path(parent) / "copy")
-        return run(copy, way, "promote", "country=all", "tracking.moved=true")
+        words = ("country=all", "tracking.moved=true", f"promotion.figures={figures}")
+        return run(copy, "promote.py", *words)
 
 
 def main() -> None:
-    """Print the cost of each promotion, and the ratio of each pair."""
+    """Print what each promotion took."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--rounds", type=int, default=1)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run(folder, "grown", "train", *SWEEP)
+        run(folder, "train.py", *SWEEP)
         for _ in range(rounds):
-            costs = [promote(folder, way) for way in ("own", "grown")]
-            own, grown = costs
-            for way, cost in zip(("scikit-learn's own fits", "forest_fit"), costs, strict=True):
-                print(f"{way}: {cost.seconds:.1f} s, {cost.processor:.1f} s of a processor")
-            print(
-                f"ratio {grown.seconds / own.seconds:.2f}, of a processor "
-                f"{grown.processor / own.processor:.2f}; "
-                f"the same selected: {own.selected == grown.selected}",
-                flush=True,
-            )
+            for figures in ("true", "false"):
+                cost = promote(folder, figures)
+                print(
+                    f"promotion.figures={figures}: {cost.seconds:.1f} s, "
+                    f"{cost.processor:.1f} s of a processor",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
