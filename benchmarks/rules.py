@@ -88,7 +88,8 @@ def members_of(params: Mapping[str, str]) -> list[str]:
     count = int(params["members"])
     values = [params[name].split(" | ") for name in NAMED]
     columns = [value if len(value) == count else value * count for value in values]
-    return [" ".join(words) for words in zip(*columns, strict=True)]
+    members = zip(*columns, strict=True)
+    return [f"{span}w to {period}, {' '.join(words)}" for span, period, *words in members]
 
 
 def table_of(scores: pd.DataFrame) -> str:
