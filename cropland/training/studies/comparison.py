@@ -115,7 +115,7 @@ def _means(cells: pd.DataFrame) -> list[pd.DataFrame]:
     squares of theirs, over their number.
     """
     count = cells["country"].nunique()
-    errors, values = ["accuracy_se", "difference_se"], ["accuracy", "difference"]
+    errors, values = ["accuracy_se", "difference_se"], ["accuracy", "brier", "difference"]
     rows = []
     for variant, rows_of in cells.groupby("variant", sort=False):
         if len(rows_of) == count > 1:

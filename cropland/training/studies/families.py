@@ -3,9 +3,9 @@
 The first validation of the sweep decides; the others, as ``blocks``, say whether a difference holds there.
 Cells are those of `tables`, one a panel, family and validation, with more columns: ``brier_difference`` and
 its standard error, and ``only_family`` and ``only_baseline``, the points that only one of them has right.
-``p_value`` is that of McNemar's exact test of these in the first validation; in the others, whose points
-depend on each other, that of the difference over its standard error. ``p_holm`` is corrected for the
-comparisons of a panel and validation.
+``p_value`` is that of McNemar's exact test of these in the first validation; in the others, and where whole
+blocks are left out, so that points depend on each other, that of the difference over its standard error.
+``p_holm`` is corrected for the comparisons of a panel and validation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pandas as pd
 from cropland.learning.statistics import compare, holm, mcnemar, standard_error
 from cropland.training.studies import comparison, families_figure
 from cropland.training.studies import families_words as words
-from cropland.training.studies.paired import block_warning
+from cropland.training.studies.paired import leaves_out_blocks
 from cropland.training.studies.tables import Conclusion, files, note, records, select_each, titled
 
 if TYPE_CHECKING:
@@ -87,7 +87,6 @@ def conclude(study: Study, table: pd.DataFrame, samples: Samples, remark: str) -
         *words.country_table(cells, first, baseline),
         *words.learning_curve(curve, overall, baseline, family),
         *words.left_out(table),
-        *block_warning(deciding),
     ]
     picture = families_figure.draw(
         cells,
@@ -138,10 +137,12 @@ def _p_value(cell: Row, first: str) -> float:
     """Return the p-value of a difference, see above; NaN without one."""
     if pd.isna(cell["difference"]):
         return np.nan
-    if cell["validation"] == first:
+    if cell["validation"] == first and not leaves_out_blocks(first):
         return mcnemar(int(cell["only_family"]), int(cell["only_baseline"]))
     if cell["difference"] == 0:
         return 1.0
+    if cell["difference_se"] == 0:  # as of few blocks that are alike: no error is known
+        return np.nan
     return math.erfc(abs(cell["difference"]) / cell["difference_se"] / math.sqrt(2))
 
 

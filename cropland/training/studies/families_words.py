@@ -8,6 +8,7 @@ import pandas as pd
 
 from cropland.learning.statistics import Z_95
 from cropland.support.words import markdown_table, some
+from cropland.training.studies.paired import leaves_out_blocks
 from cropland.training.studies.tables import NONE, numbers_of_points, records, score, titled
 from cropland.untrusted.texts import markdown_text
 
@@ -79,10 +80,15 @@ def _verdict(cells: pd.DataFrame, panel: str, first: str, baseline: str) -> str:
             f"{name}: {difference}{elsewhere}.{_better_elsewhere(cells, panel, first)}"
         )
     claim = f"{name} is better than {base}, {difference}{elsewhere}"
-    if others.empty:
+    in_blocks = leaves_out_blocks(first)
+    if others.empty and not in_blocks:
         return f"{claim}: use it near labelled points; other places were not tried."
     if (others["difference"] > others["difference_se"]).all():
         return f"{claim}: use it."
+    if in_blocks:
+        return (
+            f"{claim}: use it in other places; it is not shown to be better near labelled points."
+        )
     return f"{claim}: use it near labelled points; it is not shown to be better elsewhere."
 
 
@@ -118,11 +124,13 @@ def family_table(cells: pd.DataFrame, overall: str, first: str, baseline: str) -
         if (row := by_name.get((name, first)))
     ]
     main, count = markdown_text(first), len(_compared(cells, overall, first))
+    ratio = "of a difference over its standard error"
+    test = ratio if leaves_out_blocks(first) else "McNemar's exact test"
     caption = (
         f"Accuracy in {main}, and what each has more than the baseline **{markdown_text(baseline)}** on "
         f"the same folds, ± paired standard error: points of accuracy (1 = 0.01) by validation, and Brier "
-        f"score in {main} (less is better). p: McNemar's exact test in {main}; \\*: p < {LEVEL} of a "
-        f"difference over its standard error; both by Holm for {count} comparisons."
+        f"score in {main} (less is better). p: {test} in {main}; \\*: p < {LEVEL} {ratio}; both by Holm "
+        f"for {count} comparisons."
     )
     head = ["family", "accuracy", first, "p", *others, "Brier score"]
     return [caption, markdown_table([*map(markdown_text, head)], rows)]
@@ -240,4 +248,6 @@ def _signed(value: float, error: float, digits: int) -> str:
 
 
 def _p(value: float) -> str:
+    if pd.isna(value):
+        return "unknown"
     return f"{'<' if value < 0.001 else '='} {max(value, 0.001):.3f}"

@@ -8,7 +8,7 @@ features_mb uses_future validation``. A table of cells has one row a panel and v
 - ``accuracy``, ``accuracy_se``: shares of points;
 - ``difference``, ``difference_se``, ``p_value``: paired with the baseline; NaN where there is none;
 - ``standing``: in its panel, ``best``, ``alike`` (within one standard error of the best) or ``below``;
-- the columns of its candidate; of a mean, NaN but for the costs.
+- the columns of its candidate; of a mean, NaN but for the costs and ``brier``.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def select_each(
 def select(table: pd.DataFrame, rule: RuleOfOne = "one_standard_error") -> Any:
     """Return the label of the row that a rule chooses."""
     rank = choice.simplicity(table["n_features"], table["span"])
-    return table.index[choice.choose(table["accuracy"], table["accuracy_se"], rank, rule)]
+    brier = table["brier"].fillna(1)  # of runs of before that have none: the highest
+    position = choice.choose(table["accuracy"], table["accuracy_se"], rank, rule, brier=brier)
+    return table.index[position]
 
 
 def markdown(

@@ -53,6 +53,7 @@ def row(country: str, accuracy: float, span: int = 48, period: int = 0, **change
         "run_id": f"{country} {span} {period} {accuracy}",
         "accuracy": accuracy,
         "accuracy_se": 0.02,
+        "brier": 0.1,
         "n_features": span * 2,
         "n_points": 400,
         "fit_seconds": 0.5,
@@ -184,6 +185,18 @@ def test_equally_accurate_variants_leave_the_simplest_the_best() -> None:
     ]
     standing = cells(conclude("comparison", same)).set_index("variant")["standing"]
     assert standing.to_dict() == {"all": "alike", "few": "best"}
+
+
+def test_of_equally_accurate_ones_the_lower_brier_score_is_the_best_as_in_a_promotion() -> None:
+    same = [
+        row(country, 0.9, bands=bands, n_features=count, brier=brier)
+        for country in ("iran", "sudan")
+        for bands, count, brier in (("all", 9, 0.08), ("few", 3, 0.09))
+    ]
+    found = cells(conclude("comparison", same))
+    assert found.loc[found["standing"] == "best", "variant"].tolist() == ["all"] * 3
+    unknown = [one | {"brier": np.nan if one["bands"] == "all" else 0.2} for one in same]
+    assert "**few** is best" in conclude("comparison", unknown).note
 
 
 def test_of_several_windows_of_a_variant_the_rule_takes_one() -> None:

@@ -160,6 +160,31 @@ def test_what_does_not_hold_in_blocks_is_said_and_so_is_what_holds_only_there() 
     assert "in blocks **flat · svm** is better, +10.0 ± 4.6 (p = 0.029): use it there" in found.note
 
 
+def test_where_blocks_decide_points_of_a_block_do_not_count_as_independent() -> None:
+    # The 20 more are in two of twenty blocks: 10.0 / 6.9 standard errors, not 20 tosses of a coin.
+    found = conclusion(families=ORDER[:2], validations=["blocks"])
+    assert "is better than **flat · forest** by more than chance: keep it" in found.note
+    (cell,) = cells(found, variant="flat · svm").to_dict("records")
+    assert cell["p_value"] == pytest.approx(0.147, abs=0.001)
+    assert "p: of a difference over its standard error in blocks" in found.note
+    assert "whole blocks were left out" not in found.note
+    spread = {"flat · svm": BASE | (np.arange(COUNT) % 2 == 0)}
+    there = conclusion(PLANTED | spread, families=ORDER[:2], validations=["blocks"])
+    assert "is better than flat · forest, +10.0 ± 4.6 points (p = 0.029): use it." in there.note
+    both = conclusion(
+        PLANTED | {"flat · svm, blocks": spread["flat · svm"], "flat · svm, kfold": BASE},
+        families=ORDER[:2],
+        validations=["blocks", "kfold"],
+    )
+    assert "use it in other places; it is not shown to be better near labelled" in both.note
+
+
+def test_blocks_that_are_all_alike_have_no_p_value() -> None:
+    alike = {"flat · forest": np.zeros(COUNT, bool), "flat · svm": np.ones(COUNT, bool)}
+    found = conclusion(alike, families=ORDER[:2], validations=["blocks"])
+    assert "+100.0 ± 0.0 points (p unknown)" in found.note
+
+
 def test_countries_are_averaged_and_their_points_counted_together() -> None:
     few = BASE | (np.arange(COUNT) < 4)
     found = conclusion({**PLANTED, "flat · svm": few}, countries=["iran", "sudan"])
