@@ -1,7 +1,8 @@
 """Calibration: probabilities that agree with observed shares, and the classes that they leave possible.
 
 Arrays in, numbers out. All is fitted on out-of-fold probabilities of cropland: those of samples that a
-classifier was trained on are nearer to 0 and 1 than those of others. Of several repeats their mean counts.
+classifier was trained on are nearer to 0 and 1 than those of others. Platt scaling is fitted on the mean over
+repeats; prediction sets are made of all of them, since a mean varies less than what a single model gives.
 """
 
 from __future__ import annotations
@@ -218,7 +219,7 @@ def prediction_sets(probability: ArrayLike, labels: ArrayLike, confidence: float
 
     Of n samples of a class with its true label, the threshold is the k-th lowest probability of their own
     class, k the whole part of (n + 1)(1 - confidence); 0, so that the class is always possible, where they
-    are too few for it.
+    are too few for it. Of several repeats it is that of the same share of all their probabilities.
 
     Parameters
     ----------
@@ -229,7 +230,7 @@ def prediction_sets(probability: ArrayLike, labels: ArrayLike, confidence: float
     confidence : float
         Share of each class that is to be covered, between 0 and 1.
     """
-    p, y = _mean(probability), np.asarray(labels)
+    p, y = _columns(probability), np.asarray(labels)
     return PredictionSets(
         confidence, _threshold(p[y == 1], confidence), _threshold(1 - p[y == 0], confidence)
     )
@@ -277,9 +278,9 @@ def _is_one_class(y: NDArray[np.int8]) -> bool:
 
 
 def _threshold(own: NDArray[np.float64], confidence: float) -> float:
-    """Return the least probability of its own class that puts a class into the set."""
+    """Return the least probability of its own class, shape (sample, repeat), that puts a class into the set."""
     rank = int(np.floor((len(own) + 1) * (1 - confidence) + 1e-9))
-    return float(np.sort(own)[rank - 1]) if rank else 0.0
+    return float(np.sort(own, axis=None)[rank * own.shape[1] - 1]) if rank else 0.0
 
 
 def _coverage(

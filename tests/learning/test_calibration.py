@@ -149,6 +149,20 @@ def test_sets_cover_new_samples_of_each_class_as_often_as_they_promise(confidenc
         assert (np.abs(np.mean(shares, axis=0) - confidence - 0.005) < 0.015).all()
 
 
+def test_sets_of_repeats_cover_what_a_single_model_gives_and_not_their_mean_only() -> None:
+    """A model's probabilities vary by how its training samples were drawn; the mean of five varies less."""
+    covered = []
+    random = np.random.default_rng(3)
+    for seed in range(40):
+        p, y, _ = forecast(200, seed, slope=2.0)
+        repeats = expit(np.log(p / (1 - p))[:, None] + random.normal(size=(200, 5)))
+        new, truth, _ = forecast(5_000, 100 + seed, slope=2.0)
+        single = expit(np.log(new / (1 - new)) + random.normal(size=5_000))
+        found = calibration.coverage(calibration.prediction_sets(repeats, y, 0.9), single, truth)
+        covered.append((found.cropland, found.other))
+    assert (np.abs(np.mean(covered, axis=0) - 0.905) < 0.015).all()
+
+
 def test_coverage_of_a_class_without_samples_is_unknown() -> None:
     found = calibration.coverage(PredictionSets(0.9, 0.3, 0.3), [0.9, 0.4], [1, 1])
     assert (found.cropland, found.cannot_tell) == (1.0, 0.5) and np.isnan(found.other)
