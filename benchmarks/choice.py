@@ -5,7 +5,7 @@ and lets each rule choose. Its bias-corrected estimate and 95 % interval are com
 the choice, fitted on the 350 points, on 5,000 other points. The same with labels that are shuffled, where
 every accuracy is 0.5.
 
-    python benchmarks/choice.py                    50 seeds, about 15 minutes of a core
+    python benchmarks/choice.py                    50 seeds, about 8 minutes of a core
     python benchmarks/choice.py --seeds 0 10       some of them; those in the table are not computed again
 
 Features and results are kept in ``data/choice/``. The rules are those of `cropland.learning.choice`;
@@ -47,6 +47,7 @@ FOLDER = ROOT / "data" / "choice"
 COUNTRY, POINTS, UNSEEN, SEEDS = "afghanistan", 350, 5_000, 50
 POOL = 5_600
 """Points that seeds draw from: a few are not observed in every window."""
+KINDS = ("labels", "shuffled", "finalists")
 BEST: Rule = "best"
 FINALISTS = "best, finalists in 5 × 5 folds"
 RULE, FORETOLD = "rule", ("bias-corrected", "interval covers", "its width")
@@ -292,7 +293,7 @@ def main() -> None:
     asked.folder.mkdir(parents=True, exist_ok=True)
     sweep = entries(asked.folder)
     print(f"{len(sweep)} candidates, {sweep[0].features.sizes['sample']} points", flush=True)
-    for kind in ("labels", "shuffled", "finalists"):
+    for kind in KINDS:
         for seed in range(*asked.seeds):
             path = asked.folder / f"{kind}_{seed}.csv"
             if path.exists():
@@ -305,7 +306,8 @@ def main() -> None:
                 rows = rows_of_rules(sweep, seed, shuffled=kind == "shuffled")
             pd.DataFrame(rows).to_csv(path, index=False)
             print(f"{path.stem}: {time.process_time() - began:.1f} s of a core", flush=True)
-    report(pd.concat([pd.read_csv(path) for path in sorted(asked.folder.glob("*.csv"))]))
+    paths = [path for kind in KINDS for path in sorted(asked.folder.glob(f"{kind}_*.csv"))]
+    report(pd.concat([pd.read_csv(path) for path in paths]))
 
 
 if __name__ == "__main__":
