@@ -278,7 +278,7 @@ def _is_one_class(y: NDArray[np.int8]) -> bool:
 
 
 def _threshold(own: NDArray[np.float64], confidence: float) -> float:
-    """Return the least probability of its own class, shape (sample, repeat), that puts a class into the set."""
+    """Return the least probability of its class, shape (sample, repeat), that puts a class into the set."""
     rank = int(np.floor((len(own) + 1) * (1 - confidence) + 1e-9))
     return float(np.sort(own, axis=None)[rank * own.shape[1] - 1]) if rank else 0.0
 
