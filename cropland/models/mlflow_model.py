@@ -162,7 +162,7 @@ class _Checked:
 def _check_example(fitted: Fitted, folder: str) -> None:
     """Check that a written model predicts its own example as the fitted model does.
 
-    MLflow itself tries the example too, but only warns where it fails.
+    MLflow's own trial of the example, which would only warn, is left out.
     """
     import mlflow
 
