@@ -69,7 +69,7 @@ def conclude(study: Study, table: pd.DataFrame, samples: Samples, remark: str) -
     remark : str
         A line below the title; may be empty.
     """
-    table = comparison.add_variants(table, study.by)
+    table = _by_folds(comparison.add_variants(table, study.by), study.by)
     scored = table.dropna(subset="accuracy")
     first, baseline = str(table["validation"].iloc[0]), str(study.baseline)
     deciding = scored[scored["validation"] == first]
@@ -102,6 +102,17 @@ def conclude(study: Study, table: pd.DataFrame, samples: Samples, remark: str) -
     return Conclusion(note(study, parts, remark), kept)
 
 
+def _by_folds(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return candidates with the seed and settings of folds that were swept in the name of the validation."""
+    keys = [key for key in map(str, table) if key == "seed" or key.startswith("validation.")]
+    names = table["validation"].astype(str)
+    for key in keys:
+        if key not in by:
+            word = key.removeprefix("validation.")
+            names += [f" {word}={value}" if value != "" else "" for value in table[key]]
+    return table.assign(validation=names)
+
+
 def _without_families(
     study: Study, table: pd.DataFrame, first: str, samples: Samples, remark: str
 ) -> Conclusion:
@@ -109,6 +120,8 @@ def _without_families(
     scored = table.dropna(subset="accuracy")
     deciding = scored[scored["validation"] == first]
     shown = scored if deciding.empty else deciding
+    if set(shown["variant"]) == {study.baseline}:
+        study = replace(study, baseline=None)  # a table of differences would be empty
     plain = comparison.conclude(study, shown, samples.right, remark)
     return replace(plain, note="\n\n".join([plain.note, *words.left_out(table)]))
 

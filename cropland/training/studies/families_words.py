@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cropland.learning.statistics import Z_95
-from cropland.support.words import markdown_table, some
+from cropland.support.words import count, markdown_table, some
 from cropland.training.studies.paired import leaves_out_blocks
 from cropland.training.studies.tables import NONE, numbers_of_points, records, score, titled
 from cropland.untrusted.texts import markdown_text
@@ -123,14 +123,14 @@ def family_table(cells: pd.DataFrame, overall: str, first: str, baseline: str) -
         for name in order(cells, overall, first)
         if (row := by_name.get((name, first)))
     ]
-    main, count = markdown_text(first), len(_compared(cells, overall, first))
+    main, compared = markdown_text(first), len(_compared(cells, overall, first))
     ratio = "of a difference over its standard error"
     test = ratio if leaves_out_blocks(first) else "McNemar's exact test"
     caption = (
         f"Accuracy in {main}, and what each has more than the baseline **{markdown_text(baseline)}** on "
         f"the same folds, ± paired standard error: points of accuracy (1 = 0.01) by validation, and Brier "
         f"score in {main} (less is better). p: {test} in {main}; \\*: p < {LEVEL} {ratio}; both by Holm "
-        f"for {count} comparisons."
+        f"for {count(compared, 'comparison')}."
     )
     head = ["family", "accuracy", first, "p", *others, "Brier score"]
     return [caption, markdown_table([*map(markdown_text, head)], rows)]

@@ -151,6 +151,26 @@ def test_a_p_value_counts_the_comparisons() -> None:
     assert "**flat · svm**: +3.0 ± 1.2 points (p = 0.094 after 3 comparisons)." in several.note
 
 
+def test_other_seeds_and_numbers_of_folds_are_validations_of_their_own() -> None:
+    """The best of two seeds of a family beside that of the baseline would be of unlike folds."""
+    samples = Samples(PLANTED)
+    rows = [
+        row("iran", name, "kfold", samples, accuracy=accuracy, **{"validation.folds": folds})
+        for name, accuracies in (("flat · forest", (0.8, 0.7)), ("flat · svm", (0.8, 0.9)))
+        for folds, accuracy in zip((5, 10), accuracies, strict=True)
+    ]
+    found = conclusion(families=(), more=rows)
+    pairs = cells(found).set_index(["variant", "validation"])["accuracy"].to_dict()
+    assert pairs == {
+        ("flat · forest", "kfold folds=5"): 0.8,
+        ("flat · forest", "kfold folds=10"): 0.7,
+        ("flat · svm", "kfold folds=5"): 0.8,
+        ("flat · svm", "kfold folds=10"): 0.9,
+    }
+    assert "both by Holm for 1 comparison." in found.note
+    assert found.note.count("in kfold folds=10 +10.0 ± 2.1") == 1
+
+
 def test_what_does_not_hold_in_blocks_is_said_and_so_is_what_holds_only_there() -> None:
     found = conclusion(PLANTED | {"flat · svm, blocks": BASE})
     assert "in blocks +0.0 ± 0.0: use it near labelled points; it is not shown" in found.note
@@ -216,6 +236,7 @@ def test_a_family_without_a_score_is_named_with_its_reason() -> None:
     alone = conclusion(families=ORDER[:1], more=[lost | {"country": "iran"}], drawn=True)
     assert "In Iran **flat · forest** is best, 0.800 ± 0.020." in alone.note
     assert "- Iran, statistics · svm: window of 24 weeks" in alone.note
+    assert "minus that of the baseline" not in alone.note
 
 
 def test_a_baseline_that_was_not_scored_is_named() -> None:
