@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 import cropland
 from cropland.config.groups import Rule
 from cropland.config.schema import filled
-from cropland.learning import calibration, choice, classifiers
+from cropland.learning import calibration, choice, classifiers, correction
 from cropland.learning.probability import cropland_probability
 from cropland.learning.statistics import standard_error
 from cropland.sources import opening
@@ -157,7 +157,7 @@ def rows_of_rules(sweep: Sequence[Entry], seed: int, *, shuffled: bool) -> list[
     predicted = np.stack([each.out_of_fold["probability"].to_numpy() for each in scores], axis=1)
     rank, fitted, rows = ranks(sweep), {}, []
     for rule in get_args(Rule):
-        estimate = choice.bbc_cv(predicted, labels, rank, rule, seed=seed)
+        estimate = correction.bbc_cv(predicted, labels, rank, rule, seed=seed)
         chosen = chosen_by(rule, scores, rank)
         probability = predicted[:, chosen].mean(axis=1)
         row = {"seed": seed, "rule": rule, "own": accuracy(probability, labels)}

@@ -249,7 +249,7 @@ def copy_rows(
 def promote(_: int, folder: Path) -> dict[str, float]:
     """Choose among all candidates of a store; stages are timed by wrapping what they call."""
     os.chdir(folder)
-    from cropland.learning import choice as selection
+    from cropland.learning import correction
     from cropland.models import competition, contenders, verdicts
 
     seconds: dict[str, float] = defaultdict(float)
@@ -260,7 +260,7 @@ def promote(_: int, folder: Path) -> dict[str, float]:
         "score on common points": (contenders.Field, "on_common_points"),
         "finalists again": (competition, "score_again"),
         "verdicts": (verdicts, "with_verdicts"),
-        "BBC-CV": (selection, "bbc_cv"),
+        "BBC-CV": (correction, "bbc_cv"),
     }
     for stage, (owner, name) in stages.items():
         timed(owner, name, stage, seconds)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from cropland.config.groups import Rule
-from cropland.learning import choice
+from cropland.learning import choice, correction
 from cropland.models import selection
 from cropland.training import out_of_fold
 
@@ -92,7 +92,7 @@ def chosen_by(rule: Rule, table: pd.DataFrame, members: int) -> list[str]:
 def corrected(field: Field, command: Promote, rule: Rule) -> Estimate:
     """Compute the accuracy of what a rule chooses among the eligible, corrected for the choice."""
     eligible, promotion = field.eligible, command.promotion
-    return choice.bbc_cv(
+    return correction.bbc_cv(
         field.probability.sel(candidate=list(eligible.index)).to_numpy(),
         field.probability["Target"].to_numpy(),
         choice.simplicity(eligible["n_features"], eligible["span"]),

@@ -374,7 +374,7 @@ def correction(
             found.update(given, right=right, rank=rank, rule=rule)
         return Estimate(0.5, 0.4, 0.6)
 
-    monkeypatch.setattr(other_rules.choice, "bbc_cv", note)
+    monkeypatch.setattr(other_rules.correction, "bbc_cv", note)
     result = world.compete(**changes)
     assert result.estimate == Estimate(0.5, 0.4, 0.6)
     return found, result.table

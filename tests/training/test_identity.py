@@ -125,4 +125,4 @@ def test_a_fast_forest_is_another_by_its_version(
 
 def test_a_module_of_learning_decides_scores_or_is_known_not_to() -> None:
     modules = {path.stem for path in (PACKAGE / "learning").glob("*.py")} - {"__init__"}
-    assert modules - set(identity._SCORES) == {"calibration", "learning_curve"}
+    assert modules - set(identity._SCORES) == {"calibration", "correction", "learning_curve"}
