@@ -5,11 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cropland.config.groups import Rule, RuleOfOne
+from cropland.config.groups import RuleOfOne
 from cropland.learning import choice
 
 SE: RuleOfOne = "one_standard_error"
-RULES: tuple[Rule, ...] = ("best", SE, "average")
 
 
 @st.composite
