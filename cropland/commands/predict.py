@@ -233,14 +233,18 @@ def _csv(table: pd.DataFrame, command: Predict) -> str:
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:
-    """Count points: all, without a label, of cropland, outside the area of applicability, not to be told."""
-    return {
+    """Count points: all, without a label, of cropland, outside the area of applicability.
+
+    And those of which the model cannot tell, where it knows.
+    """
+    counts = {
         "n_points": float(len(table)),
         "n_missing": float(table["label"].isna().sum()),
         "n_cropland": float((table["Target"] == 1).sum()),
         "n_outside_applicability": float((~table["inside_applicability"]).sum()),
-        "n_cannot_tell": float(table["cannot_tell"].sum()),
     }
+    unsure = table["cannot_tell"]
+    return counts | ({"n_cannot_tell": float(unsure.sum())} if unsure.notna().any() else {})
 
 
 def _warnings(table: pd.DataFrame) -> list[str]:

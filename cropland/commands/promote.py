@@ -99,7 +99,8 @@ def _show(
     for promoted in done:
         for line in _selected_lines(promoted, command, sweep):
             screen.print(terminal.literal(line), soft_wrap=True)
-        screen.print(f"{promoted.name}: {decision_in_words(promoted)}", soft_wrap=True)
+        decision = terminal.literal(decision_in_words(promoted))
+        screen.print(f"{promoted.name}: {decision}", soft_wrap=True)
         for warning in _warnings(promoted):
             terminal.print_warning(screen, f"{promoted.country}: {warning}")
     if simulated:

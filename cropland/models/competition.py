@@ -173,6 +173,7 @@ def _scored(
         [runs[run_id] for run_id in table.index[table["eligible"]]],
         store,
         selection.labels_of(archive),
+        command.validation.repeats,
     )
     if lost:
         say(

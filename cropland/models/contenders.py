@@ -230,9 +230,9 @@ def _exclusions(table: pd.DataFrame, command: Promote) -> pd.Series[str]:
 
 
 def predictions(
-    runs: Iterable[TrackedRun], store: Store, labels: pd.Series[Any]
+    runs: Iterable[TrackedRun], store: Store, labels: pd.Series[Any], repeats: int
 ) -> tuple[xr.DataArray, dict[str, str]]:
-    """Read the out-of-fold probabilities of candidates, on points with these `labels` by ID.
+    """Read the out-of-fold probabilities of candidates in all `repeats`, on points with these `labels` by ID.
 
     Returns
     -------
@@ -247,6 +247,8 @@ def predictions(
             table = out_of_fold.probabilities(store.read(run, out_of_fold.FILE), labels)
         except DataError as error:
             return str(error)
+        if table.shape[1] != repeats:
+            return f"{out_of_fold.FILE} of run {run.name!r} has {table.shape[1]} repeats, not {repeats}"
         is_right = (table.to_numpy() > 0.5) == (labels[table.index].to_numpy() == 1)[:, None]
         accuracy = run.metrics["accuracy"]
         if not math.isclose(is_right.mean(), accuracy, abs_tol=_ROUNDING):
@@ -263,8 +265,6 @@ def predictions(
         for run, table in zip(runs, pool.map(read, runs), strict=True):
             if isinstance(table, str):
                 lost[run.run_id] = table
-            elif tables and table.shape[1] != next(iter(tables.values())).shape[1]:
-                lost[run.run_id] = f"{out_of_fold.FILE} of run {run.name!r} has other repeats"
             else:
                 tables[run.run_id] = table
     return on_common_points(tables, labels), lost

@@ -34,7 +34,7 @@ class Alternative:
     names : tuple of str
         The names of the candidates: one, or the members of an average.
     scores : Scores
-        Their scores, of the predictions that their runs have kept, with the promotion's calibration.
+        Their scores, of the predictions that their runs have kept, not calibrated.
     estimate : Estimate
         The accuracy, corrected for the choice.
     """

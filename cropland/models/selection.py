@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cropland.config.groups import Promotion
 from cropland.features.matrix import labelled
 from cropland.learning import calibration
 from cropland.learning.cross_validation import summarise
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from cropland.config.groups import CalibrationKind, Promotion, Validation
+    from cropland.config.groups import CalibrationKind, Validation
     from cropland.learning.calibration import Calibration, Coverage, PredictionSets
     from cropland.learning.cross_validation import Scores
     from cropland.models.finalists import Finalist
@@ -130,11 +131,12 @@ class Selected:
 
     @property
     def identity(self) -> str:
-        """Hash of all that decides it: the candidate's where there is one, and no calibration."""
+        """Hash of all that decides it: the candidate's of one without calibration, at the usual confidence."""
         identities = [member.run.tags[IDENTITY] for member in self.members]
-        if len(identities) == 1 and self.kind == "none":
+        confidence = self.sets.confidence
+        if len(identities) == 1 and self.kind == "none" and confidence == Promotion.confidence:
             return identities[0]
-        return fingerprint(sorted(identities), self.kind)
+        return fingerprint(sorted(identities), self.kind, confidence)
 
     @cached_property
     def samples(self) -> xr.DataArray:

@@ -90,6 +90,8 @@ def _not_simplest(row: Any, again: Any, winner: Any, limit: float) -> str:
     """Return in words why a candidate is not the simplest within one standard error of the best."""
     if (row if again is None else again).accuracy < limit:
         return f"is more than one standard error below the best ({limit:.4f})"
+    if again is None:  # the finalists that were simpler may have lost since
+        return f"is no finalist: {row.n_features} features over {row.span} weeks"
     return _less_simple(row, winner)
 
 
@@ -116,13 +118,12 @@ def difference(result: Result, rule: Rule) -> str:
             f"the rule averages the {count(len(ids), 'candidate')} with the lowest Brier scores: their mean "
             f"has {selected.calibration.brier[0]:.4f}, the best tried {best['brier']:.4f}"
         )
-    own = table.loc[ids[0]]
+    own, folds = table.loc[ids[0]], f"scored again in {_folds(selected)} folds"
     if rule == "one_standard_error":
         return (
-            f"it is the simplest within one standard error of the best: {own['n_features']} features over "
-            f"{own['span']} weeks, the best tried has {best['n_features']} over {best['span']}"
+            f"{folds} it is the simplest within one standard error of the best: {own['n_features']} features "
+            f"over {own['span']} weeks, the best tried has {best['n_features']} over {best['span']}"
         )
-    folds = f"scored again in {_folds(selected)} folds"
     if own["accuracy_again"] > best["accuracy_again"] + TOLERANCE:
         return (
             f"{folds} it is more accurate than the best tried: {own['accuracy_again']:.4f} and "

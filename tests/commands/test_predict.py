@@ -125,6 +125,13 @@ def test_missing_values_are_empty_cells() -> None:
     ]
 
 
+def test_what_a_model_of_before_cannot_tell_is_not_counted_as_none() -> None:
+    table = predict._together({"a": predicted({"x": None, "y": 0.25})}, None, every=True)
+    assert "n_cannot_tell" not in predict._metrics(table)
+    known = table.assign(cannot_tell=pd.array([pd.NA, False], "boolean"))
+    assert predict._metrics(known)["n_cannot_tell"] == 0
+
+
 @pytest.mark.parametrize("name", ["Train.csv", "Test.csv", "asked.csv", "link.csv"])
 def test_an_output_that_is_an_input_is_refused_before_any_work(
     promoted: ToyModels, tmp_path: Path, name: str

@@ -278,15 +278,16 @@ def test_a_champion_that_cannot_be_read_is_replaced_by_force_only(
     toy: ToyModels, lose: Callable[[ToyModels], None]
 ) -> None:
     toy.promote()
+    toy.client.set_tag(toy.versions[0].run_id, "mlflow.runName", "toy [/renamed]")
     lose(toy)
     with pytest.raises(CroplandError, match=r"champion, cannot be read and stays: .*config.yaml"):
         toy.promote(seed=5)
     assert (toy.aliases, len(toy.versions)) == ({"champion": "1"}, 1)
     out = toy.promote(seed=5, force=True)
-    assert "in place of version 1, which could not be compared: run 'promote toyland'" in out
+    assert "in place of version 1, which could not be compared: run 'toy [/renamed]'" in out
     assert toy.aliases == {"champion": "2", "previous": "1"}
     card = (toy.artifacts(toy.versions[0].run_id) / "card.md").read_text()
-    assert "The champion before could not be compared: run 'promote toyland' has lost" in card
+    assert "The champion before could not be compared: run 'toy \\[/renamed\\]' has lost" in card
 
 
 def test_a_model_that_fails_on_its_own_example_is_not_registered(

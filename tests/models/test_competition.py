@@ -547,7 +547,7 @@ def test_an_average_takes_the_lowest_brier_scores_and_fits_nothing(
     assert selected.scores.accuracy == pytest.approx(((mean > 0.5) == target).mean())
     assert selected.scores.brier == pytest.approx(((mean - target) ** 2).mean())
     identities = sorted(member.run.tags[IDENTITY] for member in selected.members)
-    assert selected.identity == fingerprint(identities, "none")
+    assert selected.identity == fingerprint(identities, "none", 0.95)
     verdict = result.table["verdict"]
     assert (verdict[[first, second]] == "selected").all()
     for run_id in others:
@@ -594,6 +594,8 @@ def test_an_average_of_one_is_that_candidate(world: World) -> None:
         best.selected.scores.out_of_fold["probability"],
         atol=1e-6,
     )
+    # A model of other prediction sets is another model.
+    assert world.compete(rule="best", confidence=0.8).selected.identity != best.selected.identity
 
 
 def test_candidates_without_probabilities_are_left_out_with_a_line(world: World) -> None:

@@ -77,14 +77,14 @@ def accuracy_of(lines: str) -> float:
     return sum(target == label for target, label in pairs) / len(pairs) if pairs else 0.5
 
 
-def read(**lines: str) -> tuple[xr.DataArray, dict[str, str]]:
+def read(repeats: int = 1, **lines: str) -> tuple[xr.DataArray, dict[str, str]]:
     """Read the predictions of runs with such lines, ``ID,Target,label`` and what follows."""
     store: Any = Kept()
     runs = [
         TrackedRun(name, name, {}, {"lines": text}, {"accuracy": accuracy_of(text)}, "")
         for name, text in lines.items()
     ]
-    return predictions(runs, store, pd.Series({"a": 0, "b": 1, "c": 1}))
+    return predictions(runs, store, pd.Series({"a": 0, "b": 1, "c": 1}), repeats)
 
 
 def test_predictions_are_compared_on_points_that_all_have_and_what_is_lost_is_named() -> None:
@@ -101,6 +101,7 @@ def test_predictions_are_compared_on_points_that_all_have_and_what_is_lost_is_na
 
 def test_the_order_of_lines_in_a_file_does_not_matter() -> None:
     probability, lost = read(
+        repeats=2,
         first="b,1,1,0.8,1\nb,1,0,0.4,0\na,0,1,0.9,0\na,0,0,0.3,1\n",
         second="a,0,0,0.3,1\na,0,1,0.9,0\nb,1,0,0.4,0\nb,1,1,0.8,1\n",
     )
@@ -118,13 +119,13 @@ def test_the_order_of_lines_in_a_file_does_not_matter() -> None:
         ("a,0,0,,0\nb,1,1,0.8,0\n", "has labels that are not the more probable class"),
         ("a,0,0,-2,0\nb,1,1,0.8,0\n", "has labels that are not the more probable class"),
         ("a,1,1,0.8,0\nb,1,1,0.8,0\n", "has other points or labels than the archive"),
-        ("a,0,0,0.3,0\na,0,0,0.3,1\nb,1,1,0.8,0\nb,1,1,0.8,1\n", "has other repeats"),
+        ("a,0,0,0.3,0\na,0,0,0.3,1\nb,1,1,0.8,0\nb,1,1,0.8,1\n", "has 2 repeats, not 1"),
     ],
 )
 def test_a_candidate_whose_predictions_cannot_be_is_left_out_with_a_line(
     lines: str, fault: str
 ) -> None:
-    probability, lost = read(whole="a,0,0,0.3,0\nb,1,1,0.8,0\n", other=lines)
+    probability, lost = read(other=lines, whole="a,0,0,0.3,0\nb,1,1,0.8,0\n")
     assert probability["candidate"].to_numpy().tolist() == ["whole"]
     assert fault in lost["other"]
 

@@ -70,11 +70,15 @@ def test_the_reasons_of_the_best() -> None:
 def test_the_reasons_of_the_simplest_and_of_members() -> None:
     found = result("one_standard_error", again(c=0.90, e=0.885), "e")
     verdicts = found.table["verdict"]
-    assert verdicts["d"] == "has 50 features over 24 weeks, the selected one 10 over 24"
+    assert verdicts["d"] == "is no finalist: 50 features over 24 weeks"
     assert verdicts["f"] == "is more than one standard error below the best (0.8800)"
     assert difference(found, "one_standard_error") == (
-        "it is the simplest within one standard error of the best: 10 features over 24 weeks, the best tried "
-        "has 50 over 24"
+        "scored again in 5 × 3 folds it is the simplest within one standard error of the best: 10 features "
+        "over 24 weeks, the best tried has 50 over 24"
+    )
+    every = result("one_standard_error", again(c=0.90, d=0.90, e=0.885), "e")
+    assert every.table["verdict"]["d"] == (
+        "has 50 features over 24 weeks, the selected one 10 over 24"
     )
     mean = result("average", again(), "e", "c")
     assert mean.table["verdict"]["d"] == "is no member: Brier score 0.0900 against at most 0.0800"
