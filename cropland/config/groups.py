@@ -18,6 +18,8 @@ Rule = Literal[RuleOfOne, "average"]
 """What is chosen of several candidates, see `cropland.learning.choice`."""
 CalibrationKind = Literal["auto", "none", "sigmoid"]
 """Whether probabilities are calibrated, see `cropland.learning.calibration`."""
+MOST_MEMBERS = 20
+"""Of a model that is the mean of several candidates."""
 Kilometres = Annotated[float, Field(gt=0, le=20_038)]
 """The side of a spatial block: at most half the equator."""
 
@@ -161,7 +163,7 @@ class Promotion(Closed):
     bootstraps: Annotated[StrictInt, Field(ge=100, le=1_000_000)]
     block_km: Kilometres
     figures: StrictBool
-    members: Annotated[StrictInt, Field(ge=2, le=20)] = 5
+    members: Annotated[StrictInt, Field(ge=2, le=MOST_MEMBERS)] = 5
     repeats: Annotated[StrictInt, Field(ge=1, le=100)] = 5
     calibration: CalibrationKind = "auto"
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95

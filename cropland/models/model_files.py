@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cropland.config.groups import MOST_MEMBERS
 from cropland.config.schema import Closed, filled
 from cropland.errors import CroplandError, DataError
 from cropland.features.recipe import Recipe  # noqa: TC001  pydantic reads the annotations
@@ -70,7 +71,7 @@ def of_member(name: str, number: int) -> str:
 def names() -> Iterator[str]:
     """Yield how the files of any model may be called."""
     yield RECIPE
-    for number in range(1, stored_recipe.MOST_MEMBERS + 1):
+    for number in range(1, MOST_MEMBERS + 1):
         yield of_member(ESTIMATOR, number)
         yield of_member(APPLICABILITY, number)
 

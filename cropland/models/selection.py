@@ -131,7 +131,7 @@ class Selected:
 
     @property
     def identity(self) -> str:
-        """Hash of all that decides it: the candidate's of one without calibration, at the usual confidence."""
+        """Hash of all that decides it: the candidate's of one, not calibrated, of usual confidence."""
         identities = [member.run.tags[IDENTITY] for member in self.members]
         confidence = self.sets.confidence
         if len(identities) == 1 and self.kind == "none" and confidence == Promotion.confidence:

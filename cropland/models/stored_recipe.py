@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cropland.config.countries import FIRST_YEAR, LAST_YEAR, Choice, iso_date
-from cropland.config.groups import Bands
+from cropland.config.groups import MOST_MEMBERS, Bands
 from cropland.config.schema import require
 from cropland.errors import ConfigError
 from cropland.features import series
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _SCENE_CLASSES = range(12)
 _MOST_DAYS = 366 * (LAST_YEAR - FIRST_YEAR + 1)
 _MOST_FACTS, _LONGEST_NAME = 100, 50
-MOST_MEMBERS = 20
-"""Of a model."""
 
 
 def check_members(recipes: Sequence[Recipe]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cropland.config import countries, filling
-from cropland.config.groups import Configuration
+from cropland.config.groups import MOST_MEMBERS, Configuration
 from cropland.config.schema import filled, require
 from cropland.errors import ConfigError, DataError
 from cropland.tracking.records import CHECKSUM
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 MEMBERS = "members"
 """Param of a promotion's run: how many candidates were selected."""
-MOST_MEMBERS = 20
 
 
 def from_yaml(text: str, **here: Any) -> Candidate:
