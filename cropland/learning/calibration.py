@@ -206,11 +206,13 @@ def brier_score(probability: ArrayLike, labels: ArrayLike) -> float:
 def calibration_error(probability: ArrayLike, labels: ArrayLike, bins: int = 10) -> float:
     """Compute the expected calibration error: mean distance of probability and share, in bins of equal count.
 
-    Naeini, Cooper & Hauskrecht 2015, Obtaining well calibrated probabilities using Bayesian binning, AAAI.
+    Naeini, Cooper & Hauskrecht 2015, Obtaining well calibrated probabilities using Bayesian binning, AAAI. Of
+    equal probabilities each sample counts with their share, so that the order of samples does not matter.
     """
     p = _mean(probability)
-    order = np.argsort(p, kind="stable")
-    difference = (p - np.asarray(labels))[order]
+    values, at = np.unique(p, return_inverse=True)
+    share = np.bincount(at, np.asarray(labels)) / np.bincount(at)
+    difference = (values - share)[np.sort(at)]
     return float(sum(abs(part.sum()) for part in np.array_split(difference, bins)) / len(p))
 
 
