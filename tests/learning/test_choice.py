@@ -105,7 +105,7 @@ def test_what_is_chosen_is_within_one_standard_error_and_nothing_simpler_is(
 
 @given(scored(), st.sampled_from([SE, "best"]))
 def test_rows_are_chosen_from_as_each_alone(
-    given_scores: tuple[np.ndarray, np.ndarray, np.ndarray], rule: Rule
+    given_scores: tuple[np.ndarray, np.ndarray, np.ndarray], rule: RuleOfOne
 ) -> None:
     accuracy, error, rank = given_scores
     together = (
