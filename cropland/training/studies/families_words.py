@@ -28,7 +28,8 @@ def best_family(cells: pd.DataFrame, panel: str, validation: str) -> str | None:
     """
     rows = _compared(cells, panel, validation)
     better = rows[_is_better(rows)]
-    rows = (rows if better.empty else better).sort_values(
+    rows = rows if better.empty else better
+    rows = rows.assign(difference=rows["difference"].round(9)).sort_values(
         ["difference", "brier", "n_features"], ascending=[False, True, True], kind="stable"
     )
     return None if rows.empty else str(rows["variant"].iloc[0])

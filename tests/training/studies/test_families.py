@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from cropland.config.groups import Study
-from cropland.training.studies import conclude, families_figure
+from cropland.training.studies import conclude, families_figure, families_words
 from cropland.training.studies.tables import Conclusion
 
 COUNT = 200
@@ -149,6 +149,15 @@ def test_a_p_value_counts_the_comparisons() -> None:
     assert "use it near labelled points; other places were not tried." in pair.note
     several = conclusion(planted, validations=["kfold"])
     assert "**flat · svm**: +3.0 ± 1.2 points (p = 0.094 after 3 comparisons)." in several.note
+
+
+def test_differences_that_are_equal_but_for_rounding_leave_the_lower_brier_score_the_best() -> None:
+    same = {"panel": "Iran", "validation": "kfold", "p_holm": 1.0, "n_features": 10}
+    rows = [("svm", 0.1 + 0.2, 0.2), ("forest", 0.3, 0.1)]
+    table = [
+        same | dict(zip(("variant", "difference", "brier"), values, strict=True)) for values in rows
+    ]
+    assert families_words.best_family(pd.DataFrame(table), "Iran", "kfold") == "forest"
 
 
 def test_other_seeds_and_numbers_of_folds_are_validations_of_their_own() -> None:
