@@ -21,6 +21,7 @@ from cropland.support.words import command_line, count
 from cropland.tracking.records import ARCHIVE, COMPARISON, IDENTITY
 from cropland.training import identity, out_of_fold
 from cropland.training.candidates import fold_words
+from cropland.training.report import best_first
 from cropland.training.variation import shortened, varied
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Field:
             table.loc[right.columns, "accuracy"] = values.mean(axis=0)
             table.loc[right.columns, "accuracy_se"] = standard_errors(values, self.units)
             table.loc[right.columns, "brier"] = squares.mean(["point", "repeat"]).to_numpy()
-        return replace(self, table=_best_first(table))
+        return replace(self, table=best_first(table, "name"))
 
 
 def comparable(
@@ -204,12 +205,7 @@ def tabulated(runs: Iterable[TrackedRun], command: Promote) -> pd.DataFrame:
     table = pd.DataFrame(rows).astype({"span": int}).set_index("run_id")
     table["verdict"] = _exclusions(table, command)
     table["eligible"] = table["verdict"] == ""
-    return _best_first(table)
-
-
-def _best_first(table: pd.DataFrame) -> pd.DataFrame:
-    keys = ["accuracy", "brier", "n_features", "span", "name"]
-    return table.sort_values(keys, ascending=[False, True, True, True, True])
+    return best_first(table, "name")
 
 
 def _exclusions(table: pd.DataFrame, command: Promote) -> pd.Series[str]:

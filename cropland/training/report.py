@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from pandas.api.types import is_float_dtype
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -32,6 +33,7 @@ _FIELDS = tuple(field.name for field in fields(Outcome) if field.name != "settin
 _NO_WINDOW = {"window_end": "", "span": 0}
 """What stands there of a nested choice, which has several windows."""
 _SCREEN = 80
+_DIGITS = 9
 _WIDTHS = {"window end": 10}
 """Columns of the closing table that may be folded before another is left out, and how narrow."""
 _HEADS = {"window end": "window_end", "bands": "bands", "model": "model", "span": "span"}
@@ -68,9 +70,20 @@ def scored(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     table = tabulated(outcomes)
     if table.empty:
         return table
-    table = table[table["status"].isin(SCORED)].reset_index(drop=True)
-    keys = ["accuracy", "brier", "n_features", "span"]
-    return table.sort_values(keys, ascending=[False, True, True, True])
+    return best_first(table[table["status"].isin(SCORED)].reset_index(drop=True))
+
+
+def best_first(table: pd.DataFrame, *then: str) -> pd.DataFrame:
+    """Return candidates best first, as ``promotion.rule=best`` orders them, then by other columns.
+
+    Scores are compared to nine digits: equal ones may have been added up in another order.
+    """
+    keys = ["accuracy", "brier", "n_features", "span", *then]
+    return table.sort_values(
+        keys,
+        ascending=[False, *[True] * (len(keys) - 1)],
+        key=lambda column: column.round(_DIGITS) if is_float_dtype(column) else column,
+    )
 
 
 def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:

@@ -43,6 +43,24 @@ def test_who_may_not_win_keeps_the_score_of_its_run() -> None:
     assert table.loc["out", "accuracy_se"] == 0.01
 
 
+def test_of_equals_that_were_added_up_in_another_order_the_lower_brier_score_is_first() -> None:
+    hits = np.arange(60) % 6
+    tables = {
+        name: pd.DataFrame(np.where(np.arange(5) < shuffled[:, None], sure, 1 - sure))
+        for name, shuffled, sure in (
+            ("surer", np.random.default_rng(0).permutation(hits), 0.9),
+            ("milder", np.random.default_rng(1000).permutation(hits), 0.6),
+        )
+    }
+    probability = on_common_points(tables, pd.Series(1, range(60)))
+    table = pd.DataFrame({"accuracy": 0.5, "accuracy_se": 0.01, "brier": 0.1}, index=list(tables))
+    table = table.assign(n_features=5, span=12, name=table.index)
+    found = Field(table, probability, None).on_common_points().table
+    assert found.loc["surer", "accuracy"] > found.loc["milder", "accuracy"]  # by a last digit
+    assert found["accuracy"].tolist() == pytest.approx([0.5, 0.5])
+    assert found.index.tolist() == ["milder", "surer"]
+
+
 def test_blocks_are_what_a_standard_error_is_over() -> None:
     right = pd.DataFrame({"one": [1.0, 1.0, 0.0, 0.0]}, index=list("abcd"))
     together = scored(right, np.array([0, 0, 1, 1]), one=0.5)
