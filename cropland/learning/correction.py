@@ -46,7 +46,7 @@ def bbc_cv(
     labels : ndarray of int, shape (sample,)
         1 for cropland, 0 for other.
     rank : ndarray of int, shape (candidate,)
-        As `simplicity` returns it.
+        As `choice.simplicity` returns it.
     rule : Rule
         How to choose.
     members : int
@@ -61,9 +61,9 @@ def bbc_cv(
     Returns
     -------
     Estimate
-        The mean over bootstraps, with the interval of `_interval`, as wide as Wilson's of as many independent
-        trials as there are groups, or wider: bootstraps of samples that are all right do not differ, other
-        samples would.
+        The mean over bootstraps, with a 95 % interval of their percentiles, brought from the samples that each
+        leaves out to all of them. It is never narrower than Wilson's of as many independent trials as there
+        are groups: bootstraps of samples that are all right do not differ, other samples would.
 
     Raises
     ------
