@@ -61,7 +61,7 @@ def bbc_cv(
     Returns
     -------
     Estimate
-        The mean over bootstraps, with a 95 % interval of their percentiles, brought from the samples that each
+        The mean over bootstraps, with a 95 % interval of their percentiles, brought from the samples each
         leaves out to all of them. It is never narrower than Wilson's of as many independent trials as there
         are groups: bootstraps of samples that are all right do not differ, other samples would.
 
