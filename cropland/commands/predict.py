@@ -25,7 +25,7 @@ from cropland.models.points_map import predictions_map
 from cropland.observations import point_counts, points
 from cropland.sources import opening
 from cropland.support import terminal
-from cropland.support.words import some
+from cropland.support.words import count, some
 from cropland.support.writing import check_output, check_page, write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
@@ -48,7 +48,7 @@ _EVIDENCE = {
     "reason": "str",
 }
 _PREDICTED = {"probability": "float64", "label": "Int64", **_EVIDENCE}
-_ELSEWHERE = "outside every country's box"
+_ELSEWHERE = "outside the box of every country asked for"
 _REMEDY = "the column reason says why"
 
 
@@ -281,7 +281,7 @@ def _show_missing(command: Predict, table: pd.DataFrame, console: Console) -> No
     ):
         ids = table.loc[which.fillna(False), "ID"]
         if len(ids):
-            text = f"{len(ids)} points {where} got {got}: {some(ids, _NAMED)}"
+            text = f"{count(len(ids), 'point')} {where} got {got}: {some(ids, _NAMED)}"
             terminal.print_note(console, text)
 
 

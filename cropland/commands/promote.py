@@ -96,6 +96,8 @@ def _show(
     screen = terminal.tables()
     simulated = command.source.name == "simulated"
     screen.print(_table(done, simulated=simulated))
+    if folds := _folds_in_words(done[0], command):
+        screen.print(folds, soft_wrap=True)
     for promoted in done:
         for line in _selected_lines(promoted, command, sweep):
             screen.print(terminal.literal(line), soft_wrap=True)
@@ -148,6 +150,17 @@ def _table(done: Sequence[Promoted], *, simulated: bool) -> Table:
     return table
 
 
+def _folds_in_words(promoted: Promoted, command: Promote) -> str:
+    """Return which accuracies are of repeated folds; nothing where all are of the same."""
+    used, sweep = promoted.result.selected.validation, command.validation
+    if used.repeats == sweep.repeats:
+        return ""
+    return (
+        f"accuracy: of the selected in {used.repeats} × {used.folds} folds, of the other rows in the "
+        f"{sweep.repeats} × {sweep.folds} of the sweep; compare the bias-corrected ones"
+    )
+
+
 def _selected_lines(
     promoted: Promoted, command: Promote, sweep: Collection[str] | None
 ) -> Iterator[str]:
@@ -167,8 +180,18 @@ def _selected_lines(
     why = difference(result, rule)
     best = "" if why.startswith("it is the best") else f"the best tried is {result.best['name']}; "
     yield f"{promoted.country}: {best}{why}"
+    own = tuple(member.run.name for member in members)
+    others = [f"by {name}: {_others(other.names, own)}" for name, other in result.others.items()]
+    yield f"{promoted.country}: would be selected {'; '.join(others)}"
     if barred := excluded(result):
         yield f"{promoted.country}: {barred}"
+
+
+def _others(names: tuple[str, ...], own: tuple[str, ...]) -> str:
+    """Return in words what another rule would have selected."""
+    if set(names) == set(own):
+        return "the same"
+    return names[0] if len(names) == 1 else f"the mean of {len(names)} candidates (see the card)"
 
 
 def _warnings(promoted: Promoted) -> Iterator[str]:

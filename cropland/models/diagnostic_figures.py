@@ -58,13 +58,17 @@ def profile_figure(profiles: pd.DataFrame, band: str, *, title: str, simulated: 
     return titled(figure, title, simulated)
 
 
-def confusion_figure(counts: pd.DataFrame, *, title: str, simulated: bool) -> bytes:
+def confusion_figure(
+    counts: pd.DataFrame, repeats: int = 1, *, title: str, simulated: bool
+) -> bytes:
     """Draw truth against prediction, with each row's shares.
 
     Parameters
     ----------
     counts : pandas.DataFrame
         As `cropland.training.out_of_fold.confusion` returns it.
+    repeats : int
+        How often each point is counted.
     title, simulated
         As of `profile_figure`.
     """
@@ -85,7 +89,9 @@ def confusion_figure(counts: pd.DataFrame, *, title: str, simulated: bool) -> by
             color="black" if share > 0.5 else "white",
         )
     panel.set_xticks(range(2), [name.removeprefix("predicted ") for name in counts.columns])
-    names = [f"{name}\n(n = {n:,})" for name, n in zip(counts.index, rows[:, 0], strict=True)]
+    times = f"\n× {repeats} repeats" if repeats > 1 else ""
+    points = rows[:, 0] // repeats
+    names = [f"{name}\n(n = {n:,}{times})" for name, n in zip(counts.index, points, strict=True)]
     panel.set_yticks(range(2), names)
     panel.set_xlabel("predicted")
     panel.set_ylabel("truth")
@@ -228,6 +234,8 @@ def _draw_legend(panel: Axes, importance: xr.Dataset) -> None:
 
 def _draw_cells(figure: Figure, panel: Axes, importance: xr.Dataset) -> None:
     """Draw the groups (band, when) with their colour bar; cells without a feature stay grey."""
+    from matplotlib.ticker import MaxNLocator
+
     cells = importance["importance"].transpose("band", "when").to_numpy()
     top = max(LEAST_SCALE, float(np.nanmax(cells)))
     image = panel.imshow(cells, vmin=0, vmax=top, cmap=COLOUR_SCALE, aspect="auto")
@@ -243,6 +251,7 @@ def _draw_cells(figure: Figure, panel: Axes, importance: xr.Dataset) -> None:
         label="drop in accuracy",
         extend="min" if np.nanmin(cells) < 0 else "neither",
         aspect=40,
+        ticks=MaxNLocator(5),
     )
 
 

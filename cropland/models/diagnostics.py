@@ -65,7 +65,9 @@ def diagnostic_files(
     look: dict[str, Any] = {"title": visible(selected.title), "simulated": simulated}
     scores = selected.scores
     files: dict[str, str | bytes] = {
-        "confusion_matrix.png": figures.confusion_figure(confusion(scores.out_of_fold), **look),
+        "confusion_matrix.png": figures.confusion_figure(
+            confusion(scores.out_of_fold), scores.out_of_fold.sizes["repeat"], **look
+        ),
         "reliability.png": reliability_figure(
             _forecasts(selected), scores.out_of_fold["Target"].to_numpy(), **look
         ),

@@ -234,7 +234,7 @@ def test_points_of_a_file_come_back_in_its_order(
     assert found["ID"].tolist() == asked["ID"].tolist()
     assert found["Target"].tolist() == ["1", "", "", "0", "", "0"]
     assert 'note 2 points without observations in the window got an empty Target: a,"b"' in said
-    assert "note 1 points outside every country's box got an empty Target: NA" in said
+    assert "note 1 point outside the box of every country asked for got an empty Target: NA" in said
     other = "points have no observation, and the exports have other IDs: 'P001', 'P002', 'P003', …"
     assert f"note toyland: {other}" in said
     said = promoted.predict(out, points=str(tmp_path / "points.csv"), missing="majority")
@@ -260,10 +260,10 @@ def test_a_point_observed_once_has_a_reason_in_place_of_a_label(
     assert second["reason"] == "not observed in all bands in the window"
     assert (third["Target"], third["reason"], third["inside_applicability"]) == ("0", "", "True")
     assert (
-        "1 points with too few observations in the window, or none for too long, got an empty Target: P060"
+        "1 point with too few observations in the window, or none for too long, got an empty Target: P060"
         in said
     )
-    assert "1 points without observations in the window got an empty Target: P061" in said
+    assert "1 point without observations in the window got an empty Target: P061" in said
     (run,) = promoted.runs("prediction")
     assert run.data.metrics["n_missing"] == 2
     assert run.data.metrics["n_outside_applicability"] < 10
@@ -314,10 +314,10 @@ def test_points_of_no_country_are_all_named(promoted: ToyModels, tmp_path: Path)
     (tmp_path / "points.csv").write_text("ID,Lat,Lon\nfar,50,8\n")
     out = tmp_path / "out.csv"
     said = promoted.predict(out, points=str(tmp_path / "points.csv"))
-    row = ["far", "", "", "", "", "outside every country's box"]
+    row = ["far", "", "", "", "", "outside the box of every country asked for"]
     assert table(out).to_numpy().tolist() == [row]
     assert "warning 100% of the points have no label: the column reason says why" in said
-    assert "outside every country's box got an empty Target: far" in said
+    assert "outside the box of every country asked for got an empty Target: far" in said
 
 
 def test_points_outside_the_box_of_the_country_are_counted(

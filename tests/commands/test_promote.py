@@ -242,6 +242,7 @@ def test_an_average_is_registered_whole_and_found_again(toy: ToyModels) -> None:
     assert scores <= run.data.metrics.keys()
     assert toy.loads()
     same = average(toy)
+    assert "toyland: would be selected by best: toyland 24w" in same.replace("\n", " ")
     assert "version 2 stays champion: it is of the selected candidates already" in same
     # The champion's two members are scored again on the folds of the single candidate, and calibrated.
     kept = toy.promote()

@@ -152,6 +152,27 @@ def test_a_confusion_matrix_shows_counts_and_shares_of_the_row(drawn: list[Figur
     figures.confusion_figure(confusion([[192, 8], [100, 300]]), title="Toyland", simulated=False)
     texts = [text.get_text() for text in drawn[0].axes[0].texts]
     assert texts == ["192\n96.0%", "8\n4.0%", "100\n25.0%", "300\n75.0%"]
+    names = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert names == ["cropland\n(n = 200)", "other\n(n = 400)"]
+
+
+def test_a_confusion_matrix_of_repeats_says_how_many_points_they_are_of(
+    drawn: list[Figure],
+) -> None:
+    counts = confusion([[990, 10], [52, 948]])
+    figures.confusion_figure(counts, 5, title="Toyland", simulated=False)
+    names = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert names == ["cropland\n(n = 200\n× 5 repeats)", "other\n(n = 200\n× 5 repeats)"]
+
+
+def test_numbers_of_the_colours_of_importance_do_not_overlap(drawn: list[Figure]) -> None:
+    found = measured([f"{band}_{name}" for name in HARMONICS for band in ("B4", "NDVI")])
+    found["importance"] = found["importance"].copy(data=np.full((2, len(found["when"])), 0.0195))
+    figures.importance_figure(found, title="Toyland", simulated=False)
+    drawn[0].draw_without_rendering()
+    labels = [label for label in drawn[0].axes[-1].get_xticklabels() if label.get_text()]
+    boxes = [label.get_window_extent() for label in labels]
+    assert len(boxes) > 2 and all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_names_of_two_years_of_months_and_statistics_do_not_overlap(drawn: list[Figure]) -> None:
