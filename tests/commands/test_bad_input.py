@@ -37,7 +37,7 @@ CONFIGURATION = [
     (["model=custom"], "model.estimator._target_ has no value"),
     (["tracking=server"], "tracking.uri is empty; give the address of a server"),
     (["source.points=1"], "source.points must be 2 or more"),
-    (["study=nosuch"], "unknown study 'nosuch'; there are: bands, features, models"),
+    (["study=nosuch"], "unknown study 'nosuch'; there are: bands, families, features, models"),
     (["study=bnads"], "unknown study 'bnads'; did you mean 'bands'"),
     (["-m", "training=own,both"], "training: .*'own', 'pooled' or 'others'"),
     (["validation=nested", "validation.candidates.bands=[ndvi,nvdi]"], "unknown bands 'nvdi'; did"),
