@@ -192,6 +192,8 @@ def _explain(error: ValidationError, schema: type[Any], prefix: str) -> str:
 
 def _expected(error: ErrorDetails) -> str | None:
     """Return what a kind of error says was expected."""
+    if error["type"] == "literal_error":
+        return str(error["ctx"]["expected"])
     if error["type"] not in _LIMITS:
         return _IN_WORDS.get(error["type"])
     name, words = _LIMITS[error["type"]]

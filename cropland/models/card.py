@@ -173,8 +173,8 @@ def _against(against: Comparison | str | None) -> str:
         return f"The champion before could not be compared: {markdown_text(against)}."
     return (
         f"Against the champion before, on the same points: {against.difference:+.4f} ± "
-        f"{against.standard_error:.4f}; {against.only_first} points only this one has right, "
-        f"{against.only_second} only the other (McNemar's exact test, p = {against.p_value:.3g})."
+        f"{against.standard_error:.4f}; {count(against.only_first, 'point')} only this one has "
+        f"right, {against.only_second} only the other (McNemar's exact test, p = {against.p_value:.3g})."
     )
 
 
@@ -195,8 +195,10 @@ def _data(facts: CardFacts) -> Iterator[str]:
     )
     yield from (f"- {markdown_text(note)}" for note in archive.notes)
     members = zip(selected.materials, facts.fitted.members, strict=True)
-    by_kind = zip(*(_member(*member) for member in members), strict=True)
-    yield from dict.fromkeys(line for lines in by_kind for line in lines)  # equal ones once
+    for lines in zip(*(_member(*member) for member in members), strict=True):
+        for line in dict.fromkeys(lines):
+            numbers = [str(number) for number, other in enumerate(lines, 1) if other == line]
+            yield line if len(numbers) == len(lines) else f"{line} (member {', '.join(numbers)})"
 
 
 def _member(material: CandidateData, member: Member) -> Iterator[str]:

@@ -39,7 +39,7 @@ CONFIGURATION = [
     (["source.points=1"], "source.points must be 2 or more"),
     (["study=nosuch"], "unknown study 'nosuch'; there are: bands, families, features, models"),
     (["study=bnads"], "unknown study 'bnads'; did you mean 'bands'"),
-    (["-m", "training=own,both"], "training: .*'own', 'pooled' or 'others'"),
+    (["-m", "training=own,both"], "training must be 'own', 'pooled' or 'others', got 'both'"),
     (["validation=nested", "validation.candidates.bands=[ndvi,nvdi]"], "unknown bands 'nvdi'; did"),
     (["validation=nested", "training=pooled"], "nested validation .* leave out training=pooled"),
     (["+windows.irna={span:9,period:0}"], "windows: unknown country 'irna'; did you mean 'iran'"),

@@ -315,8 +315,8 @@ def test_a_card_of_an_average_describes_each_member_and_its_calibration(
     assert platt is not None
     for line in (
         "The mean probability of 2 candidates: `member 1`, `member 2`.",
-        "- Window: 2020-07-16 … 2020-12-31 (24 weeks)",
-        "- Window: 2020-06-15 … 2020-11-30 (24 weeks)",
+        "- Window: 2020-07-16 … 2020-12-31 (24 weeks), a value every 5 days (member 1)\n",
+        "- Window: 2020-06-15 … 2020-11-30 (24 weeks), a value every 5 days (member 2)\n",
         f"Calibration: sigmoid (Platt, slope {platt.slope:.3f}, no intercept",
         f"the Brier score is {before:.4f} before and {after:.4f} after it",
         "observations in the window 2020-06-15 … 2020-11-30 gets no label",
