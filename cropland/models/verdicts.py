@@ -121,16 +121,18 @@ def difference(result: Result, rule: Rule) -> str:
     own, folds = table.loc[ids[0]], f"scored again in {_folds(selected)} folds"
     if rule == "one_standard_error":
         return (
-            f"{folds} it is the simplest within one standard error of the best: {own['n_features']} features "
-            f"over {own['span']} weeks, the best tried has {best['n_features']} over {best['span']}"
+            f"{folds}, the selected is the simplest within one standard error of the best: "
+            f"{own['n_features']} features over {own['span']} weeks, the best tried has "
+            f"{best['n_features']} over {best['span']}"
         )
     if own["accuracy_again"] > best["accuracy_again"] + TOLERANCE:
         return (
-            f"{folds} it is more accurate than the best tried: {own['accuracy_again']:.4f} and "
+            f"{folds}, the selected is more accurate than the best tried: {own['accuracy_again']:.4f} and "
             f"{best['accuracy_again']:.4f}"
         )
     return (
-        f"{folds} it is as accurate as the best tried, with a lower Brier score or fewer features"
+        f"{folds}, the selected is as accurate as the best tried, with a lower Brier score or fewer "
+        f"features"
     )
 
 

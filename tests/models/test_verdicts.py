@@ -57,7 +57,7 @@ def test_the_reasons_of_the_best() -> None:
         "f": "is no finalist: accuracy 0.8000, Brier score 0.2000",
     }
     assert difference(found, "best") == (
-        "scored again in 5 × 3 folds it is more accurate than the best tried: 0.9000 and 0.8800"
+        "scored again in 5 × 3 folds, the selected is more accurate than the best tried: 0.9000 and 0.8800"
     )
     assert excluded(found) == "more accurate but excluded: barred (0.990), which learns from others"
     tie = result("best", again(c=0.90, d=0.90), "c")
@@ -73,8 +73,8 @@ def test_the_reasons_of_the_simplest_and_of_members() -> None:
     assert verdicts["d"] == "is no finalist: 50 features over 24 weeks"
     assert verdicts["f"] == "is more than one standard error below the best (0.8800)"
     assert difference(found, "one_standard_error") == (
-        "scored again in 5 × 3 folds it is the simplest within one standard error of the best: 10 features "
-        "over 24 weeks, the best tried has 50 over 24"
+        "scored again in 5 × 3 folds, the selected is the simplest within one standard error of the best: "
+        "10 features over 24 weeks, the best tried has 50 over 24"
     )
     every = result("one_standard_error", again(c=0.90, d=0.90, e=0.885), "e")
     assert every.table["verdict"]["d"] == (
