@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,7 @@ def of_a_sweep(text: str, _folder: Path) -> str:
 
 def of_a_study(text: str, _folder: Path) -> str:
     table = pd.DataFrame([vars(outcome) for outcome in outcomes(text)])
+    right = pd.Series([1.0, 0.0, 1.0], index=["a", "b", "c"])
     other = table.assign(bands=f"{text} 2", accuracy=0.7)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparison, "draw", lambda *_, **__: b"")
@@ -57,7 +59,7 @@ def of_a_study(text: str, _folder: Path) -> str:
             pd.concat([table, other], ignore_index=True),
             references={"iran": date(2020, 6, 30), text: date(2020, 6, 30)},
             simulated=False,
-            correct=lambda _run: pd.Series([1.0, 0.0, 1.0], index=["a", "b", "c"]),
+            samples=SimpleNamespace(right=lambda _run: right),  # type: ignore[arg-type]
         )
     return found.note
 
