@@ -59,7 +59,7 @@ def of_a_study(text: str, _folder: Path) -> str:
             pd.concat([table, other], ignore_index=True),
             references={"iran": date(2020, 6, 30), text: date(2020, 6, 30)},
             simulated=False,
-            samples=SimpleNamespace(right=lambda _run: right),  # type: ignore[arg-type]
+            samples=SimpleNamespace(right=lambda _run: right),
         )
     return found.note
 
