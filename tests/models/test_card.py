@@ -120,8 +120,9 @@ def test_a_card_tells_scores_data_and_choice(toyland: Country, where: dict[str, 
         "Candidate `toyland as its run is called`.",
         f"| cross-validated | {scores.accuracy:.3f} ± {scores.accuracy_se:.3f} | kfold, 3 folds |",
         "| bias-corrected (BBC-CV) | **0.870** | 95 %: 0.810 … 0.930, 2 candidates tried |",
-        "the most accurate was `the best` with 0.900 ± 0.010: scored again in 1 × 3 folds, the selected is the "
-        "simplest within one standard error of the best: 5 features over 24 weeks, the best tried has 9 over 24.",
+        "the most accurate was `the best` with 0.900 ± 0.010: scored again in 1 × 3 folds, the "
+        "selected is the simplest within one standard error of the best: 5 features over 24 weeks, the best "
+        "tried has 9 over 24.",
         "More accurate but excluded: barred (0.990), which is of others.",
         "| `best` | `the best` | ",
         "| spatial blocks | 90.0% | 80.0% | 12.5% |",
