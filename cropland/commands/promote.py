@@ -143,9 +143,8 @@ def _table(done: Sequence[Promoted], *, simulated: bool) -> Table:
             "–" if blocks is None else f"{blocks:.3f}",
         )
         for rule, other in result.others.items():
-            points = str(other.scores.out_of_fold.sizes["sample"])
-            values = score_text.accuracy(other.scores), score_text.corrected(other.estimate)
-            table.add_row("", rule, points, *values, "")
+            values = score_text.accuracy(other), score_text.corrected(other.estimate)
+            table.add_row("", rule, str(other.n_points), *values, "")
         table.add_section()
     return table
 

@@ -122,7 +122,7 @@ def fit_platt(probability: ArrayLike, labels: ArrayLike) -> Platt:
     labels : array_like of int, shape (sample,)
         1 for cropland, 0 for other.
     """
-    x, cropland = _logits(_mean(probability)), np.asarray(labels) == 1
+    x, cropland = _logits(mean_of_repeats(probability)), np.asarray(labels) == 1
     n_cropland, n_other = int(cropland.sum()), int((~cropland).sum())
     target = np.where(cropland, (n_cropland + 1) / (n_cropland + 2), 1 / (n_other + 2))
 
@@ -209,7 +209,7 @@ def calibration_error(probability: ArrayLike, labels: ArrayLike, bins: int = 10)
     Naeini, Cooper & Hauskrecht 2015, Obtaining well calibrated probabilities using Bayesian binning, AAAI. Of
     equal probabilities each sample counts with their share, so that the order of samples does not matter.
     """
-    p = _mean(probability)
+    p = mean_of_repeats(probability)
     values, at = np.unique(p, return_inverse=True)
     share = np.bincount(at, np.asarray(labels)) / np.bincount(at)
     difference = (values - share)[np.sort(at)]
@@ -261,6 +261,11 @@ def cross_fitted_coverage(
     return _coverage(cropland, other, y)
 
 
+def mean_of_repeats(values: ArrayLike) -> NDArray[np.float64]:
+    """Return means over repeats, shape (sample,), of values of shape (sample,) or (sample, repeat)."""
+    return np.asarray(_columns(values).mean(axis=1))
+
+
 def _logits(probability: ArrayLike) -> NDArray[np.float64]:
     """Compute logits of probabilities, of which 0 and 1 are taken as nearly so."""
     return np.asarray(logit(np.clip(np.asarray(probability, np.float64), _LEAST, 1 - _LEAST)))
@@ -298,8 +303,3 @@ def _columns(values: ArrayLike) -> NDArray[np.float64]:
     """Return values as an array of shape (sample, repeat)."""
     array = np.asarray(values, np.float64)
     return array.reshape(len(array), -1)
-
-
-def _mean(values: ArrayLike) -> NDArray[np.float64]:
-    """Return the mean over repeats, shape (sample,)."""
-    return np.asarray(_columns(values).mean(axis=1))

@@ -99,7 +99,7 @@ def compete(
         other_rules.corrected(field, command, rule),
         verdicts.with_verdicts(field.table, again, ids, rule),
         tuple(finalists),
-        other_rules.alternatives(field, runs, command, archive, store),
+        other_rules.alternatives(field, runs, command),
     )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from cropland.errors import visible
 from cropland.features import series
 from cropland.learning.learning_curve import learning_curve
@@ -17,10 +15,11 @@ from cropland.models.profiles import profiles
 from cropland.models.reliability import reliability_figure
 from cropland.observations.bands import BandSet
 from cropland.support.terminal import SIMULATED
-from cropland.training.out_of_fold import confusion
+from cropland.training.out_of_fold import confusion, probability_of
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from cropland.config.groups import Validation
@@ -124,10 +123,7 @@ def points_table(
     archived = material.archive.points
     table = archived.to_dataframe().reset_index(drop=True)[["ID", "Lat", "Lon", "Target"]]
     table["Target"] = table["Target"].where(table["Target"] >= 0)
-    out_of_fold = scores.out_of_fold
-    left_out = pd.Series(
-        out_of_fold["probability"].mean("repeat").to_numpy(), index=out_of_fold["ID"].to_numpy()
-    )
+    left_out = probability_of(scores.out_of_fold)
     predicted = fitted.predict_archive(material.archive).set_index("ID")["probability"]
     probability = (
         table["ID"].map(left_out).where(table["Target"].notna(), table["ID"].map(predicted))

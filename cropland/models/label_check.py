@@ -17,6 +17,7 @@ import pandas as pd
 from cropland.errors import DataError, visible
 from cropland.features.matrix import labelled
 from cropland.support.words import count, some
+from cropland.training import out_of_fold
 from cropland.untrusted.texts import markdown_code
 
 if TYPE_CHECKING:
@@ -212,11 +213,11 @@ def _labels_to_look_at(
     finalists: Sequence[tuple[str, xr.Dataset]], known: xr.Dataset
 ) -> tuple[pd.DataFrame, int]:
     """Return the table of `LabelCheck`, and how many points all finalists have."""
-    probability, wrong = (
-        pd.concat([_by_id(one, name) for _, one in finalists], axis=1, join="inner")
-        for name in ("probability", "wrong")
+    probability, right = (
+        pd.concat([by_id(one) for _, one in finalists], axis=1, join="inner")
+        for by_id in (out_of_fold.probability_of, out_of_fold.right_of)
     )
-    suspect = (wrong > 0.5).all(axis=1)
+    suspect = (right < 0.5).all(axis=1)
     names = [f"probability {visible(name)}" for name, _ in finalists]
     chosen = probability[suspect].set_axis(names, axis=1)
     mean = chosen.mean(axis=1).rename("probability")
@@ -225,13 +226,3 @@ def _labels_to_look_at(
     confidence = (table["probability"] - table["Target"]).abs()
     order = np.lexsort((table["ID"].astype(str), -confidence))
     return table.iloc[order].reset_index(drop=True), len(probability)
-
-
-def _by_id(out_of_fold: xr.Dataset, name: str) -> pd.Series[float]:
-    """Return the mean probability of each point over repeats, or the share in which it is wrong."""
-    values = (
-        out_of_fold["label"] != out_of_fold["Target"]
-        if name == "wrong"
-        else out_of_fold["probability"]
-    )
-    return pd.Series(values.mean("repeat").to_numpy(), index=out_of_fold["ID"].to_numpy())

@@ -6,23 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
-import numpy as np
-
 from cropland.config.groups import Rule
 from cropland.learning import choice, correction
-from cropland.models import selection
-from cropland.training import out_of_fold
+from cropland.learning.statistics import standard_error
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cropland.config.commands.promote import Promote
-    from cropland.learning.cross_validation import Scores
     from cropland.learning.statistics import Estimate
     from cropland.models.contenders import Field
-    from cropland.observations.archive import Archive
     from cropland.tracking.records import TrackedRun
-    from cropland.tracking.store import Store
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,49 +27,44 @@ class Alternative:
     ----------
     names : tuple of str
         The names of the candidates: one, or the members of an average.
-    scores : Scores
-        Their scores, of the predictions that their runs have kept, not calibrated.
+    accuracy, accuracy_se : float
+        Of the mean of the predictions that their runs have kept, and its standard error.
+    n_points : int
+        The points that these are of.
     estimate : Estimate
         The accuracy, corrected for the choice.
     """
 
     names: tuple[str, ...]
-    scores: Scores
+    accuracy: float
+    accuracy_se: float
+    n_points: int
     estimate: Estimate
 
 
 def alternatives(
-    field: Field,
-    runs: Mapping[str, TrackedRun],
-    command: Promote,
-    archive: Archive,
-    store: Store,
+    field: Field, runs: Mapping[str, TrackedRun], command: Promote
 ) -> dict[Rule, Alternative]:
     """Return what each other rule would have selected."""
     rules: tuple[Rule, ...] = get_args(Rule)
     return {
-        rule: _alternative(field, runs, command, archive, store, rule)
+        rule: _alternative(field, runs, command, rule)
         for rule in rules
         if rule != command.promotion.rule
     }
 
 
 def _alternative(
-    field: Field,
-    runs: Mapping[str, TrackedRun],
-    command: Promote,
-    archive: Archive,
-    store: Store,
-    rule: Rule,
+    field: Field, runs: Mapping[str, TrackedRun], command: Promote, rule: Rule
 ) -> Alternative:
-    chosen = [runs[run_id] for run_id in chosen_by(rule, field.eligible, command.promotion.members)]
-    labels, points = selection.labels_of(archive), field.probability["ID"].to_numpy()
-    predicted = [out_of_fold.read(store.read(run, out_of_fold.FILE), labels) for run in chosen]
-    common = [each.isel(sample=np.isin(each["ID"].to_numpy(), points)) for each in predicted]
-    mean = selection.mean_of(common)
+    chosen = chosen_by(rule, field.eligible, command.promotion.members)
+    mean = field.probability.sel(candidate=chosen).mean("candidate")
+    right = ((mean > 0.5) == (mean["Target"] == 1)).mean("repeat").to_numpy()
     return Alternative(
-        names=tuple(run.name for run in chosen),
-        scores=selection.scores_of(mean, archive, command.validation),
+        names=tuple(runs[run_id].name for run_id in chosen),
+        accuracy=float(right.mean()),
+        accuracy_se=standard_error(right, field.units),
+        n_points=len(right),
         estimate=corrected(field, command, rule),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cropland.learning.calibration import brier_score, calibration_error
+from cropland.learning.calibration import brier_score, calibration_error, mean_of_repeats
 from cropland.learning.statistics import wilson
 from cropland.models.diagnostic_figures import titled
 from cropland.support.figure_style import MARKERS, PALETTE, new, plain
@@ -39,8 +39,7 @@ def reliability_bins(probability: ArrayLike, labels: ArrayLike) -> pd.DataFrame:
         At most ten bins, of twenty points at least: ``n``, mean ``probability``, ``share`` of cropland and
         its 95 % interval by Wilson's score, ``low`` and ``high``. Equal probabilities share a bin.
     """
-    target = np.asarray(labels, float)
-    mean = np.asarray(probability, float).reshape(len(target), -1).mean(axis=1)
+    target, mean = np.asarray(labels, float), mean_of_repeats(probability)
     number = max(1, min(BINS, len(mean) // FEWEST_IN_BIN))
     edges = np.unique(np.quantile(mean, np.arange(1, number) / number))
     table = pd.DataFrame({"probability": mean, "share": target})
@@ -75,7 +74,7 @@ def reliability_figure(
         bins = reliability_bins(probability, labels)
         _draw_bins(panel, bins, f"{name}\n{brier}, {error}", number)
         below.hist(
-            np.asarray(probability).reshape(len(np.asarray(labels)), -1).mean(axis=1),
+            mean_of_repeats(probability),
             np.linspace(0, 1, _BARS + 1),
             color=PALETTE[number],
             histtype="step",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cropland.models.selection import InBlocks, Selected
 
 
-def accuracy(scores: Scores) -> str:
+def accuracy(scores: Scores | Alternative) -> str:
     """Return an accuracy with its standard error."""
     return f"{scores.accuracy:.3f} ± {scores.accuracy_se:.3f}"
 
@@ -99,7 +99,7 @@ def _cells(coverage: Coverage) -> tuple[str, str, str]:
 def others_table(result: Result) -> str:
     """Return what the other rules would have selected, as a table in Markdown."""
     rows = [
-        (f"`{rule}`", _names(other), accuracy(other.scores), corrected(other.estimate))
+        (f"`{rule}`", _names(other), accuracy(other), corrected(other.estimate))
         for rule, other in result.others.items()
     ]
     return markdown_table(("other rule", "would select", "accuracy", "bias-corrected (95 %)"), rows)

@@ -156,6 +156,12 @@ def right_of(out_of_fold: xr.Dataset) -> pd.Series[float]:
     return pd.Series(share.to_numpy(), index=out_of_fold["ID"].to_numpy(), dtype=float)
 
 
+def probability_of(out_of_fold: xr.Dataset) -> pd.Series[float]:
+    """Return the probability of cropland of each sample, the mean over repeats; the index is its ID."""
+    probability = out_of_fold["probability"].mean("repeat")
+    return pd.Series(probability.to_numpy(), index=out_of_fold["ID"].to_numpy())
+
+
 def recalls(text: str) -> dict[str, float]:
     """Read from such a CSV what share of each class was found, the mean over repeats."""
     table = _table(text, "label")

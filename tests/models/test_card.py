@@ -94,7 +94,9 @@ def facts(of: CandidateData, name: str = "cropland-toyland", **changes: Any) -> 
     run = TrackedRun("1", "toyland as its run is called", {}, {}, {}, "")
     finalist, estimate = Finalist(run, of, scores), Estimate(0.87, 0.81, 0.93)
     selected = Selected.of([finalist], KFOLD, RULES)
-    others: dict[Rule, Alternative] = {"best": Alternative(("the best",), scores, estimate)}
+    others: dict[Rule, Alternative] = {
+        "best": Alternative(("the best",), scores.accuracy, scores.accuracy_se, 3, estimate)
+    }
     result = Result(selected, estimate, table, (finalist,), others)
     blocks = InBlocks(scores, Coverage(0.9, 0.8, 0.125))
     labels = label_check([(run.name, scores.out_of_fold)], of.archive.points)

@@ -560,7 +560,7 @@ def test_an_average_takes_the_lowest_brier_scores_and_fits_nothing(
     )
     best = result.others["best"]
     assert best.names == (result.best["name"],)
-    assert best.scores.accuracy == pytest.approx(result.best["accuracy"])
+    assert best.accuracy == pytest.approx(result.best["accuracy"])
 
 
 def test_a_member_that_is_lost_or_not_what_it_says_gives_way_to_the_next(

@@ -28,6 +28,7 @@ from cropland.training.studies.tables import (
     select,
     select_each,
     titled,
+    with_means,
 )
 from cropland.training.variation import labels, word
 from cropland.untrusted.texts import markdown_text
@@ -70,7 +71,8 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
     cells = select_each(table, ["country", "variant"])
     cells = cells.assign(panel=cells["country"].map(titled))
     cells = add_differences(cells, study.baseline, cache(correct))
-    cells = _add_standings(pd.concat([cells, *_means(cells)], ignore_index=True))
+    values = ["accuracy", "brier", "difference", *COSTS]
+    cells = _add_standings(with_means(cells, ["variant"], values, ["accuracy_se", "difference_se"]))
     parts = [
         _variants_answer(cells, study.baseline),
         markdown("variant", cells, variants, score, costs=True),
@@ -106,23 +108,6 @@ def _variant(row: Mapping[Hashable, Any], by: Sequence[str]) -> str:
         text if key in (*KEY, "window_end") else f"{label[key]}={text}"
         for key, text in words.items()
     )
-
-
-def _means(cells: pd.DataFrame) -> list[pd.DataFrame]:
-    """Compute the mean over countries of each variant that all of them have; none of one country.
-
-    Countries are independent of each other: the standard error of the mean is the root of the sum of the
-    squares of theirs, over their number.
-    """
-    count = cells["country"].nunique()
-    errors, values = ["accuracy_se", "difference_se"], ["accuracy", "brier", "difference"]
-    rows = []
-    for variant, rows_of in cells.groupby("variant", sort=False):
-        if len(rows_of) == count > 1:
-            row = dict(rows_of[[*values, *COSTS]].mean(skipna=False))
-            row |= dict(np.sqrt((rows_of[errors] ** 2).sum(skipna=False)) / count)
-            rows.append({"panel": f"mean of {count} countries", "variant": variant, **row})
-    return [pd.DataFrame(rows)] if rows else []
 
 
 def _add_standings(cells: pd.DataFrame) -> pd.DataFrame:

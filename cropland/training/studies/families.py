@@ -22,7 +22,15 @@ from cropland.learning.statistics import compare, holm, mcnemar, standard_error
 from cropland.training.studies import comparison, families_figure
 from cropland.training.studies import families_words as words
 from cropland.training.studies.paired import leaves_out_blocks
-from cropland.training.studies.tables import Conclusion, files, note, records, select_each, titled
+from cropland.training.studies.tables import (
+    Conclusion,
+    files,
+    note,
+    records,
+    select_each,
+    titled,
+    with_means,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -140,7 +148,7 @@ def _cells(table: pd.DataFrame, baseline: str, first: str, scores: Scores) -> pd
     ]
     names = ["difference", "difference_se", "brier_difference", "brier_difference_se"]
     cells = cells.join(pd.DataFrame(pairs, cells.index).reindex(columns=[*names, *_COUNTS]))
-    cells = pd.concat([cells, *_means(cells)], ignore_index=True)
+    cells = with_means(cells, ["variant", "validation"], _VALUES, _ERRORS, _COUNTS)
     cells["p_value"] = [_p_value(cell, first) for cell in records(cells)]
     by_test = cells.groupby(["panel", "validation"])["p_value"]
     return cells.assign(p_holm=by_test.transform(lambda values: holm(values.to_numpy())))
@@ -180,30 +188,6 @@ def _paired(own: pd.DataFrame, base: str | None, scores: Scores) -> dict[str, fl
     }
 
 
-def _means(cells: pd.DataFrame) -> list[pd.DataFrame]:
-    """Compute the mean over countries of each family that all have, points of all counted together."""
-    count = cells["country"].nunique()
-    rows = [
-        {"panel": _mean_of(count), "variant": variant, "validation": validation}
-        | dict(own[_VALUES].mean(skipna=False))
-        | dict(_error_of_mean(own[_ERRORS]))
-        | dict(own[_COUNTS].sum(skipna=False))
-        for (variant, validation), own in cells.groupby(["variant", "validation"], sort=False)
-        if len(own) == count > 1
-    ]
-    return [pd.DataFrame(rows)] if rows else []
-
-
-def _mean_of(count: int) -> str:
-    return f"mean of {count} countries"
-
-
-def _error_of_mean(errors: pd.DataFrame) -> pd.Series[float]:
-    """Compute the standard errors of means over countries, which are independent of each other."""
-    squares = (errors**2).sum(skipna=False)
-    return pd.Series(np.sqrt(squares.to_numpy(np.float64)) / len(errors), errors.columns)
-
-
 def _learning_curve(
     cells: pd.DataFrame, first: str, baseline: str, family: str | None, samples: Samples
 ) -> pd.DataFrame:
@@ -225,16 +209,9 @@ def _learning_curve(
         for row in _curve(own[baseline], own[str(family)], samples)
     ]
     curve = pd.DataFrame(rows, columns=["panel", "share", *_CURVE, *_CURVE_ERRORS])
-    count = curve["panel"].nunique()
-    if len(by_panel) == count > 1:
-        means = [
-            {"panel": _mean_of(count), "share": share}
-            | dict(own[_CURVE].mean())
-            | dict(_error_of_mean(own[_CURVE_ERRORS]))
-            for share, own in curve.groupby("share")
-        ]
-        curve = pd.concat([curve, pd.DataFrame(means)], ignore_index=True)
-    return curve
+    if len(by_panel) > curve["panel"].nunique():  # a mean is of all countries
+        return curve
+    return with_means(curve, ["share"], _CURVE, _CURVE_ERRORS)
 
 
 def _curve(baseline: str, family: str, samples: Samples) -> list[dict[str, float]]:

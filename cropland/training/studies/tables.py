@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from cropland.learning import choice
@@ -71,6 +72,43 @@ def select(table: pd.DataFrame, rule: RuleOfOne = "one_standard_error") -> Any:
     brier = table["brier"].fillna(1)  # of runs of before that have none: the highest
     position = choice.choose(table["accuracy"], table["accuracy_se"], rank, rule, brier=brier)
     return table.index[position]
+
+
+def with_means(
+    cells: pd.DataFrame,
+    by: Sequence[str],
+    values: Sequence[str],
+    errors: Sequence[str],
+    counts: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return cells with the means over countries of what all of them have below; of one country none.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        A row a panel, that is a country, and thing that is compared.
+    by : sequence of str
+        The columns that name such a thing.
+    values, errors, counts : sequence of str
+        Columns: values of which the mean is taken; standard errors, which are those of means then, as
+        countries are independent of each other; counts, which are added up.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The ``panel`` of means is their title; they stand in the order of their first rows.
+    """
+    number = cells["panel"].nunique()
+    rows = [
+        {"panel": f"mean of {number} countries"}
+        | dict(zip(by, key, strict=True))
+        | dict(own[list(values)].mean(skipna=False))
+        | dict(np.sqrt((own[list(errors)] ** 2).sum(skipna=False)) / number)
+        | dict(own[list(counts)].sum(skipna=False))
+        for key, own in cells.groupby(list(by), sort=False)
+        if len(own) == number > 1
+    ]
+    return pd.concat([cells, *([pd.DataFrame(rows)] if rows else [])], ignore_index=True)
 
 
 def markdown(
