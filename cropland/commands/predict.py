@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
+from cropland.models import label_check
 from cropland.models.applicability import warnings_of
 from cropland.models.champion import champions_of
-from cropland.models.label_check import labels_of
 from cropland.models.points_map import predictions_map
 from cropland.observations import point_counts, points
 from cropland.sources import opening
@@ -101,7 +101,9 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         notes = [*(note for one in predicted.values() for note in one.notes), *shared]
         record.note = "\n\n".join(map(markdown_text, [*warnings, *notes]))
         if command.page is not None:
-            labels = labels_of(champions, store, partial(terminal.print_note, console))
+            labels = label_check.of_champions(
+                champions, store, partial(terminal.print_note, console)
+            )
             page = _page(command, countries, table, labels)
             record.files[Path(command.page).name] = page
             write_whole(Path(command.page), page)

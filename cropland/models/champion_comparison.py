@@ -68,7 +68,7 @@ def compare_with(
     common = right.index.intersection(right_before.index)
     if not len(common):
         return "it has no labelled point in common with the selected one"
-    units = selection.units_of(selected.material.archive, command.validation)
+    units = out_of_fold.units_of(selected.material.archive, command.validation)
     first, second = (
         np.asarray(column[common], dtype=np.float64) for column in (right, right_before)
     )

@@ -21,6 +21,7 @@ from cropland.models.finalists import (
 )
 from cropland.models.selection import Selected
 from cropland.support.words import command_line, count, some
+from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
@@ -172,7 +173,7 @@ def _scored(
     probability, lost = contenders.predictions(
         [runs[run_id] for run_id in table.index[table["eligible"]]],
         store,
-        selection.labels_of(archive),
+        out_of_fold.labels_of(archive),
         command.validation.repeats,
     )
     if lost:
@@ -182,7 +183,7 @@ def _scored(
         )
     units = None
     if probability.size:
-        every = selection.units_of(archive, command.validation)
+        every = out_of_fold.units_of(archive, command.validation)
         numbers = every[probability["ID"].to_numpy()].to_numpy()
         units = numbers if len(np.unique(numbers)) < len(numbers) else None
     field = Field(table, probability, units)

@@ -67,7 +67,7 @@ def of_run(
 ) -> Finalist | str:
     """Return a candidate with the predictions that its run has kept, nothing fitted; or why it has none."""
     try:
-        labels = selection.labels_of(material.archive)
+        labels = out_of_fold.labels_of(material.archive)
         stored = out_of_fold.read(store.read(run, out_of_fold.FILE), labels)
     except DataError as error:
         return f"cannot be read: {error}"

@@ -143,7 +143,7 @@ def listed(text: str) -> pd.DataFrame:
     return table
 
 
-def labels_of(
+def of_champions(
     champions: Mapping[str, Champion], store: Store, say: Callable[[str], None]
 ) -> pd.DataFrame:
     """Read the labels to look at of the promotions that registered champions, as `listed` does.

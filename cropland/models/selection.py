@@ -11,13 +11,12 @@ import numpy as np
 import pandas as pd
 
 from cropland.config.groups import Promotion
-from cropland.features.matrix import labelled
 from cropland.learning import calibration
 from cropland.learning.cross_validation import summarise
-from cropland.learning.folds import independent_units
 from cropland.support.fingerprint import fingerprint
 from cropland.support.words import count
 from cropland.tracking.records import IDENTITY
+from cropland.training import out_of_fold
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -203,20 +202,8 @@ def with_probability(predicted: xr.Dataset, probability: Any) -> xr.Dataset:
 
 def scores_of(predicted: xr.Dataset, archive: Archive, validation: Validation) -> Scores:
     """Compute the scores of out-of-fold predictions; times of fits are not known."""
-    units = units_of(archive, validation)[predicted["ID"].to_numpy()].to_numpy()
+    units = out_of_fold.units_of(archive, validation)[predicted["ID"].to_numpy()].to_numpy()
     return summarise(predicted, units, fit_seconds=float("nan"))
-
-
-def units_of(archive: Archive, validation: Validation) -> pd.Series[Any]:
-    """Return the number of each labelled point's pixel, or of its spatial block, by its ID."""
-    points = labelled(archive.points)
-    return pd.Series(independent_units(points, validation), index=points["ID"].to_numpy())
-
-
-def labels_of(archive: Archive) -> pd.Series[Any]:
-    """Return the label of each labelled point by its ID."""
-    points = labelled(archive.points)
-    return pd.Series(points["Target"].to_numpy(), index=points["ID"].to_numpy())
 
 
 def repeated(validation: Validation, repeats: int) -> Validation:

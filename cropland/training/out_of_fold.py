@@ -10,9 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
+from cropland.features.matrix import labelled
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from cropland.config.groups import Validation
+    from cropland.observations.archive import Archive
 
 FILE = "predictions.csv"
 CLASSES = {1: "cropland", 0: "other"}
@@ -160,6 +164,20 @@ def probability_of(out_of_fold: xr.Dataset) -> pd.Series[float]:
     """Return the probability of cropland of each sample, the mean over repeats; the index is its ID."""
     probability = out_of_fold["probability"].mean("repeat")
     return pd.Series(probability.to_numpy(), index=out_of_fold["ID"].to_numpy())
+
+
+def units_of(archive: Archive, validation: Validation) -> pd.Series[Any]:
+    """Return the number of each labelled point's pixel, or of its spatial block, by its ID."""
+    from cropland.learning.folds import independent_units  # with scikit-learn
+
+    points = labelled(archive.points)
+    return pd.Series(independent_units(points, validation), index=points["ID"].to_numpy())
+
+
+def labels_of(archive: Archive) -> pd.Series[Any]:
+    """Return the label of each labelled point by its ID."""
+    points = labelled(archive.points)
+    return pd.Series(points["Target"].to_numpy(), index=points["ID"].to_numpy())
 
 
 def recalls(text: str) -> dict[str, float]:

@@ -50,18 +50,17 @@ class StudySamples:
         try:
             text = self._predictions(run_id)
             candidate = self._candidate(run_id)
-            points = self.session.archives[candidate.country.name].points
-            labels = pd.Series(points["Target"].to_numpy(), points["ID"].to_numpy().astype(str))
-            predicted = out_of_fold.read(text, labels)
+            archive = self.session.archives[candidate.country.name]
+            predicted = out_of_fold.read(text, out_of_fold.labels_of(archive))
         except DataError as error:
             return self._without(error, columns)
-        at = pd.Index(labels.index).get_indexer(predicted["ID"].to_numpy())
+        ids = predicted["ID"].to_numpy()
         values = (
             (predicted["label"] == predicted["Target"]).mean("repeat").to_numpy(),
             ((predicted["probability"] - predicted["Target"]) ** 2).mean("repeat").to_numpy(),
-            independent_units(points.isel(point=at), candidate.configuration.validation),
+            out_of_fold.units_of(archive, candidate.configuration.validation)[ids].to_numpy(),
         )
-        return pd.DataFrame(dict(zip(columns, values, strict=True)), predicted["ID"].to_numpy())
+        return pd.DataFrame(dict(zip(columns, values, strict=True)), ids)
 
     def right_with_fewer(self, run_id: str, shares: Sequence[float]) -> pd.DataFrame:
         """Compute in what share of the repeats each point is right, with a share of each fold's labels.
