@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from cropland.config.commands.predict import Predict
     from cropland.config.countries import Country
     from cropland.models.champion import Champion
+    from cropland.tracking.store import Store
 
 _NAMED = 5
 _LITTLE = "with too few observations in the window, or none for too long,"
@@ -101,10 +102,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         notes = [*(note for one in predicted.values() for note in one.notes), *shared]
         record.note = "\n\n".join(map(markdown_text, [*warnings, *notes]))
         if command.page is not None:
-            labels = label_check.of_champions(
-                champions, store, partial(terminal.print_note, console)
-            )
-            page = _page(command, countries, table, labels)
+            page = _page(command, countries, table, champions, store)
             record.files[Path(command.page).name] = page
             write_whole(Path(command.page), page)
         write_whole(Path(command.output), text)
@@ -217,12 +215,17 @@ def _shared(predicted: Mapping[str, Predicted], table: pd.DataFrame) -> list[str
 
 
 def _page(
-    command: Predict, countries: Sequence[Country], table: pd.DataFrame, labels: pd.DataFrame
+    command: Predict,
+    countries: Sequence[Country],
+    table: pd.DataFrame,
+    champions: Mapping[str, Champion],
+    store: Store,
 ) -> bytes:
     """Draw the predicted points on a map, beside the labels to look at."""
+    say = partial(terminal.print_note, terminal.notes())
     return predictions_map(
         table,
-        labels,
+        label_check.of_champions(champions, store, say),
         title=f"Predictions: {', '.join(country.name for country in countries)}",
         boxes=[country.box for country in countries],
         note=terminal.SIMULATED if command.source.name == "simulated" else "",

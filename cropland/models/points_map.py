@@ -70,9 +70,7 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> 
     )
     layers = _layers(table, kinds, _LOOKS, "Target")
     facts = {"points": f"{len(table):,}", "labelled": f"{int(target.notna().sum()):,}"}
-    frames = [(box.west, box.south, box.east, box.north)]
-    page = point_page(layers, frames, title=title, note=note, facts=facts)
-    return page.encode()
+    return point_page(layers, [_frame(box)], title=title, note=note, facts=facts).encode()
 
 
 def predictions_map(
@@ -119,9 +117,13 @@ def predictions_map(
         wrong = to_look_at.assign(label=1.0 - to_look_at["Target"])
         layers.append(_layer(wrong, "Target", *_TO_LOOK_AT))
     facts = {"points": f"{len(table):,}", "predicted": f"{int(label.notna().sum()):,}"}
-    frames = [(box.west, box.south, box.east, box.north) for box in boxes]
+    frames = [_frame(box) for box in boxes]
     page = point_page(layers, frames, title=title, note=note, facts=facts)
     return page.encode()
+
+
+def _frame(box: Box) -> tuple[float, float, float, float]:
+    return box.west, box.south, box.east, box.north
 
 
 def _layers(
