@@ -19,7 +19,7 @@ SOAK_SEED ?= 2023
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help train map test quick soak mutants check format ui serve bench curves lock fast
+.PHONY: help train map test quick soak mutants check format docs ui serve bench curves lock fast
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -76,6 +76,11 @@ serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cro
 		MLFLOW_REGISTRY_URI="$(TRACKING)" mlflow models serve --model-uri "models:/$(MODEL)@champion" \
 		--env-manager local --host 127.0.0.1 --port $(SERVE_PORT)
 
+docs: $(STAMP)  ## Build the documentation into docs/_build/html
+	$(UV) --no-deps --require-hashes --requirement requirements-docs.lock || \
+		$(PIP) --no-deps --require-hashes --requirement requirements-docs.lock
+	$(BIN)/sphinx-build --fail-on-warning --keep-going docs docs/_build/html
+
 bench: $(STAMP)  ## Measure start-up, series, the whole study, promotion, prediction, maps, download (make fast first)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/series.py
@@ -89,12 +94,18 @@ bench: $(STAMP)  ## Measure start-up, series, the whole study, promotion, predic
 curves: $(STAMP)  ## Measure how costs grow with points, candidates and jobs: most of an hour
 	$(BIN)/python benchmarks/curves.py series store sweep --launchers basic dask
 
+# 1: an extra
+define lock_extra
+$(COMPILE) --extra $(1) --constraint requirements.lock --output-file requirements-$(1).lock \
+	$$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' requirements.lock) pyproject.toml
+@sed '/^$$/,$$d' requirements-$(1).lock > $(VENV)/extra.lock && mv $(VENV)/extra.lock requirements-$(1).lock
+endef
+
 lock: $(STAMP)  ## Pin the newest versions that fit pyproject.toml, with their hashes
 	$(COMPILE) --extra dev --output-file requirements.lock pyproject.toml
-	@# Only what it adds: requirements.lock has the rest.
-	$(COMPILE) --extra fast --constraint requirements.lock --output-file requirements-fast.lock \
-		$$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' requirements.lock) pyproject.toml
-	sed '/^$$/,$$d' requirements-fast.lock > $(VENV)/fast.lock && mv $(VENV)/fast.lock requirements-fast.lock
+	@# Only what they add: requirements.lock has the rest.
+	$(call lock_extra,fast)
+	$(call lock_extra,docs)
 
 fast: $(STAMP)  ## Add scikit-learn-intelex for model=forest_fast (x86-64; under Intel's licence)
 	$(UV) --no-deps --require-hashes --requirement requirements-fast.lock || \
