@@ -1,21 +1,21 @@
-"""Diagnostic figures of one candidate: class profiles, confusion, importance, learning curve.
+"""Diagnostic figures of one candidate: class profiles, confusion, learning curve.
 
-Each takes a title, whose second line says so where the data are simulated, and returns a PNG.
+Each takes a title, which says so where the data are simulated, and returns a PNG.
 """
 
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cropland.observations.bands import SCENE_CLASS, SCENE_CLASSES, STANDARD_NAMES
+from cropland.support import terminal
 from cropland.support.figure_style import CROPLAND, OTHER, PALETTE, new, plain, png
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -23,8 +23,6 @@ COLOURS = {"cropland": CROPLAND, "other": OTHER}
 LINES = {"cropland": "-", "other": "--"}
 COLOUR_SCALE = "cividis"
 """Nuñez et al. 2018, doi:10.1371/journal.pone.0199239: even, and the same to colour-blind readers."""
-LEAST_SCALE = 0.01
-"""Where no group matters more, the colours end here, so that noise is not made to look like signal."""
 _PER_INCH = 11
 """Characters of a title."""
 _HALF_DAY = np.timedelta64(12, "h")
@@ -102,40 +100,6 @@ def confusion_figure(
     return titled(figure, title, simulated)
 
 
-def importance_figure(importance: xr.Dataset, *, title: str, simulated: bool) -> bytes:
-    """Draw permutation importance: of each band at each time, and beside it of whole bands and times.
-
-    Parameters
-    ----------
-    importance : xarray.Dataset
-        As `cropland.models.importance.measure` returns it.
-    title, simulated
-        As of `profile_figure`.
-    """
-    bands, whens = (importance[name].to_numpy().astype(str) for name in ("band", "when"))
-    months = [when[:4].isdigit() for when in whens]
-    column = 0.42 if any(months) else 0.85
-    width, height = max(2.4, column * len(whens)), max(1.0, 0.32 * len(bands))
-    figure = new(width + 4.2, height + 3.4)
-    grid = figure.add_gridspec(2, 2, width_ratios=[width, 1.8], height_ratios=[1.2, height])
-    panel = figure.add_subplot(grid[1, 0])
-    above = figure.add_subplot(grid[0, 0], sharex=panel)
-    right = figure.add_subplot(grid[1, 1], sharey=panel)
-    _draw_cells(figure, panel, importance)
-    _draw_bars(above, "y", importance["importance_when"], importance["importance_se_when"])
-    _draw_bars(right, "x", importance["importance_band"], importance["importance_se_band"])
-    ticks = panel.set_xticks(range(len(whens)), _when_labels(whens))
-    for tick, month in zip(ticks, months, strict=True):
-        tick.label1.set_rotation(90 if any(months) and not month else 0)
-    panel.set_yticks(range(len(bands)), bands)
-    above.tick_params(labelbottom=False, bottom=False)
-    right.tick_params(labelleft=False, left=False)
-    above.set_ylabel("drop in accuracy,\nall bands")
-    right.set_xlabel("drop in accuracy,\nwhole band")
-    _draw_legend(above, importance)
-    return titled(figure, title, simulated)
-
-
 def learning_curve_figure(curve: pd.DataFrame, *, title: str, simulated: bool) -> bytes:
     """Draw accuracy against the number of labels.
 
@@ -199,78 +163,6 @@ def _draw_profile(panel: Axes, table: pd.DataFrame, name: str) -> None:
         panel.plot(at, values[edge], LINES[name], color=colour, lw=0.8)
 
 
-def _draw_bars(
-    panel: Axes, along: Literal["x", "y"], sizes: xr.DataArray, errors: xr.DataArray
-) -> None:
-    """Draw a bar for each group with its standard error."""
-    plain(panel, grid=along)
-    at, size, error = np.arange(len(sizes)), sizes.to_numpy(), errors.to_numpy()
-    if along == "y":
-        panel.bar(at, size, 0.7, color=PALETTE[0])
-        panel.errorbar(at, size, yerr=error, fmt="none", ecolor="black", elinewidth=0.8)
-        panel.axhline(0, color="black", lw=0.8)
-    else:
-        panel.barh(at, size, 0.7, color=PALETTE[0])
-        panel.errorbar(size, at, xerr=error, fmt="none", ecolor="black", elinewidth=0.8)
-        panel.axvline(0, color="black", lw=0.8)
-    panel.locator_params(axis=along, nbins=4)
-
-
-def _draw_legend(panel: Axes, importance: xr.Dataset) -> None:
-    """Write beside a panel how the numbers were computed."""
-    facts = importance.attrs
-    lines = [
-        f"accuracy {facts['accuracy']:.3f}",
-        "with nothing permuted",
-        f"{facts['n_samples']:,} points,",
-        f"{facts['repeats']} permutations",
-        "bars: ± 1 s.e.",
-    ]
-    text = panel.annotate(
-        "\n".join(lines), (1, 1), (12, 0), "axes fraction", "offset points", va="top", fontsize=9
-    )
-    text.set_in_layout(False)  # it stands in the empty corner
-
-
-def _draw_cells(figure: Figure, panel: Axes, importance: xr.Dataset) -> None:
-    """Draw the groups (band, when) with their colour bar; cells without a feature stay grey."""
-    from matplotlib.ticker import MaxNLocator
-
-    cells = importance["importance"].transpose("band", "when").to_numpy()
-    top = max(LEAST_SCALE, float(np.nanmax(cells)))
-    image = panel.imshow(cells, vmin=0, vmax=top, cmap=COLOUR_SCALE, aspect="auto")
-    panel.set_facecolor("0.9")
-    panel.spines[:].set_visible(False)
-    panel.tick_params(length=0)
-    if np.isnan(cells).any():
-        panel.set_xlabel("grey: no such feature")
-    figure.colorbar(
-        image,
-        ax=panel,
-        location="bottom",
-        label="drop in accuracy",
-        extend="min" if np.nanmin(cells) < 0 else "neither",
-        aspect=40,
-        ticks=MaxNLocator(5),
-    )
-
-
-def _when_labels(whens: np.ndarray) -> list[str]:
-    """Return labels: months as ``Nov``, with the year under its first one; statistics as they are."""
-    import calendar
-
-    labels, year_before = [], ""
-    for when in whens:
-        year, dash, month = when.partition("-")
-        if not dash:
-            labels.append(when)
-            continue
-        name = calendar.month_abbr[int(month)]
-        labels.append(name if year == year_before else f"{name}\n{year}")
-        year_before = year
-    return labels
-
-
 def band_label(band: str) -> str:
     """Return the name of a band with its unit."""
     if band in STANDARD_NAMES:
@@ -284,8 +176,13 @@ def band_label(band: str) -> str:
 def titled(figure: Figure, title: str, simulated: bool) -> bytes:
     """Draw a title on a figure, wrapped to its width, with a second line; return its PNG."""
     first, _, second = title.partition("\n")
-    first = "\n".join(textwrap.wrap(first, int(_PER_INCH * figure.get_figwidth())))
-    second = " · ".join(part for part in (second, "simulated data" if simulated else "") if part)
-    text = f"{first}\n{second}" if second else first
-    figure.suptitle(text, x=0.01, ha="left", fontsize=12)
+    first = terminal.titled(first, simulated=simulated)
+    parts = (first, second, terminal.SIMULATED if simulated else "")
+    width = int(_PER_INCH * figure.get_figwidth())
+    figure.suptitle(
+        "\n".join(line for part in parts for line in textwrap.wrap(part, width)),
+        x=0.01,
+        ha="left",
+        fontsize=12,
+    )
     return png(figure)

@@ -9,6 +9,7 @@ from cropland.features import series
 from cropland.learning.learning_curve import learning_curve
 from cropland.models import diagnostic_figures as figures
 from cropland.models import importance, label_check
+from cropland.models.importance_figure import importance_figure
 from cropland.models.label_figure import label_figure
 from cropland.models.points_map import points_map
 from cropland.models.profiles import profiles
@@ -106,7 +107,7 @@ def _files_of_fits(
     measured = importance.measure(*samples, reference_end=season_end, **common)
     curve = learning_curve(*samples, **common)
     return {
-        "importance.png": figures.importance_figure(measured, **look),
+        "importance.png": importance_figure(measured, **look),
         "importance.csv": measured.to_dataframe().to_csv(),
         "learning_curve.png": figures.learning_curve_figure(curve, **look),
         "learning_curve.csv": curve.to_csv(index=False),

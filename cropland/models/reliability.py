@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BINS = 10
 FEWEST_IN_BIN = 20
+_LOWER = 0.3
+"""The height of the histogram, of that of the panel above it, which is a square."""
 _BARS = 20
 """Of the histogram."""
 
@@ -65,8 +67,8 @@ def reliability_figure(
     title, simulated
         As of `cropland.models.diagnostic_figures.profile_figure`.
     """
-    figure = new(5.4, 6.8)
-    panel, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    figure = new(5.4, 8.6)
+    panel, below = figure.subplots(2, 1, sharex=True, height_ratios=[1, _LOWER])
     panel.plot([0, 1], [0, 1], color="0.6", lw=1, label="perfectly calibrated")
     for number, (name, probability) in enumerate(forecasts.items()):
         brier = f"Brier score {brier_score(probability, labels):.4f}"
@@ -83,6 +85,9 @@ def reliability_figure(
     panel.set_ylabel("observed share of cropland")
     panel.set_xlim(-0.02, 1.02)
     panel.set_ylim(-0.02, 1.02)
+    panel.set_box_aspect(1)
+    below.set_box_aspect(_LOWER)
+    panel.plot([], [], color="0.35", lw=0.9, label="bars: 95 % interval (Wilson)")
     figure.legend(loc="outside lower center", frameon=False, fontsize=9)
     below.set_xlabel("probability of cropland, out of fold")
     below.set_ylabel("points")

@@ -18,6 +18,8 @@ CROPLAND, OTHER = "#009E73", "#E69F00"
 """Colours of the two classes, in every figure and map."""
 MARKERS = "osD^vP*X"
 DPI = 120
+ERRORS = "bars: ± 1 s.e."
+"""What error bars are, in every figure that has some."""
 
 
 def new(width: float, height: float) -> Figure:

@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cropland.support import figure_style
-from cropland.support.terminal import SIMULATED
+from cropland.support.terminal import SIMULATED, titled
 from cropland.training import report
+from cropland.training.studies.drawing import ACCURACY, PER_ROW, heading, name_panel, panels
+from cropland.training.studies.tables import titled as country_title
 from cropland.training.variation import is_number, labels, ordered, word
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
 
     from cropland.training.outcome import Outcome
 
 _MOST_LINES = 20
 """More of them would leave a figure of nothing but its legend."""
+_MOST_TICKS = 9
+"""More numbers below a panel would run into each other."""
 _LOG_FROM = 50
 """Numbers of an axis, the largest so many times the smallest, are drawn on a logarithmic one."""
 
@@ -47,20 +52,21 @@ def draw(outcomes: Sequence[Outcome], *, simulated: bool = False) -> bytes | Non
         table = table[table[by].isin(table[by].unique()[:_MOST_LINES])]  # best first
     lines = {value: number for number, value in enumerate(ordered(table[by]) if by else [""])}
     countries = sorted(table["country"].unique())
-    drawing = figure_style.new(3.6 * len(countries) + 0.8, 3.6)
-    panels = drawing.subplots(1, len(countries), sharey=True, squeeze=False)[0]
-    for panel, name in zip(panels, countries, strict=True):
+    drawing, axes = panels(len(countries), width=3.6, height=3.3)
+    for panel, name in zip(axes, countries, strict=True):
         _draw(panel, table[table["country"] == name], x, by, lines)
-        panel.set_title(name.capitalize(), loc="left")
+        name_panel(panel, country_title(name), 3.6)
         panel.set_xlabel(names[x])
-    panels[0].set_ylabel("accuracy, cross-validated")
-    if simulated:
-        drawing.suptitle(SIMULATED, x=0.012, ha="left", fontsize=12)
+    for panel in axes[::PER_ROW]:
+        panel.set_ylabel(ACCURACY)
+    what = " and ".join(names[name] for name in ((x, by) if by else (x,)))
+    remarks = [figure_style.ERRORS, *(f"best over {names[name]}" for name in others)]
+    if count > _MOST_LINES:
+        remarks.append(f"the {_MOST_LINES} best of {count}")
+    remark = "; ".join(remarks) + (f"\n{SIMULATED}" if simulated else "")
+    heading(drawing, titled(f"Accuracy by {what}", simulated=simulated), remark)
     if by:
-        title = "; best over ".join(names[name] for name in (by, *others))
-        if count > _MOST_LINES:
-            title = f"{title}; the {_MOST_LINES} best of {count}"
-        _legend(drawing, panels, lines, title)
+        _legend(drawing, axes, lines, names[by])
     return figure_style.png(drawing)
 
 
@@ -80,7 +86,7 @@ def _draw(
         if line.empty:
             continue
         line = line.assign(at=line[x].map(places)).sort_values("at")
-        panel.errorbar(
+        bars = panel.errorbar(
             line["at"],
             line["accuracy"],
             yerr=line["accuracy_se"],
@@ -92,7 +98,18 @@ def _draw(
             elinewidth=0.8,
             capsize=2,
         )
+        shift = _shift(panel, number, len(lines))
+        for artist in bars.get_children():
+            artist.set_transform(artist.get_transform() + shift)
     figure_style.plain(panel)
+
+
+def _shift(panel: Axes, number: int, count: int) -> Transform:
+    """Return a small step to the side, another for each line: bars would cover each other."""
+    from matplotlib.transforms import ScaledTranslation
+
+    points = min(3.0, 12 / count) * (number - (count - 1) / 2)
+    return ScaledTranslation(points / 72, 0, panel.figure.dpi_scale_trans)
 
 
 def _legend(drawing: Figure, panels: Iterable[Axes], lines: Iterable[object], title: str) -> None:
@@ -119,11 +136,12 @@ def _places(panel: Axes, table: pd.DataFrame, x: str) -> dict[object, Any]:
         panel.tick_params(axis="x", labelrotation=35)
         return {value: pd.Timestamp(value) for value in values}
     if not _is_axis(table, x):
-        panel.tick_params(axis="x", labelrotation=35)
-        panel.set_xticks(range(len(values)), values)
+        slanted: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+        panel.set_xticks(range(len(values)), list(map(word, values)), **slanted)
         return {value: place for place, value in enumerate(values)}
     if values[0] > 0 and values[-1] >= _LOG_FROM * values[0]:
         panel.set_xscale("log")
         panel.minorticks_off()
-    panel.set_xticks(values, list(map(word, values)))
+    shown = values[:: -(-len(values) // _MOST_TICKS)]
+    panel.set_xticks(shown, list(map(word, shown)))
     return {value: value for value in values}

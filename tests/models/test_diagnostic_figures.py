@@ -17,7 +17,8 @@ from cropland.config.countries import Box
 from cropland.config.groups import Validation
 from cropland.features.harmonics import HARMONICS
 from cropland.models import diagnostic_figures as figures
-from cropland.models import importance, profiles
+from cropland.models import importance, importance_figure, profiles
+from cropland.support.terminal import SIMULATED
 
 BOX = Box(south=10.0, north=10.4, west=20.0, east=20.4)
 CURVE = pd.DataFrame(
@@ -93,7 +94,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 )
 def test_importance_is_drawn_of_any_features(names: list[str]) -> None:
     found = measured(names)
-    assert is_drawn(figures.importance_figure(found, title="Toyland", simulated=False))
+    assert is_drawn(importance_figure.importance_figure(found, title="Toyland", simulated=False))
 
 
 def test_a_profile_is_drawn_of_any_dates() -> None:
@@ -113,9 +114,9 @@ def test_a_learning_curve_and_a_confusion_matrix_are_drawn() -> None:
     ("title", "simulated", "expected"),
     [
         ("Toyland", False, "Toyland"),
-        ("Toyland", True, "Toyland\nsimulated data"),
+        ("Toyland", True, f"Toyland (SIMULATED data)\n{SIMULATED}"),
         ("Toyland\nforest", False, "Toyland\nforest"),
-        ("Toyland\nforest", True, "Toyland\nforest · simulated data"),
+        ("Toyland\nforest", True, f"Toyland (SIMULATED data)\nforest\n{SIMULATED}"),
     ],
 )
 def test_titles_say_what_is_simulated(
@@ -127,11 +128,12 @@ def test_titles_say_what_is_simulated(
 
 def test_every_figure_says_that_it_is_simulated(drawn: list[Figure]) -> None:
     chosen = {"title": "Toyland", "simulated": True}
-    figures.importance_figure(measured(["B4_d-20"]), **chosen)
+    importance_figure.importance_figure(measured(["B4_d-20"]), **chosen)
     figures.confusion_figure(confusion([[1, 2], [3, 4]]), **chosen)
     figures.profile_figure(profiles_of("B4", ["2020-01-01"]), "B4", **chosen)
-    expected = "Toyland\nsimulated data"
-    assert [figure.get_suptitle() for figure in drawn] == [expected] * 3
+    for figure in drawn:
+        first, *_, last = figure.get_suptitle().splitlines()
+        assert (first, last) == ("Toyland (SIMULATED data)", SIMULATED)
 
 
 def test_a_profile_names_unit_classes_and_numbers_of_points(drawn: list[Figure]) -> None:
@@ -168,7 +170,8 @@ def test_a_confusion_matrix_of_repeats_says_how_many_points_they_are_of(
 def test_numbers_of_the_colours_of_importance_do_not_overlap(drawn: list[Figure]) -> None:
     found = measured([f"{band}_{name}" for name in HARMONICS for band in ("B4", "NDVI")])
     found["importance"] = found["importance"].copy(data=np.full((2, len(found["when"])), 0.0195))
-    figures.importance_figure(found, title="Toyland", simulated=False)
+    found["importance_se"] = xr.zeros_like(found["importance"])
+    importance_figure.importance_figure(found, title="Toyland", simulated=False)
     drawn[0].draw_without_rendering()
     labels = [label for label in drawn[0].axes[-1].get_xticklabels() if label.get_text()]
     boxes = [label.get_window_extent() for label in labels]
@@ -177,8 +180,30 @@ def test_numbers_of_the_colours_of_importance_do_not_overlap(drawn: list[Figure]
 
 def test_names_of_two_years_of_months_and_statistics_do_not_overlap(drawn: list[Figure]) -> None:
     names = [f"B4_d{day}" for day in range(-690, 0, 30)] + ["B4_median", "B4_amplitude", "Lon"]
-    figures.importance_figure(measured(names), title="Toyland", simulated=False)
+    importance_figure.importance_figure(measured(names), title="Toyland", simulated=False)
     labels = drawn[0].axes[0].get_xticklabels()
     assert [label.get_text() for label in labels[:3]] == ["Aug\n2018", "Sep", "Oct"]
     boxes = [label.get_window_extent() for label in labels]
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_importance_is_coloured_where_it_is_larger_than_its_error(drawn: list[Figure]) -> None:
+    names = [f"{band}_d{day}" for band in ("B2", "B4", "NDVI") for day in (-40, -10)]
+    found = measured(names)
+    drop = np.array([[0.03, 0.001], [np.nan, 0.01], [-0.002, 0.0]])
+    found["importance"] = found["importance"].copy(data=drop)
+    found["importance_se"] = found["importance"].copy(data=np.full((3, 2), 0.004))
+    importance_figure.importance_figure(found, title="Toyland", simulated=False)
+    cells = drawn[0].axes[0]
+    assert [text.get_text() for text in cells.texts] == ["3.0", "1.0"]
+    assert "white: no such feature" in cells.get_xlabel()
+    assert cells.images[-1].get_clim() == (0, pytest.approx(3.0))
+
+
+def test_of_many_bands_the_most_important_are_drawn_and_counted(drawn: list[Figure]) -> None:
+    found = measured([f"B{number}_d-10" for number in range(1, 16)])
+    found["importance_band"] = found["importance_band"].copy(data=np.arange(15) / 100)
+    importance_figure.importance_figure(found, title="Toyland", simulated=False)
+    labels = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert labels == [f"B{number}" for number in range(4, 16)]
+    assert "the 12 bands of 15 with the largest drops" in drawn[0].get_suptitle().replace("\n", " ")

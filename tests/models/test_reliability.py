@@ -38,7 +38,7 @@ def test_the_figure_has_a_line_a_forecast_with_its_scores(monkeypatch: pytest.Mo
     drawn: list[Figure] = kept_figures(monkeypatch, diagnostic_figures)
     forecasts = {"as predicted": PROBABILITY, "calibrated": np.where(PROBABILITY > 0.5, 1, 0.2)}
     reliability_figure(forecasts, LABELS, title="Toyland", simulated=True)
-    assert drawn[0].get_suptitle() == "Toyland\nsimulated data"
+    assert drawn[0].get_suptitle().startswith("Toyland (SIMULATED data)\n")
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == [
         "perfectly calibrated",
         "as predicted\nBrier score 0.1000, expected calibration error 0.100",

@@ -108,7 +108,11 @@ def test_the_figure_of_a_simulated_sweep_says_so(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(figure_style, "png", texts)
     for simulated in (True, False):
         sweep_figure.draw(MANY, simulated=simulated)
-    assert drawn == ["Simulated data: not valid for any real country", ""]
+    head = "Accuracy by span (weeks)"
+    assert drawn == [
+        f"{head} (SIMULATED data)\nbars: ± 1 s.e.\nSimulated data: not valid for any real country",
+        f"{head}\nbars: ± 1 s.e.",
+    ]
 
 
 def test_the_note_counts_every_outcome() -> None:
@@ -130,9 +134,11 @@ def test_the_figure_has_a_panel_a_country() -> None:
     one = sweep_figure.draw(MANY[:3])
     both = sweep_figure.draw(MANY)
     assert one is not None and both is not None
-    narrow, wide = (image.imread(io.BytesIO(picture)) for picture in (one, both))
-    assert wide.shape[1] > 1.5 * narrow.shape[1]
-    assert np.ptp(wide) > 0.5
+    five = sweep_figure.draw([outcome(c, 0.9, span=span) for c in "abcde" for span in (12, 24)])
+    assert five is not None
+    pictures = [image.imread(io.BytesIO(picture)) for picture in (one, both, five)]
+    assert pictures[2].shape[0] > 1.5 * pictures[1].shape[0]  # a second row
+    assert all(np.ptp(picture) > 0.5 and picture.shape[1] <= 1900 for picture in pictures)
 
 
 def test_a_sweep_of_many_lines_is_still_a_figure(recwarn: pytest.WarningsRecorder) -> None:

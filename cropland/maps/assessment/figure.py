@@ -49,10 +49,19 @@ def assessment(
     panels = figure.subplot_mosaic([[name, _RIGHT] for name in names], width_ratios=(1, 1))
     for name, estimate, counted, true in areas:
         _draw_area(panels[name], name, estimate, {COUNTED: counted, TRUE: true})
-    panels[names[-1]].set_xlabel("hectares")
+    _equal_scales([panels[name] for name in names])
+    panels[names[-1]].set_xlabel("area (ha)")
     _draw_accuracies(panels[_RIGHT], accuracies)
     figure.suptitle(f"{title}\n{remark}", x=0.012, ha="left", fontsize=12)
     return png(figure)
+
+
+def _equal_scales(panels: Sequence[Axes]) -> None:
+    """Give all panels axes of one length in hectares, each around its own."""
+    ends = [panel.get_xlim() for panel in panels]
+    half = max(high - low for low, high in ends) / 2
+    for panel, (low, high) in zip(panels, ends, strict=True):
+        panel.set_xlim((low + high) / 2 - half, (low + high) / 2 + half)
 
 
 def _draw_area(
@@ -68,8 +77,8 @@ def _draw_area(
     for row, (label, at) in enumerate(known.items(), start=1):
         panel.plot(at, row, linestyle="", zorder=3, **_LOOKS[label])
     words = [
-        f"{ha(value)} ({ha(low)} to {ha(high)})",
-        *map(ha, known.values()),
+        f"{ha(value)} ha ({ha(low)} to {ha(high)})",
+        *(f"{ha(at)} ha" for at in known.values()),
     ]
     for row, text in enumerate(words):
         beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}

@@ -11,9 +11,18 @@ import pandas as pd
 
 from cropland.errors import nearest
 from cropland.learning import choice
-from cropland.support.figure_style import plain, png
+from cropland.support.figure_style import ERRORS, plain, png
 from cropland.training.outcome import KEY
-from cropland.training.studies.drawing import ALIKE, BEST, QUIET, heading, limit_accuracy, panels
+from cropland.training.studies.drawing import (
+    ACCURACY,
+    ALIKE,
+    BEST,
+    QUIET,
+    heading,
+    limit_accuracy,
+    name_panel,
+    panels,
+)
 from cropland.training.studies.paired import add_differences, block_warning
 from cropland.training.studies.tables import (
     COSTS,
@@ -42,6 +51,8 @@ if TYPE_CHECKING:
 BETWEEN = " · "
 """Stands between the words of a variant."""
 _NAMED = 6
+_WIDTH = 2.6
+"""Of a panel, inches."""
 _ALIKE_BAND = "#E8F1F8"
 _LOOKS: dict[str, dict[str, Any]] = {
     "best": {"color": BEST, "marker": "D", "markersize": 8, "zorder": 4},
@@ -180,7 +191,7 @@ def draw(
     names = list(cells["panel"].unique())
     figure, axes = panels(
         len(names),
-        width=2.6,
+        width=_WIDTH,
         height=0.27 * len(variants) + 0.9,
         margin=0.085 * max(map(len, variants)),
     )
@@ -188,8 +199,9 @@ def draw(
         _dots(panel, cells[cells["panel"] == name], variants, baseline)
         plain(panel, grid="both")
         panel.tick_params(axis="y", length=0)
-        panel.set_title(name, loc="left", fontweight="bold")
-        panel.set_xlabel("accuracy")
+        name_panel(panel, name, _WIDTH)
+        panel.set_xlabel(ACCURACY)
+    _equal_axes(axes)
     marked = [f"{name} (baseline)" if name == baseline else name for name in variants]
     axes[0].set_yticks(range(len(variants)), marked)
     axes[0].set_ylim(len(variants) - 0.4, -0.6)
@@ -197,10 +209,21 @@ def draw(
         axes[0].plot([], [], linestyle="", label=words, **_LOOKS[standing])
     if baseline in variants:
         axes[0].plot([], [], color=QUIET, linestyle=":", label="baseline")
+    axes[0].plot([], [], color=QUIET, linewidth=1.3, label=ERRORS)
     handles = axes[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(
+        *handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9, columnspacing=1.2
+    )
     heading(figure, title, remark)
     return png(figure)
+
+
+def _equal_axes(axes: Sequence[Axes]) -> None:
+    """Set one axis of accuracies for all panels, with room for the number beside the best."""
+    lows, highs = zip(*(panel.get_xlim() for panel in axes), strict=True)
+    low, high = min(lows), max(highs)
+    for panel in axes:
+        limit_accuracy(panel, "x", low - 0.04 * (high - low), high + 0.2 * (high - low), ticks=5)
 
 
 def _dots(panel: Axes, cells: pd.DataFrame, variants: Sequence[str], baseline: str | None) -> None:
@@ -223,5 +246,3 @@ def _dots(panel: Axes, cells: pd.DataFrame, variants: Sequence[str], baseline: s
                 fontsize=9,
                 fontweight="bold",
             )
-    low, high = panel.get_xlim()
-    limit_accuracy(panel, "x", low - 0.04 * (high - low), high + 0.2 * (high - low), ticks=5)

@@ -42,11 +42,19 @@ def heading(figure: Figure, title: str, remark: str) -> None:
     figure.suptitle(text, x=0.012, ha="left", fontsize=12)
 
 
+def name_panel(panel: Axes, name: str, width: float) -> None:
+    """Write the name of a panel of so many inches above it, on two lines where it is long."""
+    text = textwrap.fill(name, max(8, int(8.5 * width)))
+    panel.set_title(text, loc="left", fontweight="bold")
+
+
 def limit_accuracy(
     panel: Axes, axis: Literal["x", "y"], low: float, high: float, ticks: int = 7
 ) -> None:
     """Set the limits of an axis of accuracies, which may have room, but no tick, beyond 1."""
-    panel.locator_params(axis=axis, nbins=ticks)
+    from matplotlib.ticker import MaxNLocator
+
     panel.set(**{f"{axis}lim": (low, high)})
-    at = getattr(panel, f"get_{axis}ticks")()
+    locator = MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3)
+    at = locator.tick_values(low, min(high, 1.0))
     panel.set(**{f"{axis}ticks": [tick for tick in at if low <= tick <= min(high, 1.0001)]})

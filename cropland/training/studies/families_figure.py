@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cropland.support.figure_style import MARKERS, new, plain, png
-from cropland.training.studies.drawing import ALIKE, BEST, PER_ROW, QUIET, heading
+from cropland.support.figure_style import ERRORS, MARKERS, new, plain, png
+from cropland.training.studies.drawing import (
+    ACCURACY,
+    ALIKE,
+    BEST,
+    PER_ROW,
+    QUIET,
+    heading,
+    name_panel,
+)
 from cropland.training.studies.families_words import LEVEL
 
 if TYPE_CHECKING:
@@ -16,6 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+
+
+_WIDTH = 2.4
+"""Of a panel, inches."""
 
 
 def draw(
@@ -46,7 +58,7 @@ def draw(
     columns, rows = min(len(panels), PER_ROW), -(-len(panels) // PER_ROW)
     top = rows * (0.34 * len(families) + 1.1)
     bottom = 0.0 if curve.empty else 2.6
-    width = max(8.2, 2.4 * columns + 0.085 * max(map(len, families)))
+    width = max(8.2, _WIDTH * columns + 0.085 * max(map(len, families)))
     figure: Figure = new(width, top + bottom + 0.9)
     if curve.empty:
         parts: list[Figure | SubFigure] = [figure]
@@ -59,7 +71,7 @@ def draw(
         unused.remove()
     for axis, panel in zip(axes, panels, strict=False):
         _dots(axis, cells[cells["panel"] == panel], families)
-        axis.set_title(panel, loc="left", fontweight="bold")
+        name_panel(axis, panel, _WIDTH)
     axes[0].set_yticks(range(len(families)), families)
     axes[0].set_ylim(len(families) - 0.4, -0.6)
     _explain(parts[0], axes[0], list(dict.fromkeys(cells["validation"])), names[0])
@@ -83,7 +95,7 @@ def _dots(axis: Axes, cells: pd.DataFrame, families: Sequence[str]) -> None:
     plain(axis, grid="both")
     axis.tick_params(axis="x", labelbottom=True)
     axis.tick_params(axis="y", length=0)
-    axis.set_xlabel("difference ± s.e. (points)")
+    axis.set_xlabel("difference in accuracy\n(percentage points)")
 
 
 def _look(number: int, colour: str) -> dict[str, Any]:
@@ -103,8 +115,11 @@ def _explain(
     look = {"color": BEST, "marker": "o", "markersize": 5, "linestyle": ""}
     axis.plot([], [], label=f"p < {LEVEL} (Holm)", **look)
     axis.plot([], [], color=QUIET, linestyle=":", label=f"baseline: {baseline}")
+    axis.plot([], [], color=QUIET, linewidth=1.3, label=ERRORS)
     handles = axis.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(
+        *handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9, columnspacing=1.2
+    )
 
 
 def _draw_curve(
@@ -120,13 +135,15 @@ def _draw_curve(
         values, errors = curve[column], curve[f"{column}_se"]
         left.fill_between(shares, values - errors, values + errors, color=colour, alpha=0.15, lw=0)
         left.plot(shares, values, color=colour, marker=marker, label=name)
-    left.set_ylabel("accuracy")
+    left.set_ylabel(ACCURACY)
+    left.fill_between([], [], color=QUIET, alpha=0.2, lw=0, label="bands: ± 1 s.e.")
     left.legend(frameon=False, fontsize=9, loc="lower right")
     right.errorbar(shares, 100 * curve["lead"], yerr=100 * curve["lead_se"], color=BEST, marker="o")
     right.axhline(0, color=QUIET, linestyle=":")
-    right.set_ylabel("difference ± s.e. (points)")
+    right.set_ylabel("difference in accuracy\n(percentage points)")
     for axis in (left, right):
         plain(axis)
         axis.set_xticks(shares, [f"{share:.0f} %" for share in shares])
         axis.set_xlabel("labels of the training folds")
     left.set_title(f"Learning curve, {curve['panel'].iloc[0]}", loc="left", fontweight="bold")
+    right.set_title(ERRORS, loc="right", fontsize=9)

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cropland.support.figure_style import new, plain, png
-from cropland.training.studies.drawing import ACCURACY, ALIKE, BEST, heading, limit_accuracy
+from cropland.support.figure_style import ERRORS, new, plain, png
+from cropland.training.studies.drawing import (
+    ACCURACY,
+    ALIKE,
+    BEST,
+    QUIET,
+    heading,
+    limit_accuracy,
+)
 from cropland.training.studies.paired import add_differences, block_warning
 from cropland.training.studies.tables import (
     Conclusion,
@@ -107,6 +114,9 @@ def draw(cells: pd.DataFrame, gains: Mapping[str, str], *, title: str, remark: s
         panel.annotate(
             words, (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=9
         )
+    panel.annotate(
+        "difference ± s.e.", (1.02, 1), xycoords="axes fraction", va="bottom", fontsize=9
+    )
     plain(panel, grid="x")
     panel.set_yticks(range(len(gains)), list(gains), weight="bold")
     panel.set_ylim(len(gains) - 0.45, -0.55)
@@ -116,7 +126,8 @@ def draw(cells: pd.DataFrame, gains: Mapping[str, str], *, title: str, remark: s
     panel.set_xlabel(ACCURACY)
     for name, marker, colour in ((ALL, "o", BEST), (PAST, "s", ALIKE)):
         panel.plot([], [], color=colour, marker=marker, linestyle="", label=name)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    panel.plot([], [], color=QUIET, linewidth=1.6, label=ERRORS)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     heading(figure, title, remark)
     return png(figure)
 

@@ -12,7 +12,14 @@ import pandas as pd
 from cropland.config.countries import Choice
 from cropland.support.figure_style import MARKERS, PALETTE, plain, png
 from cropland.support.words import markdown_table
-from cropland.training.studies.drawing import ACCURACY, QUIET, heading, limit_accuracy, panels
+from cropland.training.studies.drawing import (
+    ACCURACY,
+    QUIET,
+    heading,
+    limit_accuracy,
+    name_panel,
+    panels,
+)
 from cropland.training.studies.tables import (
     Conclusion,
     files,
@@ -138,7 +145,7 @@ def draw(
             _line(panel, rows[rows["span"] == span], number, heavy=span == choice["span"])
         _ring(panel, choice)
         plain(panel)
-        panel.set_title(titled(choice["country"]), loc="left", fontweight="bold")
+        name_panel(panel, titled(choice["country"]), 3.8)
         panel.set_xlabel("end of the window")
     error = at["accuracy_se"].fillna(0)
     low, high = float((at["accuracy"] - error).min()), float((at["accuracy"] + error).max())
@@ -209,12 +216,20 @@ def _day(moment: pd.Timestamp) -> float:
 def _legends(figure: Figure, spans: Sequence[int]) -> None:
     """Draw below what the lines are, and beside it what the marks are."""
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     lines = [Line2D([], [], **_span_look(number)) for number in range(len(spans))]
     marks = [
+        Patch(color=QUIET, alpha=0.2, linewidth=0),
         Line2D([], [], color=QUIET, linestyle="--"),
         Line2D([], [], color="black", marker="o", mfc="none", mew=1.8, markersize=10, linestyle=""),
     ]
     names = [f"{span} weeks" for span in spans]
     figure.legend(lines, names, loc="outside lower left", ncols=3, frameon=False, fontsize=9)
-    figure.legend(marks, [REFERENCE, CHOSEN], loc="outside lower right", frameon=False, fontsize=9)
+    figure.legend(
+        marks,
+        ["bands: ± 1 s.e.", REFERENCE, CHOSEN],
+        loc="outside lower right",
+        frameon=False,
+        fontsize=9,
+    )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib import colors, image
 from numpy.typing import NDArray
+from standins.figures import kept_figures
 
 from cropland.support.figure_style import PALETTE
 from cropland.training.studies import comparison as comparisons
@@ -131,3 +132,14 @@ def test_the_legend_names_each_look_once(monkeypatch: pytest.MonkeyPatch) -> Non
     said = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert said.count("baseline") == 1
     assert len(said) == len(set(said))
+
+
+def test_panels_of_variants_have_equal_axes(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = kept_figures(monkeypatch, comparisons)
+    cells = variants("a")
+    cells.loc[cells["panel"] == "mean", "accuracy"] -= 0.1
+    comparisons.draw(cells, list("abcdefghijkl"), baseline="c", title="Which?")
+    [figure] = drawn
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
+    ticks = figure.axes[0].get_xticks()
+    assert len(ticks) >= 3 and ticks.max() <= 1
