@@ -108,6 +108,15 @@ def test_a_link_or_a_picture_leads_somewhere(name: str, target: str) -> None:
     assert (folder / target).exists()
 
 
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+
+
+@pytest.mark.parametrize("path", [*PAGES, *DOCS], ids=lambda path: path.name)
+def test_lines_of_prose_have_at_most_100_columns(path: Path) -> None:
+    prose = re.sub(r"^(```.*?^```|\|.*?$)", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert not [line for line in prose.splitlines() if len(line) > 100 and "](" not in line]
+
+
 def test_the_files_that_the_architecture_names_are_there() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     modules = [path.relative_to(ROOT / "cropland") for path in (ROOT / "cropland").rglob("*.*")]
