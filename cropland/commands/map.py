@@ -70,7 +70,7 @@ def run(command: Map, countries: Sequence[Country]) -> None:
         tags = {KIND: "map", COUNTRY: plan.country.name, **code_tags()}
         with store.running(f"map {plan.country.name}", tags, None) as record:
             record.params |= _params(plan)
-            record.note = "\n\n".join(map(markdown_text, plan.notes))
+            record.note = _description(plan)
             _map_tiles(plan, console)
             facts = _finish(plan, store, record, console)
         # Its file shows that all is there, layers and run; tiles are kept until then.
@@ -173,8 +173,17 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
     facts = facts.with_files(plan.folder, plan.files)
     record.files |= {PICTURE: picture, PAGE: page, FACTS: facts.as_json()}
     record.metrics |= facts.metrics()
-    record.note = "\n\n".join(map(markdown_text, [*facts.warnings, *plan.notes]))
+    record.note = _description(plan, facts.warnings)
     return facts
+
+
+def _description(plan: MapPlan, warnings: Sequence[str] = ()) -> str:
+    """Return the description of a map's run."""
+    return "\n\n".join(map(markdown_text, [f"Map: {_title(plan)}", *warnings, *plan.notes]))
+
+
+def _title(plan: MapPlan) -> str:
+    return plan.champion.title(plan.country, plan.command.reference_end)
 
 
 def _recalls(plan: MapPlan, store: Store, console: Console) -> dict[str, float]:
@@ -193,14 +202,20 @@ def _draw(plan: MapPlan, facts: MapFacts) -> tuple[bytes, str]:
 
     paths = {layer.name: plan.folder / f"{layer.name}.tif" for layer in plan.layers}
     note = plan.tags.get("NOTE", "")
-    title = terminal.titled(f"Cropland of {plan.country.title}", simulated=bool(note))
+    titles = [
+        terminal.titled(f"Cropland: {of}", simulated=bool(note))
+        for of in (plan.country.title, _title(plan))
+    ]
     lines = dict(facts.lines())
-    subtitle = [f"{lines['model']}; {lines['window']}", f"cropland {lines['cropland']}"]
+    subtitle = [f"{_title(plan)}: {lines['model']}", f"cropland {lines['cropland']}"]
     subtitle += [warning.partition(":")[0] for warning in facts.warnings]
     return (
-        quicklook.quicklook(paths, title=title, subtitle=subtitle, note=note),
+        quicklook.quicklook(paths, title=titles[0], subtitle=subtitle, note=note),
         page.page(
-            paths, title=title, facts=lines, note=". ".join(filter(None, [note, *facts.warnings]))
+            paths,
+            title=titles[1],
+            facts=lines,
+            note=". ".join(filter(None, [note, *facts.warnings])),
         ),
     )
 

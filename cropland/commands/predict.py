@@ -78,6 +78,10 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     for champion in champions.values():
         for warning in champion.warnings:
             terminal.print_warning(console, warning)
+    titles = [
+        f"Predictions: {champions[each.name].title(each, command.reference_end)}"
+        for each in countries
+    ]
     names = "all" if len(countries) > 1 else countries[0].name
     tags = {KIND: "prediction", **({COUNTRY: names} if len(countries) == 1 else {})}
     with store.running(f"predict {names}", tags | code_tags(), None) as record:
@@ -100,7 +104,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         warnings = _warnings(table)
         shared = _shared(predicted, table)
         notes = [*(note for one in predicted.values() for note in one.notes), *shared]
-        record.note = "\n\n".join(map(markdown_text, [*warnings, *notes]))
+        record.note = "\n\n".join(map(markdown_text, [*titles, *warnings, *notes]))
         if command.page is not None:
             page = _page(command, countries, table, champions, store)
             record.files[Path(command.page).name] = page
@@ -223,10 +227,14 @@ def _page(
 ) -> bytes:
     """Draw the predicted points on a map, beside the labels to look at."""
     say = partial(terminal.print_note, terminal.notes())
+    first, *others = countries
+    title = ", ".join(country.title for country in countries)
+    if not others:
+        title = champions[first.name].title(first, command.reference_end)
     return predictions_map(
         table,
         label_check.of_champions(champions, store, say),
-        title=f"Predictions: {', '.join(country.name for country in countries)}",
+        title=f"Predictions: {title}",
         boxes=[country.box for country in countries],
         note=terminal.SIMULATED if command.source.name == "simulated" else "",
     )

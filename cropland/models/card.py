@@ -16,7 +16,6 @@ from cropland.untrusted.texts import markdown_code, markdown_text
 
 if TYPE_CHECKING:
     from cropland.config.commands.promote import Promote
-    from cropland.config.groups import Configuration
     from cropland.learning.statistics import Comparison
     from cropland.models.competition import Result
     from cropland.models.fitted import Fitted
@@ -72,24 +71,12 @@ def card(facts: CardFacts, command: Promote) -> str:
 
 
 def summary(facts: CardFacts) -> str:
-    """Return scores, points, window, bands and model in a line, for a table of versions."""
+    """Return title, scores and points in a line, for a table of versions."""
     result, selected = facts.result, facts.result.selected
     scores = f"accuracy {selected.scores.accuracy:.3f}, bias-corrected {result.estimate.value:.3f}"
     if not isinstance(facts.in_blocks, str):
         scores += f", spatial block CV {facts.in_blocks.scores.accuracy:.3f}"
-    spans = dict.fromkeys(recipe.span for recipe in facts.fitted.recipes)
-    made = dict.fromkeys(
-        ", ".join(
-            markdown_text(getattr(configuration, group).name)
-            for group in ("bands", "series", "features", "model")
-        )
-        for configuration in _configurations(facts)
-    )
-    mean = "" if len(selected.members) == 1 else f"mean of {len(selected.members)}: "
-    return (
-        f"{scores}; {sum(facts.n_labels)} points; {' | '.join(map(str, spans))} weeks, "
-        f"{facts.fitted.window()}; {mean}{' | '.join(made)}"
-    )
+    return f"{markdown_text(selected.title)}: {scores}, {sum(facts.n_labels)} points"
 
 
 def limits(facts: CardFacts) -> Iterator[str]:
@@ -125,10 +112,6 @@ def limits(facts: CardFacts) -> Iterator[str]:
     )
 
 
-def _configurations(facts: CardFacts) -> list[Configuration]:
-    return [material.candidate.configuration for material in facts.result.selected.materials]
-
-
 def _head(facts: CardFacts) -> str:
     selected = facts.result.selected
     country = selected.material.candidate.country
@@ -144,8 +127,8 @@ def _head(facts: CardFacts) -> str:
         else f"The mean probability of {len(selected.members)} candidates: {names}"
     )
     return (
-        f"# {markdown_text(facts.name)}\n\nPredicts whether a point in "
-        f"{markdown_text(country.title)} is cropland, from its raw Sentinel-2 observations. "
+        f"# {markdown_text(selected.title)}\n\nThe model {markdown_code(facts.name)} predicts whether a "
+        f"point in {markdown_text(country.title)} is cropland, from its raw Sentinel-2 observations. "
         f"{of}.{warning}"
     )
 

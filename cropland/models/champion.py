@@ -17,6 +17,7 @@ from cropland.support.warning_filter import is_noise
 from cropland.support.words import command_line
 from cropland.tracking.runs import client_of
 from cropland.tracking.sqlite_file import LOCAL
+from cropland.training.titles import model_title
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,6 +107,18 @@ class Champion:
             )
         predicted = self.fitted.predict_archive(archive, reference_end=season_of(reference_end))
         return predicted.iloc[at].reset_index(drop=True)
+
+    def title(self, country: Country, reference_end: str | None) -> str:
+        """Return its title, in its own season or in another; see `cropland.training.titles`.
+
+        Raises
+        ------
+        ConfigError
+            The window leaves the calendar.
+        """
+        self.window(reference_end)
+        members = [(member.recipe, member.classifier) for member in self.fitted.members]
+        return model_title(country.title, members, season_of(reference_end))
 
     def window(self, reference_end: str | None) -> Window:
         """Return all days of the model's windows, in its own season or in one that ends on another day.

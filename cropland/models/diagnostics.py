@@ -17,6 +17,7 @@ from cropland.models.reliability import reliability_figure
 from cropland.observations.bands import BandSet
 from cropland.support.terminal import SIMULATED
 from cropland.training.out_of_fold import confusion, probability_of
+from cropland.training.titles import candidate_title
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,7 @@ def diagnostic_files(
             note=SIMULATED if simulated else "",
         ),
     }
-    of_first = look | {"title": visible(selected.names[0])}
+    of_first = look | {"title": visible(candidate_title(selected.material.candidate))}
     files |= _files_of_fits(selected.material, validation, of_first)
     return files | _profile_files(selected.material, labels, look)
 

@@ -21,7 +21,7 @@ from cropland.models.diagnostics import diagnostic_files
 from cropland.models.label_check import label_check
 from cropland.models.version_files import CHECKSUM_OF_RECIPE, is_simulated
 from cropland.observations.point_counts import given_counts
-from cropland.support import signals, terminal
+from cropland.support import signals
 from cropland.tracking.datasets import Dataset
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import ARCHIVE, COMPARISON, COUNTRY, IDENTITY, KIND
@@ -101,7 +101,7 @@ def _fitted(
     """Fit what was selected, and fill the record of its run with card and diagnostics."""
     selected = result.selected
     country = selected.material.candidate.country.name
-    say(f"{country}: fitting {terminal.literal(selected.title)} on every labelled point")
+    say(f"{country}: fitting the selected model on all labelled points")
     fitted = fitting.fit(
         selected.materials,
         _facts_of_model(result),

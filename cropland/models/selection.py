@@ -14,9 +14,9 @@ from cropland.config.groups import Promotion
 from cropland.learning import calibration
 from cropland.learning.cross_validation import summarise
 from cropland.support.fingerprint import fingerprint
-from cropland.support.words import count
 from cropland.tracking.records import IDENTITY
 from cropland.training import out_of_fold
+from cropland.training.titles import candidate_title
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -116,11 +116,8 @@ class Selected:
 
     @property
     def title(self) -> str:
-        """Its name for figures and lines: that of its run, or how many candidates are averaged."""
-        if len(self.members) == 1:
-            return self.names[0]
-        country = self.material.candidate.country.name
-        return f"{country} mean of {count(len(self.members), 'candidate')}"
+        """Its title, see `cropland.training.titles`."""
+        return candidate_title(*(material.candidate for material in self.materials))
 
     @property
     def uncalibrated(self) -> NDArray[np.float64]:

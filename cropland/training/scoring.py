@@ -34,6 +34,7 @@ from cropland.training.candidate_data import CandidateData
 from cropland.training.identity import comparison, libraries
 from cropland.training.nested_candidate import NestedCandidate
 from cropland.training.outcome import EVIDENCE, SCORES, objective
+from cropland.training.titles import candidate_title
 from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def failed(candidate: Candidate, reason: str) -> Scored:
     record = Record(
         params=candidate.params(),
         files={**candidate.config_files},
-        note=markdown_text(reason),
+        note=markdown_text(f"{candidate_title(candidate)}: {reason}"),
     )
     return Scored(
         candidate.outcome("failed", message=reason),
@@ -171,7 +172,8 @@ def _scored(data: CandidateData, record: Record) -> Outcome:
     record.params |= candidate.params()
     record.files |= candidate.config_files
     record.metrics |= data.archive.counts
-    record.note = "\n\n".join(map(markdown_text, data.archive.notes))
+    notes = [candidate_title(candidate), *data.archive.notes]
+    record.note = "\n\n".join(map(markdown_text, notes))
     if isinstance(candidate, NestedCandidate):
         options = [replace(data, candidate=choice) for choice in candidate.choices]
         n_features = _check_and_count(options, record)

@@ -99,7 +99,7 @@ def test_other_commands_show_it_too(mine: Shell) -> None:
     given = (*mine.here, "validation.folds=3", "promotion.figures=false")
     done = mine.run(*given, "hydra.verbose=[cropland.models]", script="promote")
     said = screen(done)
-    assert "INFO cropland.models.promotion: toyland: fitting toyland " in said
+    assert "INFO cropland.models.promotion: toyland: fitting the selected model" in said
     assert re.search(r"INFO cropland.models.promotion: toyland: version 1 of \S+, REGISTERED", said)
     assert not (mine.folder / "promote.log").exists()
 

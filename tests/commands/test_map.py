@@ -142,7 +142,9 @@ def test_a_map_is_tracked_beside_its_model(home: Shell, made: Path) -> None:
     assert mapped.info.status == "FINISHED"
     assert mapped.data.params["model"] == "cropland-simulated-iran/1"
     assert mapped.data.tags["mlflow.note.content"].startswith("**Simulated data: not valid")
-    assert "Cropland of Iran (SIMULATED data)" in (made / "map.html").read_text()
+    title = mapped.data.tags["mlflow.note.content"].splitlines()[2].removeprefix("Map: ")
+    assert re.fullmatch(r"Iran, \d+ weeks to 30 June 2020, .*, random forest", title)
+    assert f"Cropland: {title} (SIMULATED data)" in (made / "map.html").read_text()
     names = {item.path for item in client.list_artifacts(mapped.info.run_id)}
     assert names == {"quicklook.png", "map.html", "map.json"}
     facts = json.loads((made / "map.json").read_text())

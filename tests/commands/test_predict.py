@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from standins import pages
-from standins.toy_models import NAME, ToyModels
+from standins.toy_models import NAME, TITLE, ToyModels
 from standins.toyland import BANDS, write_exports
 
 from cropland.commands import predict
@@ -294,7 +294,8 @@ def test_predictions_mostly_outside_the_area_of_applicability_end_with_a_warning
     assert f"warning {warning}" in " ".join(said.splitlines()[-3:])
     (run,) = promoted.runs("prediction")
     assert run.data.metrics["n_outside_applicability"] == n_outside
-    assert run.data.tags["mlflow.note.content"].startswith(warning)
+    title, note, *_ = run.data.tags["mlflow.note.content"].split("\n\n")
+    assert title == f"Predictions: {TITLE}" and note.startswith(warning)
 
 
 def test_what_was_found_in_the_observations_is_kept_in_the_run(
@@ -306,7 +307,7 @@ def test_what_was_found_in_the_observations_is_kept_in_the_run(
     filled = replace(promoted, exports=exports, folder=tmp_path)
     filled.predict(tmp_path / "out.csv")
     (run,) = promoted.runs("prediction")
-    note = run.data.tags["mlflow.note.content"]
+    note = run.data.tags["mlflow.note.content"].removeprefix(f"Predictions: {TITLE}\n\n")
     assert re.fullmatch(r"toyland: .*: 1 values below 0 or above 32,766 are read as no data", note)
 
 

@@ -19,7 +19,7 @@ from skops.io import get_untrusted_types
 from standins.fast import needs_fast
 from standins.runs import runs
 from standins.shell import ROOT, Shell, refusal, screen
-from standins.toy_models import NAME, ToyModels
+from standins.toy_models import NAME, TITLE, ToyModels
 from standins.toyland import TOYLAND
 
 from cropland.config.commands.promote import Promote
@@ -77,7 +77,7 @@ def test_the_selected_candidate_is_named_as_its_run_is_everywhere(toy: ToyModels
     run_id = toy.client.get_run(version.run_id).data.tags["candidate"]
     toy.client.set_tag(run_id, "mlflow.runName", "toy [renamed]")
     printed = " ".join(toy.promote(force=True).split())
-    assert "fitting toy [renamed] on every labelled point" in printed
+    assert "fitting the selected model on all labelled points" in printed
     assert "Candidate `toy [renamed]`." in toy.versions[0].description
 
 
@@ -123,12 +123,11 @@ def test_a_version_says_in_the_table_of_versions_what_it_is(toy: ToyModels) -> N
     assert version.tags["window"] == "2020-07-16 … 2020-12-31"
     first, _, rest = version.description.partition("\n")
     assert first == (
-        f"accuracy {run.data.metrics['accuracy']:.3f}, "
+        f"{TITLE}: accuracy {run.data.metrics['accuracy']:.3f}, "
         f"bias-corrected {run.data.metrics['accuracy_corrected']:.3f}, "
-        f"spatial block CV {run.data.metrics['accuracy_blocks']:.3f}; 60 points; "
-        f"24 weeks, {version.tags['window']}; ndvi, raw, flat, knn"
+        f"spatial block CV {run.data.metrics['accuracy_blocks']:.3f}, 60 points"
     )
-    assert rest.startswith(f"\n# {NAME}")
+    assert rest.startswith(f"\n# {TITLE}\n\nThe model `{NAME}` predicts")
     described = toy.client.get_registered_model(NAME).description
     for words in (
         f"mlflow.pyfunc.load_model('models:/{NAME}@champion')",
@@ -344,7 +343,7 @@ def test_a_registered_model_whose_page_cannot_be_written_is_ready(
 def test_mlflow_prints_nothing_of_its_own(toy: ToyModels, tmp_path: Path) -> None:
     printed = toy.promote() + toy.predict(tmp_path / "p.csv")
     assert not re.search(r"mlflow\.(?!db)|pip", printed)
-    assert "fitting toyland" in printed
+    assert "toyland: fitting the selected model" in printed
 
 
 def test_a_country_that_cannot_be_promoted_does_not_keep_the_others_from_it(toy: ToyModels) -> None:

@@ -118,7 +118,8 @@ def test_a_card_tells_scores_data_and_choice(toyland: Country, where: dict[str, 
     text = card(made, command(where))
     scores = made.result.selected.scores
     for line in (
-        "# cropland-toyland",
+        "# Toyland, 24 weeks to 31 December 2020, NDVI, GaussianNB",
+        "The model `cropland-toyland` predicts",
         "Candidate `toyland as its run is called`.",
         f"| cross-validated | {scores.accuracy:.3f} ± {scores.accuracy_se:.3f} | kfold, 3 folds |",
         "| bias-corrected (BBC-CV) | **0.870** | 95 %: 0.810 … 0.930, 2 candidates tried |",
@@ -289,8 +290,9 @@ def test_figures_of_an_average_are_of_its_mean_those_of_fits_of_its_first_member
     selected = average(toyland, where)
     fitted = fit(selected.materials, {}, [each.scores for each in selected.members])
     diagnostic_files(selected, fitted, to_look_at(), KFOLD, simulated=False)
-    titles = [figure.get_suptitle() for figure in drawn]
-    assert sorted(titles) == ["member 1"] * 2 + ["toyland mean of 2 candidates"] * 3
+    titles = [figure.get_suptitle().partition("\n")[0] for figure in drawn]
+    first = "Toyland, 24 weeks to 31 December 2020, NDVI, GaussianNB"
+    assert sorted(titles) == [first] * 2 + [selected.title] * 3
     (reliability,) = [each for each in drawn if len(each.axes) == 2 and each.legends]
     names = [text.get_text().splitlines()[0] for text in reliability.legends[0].get_texts()]
     assert names[1:] == ["before calibration", "after calibration, cross-fitted"]
@@ -323,7 +325,7 @@ def test_a_card_of_an_average_describes_each_member_and_its_calibration(
         f"Calibration: sigmoid (Platt, slope {platt.slope:.3f}, no intercept",
         f"the Brier score is {before:.4f} before and {after:.4f} after it",
         "observations in the window 2020-06-15 … 2020-11-30 gets no label",
-        "# cropland-toyland",
+        "# Toyland, mean of 2 candidates, 24 weeks to 30 November 2020 … 31 December 2020, NDVI / B4, Gauss",
     ):
         assert line in text
     assert text.count("- Estimator: `sklearn.naive_bayes.GaussianNB`") == 1

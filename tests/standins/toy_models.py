@@ -21,6 +21,7 @@ from cropland.tracking.mlflow_session import mlflow_at
 from standins.toyland import SOURCE, TOYLAND
 
 NAME = "cropland-toyland"
+TITLE = "Toyland, 24 weeks to 31 December 2020, NDVI, k nearest neighbours"
 """The toy country's registered model."""
 
 

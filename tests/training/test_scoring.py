@@ -78,7 +78,8 @@ def test_what_was_found_in_the_numbers_of_an_archive_is_kept(
     notes = ["a.csv: 7 values are no data", "3 rows are there twice"]
     done = score(Archive(toy_archive.dataset.assign_attrs(counts=counts, notes=notes))).done
     assert {name: done.record.metrics[name] for name in counts} == counts
-    assert done.record.note == "a.csv: 7 values are no data\n\n3 rows are there twice"
+    title = "Toyland, 40 weeks to 31 December 2020, B4 B8, DecisionTreeClassifier"
+    assert done.record.note == "\n\n".join([title, *notes])
 
 
 def test_eleven_monthly_means_are_said_to_be_eleven(
