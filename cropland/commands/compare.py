@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.table import Table
 
 from cropland.errors import CroplandError, DataError
 from cropland.features import matrix
@@ -26,6 +25,7 @@ from cropland.observations import points
 from cropland.observations.pixels import pixels
 from cropland.sources import opening
 from cropland.support import terminal
+from cropland.support.table import Table
 from cropland.support.words import command_line, count, some
 from cropland.tracking.opening import open_existing, open_store
 from cropland.tracking.provenance import code_tags
@@ -221,13 +221,12 @@ def _show(command: Compare, comparisons: Sequence[MapComparison], screen: Consol
     """Print the scores and conclusions."""
     simulated = command.source.name == "simulated"
     title = terminal.titled("Agreement with the labelled points", simulated=simulated)
-    table = Table(title=title, title_justify="left")
-    for name in ("country", "", *HEAD):
-        table.add_column(name, justify="right" if name in HEAD else "left")
-    for each in comparisons:
-        for what, agreement in each.rows:
-            table.add_row(each.country, terminal.literal(what), *agreement.cells())
-    screen.print(table)
+    rows = [
+        (each.country, what, *agreement.cells())
+        for each in comparisons
+        for what, agreement in each.rows
+    ]
+    screen.print(Table(("country", "map", *HEAD), rows, title=title, settings=("points",)))
     for each in comparisons:
         screen.print(terminal.literal(each.conclusion()), soft_wrap=True)
     screen.print(

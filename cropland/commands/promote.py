@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
 from cropland.errors import ConfigError, CroplandError
 from cropland.learning.statistics import Comparison
 from cropland.models import promotion, score_text
 from cropland.models.promotion import Decision
 from cropland.models.verdicts import PERFECT, difference, excluded, is_perfect
 from cropland.support import signals, terminal
+from cropland.support.table import Table
 from cropland.support.words import command_line, count
 from cropland.tracking import views
 from cropland.tracking.experiments import experiment_of
@@ -117,36 +115,37 @@ def _show(
 
 def _table(done: Sequence[Promoted], *, simulated: bool) -> Table:
     """Tabulate of each country the best tried, the selected, and what other rules would have selected."""
-    table = Table(
-        title=terminal.titled("Selected candidate of each country", simulated=simulated),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-    )
-    table.add_column("country", overflow="fold")
-    table.add_column("by rule", no_wrap=True)
-    for name in ("points", "accuracy\n± s.e.", "bias-corrected\n(95 %)", "spatial\nblocks"):
-        table.add_column(name, justify="right", no_wrap=True)
+    rows: list[tuple[str, ...]] = []
+    sections: list[int] = []
     for promoted in done:
         result, best = promoted.result, promoted.result.best
         tried = f"{best['accuracy']:.3f} ± {best['accuracy_se']:.3f}"
-        country = terminal.literal(promoted.country)
-        table.add_row(country, "best tried", str(best["n_samples"]), tried, "", "")
+        rows.append((promoted.country, "best tried", str(best["n_samples"]), tried, "", ""))
         scores, blocks = result.selected.scores, promoted.in_blocks
-        table.add_row(
-            "",
-            "selected",
-            str(scores.out_of_fold.sizes["sample"]),
-            score_text.accuracy(scores),
-            score_text.corrected(result.estimate),
-            "–" if blocks is None else f"{blocks:.3f}",
+        rows.append(
+            (
+                "",
+                "selected",
+                str(scores.out_of_fold.sizes["sample"]),
+                score_text.accuracy(scores),
+                score_text.corrected(result.estimate),
+                "–" if blocks is None else f"{blocks:.3f}",
+            )
         )
         for rule, other in result.others.items():
             values = score_text.accuracy(other), score_text.corrected(other.estimate)
-            table.add_row("", rule, str(other.n_points), *values, "")
-        table.add_section()
-    return table
+            rows.append(("", rule, str(other.n_points), *values, ""))
+        sections.append(len(rows) - 1)
+    return Table(
+        (
+            *("country", "by rule", "points", "accuracy ± s.e."),
+            *("bias-corrected (BBC-CV), 95 %", "spatial block CV"),
+        ),
+        rows,
+        title=terminal.titled("Selected candidate of each country", simulated=simulated),
+        settings=("points",),
+        sections=sections,
+    )
 
 
 def _folds_in_words(promoted: Promoted, command: Promote) -> str:

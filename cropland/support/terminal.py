@@ -5,6 +5,7 @@ What they print may come from data or from another's store: its control characte
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 _BRACKET = re.compile(r"(?<!\\)\[(?!(?:red|yellow|green|cyan)\]|/\])")
 SIMULATED = "Simulated data: not valid for any real country"
 """The line below every result of ``source=simulated``."""
-_PIPED_COLUMNS = 150
-"""The width of a table that goes to a file: as much as the widest needs."""
+_PIPED_COLUMNS = 100
+"""The width of a table that goes to a file or a pipe, where COLUMNS says nothing."""
 
 
 class _Console(Console):
@@ -103,7 +104,6 @@ def screen() -> Console:
 
 
 def tables() -> Console:
-    """Return the console for tables of results, on standard output, as wide as the terminal is."""
-    return _Console(
-        emoji=False, highlight=False, width=None if sys.stdout.isatty() else _PIPED_COLUMNS
-    )
+    """Return the console for tables of results, on standard output, as wide as COLUMNS or the terminal."""
+    is_known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return _Console(emoji=False, highlight=False, width=None if is_known else _PIPED_COLUMNS)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cropland.errors import DataError
 from cropland.support import terminal
 from cropland.support.progress import Meter
+from cropland.support.words import count
 from cropland.training.outcome import Outcome
 from cropland.training.variation import assignments
 
@@ -100,8 +101,9 @@ class Ledger:
 class Watch:
     """Shows a ledger as it grows: a bar on a terminal, a line now and then elsewhere.
 
-    Skipped and failed candidates are named as they come, with what their sweep varies. A search shows trials,
-    of `per_trial` candidates each; their `total` may not be known.
+    Failed candidates are named as they come, with what their sweep varies, and the first of those that cannot
+    be scored; those that are already there are counted. A search shows trials, of `per_trial` candidates
+    each; their `total` may not be known.
     """
 
     def __init__(
@@ -119,6 +121,8 @@ class Watch:
         self._read_to = 0
         self._seen = 0
         self._ran = 0
+        self._known = 0
+        self._of = f" of {total}" if total and not per_trial else ""
         self._noted: set[tuple[str, str]] = set()
         self._outside: Counter[str] = Counter()
         self._stop = threading.Event()
@@ -127,6 +131,8 @@ class Watch:
 
     def __enter__(self) -> Watch:
         """Start watching."""
+        self._look()
+        self._print_known(self._of)
         self._meter.__enter__()
         self._thread.start()
         return self
@@ -137,6 +143,7 @@ class Watch:
         self._thread.join()
         try:
             self._look()
+            self._print_known()
         finally:
             self._meter.__exit__(*raised)
 
@@ -167,7 +174,17 @@ class Watch:
         elif outcome.status == "outside":
             self._say_outside(name, outcome)
         else:
-            self._print("[cyan]skipped[/]", name, outcome)
+            self._known += 1
+
+    def _print_known(self, of: str = "") -> None:
+        """Print how many candidates have been found to be there, if any."""
+        if self._known:
+            are = "is" if self._known == 1 else "are"
+            what = f"{self._known}{of} candidates" if of else count(self._known, "candidate")
+            self._console.print(
+                f"{what} {are} already there: skipped; force=true runs them again", soft_wrap=True
+            )
+        self._known = 0
 
     def _print(self, status: str, name: str, outcome: Outcome) -> None:
         self._console.print(
@@ -177,10 +194,10 @@ class Watch:
     def _say_outside(self, name: str, outcome: Outcome) -> None:
         """Print the first windows of a country that are outside; a study has many, by design."""
         self._outside[outcome.country] += 1
-        count = self._outside[outcome.country]
-        if count <= _OUTSIDE_NAMED:
+        number = self._outside[outcome.country]
+        if number <= _OUTSIDE_NAMED:
             self._print("[cyan]skipped[/]", name, outcome)
-        elif count == _OUTSIDE_NAMED + 1:
+        elif number == _OUTSIDE_NAMED + 1:
             self._console.print(
                 f"[cyan]skipped[/] further windows of {outcome.country} that cannot be used are only counted"
             )

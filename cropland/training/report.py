@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pandas.api.types import is_float_dtype
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from cropland.learning.statistics import LEAKAGE
-from cropland.support.terminal import literal, titled
+from cropland.support.table import Table
+from cropland.support.terminal import titled
 from cropland.support.words import markdown_table
 from cropland.training.outcome import SCORED, Outcome
 from cropland.training.variation import is_number, labels, varied, word
 from cropland.untrusted.texts import markdown_text
-
-if TYPE_CHECKING:
-    from rich.console import JustifyMethod
 
 VARIED = ("window_end", "span", "bands", "series", "features", "model", "training", "validation")
 LABELS = {
@@ -32,16 +27,16 @@ LABELS = {
 _FIELDS = tuple(field.name for field in fields(Outcome) if field.name != "settings")
 _NO_WINDOW = {"window_end": "", "span": 0}
 """What stands there of a nested choice, which has several windows."""
-_SCREEN = 80
 _DIGITS = 9
-_WIDTHS = {"window end": 10}
-"""Columns of the closing table that may be folded before another is left out, and how narrow."""
-_HEADS = {"window end": "window_end", "bands": "bands", "model": "model", "span": "span"}
-"""Columns of the closing table that are settings, first the one that is left out first."""
-_TAKEN = ("country", "points", *_HEADS, "features", "of", "tried")
+_HEADS = {
+    "span": "span",
+    "window_end": "window end",
+    "bands": "bands",
+    "model": "model",
+}
+"""Settings that the closing table always shows, and their heads."""
+_TAKEN = ("country", "points", *_HEADS.values(), "features", "tried")
 """Heads of the columns that tables of the best always have."""
-_TEXTS = ("country", "window end", "bands", "model")
-"""Columns of the closing table that stand at the left."""
 
 
 def tabulated(outcomes: Sequence[Outcome], by: Iterable[str] = ()) -> pd.DataFrame:
@@ -95,59 +90,29 @@ def best(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     return table.drop_duplicates("country").join(tried, on="country").sort_values("country")
 
 
-def closing_table(
-    outcomes: Sequence[Outcome], *, simulated: bool = False, width: int = _SCREEN
-) -> Table:
-    """Draw the best candidate of each country for a screen, with what varied."""
-    # As narrow as can be: on a terminal of 80 columns values are folded, not cut off.
-    table = Table(
-        title=titled("Best candidate of each country", simulated=simulated),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-    )
-    candidates = scored(outcomes)
-    varying = varying_settings(candidates)
+def closing_table(outcomes: Sequence[Outcome], *, simulated: bool = False) -> Table:
+    """Return the best candidate of each country for a screen, with what varied."""
     rows = best(outcomes).to_dict("records")
-    others = _others(candidates)
-    columns = _columns(rows, others)
-    for name, key in _HEADS.items():
-        if others and key not in varying and _width(columns) > width:
-            del columns[name]
-    for name in columns:
-        justify: JustifyMethod = "left" if name in _TEXTS else "right"
-        folds = name in ("window end", "bands", *others.values())
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=not folds)
-    for cells in zip(*columns.values(), strict=True):
-        table.add_row(*map(literal, cells))
-    return table
-
-
-def _columns(
-    rows: Sequence[Mapping[Hashable, Any]], others: Mapping[str, str]
-) -> dict[str, list[str]]:
-    """Return the cells of each column of the closing table by its head."""
-    columns = {
-        "country": [row["country"] for row in rows],
-        "accuracy\n± s.e.": [f"{row['accuracy']:.3f} ± {row['accuracy_se']:.3f}" for row in rows],
-        "points": [str(row["n_points"]) for row in rows],
-        "span": [f"{row['span']} w" if row["span"] else "–" for row in rows],
-        "window end": [f"{row['window_end']}{_months(row['period'])}" or "–" for row in rows],
-        "bands": [row["bands"] for row in rows],
-        "model": [row["model"] for row in rows],
-    }
-    columns |= {head: [word(row[key]) or "–" for row in rows] for key, head in others.items()}
-    columns["features"] = [str(row["n_features"]) for row in rows]
-    columns["of"] = [str(row["tried"]) for row in rows]
-    return columns
-
-
-def _width(columns: Mapping[str, Sequence[str]]) -> int:
-    """Return how many characters of a line the closing table takes."""
-    return sum(
-        1 + (_WIDTHS.get(head) or max(map(len, [*head.split("\n"), *cells])))
-        for head, cells in columns.items()
+    candidates = scored(outcomes)
+    settings, varying = _HEADS | _others(candidates), varying_settings(candidates)
+    cells = [
+        (
+            row["country"],
+            f"{row['accuracy']:.3f} ± {row['accuracy_se']:.3f}",
+            str(row["n_points"]),
+            f"{row['span']} w" if row["span"] else "–",
+            f"{row['window_end']}{_months(row['period'])}" or "–",
+            *(word(row[key]) or "–" for key in list(settings)[2:]),
+            str(row["n_features"]),
+            str(row["tried"]),
+        )
+        for row in rows
+    ]
+    return Table(
+        ["country", "accuracy ± s.e.", "points", *settings.values(), "features", "tried"],
+        cells,
+        title=titled("Best candidate of each country", simulated=simulated),
+        settings=["points", *(head for key, head in _HEADS.items() if key not in varying)],
     )
 
 
@@ -175,7 +140,7 @@ def _settings(table: pd.DataFrame) -> list[str]:
 def _others(table: pd.DataFrame) -> dict[str, str]:
     """Return the heads of what varied and has no column in tables of the best by itself."""
     keys = dict.fromkeys((*varying_settings(table), *_settings(table)))
-    names = labels([key for key in keys if key not in _HEADS.values()], taken=_TAKEN)
+    names = labels([key for key in keys if key not in _HEADS], taken=_TAKEN)
     return names | {key: LABELS[key] for key in names if key in LABELS}
 
 
@@ -229,5 +194,5 @@ def counted(outcomes: Sequence[Outcome]) -> str:
 
 
 def _months(period: int | str) -> str:
-    """Return a period in months; nothing for a date, which stands there already."""
-    return "" if isinstance(period, str) else f" ({period:+d} months)"
+    """Return a period in months; nothing for a date, which is there already, or the season's own end."""
+    return "" if isinstance(period, str) or not period else f" ({period:+d} months)"

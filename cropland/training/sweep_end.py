@@ -13,6 +13,7 @@ from cropland.config.commands import ONCE, places, repeated
 from cropland.config.schema import given_keys
 from cropland.errors import CroplandError
 from cropland.support import terminal
+from cropland.support.table import MarkdownText
 from cropland.support.words import command_line, count, option
 from cropland.tracking import opening, twins
 from cropland.tracking.views import browse_hint
@@ -131,14 +132,12 @@ def _print_result(
     screen: Console,
 ) -> None:
     """Print the best of each country, where to find the results, and the next command."""
-    from rich.markdown import Markdown
-
     best = report.best(outcomes)
     if conclusion:
-        screen.print(Markdown(conclusion.note, hyperlinks=False))
+        screen.print(MarkdownText(conclusion.note))
     elif len(best):
         simulated = session.is_simulated
-        screen.print(report.closing_table(outcomes, simulated=simulated, width=screen.width))
+        screen.print(report.closing_table(outcomes, simulated=simulated))
     for line in report.evidence_lines(outcomes) + report.leakage_lines(outcomes):
         screen.print(line, soft_wrap=True)
     screen.print(f"candidates: {report.counted(outcomes)}")

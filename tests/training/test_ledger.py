@@ -122,6 +122,18 @@ def test_what_is_skipped_or_failed_is_named_and_a_note_is_said_once(tmp_path: Pa
     assert "failed iran span=16 period=0 bands=ndvi: ValueError: no" in text
 
 
+def test_what_is_already_there_is_counted_in_one_line(tmp_path: Path) -> None:
+    ledger, said = Ledger(tmp_path), io.StringIO()
+    ledger.begin(outcome(span, "already there") for span in (4, 8, 12))
+    with Watch(ledger, 4, Console(file=said, width=200, force_terminal=False)):
+        ledger.append(outcome(16))
+    line = "3 of 4 candidates are already there: skipped; force=true runs them again\n"
+    assert said.getvalue() == line
+    with Watch(ledger, None, Console(file=(said := io.StringIO()), width=200), per_trial=1):
+        ledger.append(outcome(20, "already there"))
+    assert "\n1 candidate is already there: skipped" in said.getvalue()
+
+
 def test_what_a_sweep_varies_is_in_its_messages(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     said = io.StringIO()

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.table import Table
 
 from cropland.config.sources import EarthEngine, Fetched
 from cropland.observations.bands import SCENE_CLASS
+from cropland.support.table import Table
 from cropland.support.words import command_line, count, in_words, some
 
 if TYPE_CHECKING:
@@ -57,22 +57,26 @@ def plan_in_words(source: fetched.Source, plan: DownloadPlan) -> str:
 
 def observations_table(plans: Sequence[DownloadPlan]) -> Table:
     """Return the table of the observations that there are of each country now."""
-    table = Table(title="Observations of each country", title_justify="left")
-    table.add_column("country")
-    for name in ("points", "observations", "per point: min", "median", "max", "without any"):
-        table.add_column(name, justify="right")
-    for plan in plans:
-        counts = plan.counts
-        table.add_row(
+    rows = [
+        (
             plan.country.name,
-            str(len(counts)),
-            str(counts.sum()),
-            str(counts.min()),
-            f"{np.median(counts):g}",
-            str(counts.max()),
-            str((counts == 0).sum()),
+            str(len(plan.counts)),
+            str(plan.counts.sum()),
+            str(plan.counts.min()),
+            f"{np.median(plan.counts):g}",
+            str(plan.counts.max()),
+            str((plan.counts == 0).sum()),
         )
-    return table
+        for plan in plans
+    ]
+    return Table(
+        (
+            *("country", "points", "observations", "least per point", "median per point"),
+            *("most per point", "points without any"),
+        ),
+        rows,
+        title="Observations of each country",
+    )
 
 
 def notes_of(plans: Sequence[DownloadPlan]) -> Iterator[str]:
