@@ -290,9 +290,10 @@ def test_figures_of_an_average_are_of_its_mean_those_of_fits_of_its_first_member
     selected = average(toyland, where)
     fitted = fit(selected.materials, {}, [each.scores for each in selected.members])
     diagnostic_files(selected, fitted, to_look_at(), KFOLD, simulated=False)
-    titles = [figure.get_suptitle().partition("\n")[0] for figure in drawn]
+    titles = sorted(" ".join(figure.get_suptitle().split()) for figure in drawn)
     first = "Toyland, 24 weeks to 31 December 2020, NDVI, GaussianNB"
-    assert sorted(titles) == [first] * 2 + [selected.title] * 3
+    assert [title.startswith(first) for title in titles] == [True] * 2 + [False] * 3
+    assert all(title.startswith(selected.title) for title in titles[2:])
     (reliability,) = [each for each in drawn if len(each.axes) == 2 and each.legends]
     names = [text.get_text().splitlines()[0] for text in reliability.legends[0].get_texts()]
     assert names[1:] == ["before calibration", "after calibration, cross-fitted"]
