@@ -56,7 +56,7 @@ def promoted(rule: Rule, folder: Path, store: Path, words: list[str], own: list[
     where = [*words, f"paths.archive={store / 'data' / 'archive'}"]
     choice = [f"promotion.rule={rule}", "force=true", "tracking.moved=true"]
     command("promote", folder, [*where, *choice, *own])
-    command("predict", folder, [*where, "output=unfinished.csv", "probabilities=true"])
+    command("predict", folder, [*where, "output=unfinished.csv"])
     (folder / "unfinished.csv").rename(folder / "predictions.csv")
 
 

@@ -1,8 +1,8 @@
 """The command that predicts points by the champion of each country.
 
 Points → their observations (from the archive, or of the points of a file) → the registered model →
-a CSV of ``ID,Target`` and what speaks for each, in the order of the points, tracked with the versions and the
-data behind it.
+a file of labels and what speaks for each (CSV, GeoJSON, GeoPackage, GeoParquet), in the order of the points,
+tracked with the versions and the data behind it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from cropland.models.points_map import predictions_map
 from cropland.observations import point_counts, points
 from cropland.sources import opening
 from cropland.support import terminal
+from cropland.support.point_output import content_of
 from cropland.support.words import count, some
-from cropland.support.writing import check_output, check_page, write_whole
+from cropland.support.writing import check_new, write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import COUNTRY, KIND
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from cropland.tracking.store import Store
 
 _NAMED = 5
+_DECIMALS = 6
 _LITTLE = "with too few observations in the window, or none for too long,"
 _EVIDENCE = {
     "n_observations": "Int64",
@@ -96,9 +98,9 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
             )
         }
         table = _together(predicted, asked, every=command.points is not None or len(countries) > 1)
-        text = _csv(table, command)
+        content = _content(table, command)
         # Tracked before it is written: a full disk does not lose it.
-        record.files[Path(command.output).name] = text
+        record.files[Path(command.output).name] = content
         record.params |= _params(command, champions, predicted)
         record.metrics |= _metrics(table)
         warnings = _warnings(table)
@@ -109,7 +111,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
             page = _page(command, countries, table, champions, store)
             record.files[Path(command.page).name] = page
             write_whole(Path(command.page), page)
-        write_whole(Path(command.output), text)
+        write_whole(Path(command.output), content)
     if asked is not None and len(asked) > len(table):
         shared.append(_outside(len(asked) - len(table), len(asked), names))
     for note in shared:
@@ -129,12 +131,12 @@ def _outside(count: int, total: int, names: str) -> str:
 
 
 def _check_output(command: Predict) -> None:
-    """Check that the files to write are none that are read, nor of another kind."""
+    """Check that the files to write are none that are read, and none that is there."""
     inputs = opening.points_files(command.source, command.paths)
     inputs += () if command.points is None else (Path(command.points),)
-    check_output(Path(command.output), inputs, ["ID", "Target", *_PREDICTED])
+    check_new(Path(command.output), inputs, "output", "points.csv", force=command.force)
     if command.page is not None:
-        check_page(Path(command.page), inputs)
+        check_new(Path(command.page), inputs, "page", "points.html", force=command.force)
 
 
 def _asked(command: Predict, countries: Sequence[Country]) -> pd.DataFrame | None:
@@ -198,8 +200,10 @@ def _together(
     if asked is not None:
         ids = asked["ID"] if every else asked.loc[asked["ID"].isin(table["ID"]), "ID"]
         table = table.set_index("ID").reindex(ids).rename_axis("ID").reset_index()
+        for name in ("Lat", "Lon"):
+            table[name] = asked.set_index("ID").loc[ids, name].to_numpy()
         table["reason"] = table["reason"].fillna(_ELSEWHERE)
-    return table.astype(_PREDICTED | {"Target": "Int64"})
+    return table.astype(_PREDICTED | {"Target": "Int64", "Lat": "float64", "Lon": "float64"})
 
 
 def _shared(predicted: Mapping[str, Predicted], table: pd.DataFrame) -> list[str]:
@@ -240,9 +244,13 @@ def _page(
     )
 
 
-def _csv(table: pd.DataFrame, command: Predict) -> str:
-    columns = ["ID", "Target", *(["probability"] if command.probabilities else []), *_EVIDENCE]
-    return table[columns].to_csv(index=False, float_format="%.6f")
+def _content(table: pd.DataFrame, command: Predict) -> bytes:
+    """Return the content of the file of predictions, in the format of its ending."""
+    names = ["ID", "Target"]
+    if command.columns == "all":
+        names += ["Lat", "Lon", "probability", *_EVIDENCE]
+    written = table[names].round({"probability": _DECIMALS})
+    return content_of(written, Path(command.output).suffix.lower())
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:

@@ -147,25 +147,31 @@ def check_output(path: Path, inputs: Iterable[Path], columns: Sequence[str]) -> 
         _check_alike(path, columns)
 
 
-def check_page(path: Path, inputs: Iterable[Path]) -> None:
-    """Check, before any work, that an HTML page can be written to a file and replaces nothing but its like.
+def check_new(path: Path, inputs: Iterable[Path], key: str, example: str, *, force: bool) -> None:
+    """Check, before any work, that a file can be written and replaces none, unless that is wanted.
+
+    Parameters
+    ----------
+    path : Path
+        The file, as a user names it.
+    inputs : iterable of Path
+        Files that the command reads, or would read: none of them is ever replaced.
+    key, example : str
+        The setting that names the file, and a value of it for messages.
+    force : bool
+        Whether a file that is there is replaced.
 
     Raises
     ------
     DataError
-        As `check_output` does, where ``page`` names the file.
+        It cannot be written, is one of the inputs, or is there.
     """
-    _check_place(path, inputs, "page", "points.html")
-    if not path.exists():
-        return
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(_HEADER_BYTES).lstrip().lower()
-    except OSError as error:
-        raise DataError(f"page {path} is there and cannot be read: {error.strerror}") from error
-    if start and not start.startswith(b"<!doctype html"):
+    _check_place(path, inputs, key, example)
+    if os.path.lexists(path) and not path.is_file():
+        raise DataError(f"{key} {path} is there and no file; set {key} to another name")
+    if path.exists() and not force:
         raise DataError(
-            f"page {path} is there and is no HTML page; set page to another name, or move that file away"
+            f"{key} {path} is there already; set {key} to another name, or add force=true to replace it"
         )
 
 

@@ -293,7 +293,7 @@ def test_a_champion_of_exports_with_ndvi_maps_services_and_cubes_and_answers_req
     points = (*at(engine), "points=centres.csv", "source.points_per_request=2000")
     done = farm.run(*points, script="download")
     assert done.returncode == 0, done.stderr
-    done = farm.run(*points, "probabilities=true", "output=out.csv", script="predict")
+    done = farm.run(*points, "output=out.csv", script="predict")
     assert done.returncode == 0, done.stderr
     predicted = pd.read_csv(farm.folder / "out.csv")
     np.testing.assert_array_equal(layers["class"].ravel(), predicted["Target"])

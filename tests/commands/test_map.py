@@ -90,7 +90,7 @@ def test_pixels_have_what_predict_says_of_points_in_their_centres(home: Shell, m
     table = pd.DataFrame({"ID": [f"p{n}" for n in chosen]})
     table["Lon"], table["Lat"] = lon.ravel()[chosen], lat.ravel()[chosen]
     table.to_csv(home.folder / "centres.csv", index=False)
-    words = ("country=iran", "source.points=100", "points=centres.csv", "probabilities=true")
+    words = ("country=iran", "source.points=100", "points=centres.csv")
     done = home.run(*words, "output=centres_predicted.csv", script="predict")
     assert done.returncode == 0, done.stderr
     predicted = pd.read_csv(home.folder / "centres_predicted.csv")

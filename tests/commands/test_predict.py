@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import mlflow
 import numpy as np
 import pandas as pd
+import pyogrio
 import pytest
 from standins import pages
 from standins.toy_models import NAME, TITLE, ToyModels
@@ -22,17 +24,20 @@ from cropland.commands.predict import Predicted
 from cropland.config.commands.predict import Predict
 from cropland.config.groups import Paths, Tracking
 from cropland.config.sources import Simulated
-from cropland.errors import CroplandError, DataError
+from cropland.errors import ConfigError, CroplandError, DataError
 from cropland.models import model_files
+from cropland.observations import points
 from cropland.support.fingerprint import fingerprint
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.records import CHECKSUM
 
 EVIDENCE = "n_observations,inside_applicability,cannot_tell,reason"
+COLUMNS = f"ID,Target,Lat,Lon,probability,{EVIDENCE}"
+LAT, LON = 10.1234567, 20.5
 SIMULATED = Simulated("simulated", 30, 100, {})
 
 
-def command(output: str = "p.csv", *, probabilities: bool = False) -> Predict:
+def command(output: str = "p.csv") -> Predict:
     return Predict(
         source=SIMULATED,
         tracking=Tracking("local", "sqlite:///mlflow.db", "artifacts"),
@@ -40,10 +45,11 @@ def command(output: str = "p.csv", *, probabilities: bool = False) -> Predict:
         output=output,
         page=None,
         points=None,
-        probabilities=probabilities,
+        columns="all",
         missing="empty",
         reference_end=None,
         alias="champion",
+        force=False,
     )
 
 
@@ -61,11 +67,12 @@ def predicted(rows: dict[str, float | None]) -> Predicted:
         table["label"].isna().map({True: "not observed in all bands in the window", False: ""})
     )
     table["Target"] = table["label"]
+    table["Lat"], table["Lon"] = LAT, LON
     return Predicted(table, "f00")
 
 
 def asked(*ids: str) -> pd.DataFrame:
-    return pd.DataFrame({"ID": list(ids)})
+    return pd.DataFrame({"ID": list(ids), "Lat": LAT, "Lon": LON})
 
 
 def test_countries_are_put_in_the_order_of_the_file() -> None:
@@ -102,27 +109,79 @@ def test_points_in_two_boxes_are_counted_with_whose_model_predicted_them() -> No
 def test_no_point_at_all_is_an_empty_file() -> None:
     empty = Predicted(pd.DataFrame(columns=["ID", *predict._PREDICTED, "Target"]), "")
     table = predict._together({"a": empty}, asked(), every=True)
-    assert predict._csv(table, command()) == f"ID,Target,{EVIDENCE}\n"
+    assert predict._content(table, command()).decode() == f"{COLUMNS}\n"
+    read = geopandas.read_file(io.BytesIO(predict._content(table, command("p.gpkg"))))
+    assert read.empty and list(read) == [*COLUMNS.split(","), "geometry"]
 
 
-@pytest.mark.parametrize("name", ["../../x", 'a,"b"', "NA", "line\nbreak", " blank ", "ünï"])
-def test_ids_survive_the_file(name: str) -> None:
+@pytest.mark.parametrize("name", ["../../x", 'a,"b"', "NA", "line\nbreak", " blank ", "ünï", "007"])
+@pytest.mark.parametrize("ending", [".csv", ".geojson", ".gpkg", ".parquet"])
+def test_ids_survive_the_file(name: str, ending: str, tmp_path: Path) -> None:
     table = predict._together({"a": predicted({name: 0.7})}, asked(name), every=True)
-    text = predict._csv(table, command(probabilities=True))
-    read = pd.read_csv(io.StringIO(text), dtype={"ID": str}, keep_default_na=False)
+    path = tmp_path / f"p{ending}"
+    path.write_bytes(predict._content(table, command(str(path))))
+    if ending == ".csv":
+        read = pd.read_csv(path, dtype={"ID": str}, keep_default_na=False)
+    else:
+        read = geopandas.read_parquet(path) if ending == ".parquet" else geopandas.read_file(path)
     assert read["ID"].tolist() == [name]
-    assert list(read)[2:] == ["probability", *EVIDENCE.split(",")]
-    assert text.endswith(",1,0.700000,9,,,\n")
+    assert list(read)[:9] == COLUMNS.split(",")
 
 
 def test_missing_values_are_empty_cells() -> None:
     table = predict._together({"a": predicted({"x": None, "y": 0.25})}, None, every=True)
-    text = predict._csv(table, command(probabilities=True))
-    assert text.splitlines() == [
-        f"ID,Target,probability,{EVIDENCE}",
-        "x,,,0,,,not observed in all bands in the window",
-        "y,0,0.250000,9,,,",
+    assert predict._content(table, command()).decode().splitlines() == [
+        COLUMNS,
+        f"x,,{LAT},{LON},,0,,,not observed in all bands in the window",
+        f"y,0,{LAT},{LON},0.25,9,,,",
     ]
+    submission = replace(command(), columns="submission")
+    assert predict._content(table, submission) == b"ID,Target\nx,\ny,0\n"
+
+
+@pytest.mark.parametrize("ending", [".geojson", ".GPKG", ".parquet"])
+def test_a_file_for_a_gis_has_points_with_all_columns_and_nulls(
+    ending: str, tmp_path: Path
+) -> None:
+    table = predict._together({"a": predicted({"x": None, "y": 0.25})}, None, every=True)
+    path = tmp_path / f"p{ending}"
+    path.write_bytes(predict._content(table, command(str(path))))
+    read = geopandas.read_parquet(path) if ending == ".parquet" else geopandas.read_file(path)
+    assert list(read) == [*COLUMNS.split(","), "geometry"]
+    assert read.crs.to_epsg() == 4326
+    assert [(point.x, point.y) for point in read.geometry] == [(LON, LAT)] * 2
+    assert read["Target"].isna().tolist() == [True, False]
+    assert read["probability"].isna().tolist() == [True, False]
+    assert read["cannot_tell"].isna().all()
+    if ending != ".parquet":
+        facts = pyogrio.read_info(path)
+        types = dict(zip(facts["fields"], facts["ogr_types"], strict=True))
+        assert (facts["geometry_type"], facts["features"]) == ("Point", 2)
+        assert types["Target"] == ("OFTInteger" if ending == ".geojson" else "OFTInteger64")
+    again = points.read(path, labelled=False)  # our own reader takes it
+    assert again["Lat"].tolist() == pytest.approx([LAT] * 2, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            {"output": "p.shp"},
+            "p.shp ends in .shp, which is no format: expected .csv, .geojson, .gpkg",
+        ),
+        (
+            {"output": "p"},
+            "p has no ending: expected .csv, .geojson, .gpkg, .parquet, as in output=",
+        ),
+        (
+            {"output": "p.gpkg", "columns": "submission"},
+            "columns=submission is ID,Target as CSV, and",
+        ),
+    ],
+)
+def test_an_output_that_is_no_format_is_refused(words: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        replace(command(), **words)
 
 
 def test_what_a_model_of_before_cannot_tell_is_not_counted_as_none() -> None:
@@ -150,18 +209,22 @@ def test_an_output_that_is_an_input_is_refused_before_any_work(
     assert not promoted.runs("prediction")
 
 
-def test_predictions_replace_predictions_and_nothing_else(
+def test_a_file_that_is_there_is_replaced_by_force_only(
     promoted: ToyModels, tmp_path: Path
 ) -> None:
-    out = tmp_path / "p.csv"
-    promoted.predict(out)
-    promoted.predict(out, probabilities=True)
-    assert "probability" in table(out)
-    (export,) = promoted.exports.glob("*Toyland*.csv")
-    kept = shutil.copy(export, tmp_path / "export.csv")
-    with pytest.raises(DataError, match=r"holds no predictions: its first line is 'ID,.*move that"):
-        promoted.predict(kept)
-    assert kept.read_bytes() == export.read_bytes()
+    out, page = tmp_path / "p.csv", tmp_path / "p.html"
+    promoted.predict(out, force=False)
+    before = out.read_bytes()
+    message = f"output {out} is there already; set output to another name, or add force=true"
+    with pytest.raises(DataError, match=re.escape(message)):
+        promoted.predict(out, force=False, columns="submission")
+    page.write_text("")
+    with pytest.raises(DataError, match="page .* is there already"):
+        promoted.predict(tmp_path / "other.csv", force=False, page=str(page))
+    assert out.read_bytes() == before and not (tmp_path / "other.csv").exists()
+    assert len(promoted.runs("prediction")) == 1
+    promoted.predict(out, force=True, columns="submission")
+    assert out.read_text().startswith("ID,Target\n")
 
 
 def table(path: Path) -> pd.DataFrame:
@@ -170,7 +233,7 @@ def table(path: Path) -> pd.DataFrame:
 
 def test_predictions_are_those_of_the_fitted_model(promoted: ToyModels, tmp_path: Path) -> None:
     out = tmp_path / "own.csv"
-    promoted.predict(out, probabilities=True)
+    promoted.predict(out)
     found = pd.read_csv(out)
     asked = pd.read_csv(promoted.exports / "Test.csv")
     assert found["ID"].tolist() == asked["ID"].tolist()
@@ -251,7 +314,7 @@ def test_a_point_observed_once_has_a_reason_in_place_of_a_label(
     rows = pd.concat([toy_rows[~own & ~none], once])
     exports = write_exports(tmp_path / "thin", toy_points, rows)
     thin, out = replace(promoted, exports=exports, folder=tmp_path), tmp_path / "out.csv"
-    said = thin.predict(out, probabilities=True)
+    said = thin.predict(out)
     first, second, third, *_ = table(out).to_dict("records")
     assert (first["ID"], first["Target"], first["probability"]) == ("P060", "", "")
     assert first["n_observations"] == 1
@@ -315,7 +378,7 @@ def test_points_of_no_country_are_all_named(promoted: ToyModels, tmp_path: Path)
     (tmp_path / "points.csv").write_text("ID,Lat,Lon\nfar,50,8\n")
     out = tmp_path / "out.csv"
     said = promoted.predict(out, points=str(tmp_path / "points.csv"))
-    row = ["far", "", "", "", "", "outside the box of every country asked for"]
+    row = ["far", "", 50.0, 8.0, "", "", "", "", "outside the box of every country asked for"]
     assert table(out).to_numpy().tolist() == [row]
     assert "warning 100% of the points have no label: the column reason says why" in said
     assert "outside the box of every country asked for got an empty Target: far" in said

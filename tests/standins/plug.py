@@ -209,7 +209,7 @@ class Study:
 
     def predict(self) -> Numbers:
         """Predict; the file."""
-        self.toy.predict(self.folder / "predicted.csv", probabilities=True)
+        self.toy.predict(self.folder / "predicted.csv")
         return {"csv": (self.folder / "predicted.csv").read_text()}
 
     def map(self) -> Numbers:

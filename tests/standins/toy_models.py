@@ -84,10 +84,11 @@ class ToyModels:
             "output": str(path),
             "page": None,
             "points": None,
-            "probabilities": False,
+            "columns": "all",
             "missing": "empty",
             "reference_end": None,
             "alias": "champion",
+            "force": True,
         }
         predicting.run(Predict(**given | changes), countries or [TOYLAND])
         return self.screen()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cropland.errors import DataError
-from cropland.support.writing import check_output, check_page, temporary_folder, whole, write_whole
+from cropland.support.writing import check_new, check_output, temporary_folder, whole, write_whole
 
 
 def test_a_file_replaces_the_one_before(tmp_path: Path) -> None:
@@ -171,11 +171,15 @@ def test_a_table_is_not_written_where_an_input_is_or_will_be(tmp_path: Path) -> 
         check_output(tmp_path / "linked" / "Test.csv", [tmp_path / "Test.csv"], TABLE)
 
 
-def test_a_page_replaces_pages_only(tmp_path: Path) -> None:
-    page = tmp_path / "points.html"
-    for content in (b"", b"<!DOCTYPE html>\n<html>"):
-        page.write_bytes(content)
-        check_page(page, [])
-    page.write_bytes(b"ID,Target\n")
-    with pytest.raises(DataError, match=r"is no HTML page; set page to another name, or move"):
-        check_page(page, [])
+def test_a_file_that_is_there_is_not_replaced_without_force(tmp_path: Path) -> None:
+    path, given = tmp_path / "p.gpkg", [tmp_path / "Test.csv"]
+    check_new(path, given, "output", "p.csv", force=False)
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"output .*p.gpkg is there already; .* force=true"):
+        check_new(path, given, "output", "p.csv", force=False)
+    check_new(path, given, "output", "p.csv", force=True)
+    (tmp_path / "pipe").symlink_to("/dev/null")
+    with pytest.raises(DataError, match="is there and no file"):
+        check_new(tmp_path / "pipe", given, "output", "p.csv", force=True)
+    with pytest.raises(DataError, match="which this command reads"):
+        check_new(given[0], given, "output", "p.csv", force=True)

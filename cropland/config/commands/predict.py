@@ -11,9 +11,10 @@ from pydantic import StrictBool
 from cropland.config.commands import Command
 from cropland.config.countries import iso_date
 from cropland.config.groups import Paths, Tracking
-from cropland.config.schema import FilePath
+from cropland.config.schema import FilePath, require
 from cropland.config.sources import Source
 from cropland.errors import ConfigError
+from cropland.support.point_output import format_error
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,21 @@ class Predict(Command):
     output: FilePath
     page: FilePath | None
     points: FilePath | None
-    probabilities: StrictBool
+    columns: Literal["all", "submission"]
     missing: Literal["empty", "majority"]
     reference_end: str | None
     alias: str
+    force: StrictBool
 
     def __post_init__(self) -> None:
         if self.reference_end is not None:
             iso_date(self.reference_end, "reference_end")
+        require(not (error := format_error(self.output)), error)
+        if self.columns == "submission" and Path(self.output).suffix.lower() != ".csv":
+            raise ConfigError(
+                f"columns=submission is ID,Target as CSV, and output is {self.output}; end its name in .csv, "
+                f"or leave columns out"
+            )
         if self.page is not None and Path(self.page) == Path(self.output):
             raise ConfigError(
                 f"output and page are one file, {self.page}; set page to another, as in page=points.html"
