@@ -1,4 +1,4 @@
-"""The command line: seven commands, their configuration by Hydra, and errors in one line."""
+"""The command line: the commands, their configuration by Hydra, and errors in one line."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cropland.training.scoring import JobResult
 
 COMMANDS = {
+    "new-country": "write the file of a country from its labelled points",
     "train": "train and score one configuration, or with -m a sweep of them",
     "promote": "choose, refit and register the best candidate of each country",
     "predict": "predict points by the champion of each country",
@@ -49,7 +50,12 @@ def main(name: str | None = None) -> None:
         # Completion is of the program, whose first word is a command.
         program = "cropland" if _COMPLETION & set(words) else f"cropland {name}"
         sys.argv = [program, *words[1:]]
-    launch(partial(_run, name))
+    launch(partial(_run, module_name(name)))
+
+
+def module_name(name: str) -> str:
+    """Return the name of a command's module, configuration and script."""
+    return name.replace("-", "_")
 
 
 def launch(command: Callable[[], Any]) -> None:
@@ -118,7 +124,7 @@ def train(config: DictConfig) -> JobResult | float | None:
 
 
 def run_command(name: str, config: DictConfig) -> None:
-    """Run a command that is no sweep: Hydra's task function of the other six."""
+    """Run a command that is no sweep: Hydra's task function of all but ``train``."""
     with exit_on_error():
         from hydra.core.hydra_config import HydraConfig
 
@@ -126,7 +132,9 @@ def run_command(name: str, config: DictConfig) -> None:
         from cropland.support.garbage import collect_garbage
 
         node: Any = HydraConfig.get()
-        schema = getattr(import_module(f"{commands.__name__}.{name}"), name.capitalize())
+        schema = getattr(
+            import_module(f"{commands.__name__}.{name}"), name.title().replace("_", "")
+        )
         command, countries, left_out = composition.command(schema, config, node)
         where = commands.repeated(composition.given_words(node))
 
@@ -177,7 +185,7 @@ def _command_of(words: Sequence[str]) -> str:
 
 def _help() -> str:
     """Return what ``cropland --help`` shows."""
-    lines = [f"  {name:10}{purpose}" for name, purpose in COMMANDS.items()]
+    lines = [f"  {name:13}{purpose}" for name, purpose in COMMANDS.items()]
     head = "usage: cropland COMMAND [OVERRIDES …]\n\ncommands:"
     foot = "cropland COMMAND --help lists the groups and values of its configuration."
     return "\n".join([head, *lines, "", foot])

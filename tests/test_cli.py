@@ -117,10 +117,16 @@ def test_garbage_is_collected_while_a_command_works(
     tmp_path: Path,
     name: str,
 ) -> None:
-    module = "cropland.training.sweep" if name == "train" else f"cropland.commands.{name}"
+    module = (
+        "cropland.training.sweep"
+        if name == "train"
+        else f"cropland.commands.{cli.module_name(name)}"
+    )
     monkeypatch.setattr(import_module(module), "prepare" if name == "train" else "run", reach)
     needed = {"assess": ["map=maps"], "compare": ["raster=x.tif", "landcover=worldcover"]}
-    words = ["country=iran", f"paths.runs={tmp_path}"] if name == "train" else ["country=iran"]
+    needed["new-country"] = ["kenya", "points=x.csv", "season=2023-07-01/2024-06-30"]
+    words = ["country=iran"] if name != "new-country" else []
+    words += [f"paths.runs={tmp_path}"] if name == "train" else []
     monkeypatch.setattr(sys, "argv", ["cropland", name, *words, *needed.get(name, [])])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
@@ -234,7 +240,11 @@ def test_completion_is_installed_for_the_program(
 
 def test_every_command_has_a_script_a_configuration_and_a_line_of_help() -> None:
     scripts = {path.stem for path in (CONF.parent / "scripts").glob("*.py")}
-    assert scripts == {path.stem for path in CONF.glob("*.yaml")} - {"local"} == set(cli.COMMANDS)
+    assert (
+        scripts
+        == {path.stem for path in CONF.glob("*.yaml")} - {"local"}
+        == set(map(cli.module_name, cli.COMMANDS))
+    )
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["train", "--cfg", "all"]])

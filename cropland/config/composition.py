@@ -106,8 +106,12 @@ def command(
     ConfigError
         See `cropland.config.filling.command`; an override that the command has no use for.
     """
-    values = _of_countries(composed, hydra, schema)
     words, folders = overrides_of(hydra), folders_of(hydra)
+    if not schema.HAS_COUNTRY:
+        filled = filling.command(schema, resolved(composed, text_keys(schema)))  # type: ignore[arg-type]
+        filled.check_given(words)
+        return filled, (), ()
+    values = _of_countries(composed, hydra, schema)
     country = values.pop("country")
     filled = filling.command(schema, values)
     filled.check_given(words)

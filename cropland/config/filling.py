@@ -43,6 +43,8 @@ def command(schema: type[T], composed: Mapping[str, Any]) -> T:
         values["model"] = model(values.get("model", {}), **given)
     if isinstance(values.get("validation"), dict):
         values["validation"] = _validation(values["validation"])
+    if "source" not in own:
+        return filled(schema, values)
     source = values.get("source", {}).get("name")
     kinds = {get_args(_hints(kind)["name"])[0]: kind for kind in get_args(Source)}
     require(str(source) in kinds, f"unknown source.name {source!r}; {nearest(str(source), kinds)}")

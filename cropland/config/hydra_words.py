@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import traceback
-from os.path import relpath
 
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -14,7 +13,7 @@ from cropland.config.plain_values import mapping
 from cropland.config.search_path import SHIPPED
 from cropland.config.shell_words import quoted
 from cropland.errors import nearest, no_value, one_line, unknown_key
-from cropland.support.words import shell_word
+from cropland.support.words import command_line, shell_word
 
 _LISTS = ("allow", "bands.names", "box", "source.bands", "source.hosts", "source.leave_out")
 """Keys whose value is a list."""
@@ -64,11 +63,9 @@ def _unknown_file(error: MissingConfigException) -> str:
 
 def _how_to_add(name: str) -> str:
     """Say what makes a country."""
-    example = relpath(SHIPPED / "country" / "iran.yaml")
-    return (
-        f"copy {example} to conf/country/{name.lower()}.yaml and give it its own name, "
-        f"title (as in the names of exports), box and reference season"
-    )
+    name = re.sub(r"\W", "_", name.lower(), flags=re.ASCII)
+    season = "season=2023-07-01/2024-06-30"
+    return f"write its file: {command_line('new-country', name, 'points=FILE', season)}"
 
 
 def _unread(error: OverrideParseException) -> str:

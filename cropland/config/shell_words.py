@@ -19,7 +19,18 @@ from cropland.support.words import shell_word
 
 PATHS = frozenset(
     (
-        *("cube", "design", "geometry", "labels", "map", "output", "page", "points", "raster"),
+        *(
+            "cube",
+            "design",
+            "folder",
+            "geometry",
+            "labels",
+            "map",
+            "output",
+            "page",
+            "points",
+            "raster",
+        ),
         *("paths.archive", "paths.data", "paths.downloads", "paths.runs"),
         *("source.catalog", "source.labelled", "source.unlabelled"),
         *("tracking.artifacts", "tracking.uri", "hydra.sweeper.storage"),
@@ -54,6 +65,9 @@ def hydra_words(words: Sequence[str], command: str) -> list[str]:
         raise ConfigError(
             f"unknown option {unknown[0]}; -m makes a sweep, --help lists the settings, which have no dashes"
         )
+    if command == "new_country":
+        words = _with_name(words, arguments.overrides)
+        arguments, _ = parsed_arguments(words)
     settings = arguments.overrides
     for at, word in enumerate(settings):
         if "=" not in word.lstrip("=") and not word.startswith("~"):
@@ -73,6 +87,16 @@ def hydra_words(words: Sequence[str], command: str) -> list[str]:
             for part in _shown(_setting(word, folders, in_defaults, sweeps=sweeps), arguments.cfg)
         ),
     ]
+
+
+def _with_name(words: Sequence[str], settings: Sequence[str]) -> list[str]:
+    """Return the words of ``new-country NAME …`` with the name as a setting."""
+    names = [word for word in settings if "=" not in word]
+    if len(names) > 1:
+        raise ConfigError(
+            f"new-country takes one name, got {' '.join(names)}; write {'_'.join(names)}"
+        )
+    return [quoted(f"name={word}") if word in names else word for word in words]
 
 
 def _shown(word: str, cfg: str | None) -> list[str]:

@@ -81,7 +81,7 @@ def command_line(name: str, *words: str) -> str:
     """
     script = Path(sys.argv[0])
     by_script = (script.parent.name, script.suffix) == ("scripts", ".py")
-    start = f"python scripts/{name}.py" if by_script else f"cropland {name}"
+    start = f"python scripts/{name.replace('-', '_')}.py" if by_script else f"cropland {name}"
     present = script.stem if by_script else sys.argv[0].removeprefix("cropland ")
     options = [*_options(same_command=name == present), *words]
     if not any(word.startswith(SEARCH_PATH) for word in words):

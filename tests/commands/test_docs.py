@@ -11,11 +11,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from cropland.config import composition
+from cropland.config import composition, shell_words
 from cropland.config.commands.assess import Assess
 from cropland.config.commands.compare import Compare
 from cropland.config.commands.download import Download
 from cropland.config.commands.map import Map
+from cropland.config.commands.new_country import NewCountry
 from cropland.config.commands.predict import Predict
 from cropland.config.commands.promote import Promote
 from cropland.config.groups import Configuration
@@ -32,6 +33,7 @@ COMMANDS = sorted(
     {line.partition(" #")[0].strip() for line in "\n".join(BLOCKS).splitlines() if line.strip()}
 )
 SCHEMAS = {
+    "new_country": NewCountry,
     "train": Configuration,
     "download": Download,
     "promote": Promote,
@@ -52,6 +54,8 @@ def test_a_command_fills_the_schema(command: str) -> None:
     _, path, *words = shlex.split(command)
     words = [full_key(word) for word in words if word != "-m"]
     name = Path(path).stem
+    if name == "new_country":
+        words = shell_words.hydra_words(words, name)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         if name == "train":
             # Outside of a multirun Hydra's own composition knows no sweeps.

@@ -428,9 +428,9 @@ def test_another_season_is_looked_at_where_it_was_observed(
             {"points": "nowhere.csv"},
             "expected a points file at nowhere.csv, there is none; set points",
         ),
-        ({"output": "."}, "output . is a folder"),
+        ({"output": "."}, ". has no ending: expected .csv, .geojson"),
         ({"page": "."}, "page . is a folder; set page to a file, as in page=points.html"),
-        ({"output": "x", "page": "./x"}, "output and page are one file, ./x; set page to another"),
+        ({"output": "x.csv", "page": "./x.csv"}, "output and page are one file, ./x.csv; set page"),
         ({"output": "/proc/none/p.csv"}, "cannot write /proc/none/p.csv"),
         ({"alias": "best"}, "no version .* 'best' .*; alias=champion is the one in use"),
     ],
@@ -479,7 +479,5 @@ def test_a_disk_that_is_full_loses_no_prediction(
     assert not list(tmp_path.glob(".p.csv*"))
     (run,) = promoted.runs("prediction")
     assert (
-        (promoted.artifacts(run.info.run_id) / "p.csv")
-        .read_text()
-        .startswith(f"ID,Target,{EVIDENCE}\nP060")
+        (promoted.artifacts(run.info.run_id) / "p.csv").read_text().startswith(f"{COLUMNS}\nP060")
     )

@@ -70,7 +70,7 @@ def test_a_bad_value_is_one_line(name: str, change: dict[str, Any], message: str
 def test_what_only_training_has_is_refused_where_it_is_given_by_hand() -> None:
     predict: Predict = filling.command(Predict, of_command("predict"))
     predict.check_given(["country=iran", "source.points=9", "source=files", "paths.data=x"])
-    with pytest.raises(ConfigError, match="unknown key 'span'; there are: alias, country"):
+    with pytest.raises(ConfigError, match="unknown key 'span'; there are: alias, columns"):
         predict.check_given(["country=iran", "+span=24"])
 
 

@@ -83,8 +83,8 @@ def test_an_unknown_country_says_how_one_is_added(
 ) -> None:
     monkeypatch.chdir(CONF.parent)
     assert line_of(f"country={name}") == (
-        f"{near}To add a country, copy conf/country/iran.yaml to conf/country/{Path(name).stem.lower()}.yaml "
-        f"and give it its own name, title (as in the names of exports), box and reference season"
+        f"{near}To add a country, write its file: cropland new-country {Path(name).stem.lower()} points=FILE "
+        f"season=2023-07-01/2024-06-30"
     )
 
 

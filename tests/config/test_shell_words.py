@@ -177,13 +177,16 @@ def test_no_job_of_a_sweep_replaces_the_predictions_of_another() -> None:
 
 def test_every_path_of_every_command_is_known() -> None:
     commands = [
-        import_module(f"cropland.config.commands.{name}")
+        import_module(f"cropland.config.commands.{cli.module_name(name)}")
         for name in cli.COMMANDS
         if name != "train"
     ]
     schemas = [
         Configuration,
-        *(getattr(one, one.__name__.rpartition(".")[2].capitalize()) for one in commands),
+        *(
+            getattr(one, one.__name__.rpartition(".")[2].title().replace("_", ""))
+            for one in commands
+        ),
     ]
     paths = {key for schema in schemas for key in paths_of(schema)}
     paths |= {key for schema in get_args(Source) for key in paths_of(schema, "source.")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from omegaconf import OmegaConf
 
@@ -63,6 +63,9 @@ def says_where(word: str) -> bool:
 
 class Command(Closed):
     """A command that is no sweep: a frozen dataclass of all of its file in ``conf/`` but the country."""
+
+    HAS_COUNTRY: ClassVar[bool] = True
+    """Whether it is for countries that there are."""
 
     def check_given(self: Any, words: Iterable[str]) -> None:
         """Refuse overrides that the command has no use for.
