@@ -296,7 +296,7 @@ def test_figures_of_an_average_are_of_its_mean_those_of_fits_of_its_first_member
     assert all(title.startswith(selected.title) for title in titles[2:])
     (reliability,) = [each for each in drawn if len(each.axes) == 2 and each.legends]
     names = [text.get_text().splitlines()[0] for text in reliability.legends[0].get_texts()]
-    assert names[1:] == ["before calibration", "after calibration, cross-fitted"]
+    assert names[-2:] == ["before calibration", "after calibration, cross-fitted"]
     mean = np.mean([each.scores.out_of_fold["probability"] for each in selected.members], axis=0)
     target = selected.scores.out_of_fold["Target"]
     for bars, forecast in zip(
