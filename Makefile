@@ -63,10 +63,8 @@ define check_port
 	{ echo "http://127.0.0.1:$(1) answers already: open it, or take another port: make $@ $(2)=$$(($(1) + 10))"; exit 1; }
 endef
 
-ui: $(STAMP)  ## Serve the MLflow UI at http://127.0.0.1:5000 (PORT=… for another)
-	$(call check_port,$(PORT),PORT)
-	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
-		$(BIN)/mlflow ui --backend-store-uri "$(TRACKING)" --host 127.0.0.1 --port $(PORT)
+ui: $(STAMP)  ## Show runs and models in a browser, at http://127.0.0.1:5000 (PORT=… for another)
+	@$(BIN)/cropland ui port=$(PORT)
 
 serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cropland-simulated-iran, SERVE_PORT=…)
 	$(call check_port,$(SERVE_PORT),SERVE_PORT)

@@ -29,6 +29,7 @@ COMMANDS = {
     "map": "map the cropland of an area by the champion of a country",
     "assess": "draw a sample of a map, estimate hectares, or choose what to label next",
     "compare": "score a land-cover raster on labelled points, beside the champion",
+    "ui": "show runs and models in a browser, by MLflow's pages",
 }
 INTERRUPTED = 130
 _COMPLETION = {"-sc", "--shell-completion"}

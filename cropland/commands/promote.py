@@ -106,7 +106,7 @@ def _show(
     if simulated:
         screen.print(terminal.SIMULATED)
     screen.print(f"load: models:/{done[0].name}@champion", soft_wrap=True)
-    address = views.browse_hint(command.tracking, store.experiment_id, views.SELECTED)
+    address = views.browse_hint(command.tracking, store.experiment_id, words, views.SELECTED)
     screen.print(f"in MLflow: experiment {store.experiment}; look: {address}", soft_wrap=True)
     names = ",".join(promoted.country for promoted in done)
     country = f"country={names if len(done) == 1 else f'[{names}]'}"

@@ -14,6 +14,7 @@ from cropland.tracking import views
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
     from cropland.config.groups import Tracking
 
@@ -45,6 +46,15 @@ def is_simulated(experiment: str) -> bool:
 def note_of(experiment: str) -> str:
     """Return the description of an experiment."""
     return _NOTE_SIMULATED if is_simulated(experiment) else _NOTE_REAL
+
+
+def present(client: MlflowClient, tracking: Tracking) -> list[Experiment]:
+    """Return the experiments of a store that are there, that of real data before that of simulated."""
+    names = [
+        usual(simulated=simulated, name=tracking.experiment or REAL) for simulated in (False, True)
+    ]
+    entries = map(client.get_experiment_by_name, names)
+    return [entry for entry in entries if entry and entry.lifecycle_stage == "active"]
 
 
 def create(client: MlflowClient, tracking: Tracking, experiment: str) -> str:

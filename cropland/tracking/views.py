@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import shlex
-from pathlib import Path
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from cropland.support.words import SEARCH_PATH, command_line
 from cropland.tracking import sqlite_file
 from cropland.tracking.records import KIND, NOTE
 
@@ -26,7 +26,7 @@ class _View(NamedTuple):
     order: str = "attributes.start_time"
 
     def state(self) -> str:
-        """Return it as MLflow's pages keep a saved view; their menu has the newest first."""
+        """Return filter, order and columns as MLflow's pages keep them."""
         columns = list(map(_quoted, self.columns))
         state = {
             "searchFilter": self.condition,
@@ -36,8 +36,12 @@ class _View(NamedTuple):
             "columnOrder": columns,
             "runsHiddenMode": "SHOW_ALL",
         }
+        return json.dumps(state)
+
+    def saved(self) -> str:
+        """Return it as MLflow's pages keep a saved view; their menu has the newest first."""
         created = _CREATED - list(_VIEWS.values()).index(self)
-        return json.dumps({"name": self.title, "createdAt": created, "state": json.dumps(state)})
+        return json.dumps({"name": self.title, "createdAt": created, "state": self.state()})
 
 
 def _quoted(column: str) -> str:
@@ -80,6 +84,7 @@ _VIEWS = {
         ),
     ),
 }
+_STORE = ("tracking", SEARCH_PATH)
 _STATE = "mlflow.sharedViewState."
 _CREATED = 1_767_225_600_000
 """When the first view was created, for MLflow's menu: milliseconds since 1970-01-01 UTC."""
@@ -88,7 +93,7 @@ _OLDER = "Runs of older versions have no tag `kind`, so that the views leave the
 
 def tags(note: str) -> dict[str, str]:
     """Return the tags of an experiment that has the views."""
-    states = {f"{_STATE}{key}": view.state() for key, view in _VIEWS.items()}
+    states = {f"{_STATE}{key}": view.saved() for key, view in _VIEWS.items()}
     titles = ", ".join(view.title for view in _VIEWS.values())
     return states | {NOTE: f"{note}\n\nThe menu Views has {titles}."}
 
@@ -110,18 +115,28 @@ def add(client: MlflowClient, entry: Experiment, note: str) -> None:
         client.set_experiment_tag(number, key, value)
 
 
-def browse_hint(tracking: Tracking, experiment_id: str, view: str = CANDIDATES) -> str:
-    """Return the address of a view in MLflow's pages, after the command that serves a local store."""
-    has_server = tracking.uri.startswith("http")
-    server = tracking.uri if has_server else "http://127.0.0.1:5000"
+def state(view: str) -> str:
+    """Return filter, order and columns of a view as MLflow's pages keep them."""
+    return _VIEWS[view].state()
+
+
+def browse_hint(
+    tracking: Tracking, experiment_id: str, words: Iterable[str] = (), view: str = CANDIDATES
+) -> str:
+    """Return the address of a view on a server, or the command that shows a database in a browser.
+
+    Parameters
+    ----------
+    tracking : Tracking
+        The store.
+    experiment_id : str
+        The experiment.
+    words : iterable of str
+        Overrides of the present command that say where it works; the command needs those of the store.
+    view : str
+        Key of the view.
+    """
+    if not tracking.uri.startswith("http"):
+        return command_line("ui", *(word for word in words if word.startswith(_STORE)))
     query = f"workflowType=machine_learning&viewStateShareKey={view}"
-    address = f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
-    if has_server:
-        return address
-    is_checkout = (
-        tracking.uri == sqlite_file.LOCAL and Path("Makefile").is_file() and Path("conf").is_dir()
-    )
-    serve = (
-        "make ui" if is_checkout else f"mlflow ui --backend-store-uri {shlex.quote(tracking.uri)}"
-    )
-    return f"{serve}, then {address}"
+    return f"{tracking.uri.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"

@@ -147,7 +147,9 @@ def _print_result(
         screen.print(f"best trial: {score} {best_trial.value:.3f}, {words}", soft_wrap=True)
     if session.is_simulated:
         screen.print(terminal.SIMULATED)
-    address = browse_hint(session.configuration.tracking, session.store.experiment_id)
+    address = browse_hint(
+        session.configuration.tracking, session.store.experiment_id, where(session)
+    )
     folder, here = session.ledger.path.parent, Path.cwd()
     shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
     screen.print(f"files: {shown}", soft_wrap=True)

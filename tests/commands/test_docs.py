@@ -19,6 +19,7 @@ from cropland.config.commands.map import Map
 from cropland.config.commands.new_country import NewCountry
 from cropland.config.commands.predict import Predict
 from cropland.config.commands.promote import Promote
+from cropland.config.commands.ui import Ui
 from cropland.config.groups import Configuration
 from cropland.config.model import full_key
 
@@ -41,6 +42,7 @@ SCHEMAS = {
     "map": Map,
     "assess": Assess,
     "compare": Compare,
+    "ui": Ui,
 }
 
 

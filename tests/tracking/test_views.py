@@ -80,37 +80,16 @@ def test_the_note_that_a_user_has_written_stays(tmp_path: Path, empty_store: Pat
     assert len(conditions(client)) == 3
 
 
-@pytest.mark.parametrize(
-    ("uri", "files", "start"),
-    [
-        (
-            sqlite_file.LOCAL,
-            ["Makefile", "conf/train.yaml"],
-            "make ui, then http://127.0.0.1:5000/#/",
-        ),
-        (
-            sqlite_file.LOCAL,
-            [],
-            "mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db, then http",
-        ),
-        (
-            "sqlite:///other.db",
-            ["Makefile", "conf/a"],
-            "mlflow ui --backend-store-uri sqlite:///oth",
-        ),
-        (
-            "http://h:5873/",
-            ["Makefile", "conf/a"],
-            "http://h:5873/#/experiments/4/runs?workflowTyp",
-        ),
-    ],
-)
-def test_pages_are_opened_by_a_command_that_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str, files: list[str], start: str
+def test_a_database_is_shown_by_a_command_and_a_server_by_its_page(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    for file in files:
-        path = tmp_path / file
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
-    assert views.browse_hint(Tracking("local", uri, "artifacts"), "4").startswith(start)
+    monkeypatch.setattr("sys.argv", ["cropland train"])
+    words = ["source=files", "tracking.uri=sqlite:///m.db", "hydra.searchpath=[own]"]
+    local = Tracking("local", "sqlite:///m.db", "artifacts")
+    assert views.browse_hint(local, "4", words) == (
+        "cropland ui tracking.uri=sqlite:///m.db 'hydra.searchpath=[own]'"
+    )
+    server = Tracking("server", "http://h:5873/")
+    assert views.browse_hint(server, "4", words, views.SELECTED) == (
+        "http://h:5873/#/experiments/4/runs?workflowType=machine_learning&viewStateShareKey=selected"
+    )
