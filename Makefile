@@ -53,7 +53,7 @@ check: $(STAMP)  ## Check format, rules, types, layers and dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry cropland hydra_plugins scripts
 
-format: $(STAMP)  ## Format the code and mend what rules can mend
+format: $(STAMP)  ## Format the code and fix what rules can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

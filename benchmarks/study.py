@@ -142,7 +142,7 @@ def peak_memory(process: subprocess.Popen[bytes]) -> float:
             peak = max(peak, sum(each.memory_full_info().pss for each in family) / 1e6)
         except psutil.NoSuchProcess:
             pass
-        time.sleep(3)  # looking costs the processes that are looked at
+        time.sleep(3)  # looking slows down the processes that are measured
     return peak
 
 

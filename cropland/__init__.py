@@ -7,7 +7,7 @@ series, features    `make_series`, `make_features`
 cross-validation    `cross_validate`, `Validation`, `Scores`
 sweeps              `compose`, `score`
 runs, models        `runs`, `load_champion`, `Fitted`
-errors              `CroplandError`, the parent of all that a user can mend
+errors              `CroplandError`, the parent of all errors that a user can fix
 =================  =======================================================================
 
 All of it works in a notebook: no arguments are read, nothing is printed; `score` alone writes, archives and

@@ -75,7 +75,7 @@ def launch(command: Callable[[], Any]) -> None:
         except KeyboardInterrupt as error:
             signals.end_at_once()
             if not _abandon("interrupted"):
-                sys.stderr.write("cropland: interrupted; give the same command again to go on\n")
+                sys.stderr.write("cropland: interrupted; run the same command again to continue\n")
             raise SystemExit(INTERRUPTED) from error
         finally:
             gc.freeze()  # the interpreter would look through all of it once more at its end, for 0.7 s

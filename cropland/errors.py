@@ -20,7 +20,7 @@ _JOINERS = "\u200c\u200d"
 
 
 class CroplandError(Exception):
-    """An error that its user can mend; its message is one line and is shown without a traceback."""
+    """An error that its user can fix; its message is one line and is shown without a traceback."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
@@ -110,7 +110,7 @@ def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:
     ].lower()  # what is much longer is none of them
     close = difflib.get_close_matches(like, folded, n=8, cutoff=0.6)
     if close:
-        # Swapped letters (NVDI) are the likeliest slip, and difflib does not know them.
+        # Swapped letters (NVDI) are the likeliest typing error, and difflib does not know them.
         close.sort(key=lambda found: sorted(found) != sorted(like))
         return f"did you mean {' or '.join(repr(folded[c]) for c in close[:3])}?"
     return f"there are: {', '.join(names[:show])}{', …' if len(names) > show else ''}"
@@ -145,12 +145,12 @@ def exit_on_error() -> Iterator[None]:
 
 
 def _message_of(error: Exception) -> str | None:
-    """Return the message of an error of the system that its user can mend; None of others."""
+    """Return the message of a system error that its user can fix; None for other errors."""
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         where = error.filename or "what was to be written"
         return f"there is no room for {where}: {error.strerror}; make room, there and in TMPDIR"
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename} cannot be used: {error.strerror}; give another place, or mend this one"
+        return f"{error.filename} cannot be used: {error.strerror}; choose another place, or fix this one"
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
         path, encoding = error.object, error.encoding
         return (

@@ -55,7 +55,7 @@ def test_an_interruption_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
         cli.launch(lambda: os.kill(os.getpid(), signal.SIGINT))
     assert caught.value.code == 130
     assert capsys.readouterr().err == (
-        "cropland: interrupted; give the same command again to go on\n"
+        "cropland: interrupted; run the same command again to continue\n"
     )
 
 

@@ -133,8 +133,8 @@ def _map_tiles(plan: MapPlan, console: Console) -> None:
                 meter.show(done, done - kept)
         except (KeyboardInterrupt, SystemExit):
             console.print(
-                f"stopped: {done} of {count(len(plan.tiles), 'tile')} are kept; give the same command "
-                f"again to go on"
+                f"stopped: {done} of {count(len(plan.tiles), 'tile')} are kept; run the same command "
+                "again to continue"
             )
             raise
     if failures:
@@ -147,8 +147,8 @@ def _name_failures(reasons: Sequence[str], plan: MapPlan, console: Console) -> s
         console.print(f"[red]failed[/] tile {terminal.literal(reason)}")
     return (
         f"{len(reasons)} of {len(plan.tiles)} tiles could not be mapped in {plan.command.tries} attempts "
-        f"({some(reasons, show=_NAMED)}); what is mapped is kept: fix this, and give the same command again "
-        f"to go on"
+        f"({some(reasons, show=_NAMED)}); what is mapped is kept: fix this, and run the same command "
+        "again to continue"
     )
 
 

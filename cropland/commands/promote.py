@@ -56,7 +56,7 @@ def run(
             "a nested validation scores the choice, not a candidate; promote by validation=kfold, repeated "
             "or blocks"
         )
-    if command.tracking.experiment:  # a slip in its name would make another
+    if command.tracking.experiment:  # a typing error in its name would make another
         experiment = experiment_of(command.tracking, command.source.name)
         number_of(client_of(command.tracking.uri), command.tracking.uri, experiment)
     store = open_store(command.tracking, command.source.name)

@@ -60,7 +60,7 @@ class Box(Closed):
 
 @dataclass(frozen=True)
 class Reference(Closed):
-    """The season that a country's labels speak of: ISO dates, both included.
+    """The season that a country's labels describe: ISO dates, both included.
 
     Examples
     --------

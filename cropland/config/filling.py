@@ -22,7 +22,7 @@ _OF_MODEL = ("allow",)
 def command(schema: type[T], composed: Mapping[str, Any]) -> T:
     """Fill and check the schema of a command's configuration, given as plain containers without `country`.
 
-    Keys that only ``conf/train.yaml`` has are passed over: ``conf/local.yaml`` serves all commands. No value
+    Keys that only ``conf/train.yaml`` has are ignored: ``conf/local.yaml`` serves all commands. No value
     may hold a secret, see `cropland.config.secrets`.
 
     Raises

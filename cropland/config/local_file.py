@@ -1,7 +1,7 @@
 """``conf/local.yaml``, a user's own defaults: choices of groups and values, written as on a command line.
 
 ``source: files`` chooses a file of a group and ``source.project: NAME`` sets a value of it; so does
-``source: {name: earthengine, project: NAME}``. What the command has no group for is passed over, since the
+``source: {name: earthengine, project: NAME}``. What the command has no group for is ignored, since the
 file serves all commands. A group that the command line chooses otherwise is left to it, values included.
 """
 

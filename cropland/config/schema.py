@@ -1,4 +1,4 @@
-"""Closed dataclasses: filled by pydantic, with errors in one line of the house's own words."""
+"""Closed dataclasses: filled by pydantic, with errors in one line of plain words."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def filled(schema: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
 
 def _explain(error: ValidationError, schema: type[Any], prefix: str) -> str:
     """Return the first thing that is wrong with a configuration, in one line."""
-    # A mistyped key is also a missing one; it is the slip itself that the user must see.
+    # A mistyped key is also a missing one; report the typing error itself.
     unknown = "unexpected_keyword_argument"
     first = min(error.errors(), key=lambda each: each["type"] != unknown)
     # A union adds the name of each member to the place of its error: the key alone is the user's.

@@ -160,7 +160,7 @@ class Stac(Fetched):
     collection : str, optional
         In place of the catalogue's own; needed with an address.
     leave_out : tuple of str
-        Items that are passed over, by id: such as cannot be read.
+        Items to skip, by id, such as unreadable ones.
     sign : bool, optional
         Whether links are signed by Planetary Computer's service; as the catalogue needs, where left out.
     catalogs : mapping of str to Catalog
@@ -202,4 +202,4 @@ class Stac(Fetched):
 
 
 Source = Files | Simulated | EarthEngine | Stac
-"""Where observations come from; told apart by their names."""
+"""Where observations come from; distinguished by their names."""

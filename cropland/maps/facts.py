@@ -136,7 +136,7 @@ class MapFacts:
         if not reading.is_file(file):
             raise DataError(
                 f"expected {FACTS} in {folder}, there is none: no map was finished there; name the folder of "
-                f"one, or give the command map again"
+                f"one, or run the command map again"
             )
         facts = reading.validated(file, _FACTS, REMEDY)
         if facts.checksum and facts.checksum != facts._checksum():

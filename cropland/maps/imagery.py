@@ -109,7 +109,7 @@ class Imagery:
         Returns
         -------
         tuple of str
-            What is unusual about the numbers of a cube on disk, or cannot be told.
+            Notes on unusual numbers of a cube on disk.
 
         Raises
         ------

@@ -70,7 +70,7 @@ class MapPlan:
     tiles : sequence of Tile
         All of them.
     notes : tuple of str
-        What is unusual about the area and the images, or cannot be told.
+        Notes on an unusual area and unusual images.
     """
 
     command: Map

@@ -72,7 +72,7 @@ class TileStore:
             return arrays
         except _BROKEN as error:
             raise DataError(
-                f"tile {self._path(tile)} cannot be read ({error}); give the same command again"
+                f"tile {self._path(tile)} cannot be read ({error}); run the same command again"
             ) from error
 
     def _is_whole(self, tile: Tile) -> bool:

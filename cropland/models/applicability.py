@@ -1,4 +1,4 @@
-"""Area of applicability: how unlike its training samples a sample is, and where a model may be used.
+"""Area of applicability: how dissimilar a sample is to the training samples, and where a model may be used.
 
 The dissimilarity index (DI) and the area of applicability of Meyer & Pebesma 2021,
 doi:10.1111/2041-210X.13650.

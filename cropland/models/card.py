@@ -38,7 +38,7 @@ class CardFacts:
     result : Result
         How it was selected.
     in_blocks : InBlocks or str
-        What is said of it where whole spatial blocks are left out, or why nothing is.
+        Its scores in spatial block cross-validation, or why there are none.
     n_labels : tuple of int
         Cropland and other points among its training samples.
     against : Comparison or str, optional
@@ -169,9 +169,11 @@ def _data(facts: CardFacts) -> Iterator[str]:
         f"- Labels: {cropland} cropland and {other} other points of the season to "
         f"{facts.fitted.reference_end}"
     )
-    teachers = {each.country for material in selected.materials for each in material.other_archives}
-    if teachers:
-        yield f"- among them those of {', '.join(sorted(teachers))}"
+    training_countries = {
+        each.country for material in selected.materials for each in material.other_archives
+    }
+    if training_countries:
+        yield f"- training countries beside its own: {', '.join(sorted(training_countries))}"
     yield (
         f"- Observations: source {markdown_code(archive.source)}, {archive.first} … {archive.last}, "
         f"archive fingerprint {markdown_code(archive.fingerprint)}"

@@ -147,8 +147,8 @@ def _read(version: ModelVersion, client: MlflowClient) -> Fitted:
     except (DataError, MlflowException, OSError) as error:
         raise DataError(
             f"version {number} of {name} cannot be loaded: {error}; bring its files back, as from a backup, "
-            f"or take the version before it (alias={registry.PREVIOUS}); where the folder was moved, give a "
-            f"command in it once with {ONCE}=true"
+            f"or take the version before it (alias={registry.PREVIOUS}); where the folder was moved, "
+            f"run a command in it once with {ONCE}=true"
         ) from error
     if name not in {
         registry.model_name(source, fitted.country) for source in ("files", "simulated")

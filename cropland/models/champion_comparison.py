@@ -76,7 +76,7 @@ def compare_with(
 
 
 def _kind(run: TrackedRun) -> CalibrationKind:
-    """Return how the champion is calibrated; those of before are not."""
+    """Return how the champion is calibrated; those of earlier versions are not."""
     return "sigmoid" if run.params.get(CALIBRATION) == "sigmoid" else "none"
 
 

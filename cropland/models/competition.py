@@ -129,8 +129,8 @@ def _one(
     ]
     again = _scored_again(field, finalists)
     (chosen,) = other_rules.chosen_by(command.promotion.rule, again, 1)
-    winner = next(finalist for finalist in finalists if finalist.run.run_id == chosen)
-    return field, finalists, again, Selected.of([winner], folds, command.promotion)
+    selected = next(finalist for finalist in finalists if finalist.run.run_id == chosen)
+    return field, finalists, again, Selected.of([selected], folds, command.promotion)
 
 
 def _average(

@@ -79,7 +79,7 @@ class LabelCheck:
         return {} if self.table is None else {_METRIC: float(len(self.table))}
 
     def line(self) -> str:
-        """Return in a line how many labels are to be looked at."""
+        """Return in a line how many labels to look at there are."""
         if self.table is None:
             return (
                 f"labels to look at: not listed, which takes at least {FEWEST_FINALISTS} finalists "
@@ -110,7 +110,7 @@ def label_check(finalists: Sequence[tuple[str, xr.Dataset]], points: xr.Dataset)
     Returns
     -------
     LabelCheck
-        A label is to be looked at where every finalist has it wrong in most of its repeats.
+        A label is worth a look where every finalist has it wrong in most of its repeats.
     """
     known = labelled(points)
     lat, lon, target = (known[name].to_numpy() for name in ("Lat", "Lon", "Target"))

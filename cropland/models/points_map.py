@@ -59,7 +59,7 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> 
     -------
     bytes
         An HTML page that needs no network. A misclassified point stands in a layer of its own, ringed, in the
-        colour of its truth; so does one whose label is to be looked at.
+        colour of its truth; so does one whose label is worth a look.
     """
     target, label = table["Target"], table["label"]
     wrong = target.isin(list(CLASSES)) & label.notna() & (label != target)

@@ -46,14 +46,14 @@ def with_verdicts(
         most = table.loc[list(selected), "brier"].max()
         verdicts = {row.Index: _no_member(row, most) for row in rows}
     else:
-        winner = again.loc[selected[0]]
+        selected_again = again.loc[selected[0]]
         judge = _not_best if rule == "best" else _not_simplest
         limits = [_limit(part) for part in (table[table["eligible"]], again)]
         scores = dict(again.iterrows())
         verdicts = {
-            row.Index: judge(row, scores[row.Index], winner, limits[1])
+            row.Index: judge(row, scores[row.Index], selected_again, limits[1])
             if row.Index in scores
-            else judge(row, None, winner, limits[0])
+            else judge(row, None, selected_again, limits[0])
             for row in rows
         }
     words = pd.Series(verdicts | dict.fromkeys(selected, SELECTED), dtype=object)
@@ -70,36 +70,34 @@ def _no_member(row: Any, most: float) -> str:
     return f"is no member: Brier score {row.brier:.4f} against at most {most:.4f}"
 
 
-def _not_best(row: Any, again: Any, winner: Any, _: float) -> str:
+def _not_best(row: Any, again: Any, selected_again: Any, _: float) -> str:
     """Return in words why a candidate is not the best; `again` are its scores as a finalist."""
     if again is None:
         return f"is no finalist: accuracy {row.accuracy:.4f}, Brier score {row.brier:.4f}"
-    if again["accuracy"] < winner["accuracy"] - TOLERANCE:
-        return (
-            f"is {winner['accuracy'] - again['accuracy']:.4f} less accurate than the selected one"
-        )
-    if again["brier"] > winner["brier"] + TOLERANCE:
+    if again["accuracy"] < selected_again["accuracy"] - TOLERANCE:
+        return f"is {selected_again['accuracy'] - again['accuracy']:.4f} less accurate than the selected one"
+    if again["brier"] > selected_again["brier"] + TOLERANCE:
         return (
             f"is as accurate as the selected one, with a Brier score of {again['brier']:.4f} against "
-            f"{winner['brier']:.4f}"
+            f"{selected_again['brier']:.4f}"
         )
-    return _less_simple(row, winner)
+    return _less_simple(row, selected_again)
 
 
-def _not_simplest(row: Any, again: Any, winner: Any, limit: float) -> str:
+def _not_simplest(row: Any, again: Any, selected_again: Any, limit: float) -> str:
     """Return in words why a candidate is not the simplest within one standard error of the best."""
     if (row if again is None else again).accuracy < limit:
         return f"is more than one standard error below the best ({limit:.4f})"
     if again is None:  # the finalists that were simpler may have lost since
         return f"is no finalist: {row.n_features} features over {row.span} weeks"
-    return _less_simple(row, winner)
+    return _less_simple(row, selected_again)
 
 
-def _less_simple(row: Any, winner: Any) -> str:
-    if (row.n_features, row.span) != (winner["n_features"], winner["span"]):
+def _less_simple(row: Any, selected_again: Any) -> str:
+    if (row.n_features, row.span) != (selected_again["n_features"], selected_again["span"]):
         return (
             f"has {row.n_features} features over {row.span} weeks, the selected one "
-            f"{winner['n_features']} over {winner['span']}"
+            f"{selected_again['n_features']} over {selected_again['span']}"
         )
     return "is as simple as the selected one and not more accurate"
 

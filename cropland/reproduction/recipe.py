@@ -118,7 +118,7 @@ def predictions(
     seed, trees, n_jobs : int
         Of each forest; `n_jobs` threads grow it and do not change it.
     progress : callable, optional
-        Is told each country that is done.
+        Called with the name of each finished country.
 
     Returns
     -------

@@ -124,8 +124,8 @@ class Attempts:
             answer: T = retrying(self._once, ask)
         except Transient as error:
             raise GivenUp(
-                f"{what} failed {patience.failures} times, at last with: {error}; give the same command "
-                f"again later, what was fetched is kept"
+                f"{what} failed {patience.failures} times, at last with: {error}; run the same command "
+                "again later, what was fetched is kept"
             ) from error
         return answer
 

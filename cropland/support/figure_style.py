@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
-"""Okabe & Ito 2008: told apart by colour-blind readers too."""
+"""Okabe & Ito 2008: distinct also for colour-blind readers."""
 CROPLAND, OTHER = "#009E73", "#E69F00"
 """Colours of the two classes, in every figure and map."""
 MARKERS = "osD^vP*X"

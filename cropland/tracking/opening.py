@@ -192,7 +192,7 @@ def check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
     if uri.startswith("http") and stored is not None and not stored.parent.is_dir():
         raise TrackingError(
             f"the files of experiment {experiment!r} in {uri} are in {stored}, a folder that is not on this "
-            f"machine; give the command in its working folder with tracking=local"
+            f"machine; run the command in its working folder with tracking=local"
         )
     if database is None or stored is None or here is None or stored.resolve() == here:
         return
@@ -209,7 +209,7 @@ def check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
         if is_moved:
             raise TrackingError(
                 f"{files} are expected in {here}, but its runs name {stored}: this folder was moved or "
-                f"copied; give the same command once with tracking.moved=true, and they will name the files "
+                f"copied; run the same command once with tracking.moved=true, and they will name the files "
                 f"here"
             )
         raise TrackingError(

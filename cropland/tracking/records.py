@@ -37,7 +37,7 @@ NOTE = "mlflow.note.content"
 
 _DERIVED_NUMBERS = ("n_features", "n_samples")
 _DERIVED_TEXTS = ("window_start", "window_end")
-"""What follows from the settings: metrics and tags, which runs of before have as params."""
+"""What follows from the settings: metrics and tags, which earlier versions stored as params."""
 
 
 @dataclass
@@ -128,7 +128,7 @@ class TrackedRun:
 
     @classmethod
     def of(cls, run: Run) -> TrackedRun:
-        """Return a run of MLflow, in the form of today: runs of before have what is derived as params."""
+        """Return a run of MLflow, in today's form: earlier versions stored what is derived as params."""
         info, data = run.info, run.data
         params, tags, metrics = dict(data.params), dict(data.tags), dict(data.metrics)
         for name in _DERIVED_NUMBERS:

@@ -113,8 +113,8 @@ def in_words(error: Exception, uri: str) -> str:
         name = os.environ.get("MLFLOW_TRACKING_USERNAME", "you")
         return f"the tracking server {uri} does not allow {name} to do this; ask for the permission there"
     return (
-        f"the tracking store {uri} cannot be used ({reason_of(error)}); fix it, or start it again, and "
-        f"repeat the same command: finished runs are kept"
+        f"the tracking store {uri} cannot be used ({reason_of(error)}); fix it, or start it again, and run "
+        f"the same command again: finished runs are kept"
     )
 
 

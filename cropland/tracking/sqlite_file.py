@@ -12,7 +12,7 @@ from cropland.errors import TrackingError
 from cropland.tracking.retries import SECONDS_FOR_OTHERS
 
 LOCAL = "sqlite:///mlruns/mlflow.db"
-"""Where commands keep their runs, unless told otherwise: relative to the working folder."""
+"""Where commands keep their runs, by default: relative to the working folder."""
 _PREFIX = "sqlite:///"
 _LOCATIONS = (
     ("experiments", "artifact_location"),

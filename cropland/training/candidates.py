@@ -31,7 +31,8 @@ def from_yaml(text: str, **here: Any) -> Candidate:
     Parameters
     ----------
     text : str
-        The artifacts of its run, as `text_of` joins them. Those of before, whose model has a ``target`` and
+        The artifacts of its run, as `text_of` joins them. Those of earlier versions, whose model has a
+        ``target`` and
         which hold everything in one file, are read too.
     **here
         Fields of the configuration that belong to this place and time: paths, tracking, cores.

@@ -98,12 +98,12 @@ def read(folder: Path) -> JobSettings:
         return _read(path, (status.st_ino, status.st_mtime_ns, status.st_size))
     except FileNotFoundError as error:
         raise DataError(
-            f"expected {path}, which the process that opened the sweep has written, found none; give the "
-            f"command in a folder that every machine sees under the same name"
+            f"expected {path}, which the process that opened the sweep has written, found none; run "
+            "the command in a folder that every machine sees under the same name"
         ) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
-            f"{path} is damaged; give the same command again: finished runs are kept"
+            f"{path} is damaged; run the same command again: finished runs are kept"
         ) from error
 
 

@@ -68,7 +68,7 @@ class Ledger:
         except OSError as error:
             raise DataError(
                 f"cannot write {self.path}: {error.strerror or error}; free space there, or make it "
-                f"writable, and give the same command again: finished runs are kept"
+                f"writable, and run the same command again: finished runs are kept"
             ) from error
 
     def read(self) -> list[Outcome]:
@@ -92,7 +92,7 @@ class Ledger:
             outcomes = [Outcome(**json.loads(line)) for line in whole.splitlines()]
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"{self.path} has a line that is damaged ({error}); give the same command again: finished "
+                f"{self.path} has a line that is damaged ({error}); run the same command again: finished "
                 f"runs are kept"
             ) from error
         return outcomes, start + len(whole) + len(newline)

@@ -181,7 +181,7 @@ def note(outcomes: Sequence[Outcome]) -> str:
         ]
         for row in best(outcomes).to_dict("records")
     ]
-    remark = f"Candidates: {counted(outcomes)}. The best of many is optimistic about itself."
+    remark = f"Candidates: {counted(outcomes)}. The accuracy of the best of many candidates is optimistic."
     lines = evidence_lines(outcomes) + leakage_lines(outcomes)
     observed = [f"- {markdown_text(line)}" for line in lines]
     return "\n".join([markdown_table(heads, rows), "", *observed, "", remark])

@@ -134,7 +134,7 @@ def _store(client: MlflowClient, run: Run, tracking: Tracking) -> Store:
 
 
 def _kind(run: Run) -> str:
-    """Return what a run is of; those of before have no tag that says it."""
+    """Return what a run is of; those of earlier versions have no tag for it."""
     tags = run.data.tags
     if "kind" in tags:
         return str(tags["kind"])
@@ -162,7 +162,8 @@ def _of_sweep(run: Run, store: Store, words: Sequence[str]) -> list[str]:
     id_ = run.info.run_id
     if CHECKSUM + OVERRIDES not in run.data.tags:
         raise DataError(
-            f"run {id_} is a sweep of before, which kept no {OVERRIDES}; its tag command has its words"
+            f"run {id_} is a sweep of an earlier version, which stored no {OVERRIDES}; its tag command "
+            "has its overrides"
         )
     try:
         stored = documents.plain_yaml(store.read(store.run(id_), OVERRIDES))

@@ -46,7 +46,7 @@ def close(session: Session, screen: Console) -> bool:
     # A worker of a killed sweep may have outlived the start of this one for a moment.
     session.store.close_orphans()
     # A server that was killed may have made a run and not said so: it was asked again, and made another.
-    session.store.close_children(session.parent_run, "nobody knew of it when its sweep ended")
+    session.store.close_children(session.parent_run, "its sweep ended without it")
     closed = {} if session.configuration.force else twins.close(session.store, session.parent_run)
     outcomes = [_at_once(outcome, closed) for outcome in session.outcomes()]
     failed = any(outcome.status == "failed" for outcome in outcomes)
@@ -96,7 +96,7 @@ def abandon(session: Session, reason: str) -> None:
         session.console.print(f"its run stays open until the next start: {first}", markup=False)
     session.console.print(
         f"{reason}; {count(finished, 'candidate')} finished in this run {'is' if finished == 1 else 'are'} "
-        f"kept. Give the same command again to go on."
+        f"kept. Run the same command again to continue."
     )
 
 
@@ -172,7 +172,7 @@ def _print_next(session: Session, screen: Console) -> None:
     else:
         words = [word for word in session.words if not word.startswith(("validation", ONCE))]
         words.append("validation=blocks")
-        reason, script = "does it hold in places it has not seen?", "train"
+        reason, script = "to check the accuracy away from the labelled points:", "train"
     screen.print(f"next, {reason} {command_line(script, *words)}", soft_wrap=True)
 
 

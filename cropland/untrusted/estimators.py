@@ -81,7 +81,7 @@ class _Schema:
     n_features : int
         How many features samples have.
     entries : dict
-        Entries that have been looked at, by skops' id: it makes one object of those with the same.
+        Entries that have been checked, by skops' id: it makes one object of those with the same.
     """
 
     archive: zipfile.ZipFile

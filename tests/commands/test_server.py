@@ -330,7 +330,7 @@ def test_a_server_that_goes_away_costs_no_finished_candidate(
     assert process.returncode == 1, said
     assert "Traceback" not in said, said
     assert re.search(
-        r"cropland: the tracking store .* cannot be used .*repeat the same command", said
+        r"cropland: the tracking store .* cannot be used .*run the same command again", said
     )
     assert f"{before} candidates finished in this run are kept" in said
     assert before < 12

@@ -295,7 +295,7 @@ def test_a_line_without_end_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "Train.csv.gz"
     path.write_bytes(gzip.compress(b"ID,Lat,Lon,Target" + b"," * 50_000_000))
     assert "a line of more than 10,000,000 characters" in refused(
-        lambda: list(reading.rows_of(path, "mend it"))
+        lambda: list(reading.rows_of(path, "fix it"))
     )
 
 

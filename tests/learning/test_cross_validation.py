@@ -151,11 +151,11 @@ def test_what_is_taught_beside_helps_and_the_folds_stay_the_same() -> None:
     few, many = matrix(1.0).isel(sample=slice(0, 20)), matrix(1.0, count=2000)
     bayes = GaussianNB()
     alone = cross_validation.cross_validate(bayes, few, KFOLD, seed=5)
-    taught = cross_validation.cross_validate(bayes, few, KFOLD, seed=5, other_samples=many)
-    assert taught.out_of_fold["fold"].equals(alone.out_of_fold["fold"])
-    assert taught.out_of_fold["ID"].equals(alone.out_of_fold["ID"])
+    pooled = cross_validation.cross_validate(bayes, few, KFOLD, seed=5, other_samples=many)
+    assert pooled.out_of_fold["fold"].equals(alone.out_of_fold["fold"])
+    assert pooled.out_of_fold["ID"].equals(alone.out_of_fold["ID"])
     # Of 2000 samples a model knows the classes, of 16 it guesses; the Brier score shows it.
-    assert taught.brier < alone.brier
+    assert pooled.brier < alone.brier
 
 
 def test_alone_one_fit_on_what_is_taught_predicts_every_sample() -> None:

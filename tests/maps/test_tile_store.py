@@ -75,5 +75,5 @@ def test_what_cannot_be_kept_or_read_is_said(tiles: list[Tile], tmp_path: Path) 
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot write .*set output to where"):
         TileStore(tmp_path / "file").write(tiles[0], CONTENT)
-    with pytest.raises(DataError, match="cannot be read .*give the same command again"):
+    with pytest.raises(DataError, match="cannot be read .*run the same command again"):
         TileStore(tmp_path).read(tiles[0])

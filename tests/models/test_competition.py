@@ -253,7 +253,7 @@ def test_points_that_only_the_future_knows_do_not_bar_the_past(world: World) -> 
 
 
 def test_nothing_that_may_win_is_one_line(world: World) -> None:
-    world.pretend("teacher", training="others")
+    world.pretend("others", training="others")
     with pytest.raises(DataError, match=r"none of 1 candidate of toyland .* other countries only"):
         world.compete()
 

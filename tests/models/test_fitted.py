@@ -108,7 +108,7 @@ def test_rows_in_any_order_and_of_any_type_say_the_same(
         B4=mixed["B4"].astype(np.uint16),
         B8=mixed["B8"].astype(object),
         Timestamp=pd.to_datetime(mixed["Timestamp"]),
-        notes="unknown columns are left aside",
+        notes="unknown columns are ignored",
     )
     table = fitted.predict(mixed)
     assert table["ID"].tolist() == mixed["ID"].unique().tolist()

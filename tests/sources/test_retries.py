@@ -45,7 +45,7 @@ def test_a_service_cannot_ask_for_hours(waits: list[float]) -> None:
 
 
 def test_too_many_failures_name_the_request(waits: list[float]) -> None:
-    with pytest.raises(GivenUp, match="it failed 3 times, at last with: no; give the same command"):
+    with pytest.raises(GivenUp, match="it failed 3 times, at last with: no; run the same command"):
         Attempts(tries=3).run("it", failing(3))
     assert len(waits) == 2
 

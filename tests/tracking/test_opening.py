@@ -217,7 +217,7 @@ def test_a_copied_folder_is_noticed_and_never_writes_into_the_original(
     before = files(folder)
     with pytest.raises(TrackingError) as refused:
         open_store(local(copy), "files")
-    assert "this folder was moved or copied; give the same command once with" in str(refused.value)
+    assert "this folder was moved or copied; run the same command once with" in str(refused.value)
     assert f"{folder}/mlruns/artifacts/cropland" in str(refused.value)
     assert f"{copy}/mlruns/artifacts/cropland" in str(refused.value)
     store = open_store(local(copy, moved=True), "files")

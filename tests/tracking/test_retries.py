@@ -59,7 +59,7 @@ def test_a_server_that_is_gone_is_said_in_one_line_with_what_to_do() -> None:
         patient(MlflowException(long, INTERNAL_ERROR)).get_run("one")
     assert str(said.value) == (
         "the tracking store http://host:5000 cannot be used ([Errno 111] Connection refused); fix it, or "
-        "start it again, and repeat the same command: finished runs are kept"
+        "start it again, and run the same command again: finished runs are kept"
     )
     with pytest.raises(TrackingError, match="No space left"):
         patient(OSError(28, "No space left on device")).get_run("one")

@@ -102,9 +102,9 @@ def test_where_boxes_overlap_no_point_of_the_country_is_taught(made: Made) -> No
     everyone = matrix.labelled(chosen.samples.matrix)
     north = replace(chosen.candidate.country, box=Box(10.2, 10.4, 20.0, 20.4))
     narrowed = replace(chosen, candidate=replace(chosen.candidate, country=north))
-    taught = narrowed._elsewhere(everyone)
-    assert 0 < taught.sizes["sample"] < everyone.sizes["sample"]
-    assert float(taught["Lat"].max()) < 10.2
+    pooled = narrowed._elsewhere(everyone)
+    assert 0 < pooled.sizes["sample"] < everyone.sizes["sample"]
+    assert float(pooled["Lat"].max()) < 10.2
 
 
 def labelled(chosen: CandidateData) -> Any:
@@ -115,12 +115,12 @@ def test_what_is_taught_bears_the_same_names_and_lies_as_far_from_its_own_season
     made: Made,
 ) -> None:
     chosen = made("pooled")
-    own, taught = labelled(chosen), chosen.other_samples
-    assert taught is not None
-    assert list(taught["feature"].to_numpy()) == list(own["feature"].to_numpy())
-    assert set(taught["ID"].to_numpy()) == {f"F{name}" for name in own["ID"].to_numpy()}
+    own, pooled = labelled(chosen), chosen.other_samples
+    assert pooled is not None
+    assert list(pooled["feature"].to_numpy()) == list(own["feature"].to_numpy())
+    assert set(pooled["ID"].to_numpy()) == {f"F{name}" for name in own["ID"].to_numpy()}
     # The other country's observations are the same at the same distance from the end of the season.
-    np.testing.assert_allclose(taught[:, :-1], own[:, :-1], rtol=1e-5)
+    np.testing.assert_allclose(pooled[:, :-1], own[:, :-1], rtol=1e-5)
     assert made("own").other_samples is None
 
 

@@ -127,7 +127,7 @@ def test_a_run_of_a_folder_that_was_moved_is_found(store: Store, tmp_path: Path)
     here = tmp_path / "mine" / "mlruns" / "artifacts"
     elsewhere = (tmp_path / "gone" / "cropland").as_uri()
     replace_locations(str(store.client.tracking_uri), (here / "cropland").as_uri(), elsewhere)
-    assert "give the same command once with tracking.moved=true" in refused(
+    assert "run the same command once with tracking.moved=true" in refused(
         f"run={id_}", store=store
     )
     words, _ = expanded(store, f"run={id_}", "tracking.moved=true")
@@ -276,7 +276,9 @@ def test_a_store_decides_no_code(store: Store, word: str) -> None:
 
 def test_a_sweep_of_before_is_said(store: Store) -> None:
     id_ = store.start("x", {"command": "train.py span=4"})
-    assert f"is a sweep of before, which kept no {OVERRIDES}" in refused(f"run={id_}", store=store)
+    assert f"is a sweep of an earlier version, which stored no {OVERRIDES}" in refused(
+        f"run={id_}", store=store
+    )
 
 
 @pytest.fixture

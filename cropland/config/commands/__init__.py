@@ -70,7 +70,7 @@ class Command(Closed):
     def check_given(self: Any, words: Iterable[str]) -> None:
         """Refuse overrides that the command has no use for.
 
-        What ``conf/local.yaml`` has for other commands is passed over; what is given by hand, as in
+        What ``conf/local.yaml`` has for other commands is ignored; what is given by hand, as in
         ``+span=24``, is not.
 
         Raises

@@ -75,7 +75,7 @@ class Assess(Command):
         for key in keys:
             require(
                 not key.startswith("source.") or key.startswith("source.profiles"),
-                f"{key} decides nothing here, where a map that is there is looked at; leave it out",
+                f"{key} has no effect here, since assess reads an existing map; leave it out",
             )
         given = {re.split("[.@]", key, maxsplit=1)[0] for key in keys}
         for key in sorted(given):

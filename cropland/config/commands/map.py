@@ -99,5 +99,5 @@ class Map(Command):
         for key in given_keys(words):
             require(
                 key not in _OF_POINTS,
-                f"{key} decides nothing here, where images are mapped and no points are drawn; leave it out",
+                f"{key} has no effect on a map, which draws no points; leave it out",
             )

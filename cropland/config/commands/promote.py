@@ -52,8 +52,8 @@ class Promote(Command):
             found = {repr(getattr(each, name)) for each in configurations}
             if len(found) > 1:
                 raise ConfigError(
-                    f"promote=true needs one {name}, the sweep has {len(found)}; leave it out, and give "
-                    f"the command promote the one to compare by"
+                    f"promote=true needs one {name}, the sweep has {len(found)}; leave it out, and run "
+                    "the command promote with the one to compare by"
                 )
         own = {field.name: getattr(common, field.name) for field in fields(cls)}
         return cls(**own | {"force": False})  # of a sweep, force says to score candidates again

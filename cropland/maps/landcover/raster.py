@@ -224,7 +224,7 @@ def _check(path: Path, source: Any, band: int | None) -> None:
             f"{path} has {source.count} bands ({names}); say which one holds the classes, as in band=1"
         )
     if band is not None and band > source.count:
-        raise DataError(f"{path} has no band {band}, it has {source.count}; mend band")
+        raise DataError(f"{path} has no band {band}, it has {source.count}; correct band")
     if source.dtypes[(band or 1) - 1].startswith("complex"):
         raise DataError(
             f"{path} holds complex numbers, expected classes, which are whole numbers; {_remedy(source)}"

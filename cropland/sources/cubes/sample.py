@@ -187,7 +187,7 @@ def _notes_on_offset(
     if doubt and all_alike and not cube.remove_offset:
         return  # to take it off later images alone would be wrong
     if later.any():
-        compared = f"in {share:.0%} of the pixels looked at" if len(steps) else None
+        compared = f"in {share:.0%} of the pixels checked" if len(steps) else None
         yield from _notes_on_later_images(
             cube, share > CHANCE or (bright and not len(steps)), bright, compared
         )

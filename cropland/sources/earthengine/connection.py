@@ -29,7 +29,8 @@ T = TypeVar("T")
 CLIENT = f"earthengine-api {ee.__version__}"
 RESTRICTED = (
     "the project {project} has used up its noncommercial quota of Earth Engine and is in restricted mode, "
-    "served more slowly until it is renewed; see https://developers.google.com/earth-engine/guides/noncommercial_tiers"
+    "served more slowly until it is renewed; see "
+    "https://developers.google.com/earth-engine/guides/noncommercial_tiers"
 )
 _GOOGLE = re.compile(r"https://([a-z0-9-]+\.)+googleapis\.com/?")
 _ADDRESS = re.compile(r"https?://[^/\s]+/?")
@@ -103,7 +104,7 @@ class Connection:
         return owner_of(self._credentials)
 
     def initialize(self) -> str:
-        """Learn what the service can do, in three requests, and say who speaks with whom.
+        """Ask what the service can do, in three requests.
 
         Raises
         ------
@@ -121,7 +122,7 @@ class Connection:
                 self.ask(f"connecting to {self._source.endpoint}", self._initialize)
         finally:
             socket.setdefaulttimeout(before)
-        return f"{CLIENT} speaks with {self._source.endpoint}"
+        return f"{CLIENT} connected to {self._source.endpoint}"
 
     def _initialize(self) -> None:
         # Credentials and address of an earlier connection must not linger.

@@ -65,7 +65,7 @@ class TileReader:
         if not whole or not set(self.bands) <= set(pixels.dtype.names or ()):
             raise DataError(
                 f"what came of image {name} is no tile of {tile.shape} pixels with {', '.join(self.bands)}; "
-                f"give the same command again"
+                f"run the same command again"
             )
         if any(band in _NEVER_BLACK for band in self.bands):
             graphs.check_unit({band: pixels[band] for band in self.bands})

@@ -123,8 +123,8 @@ def distinct_rows(rows: Iterator[Row]) -> list[Row]:
         before = by_place.setdefault((row.get("p", 0), row["i"]), row)
         if before is not row and before != row:
             raise DataError(
-                f"Earth Engine gave different values of image {row['i']} for the same place; give the same "
-                f"command again"
+                f"Earth Engine gave different values of image {row['i']} for the same place; run the "
+                "same command again"
             )
     return list(by_place.values())
 

@@ -59,11 +59,11 @@ _CLIENT = (EEException, ClientError, GoogleAuthError, OSError, *_UNPARSED)
 _TRANSIENT_STATUS = (408, 500, 502, 503, 504)
 _LONGEST_TEXT = 300
 _SIGN_IN = "run `earthengine authenticate`"
-_KEPT = "what was fetched is kept, then give the same command again"
+_KEPT = "what was fetched is kept, then run the same command again"
 EXPIRED = f"the credentials for Earth Engine have expired or were withdrawn; {_SIGN_IN}, {_KEPT}"
 _NONE_STORED = (
     f"no valid credentials for Earth Engine are stored; {_SIGN_IN}, or give a service account's key as "
-    f"GOOGLE_APPLICATION_CREDENTIALS=FILE, then give the same command again (source=stac needs no account)"
+    f"GOOGLE_APPLICATION_CREDENTIALS=FILE, then run the same command again (source=stac needs no account)"
 )
 NO_PROJECT = (
     "Earth Engine needs a Google Cloud project that is registered for it; give one, as in "
@@ -170,7 +170,7 @@ def meaning_of(error: Exception, project: str) -> Exception:
     if isinstance(error, OSError):
         return DataError(
             f"Earth Engine could not be asked, for a fault of this machine ({_shortened(str(error))}); fix "
-            f"it, then give the same command again"
+            f"it, then run the same command again"
         )
     if isinstance(error, InvalidJsonError | UnknownApiNameOrVersion):
         return ConfigError(NOT_EARTH_ENGINE)

@@ -62,7 +62,7 @@ class EarthEngineService:
 
     @property
     def client(self) -> str:
-        """Name and version of the library that speaks with it."""
+        """Name and version of the client library."""
         return CLIENT
 
     def points(
@@ -163,7 +163,7 @@ class EarthEngineService:
             except StalePage as error:
                 if start == _STARTS:
                     text = f"{what} failed {start} times, at last with: {error}"
-                    raise GivenUp(f"{text}; give the same command again later") from error
+                    raise GivenUp(f"{text}; run the same command again later") from error
         raise AssertionError
 
     def _pages(self, graph: ee.FeatureCollection, what: str) -> Iterator[list[graphs.Row]]:

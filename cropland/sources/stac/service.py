@@ -80,7 +80,7 @@ class StacService:
 
     @property
     def client(self) -> str:
-        """Names and versions of the libraries that speak with it."""
+        """Names and versions of the client libraries."""
         return ", ".join(f"{name} {version(name)}" for name in ("pystac-client", "rasterio"))
 
     def points(

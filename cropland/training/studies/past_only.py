@@ -67,7 +67,7 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
     gains = _gains(every, cells[cells["variant"] == PAST])
     answer = "; ".join(f"**{markdown_text(country)}** {gain}" for country, gain in gains.items())
     parts = [
-        f"What windows that end after the reference season are worth, in accuracy (the best of all minus "
+        f"What observations after the reference season add, in accuracy (the best of all minus "
         f"the best of the past, point by point, with the p-value of McNemar's exact test): {answer}.",
         markdown(
             "windows",

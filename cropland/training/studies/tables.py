@@ -69,7 +69,7 @@ def select_each(
 def select(table: pd.DataFrame, rule: RuleOfOne = "one_standard_error") -> Any:
     """Return the label of the row that a rule chooses."""
     rank = choice.simplicity(table["n_features"], table["span"])
-    brier = table["brier"].fillna(1)  # of runs of before that have none: the highest
+    brier = table["brier"].fillna(1)  # the highest for runs of earlier versions, which have none
     position = choice.choose(table["accuracy"], table["accuracy_se"], rank, rule, brier=brier)
     return table.index[position]
 

@@ -71,7 +71,7 @@ def conclude(
         ]
         for one, top in zip(records(chosen), records(best), strict=True)
     ]
-    head = ["country", "chosen window", "accuracy ± s.e.", "points", "ends in the future"]
+    head = ["country", "chosen window", "accuracy ± s.e.", "points", "ends after the season"]
     spans = select_each(table, ["span", "country"], "best")
     spans = spans.assign(
         panel=spans["country"].map(titled), variant=spans["span"].map("{} weeks".format)

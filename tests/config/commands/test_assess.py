@@ -35,7 +35,7 @@ from cropland.errors import ConfigError
             "users_accuracy.cropland=0.7",
             "sample_size .* so users_accuracy would not be used",
         ),
-        ({"labels": "landscape"}, "source.points=7", "source.points decides nothing here"),
+        ({"labels": "landscape"}, "source.points=7", "source.points has no effect here"),
     ],
 )
 def test_what_would_not_be_used_is_refused(changes: dict[str, Any], word: str, said: str) -> None:

@@ -24,7 +24,7 @@ def compose(*words: str) -> Map:
 
 @pytest.mark.parametrize("key", ["source.points", "source.margin_days"])
 def test_what_decides_no_image_is_refused(key: str) -> None:
-    with pytest.raises(ConfigError, match=f"{key} decides nothing here"):
+    with pytest.raises(ConfigError, match=f"{key} has no effect"):
         compose("country=iran", f"{key}=7")
 
 

@@ -69,7 +69,7 @@ def test_no_count_is_drawn_where_it_is_of_other_land() -> None:
     assert not without.any()
 
 
-def test_an_accuracy_that_no_unit_speaks_of_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_accuracy_without_units_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = []
     monkeypatch.setattr(assessment, "png", lambda figure: figures.append(figure) or b"")
     drawn(overall=(NAN, NAN, NAN))

@@ -162,7 +162,7 @@ def test_a_band_is_chosen_where_there_are_several(tmp_path: Path) -> None:
     path = written(tmp_path / "map.tif", np.stack([CLASSES, CLASSES + 1]))
     with pytest.raises(DataError, match=r"has 2 bands \(1, 2\); say which one .* band=1"):
         Raster.of(str(path), None)
-    with pytest.raises(DataError, match="has no band 3, it has 2; mend band"):
+    with pytest.raises(DataError, match="has no band 3, it has 2; correct band"):
         Raster.of(str(path), 3)
     assert at(Raster.of(str(path), 2), (21.5, 11.5))[0] == [41]
 

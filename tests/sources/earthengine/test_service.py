@@ -257,7 +257,7 @@ def test_an_examination_ends_with_observations(standin: EarthEngineStandin) -> N
         ("observations", True),
     ]
     assert found[2].text.startswith(
-        f"earthengine-api {ee.__version__} speaks with http://127.0.0.1"
+        f"earthengine-api {ee.__version__} connected to http://127.0.0.1"
     )
     assert "COPERNICUS/S2_SR_HARMONIZED has" in found[3].text
     assert "from 2022-01-06 to 2022-02-14 in" in found[5].text
