@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError
-from cropland.maps import assemble, compute, layers
+from cropland.maps import assemble, compute, gis_files, layers
 from cropland.maps.facts import FACTS, MapFacts
 from cropland.maps.plan import PAGE, PICTURE, plan_map
 from cropland.maps.size import size_in_words
@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 
 _MODULES = ("cropland.maps.compute", "sklearn.ensemble", "odc.geo.xr")
 _NAMED = 5
+_OTHERS = {
+    PICTURE: ("image/png", "overview"),
+    PAGE: ("text/html", "page"),
+    FACTS: ("application/json", "metadata"),
+}
+"""Files of a map beside its layers: their media type and role, for a catalogue."""
 
 
 def run(command: Map, countries: Sequence[Country]) -> None:
@@ -170,6 +176,7 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
     picture, page = _draw(plan, facts)
     write_whole(plan.folder / PICTURE, picture)
     write_whole(plan.folder / PAGE, page)
+    gis_files.write(plan.folder, plan.layers, plan.work.extent.grid, counts, plan.tags, _OTHERS)
     facts = facts.with_files(plan.folder, plan.files)
     record.files |= {PICTURE: picture, PAGE: page, FACTS: facts.as_json()}
     record.metrics |= facts.metrics()
@@ -224,7 +231,12 @@ def _delete_other_map(plan: MapPlan) -> None:
     """Delete the files of another map; a sample stays, which somebody may have labelled."""
     names = {layer.name for layer in plan.layers}
     old = [f"{name}.tif" for name in layers.LAYERS if name not in names]
-    for name in (FACTS, *old, *(f"assessment.{kind}" for kind in ("md", "png", "json"))):
+    for name in (
+        FACTS,
+        *old,
+        *gis_files.names_of(),
+        *(f"assessment.{kind}" for kind in ("md", "png", "json")),
+    ):
         (plan.folder / name).unlink(missing_ok=True)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cropland.errors import ConfigError, DataError, WindowError
-from cropland.maps import compute, imagery, layers
+from cropland.maps import compute, gis_files, imagery, layers
 from cropland.maps.extent import Extent, meets, notes_on_place
 from cropland.maps.facts import FACTS, REMEDY, MapFacts
 from cropland.maps.imagery import Imagery
@@ -272,6 +272,7 @@ def _check_output(folder: Path) -> None:
 def _check_inputs(command: Map, folder: Path) -> None:
     """Refuse a folder that is the cube's, or holds an input where a file of the map goes."""
     names = {f"{name}.tif" for name in layers.LAYERS} | {PICTURE, PAGE, FACTS}
+    names |= set(gis_files.names_of())
     for given in filter(None, (command.cube, command.geometry)):
         path = Path(given).resolve()
         if path == folder.resolve() or (path.parent == folder.resolve() and path.name in names):
