@@ -122,6 +122,8 @@ def test_layers_agree_with_each_other(made: Path) -> None:
 def test_layers_are_cloud_optimised_and_say_what_made_them(made: Path) -> None:
     found = files(made)
     assert found.keys() == {f"{name}.tif" for name in layers.LAYERS}
+    styles = {f"{name}.qml" for name in layers.LAYERS} | {"class.tif.aux.xml", "item.json"}
+    assert styles <= {path.name for path in made.iterdir()}
     for name in found:
         valid, errors, warnings = cog_validate(made / name, strict=True)
         assert valid, (name, errors, warnings)
