@@ -27,6 +27,7 @@ from cropland.maps.finished_map import FinishedMap
 from cropland.maps.layers import CLASSES, NO_DATA
 from cropland.sources import grid as grids
 from cropland.support import terminal
+from cropland.support.progress import working
 from cropland.support.words import command_line, count, ha, some
 from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
@@ -105,7 +106,8 @@ def _draw(command: Assess, finished_map: FinishedMap, screen: Console) -> None:
     """Draw a sample, and write it."""
     _check_free(finished_map, (TABLE, SQUARES, DESIGN), force=command.force)
     _check_strata(finished_map)
-    strata = sample.count_strata(finished_map, [(value,) for value in CLASSES.values()])
+    with working(terminal.notes(), "counting the pixels of each class"):
+        strata = sample.count_strata(finished_map, [(value,) for value in CLASSES.values()])
     _check_counts(finished_map, strata)
     size = command.sample_size or _sample_size(command, finished_map)
     sizes = sampling.allocate(strata.totals, size, command.allocation, minimum=command.minimum)
@@ -167,13 +169,14 @@ def _choose(command: Assess, finished_map: FinishedMap, screen: Console) -> None
     """Choose what to label next, and write it."""
     assert command.next is not None  # what makes it this task
     _check_free(finished_map, (next_points.POINTS,), force=command.force)
-    text = next_points.choose(
-        finished_map,
-        command.next,
-        candidates=command.candidates,
-        min_distance=command.min_distance,
-        seed=command.seed,
-    )
+    with working(terminal.notes(), "choosing points"):
+        text = next_points.choose(
+            finished_map,
+            command.next,
+            candidates=command.candidates,
+            min_distance=command.min_distance,
+            seed=command.seed,
+        )
     path = finished_map.path / next_points.POINTS
     write_whole(path, text)
     screen.print(
@@ -204,7 +207,8 @@ def _estimate(
     with store.running(f"assess {name}", tags, None) as record:
         record.params |= {"country": name, "labels": command.labels, **result.params()}
         record.metrics |= result.metrics()
-        texts, picture = report.files_of(result), report.picture(result)
+        with working(terminal.notes(), "drawing the result"):
+            texts, picture = report.files_of(result), report.picture(result)
         record.note = texts[REPORT]
         record.files |= {**texts, PICTURE: picture}
         record.files |= {DESIGN: path.read_bytes(), "labels.csv": maplabels.text(labels)}

@@ -25,6 +25,7 @@ from cropland.observations import points
 from cropland.observations.pixels import pixels
 from cropland.sources import opening
 from cropland.support import terminal
+from cropland.support.progress import working
 from cropland.support.table import Table
 from cropland.support.words import command_line, count, some
 from cropland.tracking.opening import open_existing, open_store
@@ -59,18 +60,20 @@ def run(command: Compare, countries: Sequence[Country]) -> None:
     tables = []
     for country in countries:
         archive = _archive(command, country, console)
-        tables += [
-            (country, archive, raster, _points(command, country, raster, archive))
-            for raster in rasters
-        ]
+        with working(console, f"reading the classes at the points of {country.name}"):
+            tables += [
+                (country, archive, raster, _points(command, country, raster, archive))
+                for raster in rasters
+            ]
     store = open_store(command.tracking, command.source.name)
     comparisons = []
-    for country, archive, raster, table in tables:
-        champion, units = _champion(command, country, archive, store)
-        table["unit"] = units
-        comparison = MapComparison(country.name, _name(command, raster), table, champion)
-        _track(command, comparison, raster, archive, store)
-        comparisons.append(comparison)
+    with working(console, "comparing"):
+        for country, archive, raster, table in tables:
+            champion, units = _champion(command, country, archive, store)
+            table["unit"] = units
+            comparison = MapComparison(country.name, _name(command, raster), table, champion)
+            _track(command, comparison, raster, archive, store)
+            comparisons.append(comparison)
     _note(command, comparisons, console)
     _show(command, comparisons, terminal.tables())
 

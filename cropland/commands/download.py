@@ -22,7 +22,7 @@ from cropland.sources.download import source as fetched
 from cropland.sources.download.plan import plan_of
 from cropland.sources.retries import Attempts
 from cropland.support import terminal
-from cropland.support.progress import Meter
+from cropland.support.progress import Meter, working
 from cropland.support.words import count, in_words, some
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -
         _examine(source, command, countries, console)
         return
     tables = _tables(source, command, countries, console)
-    plans = _planned(source, command, tables, console)
+    with working(console, "planning"):
+        plans = _planned(source, command, tables, console)
     for plan in plans:
         console.print(summary.plan_in_words(source, plan))
     if command.dry_run:
@@ -158,7 +159,8 @@ def _show(plans: Sequence[DownloadPlan]) -> None:
 def _fetch_all(source: fetched.Source, plans: Sequence[DownloadPlan], console: Console) -> None:
     """Fetch what the plans lack, country by country, and show it."""
     attempts = Attempts(source.workers, source.tries, source.wait_seconds)
-    service = fetched.connect(source, attempts)
+    with working(console, f"connecting to {source.name}"):
+        service = fetched.connect(source, attempts)
     began = time.monotonic()
     failures: list[str] = []
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from cropland.maps.facts import FACTS, MapFacts
 from cropland.maps.plan import PAGE, PICTURE, plan_map
 from cropland.maps.size import size_in_words
 from cropland.support import dask_cluster, signals, terminal
-from cropland.support.progress import Meter
+from cropland.support.progress import Meter, working
 from cropland.support.words import command_line, count, some
 from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
@@ -33,6 +33,7 @@ from cropland.training import out_of_fold
 from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
+    from distributed import Client
     from rich.console import Console
 
     from cropland.config.commands.map import Map
@@ -122,21 +123,27 @@ def _map_tiles(plan: MapPlan, console: Console) -> None:
     console.print(f"mapping {plan.country.title}, {plan.window}: a grid of {size}{before}")
     if not missing:
         return
-    dask, failures = plan.command.dask, list[str]()
-    workers = min(dask.workers or os.cpu_count() or 1, len(missing))
+    failures, shares = list[str](), compute.TileShares(missing)
     with (
-        dask_cluster.opened(dask.scheduler, workers) as client,
+        _workers(plan, len(missing), console) as client,
         Meter(console, "tiles", len(plan.tiles)) as meter,
     ):
+
+        def report(name: str, share: float) -> None:
+            shares.note(name, share)
+            meter.show(done, done - kept, share=shares.total)
+
+        work, tries = plan.work, plan.command.tries
         try:
-            for tile, result in compute.map_tiles(client, plan.work, missing, plan.command.tries):
+            for tile, result in compute.map_tiles(client, work, missing, tries, report):
                 signals.check()
+                shares.note(tile.name, 1)
                 if isinstance(result, str):
                     failures.append(f"{tile.name}: {result}")
                     continue
                 plan.store.write(tile, result)
                 done += 1
-                meter.show(done, done - kept)
+                meter.show(done, done - kept, share=shares.total)
         except (KeyboardInterrupt, SystemExit):
             console.print(
                 f"stopped: {done} of {count(len(plan.tiles), 'tile')} are kept; run the same command "
@@ -145,6 +152,18 @@ def _map_tiles(plan: MapPlan, console: Console) -> None:
             raise
     if failures:
         raise DataError(_name_failures(failures, plan, console))
+
+
+@contextmanager
+def _workers(plan: MapPlan, n_tiles: int, console: Console) -> Iterator[Client]:
+    """Open the cluster that maps tiles, and show that it starts."""
+    dask = plan.command.dask
+    workers = min(dask.workers or os.cpu_count() or 1, n_tiles)
+    what = f"joining {dask.scheduler}" if dask.scheduler else f"starting {count(workers, 'worker')}"
+    with ExitStack() as stack:
+        with working(console, what):
+            client = stack.enter_context(dask_cluster.opened(dask.scheduler, workers))
+        yield client
 
 
 def _name_failures(reasons: Sequence[str], plan: MapPlan, console: Console) -> str:
@@ -173,7 +192,8 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
             show=lambda done: meter.show(done, done),
         )
     facts = MapFacts.of(counts, plan.tags, _recalls(plan, store, console), plan.threshold)
-    picture, page = _draw(plan, facts)
+    with working(console, f"drawing {PICTURE} and {PAGE}"):
+        picture, page = _draw(plan, facts)
     write_whole(plan.folder / PICTURE, picture)
     write_whole(plan.folder / PAGE, page)
     gis_files.write(plan.folder, plan.layers, plan.work.extent.grid, counts, plan.tags, _OTHERS)

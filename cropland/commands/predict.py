@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from cropland.models import label_check
 from cropland.models.applicability import warnings_of
@@ -26,6 +25,7 @@ from cropland.observations import point_counts, points
 from cropland.sources import opening
 from cropland.support import terminal
 from cropland.support.point_output import content_of
+from cropland.support.progress import Meter
 from cropland.support.words import count, some
 from cropland.support.writing import check_new, write_whole
 from cropland.tracking.opening import open_store
@@ -87,16 +87,12 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     names = "all" if len(countries) > 1 else countries[0].name
     tags = {KIND: "prediction", **({COUNTRY: names} if len(countries) == 1 else {})}
     with store.running(f"predict {names}", tags | code_tags(), None) as record:
-        predicted = {
-            country.name: _predicted(command, country, champions[country.name], asked, console)
-            for country in track(
-                countries,
-                "predicting",
-                console=console,
-                transient=True,
-                disable=not console.is_terminal,
-            )
-        }
+        predicted: dict[str, Predicted] = {}
+        with Meter(console, "countries", len(countries)) as meter:
+            for country in countries:
+                one = _predicted(command, country, champions[country.name], asked, console)
+                predicted[country.name] = one
+                meter.show(len(predicted), len(predicted))
         table = _together(predicted, asked, every=command.points is not None or len(countries) > 1)
         content = _content(table, command)
         # Tracked before it is written: a full disk does not lose it.

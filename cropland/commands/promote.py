@@ -11,6 +11,7 @@ from cropland.models import promotion, score_text
 from cropland.models.promotion import Decision
 from cropland.models.verdicts import PERFECT, difference, excluded, is_perfect
 from cropland.support import signals, terminal
+from cropland.support.progress import working
 from cropland.support.table import Table
 from cropland.support.words import command_line, count
 from cropland.tracking import views
@@ -70,7 +71,8 @@ def run(
         for country in countries:
             signals.check()
             try:
-                done.append(promotion.promote(command, country, store, console.print))
+                with working(console, f"promoting {country.name}"):
+                    done.append(promotion.promote(command, country, store, console.print))
             except CroplandError as error:
                 failed.append(error)
     finally:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import time
 import traceback
+import uuid
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -14,18 +17,27 @@ from numpy.typing import NDArray
 
 from cropland.errors import CroplandError, one_line
 from cropland.maps.layers import NO_DATA, TOO_FEW
+from cropland.models.fitted import PIXELS_AT_ONCE
+from cropland.models.prediction import Prediction
 from cropland.support.streams import without_controls
 from cropland.support.warning_filter import without_noise
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+    from cropland.features.pixel_series import Images
     from cropland.maps.extent import Extent, Tile
     from cropland.maps.imagery import Imagery
     from cropland.models.fitted import Fitted
 
+_REPORT_SECONDS = 0.5
+"""How often a worker reports how far a tile is."""
+_reading = {"share": 0.7}
+"""The share of a tile's time that reading its images took, of the last one that this process has mapped."""
 _HOPELESS = 10
 """Tiles that failed for good before any was finished: the rest is not tried."""
+_PIXELS = 4 * PIXELS_AT_ONCE
+"""Pixels that are predicted between two reports."""
 Arrays = dict[str, "NDArray[Any]"]
 
 
@@ -51,10 +63,37 @@ class Work:
     reference_end: date | None
 
 
+class TileShares:
+    """What of some tiles is done, by their pixels."""
+
+    def __init__(self, tiles: Sequence[Tile]) -> None:
+        self._pixels = {tile.name: math.prod(tile.grid.shape) for tile in tiles}
+        self._done = dict.fromkeys(self._pixels, 0.0)
+
+    def note(self, name: str, share: float) -> None:
+        """Note the share of a tile that is done; one that is tried again does not go back."""
+        self._done[name] = max(self._done[name], share)
+
+    @property
+    def total(self) -> float:
+        """The share of all of them, 0 to 1."""
+        done = sum(pixels * self._done[name] for name, pixels in self._pixels.items())
+        return done / sum(self._pixels.values())
+
+
 @without_noise()
 @without_controls()
-def map_tile(work: Work, tile: Tile) -> Arrays:
+def map_tile(
+    work: Work,
+    tile: Tile,
+    report: Callable[[float], None] = lambda share: None,  # noqa: ARG005
+) -> Arrays:
     """Compute the layers of a tile.
+
+    Parameters
+    ----------
+    report : callable
+        Called with the share of the work that is done, 0 to 1.
 
     Returns
     -------
@@ -72,7 +111,9 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
         The images cannot be read.
     """
     inside = work.extent.mask(tile)
-    images = work.imagery.of(tile.grid, inside)
+    began, usual = time.monotonic(), _reading["share"]
+    images = work.imagery.of(tile.grid, inside, lambda share: report(usual * share))
+    read = time.monotonic()
     arrays: Arrays = {
         "class": np.full(inside.shape, NO_DATA, np.uint8),
         "probability": np.full(inside.shape, np.nan, np.float32),
@@ -84,7 +125,8 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
         arrays["n_cannot_tell"] = np.array(0)
     if images is None:
         return arrays
-    predicted = work.fitted.predict_images(images, reference_end=work.reference_end)
+    predicted = _predicted(work, images, lambda share: report(usual + (1 - usual) * share))
+    _reading["share"] = (read - began) / (time.monotonic() - began)
     probability = predicted.probability
     unknown = np.where(predicted.n_observations > 0, TOO_FEW, NO_DATA)
     label = np.where(np.isnan(probability), unknown, probability > 0.5).astype(np.uint8)
@@ -105,15 +147,53 @@ def map_tile(work: Work, tile: Tile) -> Arrays:
     return arrays
 
 
+def _predicted(work: Work, images: Images, report: Callable[[float], None]) -> Prediction:
+    """Predict pixels, some blocks of the model at a time, and report the share that is done."""
+    n_pixels = len(images.lat)
+    prediction = Prediction.empty(n_pixels)
+    for start in range(0, n_pixels, _PIXELS):
+        block = slice(start, min(start + _PIXELS, n_pixels))
+        part = images.part(block)
+        prediction.fill(block, work.fitted.predict_images(part, reference_end=work.reference_end))
+        report(block.stop / n_pixels)
+    return prediction
+
+
+def _map_tile(work: Work, tile: Tile, topic: str) -> Arrays:
+    """Compute the layers of a tile in a worker, which reports how far it is."""
+    from distributed import get_worker
+
+    worker, reported = get_worker(), time.monotonic()
+
+    def report(share: float) -> None:
+        nonlocal reported
+        if time.monotonic() - reported > _REPORT_SECONDS:
+            reported = time.monotonic()
+            worker.log_event(topic, (tile.name, share))
+
+    return map_tile(work, tile, report)
+
+
 def map_tiles(
-    client: Client, work: Work, tiles: Sequence[Tile], tries: int
+    client: Client,
+    work: Work,
+    tiles: Sequence[Tile],
+    tries: int,
+    report: Callable[[str, float], None] = lambda name, share: None,  # noqa: ARG005
 ) -> Iterator[tuple[Tile, Arrays | str]]:
     """Compute tiles on a cluster; yield each as it is finished, or why it has failed `tries` times.
 
     What has failed is sent again after all others, so that a service that was away has time to come back.
+
+    Parameters
+    ----------
+    report : callable
+        Called, in another thread, with the name of a tile and the share of it that is done.
     """
     from distributed import as_completed
 
+    topic = f"tiles-{uuid.uuid4().hex}"
+    client.subscribe_topic(topic, lambda event: report(*event[1]))
     # No more than there are threads: a tile that only waits is not lost with the worker of another.
     threads = max(1, sum(client.nthreads().values()))
     work = replace(work, imagery=replace(work.imagery, processes=threads))
@@ -128,7 +208,7 @@ def map_tiles(
         if waiting and not (failed >= _HOPELESS and not finished):
             tile = waiting.popleft()
             attempts[tile.name] += 1
-            future = client.submit(map_tile, scattered, tile, pure=False)
+            future = client.submit(_map_tile, scattered, tile, topic, pure=False)
             by_future[future] = tile
             running.add(future)
 

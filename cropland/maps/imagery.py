@@ -5,12 +5,12 @@ The cube of ``source=files`` is a file or folder of the user's; the other source
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,8 +151,18 @@ class Imagery:
             return None
         return simulated.truth(self.source, self.country, lon, lat, self.season_end)
 
-    def of(self, grid: GeoBox, inside: NDArray[np.bool_]) -> Images | None:
+    def of(
+        self,
+        grid: GeoBox,
+        inside: NDArray[np.bool_],
+        report: Callable[[float], None] = lambda share: None,  # noqa: ARG005
+    ) -> Images | None:
         """Read the images of those pixels that lie `inside`, shape (row, column); None where there is none.
+
+        Parameters
+        ----------
+        report : callable
+            Called with the share that has been read, 0 to 1.
 
         Raises
         ------
@@ -160,7 +170,7 @@ class Imagery:
             Something cannot be read.
         """
         try:
-            loaded = self._cube(grid).compute(**self._scheduler)
+            loaded = self._cube(grid).compute(callbacks=[_counter(report)], **self._scheduler)
         except NoImage:
             return None
         lon, lat = degrees(grid)
@@ -226,6 +236,19 @@ def open_cube(path: Path) -> cubefiles.Cube:
         It cannot be read.
     """
     return cubefiles.open_cube(path)
+
+
+def _counter(report: Callable[[float], None]) -> tuple[Callable[..., None] | None, ...]:
+    """Return a callback of Dask that reports the share of tasks that are done."""
+
+    def task_done(
+        _key: object, _result: object, _graph: object, state: Any, _worker: object
+    ) -> None:
+        waiting = len(state["waiting"]) + len(state["ready"]) + len(state["running"])
+        finished = len(state["finished"])
+        report(finished / (finished + waiting))
+
+    return None, None, None, task_done, None
 
 
 def _connected(source: fetched.Source, requests: int) -> Service:

@@ -95,7 +95,7 @@ class MapPlan:
     @property
     def store(self) -> TileStore:
         """Its finished tiles."""
-        return TileStore(self.folder / f"tiles-{self.tiles_key[:12]}-{self.command.chunk}")
+        return TileStore(self.folder / f"tiles-{self.tiles_key[:12]}-{self.command.tile_side}")
 
     @cached_property
     def layers(self) -> list[Layer]:
@@ -196,7 +196,7 @@ def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPla
         bands=champion.fitted.needed(()),  # images have no indices
         season_end=season,
     )
-    tiles = extent.tiles(command.chunk)
+    tiles = extent.tiles(command.tile_side)
     if not tiles:
         raise DataError("the geometry has no pixel's centre in it; take a smaller resolution")
     try:

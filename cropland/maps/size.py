@@ -31,7 +31,7 @@ def check_size(extent: Extent, command: Map) -> None:
         return
     rows, columns = extent.grid.shape
     metres = extent.grid.resolution.x
-    n_tiles = math.prod(-(-side // command.chunk) for side in (rows, columns))
+    n_tiles = math.prod(-(-side // command.tile_side) for side in (rows, columns))
     raise ConfigError(
         f"the area is {columns * metres / 1000:,.0f} × {rows * metres / 1000:,.0f} km, "
         f"{size_in_words(extent, n_tiles, command)}; more than most_pixels={command.most_pixels}: choose a "

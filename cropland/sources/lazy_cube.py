@@ -95,4 +95,4 @@ def _arrays(
 
 
 def _layer(stack: NDArray[np.uint16], number: int, stored: np.dtype[Any]) -> NDArray[Any]:
-    return stack[:, number].astype(stored)
+    return stack[:, number].astype(stored, copy=False)

@@ -27,6 +27,7 @@ from cropland.sources.exports import source as exports
 from cropland.sources.simulation import source as simulated
 from cropland.support import terminal
 from cropland.support.fingerprint import fingerprint, fingerprint_of
+from cropland.support.progress import Meter, working
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,12 +81,13 @@ def archive_of(
         if current is None:
             before_filling()
             began = time.monotonic()
-            content = _FILLERS[source.name].fill(source, paths, country)
-            archive.write(
-                _shown(content) if isinstance(content, Blocks) else content,
-                path,
-                {"source": source.name, "country": country.name, "fingerprint": mark},
-            )
+            with working(terminal.notes(), f"making the archive of {country.name}"):
+                content = _FILLERS[source.name].fill(source, paths, country)
+                archive.write(
+                    _shown(content) if isinstance(content, Blocks) else content,
+                    path,
+                    {"source": source.name, "country": country.name, "fingerprint": mark},
+                )
             current = archive.open_archive(path, mark)
             log.info("made %s in %.1f s", path, time.monotonic() - began)
         log.info("opened %s", path)
@@ -148,7 +150,6 @@ def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
 
 def _shown(blocks: Blocks) -> Blocks:
     """Show how many points have come, from the block on at which it has taken some time."""
-    from cropland.support.progress import Meter
 
     def counted() -> Iterator[xr.Dataset]:
         began, done, before = time.monotonic(), 0, 0

@@ -2,25 +2,77 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from cropland.support import logs
 from cropland.support.words import in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
 _LINE_SECONDS = 10.0
 _ENOUGH = 3
+_ENOUGH_SECONDS, _ENOUGH_SHARE = 3.0, 0.02
+_BAR = 20
+_shown: list[Progress] = []
+"""Bars of this process, the innermost last: a terminal shows one at a time."""
+
+
+@contextmanager
+def working(console: Console, what: str) -> Iterator[None]:
+    """Show what is being done, and since when, on a terminal, where it cannot be counted."""
+    bar = Progress(
+        SpinnerColumn("line"),
+        TextColumn("[progress.description]{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        refresh_per_second=4,
+        disable=not _is_bar(console),
+    )
+    bar.add_task(escape(what), total=None)
+    _start(bar)
+    try:
+        yield
+    finally:
+        _stop(bar)
+
+
+def _is_bar(console: Console) -> bool:
+    """Return whether bars are shown: not beside records, which workers write without knowing of a bar."""
+    return console.is_terminal and not logs.is_verbose()
+
+
+def _start(bar: Progress) -> None:
+    if _shown:
+        _shown[-1].stop()
+    _shown.append(bar)
+    bar.start()
+
+
+def _stop(bar: Progress) -> None:
+    bar.stop()
+    if bar in _shown:
+        _shown.remove(bar)
+    if _shown:
+        _shown[-1].start()
 
 
 class Meter:
     """Shows how many of some things are done.
 
-    The time left is the mean time of those that took work × those still to come.
+    The time left is the mean time of those that took work × those still to come; where the share of the work
+    that is done is known, it follows from that.
 
     Parameters
     ----------
@@ -37,32 +89,33 @@ class Meter:
         self._noun = noun
         self._total = total
         self._began = self._line_at = time.monotonic()
-        # Workers write records to the same terminal, without knowing of a bar.
-        self._is_bar = console.is_terminal and not logs.is_verbose()
+        self._is_bar = _is_bar(console)
         self._bar = Progress(
             TextColumn("[progress.description]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(_BAR),
+            TextColumn("{task.fields[counted]}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[more]}"),
+            TextColumn("{task.fields[more]}", table_column=Column()),
             console=console,
             transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # else results would leave their pipe
             refresh_per_second=4,
             disable=not self._is_bar,
         )
-        self._task = self._bar.add_task(noun, total=total, left="", more="")
+        counted = self._counted(0)
+        self._task = self._bar.add_task(noun, total=total, left="", more="", counted=counted)
 
     def __enter__(self) -> Meter:
         """Start showing."""
-        self._bar.start()
+        _start(self._bar)
         return self
 
     def __exit__(self, *_: Any) -> None:
         """Stop showing."""
-        self._bar.stop()
+        _stop(self._bar)
 
-    def show(self, done: int, worked: int, more: str = "") -> None:
+    def show(self, done: int, worked: int, more: str = "", share: float | None = None) -> None:
         """Show where the work is.
 
         Parameters
@@ -73,15 +126,30 @@ class Meter:
             How many of these took work, as against those that were there already.
         more : str
             What else to say.
+        share : float, optional
+            Of all the work, with what has been begun; by it the bar moves between two things that are done.
         """
-        left = self._left(done, worked)
-        self._bar.update(self._task, completed=done, left=left, more=more)
+        left = self._left(done, worked) if share is None else self._left_of(share)
+        completed = float(done)
+        if share is not None and self._total is not None:
+            completed = self._total - (1 - share) * (self._total - (done - worked))
+        self._bar.update(
+            self._task, completed=completed, left=left, more=more, counted=self._counted(done)
+        )
         now = time.monotonic()
         if not self._is_bar and now - self._line_at > _LINE_SECONDS:
             self._line_at = now
             outlook = ", ".join(filter(None, (left or "no estimate yet", more)))
-            of = "" if self._total is None else f"/{self._total}"
-            self._console.print(f"{done}{of} {self._noun}, {outlook}")
+            self._console.print(f"{self._counted(done)} {self._noun}, {outlook}")
+
+    def _counted(self, done: int) -> str:
+        return str(done) if self._total is None else f"{done}/{self._total}"
+
+    def _left_of(self, share: float) -> str:
+        seconds = time.monotonic() - self._began
+        if share < _ENOUGH_SHARE or seconds < _ENOUGH_SECONDS:
+            return ""
+        return f"about {in_words(seconds / share * (1 - share))} left"
 
     def _left(self, done: int, worked: int) -> str:
         if worked < _ENOUGH or self._total is None:

@@ -13,6 +13,7 @@ from cropland.config.commands import ONCE, places, repeated
 from cropland.config.schema import given_keys
 from cropland.errors import CroplandError
 from cropland.support import terminal
+from cropland.support.progress import working
 from cropland.support.table import MarkdownText
 from cropland.support.words import command_line, count, option
 from cropland.tracking import opening, twins
@@ -51,13 +52,14 @@ def close(session: Session, screen: Console) -> bool:
     outcomes = [_at_once(outcome, closed) for outcome in session.outcomes()]
     failed = any(outcome.status == "failed" for outcome in outcomes)
     folder = session.ledger.path.parent
-    conclusion = _conclusion(session, outcomes)
-    if conclusion:
-        note, files = conclusion.note, dict(conclusion.files)
-        _keep_windows(session, conclusion)
-    else:
-        picture = sweep_figure.draw(outcomes, simulated=session.is_simulated)
-        note, files = report.note(outcomes), {"accuracy.png": picture} if picture else {}
+    with working(session.console, "drawing the result"):
+        conclusion = _conclusion(session, outcomes)
+        if conclusion:
+            note, files = conclusion.note, dict(conclusion.files)
+            _keep_windows(session, conclusion)
+        else:
+            picture = sweep_figure.draw(outcomes, simulated=session.is_simulated)
+            note, files = report.note(outcomes), {"accuracy.png": picture} if picture else {}
     files["outcomes.csv"] = report.scored(outcomes).to_csv(index=False).encode()
     for file, content in files.items():
         (folder / file).write_bytes(content)

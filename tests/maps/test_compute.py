@@ -36,7 +36,7 @@ class Flaky:
     imagery: Requests = Requests()
 
 
-def flaky(work: Flaky, tile: extents.Tile) -> dict[str, Any]:
+def flaky(work: Flaky, tile: extents.Tile, _: object) -> dict[str, Any]:
     assert work.imagery.processes == 1
     left = work.failures.get(tile.name, 0)
     work.failures[tile.name] = left - 1

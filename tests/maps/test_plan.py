@@ -59,7 +59,7 @@ def test_a_cube_of_more_pixels_than_may_be_mapped_is_refused(
 ) -> None:
     extent = Extent.of_box((48.3, 32.2, 48.31, 32.21), 100)
     monkeypatch.setattr(plan.imagery, "open_cube", lambda _: extent)
-    given = {"box": None, "geometry": None, "resolution": None, "chunk": 500, "exact": False}
+    given = {"box": None, "geometry": None, "resolution": None, "tile_side": 500, "exact": False}
     given["source"] = SimpleNamespace(name="simulated")
     command: Any = SimpleNamespace(cube="cube.zarr", most_pixels=extent.n_pixels, **given)
     assert plan._extent(command, LAND) == extent

@@ -13,7 +13,7 @@ EXTENT = Extent.of_box((48.3, 32.2, 48.403, 32.288), 10)
 
 
 def command(**given: Any) -> Any:
-    return SimpleNamespace(**{"most_pixels": 10**9, "chunk": 500, "exact": False} | given)
+    return SimpleNamespace(**{"most_pixels": 10**9, "tile_side": 500, "exact": False} | given)
 
 
 def test_an_area_may_have_as_many_pixels_as_it_is_said() -> None:

@@ -16,6 +16,8 @@ from cropland.config.sources import Source
 
 _OF_POINTS = ("source.points", "source.margin_days")
 """Settings of the simulation that decide which points there are, and no image."""
+_SIDE, _SIDE_SIMULATED = 500, 250
+"""Rows and columns of a tile: the simulation makes its images in blocks of 250, whatever the tile."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Map(Command):
     geometry: FilePath | None
     cube: FilePath | None
     resolution: Annotated[StrictInt, Field(ge=1, le=10_000)] | None
-    chunk: Annotated[StrictInt, Field(ge=16, le=4_000)]
+    chunk: Annotated[StrictInt, Field(ge=16, le=4_000)] | None
     most_pixels: Positive
     tries: Positive
     exact: StrictBool
@@ -85,6 +87,11 @@ class Map(Command):
             self.cube is None or self.resolution is None,
             "a cube has its own resolution; leave resolution out",
         )
+
+    @property
+    def tile_side(self) -> int:
+        """Rows and columns of a tile, pixels."""
+        return self.chunk or (_SIDE_SIMULATED if self.source.name == "simulated" else _SIDE)
 
     def check_given(self, words: Iterable[str]) -> None:
         """Refuse settings that decide no image.
