@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cropland.errors import ConfigError, CroplandError, exit_on_error, nearest, one_line
 from cropland.support import signals, streams
@@ -22,15 +23,23 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "new-country": "write the file of a country from its labelled points",
+    "download": "download the observations of each country's points",
     "train": "train and score one configuration, or with -m a sweep of them",
-    "promote": "choose, refit and register the best candidate of each country",
+    "ui": "show runs and models in a browser, by MLflow's pages",
+    "promote": "select, fit and register the best candidate of each country",
     "predict": "predict points by the champion of each country",
-    "download": "fetch the observations of each country's points",
     "map": "map the cropland of an area by the champion of a country",
     "assess": "draw a sample of a map, estimate hectares, or choose what to label next",
     "compare": "score a land-cover raster on labelled points, beside the champion",
-    "ui": "show runs and models in a browser, by MLflow's pages",
 }
+"""In the order of a day's work."""
+_EXAMPLES = """
+  cropland train -m country=all 'span=range(24,97,24)'
+  cropland promote country=iran
+  cropland map country=iran 'box=[48.300,32.200,48.403,32.288]'
+"""
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
+log = logging.getLogger(__name__)
 INTERRUPTED = 130
 _COMPLETION = {"-sc", "--shell-completion"}
 _SUGGESTING = ("download", "promote")
@@ -44,14 +53,15 @@ def main(name: str | None = None) -> None:
     one line on standard error and exit code 1.
     """
     sys.excepthook = streams.show_error
+    with streams.tolerant():
+        words = sys.argv[1:] if name else _completed(sys.argv[1:])
+        command = name or _command_of(words)
+        _answer(command, words if name else words[1:])
     if name is None:
-        with streams.tolerant():
-            words = _completed(sys.argv[1:])
-            name = _command_of(words)
         # Completion is of the program, whose first word is a command.
-        program = "cropland" if _COMPLETION & set(words) else f"cropland {name}"
+        program = "cropland" if _COMPLETION & set(words) else f"cropland {command}"
         sys.argv = [program, *words[1:]]
-    launch(partial(_run, module_name(name)))
+    launch(partial(_run, module_name(command)))
 
 
 def module_name(name: str) -> str:
@@ -116,11 +126,14 @@ def train(config: DictConfig) -> JobResult | float | None:
 
     from cropland.commands import train as command
     from cropland.config import composition, saved
+    from cropland.support import terminal
 
     node: Any = HydraConfig.get()
     with exit_on_error():
         saved.check_hydra(node)
     with composition.started_folder(node):
+        with exit_on_error():
+            terminal.set_amount(**composition.mode(config).amount)
         return command.run_job(composition.job(config, node), composition.run_folder(node))
 
 
@@ -129,10 +142,12 @@ def run_command(name: str, config: DictConfig) -> None:
     with exit_on_error():
         from hydra.core.hydra_config import HydraConfig
 
-        from cropland.config import commands, composition
+        from cropland.config import commands, composition, run_log
+        from cropland.support import logs, terminal
         from cropland.support.garbage import collect_garbage
 
         node: Any = HydraConfig.get()
+        terminal.set_amount(**composition.mode(config).amount)
         schema = getattr(
             import_module(f"{commands.__name__}.{name}"), name.title().replace("_", "")
         )
@@ -141,10 +156,10 @@ def run_command(name: str, config: DictConfig) -> None:
 
         run = import_module(f"cropland.commands.{name}").run  # heavy imports
         collect_garbage()
-        run(command, countries, *([where] if name in _SUGGESTING else []))
+        run_log.log_words(node)
+        with logs.timed(log, name):
+            run(command, countries, *([where] if name in _SUGGESTING else []))
         if left_out:
-            from cropland.support import terminal
-
             terminal.note_not_simulated(left_out)
 
 
@@ -174,22 +189,42 @@ def _command_of(words: Sequence[str]) -> str:
         print(_help())  # noqa: T201
         raise SystemExit(0 if words else 1)
     if name == "--version":
-        from importlib import metadata  # half of the start, in which Ctrl-C is not heard yet
-
-        print(f"cropland {metadata.version('cropland')}")  # noqa: T201
-        raise SystemExit(0)
+        _print_version()
     if name not in COMMANDS:
         near = nearest(name, COMMANDS)
         raise SystemExit(f"cropland: {one_line(f'unknown command {name!r}; {near}')}")
     return name
 
 
+def _answer(command: str, words: Sequence[str]) -> None:
+    """Answer ``--help`` and ``--version`` of a command, before anything of Hydra is imported."""
+    options = {f"--{word.lstrip(_DASHES)}" for word in words if word.startswith(tuple(_DASHES))}
+    if "--version" in options:
+        _print_version()
+    if {"--help", "--h"} & options:
+        from cropland.config import help as help_text
+
+        with exit_on_error():
+            text = help_text.text(command, words)
+        print(text)  # noqa: T201
+        raise SystemExit(0)
+
+
+def _print_version() -> NoReturn:
+    """Print the version and leave."""
+    from importlib import metadata  # half of the start, in which Ctrl-C is not heard yet
+
+    print(f"cropland {metadata.version('cropland')}")  # noqa: T201
+    raise SystemExit(0)
+
+
 def _help() -> str:
     """Return what ``cropland --help`` shows."""
-    lines = [f"  {name:13}{purpose}" for name, purpose in COMMANDS.items()]
-    head = "usage: cropland COMMAND [OVERRIDES …]\n\ncommands:"
-    foot = "cropland COMMAND --help lists the groups and values of its configuration."
-    return "\n".join([head, *lines, "", foot])
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:{width}}{purpose}" for name, purpose in COMMANDS.items()]
+    head = "usage: cropland COMMAND [WORD=VALUE …]\n\ncommands:"
+    foot = "cropland COMMAND --help explains a command, cropland --version prints the version."
+    return "\n".join([head, *lines, "", f"examples:{_EXAMPLES}", foot])
 
 
 def _run(name: str) -> None:

@@ -1,6 +1,6 @@
 """Assess a map: draw a random sample, estimate hectares from its labels, or choose what to label next.
 
-See ``python scripts/assess.py --help`` for the groups and values of the configuration.
+See ``python scripts/assess.py --help``.
 """
 
 from cropland import cli

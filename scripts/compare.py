@@ -1,6 +1,6 @@
 """Score a land-cover raster on the labelled points of each country, beside its champion.
 
-See ``python scripts/compare.py --help`` for the groups and values of the configuration.
+See ``python scripts/compare.py --help``.
 """
 
 from cropland import cli

@@ -1,6 +1,6 @@
 """Fetch the observations of each country's points from Earth Engine or a STAC catalogue.
 
-See ``python scripts/download.py --help`` for the groups and values of the configuration.
+See ``python scripts/download.py --help``.
 """
 
 from cropland import cli

@@ -1,6 +1,6 @@
 """Map the cropland of an area by the champion of a country.
 
-See ``python scripts/map.py --help`` for the groups and values of the configuration.
+See ``python scripts/map.py --help``.
 """
 
 from cropland import cli

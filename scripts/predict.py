@@ -1,6 +1,6 @@
 """Predict points by the champion of each country.
 
-See ``python scripts/predict.py --help`` for the groups and values of the configuration.
+See ``python scripts/predict.py --help``.
 """
 
 from cropland import cli

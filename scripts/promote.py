@@ -1,6 +1,6 @@
 """Choose, refit and register the best candidate of each country.
 
-See ``python scripts/promote.py --help`` for the groups and values of the configuration.
+See ``python scripts/promote.py --help``.
 """
 
 from cropland import cli

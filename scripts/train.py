@@ -1,6 +1,6 @@
 """Train and score candidates: one configuration, or with -m a sweep of them.
 
-See ``python scripts/train.py --help`` for the groups and values of the configuration.
+See ``python scripts/train.py --help``.
 """
 
 from cropland import cli

@@ -142,6 +142,10 @@ def test_garbage_is_collected_while_a_command_works(
         (["--version"], 0, f"cropland {metadata.version('cropland')}\n"),
         (["--help"], 0, "usage: cropland COMMAND"),
         ([], 1, "usage: cropland COMMAND"),
+        (["train", "--version"], 0, f"cropland {metadata.version('cropland')}\n"),
+        (["train", "span=24", "--help"], 0, "usage: cropland train [-m] [KEY=VALUE …]\n"),
+        (["predict", "–help"], 0, "usage: cropland predict [KEY=VALUE …]\n"),
+        (["map", "-h", "source"], 0, "source=NAME: "),
     ],
 )
 def test_what_names_no_command_is_answered_at_once(
@@ -236,6 +240,20 @@ def test_completion_is_installed_for_the_program(
     monkeypatch.setattr(sys, "argv", ["cropland", *words, "install=bash"])
     cli.main()
     assert capsys.readouterr().out.endswith(" -F hydra_bash_completion cropland\n")
+
+
+def test_a_script_answers_help_and_version_before_hydra_is_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "launch", lambda _: pytest.fail("Hydra was started"))
+    for word, text in (
+        ("--help", "usage: python scripts/train.py [-m] "),
+        ("--version", "cropland "),
+    ):
+        monkeypatch.setattr(sys, "argv", ["scripts/train.py", word])
+        with pytest.raises(SystemExit) as caught:
+            cli.main("train")
+        assert caught.value.code == 0 and capsys.readouterr().out.startswith(text)
 
 
 def test_every_command_has_a_script_a_configuration_and_a_line_of_help() -> None:

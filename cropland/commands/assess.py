@@ -7,6 +7,7 @@ label next are chosen, for training.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ from cropland.maps.assessment.sample import DESIGN, SQUARES, TABLE
 from cropland.maps.finished_map import FinishedMap
 from cropland.maps.layers import CLASSES, NO_DATA
 from cropland.sources import grid as grids
-from cropland.support import terminal
+from cropland.support import logs, terminal
 from cropland.support.progress import working
 from cropland.support.words import command_line, count, ha, some
 from cropland.support.writing import write_whole
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from cropland.config.countries import Country
     from cropland.maps.assessment.sample import Design, StratumCounts
 
+log = logging.getLogger(__name__)
 LANDSCAPE = "landscape"
 """The word for labels of a simulated landscape."""
 
@@ -53,7 +55,8 @@ def run(command: Assess, countries: Sequence[Country]) -> None:
     CroplandError
         No map, a map or labels that are not what they should be, or files that would be overwritten.
     """
-    finished_map = FinishedMap.open(Path(command.map))
+    with logs.timed(log, f"opened the map {command.map}"):
+        finished_map = FinishedMap.open(Path(command.map))
     country = _country(command, finished_map, countries)
     if not os.access(finished_map.path, os.W_OK):
         raise DataError(f"cannot write to {finished_map.path}; copy the map to a folder of yours")

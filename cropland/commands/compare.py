@@ -7,6 +7,7 @@ a run begins.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from cropland.models.champion import promote_command, source_words
 from cropland.observations import points
 from cropland.observations.pixels import pixels
 from cropland.sources import opening
-from cropland.support import terminal
+from cropland.support import logs, terminal
 from cropland.support.progress import working
 from cropland.support.table import Table
 from cropland.support.words import command_line, count, some
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
 
+log = logging.getLogger(__name__)
 _NAMED = 5
 
 
@@ -54,7 +56,8 @@ def run(command: Compare, countries: Sequence[Country]) -> None:
     CroplandError
         A raster that cannot be read, or has classes of which nothing is known, or no labelled point in it.
     """
-    rasters = [Raster.of(path, command.band) for path in command.raster]
+    with logs.timed(log, f"opened {', '.join(command.raster)}"):
+        rasters = [Raster.of(path, command.band) for path in command.raster]
     open_existing(command.tracking, command.source.name)  # fails before archives are made
     console = terminal.notes()
     tables = []

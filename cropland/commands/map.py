@@ -6,6 +6,7 @@ page and what they add up to, tracked with the version of the model that made th
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from cropland.maps import assemble, compute, gis_files, layers
 from cropland.maps.facts import FACTS, MapFacts
 from cropland.maps.plan import PAGE, PICTURE, plan_map
 from cropland.maps.size import size_in_words
-from cropland.support import dask_cluster, signals, terminal
+from cropland.support import dask_cluster, logs, signals, terminal
 from cropland.support.progress import Meter, working
 from cropland.support.words import command_line, count, some
 from cropland.support.writing import write_whole
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from cropland.tracking.records import Record
     from cropland.tracking.store import Store
 
+log = logging.getLogger(__name__)
 _MODULES = ("cropland.maps.compute", "sklearn.ensemble", "odc.geo.xr")
 _NAMED = 5
 _OTHERS = {
@@ -62,7 +64,8 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     """
     console = terminal.notes()
     store = open_store(command.tracking, command.source.name)
-    plan = plan_map(command, countries, store)
+    with logs.timed(log, "checked the area and its images"):
+        plan = plan_map(command, countries, store)
     for note in plan.notes:
         terminal.print_note(console, note)
     facts = plan.finished(partial(terminal.print_warning, console))
@@ -143,6 +146,7 @@ def _map_tiles(plan: MapPlan, console: Console) -> None:
                     continue
                 plan.store.write(tile, result)
                 done += 1
+                log.debug("tile %s is there", tile.name)
                 meter.show(done, done - kept, share=shares.total)
         except (KeyboardInterrupt, SystemExit):
             console.print(
@@ -169,7 +173,7 @@ def _workers(plan: MapPlan, n_tiles: int, console: Console) -> Iterator[Client]:
 def _name_failures(reasons: Sequence[str], plan: MapPlan, console: Console) -> str:
     """Print the tiles that failed, and return the error that names the first of them."""
     for reason in reasons:
-        console.print(f"[red]failed[/] tile {terminal.literal(reason)}")
+        terminal.print_failure(console, "failed", f"tile {reason}")
     return (
         f"{len(reasons)} of {len(plan.tiles)} tiles could not be mapped in {plan.command.tries} attempts "
         f"({some(reasons, show=_NAMED)}); what is mapped is kept: fix this, and run the same command "
@@ -180,7 +184,7 @@ def _name_failures(reasons: Sequence[str], plan: MapPlan, console: Console) -> s
 def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> MapFacts:
     """Write the layers of a map, its picture and page; fill its record; return its facts."""
     _delete_other_map(plan)
-    with Meter(console, "layers", len(plan.layers)) as meter:
+    with logs.timed(log, "wrote the layers"), Meter(console, "layers", len(plan.layers)) as meter:
         counts = assemble.write(
             plan.folder,
             plan.layers,

@@ -7,6 +7,7 @@ tracked with the versions and the data behind it.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from cropland.models.champion import champions_of
 from cropland.models.points_map import predictions_map
 from cropland.observations import point_counts, points
 from cropland.sources import opening
-from cropland.support import terminal
+from cropland.support import logs, terminal
 from cropland.support.point_output import content_of
 from cropland.support.progress import Meter
 from cropland.support.words import count, some
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from cropland.models.champion import Champion
     from cropland.tracking.store import Store
 
+log = logging.getLogger(__name__)
 _NAMED = 5
 _DECIMALS = 6
 _LITTLE = "with too few observations in the window, or none for too long,"
@@ -139,6 +141,7 @@ def _asked(command: Predict, countries: Sequence[Country]) -> pd.DataFrame | Non
     """Read the points to predict, where a file names them."""
     if command.points is None:
         return opening.unlabelled(command.source, command.paths)
+    log.debug("reading the points of %s", command.points)
     asked = points.read_given(Path(command.points))
     point_counts.check_not_swapped(asked, countries, command.points)
     return asked
@@ -171,7 +174,8 @@ def _predicted(
     for note in notes:
         terminal.print_note(console, note)
     unlabelled = np.flatnonzero(archive.points["Target"].to_numpy() < 0)
-    table = champion.predict(archive, unlabelled, command.reference_end)
+    with logs.timed(log, f"predicted {count(len(unlabelled), 'point')} of {country.name}"):
+        table = champion.predict(archive, unlabelled, command.reference_end)
     for name in ("Lat", "Lon"):
         table[name] = archive.points[name].to_numpy()[unlabelled]
     table["Target"] = table["label"]

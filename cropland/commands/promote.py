@@ -79,7 +79,7 @@ def run(
         _show(done, command, words, store, sweep)
     if failed:
         for other in failed[:-1]:
-            console.print(f"[red]not promoted[/] {terminal.literal(other)}")
+            terminal.print_failure(console, "not promoted", str(other))
         raise failed[-1]
 
 

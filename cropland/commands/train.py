@@ -98,12 +98,14 @@ class SweepCallback(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a run of one job."""
         with exit_on_error():
+            terminal.set_amount(**composition.mode(config).amount)
             job = composition.single_job(config)
             if job.is_reproduction:
                 return
             _check_bands([job])
             folder = composition.run_folder(config.hydra)
             run_log.log_into(config, folder)
+            run_log.log_words(config.hydra)
             words = composition.given_words(config.hydra)
             begin([job], folder, words, files=saved.files_of(config))
 
@@ -112,6 +114,7 @@ class SweepCallback(Callback):
         # Sweepers and launchers read folders of it, which may refer to ${hydra:…}, before a job runs.
         HydraConfig.instance().cfg = config  # type: ignore[assignment]
         with exit_on_error():
+            terminal.set_amount(**composition.mode(config).amount)
             words = composition.given_words(config.hydra)
             composition.prepare_sweep(config)
             is_search = not composition.is_enumerated(config)
@@ -127,6 +130,7 @@ class SweepCallback(Callback):
                 together = sweeper.get("n_jobs", 1) if is_search else len(jobs)
                 prepare(config.hydra.launcher, together, _for_workers(jobs))
             run_log.log_into(config, composition.run_folder(config.hydra))
+            run_log.log_words(config.hydra)
             begin(
                 jobs,
                 composition.run_folder(config.hydra),
@@ -279,7 +283,7 @@ def _promote(session: Session) -> bool:
             {outcome.run_id for outcome in session.outcomes()},
         )
     except CroplandError as error:
-        session.console.print(f"[red]not promoted[/] {terminal.literal(error)}")
+        terminal.print_failure(session.console, "not promoted", str(error))
         return False
     return True
 

@@ -22,6 +22,7 @@ from cropland.config.hydra_internals import split_sweep, splits_as_basic
 from cropland.config.hydra_words import error_line
 from cropland.config.job_templates import Templates, folders_of, hydra_config, set_output_folder
 from cropland.config.jobs import Job, check_data, countries_of, countries_with_data, make_job
+from cropland.config.mode import KEYS, Mode, without_mode
 from cropland.config.model import full_key
 from cropland.config.plain_values import overrides_of, resolved, sweep_words
 from cropland.config.schema import require, text_keys
@@ -69,9 +70,20 @@ def single_job(composed: DictConfig) -> Job:
         return job(composed, composed.hydra)
 
 
+def mode(composed: DictConfig) -> Mode:
+    """Return how much a command prints, and whether it only plans.
+
+    Raises
+    ------
+    ConfigError
+        See `cropland.config.mode.Mode`.
+    """
+    return Mode.of({key: composed[key] for key in KEYS if key in composed})
+
+
 def given_words(hydra: DictConfig) -> list[str]:
-    """Return the overrides of a command, and the folders of configuration that any command needs too."""
-    return [*overrides_of(hydra), *search_path.words(hydra.searchpath)]
+    """Return the overrides of a command that decide results, and its further folders of configuration."""
+    return [*without_mode(overrides_of(hydra)), *search_path.words(hydra.searchpath)]
 
 
 def run_folder(hydra: DictConfig) -> Path:
@@ -145,6 +157,12 @@ def prepare_sweep(composed: DictConfig) -> None:
             if full_key(key) not in given:
                 name, _, value = _enumerated(word, templates).partition("=")
                 params[name] = value
+    for word in sweep_words(composed.hydra):
+        override = templates.parsed(word)
+        require(
+            override.key_or_group not in KEYS or not override.is_sweep_override(),
+            f"{override.key_or_group} cannot be swept; give it one value",
+        )
 
 
 def _enumerated(word: str, templates: Templates) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from cropland.config import secrets
 from cropland.config.groups import Configuration
+from cropland.config.mode import KEYS
 from cropland.config.model import model
 from cropland.config.schema import filled, require
 from cropland.config.sources import Source
@@ -22,8 +23,9 @@ _OF_MODEL = ("allow",)
 def command(schema: type[T], composed: Mapping[str, Any]) -> T:
     """Fill and check the schema of a command's configuration, given as plain containers without `country`.
 
-    Keys that only ``conf/train.yaml`` has are ignored: ``conf/local.yaml`` serves all commands. No value
-    may hold a secret, see `cropland.config.secrets`.
+    Keys that only ``conf/train.yaml`` has are ignored: ``conf/local.yaml`` serves all commands. So are
+    those of `cropland.config.mode`, which decide no result. No value may hold a secret, see
+    `cropland.config.secrets`.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def command(schema: type[T], composed: Mapping[str, Any]) -> T:
     """
     secrets.check(dict(composed), "")
     own, elsewhere = _hints(schema), _hints(Configuration)  # type: ignore[arg-type]
-    passed_over = {*elsewhere, *_OF_MODEL} - set(own)
+    passed_over = {*elsewhere, *_OF_MODEL, *KEYS} - set(own)
     values = {key: value for key, value in composed.items() if key not in passed_over}
     for key in ("model", "source"):
         require(key in values or key not in own, no_value(key))

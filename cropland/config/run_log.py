@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.utils import configure_log
 from omegaconf import OmegaConf, open_dict, read_write
 
+from cropland.config.plain_values import overrides_of
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+log = logging.getLogger(__name__)
 _QUIET = "quiet"
 """The file of ``conf/hydra/hydra_logging/``, in the place of which jobs' logging is put."""
 
@@ -38,3 +42,10 @@ def log_into(config: DictConfig, folder: Path) -> None:
         # Resolved once: it is taken anew around each job.
         hydra.hydra_logging = OmegaConf.to_container(hydra.job_logging, resolve=True)
     configure_log(hydra.hydra_logging, hydra.verbose)
+
+
+def log_words(hydra: DictConfig) -> None:
+    """Log the folders that a configuration was read from, and the words beside it."""
+    folders = [source.path for source in hydra.runtime.config_sources if source.schema == "file"]
+    words = " ".join(overrides_of(hydra))
+    log.debug("read %s.yaml in %s; given: %s", hydra.job.config_name, ", ".join(folders), words)

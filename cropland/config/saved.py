@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from omegaconf import OmegaConf
 
 from cropland.config.hydra_internals import parsed_arguments
+from cropland.config.mode import without_mode
 from cropland.config.plain_values import overrides_of, read_file
 from cropland.config.search_path import SHIPPED
 from cropland.errors import ConfigError
@@ -34,7 +35,7 @@ def files_of(composed: DictConfig) -> dict[str, str]:
     the user's words.
     """
     keys = [str(key) for key in composed if key != "hydra"]
-    words = [*overrides_of(composed.hydra), *overrides_of(composed.hydra, "hydra")]
+    words = [*without_mode(overrides_of(composed.hydra)), *overrides_of(composed.hydra, "hydra")]
     unsaid = (HYDRA, "hydra.mode=RUN")
     return {
         "config.yaml": OmegaConf.to_yaml(OmegaConf.masked_copy(composed, keys)),

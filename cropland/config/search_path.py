@@ -11,13 +11,8 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
+from cropland.config.conf_folders import SHIPPED as SHIPPED
 from cropland.support.words import SEARCH_PATH
-
-_PACKAGE = Path(__file__).parents[1]
-SHIPPED = next(
-    folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()
-)
-"""The project's own ``conf/``: inside an installed package, beside that of a checkout."""
 
 _SIMPLE = re.compile(r"[\w./:@%+-]+", re.ASCII)
 """What stands in a list of Hydra's without quotes."""

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cropland.config.hydra_internals import parsed_arguments
+from cropland.config.mode import KEYS
 from cropland.config.model import full_key
 from cropland.config.search_path import SHIPPED
 from cropland.errors import ConfigError, nearest, no_value
@@ -163,6 +164,8 @@ def _setting(
     word = full_key(word)
     key, _, value = word.partition("=")
     name = key.lstrip("+")
+    if name in KEYS:
+        return f"++{name}={value}"  # also where a configuration of the user's own lacks it
     if name in PATHS:
         simple = _SIMPLE.fullmatch(value) and not _WORDS_OF_HYDRA.fullmatch(value)
         if simple or not value or _AS_HYDRA_READS.fullmatch(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from cropland.config.countries import iso_date
 from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError, WindowError, nearest
 from cropland.models import model_files, registry, version_files
+from cropland.support import logs
 from cropland.support.warning_filter import is_noise
 from cropland.support.words import command_line
 from cropland.tracking.runs import client_of
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from cropland.models.fitted import Fitted
     from cropland.observations.archive import Archive
     from cropland.tracking.store import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,8 @@ class Champion:
         """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            fitted = _read(version, client)
+            with logs.timed(log, f"read {version.name} version {version.version}"):
+                fitted = _read(version, client)
         messages = tuple(
             str(item.message)
             for item in caught

@@ -18,6 +18,7 @@ from cropland.learning import choice
 from cropland.learning.statistics import Comparison
 from cropland.models import champion_comparison, competition, registration, registry
 from cropland.sources import opening
+from cropland.support import logs
 from cropland.tracking.records import IDENTITY
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def promote(
     for note in archive.notes:
         say(f"{country.name}: {note}")
     name = registry.model_name(command.source.name, country.name)
-    result = competition.compete(command, country, archive, store, say)
+    with logs.timed(log, f"{country.name}: selected a candidate"):
+        result = competition.compete(command, country, archive, store, say)
     champion = registry.version_of(store.client, name, registry.CHAMPION)
     against = None
     if champion and not command.force:
@@ -122,7 +124,8 @@ def promote(
         against = champion_comparison.compare_with(champion, result.selected, command, store)
     decision, version = _decided(command, result, name, champion, against, store)
     if version is None:
-        version = registration.registered(command, name, result, against, store, say)
+        with logs.timed(log, f"{country.name}: fitted and registered"):
+            version = registration.registered(command, name, result, against, store, say)
     if decision in (Decision.RESTORED, Decision.REGISTERED):
         registry.crown(store.client, version)
     log.info("%s: version %s of %s, %s", country.name, version.version, name, decision.name)

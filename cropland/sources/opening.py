@@ -18,14 +18,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropland.config.sources import Simulated
+from cropland.config.sources import Files, Simulated
 from cropland.errors import DamageError, DataError
 from cropland.observations import archive, points
 from cropland.observations.archive_writing import Blocks
 from cropland.sources.download import source as fetched
 from cropland.sources.exports import source as exports
 from cropland.sources.simulation import source as simulated
-from cropland.support import terminal
+from cropland.support import logs, terminal
 from cropland.support.fingerprint import fingerprint, fingerprint_of
 from cropland.support.progress import Meter, working
 
@@ -80,6 +80,9 @@ def archive_of(
         current = _open(path, mark) if path.exists() else None
         if current is None:
             before_filling()
+            log.debug(
+                "reading the observations of %s from %s", country.name, _origin(source, paths)
+            )
             began = time.monotonic()
             with working(terminal.notes(), f"making the archive of {country.name}"):
                 content = _FILLERS[source.name].fill(source, paths, country)
@@ -90,7 +93,7 @@ def archive_of(
                 )
             current = archive.open_archive(path, mark)
             log.info("made %s in %.1f s", path, time.monotonic() - began)
-        log.info("opened %s", path)
+        log.info("opened %s: %s points", path, current.points.sizes["point"])
         _OPEN[key] = current
     return _OPEN[key]
 
@@ -130,7 +133,9 @@ def archive_of_points(
     DataError
         There is nothing to observe them in, or what there is cannot be read.
     """
-    dataset = _FILLERS[source.name].observations_of(source, paths, country, table)
+    step = f"observed {len(table)} points of {country.name} in {_origin(source, paths)}"
+    with logs.timed(log, step):
+        dataset = _FILLERS[source.name].observations_of(source, paths, country, table)
     return archive.in_memory(dataset, source.name, country.name)
 
 
@@ -145,7 +150,16 @@ def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
     """Read the points to predict, of every country and in the order of their file, where there is one."""
     if isinstance(source, Simulated):  # they are in its archives
         return None
-    return points.read(Path(paths.data) / source.unlabelled, labelled=False)
+    path = Path(paths.data) / source.unlabelled
+    log.debug("reading the points of %s", path)
+    return points.read(path, labelled=False)
+
+
+def _origin(source: Source, paths: Paths) -> str:
+    """Return where the observations of a source are, as a log names it."""
+    if isinstance(source, Simulated):
+        return "the simulation"
+    return f"{paths.data if isinstance(source, Files) else paths.downloads} (source={source.name})"
 
 
 def _shown(blocks: Blocks) -> Blocks:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "cropland"
 _unwritable: set[str] = set()
+_made_verbose: set[logging.Logger] = set()
 
 
 class LineFormatter(logging.Formatter):
@@ -79,7 +83,9 @@ class RunFolderHandler(logging.FileHandler):
 
 
 class ConsoleHandler(logging.Handler):
-    """Writes to standard error: warnings of libraries, and all of loggers that ``hydra.verbose`` names.
+    """Writes to standard error: warnings of libraries; with ``verbose=true`` all records of this package.
+
+    And those of loggers that ``hydra.verbose`` names.
 
     This package prints its own warnings.
     """
@@ -98,8 +104,25 @@ class ConsoleHandler(logging.Handler):
             self.handleError(record)
 
 
+def set_verbose(verbose: bool) -> None:
+    """Have the console show all records of this package, or only warnings of libraries, as at the start."""
+    logger = logging.getLogger(PACKAGE)
+    if verbose or logger in _made_verbose:
+        logger.setLevel(logging.DEBUG if verbose else logging.NOTSET)
+    _made_verbose.clear()
+    _made_verbose.update([logger] if verbose else [])
+
+
+@contextmanager
+def timed(log: logging.Logger, step: str) -> Iterator[None]:
+    """Log how long a step has taken, when it has ended."""
+    began = time.monotonic()
+    yield
+    log.debug("%s: %.2f s", step, time.monotonic() - began)
+
+
 def is_verbose() -> bool:
-    """Return whether ``hydra.verbose`` asks for records of this package or of all."""
+    """Return whether ``verbose`` or ``hydra.verbose`` asks for records of this package or of all."""
     loggers = logging.root.manager.loggerDict
     named = [logging.root, *(loggers[name] for name in list(loggers) if name.startswith(PACKAGE))]
     return any(getattr(logger, "level", logging.NOTSET) == logging.DEBUG for logger in named)

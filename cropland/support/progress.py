@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+log = logging.getLogger(__name__)
 _LINE_SECONDS = 10.0
 _ENOUGH = 3
 _ENOUGH_SECONDS, _ENOUGH_SHARE = 3.0, 0.02
@@ -29,7 +31,7 @@ _shown: list[Progress] = []
 
 @contextmanager
 def working(console: Console, what: str) -> Iterator[None]:
-    """Show what is being done, and since when, on a terminal, where it cannot be counted."""
+    """Show what is being done, and since when, on a terminal, where it cannot be counted; log its time."""
     bar = Progress(
         SpinnerColumn("line"),
         TextColumn("[progress.description]{task.description}"),
@@ -43,14 +45,15 @@ def working(console: Console, what: str) -> Iterator[None]:
     bar.add_task(escape(what), total=None)
     _start(bar)
     try:
-        yield
+        with logs.timed(log, what):
+            yield
     finally:
         _stop(bar)
 
 
 def _is_bar(console: Console) -> bool:
     """Return whether bars are shown: not beside records, which workers write without knowing of a bar."""
-    return console.is_terminal and not logs.is_verbose()
+    return console.is_terminal and not console.quiet and not logs.is_verbose()
 
 
 def _start(bar: Progress) -> None:

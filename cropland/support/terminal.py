@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.segment import Segment
 
 from cropland.errors import visible
+from cropland.support import logs
 from cropland.support.streams import behind, silence
 from cropland.untrusted.texts import terminal_text
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _BRACKET = re.compile(r"(?<!\\)\[(?!(?:red|yellow|green|cyan)\]|/\])")
 SIMULATED = "Simulated data: not valid for any real country"
 """The line below every result of ``source=simulated``."""
+_QUIET: set[str] = set()
 _PIPED_COLUMNS = 100
 """The width of a table that goes to a file or a pipe, where COLUMNS says nothing."""
 
@@ -73,14 +75,39 @@ def literal(value: object) -> str:
     return escape(visible(str(value)))
 
 
+def set_amount(*, verbose: bool, quiet: bool) -> None:
+    """Set how much this process prints: also records of what it does, or no notes and no progress."""
+    logs.set_verbose(verbose)
+    _QUIET.clear()
+    _QUIET.update(["quiet"] if quiet else [])
+
+
+def is_quiet() -> bool:
+    """Return whether errors, warnings and results are all that is printed."""
+    return bool(_QUIET)
+
+
 def print_note(console: Console, text: str) -> None:
-    """Print what a user should know, on one line; nothing in it is markup."""
-    console.print(f"[yellow]note[/] {literal(text)}", soft_wrap=True)
+    """Print what a user should know, on one line, unless quiet; nothing in it is markup."""
+    if not is_quiet():
+        console.print(f"[yellow]note[/] {literal(text)}", soft_wrap=True)
 
 
 def print_warning(console: Console, text: str) -> None:
     """Print what may make a result useless, on one line; nothing in it is markup."""
-    console.print(f"[yellow]warning[/] {literal(text)}", soft_wrap=True)
+    _print_always(console, f"[yellow]warning[/] {literal(text)}")
+
+
+def print_failure(console: Console, what: str, text: str) -> None:
+    """Print what has failed, and why, on one line; nothing in the text is markup."""
+    _print_always(console, f"[red]{what}[/] {literal(text)}")
+
+
+def _print_always(console: Console, line: str) -> None:
+    """Print a line, also on a console that is quiet."""
+    before, console.quiet = console.quiet, False
+    console.print(line, soft_wrap=True)
+    console.quiet = before
 
 
 def note_not_simulated(countries: Sequence[str]) -> None:
@@ -94,8 +121,8 @@ def note_not_simulated(countries: Sequence[str]) -> None:
 
 
 def notes() -> Console:
-    """Return the console for progress and notes, on standard error."""
-    return _Console(emoji=False, stderr=True, highlight=False, soft_wrap=True)
+    """Return the console for progress and notes, on standard error; none of them is printed when quiet."""
+    return _Console(emoji=False, stderr=True, highlight=False, soft_wrap=True, quiet=is_quiet())
 
 
 def screen() -> Console:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from cropland.errors import DataError
 
+log = logging.getLogger(__name__)
 _HEADER_BYTES, _SHOWN = 1_000, 60
 _FLUSHED_AT_ONCE = 16
 _CANNOT_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)
@@ -45,6 +47,7 @@ def whole(path: Path, keeps: Callable[[Path], bool] = lambda _: True) -> Iterato
             path.replace(old)
         partial.replace(path)
         _flush_one(path.parent)
+        log.debug("wrote %s", path)
     finally:
         for name in (partial, old):
             with suppress(OSError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
 import sqlite3
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from functools import cache
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from cropland.config.groups import Tracking
 
+log = logging.getLogger(__name__)
 SECONDS_TO_ANSWER = 5
 _OTHER_SCHEMA = re.compile(r"found version (\w+), but expected")
 """What MLflow says of a database that another version of it has made."""
@@ -41,7 +44,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
     TrackingError
         The server does not answer or does not let us in, or the store cannot be opened.
     """
-    experiment = experiments.experiment_of(tracking, source)
+    began, experiment = time.monotonic(), experiments.experiment_of(tracking, source)
     _note_registry(tracking)
     retries.set_variables()
     check_answers(tracking.uri)
@@ -73,6 +76,10 @@ def open_store(tracking: Tracking, source: str) -> Store:
         if retries.is_refusal(error):
             raise TrackingError(retries.in_words(error, tracking.uri)) from error
         raise TrackingError(_in_words(error, tracking.uri)) from error
+    seconds = time.monotonic() - began
+    log.debug(
+        "opened %s, experiment %s: %.2f s", without_secrets(tracking.uri), experiment, seconds
+    )
     return Store(client, number, experiment, tracking.tags or {})
 
 

@@ -170,7 +170,7 @@ class Watch:
                 terminal.print_note(self._console, f"{name}: {outcome.message}")
         elif outcome.status == "failed":
             self._ran += 1
-            self._print("[red]failed[/]", name, outcome)
+            terminal.print_failure(self._console, "failed", f"{name}: {outcome.message}")
         elif outcome.status == "outside":
             self._say_outside(name, outcome)
         else:

@@ -17,8 +17,8 @@ from cropland.config.search_space import RESULTS
 from cropland.errors import CroplandError
 from cropland.learning import fast_forest
 from cropland.secret_text import without_secrets
-from cropland.support import terminal
-from cropland.support.words import option
+from cropland.support import logs, terminal
+from cropland.support.words import count, option
 from cropland.tracking import datasets, provenance
 from cropland.tracking.datasets import Dataset
 from cropland.tracking.opening import open_existing, open_store
@@ -167,7 +167,8 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
     if windows:
         jobs = [replace(job, windows=windows) for job in jobs]
         candidates = [candidate for job in jobs for candidate in candidates_of(job)]
-    preflight.check(candidates, archives)
+    with logs.timed(log, f"checked {count(len(candidates), 'candidate')}"):
+        preflight.check(candidates, archives)
     preflight.show_notes(archives, console)  # not before: a refusal is one line
     return Prepared(store, archives, windows, candidates, fast)
 
@@ -212,7 +213,8 @@ def start(
     name = _name(words)
     # Before the store is asked: what another sweep finishes from here on is looked for at the end.
     parent_run = _start_run(prepared, name, {**files, **provenance.changes()})
-    known = {} if is_search else resume.known_outcomes(candidates, archives, store)
+    with logs.timed(log, "looked for candidates that are scored already"):
+        known = {} if is_search else resume.known_outcomes(candidates, archives, store)
     settings = JobSettings(
         parent_run,
         returns_results,

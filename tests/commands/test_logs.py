@@ -161,3 +161,43 @@ def test_what_is_logged_has_no_secret(shell: Shell, tmp_path: Path) -> None:
     for text in (done.stderr, path.read_text()):
         assert "connecting to http://…@host" in text
         assert "secret" not in text
+
+
+def test_verbose_says_what_is_read_and_how_long_each_step_takes(mine: Shell) -> None:
+    done = mine.run(*mine.toy, *SWEEP, "force=true", "verbose=true")
+    assert "++" not in done.stdout  # the next command is not verbose
+    for text in (
+        r"DEBUG cropland.config.run_log: read train.yaml in .*; given: .*span=12,24",
+        r"DEBUG cropland.tracking.opening: opened sqlite:\S+, experiment cropland: [\d.]+ s",
+        r"INFO cropland.sources.opening: opened \S+toyland-\w+.zarr: \d+ points",
+        r"DEBUG cropland.training.sweep: checked 2 candidates: [\d.]+ s",
+        r"INFO cropland.training.scoring: toyland 12w .*: accuracy [\d.]+ in [\d.]+ s",
+        r"DEBUG cropland.support.writing: wrote \S+job_settings.json",
+    ):
+        assert re.search(text, done.stderr), text
+    assert "INFO hydra" not in done.stderr and "DEBUG mlflow" not in done.stderr
+
+
+def test_quiet_leaves_the_result_and_failures(mine: Shell) -> None:
+    done = mine.run(*mine.toy, *SWEEP, "force=true", "quiet=true", "hydra/launcher=basic")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "candidates: 2 finished" in done.stdout and "note" not in done.stdout
+    done = mine.run(
+        *mine.toy[:3], "force=true", "quiet=true", "span=12", "model=knn", "model.n_neighbors=500"
+    )
+    assert done.returncode == 1
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["failed", "cropland:"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["quiet=true", "verbose=true"], "verbose=true and quiet=true are both given; leave one"),
+        (["-m", "quiet=true,false"], "quiet cannot be swept; give it one value"),
+        (["quiet=5"], "quiet must be true or false, got 5"),
+    ],
+)
+def test_quiet_and_verbose_are_refused_together(shell: Shell, words: list[str], line: str) -> None:
+    assert line in refusal(shell.run(*words))
+    if "-m" not in words:
+        assert line in refusal(shell.run(*words, script="promote"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from omegaconf import OmegaConf
 
+from cropland.config.mode import PRINTING
 from cropland.config.plain_values import mapping, read_file
 from cropland.config.schema import Closed, given_keys, require
 from cropland.errors import unknown_key
@@ -78,6 +79,6 @@ class Command(Closed):
         ConfigError
             One is given.
         """
-        known = ["country", *(entry.name for entry in fields(self))]
+        known = ["country", *PRINTING, *(entry.name for entry in fields(self))]
         for key in given_keys(words):
             require(re.split("[.@/]", key, maxsplit=1)[0] in known, unknown_key(key, known))

@@ -62,6 +62,7 @@ class Map(Command):
     force: StrictBool
     reference_end: str | None
     alias: str
+    dry_run: StrictBool = False
 
     def __post_init__(self) -> None:
         if self.reference_end is not None:

@@ -32,6 +32,7 @@ class Predict(Command):
     reference_end: str | None
     alias: str
     force: StrictBool
+    dry_run: StrictBool = False
 
     def __post_init__(self) -> None:
         if self.reference_end is not None:

@@ -32,6 +32,7 @@ class Promote(Command):
     seed: Seed
     n_jobs: Cores
     force: StrictBool
+    dry_run: StrictBool = False
 
     @classmethod
     def of(cls, configurations: Sequence[Configuration]) -> Promote:
@@ -55,5 +56,6 @@ class Promote(Command):
                     f"promote=true needs one {name}, the sweep has {len(found)}; leave it out, and run "
                     "the command promote with the one to compare by"
                 )
-        own = {field.name: getattr(common, field.name) for field in fields(cls)}
+        names = [field.name for field in fields(cls) if hasattr(common, field.name)]
+        own = {name: getattr(common, name) for name in names}
         return cls(**own | {"force": False})  # of a sweep, force says to score candidates again

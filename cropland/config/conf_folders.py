@@ -1,0 +1,55 @@
+"""The folders of configuration and their files, read without Hydra, which takes long to import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cropland.support.words import option
+from cropland.untrusted import documents
+
+_PACKAGE = Path(__file__).parents[1]
+SHIPPED = next(
+    folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()
+)
+"""The project's own ``conf/``: inside an installed package, beside that of a checkout."""
+
+
+def folders() -> list[Path]:
+    """Return the folders of configuration, in the order in which a file is looked for."""
+    given = option("--config-dir", "-cd")
+    more = [Path(given)] if given else []
+    hydra = local().get("hydra")
+    searched = hydra.get("searchpath", []) if isinstance(hydra, dict) else []
+    more += [Path(str(place).removeprefix("file://")) for place in searched or []]
+    return [folder for folder in (Path("conf"), *more, SHIPPED) if folder.is_dir()]
+
+
+def local() -> dict[str, Any]:
+    """Return the user's own defaults."""
+    files = (folder / "local.yaml" for folder in (Path("conf"), SHIPPED))
+    return next((values_of(file) for file in files if file.is_file()), {})
+
+
+def path_in(folders: Iterable[Path], name: str) -> Path:
+    """Return where a file of ``conf/`` is."""
+    return next(folder / name for folder in folders if (folder / name).is_file())
+
+
+def files_of(folders: Iterable[Path], group: str) -> dict[str, Path]:
+    """Return the files of a group by name; that of the first folder counts."""
+    files: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.glob(f"{group}/*.yaml")):
+            files.setdefault(path.stem, path)
+    return dict(sorted(files.items()))
+
+
+def values_of(path: Path) -> dict[str, Any]:
+    """Return the values of a file; none of one that is no YAML, which the command itself refuses."""
+    try:
+        values = documents.plain_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
