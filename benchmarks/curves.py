@@ -1,7 +1,7 @@
 """Cost curves: series against points, promotion and the UI's queries against candidates, sweeps against jobs.
 
 ``python benchmarks/curves.py series store sweep`` measures what is named, keeps the numbers in
-``docs/cost_curves.csv`` beside those of before, and draws all of them to ``docs/cost_curves.png``. Each
+``docs/cost_curves.csv`` beside the earlier ones, and draws all of them to ``docs/cost_curves.png``. Each
 measurement has a process of its own, whose peak memory is that of the work.
 """
 
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def keep(row: dict[str, Any]) -> None:
-    """Put a number into the table, in place of the one that was there."""
+    """Write a number into the table, in place of the earlier one."""
     rows = pd.DataFrame([row])
     table = pd.concat([pd.read_csv(TABLE), rows]) if TABLE.exists() else rows
     table = table.drop_duplicates(KEY, keep="last").sort_values(KEY)
@@ -84,7 +84,7 @@ def keep(row: dict[str, Any]) -> None:
 
 
 def alone(what: str, count: int, folder: Path) -> dict[str, float]:
-    """Do one piece of work in a process of its own; give its seconds by stage and its peak memory."""
+    """Run one piece of work in a process of its own; return its seconds by stage and its peak memory."""
     command = [sys.executable, __file__, "--one", what, str(count), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -94,7 +94,7 @@ def alone(what: str, count: int, folder: Path) -> dict[str, float]:
 
 
 def peak_megabytes() -> float:
-    """Give the most memory that this process has had."""
+    """Return the most memory that this process has used."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -285,7 +285,7 @@ def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
 
 
 def asked_to_promote() -> tuple[Any, cropland.Country, Any, Any]:
-    """Give what ``scripts/promote.py country=iran`` would promote with."""
+    """Return the configuration of ``scripts/promote.py country=iran``."""
     from cropland.config.commands.promote import Promote
     from cropland.config.groups import Paths, Promotion, Tracking, Validation
     from cropland.config.sources import Simulated
@@ -394,7 +394,7 @@ def draw_lines(panel: Axes, table: pd.DataFrame) -> None:
 
 
 def slope(line: pd.DataFrame) -> float:
-    """Give the slope on logarithmic axes between the last two numbers of a line."""
+    """Return the slope on logarithmic axes between the last two numbers of a line."""
     x, y = np.log(line["count"].to_numpy()[-2:]), np.log(line["value"].to_numpy()[-2:])
     return float((y[1] - y[0]) / (x[1] - x[0]))
 

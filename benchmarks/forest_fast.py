@@ -66,7 +66,7 @@ def read(group: str, name: str) -> Any:
 
 
 def model(name: str) -> Model:
-    """Give a model of ``conf/model``."""
+    """Return a model of ``conf/model``."""
     values = read("model", name)
     parameters = values["estimator"]
     return Model(name, parameters.pop("_target_"), values["scale"], parameters)
@@ -119,7 +119,7 @@ def report(name: str, plain: Scored, fast: Scored) -> None:
 
 
 def compared(plain: Scored, fast: Scored) -> tuple[float, float]:
-    """Give the difference of mean accuracies over seeds, and its standard error."""
+    """Return the difference of mean accuracies over seeds, and its standard error."""
     error = np.sqrt((plain.accuracy.var(ddof=1) + fast.accuracy.var(ddof=1)) / SEEDS)
     return float(fast.accuracy.mean() - plain.accuracy.mean()), float(error)
 

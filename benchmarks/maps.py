@@ -185,7 +185,7 @@ def main() -> None:
 
 
 def of_champion(folder: Path, land: xr.Dataset, last: Any) -> float:
-    """Give the pixels a second of the plain loop with the champion's own forest."""
+    """Return the pixels a second of the plain loop with the champion's own forest."""
     (member,) = cropland.load_champion("iran", f"sqlite:///{folder}/mlruns/mlflow.db").members
     days = np.array([int(name.split("_d")[1]) for name in member.feature_names[:: len(BANDS)]])
     end = np.datetime64(last, "D").astype(int)

@@ -78,7 +78,7 @@ def opened(folder: Path) -> tuple[Archive, Country, Simulated]:
 
 
 def recipe_of(country: Country) -> Recipe:
-    """Give the recipe of ``conf/train.yaml``."""
+    """Return the recipe of ``conf/train.yaml``."""
     return Recipe(
         reference_end=country.reference.last.isoformat(),
         span=48,
@@ -178,7 +178,7 @@ def converted(classifier: Any) -> Any:
 
 
 def by_onnx(session: Any, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the probability of the second class."""
+    """Return the probability of the second class."""
     blocks = (x[start : start + ONNX_ROWS] for start in range(0, len(x), ONNX_ROWS))
     return np.concatenate([session.run(None, {"X": block})[1][:, 1] for block in blocks])
 
@@ -246,7 +246,7 @@ def pixels(country: Country, source: Simulated, made: Fitted) -> None:
 
 
 def timed() -> dict[str, float]:
-    """Have the stages of a prediction add up their time; give where they do."""
+    """Make the stages of a prediction add up their time; return where they do."""
     seconds: dict[str, float] = defaultdict(float)
     for stage, owner, name in (
         ("series", series, "aligned"),

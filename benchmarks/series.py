@@ -58,7 +58,7 @@ def with_pandas(archive: cropland.Archive, window: cropland.Window) -> np.ndarra
 
 
 def median(work: Callable[[], object], runs: int) -> float:
-    """Give the median seconds of some runs."""
+    """Return the median seconds of some runs."""
     taken = []
     for _ in range(runs):
         started = time.perf_counter()

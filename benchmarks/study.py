@@ -99,7 +99,7 @@ def reference(path: Path, window: Window) -> float:
 
 
 def windows_of(country: Country, archive: Archive) -> list[Window]:
-    """Give the windows of the study that are inside an archive."""
+    """Return the windows of the study that are inside an archive."""
     from cropland.errors import WindowError
     from cropland.features.window import Window
 
@@ -183,7 +183,7 @@ def timed(owner: Any, name: str, stage: str, seconds: dict[str, float]) -> None:
 
 
 def with_stages(path: Path, words: list[str]) -> None:
-    """Be ``scripts/train.py``, and write down what this process spends on Hydra and on tracking."""
+    """Run ``scripts/train.py``, and write down what this process spends on Hydra and on tracking."""
     from cropland.commands import train
     from cropland.config import composition, job_templates
     from cropland.tracking.store import Store

@@ -266,7 +266,7 @@ def _run(name: str) -> None:
 
 @contextmanager
 def _sweep_folder() -> Iterator[None]:
-    """Let Hydra write what it keeps of a sweep into a folder that is deleted: a command's jobs need none."""
+    """Make Hydra write the files of a sweep into a folder that is deleted: a command's jobs need none."""
     if not {"-m", "--multirun"} & set(sys.argv):
         yield
         return

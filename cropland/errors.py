@@ -75,7 +75,7 @@ def _is_ordinary(sign: str) -> bool:
 
 
 def one_line(message: str) -> str:
-    """Put a message on one line, without secrets; no value can make it long, or command the terminal."""
+    """Return a message on one line, without secrets; no value can make it long, or control the terminal."""
     line = " ".join(message.split())
     if len(line) > _LONGEST_TEXT:
         line = f"{line[: _LONGEST_TEXT // 2]} … {line[-_LONGEST_TEXT // 2 :]}"
@@ -87,7 +87,7 @@ def one_line(message: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:
-    """Say which known names are nearest to one that is not known.
+    """Return the known names that are nearest to an unknown one.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def nearest(name: str, known: Iterable[str], *, show: int = 8) -> str:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """Say that a configuration has no such key, and which is nearest."""
+    """Return the message that a configuration has no such key, and the nearest."""
     names = list(known)
     if not names:  # as in windows: {}, to which a command line adds
         return f"{key} is not there yet; add it with a plus, as in +{key}=…"
@@ -125,7 +125,7 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
 
 
 def no_value(key: str) -> str:
-    """Say that a key of a configuration was given no value."""
+    """Return the message that a key of a configuration has no value."""
     return f"{key} has no value; give it one, as in {key}=…"
 
 

@@ -96,7 +96,7 @@ def _country(
 
 
 def _check_free(finished_map: FinishedMap, names: Iterable[str], *, force: bool) -> None:
-    """Refuse to overwrite what somebody may have filled in."""
+    """Raise an error rather than overwrite what somebody may have filled in."""
     existing = [name for name in names if os.path.lexists(finished_map.path / name)]
     if existing and not force:
         raise DataError(
@@ -142,7 +142,7 @@ def _sample_size(command: Assess, finished_map: FinishedMap) -> int:
 
 
 def _check_strata(finished_map: FinishedMap) -> None:
-    """Refuse a map of which no sample can be drawn, before its pixels are counted again."""
+    """Raise an error for a map of which no sample can be drawn, before its pixels are counted again."""
     pixels = {name: finished_map.facts.pixels[name] for name in CLASSES}
     if not sum(pixels.values()):
         raise DataError(
@@ -158,7 +158,7 @@ def _check_strata(finished_map: FinishedMap) -> None:
 
 
 def _check_counts(finished_map: FinishedMap, strata: StratumCounts) -> None:
-    """Refuse a layer of classes that is no more the one whose hectares were counted."""
+    """Raise an error for a layer of classes that is no more the one whose hectares were counted."""
     for (name, value), number in zip(CLASSES.items(), strata.totals.tolist(), strict=True):
         if number != finished_map.facts.pixels[name]:
             raise DataError(
@@ -235,7 +235,7 @@ def _show(result: AssessmentResult, finished_map: FinishedMap, screen: Console) 
 
 
 def _check_landscape(command: Assess, finished_map: FinishedMap) -> None:
-    """Refuse labels of a landscape for a map that has none."""
+    """Raise an error for labels of a landscape for a map that has none."""
     source = finished_map.facts.tags["SOURCE"]
     if command.labels == LANDSCAPE and source != "simulated":
         raise ConfigError(

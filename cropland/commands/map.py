@@ -91,7 +91,7 @@ def run(command: Map, countries: Sequence[Country]) -> None:
 
 @contextmanager
 def _locked(plan: MapPlan) -> Iterator[None]:
-    """Let one process at a time write to a folder."""
+    """Lock a folder, so that one process at a time writes to it."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(plan.folder / ".lock", timeout=0)
     try:

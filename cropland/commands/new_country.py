@@ -104,7 +104,7 @@ def _split(
 
 
 def _check_one_place(lat: NDArray[np.float64], lon: NDArray[np.float64], source: Path) -> None:
-    """Refuse points of several countries, or one that was written wrongly."""
+    """Raise an error for points in several countries, or a misplaced one."""
     places = places_of(lat, lon)
     if len(places) > 1:
         where = ", ".join(
@@ -118,7 +118,7 @@ def _check_one_place(lat: NDArray[np.float64], lon: NDArray[np.float64], source:
 
 
 def _check_name(country: Country, path: Path, *, force: bool) -> None:
-    """Refuse the name or title of a country that is there."""
+    """Raise an error for a name or title that another country has."""
     others = {other.name: other for other in all_countries((path.parents[1].absolute(), SHIPPED))}
     if not force and (path.exists() or country.name in others):
         where = f"in {path}" if path.exists() else "one of Cropland's own"

@@ -60,7 +60,7 @@ def alternatives(
 def _check_varied(
     varied: Mapping[str, list[Any]], values: Mapping[str, Any], folders: Sequence[Path]
 ) -> None:
-    """Refuse what cannot be varied, and settings that would not reach what is varied."""
+    """Raise an error for what cannot be varied, and settings that would not reach what is varied."""
     for key, wanted in varied.items():
         where = f"validation.candidates.{key}"
         if key not in _VARIED:

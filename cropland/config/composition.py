@@ -135,7 +135,7 @@ def command(
 
 
 def prepare_sweep(composed: DictConfig) -> None:
-    """Settle what a sweep is over, before its sweeper reads it.
+    """Replace what a sweep is over by plain values, before its sweeper reads it.
 
     What the command line gives replaces what a study's file sweeps over, whose keys become full ones. A
     ``glob()`` becomes the names of its files, also those of ``hydra.searchpath``.
@@ -282,7 +282,7 @@ def _in_one_line() -> Iterator[None]:
 
 
 def _check_length(overrides: Iterable[Override]) -> None:
-    """Refuse a sweep of more jobs than anybody waits for, before they are written down one by one.
+    """Raise an error for a sweep of too many jobs, before they are listed one by one.
 
     One over an interval has no end of them.
     """

@@ -46,7 +46,7 @@ def error_line(error: Exception) -> str:
 
 
 def _unknown_file(error: MissingConfigException) -> str:
-    """Say that a group has no file of a name, and which is nearest."""
+    """Return the message that a group has no file of a name, and the nearest name."""
     file = str(error.missing_cfg_file)
     group, _, name = file.rpartition("/") if file.startswith("hydra/") else file.partition("/")
     if not name:
@@ -62,14 +62,14 @@ def _unknown_file(error: MissingConfigException) -> str:
 
 
 def _how_to_add(name: str) -> str:
-    """Say what makes a country."""
+    """Return how to add a country."""
     name = re.sub(r"\W", "_", name.lower(), flags=re.ASCII)
     season = "season=2023-07-01/2024-06-30"
     return f"write its file: {command_line('new-country', name, 'points=FILE', season)}"
 
 
 def _unread(error: OverrideParseException) -> str:
-    """Say which word of a command line cannot be read, and how it is quoted."""
+    """Return which word of a command line cannot be read, and how to quote it."""
     if not re.match(r"[+~]*[\w.@/-]+=", error.override, re.ASCII):
         return f"{error.override} is no setting; write KEY=VALUE, as in span=24"
     reason = str(error).partition("See https:")[0].strip()
@@ -89,7 +89,7 @@ def _unread(error: OverrideParseException) -> str:
 
 
 def _unknown(error: Exception, key: str) -> str:
-    """Say that there is no such key, and which is nearest: beside it, or of its name in a group."""
+    """Return that a key is unknown, and the nearest: beside it, or of its name in a group."""
     if (SHIPPED / key).is_dir():
         return (
             f"{key} is a group, and this configuration holds the values of one of its files: set them, as in "

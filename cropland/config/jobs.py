@@ -218,7 +218,7 @@ def _country_files(folders: tuple[Path, ...]) -> dict[Path, dict[str, Any]]:
 
 
 def _check_alone(one: Country, folders: tuple[Path, ...]) -> None:
-    """Refuse a country whose name or title another file has too: a copy that was not changed all over."""
+    """Raise an error for a country whose name or title another file has too, as an unchanged copy."""
     files = {relpath(path): values for path, values in _country_files(folders).items()}
     for key, value in (("name", one.name), ("title", one.title)):
         alike = [f for f, values in files.items() if str(values.get(key)).lower() == value.lower()]

@@ -99,7 +99,7 @@ def _chosen_by(given: Mapping[str, str], folders: Sequence[Path]) -> dict[str, s
 
 
 def _search_path(values: dict[str, Any]) -> list[str]:
-    """Take ``hydra.searchpath`` out of the values of a file."""
+    """Remove ``hydra.searchpath`` from the values of a file, and return it."""
     hydra = values.get("hydra")
     folders = hydra.pop("searchpath", None) if isinstance(hydra, dict) else None
     require(
@@ -173,7 +173,7 @@ class _Translation:
 
 
 def _check_no_path(group: str, name: str, names: set[str]) -> None:
-    """Refuse a path, or an address, where the name of one of a group's files stands."""
+    """Raise an error for a path, or an address, where the name of one of a group's files stands."""
     is_path = name not in names and (group == "paths" or bool(set(name) & set("/\\~")))
     place = (
         "an address is tracking.uri" if group == "tracking" else "a folder of data is paths.data"

@@ -40,5 +40,5 @@ def _quoted(text: str) -> str:
 
 
 def register() -> None:
-    """Have Hydra look into the working folder, in this process only."""
+    """Add the working folder to Hydra's search path, in this process only."""
     Plugins.instance().register(WorkingFolder)

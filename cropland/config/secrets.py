@@ -18,7 +18,7 @@ _STORED = "and what a configuration says is stored with every run"
 
 
 def check(values: object, key: str) -> None:
-    """Refuse values of a configuration, however deeply nested, that hold a secret.
+    """Raise an error for values of a configuration, however deeply nested, that hold a secret.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def check(values: object, key: str) -> None:
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Refuse words of a command line that hold a secret.
+    """Raise an error for words of a command line that hold a secret.
 
     Raises
     ------

@@ -109,7 +109,7 @@ def _shown(word: str, cfg: str | None) -> list[str]:
 
 
 def _check_dashes(words: Sequence[str], known: Iterable[str]) -> None:
-    """Refuse settings that are written as options are, and long options with one dash."""
+    """Raise an error for settings that are written as options are, and long options with one dash."""
     for at, word in enumerate(words):
         if re.fullmatch(r"-[a-z]{3,}", word) and not _is_setting(word[1:], known):
             raise ConfigError(f"unknown option {word}; long options have two dashes: -{word}")
@@ -120,7 +120,7 @@ def _check_dashes(words: Sequence[str], known: Iterable[str]) -> None:
 
 
 def _check_outputs(settings: Sequence[str]) -> None:
-    """Refuse a sweep of predictions that go to one file."""
+    """Raise an error for a sweep of predictions that go to one file."""
     if not any(word.startswith("output=${") for word in settings):
         raise ConfigError(
             "each job of -m would replace the predictions of the one before; leave out -m (country=all "
@@ -189,7 +189,7 @@ def _setting(
 
 
 def check_one_file(group: str, names: Sequence[str], files: Collection[str]) -> None:
-    """Refuse a list of a group's files, which Hydra would merge into one; a name that is none it refuses."""
+    """Raise an error for a list of a group's files, which Hydra would merge into one."""
     if len(names) > 1 and all(name in files for name in names):
         chosen = ",".join(names)
         raise ConfigError(
@@ -235,7 +235,7 @@ def _is_setting(word: str, known: Iterable[str]) -> bool:
 
 
 def _correction(words: Sequence[str], at: int, known: Mapping[str, str]) -> str:
-    """Say what was probably meant by a word that is no setting."""
+    """Return what was probably meant by a word that is not a setting."""
     word, before, after = words[at], words[at - 1] if at else "", list(words[at + 1 : at + 3])
     key, _, value = before.partition("=")
     more = [word, *_until_setting(words[at + 1 :])]

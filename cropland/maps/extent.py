@@ -168,7 +168,7 @@ class Extent:
 
 
 def _check_size(box: Bounds) -> None:
-    """Refuse what no UTM zone shows without tearing it."""
+    """Raise an error for an area too wide for a UTM zone."""
     if box.width > _WIDEST_DEGREES or max(abs(box.south), abs(box.north)) > _FARTHEST_DEGREES:
         raise ConfigError(
             f"an area may be {_WIDEST_DEGREES} degrees wide and reach to latitude ±{_FARTHEST_DEGREES}, as "

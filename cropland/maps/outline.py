@@ -126,7 +126,7 @@ def _geometries(content: Any) -> list[dict[str, Any]]:
 
 
 def _check_crs(content: Any, path: Path) -> None:
-    """Refuse a CRS of old GeoJSON that is not longitude and latitude."""
+    """Raise an error for a CRS of old GeoJSON that is not longitude and latitude."""
     named = content.get("crs") if isinstance(content, dict) else None
     if isinstance(named, dict) and named.get("type") == "link":
         raise DataError(f"{path} cannot be read: {LINKED_CRS}")

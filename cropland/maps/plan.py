@@ -235,7 +235,7 @@ def _extent(command: Map, country: Country) -> Extent:
 
 
 def _check_order(extent: Extent, country: Country) -> None:
-    """Refuse an area outside the country that lies inside with latitude and longitude swapped."""
+    """Raise an error for an area outside the country that lies inside with latitude and longitude swapped."""
     area, inside = box_of(extent.grid), country.box
     swapped = Bounds(area.south, area.west, area.north, area.east)
     if meets(swapped, inside) and not meets(area, inside):
@@ -247,7 +247,7 @@ def _check_order(extent: Extent, country: Country) -> None:
 
 
 def _check_inside(extent: Extent, country: Country) -> None:
-    """Refuse an area that is not simulated."""
+    """Raise an error for an area that is not simulated."""
     simulated, box = country.box, box_of(extent.grid)
     margin = 0.01  # degrees: a grid reaches a little beyond the area that it covers
     if not (
@@ -263,14 +263,14 @@ def _check_inside(extent: Extent, country: Country) -> None:
 
 
 def _check_output(folder: Path) -> None:
-    """Refuse a folder that cannot be written to."""
+    """Raise an error for a folder that cannot be written to."""
     parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise DataError(f"cannot write to {folder}: {parent} is no folder of yours; set output")
 
 
 def _check_inputs(command: Map, folder: Path) -> None:
-    """Refuse a folder that is the cube's, or holds an input where a file of the map goes."""
+    """Raise an error for a folder that is the cube's, or holds an input where a file of the map goes."""
     names = {f"{name}.tif" for name in layers.LAYERS} | {PICTURE, PAGE, FACTS}
     names |= set(gis_files.names_of())
     for given in filter(None, (command.cube, command.geometry)):

@@ -123,7 +123,7 @@ def comparable(
 def _note_others(
     command: Promote, country: Country, archive: Archive, store: Store, comparison: str
 ) -> None:
-    """Say in a line how many candidates of a country cannot be compared, and why."""
+    """Print in a line how many candidates of a country cannot be compared, and why."""
     words = _fold_words(command)
     condition = (
         f"params.country = '{country.name}' and attributes.status = 'FINISHED' and "
@@ -267,7 +267,7 @@ def predictions(
 
 
 def on_common_points(tables: Mapping[str, pd.DataFrame], labels: pd.Series[Any]) -> xr.DataArray:
-    """Put probabilities of candidates by run id, shape (point, repeat), together on points that all have."""
+    """Join probabilities of candidates by run id, shape (point, repeat), on the points that all have."""
     every = list(tables.values())
     points = every[0].index if every else pd.Index([], dtype=object)
     for table in every:

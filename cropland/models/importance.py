@@ -171,7 +171,7 @@ def _groups(features: xr.DataArray, reference_end: date) -> dict[tuple[str, str]
 def _tables(
     groups: Iterable[tuple[str, str]], values: NDArray[np.float64], name: str, meaning: str
 ) -> dict[str, xr.DataArray]:
-    """Lay out a value for each group as ``name``, ``name_band`` and ``name_when``."""
+    """Return a value for each group as ``name``, ``name_band`` and ``name_when``."""
     by_group = dict(zip(groups, values, strict=True))
     bands = [band for band, when in by_group if when == _ALL]
     whens = sorted((when for band, when in by_group if band == _ALL), key=_order)

@@ -61,7 +61,7 @@ class _Session(requests.Session):
     def rebuild_auth(
         self, prepared_request: requests.PreparedRequest, response: requests.Response
     ) -> None:
-        """Take a password from the request that a redirect leads to, if it is of another host."""
+        """Remove a password from the request that a redirect leads to, if it is of another host."""
         addresses = str(response.request.url), str(prepared_request.url)
         if self.should_strip_auth(*addresses):  # type: ignore[no-untyped-call]
             prepared_request.headers.pop("Authorization", None)

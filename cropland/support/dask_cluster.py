@@ -139,7 +139,7 @@ def _local(workers: int) -> Iterator[Client]:
             dir=dask.config.get("temporary-directory"),
             ignore_cleanup_errors=True,
         ) as folder,
-        # The scheduler is told of the folder in no other way.
+        # The scheduler learns of the folder in no other way.
         dask.config.set(_SETTINGS | {"temporary-directory": folder}),
         LocalCluster(
             n_workers=0,
@@ -148,7 +148,7 @@ def _local(workers: int) -> Iterator[Client]:
             security=Security.temporary(),
             local_directory=folder,
             dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},  # which costs a second, and nobody is told of it
+            scheduler_kwargs={"dashboard": False},  # which costs a second, and nobody would see it
             silence_logs=logging.CRITICAL + 1,
             # Jobs that ask for all cores get the one of their worker.
             env={"LOKY_MAX_CPU_COUNT": "1"},

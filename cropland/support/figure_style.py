@@ -30,7 +30,7 @@ def new(width: float, height: float) -> Figure:
 
 
 def plain(panel: Axes, *, grid: str = "y") -> None:
-    """Take away what is not needed: the frame's upper and right line; a light grid behind the data."""
+    """Remove the frame's upper and right line; draw a light grid behind the data."""
     panel.spines[["top", "right"]].set_visible(False)
     panel.grid(axis=grid, color="0.9", linewidth=0.8)  # type: ignore[arg-type]
     panel.set_axisbelow(True)

@@ -10,7 +10,7 @@ times."""
 
 
 def collect_garbage() -> None:
-    """Turn the collector on; it passes over what has been imported so far."""
+    """Enable the garbage collector; it ignores what has been imported so far."""
     gc.set_threshold(*_THRESHOLDS)
     gc.enable()
     gc.freeze()

@@ -35,7 +35,7 @@ def listening() -> Iterator[None]:
 
 
 def end_at_once() -> None:
-    """Let another Ctrl-C end the process: what the first one closes may take a while."""
+    """Make another Ctrl-C end the process: closing after the first one may take a while."""
     signal.signal(signal.SIGINT, lambda number, _: os._exit(128 + number))
 
 

@@ -36,7 +36,7 @@ _PIPED_COLUMNS = 100
 
 class _Console(Console):
     def render_str(self, text: str, **how: Any) -> Text:
-        """Take for markup the colours that this project writes only: paths have brackets too."""
+        """Read as markup only the colours that this project writes: paths have brackets too."""
         marked = how.get("markup") is not False
         return super().render_str(_BRACKET.sub(r"\\[", text) if marked else text, **how)
 
@@ -61,7 +61,7 @@ class _Console(Console):
         self._file = stream
 
     def on_broken_pipe(self) -> None:
-        """Go on, as in ``… | head``: what is shown is kept elsewhere too."""
+        """Ignore a closed pipe, as in ``… | head``: what is shown is kept elsewhere too."""
         silence(self.file)
 
 

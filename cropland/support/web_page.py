@@ -38,7 +38,7 @@ _HEAD = """<!DOCTYPE html>
   script-src {hashes}; font-src data:; img-src data: blob: https://tile.openstreetmap.org
   https://server.arcgisonline.com; base-uri 'none'; form-action 'none'">
 """
-"""The browser is told that the page runs its own scripts and loads nothing but backgrounds."""
+"""The browser lets the page run its own scripts only, and load nothing but backgrounds."""
 _STYLE = "<style>html, body { height: 100%; margin: 0 } #plot { display: contents }</style>"
 EARTH_METRES = 6_378_137.0
 """The radius of the sphere of Web Mercator."""

@@ -197,7 +197,7 @@ def _check_place(path: Path, inputs: Iterable[Path], key: str, example: str) -> 
 
 
 def _check_alike(path: Path, columns: Sequence[str]) -> None:
-    """Refuse to replace a file that is no CSV of some columns."""
+    """Raise an error for a file to replace that is not a CSV of some columns."""
     remedy = "set output to another name, or move that file away"
     if not path.is_file():
         raise DataError(f"output {path} is there and no file; {remedy}")

@@ -84,7 +84,7 @@ def open_store(tracking: Tracking, source: str) -> Store:
 
 
 def _note_registry(tracking: Tracking) -> None:
-    """Say that models are registered where runs are kept, whatever MLflow's variable names."""
+    """Print that models are registered where runs are kept, whatever MLflow's variable names."""
     value = os.environ.get("MLFLOW_REGISTRY_URI", tracking.uri)
     if value.rstrip("/") != tracking.uri.rstrip("/"):
         terminal.print_note(
@@ -152,7 +152,7 @@ def _check_folder(folder: Path, uri: str) -> None:
 
 
 def _check_emptied(tracking: Tracking, experiment: str) -> None:
-    """Refuse a database that has lost its content: MLflow would make a new one in its place."""
+    """Raise an error for a database that has lost its content: MLflow would make a new one in its place."""
     database = sqlite_file.path_of(tracking.uri)
     if database is None or not database.is_file() or database.stat().st_size:
         return
@@ -165,7 +165,7 @@ def _check_emptied(tracking: Tracking, experiment: str) -> None:
 
 
 def _note_lost_runs(tracking: Tracking, experiment: str) -> None:
-    """Say how many runs have files, but are not in the database: another one's, or it was cut."""
+    """Print how many runs have files, but are not in the database: of another store, or lost."""
     database = sqlite_file.path_of(tracking.uri)
     folder = experiments.folder_of(tracking, experiment)
     runs = experiments.runs_in(folder)

@@ -209,7 +209,7 @@ class Store:
         return artifacts.read_text(run, name, root, str(self.client.tracking_uri))
 
     def tidy(self) -> None:
-        """Let a database file count its rows, for the UI."""
+        """Update the statistics of a database file, for the UI."""
         sqlite_file.analyze(str(self.client.tracking_uri))
 
     def close_orphans(self) -> int:

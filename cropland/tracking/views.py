@@ -99,7 +99,7 @@ def tags(note: str) -> dict[str, str]:
 
 
 def add(client: MlflowClient, entry: Experiment, note: str) -> None:
-    """Give an experiment the views that it lacks, and its runs of older versions the tags that views ask for.
+    """Add to an experiment the views that it lacks, and to runs of older versions the tags of views.
 
     In a database file these tags are written once; of runs on a server, the note says that they lack them.
     """

@@ -213,7 +213,7 @@ def _first_job(words: Sequence[str]) -> list[str]:
 
 
 def _check(word: str, run_id: str) -> None:
-    """Refuse a word that decides what code is run or reads the environment: others may write to a store."""
+    """Raise an error for a word that decides which code runs or reads the environment."""
     key, _, _ = word.lstrip("+~").partition("=")
     is_hydra = key.startswith("hydra") and not (
         _PLUGIN.fullmatch(word) or (_SETTING.fullmatch(word) and "_target_" not in word)

@@ -65,7 +65,7 @@ class DaskLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what Hydra hands over."""
+        """Store what Hydra hands over."""
         self.context, self.task_function, self.config = hydra_context, task_function, config
 
     @classmethod
@@ -130,7 +130,7 @@ class DaskLauncher(Launcher):
         return _without_configurations(ended)
 
     def _start(self, config: DictConfig) -> None:
-        """Let callbacks hear of a job that is sent, as where Hydra runs it."""
+        """Call the callbacks of a job that is sent, as where Hydra runs it."""
         with hydra_config(config):
             set_output_folder(config, config.hydra.sweep.dir, config.hydra.sweep.subdir)
             self.context.callbacks.on_job_start(config=config, task_function=self.task_function)

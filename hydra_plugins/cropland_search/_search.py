@@ -117,7 +117,7 @@ class _Search:
         return {"name": "optuna", "best_params": params, "best_value": trial.value}
 
     def _ask(self, count: int) -> dict[tuple[str, ...], list[Trial]]:
-        """Ask for so many new points; one that was tried before is told at once what came of it."""
+        """Ask for so many new points; the result of one that was tried before is reported at once."""
         batch: dict[tuple[str, ...], list[Trial]] = {}
         repeats = 0
         while len(batch) < count:

@@ -109,7 +109,7 @@ def _readable(storage: str | None) -> Iterator[None]:
 
 
 def check_database(storage: str) -> None:
-    """Refuse a database of something else: tables of Optuna would break a store of MLflow.
+    """Raise an error for a database of something else: tables of Optuna would break a store of MLflow.
 
     Raises
     ------

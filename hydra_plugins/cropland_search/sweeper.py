@@ -37,7 +37,7 @@ class OptunaSweeperConf:
     n_trials : int
         How many different points are tried; those that `storage` has of the study are among them.
     n_jobs : int
-        How many are launched together, before Optuna is told any of their results.
+        How many are launched together, before any of their results is reported to Optuna.
     max_failure_rate : float
         The share of trials launched together that may be without a result; above it the search ends.
     storage : str, optional
@@ -91,7 +91,7 @@ class OptunaSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what Hydra hands over."""
+        """Store what Hydra hands over."""
         self.hydra_context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config

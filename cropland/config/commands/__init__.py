@@ -69,7 +69,7 @@ class Command(Closed):
     """Whether it is for countries that there are."""
 
     def check_given(self: Any, words: Iterable[str]) -> None:
-        """Refuse overrides that the command has no use for.
+        """Raise an error for overrides that the command has no use for.
 
         What ``conf/local.yaml`` has for other commands is ignored; what is given by hand, as in
         ``+span=24``, is not.

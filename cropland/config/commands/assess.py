@@ -62,7 +62,7 @@ class Assess(Command):
         return "draw" if self.next is None else "choose"
 
     def check_given(self, words: Iterable[str]) -> None:
-        """Refuse overrides that the task has no use for.
+        """Raise an error for overrides that the task has no use for.
 
         Raises
         ------

@@ -45,7 +45,7 @@ class LandCover(Closed):
 
 
 def _as_list(value: object) -> object:
-    """Take one path for a list of one."""
+    """Return a list of paths, also of one path."""
     return (value,) if isinstance(value, str) else value
 
 

@@ -95,7 +95,7 @@ class Map(Command):
         return self.chunk or (_SIDE_SIMULATED if self.source.name == "simulated" else _SIDE)
 
     def check_given(self, words: Iterable[str]) -> None:
-        """Refuse settings that decide no image.
+        """Raise an error for settings that decide no image.
 
         Raises
         ------

@@ -57,7 +57,7 @@ def assessment(
 
 
 def _equal_scales(panels: Sequence[Axes]) -> None:
-    """Give all panels axes of one length in hectares, each around its own."""
+    """Set the axes of all panels to one length in hectares, each around its own values."""
     ends = [panel.get_xlim() for panel in panels]
     half = max(high - low for low, high in ends) / 2
     for panel, (low, high) in zip(panels, ends, strict=True):

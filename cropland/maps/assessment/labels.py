@@ -76,7 +76,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _check_places(path: Path, rows: list[dict[str, str]], design: Design) -> None:
-    """Refuse labels whose places are not those of the sample."""
+    """Raise an error for labels whose places are not those of the sample."""
     pixel = float(design.tags.get("RESOLUTION", "10 m").split()[0]) / _METRES
     apart = []
     for row in rows:

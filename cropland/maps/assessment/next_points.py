@@ -202,6 +202,6 @@ def _apart(
 
 
 def _scaled(x: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Bring every column to the same spread; one that is the same everywhere becomes 0."""
+    """Scale every column to the same spread; a constant one becomes 0."""
     spread = x.std(axis=0)
     return np.asarray((x - x.mean(axis=0)) / np.where(spread > 0, spread, 1), np.float32)

@@ -207,7 +207,7 @@ def _open(path: Path, given: str) -> Iterator[Any]:
 
 
 def _check(path: Path, source: Any, band: int | None) -> None:
-    """Refuse a raster that lies nowhere on Earth, or of which it is not clear where its classes are."""
+    """Raise an error for a raster without a place on Earth, or with no clear band of classes."""
     transform = source.transform
     if source.crs is None or transform.is_degenerate or transform == rasterio.Affine.identity():
         lacks = "coordinate reference system" if source.crs is None else "place on the Earth"
@@ -239,7 +239,7 @@ def _remedy(source: Any) -> str:
 
 
 def _check_projection(crs: str) -> None:
-    """Refuse a CRS that longitude and latitude cannot be turned into."""
+    """Raise an error for a CRS that longitude and latitude cannot be turned into."""
     try:
         Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     except ProjError as error:

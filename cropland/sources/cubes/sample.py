@@ -33,7 +33,7 @@ _REMEDY = "set source.remove_offset=true, which subtracts it, or write the cube 
 def check(
     cube: Cube, grids: Sequence[GeoBox], first: date, last: date, bands: Sequence[str]
 ) -> tuple[str, ...]:
-    """Read some pixels of all images; return notes on what is there twice, unusual, or cannot be told.
+    """Read some pixels of all images; return notes on what is there twice or unusual.
 
     Parameters
     ----------

@@ -73,8 +73,8 @@ def observation_rows(
 
 def unmasked(image: ee.Image, bands: Sequence[str]) -> ee.Image:
     """Return bands of an image, none of their pixels masked: 0 is no data, and nothing else is 0."""
-    # The collection may have dark pixels of 0 that are valid. They become 1 while the mask still tells
-    # them from no data. Of two images with as many bands each, the first gives the names.
+    # The collection may have dark pixels of 0 that are valid. They become 1 while the mask still
+    # separates them from no data. Of two images with as many bands each, the first gives the names.
     least = ee.Image.constant([NO_DATA if band == SCENE_CLASS else _DARKEST for band in bands])
     pixels: ee.Image = image.select(list(bands)).max(least).unmask(NO_DATA, False)
     return pixels

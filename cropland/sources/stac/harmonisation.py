@@ -109,7 +109,7 @@ def stored_numbers(band: str, values: NDArray[Any], href: str) -> NDArray[np.uns
 
 
 def harmonised(values: NDArray[np.uint16], offset: int) -> NDArray[np.uint16]:
-    """Take an offset from stored numbers, any shape; data stay at least 1, no data stays 0.
+    """Subtract an offset from stored numbers, any shape; data stay at least 1, no data stays 0.
 
     What is above the highest digital number then is no data, see `cropland.observations.band_values`.
     """
