@@ -21,8 +21,10 @@ from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError
 from cropland.maps import assemble, compute, gis_files, layers
 from cropland.maps.facts import FACTS, MapFacts
+from cropland.maps.finished_map import DIFFERENCE
 from cropland.maps.plan import PAGE, PICTURE, plan_map
 from cropland.maps.size import size_in_words
+from cropland.models import training_points
 from cropland.support import dask_cluster, logs, signals, terminal
 from cropland.support.progress import Meter, working
 from cropland.support.words import command_line, count, some
@@ -35,6 +37,7 @@ from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from distributed import Client
+    import pandas as pd
     from rich.console import Console
 
     from cropland.config.commands.map import Map
@@ -196,8 +199,10 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
             show=lambda done: meter.show(done, done),
         )
     facts = MapFacts.of(counts, plan.tags, _recalls(plan, store, console), plan.threshold)
+    say = partial(terminal.print_note, console)
+    points = training_points.of_champion(plan.champion, store, say)
     with working(console, f"drawing {PICTURE} and {PAGE}"):
-        picture, page = _draw(plan, facts)
+        picture, page = _draw(plan, facts, points)
     write_whole(plan.folder / PICTURE, picture)
     write_whole(plan.folder / PAGE, page)
     gis_files.write(plan.folder, plan.layers, plan.work.extent.grid, counts, plan.tags, _OTHERS)
@@ -227,8 +232,8 @@ def _recalls(plan: MapPlan, store: Store, console: Console) -> dict[str, float]:
         return {}
 
 
-def _draw(plan: MapPlan, facts: MapFacts) -> tuple[bytes, str]:
-    """Draw the layers of a map: a picture, and a page for a browser."""
+def _draw(plan: MapPlan, facts: MapFacts, points: pd.DataFrame) -> tuple[bytes, str]:
+    """Draw the layers of a map: a picture, and a page for a browser with the training points."""
     from cropland.maps import page, quicklook
 
     paths = {layer.name: plan.folder / f"{layer.name}.tif" for layer in plan.layers}
@@ -247,6 +252,7 @@ def _draw(plan: MapPlan, facts: MapFacts) -> tuple[bytes, str]:
             title=titles[1],
             facts=lines,
             note=". ".join(filter(None, [note, *facts.warnings])),
+            points=points,
         ),
     )
 
@@ -262,6 +268,8 @@ def _delete_other_map(plan: MapPlan) -> None:
         *(f"assessment.{kind}" for kind in ("md", "png", "json")),
     ):
         (plan.folder / name).unlink(missing_ok=True)
+    for page in plan.folder.glob(f"{DIFFERENCE}*.html"):
+        page.unlink()
 
 
 def _delete_tiles(folder: Path) -> None:

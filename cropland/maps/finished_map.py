@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from rasterio.io import DatasetReader
 
+DIFFERENCE = "beside_"
+"""The name of a page with another map begins so, and goes on with the name of its folder."""
 SIDE = 2048
 """Sides of the parts that a map is read in, in pixels; another one would draw other samples."""
 
@@ -64,6 +66,20 @@ class FinishedMap:
                 raise DataError(f"expected {source.name} to name its CRS, it has none; {REMEDY}")
             grid = GeoBox(source.shape, source.transform, source.crs.to_string())
         return cls(path, facts, grid)
+
+    def layers(self, *names: str) -> dict[str, Path]:
+        """Return the files of those layers, of some, that the map has, as they were written.
+
+        Raises
+        ------
+        DataError
+            One is damaged.
+        """
+        files = {name: self.path / f"{name}.tif" for name in names}
+        existing = {name: path for name, path in files.items() if reading.is_file(path)}
+        for path in existing.values():
+            self.facts.check_file(path)
+        return existing
 
     @property
     def windows(self) -> list[Window]:

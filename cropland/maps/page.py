@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cropland.maps.difference import KINDS, kinds
+from cropland.maps.layers import CLASS
 from cropland.maps.pictures import NO_DATA, metres, pictures
+from cropland.models.points_map import training_layers
 from cropland.sources.grid import box_of, pixels
-from cropland.support.map_page import ImageLayer, image_page
+from cropland.support.map_layers import ImageLayer, PointLayer
+from cropland.support.map_page import comparison_page, image_page
 from cropland.support.map_plot import from_mercator, mercator
 
 if TYPE_CHECKING:
+    import pandas as pd
     from odc.geo.geobox import GeoBox
 
     from cropland.maps.pictures import Picture
 
 _LONGEST = 1500
+_EDGE = "#222222"
+_SIDES = ("left", "right")
 
 
 def page(
-    layers: Mapping[str, Path], *, title: str, facts: Mapping[str, str], note: str = ""
+    layers: Mapping[str, Path],
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    note: str = "",
+    points: pd.DataFrame | None = None,
 ) -> str:
     """Write the page of a map.
 
@@ -39,6 +52,8 @@ def page(
         Shown beside the map, such as model, window and hectares.
     note : str
         A line under the title; empty for none.
+    points : pandas.DataFrame, optional
+        Of the model, as `cropland.models.training_points.read` returns them; those on the map are drawn.
 
     Returns
     -------
@@ -58,8 +73,96 @@ def page(
         _image(picture, np.where(inside, picture.codes[rows, columns], np.uint8(NO_DATA)))
         for picture in drawn
     ]
-    size = f"{round(max(metres(grid)), 1):,g} m a pixel"
-    return image_page(images, bounds, title=title, note=note, facts={**facts, "shown at": size})
+    drawn_points = [] if points is None else _training_points(points, grid)
+    return image_page(
+        images,
+        bounds,
+        title=title,
+        note=note,
+        facts={**facts, "shown at": _size(grid)},
+        points=drawn_points,
+    )
+
+
+def difference_page(
+    maps: Sequence[Mapping[str, Path]],
+    *,
+    names: tuple[str, str],
+    title: str,
+    facts: Mapping[str, str],
+    note: str = "",
+) -> str:
+    """Write the page of two maps on one grid, beside each other.
+
+    Parameters
+    ----------
+    maps : sequence of mapping of str to Path
+        The files of both by layer, ``class`` among them; a layer that only one has is not shown.
+    names : tuple of str
+        What is written above both.
+    title, facts, note
+        As of `page`.
+    """
+    shared = [name for name in maps[0] if name in maps[1]]
+    both = [pictures({name: files[name] for name in shared}, _LONGEST) for files in maps]
+    grid = both[0][0].grid
+    bounds, rows, columns, inside = _in_mercator(grid)
+
+    def shown(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.where(inside, codes[rows, columns], np.uint8(NO_DATA))
+
+    pairs = []
+    for pair in zip(*both, strict=True):
+        left, right = (
+            replace(
+                _image(one, shown(one.codes)),
+                name=f"{one.layer.name}, {side}",
+                title=one.layer.name,
+            )
+            for one, side in zip(pair, _SIDES, strict=True)
+        )
+        pairs.append((left, right))
+    classes = {code: name for code, (name, _) in KINDS.items()}
+    colours = np.zeros((256, 4), np.uint8)
+    for code, (_, colour) in KINDS.items():
+        colours[code] = (*bytes.fromhex(colour.removeprefix("#")), 255)
+    of_class = shared.index(CLASS.name)
+    changed = ImageLayer(
+        name="difference",
+        label="difference",
+        codes=shown(kinds(*(drawn[of_class].codes for drawn in both))),
+        colours=colours,
+        words=[classes.get(code, "no data") for code in range(256)],
+        classes=classes,
+        title="difference (on the right)",
+    )
+    pairs.insert(1, (pairs[of_class][0], changed))
+    return comparison_page(
+        pairs,
+        bounds,
+        names=names,
+        title=title,
+        note=note,
+        facts={**facts, "shown at": _size(grid)},
+    )
+
+
+def _size(grid: GeoBox) -> str:
+    return f"{round(max(metres(grid)), 1):,g} m a pixel"
+
+
+def _training_points(points: pd.DataFrame, grid: GeoBox) -> list[PointLayer]:
+    """Return the layers of the points that lie on a grid, with edges that are seen on the map."""
+    inside = pixels(grid, points["Lon"].to_numpy(float), points["Lat"].to_numpy(float))[2]
+    return [
+        replace(
+            layer,
+            name=f"training points: {layer.name}",
+            outline=_EDGE if layer.outline == "white" else layer.outline,
+            width=max(layer.width, 1.2),
+        )
+        for layer in training_layers(points[inside])
+    ]
 
 
 def _in_mercator(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cropland.support.figure_style import CROPLAND, OTHER
-from cropland.support.map_page import PointLayer, point_page
+from cropland.support.map_layers import PointLayer
+from cropland.support.map_page import point_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
 
 CLASSES = {1: "cropland", 0: "other"}
 UNKNOWN = "–"
-_COLOURS = {"cropland": CROPLAND, "other": OTHER, UNKNOWN: "#999999"}
+COLOURS = {"cropland": CROPLAND, "other": OTHER, UNKNOWN: "#999999"}
+_LEGEND = {"no label" if name == UNKNOWN else name: colour for name, colour in COLOURS.items()}
 _Look = tuple[str, float, str, float]
 """Name in the legend, diameter in pixels, colour and width of the edge."""
-_TO_LOOK_AT: _Look = ("label to look at", 14, "#0072B2", 3)
+_TO_LOOK_AT: _Look = ("labels to look at, blue ring", 14, "#0072B2", 3)
 _LOOKS: dict[str, _Look] = {
     "unlabelled": ("unlabelled", 6, "#666666", 0.8),
     "other": ("other", 9, "white", 0.8),
     "cropland": ("cropland", 9, "white", 0.8),
-    "misclassified": ("misclassified, in the colour of the truth", 13, "black", 2.5),
+    "misclassified": ("misclassified, black ring", 13, "black", 2.5),
     "to look at": _TO_LOOK_AT,
 }
 """The last is drawn on top."""
@@ -34,8 +36,8 @@ _LOOKS_OF_PREDICTIONS: dict[str, _Look] = {
     "no label": ("no label", 6, "#666666", 0.8),
     "other": ("predicted other", 9, "white", 0.8),
     "cropland": ("predicted cropland", 9, "white", 0.8),
-    "cannot tell": ("cannot tell", 11, "#CC79A7", 2),
-    "outside": ("outside applicability", 11, "black", 1.5),
+    "cannot tell": ("cannot tell, purple ring", 11, "#CC79A7", 2),
+    "outside": ("outside the area of applicability, black ring", 11, "black", 1.5),
 }
 
 
@@ -59,7 +61,30 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> 
     -------
     bytes
         An HTML page that needs no network. A misclassified point stands in a layer of its own, ringed, in the
-        colour of its truth; so does one whose label is worth a look.
+        colour of its label; so does one whose label is worth a look.
+    """
+    facts = {
+        "points": f"{len(table):,}",
+        "labelled": f"{int(table['Target'].notna().sum()):,}",
+        "colour": "the label; of a point without one grey",
+    }
+    return point_page(
+        training_layers(table),
+        [_frame(box)],
+        title=title,
+        note=note,
+        facts=facts,
+        colours=_LEGEND,
+    ).encode()
+
+
+def training_layers(table: pd.DataFrame) -> list[PointLayer]:
+    """Return the layers of a model's points: right and wrong ones, labels to look at, unlabelled ones.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As of `points_map`.
     """
     target, label = table["Target"], table["label"]
     wrong = target.isin(list(CLASSES)) & label.notna() & (label != target)
@@ -68,9 +93,7 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> 
         ["to look at", "misclassified", "cropland", "other"],
         "unlabelled",
     )
-    layers = _layers(table, kinds, _LOOKS, "Target")
-    facts = {"points": f"{len(table):,}", "labelled": f"{int(target.notna().sum()):,}"}
-    return point_page(layers, [_frame(box)], title=title, note=note, facts=facts).encode()
+    return _layers(table, kinds, _LOOKS, "Target")
 
 
 def predictions_map(
@@ -116,9 +139,13 @@ def predictions_map(
     if len(to_look_at):
         wrong = to_look_at.assign(label=1.0 - to_look_at["Target"])
         layers.append(_layer(wrong, "Target", *_TO_LOOK_AT))
-    facts = {"points": f"{len(table):,}", "predicted": f"{int(label.notna().sum()):,}"}
+    facts = {
+        "points": f"{len(table):,}",
+        "predicted": f"{int(label.notna().sum()):,}",
+        "colour": "the predicted class; of labels to look at the label",
+    }
     frames = [_frame(box) for box in boxes]
-    page = point_page(layers, frames, title=title, note=note, facts=facts)
+    page = point_page(layers, frames, title=title, note=note, facts=facts, colours=_LEGEND)
     return page.encode()
 
 
@@ -146,13 +173,13 @@ def _layer(
         lat=points["Lat"].to_numpy(float),
         fields={
             "ID": points["ID"].astype(str).tolist(),
-            "truth": truth,
+            "label": truth,
             "prediction": prediction,
-            "probability": [
+            "probability of cropland": [
                 UNKNOWN if np.isnan(share) else f"{share:.2f}" for share in points["probability"]
             ],
         },
-        colours=[_COLOURS[name] for name in (truth if colour == "Target" else prediction)],
+        colours=[COLOURS[name] for name in (truth if colour == "Target" else prediction)],
         size=size,
         outline=outline,
         width=width,

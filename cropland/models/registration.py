@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cropland.config.groups import Validation
 from cropland.errors import DataError
-from cropland.models import fitting, mlflow_model, registry
+from cropland.models import fitting, mlflow_model, registry, training_points
 from cropland.models.card import CardFacts, card, summary
 from cropland.models.champion_comparison import CALIBRATION
 from cropland.models.diagnostics import diagnostic_files
@@ -190,6 +190,9 @@ def _record(record: Record, facts: CardFacts, text: str, command: Promote) -> No
         **candidates.member_files([each.candidate for each in selected.materials]),
         **facts.labels.files(),
         "candidates.csv": facts.result.table.to_csv(),
+        training_points.FILE: training_points.as_csv(
+            selected.scores.out_of_fold, material.archive.points, facts.labels.ids
+        ),
         out_of_fold.FILE: out_of_fold.as_csv(selected.scores.out_of_fold),
     }
 

@@ -9,11 +9,15 @@ Bokeh compiles callbacks (``CustomJS``) from texts in the browser, for which a p
 page has none: what it does when a control is used stands in its own script, which finds the models of the
 document by their names:
 
-- ``hover`` (``HoverTool``): its tooltips show the ``fields`` of the page, which are names of columns with
-  the words of each code or null where the column holds texts;
-- ``background`` (``Select``): shows one of the models ``background 0`` …, its options after the first;
-- ``layer`` (``RadioGroup``): shows one of the models ``layer 0`` …, and of ``legend 0`` …;
-- ``opacity`` (``Slider``): percent, of the models ``layer 0`` ….
+- ``hover 0`` … (``HoverTool``): their tooltips show, of an image, the ``fields`` of the page, which are names
+  of columns with the words of each code; of a point its ``texts``, which are names of columns of texts;
+- ``background`` (``Select``): shows one of the models ``background 0`` …, its options after the first, and of
+  ``second background 0`` …; ``background note`` (``Div``) is shown where none can be loaded;
+- ``layer`` (``RadioGroup``): shows one of the models ``layer 0`` …, ``second layer 0`` …, ``legend 0`` …;
+- ``points`` (``CheckboxGroup``): shows some of the models ``points 0`` …;
+- ``opacity`` (``Slider``): percent, of the models ``layer 0`` … and ``second layer 0`` ….
+
+Models of a second plot beside the first have the names that begin with ``second``.
 """
 
 from __future__ import annotations
@@ -42,7 +46,7 @@ _HEAD = """<!DOCTYPE html>
 _STYLE = "<style>html, body { height: 100%; margin: 0 } #plot { display: contents }</style>"
 EARTH_METRES = 6_378_137.0
 """The radius of the sphere of Web Mercator."""
-_SCRIPT = """
+_SCRIPT = r"""
 const page = JSON.parse(document.getElementById("page").textContent)
 
 function row(label, text) {
@@ -62,9 +66,11 @@ function place({x, y}) {
 
 function tooltip(source, under) {
   const lines = document.createElement("div"), pixel = under.image_index
-  for (const [name, words] of page.fields) {
-    const column = source.get_column(name)
-    lines.append(row(name, words ? words[column[pixel.index][pixel.flat_index]] : column[under.index]))
+  if (pixel) {
+    for (const [name, words] of page.fields)
+      lines.append(row(name, words[source.get_column(name)[pixel.index][pixel.flat_index]]))
+  } else {
+    for (const name of page.texts) lines.append(row(name, source.get_column(name)[under.index]))
   }
   lines.append(row("place", place(under)))
   return lines
@@ -81,20 +87,31 @@ Bokeh.embed.embed_item(page.item, "plot").then(() => {
     if (control) control.properties[attribute].change.connect(() => act(control[attribute], control))
   }
   const show = (models, chosen) => models.forEach((one, n) => { one.visible = n === chosen })
-  if (model("hover")) model("hover").tooltips = tooltip
-  changed("background", "value", (value, control) =>
-    show(numbered("background"), control.options.indexOf(value) - 1))
-  changed("layer", "active", (active) => {
-    show(numbered("layer"), active)
-    show(numbered("legend"), active)
+  const both = (name) => [numbered(name), numbered("second " + name)]
+  numbered("hover").forEach((tool) => { tool.tooltips = tooltip })
+  changed("background", "value", (value, control) => {
+    const chosen = control.options.indexOf(value) - 1
+    both("background").forEach((tiles) => show(tiles, chosen))
+    const note = model("background note"), tiles = numbered("background")[chosen]
+    note.visible = false
+    if (!tiles) return
+    const image = new Image()
+    image.onerror = () => { note.visible = true }
+    image.src = tiles.tile_source.url.replace(/\{[XYZxyz]\}/g, "0")
   })
+  changed("layer", "active", (active) =>
+    [...both("layer"), numbered("legend")].forEach((models) => show(models, active)))
+  changed("points", "active", (active) =>
+    numbered("points").forEach((points, n) => { points.visible = active.includes(n) }))
   changed("opacity", "value", (value) =>
-    numbered("layer").forEach((layer) => { layer.glyph.global_alpha = value / 100 }))
+    both("layer").flat().forEach((layer) => { layer.glyph.global_alpha = value / 100 }))
 })
 """.replace("RADIUS", str(EARTH_METRES))
 
 
-def html_page(layout: UIElement, title: str, fields: Mapping[str, Sequence[str] | None]) -> str:
+def html_page(
+    layout: UIElement, title: str, fields: Mapping[str, Sequence[str]], texts: Sequence[str] = ()
+) -> str:
     """Write the page of a document.
 
     Parameters
@@ -104,8 +121,9 @@ def html_page(layout: UIElement, title: str, fields: Mapping[str, Sequence[str] 
     title : str
         What the browser's tab says.
     fields : mapping of str to sequence of str
-        What is shown under the pointer: columns with the words of each code of an image, or with None where
-        the column of a point is text.
+        What is shown under the pointer of an image: columns with the words of each code.
+    texts : sequence of str
+        What is shown of a point: columns of texts.
 
     Returns
     -------
@@ -114,7 +132,7 @@ def html_page(layout: UIElement, title: str, fields: Mapping[str, Sequence[str] 
     """
     from bokeh.embed import json_item
 
-    data = {"item": json_item(layout), "fields": list(fields.items())}
+    data = {"item": json_item(layout), "fields": list(fields.items()), "texts": list(texts)}
     libraries, hashes = _libraries()
     return "".join(
         (

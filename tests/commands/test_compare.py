@@ -108,7 +108,7 @@ def test_a_map_is_scored_alone_and_then_beside_a_champion(swept: Shell, tmp_path
 BAD = [
     (["raster=none.tif"], "expected a land-cover raster at none.tif, there is none"),
     (["raster=text.tif"], "text.tif cannot be read: it is neither GeoTIFF nor JPEG 2000"),
-    ([], "raster has no value; give it one, as in raster=…"),
+    ([], "raster is empty; name a file, a folder or a pattern, or two maps"),
     (["raster=3"], "expected a land-cover raster at 3, there is none"),
     (
         ["raster=toy.tif", "landcover=worldcver"],

@@ -18,6 +18,7 @@ MORE = {
     "train": QUICK,
     "map": (SMALL,),
     "assess": (),
+    "compare": (),
 }
 
 
@@ -27,13 +28,14 @@ def commands(text: str) -> list[str]:
 
 
 EXAMPLE = commands(DOCUMENT[: DOCUMENT.index("## What a map consists of")])
+COMPARISON = commands(DOCUMENT.partition("## Compare two maps")[2].partition("\n## ")[0])
 SAMPLES = [each for each in commands(DOCUMENT) if "assess.py" in each and each not in EXAMPLE]
 
 
 def test_the_example_leads_from_points_to_hectares(iran: Shell, tmp_path: Path) -> None:
     shell = iran.copy(tmp_path / "work")
     said = {}
-    for command in (*EXAMPLE, *SAMPLES):
+    for command in (*EXAMPLE, *SAMPLES, *COMPARISON):
         _, path, *words = shlex.split(command)
         script = Path(path).stem
         words = [word for word in words if not (script == "map" and word.startswith("box="))]
@@ -49,6 +51,8 @@ def test_the_example_leads_from_points_to_hectares(iran: Shell, tmp_path: Path) 
     value, margin = (float(each.replace(",", "")) for each in estimated.groups())
     assert abs(value - true) <= margin / 1.96 * 4  # 4 standard errors: a chance of 1 in 16,000
     assert len(pd.read_csv(folder / "next_points.csv")) <= 50
+    assert "cropland only in maps_2021/iran" in said[COMPARISON[1]]
+    assert (folder / "beside_iran.html").is_file()
     assert len(pd.read_csv(folder / "sample.csv")) == 600
 
 

@@ -17,7 +17,8 @@ from standins import browser, pages
 from cropland.config.countries import Box
 from cropland.errors import visible
 from cropland.models.points_map import points_map
-from cropland.support.map_page import ImageLayer, image_page
+from cropland.support.map_layers import ImageLayer, PointLayer
+from cropland.support.map_page import comparison_page, image_page
 from cropland.support.map_plot import mercator
 
 TEMPLATE, TAG, SCRIPT, IMAGE = (
@@ -26,6 +27,8 @@ TEMPLATE, TAG, SCRIPT, IMAGE = (
 )
 COLUMN, COMMENT, FORMULA, ENTITY = "@{ID}{safe}", "<!--<script>", "$$\\frac$$", "&lt;b&gt;\u2028'\""
 STRANGE = (TEMPLATE, TAG, SCRIPT, IMAGE, COLUMN, COMMENT, FORMULA, ENTITY)
+BOUNDS = (0.0, 0.0, 1e5, 1e5)
+"""Metres of Web Mercator, some 0.9 degrees."""
 BOX = Box(south=10.0, north=10.4, west=20.0, east=20.4)
 
 needs_browser = pytest.mark.skipif(browser.PROGRAM is None, reason=browser.MISSING)
@@ -42,9 +45,9 @@ def points_page(texts: Sequence[str]) -> str:
     return points_map(table, title=joined, box=BOX, note=joined).decode()
 
 
-def images_page(texts: Sequence[str]) -> str:
-    """A page whose title, note, facts, legend and values are these texts, with an image for each."""
-    layers = [
+def image_layers(texts: Sequence[str]) -> list[ImageLayer]:
+    """An image for each text, whose legend and values are this text."""
+    return [
         ImageLayer(
             name=text,
             label=text,
@@ -56,12 +59,32 @@ def images_page(texts: Sequence[str]) -> str:
         )
         for n, text in enumerate(texts)
     ]
+
+
+def images_page(texts: Sequence[str], points: Sequence[PointLayer] = ()) -> str:
+    """A page whose title, note, facts and images are these texts."""
     joined = " ".join(texts)
     facts: Mapping[str, str] = dict(zip(texts, texts, strict=True))
-    return image_page(layers, (0, 0, 1e5, 1e5), title=joined, note=joined, facts=facts)
+    return image_page(
+        image_layers(texts), BOUNDS, title=joined, note=joined, facts=facts, points=points
+    )
 
 
-WRITERS = pytest.mark.parametrize("write", [points_page, images_page])
+def compared_page(texts: Sequence[str]) -> str:
+    """A page of two maps whose names, title, note and images are these texts."""
+    layers, joined = image_layers(texts), " ".join(texts)
+    pairs = list(zip(layers[::2], layers[1::2], strict=True))
+    names = (texts[0], texts[1])
+    return comparison_page(pairs, BOUNDS, names=names, title=joined, note=joined, facts={})
+
+
+def one_point(text: str, at: float) -> PointLayer:
+    """A layer of a point, so many degrees east and north of 0, whose name and text are the same."""
+    place = np.array([at])
+    return PointLayer(text, place, place, {"ID": [text]}, ["#000000"])
+
+
+WRITERS = pytest.mark.parametrize("write", [points_page, images_page, compared_page])
 Writer = Callable[[Sequence[str]], str]
 
 
@@ -131,6 +154,51 @@ def test_a_browser_shows_the_texts_of_images_as_they_are(tmp_path: Path) -> None
         assert shown == [n == 3 for n in range(len(STRANGE))]
         assert page.value(f"{_MODEL}('legend 3').visible && !{_MODEL}('legend 0').visible")
         assert page.value(f"{_MODEL}('layer 3').glyph.global_alpha.value") == 0.4
+        assert page.events == []
+
+
+@needs_browser
+@pytest.mark.processes
+def test_points_over_a_map_are_switched_and_say_what_they_are(tmp_path: Path) -> None:
+    points = [one_point("first", 0.3), one_point("second", 0.6)]
+    with browser.page(images_page(["plain"], points), tmp_path) as page:
+        page.point_at(*page.value(_pixel(0.6, 0.6)))
+        page.wait(f"({browser.TEXT})(document.body).includes('ID:  second')")
+        page.value(f"{_MODEL}('points').active = [1]")
+        shown = [page.value(f"{_MODEL}('points {n}').visible") for n in (0, 1)]
+        assert shown == [False, True]
+        # No host answers here: the page says so, and stays as it is.
+        page.ask("Network.enable")
+        page.ask("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0,
+                 uploadThroughput=0)  # fmt: skip
+        page.value(f"{_MODEL}('background').value = 'streets'")
+        page.wait(f"{_MODEL}('background note').visible")
+        page.value(f"{_MODEL}('background').value = 'none'")
+        assert not page.value(f"{_MODEL}('background note').visible")
+        assert not [event for event in page.events if not event.startswith("error Failed to load")]
+
+
+@needs_browser
+@pytest.mark.processes
+def test_two_maps_beside_each_other_move_and_change_together(tmp_path: Path) -> None:
+    with browser.page(compared_page(["a", "b", "c", "d"]), tmp_path) as page:
+        frames = (
+            "[...Bokeh.index.roots][0].child_views.slice(0, 2).map(({frame}) => frame.bbox.width)"
+        )
+        left, right = page.value(frames)
+        assert left > 300 and abs(left - right) < 40
+        names = [f"{side}layer {n}" for side in ("", "second ") for n in (0, 1)]
+        page.value(f"{_MODEL}('layer').active = 1; {_MODEL}('opacity').value = 40")
+        shown = [page.value(f"{_MODEL}('{name}').visible") for name in names]
+        assert shown == [False, True, False, True]
+        assert page.value(f"{_MODEL}('second layer 1').glyph.global_alpha.value") == 0.4
+        ranges = (
+            "[...Bokeh.index.roots][0].child_views.slice(0, 2).map(({model}) => model.x_range.id)"
+        )
+        assert len(set(page.value(ranges))) == 1
+        page.point_at(300, 400)
+        for text in "abcd":
+            page.wait(f"({browser.TEXT})(document.body).includes('{text}:  value {text}')")
         assert page.events == []
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from maps.landscapes import HEIGHT, WIDTH, grid, landscape, written
 from odc.geo.geobox import GeoBox
@@ -129,3 +130,27 @@ def test_words_from_outside_stay_words(layers: dict[str, Path]) -> None:
     [head, *_, facts] = [each["text"] for each in pages.models(text, "Div")]
     # As text in the page's own HTML, whatever it says.
     assert head.count(html.escape(strange)) == 2 and facts.count(html.escape(strange)) == 2
+
+
+def test_training_points_on_the_map_are_drawn_over_it(layers: dict[str, Path]) -> None:
+    box = grid(HEIGHT, WIDTH)
+    lon, lat = lonlat(box, np.array([5.0, 30.0]), np.array([5.0, 40.0]))
+    points = pd.DataFrame(
+        {
+            "ID": ["right", "wrong", "elsewhere"],
+            "Lat": [*lat, 0.0],
+            "Lon": [*lon, 0.0],
+            "Target": 1.0,
+            "label": [1.0, 0.0, 1.0],
+            "probability": [0.9, 0.2, 0.9],
+            "to_look_at": False,
+        }
+    )
+    text = page(layers, title="Toyland", facts={}, points=points)
+    [choice] = pages.models(text, "CheckboxGroup")
+    assert choice["labels"] == [
+        "training points: cropland (1)",
+        "training points: misclassified, black ring (1)",
+    ]
+    assert pages.content(text)["texts"] == ["ID", "label", "prediction", "probability of cropland"]
+    assert not pages.models(page(layers, title="", facts={}, points=points[2:]), "CheckboxGroup")

@@ -34,12 +34,11 @@ def points() -> pd.DataFrame:
 
 
 def layers(page: bytes) -> dict[str, dict[str, Any]]:
-    """The points of each layer of a page, by the first word of its name in the legend."""
+    """The points of each layer of a page, by the first word of its name in the list."""
     text = page.decode()
-    names = [
-        each["label"]["value"].removeprefix("predicted ").split()[0].strip(",")
-        for each in pages.models(text, "LegendItem")
-    ]
+    [choice] = pages.models(text, "CheckboxGroup")
+    names = [each.removeprefix("predicted ").split()[0].strip(",") for each in choice["labels"]]
+    assert choice["active"] == list(range(len(names)))
     return dict(zip(names, pages.sources(text), strict=True))
 
 
@@ -50,10 +49,10 @@ def test_each_point_stands_once_in_its_layer() -> None:
         "other": ["right0"],
         "cropland": ["right1", "unseen"],
         "misclassified": ["missed", "<script>alert('x')</script>"],
-        "label": ["contradicted"],
+        "labels": ["contradicted"],
     }
     missed = {name: values[0] for name, values in found["misclassified"].items()}
-    told = {"truth": "cropland", "prediction": "other", "probability": "0.40"}
+    told = {"label": "cropland", "prediction": "other", "probability of cropland": "0.40"}
     assert told.items() <= missed.items()
     lon, lat = from_mercator(missed["x"], missed["y"])
     assert (lon, lat) == pytest.approx((20.3 - 0.4 / 7, 10.1 + 0.4 / 7))
@@ -85,11 +84,12 @@ def test_predicted_points_stand_in_the_colour_of_their_class_beside_labels_to_lo
         "cropland": [("yes", "cropland")],
         "cannot": [("unsure", "cropland")],
         "outside": [("strange", "other")],
-        "label": [("w", "other")],
+        "labels": [("w", "other")],
     }
     assert found["outside"]["colour"] == found["other"]["colour"] == [figures.COLOURS["other"]]
-    assert found["label"]["truth"] == ["cropland"] and found["label"]["probability"] == ["0.04"]
-    assert "label" not in layers(predictions_map(table, wrong[:0], title="Toyland", boxes=[BOX]))
+    wrong_of = found["labels"]
+    assert wrong_of["label"] == ["cropland"] and wrong_of["probability of cropland"] == ["0.04"]
+    assert "labels" not in layers(predictions_map(table, wrong[:0], title="Toyland", boxes=[BOX]))
 
 
 def test_neither_names_nor_titles_become_code() -> None:

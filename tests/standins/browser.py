@@ -85,7 +85,7 @@ class Page:
 
 
 _READY = """(() => {
-  try { return Bokeh.documents[0].get_model_by_name("hover").tooltips != null } catch { return false }
+  try { return Bokeh.documents[0].get_model_by_name("hover 0").tooltips != null } catch { return false }
 })()"""
 """The page's script has done its work; before, there is no document or half of one."""
 TEXT = """function text(node) {
