@@ -36,8 +36,8 @@ from cropland.training import out_of_fold
 from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
-    from distributed import Client
     import pandas as pd
+    from distributed import Client
     from rich.console import Console
 
     from cropland.config.commands.map import Map
