@@ -10,7 +10,6 @@ Or two finished maps of one area → hectares where they differ, and a page with
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,13 +19,12 @@ import pandas as pd
 from cropland.errors import CroplandError, DataError
 from cropland.features import matrix
 from cropland.learning.folds import independent_units
-from cropland.maps.difference import difference
-from cropland.maps.finished_map import DIFFERENCE, FinishedMap
+from cropland.maps.difference import BOTH_HAVE_ERRORS, difference
+from cropland.maps.finished_map import FinishedMap
 from cropland.maps.landcover import raster as landcover
 from cropland.maps.landcover.agreement import HEAD
 from cropland.maps.landcover.comparison import ChampionScores, MapComparison
 from cropland.maps.landcover.raster import Raster
-from cropland.maps.layers import CLASS, PROBABILITY
 from cropland.models import registry
 from cropland.models.champion import promote_command, source_words
 from cropland.observations import points
@@ -36,7 +34,6 @@ from cropland.support import logs, terminal
 from cropland.support.progress import working
 from cropland.support.table import Table
 from cropland.support.words import command_line, count, some
-from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_existing, open_store
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import ARCHIVE, COUNTRY, KIND
@@ -54,11 +51,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _NAMED = 5
-_LONGEST_PATH = 40
-"""Characters above a map on a page."""
-_BOTH_HAVE_ERRORS = (
-    "Both maps have errors: a difference is not yet a change on the ground; assess both"
-)
 
 
 def run(command: Compare, countries: Sequence[Country]) -> None:
@@ -98,48 +90,18 @@ def run(command: Compare, countries: Sequence[Country]) -> None:
 
 
 def _compare_maps(*folders: Path) -> None:
-    """Compare two finished maps: print the hectares where they differ, and write a page of both."""
-    from cropland.maps.page import difference_page
-
+    """Compare two finished maps: write a page of both, and print the hectares where they differ."""
     left, right = (FinishedMap.open(folder) for folder in folders)
-    if not os.access(left.path, os.W_OK):
-        raise DataError(f"cannot write to {left.path}; copy the map to a folder of yours")
     result = difference(left, right)
-    page = left.path / f"{DIFFERENCE}{right.path.absolute().name}.html"
-    simulated = left.facts.tags["SOURCE"] == "simulated"
-    title = f"{left.facts.tags['COUNTRY']}: {left.path} and {right.path}"
-    title = terminal.titled(title, simulated=simulated)
-    lines = dict(result.lines())
-    text = difference_page(
-        [one.layers(CLASS.name, PROBABILITY.name) for one in (left, right)],
-        names=(_map_name(left), _map_name(right)),
-        title=title,
-        facts=_described(left, right) | lines | {"note": _BOTH_HAVE_ERRORS},
-        note=terminal.SIMULATED if simulated else "",
-    )
-    write_whole(page, text)
+    page = result.write_page(left, right)
     screen = terminal.screen()
-    screen.print(terminal.literal(title))
-    for name, words in lines.items():
+    screen.print(terminal.literal(result.title))
+    for name, words in result.lines():
         screen.print(f"  {terminal.literal(name)}: {words}")
-    screen.print(_BOTH_HAVE_ERRORS)
+    screen.print(BOTH_HAVE_ERRORS)
     screen.print(f"look: {terminal.literal(page)}")
-    if simulated:
+    if result.is_simulated:
         screen.print(terminal.SIMULATED)
-
-
-def _map_name(one: FinishedMap) -> str:
-    """Return what is written above a map: the end of its folder's path, and its window."""
-    path = str(one.path)
-    shown = path if len(path) <= _LONGEST_PATH else f"…{path[-_LONGEST_PATH:]}"
-    return f"{shown}\n{one.facts.tags['WINDOW']}"
-
-
-def _described(left: FinishedMap, right: FinishedMap) -> dict[str, str]:
-    return {
-        side: f"{one.path}: {one.facts.tags['MODEL']}, {one.facts.tags['WINDOW']}"
-        for side, one in (("left", left), ("right", right))
-    }
 
 
 def _archive(command: Compare, country: Country, console: Console) -> Archive:

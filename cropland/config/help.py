@@ -115,11 +115,14 @@ HELP = {
         "docs/maps.md",
     ),
     "compare": _Help(
-        ("country", "landcover", "raster", "source", "paths.data", "band", "alias", *_MODE),
+        (
+            *("country", "landcover", "raster", "source", "paths.data", "band", "alias"),
+            *("map", "against", *_MODE),
+        ),
         (
             "country=iran landcover=worldcover 'raster=tiles/*_Map.tif'",
             "landcover=glad raster=glad.tif source=files paths.data=FOLDER",
-            "raster=map.tif landcover.cropland=[1] landcover.other=[0]",
+            "map=maps/iran against=maps_2021/iran",
         ),
         "docs/compare.md",
     ),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cropland.errors import DataError
-from cropland.maps.layers import CROPLAND, OTHER
-from cropland.support import figure_style
+from cropland.maps.finished_map import DIFFERENCE
+from cropland.maps.layers import CLASS, CROPLAND, OTHER, PROBABILITY
+from cropland.support import figure_style, terminal
 from cropland.support.words import ha
+from cropland.support.writing import write_whole
 
 if TYPE_CHECKING:
     from cropland.maps.finished_map import FinishedMap
@@ -25,6 +29,11 @@ KINDS = {
 }
 """What a pixel of a difference is, and its colour."""
 NO_CLASS = 255
+BOTH_HAVE_ERRORS = (
+    "Both maps have errors: a difference is not yet a change on the ground; assess both"
+)
+_LONGEST_PATH = 40
+"""Characters above a map on a page."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,23 @@ class Difference:
         By the key of `KINDS`.
     no_class : float
         Hectares without a class in one map or in both.
+    country : str
+        Its title.
+    is_simulated : bool
+        Whether both maps are.
     """
 
     names: tuple[str, str]
     hectares: dict[int, float]
     no_class: float
+    country: str
+    is_simulated: bool
+
+    @property
+    def title(self) -> str:
+        """What stands above the comparison."""
+        title = f"{self.country}: {self.names[0]} and {self.names[1]}"
+        return terminal.titled(title, simulated=self.is_simulated)
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield what a person reads: a name and its value in words."""
@@ -60,6 +81,40 @@ class Difference:
             f"{ha(both + left)} and {ha(both + right)} ha ({ha(right - left, like=both)} ha difference)",
         )
         yield "different class", f"{share:.1%} of the area where both have one"
+
+    def write_page(self, left: FinishedMap, right: FinishedMap) -> Path:
+        """Write the page of both maps into the folder of the first; return its path.
+
+        Raises
+        ------
+        DataError
+            A layer cannot be read, or the page cannot be written.
+        """
+        from cropland.maps.page import difference_page
+
+        if not os.access(left.path, os.W_OK):
+            raise DataError(f"cannot write to {left.path}; copy the map to a folder of yours")
+        described = {
+            side: f"{one.path}: {one.facts.tags['MODEL']}, {one.facts.tags['WINDOW']}"
+            for side, one in (("left", left), ("right", right))
+        }
+        text = difference_page(
+            [one.layers(CLASS.name, PROBABILITY.name) for one in (left, right)],
+            names=(_short_name(left), _short_name(right)),
+            title=self.title,
+            facts={**described, **dict(self.lines()), "note": BOTH_HAVE_ERRORS},
+            note=terminal.SIMULATED if self.is_simulated else "",
+        )
+        path = left.path / f"{DIFFERENCE}{right.path.absolute().name}.html"
+        write_whole(path, text)
+        return path
+
+
+def _short_name(one: FinishedMap) -> str:
+    """Return what is written above a map: the end of its folder's path, and its window."""
+    path = str(one.path)
+    shown = path if len(path) <= _LONGEST_PATH else f"…{path[-_LONGEST_PATH:]}"
+    return f"{shown}\n{one.facts.tags['WINDOW']}"
 
 
 def kinds(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -92,6 +147,8 @@ def difference(left: FinishedMap, right: FinishedMap) -> Difference:
         names=(str(left.path), str(right.path)),
         hectares={kind: area * int(counts[kind]) for kind in KINDS},
         no_class=area * int(counts[NO_CLASS]),
+        country=left.facts.tags["COUNTRY"],
+        is_simulated=left.facts.tags["SOURCE"] == "simulated",
     )
 
 
