@@ -77,7 +77,8 @@ serve: $(STAMP)  ## Serve a registered model at http://127.0.0.1:5001 (MODEL=cro
 docs: $(STAMP)  ## Build the documentation into docs/_build/html
 	$(UV) --no-deps --require-hashes --requirement requirements-docs.lock || \
 		$(PIP) --no-deps --require-hashes --requirement requirements-docs.lock
-	$(BIN)/sphinx-build --fail-on-warning --keep-going docs docs/_build/html
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 bench: $(STAMP)  ## Measure start-up, series, the whole study, promotion, prediction, maps, download (make fast first)
 	$(BIN)/python benchmarks/startup.py

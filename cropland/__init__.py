@@ -2,9 +2,9 @@
 
 =================  =======================================================================
 what there is       `Country`, `Box`, `Reference`, `read_country`, `Window`
-points, archive     `read_points`, `read_exports`, `open_archive`, `Archive`
+points, archive     `read_points`, `read_exports`, `simulate`, `open_archive`, `Archive`
 series, features    `make_series`, `make_features`
-cross-validation    `cross_validate`, `Validation`, `Scores`
+cross-validation    `cross_validate`, `Validation`, `Scores`, `calibrate`
 sweeps              `compose`, `score`
 runs, models        `runs`, `load_champion`, `Fitted`
 errors              `CroplandError`, the parent of all errors that a user can fix
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from cropland.features.matrix import make_features
     from cropland.features.series import make_series
     from cropland.features.window import Window
+    from cropland.learning.calibration import calibrate
     from cropland.learning.cross_validation import Scores, cross_validate
     from cropland.models.champion import load_champion
     from cropland.models.fitted import Fitted
     from cropland.observations.archive import Archive, open_archive
     from cropland.observations.points import read_points
     from cropland.sources.exports.source import read_exports
+    from cropland.sources.opening import simulate
     from cropland.tracking.runs import runs
     from cropland.training.from_python import compose, score
 
@@ -44,12 +46,14 @@ _MODULES = {
     "features.matrix": ("make_features",),
     "features.series": ("make_series",),
     "features.window": ("Window",),
+    "learning.calibration": ("calibrate",),
     "learning.cross_validation": ("Scores", "cross_validate"),
     "models.champion": ("load_champion",),
     "models.fitted": ("Fitted",),
     "observations.archive": ("Archive", "open_archive"),
     "observations.points": ("read_points",),
     "sources.exports.source": ("read_exports",),
+    "sources.opening": ("simulate",),
     "tracking.runs": ("runs",),
     "training.from_python": ("compose", "score"),
 }
@@ -65,6 +69,7 @@ __all__ = [
     "Scores",
     "Validation",
     "Window",
+    "calibrate",
     "compose",
     "cross_validate",
     "load_champion",
@@ -76,6 +81,7 @@ __all__ = [
     "read_points",
     "runs",
     "score",
+    "simulate",
 ]
 
 

@@ -25,6 +25,10 @@ class CroplandError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows in place of a traceback."""
+        return [f"cropland: {self}"]
+
 
 class ConfigError(CroplandError):
     """A configuration that cannot be run: an unknown name, a bad value, a broken rule."""

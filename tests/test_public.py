@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 STORY = (
     *("Box", "Reference", "Country", "read_country", "Window.of", "read_points"),
     *("open_archive", "read_exports", "make_series", "make_features", "cross_validate"),
-    *("runs", "load_champion", "compose", "score"),
+    *("calibrate", "simulate", "runs", "load_champion", "compose", "score"),
 )
 """The order in which the examples follow each other."""
 CHECK = """
@@ -304,7 +304,7 @@ def test_wrong_words_are_answered_in_one_line(
         cropland.cross_validate(DecisionTreeClassifier(), features)
     with pytest.raises(DataError, match="3 cropland and 3 other samples are fewer than the 5"):
         cropland.cross_validate(DecisionTreeClassifier(), features[:6])
-    with pytest.raises(cropland.CroplandError, match="none.yaml is no file"):
+    with pytest.raises(cropland.CroplandError, match="no file none.yaml; give the file"):
         cropland.read_country("none.yaml")
 
 

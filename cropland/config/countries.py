@@ -173,7 +173,9 @@ def country(values: Mapping[str, Any]) -> Country:
 
 
 def read_country(path: Path | str) -> Country:
-    """Read a file such as ``conf/country/iran.yaml``.
+    """Read a country by its name, or from a file such as ``conf/country/iran.yaml``.
+
+    A name is looked up in ``conf/country/`` of the working folder, then among the countries of Cropland.
 
     Raises
     ------
@@ -187,4 +189,24 @@ def read_country(path: Path | str) -> Country:
     """
     from cropland.config.plain_values import read_file  # a registered model does without omegaconf
 
-    return country(read_file(Path(path)))
+    return country(read_file(_file_of(path)))
+
+
+def _file_of(path: Path | str) -> Path:
+    """Return the file of a country that is given by its file or its name."""
+    file, name = Path(path), str(path)
+    if file.is_file():
+        return file
+    from cropland.config.search_path import SHIPPED
+    from cropland.errors import nearest
+
+    folders = [folder / "country" for folder in (Path("conf"), SHIPPED)]
+    files = {found.stem: found for folder in reversed(folders) for found in folder.glob("*.yaml")}
+    files.pop(EVERY_COUNTRY, None)
+    is_name = _NAME.fullmatch(name) is not None
+    require(
+        is_name,
+        f"no file {name}; give the file of a country, or a name: {', '.join(sorted(files))}",
+    )
+    require(name in files, f"unknown country {name!r}; {nearest(name, files)}")
+    return files[name]

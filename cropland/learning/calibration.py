@@ -165,7 +165,7 @@ def cross_fitted(probability: ArrayLike, labels: ArrayLike, fold: ArrayLike) -> 
 
 
 def calibrate(
-    probability: ArrayLike, labels: ArrayLike, fold: ArrayLike, kind: CalibrationKind
+    probability: ArrayLike, labels: ArrayLike, fold: ArrayLike, kind: CalibrationKind = "auto"
 ) -> Calibration:
     """Fit the calibration of a model where it is wanted, and measure what it does out of fold.
 
@@ -179,6 +179,13 @@ def calibrate(
         Number of the fold of each sample in each repeat.
     kind : CalibrationKind
         ``sigmoid`` for Platt scaling, ``none``, or ``auto``: where it lowers the Brier score.
+
+    Examples
+    --------
+    >>> out = scores.out_of_fold
+    >>> calibration = cropland.calibrate(out["probability"], out["Target"], out["fold"])
+    >>> calibration.probability.shape
+    (60, 1)
     """
     before, y = np.asarray(probability, np.float64), np.asarray(labels)
     after = cross_fitted(before, y, fold)

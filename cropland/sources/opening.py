@@ -18,6 +18,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cropland.config.groups import Paths
+from cropland.config.plain_values import read_file
+from cropland.config.schema import filled, require
+from cropland.config.search_path import SHIPPED
 from cropland.config.sources import Files, Simulated
 from cropland.errors import DamageError, DataError
 from cropland.observations import archive, points
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cropland.config.countries import Country
-    from cropland.config.groups import Paths
     from cropland.config.sources import Source
     from cropland.observations.archive import Archive
 
@@ -51,6 +54,8 @@ _CODE = {
     simulated: ("observations", "sources/simulation"),
 }
 """What decides, beside its inputs, what a source makes of them."""
+MOST_IN_MEMORY = simulated.POINTS_STORED // 2
+"""Labelled points that `simulate` takes."""
 _OPEN: dict[str, Archive] = {}
 _SILENT_SECONDS = 2.0
 """How long an archive may take before it is shown how far it is."""
@@ -179,6 +184,45 @@ def _shown(blocks: Blocks) -> Blocks:
                     meter = showing.enter_context(Meter(console, "points", blocks.n_points))
 
     return Blocks(blocks.n_points, counted())
+
+
+def simulate(country: Country, *, points: int = 500, margin_days: int = 365) -> Archive:
+    """Simulate a country into an archive in memory, as ``source=simulated`` does; nothing is written.
+
+    Parameters
+    ----------
+    country : Country
+        Its box and reference season; Afghanistan, Iran and Sudan have a climate and fields of their own.
+    points : int
+        Labelled points, and as many unlabelled ones: at most 5,000.
+    margin_days : int
+        Days that are observed before and after the reference season.
+
+    Returns
+    -------
+    Archive
+        Simulated data: not valid for any real country.
+
+    Raises
+    ------
+    ConfigError
+        A number that cannot be.
+
+    Examples
+    --------
+    >>> iran = cropland.read_country("iran")
+    >>> cropland.simulate(iran, points=30).points.sizes["point"]
+    60
+    """
+    values = read_file(SHIPPED / "source" / "simulated.yaml")
+    values |= {"points": points, "margin_days": margin_days}
+    source = filled(Simulated, values, "simulate: ")
+    require(
+        points <= MOST_IN_MEMORY,
+        f"simulate: expected at most {MOST_IN_MEMORY:,} points, got {points:,}",
+    )
+    (dataset,) = simulated.fill(source, Paths("", "", ""), country).datasets
+    return archive.in_memory(dataset, source.name, country.name)
 
 
 def _place(source: Source, paths: Paths, country: Country) -> tuple[Path, str]:

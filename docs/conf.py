@@ -1,0 +1,79 @@
+"""Settings of Sphinx; ``make docs`` builds the site."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent)]
+
+import api_pages  # noqa: E402
+import configuration_pages  # noqa: E402
+
+import cropland  # noqa: E402, F401
+
+REFERENCE = HERE / "reference"
+configuration_pages.write(REFERENCE)
+api_pages.write(REFERENCE)
+
+project = "Cropland"
+author = "The Cropland maintainers"
+copyright = f"2026, {author}"
+release = version = "0.1.0"
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["_build", "_extensions", "**.ipynb_checkpoints"]
+templates_path: list[str] = []
+
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 4
+nb_execution_mode = "force"
+nb_execution_in_temp = True  # nothing of the clone is at hand, as for a reader elsewhere
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+default_role = "literal"  # as docstrings use backticks
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+autodoc_typehints = "none"  # docstrings have the types
+autodoc_member_order = "bysource"
+highlight_language = "none"
+suppress_warnings = ["misc.highlighting_failure"]  # lines with … are no whole program
+
+html_theme = "pydata_sphinx_theme"
+html_title = "Cropland"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {"index": [], "changelog": [], "genindex": [], "search": []}
+html_theme_options = {
+    "header_links_before_dropdown": 7,
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "navbar_persistent": ["search-button"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
+    "pygments_light_style": "tango",
+    "pygments_dark_style": "monokai",
+}
+copybutton_selector = "div.highlight-bash pre, div.highlight-python pre, div.highlight-ipython3 pre"
+
+
+def _within_the_site(_app: object, _docname: str, source: list[str]) -> None:
+    """Let links to the pages beside ``README.md`` lead to those of the site."""
+    source[0] = source[0].replace("](../CONTRIBUTING.md", "](contributing.md")
+    source[0] = source[0].replace("](../CHANGELOG.md", "](changelog.md")
+    source[0] = source[0].replace("](../README.md", "](index.md")
+
+
+def setup(app: object) -> None:
+    """Connect what this file adds to Sphinx."""
+    app.connect("source-read", _within_the_site)  # type: ignore[attr-defined]
