@@ -68,7 +68,7 @@ copybutton_selector = "div.highlight-bash pre, div.highlight-python pre, div.hig
 
 
 def _within_the_site(_app: object, _docname: str, source: list[str]) -> None:
-    """Let links to the pages beside ``README.md`` lead to those of the site."""
+    """Make links to the files beside ``README.md`` lead to pages of the site."""
     source[0] = source[0].replace("](../CONTRIBUTING.md", "](contributing.md")
     source[0] = source[0].replace("](../CHANGELOG.md", "](changelog.md")
     source[0] = source[0].replace("](../README.md", "](index.md")

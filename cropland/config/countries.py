@@ -197,7 +197,7 @@ def _file_of(path: Path | str) -> Path:
     file, name = Path(path), str(path)
     if file.is_file():
         return file
-    from cropland.config.search_path import SHIPPED
+    from cropland.config.conf_folders import SHIPPED
     from cropland.errors import nearest
 
     folders = [folder / "country" for folder in (Path("conf"), SHIPPED)]

@@ -18,10 +18,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cropland.config.conf_folders import SHIPPED
 from cropland.config.groups import Paths
 from cropland.config.plain_values import read_file
 from cropland.config.schema import filled, require
-from cropland.config.search_path import SHIPPED
 from cropland.config.sources import Files, Simulated
 from cropland.errors import DamageError, DataError
 from cropland.observations import archive, points

@@ -17,6 +17,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from cropland.config.countries import Choice
+from cropland.config.mode import Mode
 from cropland.config.model import Model
 from cropland.config.schema import FilePath
 
@@ -113,7 +114,7 @@ def of_file(schema: type, file: Path, prefix: str = "") -> list[Key]:
     """
     values = read(file)
     others = sorted(file.parent.glob("*.yaml")) if file.parent != CONF else []
-    said = attributes(schema)
+    said = attributes(Mode) | attributes(schema)
     for path in reversed([file, *others]):  # those of the file itself count most
         said |= comments(path)
     if schema is not Model:
