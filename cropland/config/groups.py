@@ -26,7 +26,7 @@ Kilometres = Annotated[float, Field(gt=0, le=20_038)]
 
 @dataclass(frozen=True)
 class Bands(Closed):
-    """A named band set; the names are checked against Sentinel-2 and spyndex in `observations.bands`."""
+    """A named set of bands, spectral indices and static columns."""
 
     name: Name
     names: tuple[str, ...]

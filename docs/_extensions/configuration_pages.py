@@ -74,7 +74,7 @@ GROUPS: dict[str, dict[str, type]] = {
 """The files whose values are shown as defaults, and the schema, of each group of ``conf/``."""
 OTHERS = {
     "experiment": "Settings kept in a file: `experiment=NAME`.",
-    "hparams_search": "A search kept in a file: `hparams_search=NAME`, see [search](../search.md).",
+    "hparams_search": "A search kept in a file: `hparams_search=NAME`, see [search](../searches.md).",
     "debug": "A trial in seconds: `debug=default`.",
 }
 """Groups whose files hold settings of other groups."""
