@@ -21,6 +21,7 @@ from cropland.support.words import shell_word
 PATHS = frozenset(
     (
         *(
+            "against",
             "cube",
             "design",
             "folder",
@@ -120,11 +121,19 @@ def _check_dashes(words: Sequence[str], known: Iterable[str]) -> None:
 
 
 def _check_outputs(settings: Sequence[str]) -> None:
-    """Raise an error for a sweep of predictions that go to one file."""
-    if not any(word.startswith("output=${") for word in settings):
+    """Raise an error for a sweep of predictions whose tables, or pages, go to one file."""
+    tables, pages = (
+        [word for word in settings if word.startswith(f"{key}=")] for key in ("output", "page")
+    )
+    if not tables or not all("${" in word for word in tables):
         raise ConfigError(
             "each job of -m would replace the predictions of the one before; leave out -m (country=all "
             "predicts every country), or name a file for each: -m 'output=${country.name}.csv'"
+        )
+    if not all("${" in word for word in pages):
+        raise ConfigError(
+            "each job of -m would replace the page of the one before; leave out -m (country=all shows "
+            "every country), or name a file for each: -m 'page=${country.name}.html'"
         )
 
 

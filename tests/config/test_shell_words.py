@@ -171,7 +171,13 @@ def test_no_job_of_a_sweep_replaces_the_predictions_of_another() -> None:
         ConfigError, match="each job of -m would replace the predictions of the one"
     ):
         read("-m", "country=iran,sudan", "output=x.csv", command="predict")
-    words = ["-m", "country=iran,sudan", "output=${country.name}.csv"]
+    words = ["-m", "country=iran,sudan", "output=p_${country.name}.csv"]
+    assert read(*words, command="predict") == words
+    with pytest.raises(
+        ConfigError, match="each job of -m would replace the page of the one before"
+    ):
+        read(*words, "page=points.html", command="predict")
+    words.append("page=${country.name}.html")
     assert read(*words, command="predict") == words
 
 

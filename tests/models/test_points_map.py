@@ -10,7 +10,7 @@ from standins import pages
 
 from cropland.config.countries import Box
 from cropland.models import diagnostic_figures as figures
-from cropland.models.points_map import points_map, predictions_map
+from cropland.models.points_map import MOST_DRAWN, points_map, predictions_map
 from cropland.support.map_plot import from_mercator
 
 BOX = Box(south=10.0, north=10.4, west=20.0, east=20.4)
@@ -90,6 +90,24 @@ def test_predicted_points_stand_in_the_colour_of_their_class_beside_labels_to_lo
     wrong_of = found["labels"]
     assert wrong_of["label"] == ["cropland"] and wrong_of["probability of cropland"] == ["0.04"]
     assert "labels" not in layers(predictions_map(table, wrong[:0], title="Toyland", boxes=[BOX]))
+
+
+def test_of_very_many_points_a_sample_is_drawn_which_the_page_says() -> None:
+    count = MOST_DRAWN + 1
+    table = pd.DataFrame({"ID": np.arange(count).astype(str), "label": 1.0, "probability": 0.9})
+    table = table.assign(Lat=10.2, Lon=20.2, inside_applicability=True, cannot_tell=False)
+    table.loc[0, "cannot_tell"] = True
+    table.loc[1:2, "label"] = 0.0
+    none = table[:0].assign(Target=1.0)
+    page = predictions_map(pd.concat([table, table[3:]]), none, title="", boxes=[BOX]).decode()
+    [choice] = pages.models(page, "CheckboxGroup")
+    assert choice["labels"] == [
+        "predicted other (2)",
+        "predicted cropland (5,000 of 9,996, drawn at random)",
+        "cannot tell, purple ring (1)",
+    ]
+    sizes = [len(each["ID"]) for each in pages.sources(page)]
+    assert sizes == [2, MOST_DRAWN, 1]
 
 
 def test_neither_names_nor_titles_become_code() -> None:
