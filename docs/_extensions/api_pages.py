@@ -1,4 +1,4 @@
-"""Write the page of the public API from what ``cropland`` lists."""
+"""Write the pages of the public API, and of the functions inside the packages."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ SECTIONS = {
     "Runs and models": ("runs", "load_champion", "Fitted"),
     "Errors": ("CroplandError",),
 }
+PACKAGES = (
+    "cropland.observations",
+    "cropland.features",
+    "cropland.learning",
+    "cropland.maps.assessment",
+    "cropland.maps.landcover",
+)
 NO_MEMBERS = ("Box", "Country", "CroplandError", "Validation")
 """Classes whose fields their docstrings list."""
 
@@ -45,9 +52,29 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def modules_page() -> str:
+    """Return the page of the functions inside the packages that compute."""
+    parts = [
+        "# Functions inside the packages\n\nFor developers: what the packages that compute are made "
+        "of, as their docstrings say it. It may change without notice; "
+        "[Python API](api.md) is what stays. Which package does what: "
+        "[Architecture](../architecture.md).\n"
+    ]
+    for package in PACKAGES:
+        parts.append(f"## {package}\n")
+        folder = Path(cropland.__file__).parent.joinpath(*package.split(".")[1:])
+        for path in sorted(folder.glob("[a-z]*.py")):
+            module = f"{package}.{path.stem}"
+            parts.append(
+                f"### {path.stem}\n\n```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n"
+                f"   :no-index:\n```\n"
+            )
+    return "\n".join(parts)
+
+
 def write(folder: Path) -> None:
-    """Write the page into a folder, where it is not there as it is."""
-    path = folder / "api.md"
-    text = page()
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+    """Write both pages into a folder, where they are not there as they are."""
+    for name, text in (("api", page()), ("modules", modules_page())):
+        path = folder / f"{name}.md"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
