@@ -21,6 +21,7 @@ from cropland.errors import ConfigError, DataError
 from cropland.maps.assessment import labels as maplabels
 from cropland.maps.assessment import next_points, report, sample, sampling
 from cropland.maps.assessment import strata as sample_strata
+from cropland.maps.assessment.page import PAGE, sample_page
 from cropland.maps.assessment.report import PICTURE, REPORT
 from cropland.maps.assessment.result import AssessmentResult
 from cropland.maps.assessment.sample import DESIGN, SQUARES, TABLE
@@ -212,6 +213,7 @@ def _estimate(
         record.metrics |= result.metrics()
         with working(terminal.notes(), "drawing the result"):
             texts, picture = report.files_of(result), report.picture(result)
+            texts[PAGE] = _page(finished_map, result)
         record.note = texts[REPORT]
         record.files |= {**texts, PICTURE: picture}
         record.files |= {DESIGN: path.read_bytes(), "labels.csv": maplabels.text(labels)}
@@ -222,6 +224,18 @@ def _estimate(
     screen.print(f"in MLflow: experiment {store.experiment}, run 'assess {terminal.literal(name)}'")
 
 
+def _page(finished_map: FinishedMap, result: AssessmentResult) -> str:
+    """Write the page of the sample over the map."""
+    simulated = finished_map.facts.tags["SOURCE"] == "simulated"
+    title = f"Cropland of {finished_map.facts.tags['COUNTRY']}: the sample of the assessment"
+    return sample_page(
+        finished_map,
+        result,
+        title=terminal.titled(title, simulated=simulated),
+        note=terminal.SIMULATED if simulated else "",
+    )
+
+
 def _show(result: AssessmentResult, finished_map: FinishedMap, screen: Console) -> None:
     """Print the estimates and what limits them."""
     screen.print(f"{terminal.literal(finished_map.path)}: {report.headline(result)}")
@@ -230,7 +244,8 @@ def _show(result: AssessmentResult, finished_map: FinishedMap, screen: Console) 
         screen.print(f"  {what}: {report.share(estimate.value)} (95 %: {ends})")
     for note in (*report.left_out(result), *report.too_narrow(result)):
         terminal.print_note(screen, note)
-    look = " and ".join(terminal.literal(finished_map.path / name) for name in (REPORT, PICTURE))
+    names = (REPORT, PICTURE, PAGE)
+    look = ", ".join(terminal.literal(finished_map.path / name) for name in names)
     screen.print(f"look: {look}")
 
 

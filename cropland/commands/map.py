@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError
 from cropland.maps import assemble, compute, gis_files, layers
+from cropland.maps.assessment.page import PAGE as ASSESSMENT_PAGE
 from cropland.maps.facts import FACTS, MapFacts
 from cropland.maps.finished_map import DIFFERENCE
 from cropland.maps.plan import PAGE, PICTURE, plan_map
@@ -252,7 +253,7 @@ def _draw(plan: MapPlan, facts: MapFacts, points: pd.DataFrame) -> tuple[bytes, 
             title=titles[1],
             facts=lines,
             note=". ".join(filter(None, [note, *facts.warnings])),
-            points=points,
+            points=page.training_points(points, plan.work.extent.grid),
         ),
     )
 
@@ -265,7 +266,8 @@ def _delete_other_map(plan: MapPlan) -> None:
         FACTS,
         *old,
         *gis_files.names_of(),
-        *(f"assessment.{kind}" for kind in ("md", "png", "json")),
+        ASSESSMENT_PAGE,
+        *(f"assessment.{kind}" for kind in ("md", "png", "json", "html")),
     ):
         (plan.folder / name).unlink(missing_ok=True)
     for page in plan.folder.glob(f"{DIFFERENCE}*.html"):

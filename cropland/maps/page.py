@@ -37,7 +37,7 @@ def page(
     title: str,
     facts: Mapping[str, str],
     note: str = "",
-    points: pd.DataFrame | None = None,
+    points: Sequence[PointLayer] = (),
 ) -> str:
     """Write the page of a map.
 
@@ -52,8 +52,8 @@ def page(
         Shown beside the map, such as model, window and hectares.
     note : str
         A line under the title; empty for none.
-    points : pandas.DataFrame, optional
-        Of the model, as `cropland.models.training_points.read` returns them; those on the map are drawn.
+    points : sequence of PointLayer
+        Drawn over the map, such as `training_points`.
 
     Returns
     -------
@@ -73,14 +73,13 @@ def page(
         _image(picture, np.where(inside, picture.codes[rows, columns], np.uint8(NO_DATA)))
         for picture in drawn
     ]
-    drawn_points = [] if points is None else _training_points(points, grid)
     return image_page(
         images,
         bounds,
         title=title,
         note=note,
         facts={**facts, "shown at": _size(grid)},
-        points=drawn_points,
+        points=points,
     )
 
 
@@ -151,8 +150,16 @@ def _size(grid: GeoBox) -> str:
     return f"{round(max(metres(grid)), 1):,g} m a pixel"
 
 
-def _training_points(points: pd.DataFrame, grid: GeoBox) -> list[PointLayer]:
-    """Return the layers of the points that lie on a grid, with edges that are seen on the map."""
+def training_points(points: pd.DataFrame, grid: GeoBox) -> list[PointLayer]:
+    """Return the layers of the points of a model that lie on a grid, with edges that are seen on the map.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        As `cropland.models.training_points.read` returns them.
+    grid : GeoBox
+        Of the map.
+    """
     inside = pixels(grid, points["Lon"].to_numpy(float), points["Lat"].to_numpy(float))[2]
     return [
         replace(

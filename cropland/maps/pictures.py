@@ -37,8 +37,8 @@ class Picture:
         What it shows.
     codes : ndarray of uint8, shape (row, column)
         A code a pixel; 255 is no data.
-    step : float
-        A code's value is the layer's lower limit and so many steps.
+    low, step : float
+        A code's value is the low one and so many steps.
     top : int
         The code at the end of the scale.
     open_ended : bool
@@ -49,15 +49,11 @@ class Picture:
 
     layer: Layer
     codes: NDArray[np.uint8]
+    low: float
     step: float
     top: int
     open_ended: bool
     grid: GeoBox
-
-    @property
-    def low(self) -> float:
-        """The value of code 0."""
-        return self.layer.limits[0] if self.layer.limits else 0.0
 
     @property
     def high(self) -> float:
@@ -141,7 +137,7 @@ def round_length(longest: float) -> float:
 def _picture(layer: Layer, path: Path, longest: int) -> Picture:
     values, grid = read_reduced(path, longest)
     known = values.compressed()
-    step, top, open_ended = 1.0, 1, False
+    low, step, top, open_ended = 0.0, 1.0, 1, False
     if layer.limits is not None:
         low, high = layer.limits
         top = int(high - low) if layer.dtype == "uint8" else _LAST
@@ -149,13 +145,14 @@ def _picture(layer: Layer, path: Path, longest: int) -> Picture:
     elif not layer.classes and known.size:
         largest = float(known.max())
         if np.issubdtype(known.dtype, np.integer):
-            step = float(max(1, math.ceil(largest / _LAST)))
-            top = max(1, math.ceil(largest / step))
+            low = float(known.min()) if known.min() < largest else 0.0
+            step = float(max(1, math.ceil((largest - low) / _LAST)))
+            top = max(1, math.ceil((largest - low) / step))
         else:
             shown = float(np.percentile(known, _MOST)) or largest or 1.0
             step, top, open_ended = shown / _LAST, _LAST, largest > shown
-    origin = layer.limits[0] if layer.limits else 0.0
     codes: np.ma.MaskedArray = np.ma.masked_array(
-        np.rint((values.data.astype(np.float64) - origin) / step).clip(0, _LAST), values.mask
+        np.rint((values.data.astype(np.float64) - low) / step).clip(0, _LAST), values.mask
     )
-    return Picture(layer, codes.filled(NO_DATA).astype(np.uint8), step, top, open_ended, grid)
+    filled = codes.filled(NO_DATA).astype(np.uint8)
+    return Picture(layer, filled, low, step, top, open_ended, grid)

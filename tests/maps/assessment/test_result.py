@@ -15,11 +15,13 @@ from standins import maps
 from cropland.errors import DataError
 from cropland.maps.assessment import area, report, sample
 from cropland.maps.assessment import figure as drawing
+from cropland.maps.assessment.page import sample_layers
 from cropland.maps.assessment.result import AssessmentResult
 from cropland.maps.finished_map import FinishedMap
 from cropland.maps.layers import NO_DATA, TOO_FEW
 from cropland.sources import grid as grids
 from cropland.support import words
+from cropland.support.figure_style import OTHER
 
 TRUE = np.where(np.arange(40)[None, :] < 16, 1, 0) * np.ones((40, 1), int)
 
@@ -51,6 +53,24 @@ def test_the_estimate_is_that_of_the_strata_and_lies_beside_the_count(made: Fini
     assert estimate.value == pytest.approx(counted * (1 - wrong / 40))
     assert "Olofsson" in found.estimator
     assert found.metrics()["hectares_cropland_counted"] == counted
+
+
+def test_units_stand_over_the_map_where_they_differ_from_it_in_a_layer(made: FinishedMap) -> None:
+    result = assessed(made, untold=3)
+    counts = result.estimates.counts
+    wrong = int(counts[0, 1])
+    layers = {layer.name: layer for layer in sample_layers(result)}
+    assert list(layers) == [
+        "sample: no label (3)",
+        f"sample: other ({counts[1, 1]})",
+        f"sample: cropland ({counts[0, 0]})",
+        f"sample: map and label differ, black ring ({wrong})",
+    ]
+    differ = list(layers.values())[-1]
+    assert set(differ.fields["label"]) == {"other"} and set(differ.colours) == {OTHER}
+    assert set(differ.fields["on the map"]) == {"cropland"}
+    lon, lat, _ = result.design.units[differ.fields["unit"][0]]
+    assert (differ.lon[0], differ.lat[0]) == (lon, lat)
 
 
 def test_what_could_not_be_told_is_named_counted_and_left_out(made: FinishedMap) -> None:
