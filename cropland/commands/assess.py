@@ -22,7 +22,7 @@ from cropland.maps.assessment import labels as maplabels
 from cropland.maps.assessment import next_points, report, sample, sampling
 from cropland.maps.assessment import strata as sample_strata
 from cropland.maps.assessment.page import PAGE, sample_page
-from cropland.maps.assessment.report import PICTURE, REPORT
+from cropland.maps.assessment.report import PICTURE, REPORT, REPORT_PAGE
 from cropland.maps.assessment.result import AssessmentResult
 from cropland.maps.assessment.sample import DESIGN, SQUARES, TABLE
 from cropland.maps.finished_map import FinishedMap
@@ -212,14 +212,12 @@ def _estimate(
         record.params |= {"country": name, "labels": command.labels, **result.params()}
         record.metrics |= result.metrics()
         with working(terminal.notes(), "drawing the result"):
-            texts, picture = report.files_of(result), report.picture(result)
-            texts[PAGE] = _page(finished_map, result)
-        record.note = texts[REPORT]
-        record.files |= {**texts, PICTURE: picture}
+            files = report.files_of(result) | {PAGE: _page(finished_map, result)}
+        record.note = str(files[REPORT])
+        record.files |= files
         record.files |= {DESIGN: path.read_bytes(), "labels.csv": maplabels.text(labels)}
-        write_whole(finished_map.path / PICTURE, picture)
-        for file, text in texts.items():
-            write_whole(finished_map.path / file, text)
+        for file, content in files.items():
+            write_whole(finished_map.path / file, content)
     _show(result, finished_map, screen)
     screen.print(f"in MLflow: experiment {store.experiment}, run 'assess {terminal.literal(name)}'")
 
@@ -244,7 +242,7 @@ def _show(result: AssessmentResult, finished_map: FinishedMap, screen: Console) 
         screen.print(f"  {what}: {report.share(estimate.value)} (95 %: {ends})")
     for note in (*report.left_out(result), *report.too_narrow(result)):
         terminal.print_note(screen, note)
-    names = (REPORT, PICTURE, PAGE)
+    names = (REPORT_PAGE, PICTURE, PAGE)
     look = ", ".join(terminal.literal(finished_map.path / name) for name in names)
     screen.print(f"look: {look}")
 

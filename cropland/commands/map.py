@@ -267,7 +267,7 @@ def _delete_other_map(plan: MapPlan) -> None:
         *old,
         *gis_files.names_of(),
         ASSESSMENT_PAGE,
-        *(f"assessment.{kind}" for kind in ("md", "png", "json", "html")),
+        *(f"assessment.{kind}" for kind in ("md", "html", "png", "json")),
     ):
         (plan.folder / name).unlink(missing_ok=True)
     for page in plan.folder.glob(f"{DIFFERENCE}*.html"):

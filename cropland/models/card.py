@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from cropland.models.score_text import others_table, score_lines
 from cropland.models.verdicts import RULES, difference, excluded
 from cropland.models.version_files import is_simulated
 from cropland.observations.bands import STATIC
+from cropland.support.report_page import report_page
 from cropland.support.words import count
 from cropland.untrusted.texts import markdown_code, markdown_text
 
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
     from cropland.models.member import Member
     from cropland.models.selection import InBlocks
     from cropland.training.candidate_data import CandidateData
+
+
+_CAPTIONS = {
+    "confusion_matrix.png": "Confusion matrix of the predictions out of fold",
+    "reliability.png": "Reliability of the probabilities out of fold",
+    "importance.png": "Permutation importance of bands and times",
+    "learning_curve.png": "Learning curve: accuracy with fewer labels",
+    "ndvi_profiles.png": "The year of both classes by NDVI",
+    label_check.FIGURE: "The year of the labels to check, beside both classes",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +79,24 @@ def card(facts: CardFacts, command: Promote) -> str:
         "## Use\n" + _use(facts),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def card_page(text: str, facts: CardFacts, files: Mapping[str, str | bytes]) -> str:
+    """Return the card as an HTML page, with those of its figures that were drawn.
+
+    Parameters
+    ----------
+    text : str
+        The card in Markdown.
+    facts : CardFacts
+        Of the same model.
+    files : mapping of str to str or bytes
+        The files of its run by name.
+    """
+    drawn = {name: data for name in _CAPTIONS if isinstance(data := files.get(name), bytes)}
+    if drawn:
+        text += "\n## Figures\n" + "\n\n".join(f"![{_CAPTIONS[name]}]({name})" for name in drawn)
+    return report_page(text, facts.result.selected.title, drawn)
 
 
 def summary(facts: CardFacts) -> str:

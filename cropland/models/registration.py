@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cropland.config.groups import Validation
 from cropland.errors import DataError
 from cropland.models import fitting, mlflow_model, registry, training_points
-from cropland.models.card import CardFacts, card, summary
+from cropland.models.card import CardFacts, card, card_page, summary
 from cropland.models.champion_comparison import CALIBRATION
 from cropland.models.diagnostics import diagnostic_files
 from cropland.models.label_check import label_check
@@ -114,13 +114,15 @@ def _fitted(
     say(f"{country}: {labels.line()}")
     blocks = in_blocks(selected, command)
     facts = CardFacts(name, fitted, result, blocks, counts, against, labels)
-    _record(record, facts, card(facts, command), command)
+    text = card(facts, command)
+    _record(record, facts, text, command)
     if command.promotion.figures:
         say(f"{country}: drawing diagnostic figures")
         simulated = is_simulated(name)
         record.files |= diagnostic_files(
             selected, fitted, labels, command.validation, simulated=simulated
         )
+    record.files["card.html"] = card_page(text, facts, record.files)
     return facts
 
 

@@ -62,6 +62,7 @@ def test_a_map_leads_to_hectares_with_an_interval(shell: Shell, folder: Path) ->
     assert run.data.metrics == pytest.approx(found)
     names = {each.path for each in client.list_artifacts(run.info.run_id)}
     assert names == {
+        "assessment.html",
         "assessment.md",
         "assessment.png",
         "assessment.json",

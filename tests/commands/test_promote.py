@@ -40,7 +40,7 @@ def test_by_command_from_a_sweep_to_predictions(mine: Shell) -> None:
     assert f"sub/mine.csv: 20 points, 10 of 20 cropland, by {NAME} version 1" in predicted
     written = (mine.folder / "sub" / "mine.csv").read_text()
     lines = written.splitlines()
-    assert lines[0] == "ID,Target,n_observations,inside_applicability,cannot_tell,reason"
+    assert lines[0].startswith("ID,Target,Lat,Lon,probability,n_observations,inside_applicability,")
     assert lines[1].startswith("P060,0,") and lines[2].startswith("P061,1,")
 
 
@@ -52,6 +52,8 @@ def test_a_version_has_its_card_its_table_and_its_marks(toy: ToyModels) -> None:
     card = (artifacts / "card.md").read_text()
     assert version.description.partition("\n\n")[2] == card
     assert run.data.tags["mlflow.note.content"] == card
+    page = (artifacts / "card.html").read_text()
+    assert page.startswith("<!DOCTYPE html>") and "<h2>Limits</h2>" in page
     assert "Selected from 2 candidates" in card
     assert "There was no champion before." in card
     metrics = run.data.metrics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -71,7 +72,7 @@ def of_a_comparison(text: str, _folder: Path) -> str:
     return MapComparison(text, text, points, text).as_markdown()
 
 
-def of_an_assessment(text: str, folder: Path) -> str:
+def assessed(text: str, folder: Path) -> AssessmentResult:
     made = maps.write(folder, maps.HALF, source="stac")
     tags = made.facts.tags | {"COUNTRY": text, "MODEL": text}
     strata = sample.count_strata(made, [(1,), (0,)])
@@ -79,9 +80,11 @@ def of_an_assessment(text: str, folder: Path) -> str:
     labels = dict(zip(design.units, [None, *[0, 1] * 40], strict=False))
     rows, columns, _ = grids.pixels(made.grid, design.lon, design.lat)
     mapped = maps.HALF[rows, columns]
-    return assessment.markdown(
-        AssessmentResult(replace(made.facts, tags=tags), design, labels, mapped)
-    )
+    return AssessmentResult(replace(made.facts, tags=tags), design, labels, mapped)
+
+
+def of_an_assessment(text: str, folder: Path) -> str:
+    return assessment.markdown(assessed(text, folder))
 
 
 Writer = Callable[[str, Path], str]
@@ -94,3 +97,15 @@ def test_a_report_shows_texts_as_they_are(write: Writer, tmp_path: Path) -> None
     shown = visible(STRANGE)
     assert shown in strange.text
     assert strange.elements == plain.elements
+
+
+def test_the_page_of_an_assessment_shows_texts_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assessment, "picture", lambda _: b"PNG")
+    page = assessment.files_of(assessed(STRANGE, tmp_path))[assessment.REPORT_PAGE]
+    assert isinstance(page, str)
+    (image,) = re.findall("<img[^>]*>", page)
+    assert 'src="data:image/png;base64,UE5H"' in image
+    assert "&lt;img src=x onerror=alert(1)&gt; [a](http" in page
+    assert "<a " not in page and "<script" not in page

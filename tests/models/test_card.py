@@ -33,7 +33,7 @@ from cropland.features import matrix
 from cropland.learning.calibration import Coverage
 from cropland.learning.statistics import Comparison, Estimate
 from cropland.models import diagnostic_figures
-from cropland.models.card import CardFacts, card, limits
+from cropland.models.card import CardFacts, card, card_page, limits
 from cropland.models.competition import Result
 from cropland.models.diagnostics import diagnostic_files, points_table
 from cropland.models.finalists import Finalist
@@ -273,6 +273,8 @@ def test_the_diagnostics_have_all_their_files(
     }
     assert set(files) - figures == {"importance.csv", "learning_curve.csv", "points.html"}
     assert all(bytes(files[name]).startswith(b"\x89PNG") for name in figures)  # type: ignore[arg-type]
+    page = card_page("# Toyland\n", made, files)
+    assert page.count('src="data:image/png;base64,') == len(figures)
 
 
 def average(toyland: Country, where: dict[str, Any]) -> Selected:

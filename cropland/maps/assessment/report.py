@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cropland.maps.layers import CLASSES
+from cropland.support.report_page import report_page
 from cropland.support.terminal import SIMULATED, titled
 from cropland.support.words import count, ha, markdown_table, some
 from cropland.untrusted.texts import markdown_text
@@ -17,14 +18,22 @@ if TYPE_CHECKING:
     from cropland.maps.assessment.result import AssessmentResult
 
 REPORT, PICTURE, NUMBERS = "assessment.md", "assessment.png", "assessment.json"
+REPORT_PAGE = "assessment.html"
 _SHOWN = 12
 _FEW = 30
 """Labelled units of a stratum below which its interval is not to be relied upon."""
 
 
-def files_of(result: AssessmentResult) -> dict[str, str]:
-    """Return the files of an assessment by name, one for people and one for programs."""
-    return {REPORT: markdown(result), NUMBERS: result.as_json()}
+def files_of(result: AssessmentResult) -> dict[str, str | bytes]:
+    """Return the files of an assessment by name: texts for people and for programs, picture and page."""
+    drawn = picture(result)
+    page = report_page(
+        markdown(result, f"![Estimates and their 95 % intervals]({PICTURE})"),
+        _title(result.facts.tags),
+        {PICTURE: drawn},
+    )
+    texts = {REPORT: markdown(result), NUMBERS: result.as_json()}
+    return {**texts, PICTURE: drawn, REPORT_PAGE: page}
 
 
 def picture(result: AssessmentResult) -> bytes:
@@ -68,13 +77,14 @@ def headline(result: AssessmentResult) -> str:
     )
 
 
-def markdown(result: AssessmentResult) -> str:
-    """Write the report for people."""
+def markdown(result: AssessmentResult, figure: str = "") -> str:
+    """Write the report for people; with a figure, as Markdown, below its sentence."""
     tags, sentence = result.facts.tags, headline(result)
     parts = [
         f"# {markdown_text(_title(tags))}",
         markdown_text(f"Map by {tags['MODEL']}, {tags['WINDOW']}."),
         f"**{markdown_text(sentence[0].upper() + sentence[1:])}.**",
+        *([figure] if figure else []),
         "## Area",
         _area_table(result),
         "## Accuracy",
