@@ -40,6 +40,7 @@ nb_merge_streams = True
 default_role = "literal"  # as docstrings use backticks
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 autodoc_typehints = "none"  # docstrings have the types
 autodoc_member_order = "bysource"
 highlight_language = "none"
@@ -74,6 +75,15 @@ def _within_the_site(_app: object, _docname: str, source: list[str]) -> None:
     source[0] = source[0].replace("](../README.md", "](index.md")
 
 
+def _without_type(
+    _app: object, what: str, _name: str, _value: object, _options: object, lines: list[str]
+) -> None:
+    """Make napoleon, which comes after, take no text before a colon for a type."""
+    if what in ("attribute", "data", "property"):
+        lines.insert(0, "")
+
+
 def setup(app: object) -> None:
     """Connect what this file adds to Sphinx."""
     app.connect("source-read", _within_the_site)  # type: ignore[attr-defined]
+    app.connect("autodoc-process-docstring", _without_type, priority=400)  # type: ignore[attr-defined]

@@ -105,7 +105,7 @@ class ConsoleHandler(logging.Handler):
 
 
 def set_verbose(verbose: bool) -> None:
-    """Have the console show all records of this package, or only warnings of libraries, as at the start."""
+    """Make the console show all records of this package, or only warnings of libraries, as at the start."""
     logger = logging.getLogger(PACKAGE)
     if verbose or logger in _made_verbose:
         logger.setLevel(logging.DEBUG if verbose else logging.NOTSET)

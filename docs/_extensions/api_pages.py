@@ -47,7 +47,8 @@ def page() -> str:
         for name in names:
             is_class = inspect.isclass(getattr(cropland, name))
             kind = "autoclass" if is_class else "autofunction"
-            options = "   :members:\n" if is_class and name not in NO_MEMBERS else ""
+            members = "   :members:\n   :exclude-members: selections\n"
+            options = members if is_class and name not in NO_MEMBERS else ""
             parts.append(f"```{{eval-rst}}\n.. {kind}:: cropland.{name}\n{options}```\n")
     return "\n".join(parts)
 
