@@ -154,13 +154,22 @@ def run_command(name: str, config: DictConfig) -> None:
         command, countries, left_out = composition.command(schema, config, node)
         where = commands.repeated(composition.given_words(node))
 
-        run = import_module(f"cropland.commands.{name}").run  # heavy imports
+        run = _function(name, command)  # heavy imports
         collect_garbage()
         run_log.log_words(node)
         with logs.timed(log, name):
             run(command, countries, *([where] if name in _SUGGESTING else []))
         if left_out:
             terminal.note_not_simulated(left_out)
+
+
+def _function(name: str, command: Any) -> Callable[..., None]:
+    """Return what runs a command, or prints what it would do; ``download`` has a plan of its own."""
+    if name == "download" or not getattr(command, "dry_run", False):
+        run: Callable[..., None] = import_module(f"cropland.commands.{name}").run
+        return run
+    plan: Callable[..., None] = getattr(import_module("cropland.commands.dry_run"), name)
+    return plan
 
 
 def _completed(words: Sequence[str]) -> list[str]:

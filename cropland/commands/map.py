@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _MODULES = ("cropland.maps.compute", "sklearn.ensemble", "odc.geo.xr")
 _NAMED = 5
+_LOCK = ".lock"
 _OTHERS = {
     PICTURE: ("image/png", "overview"),
     PAGE: ("text/html", "page"),
@@ -93,11 +94,24 @@ def run(command: Map, countries: Sequence[Country]) -> None:
     _show(plan, facts, again=False)
 
 
+def check_free(plan: MapPlan) -> None:
+    """Check that no other command writes to the folder of a map.
+
+    Raises
+    ------
+    DataError
+        One does.
+    """
+    if (plan.folder / _LOCK).exists():
+        with _locked(plan):
+            pass
+
+
 @contextmanager
 def _locked(plan: MapPlan) -> Iterator[None]:
     """Lock a folder, so that one process at a time writes to it."""
     plan.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(plan.folder / ".lock", timeout=0)
+    lock = FileLock(plan.folder / _LOCK, timeout=0)
     try:
         with lock:
             yield

@@ -18,17 +18,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cropland.commands import predict_input
 from cropland.models import label_check
 from cropland.models.applicability import warnings_of
 from cropland.models.champion import champions_of
 from cropland.models.points_map import predictions_map
-from cropland.observations import point_counts, points
-from cropland.sources import opening
 from cropland.support import logs, terminal
 from cropland.support.point_output import content_of
 from cropland.support.progress import Meter
 from cropland.support.words import count, some
-from cropland.support.writing import check_new, write_whole
+from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import COUNTRY, KIND
@@ -74,10 +73,10 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     CroplandError
         No champion, no observations, points that cannot be read, or a file that cannot be written.
     """
-    _check_output(command)
+    predict_input.check_output(command)
     store = open_store(command.tracking, command.source.name)
     console = terminal.notes()
-    asked = _asked(command, countries)
+    asked = predict_input.asked_points(command, countries)
     champions = champions_of(command, countries, store)
     for champion in champions.values():
         for warning in champion.warnings:
@@ -128,25 +127,6 @@ def _outside(count: int, total: int, names: str) -> str:
     )
 
 
-def _check_output(command: Predict) -> None:
-    """Check that the files to write are none that are read, and none that is there."""
-    inputs = opening.points_files(command.source, command.paths)
-    inputs += () if command.points is None else (Path(command.points),)
-    check_new(Path(command.output), inputs, "output", "points.csv", force=command.force)
-    if command.page is not None:
-        check_new(Path(command.page), inputs, "page", "points.html", force=command.force)
-
-
-def _asked(command: Predict, countries: Sequence[Country]) -> pd.DataFrame | None:
-    """Read the points to predict, where a file names them."""
-    if command.points is None:
-        return opening.unlabelled(command.source, command.paths)
-    log.debug("reading the points of %s", command.points)
-    asked = points.read_given(Path(command.points))
-    point_counts.check_not_swapped(asked, countries, command.points)
-    return asked
-
-
 def _predicted(
     command: Predict,
     country: Country,
@@ -155,18 +135,9 @@ def _predicted(
     console: Console,
 ) -> Predicted:
     """Predict the points of one country."""
-    if command.points is not None and asked is not None:
-        inside = points.inside(asked, country.box)
-        if inside.empty:
-            return Predicted(pd.DataFrame(columns=["ID", *_PREDICTED, "Target"]), "no point")
-        archive = opening.archive_of_points(command.source, command.paths, country, inside)
-    else:
-        archive = opening.archive_of(
-            command.source,
-            command.paths,
-            country,
-            before_filling=lambda: console.print(f"making the archive of {country.name} …"),
-        )
+    archive = predict_input.archive_of(command, country, asked, console)
+    if archive is None:
+        return Predicted(pd.DataFrame(columns=["ID", *_PREDICTED, "Target"]), "no point")
     notes = list(archive.notes)
     if unknown := archive.dataset.attrs.get("unknown_ids"):
         notes.append(f"points have no observation, and {unknown}")

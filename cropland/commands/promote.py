@@ -52,14 +52,7 @@ def run(
     CroplandError
         Some country could not be promoted; the reason of each is on screen.
     """
-    if command.validation.candidates:
-        raise ConfigError(
-            "a nested validation scores the choice, not a candidate; promote by validation=kfold, repeated "
-            "or blocks"
-        )
-    if command.tracking.experiment:  # a typing error in its name would make another
-        experiment = experiment_of(command.tracking, command.source.name)
-        number_of(client_of(command.tracking.uri), command.tracking.uri, experiment)
+    check(command)
     store = open_store(command.tracking, command.source.name)
     console = terminal.notes()
     closed = store.close_orphans()
@@ -81,6 +74,24 @@ def run(
         for other in failed[:-1]:
             terminal.print_failure(console, "not promoted", str(other))
         raise failed[-1]
+
+
+def check(command: Promote) -> None:
+    """Check what can be known before anything is opened.
+
+    Raises
+    ------
+    CroplandError
+        A nested validation, or an experiment that is not there.
+    """
+    if command.validation.candidates:
+        raise ConfigError(
+            "a nested validation scores the choice, not a candidate; promote by validation=kfold, repeated "
+            "or blocks"
+        )
+    if command.tracking.experiment:  # a typing error in its name would make another
+        experiment = experiment_of(command.tracking, command.source.name)
+        number_of(client_of(command.tracking.uri), command.tracking.uri, experiment)
 
 
 def _show(

@@ -10,17 +10,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 
+from cropland.commands import train_jobs
 from cropland.config import composition, run_log, saved
 from cropland.config.hydra_internals import Callback, error_of
 from cropland.config.job_templates import hydra_config
 from cropland.errors import ConfigError, CroplandError, exit_on_error
-from cropland.observations.bands import BandSet
 from cropland.support import signals, terminal
 from cropland.support.garbage import collect_garbage
 from cropland.support.streams import without_controls
@@ -98,11 +98,14 @@ class SweepCallback(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Begin a run of one job."""
         with exit_on_error():
-            terminal.set_amount(**composition.mode(config).amount)
+            mode = composition.mode(config)
+            terminal.set_amount(**mode.amount)
             job = composition.single_job(config)
+            if mode.dry_run:
+                _plan([job], config)
             if job.is_reproduction:
                 return
-            _check_bands([job])
+            train_jobs.check_bands([job])
             folder = composition.run_folder(config.hydra)
             run_log.log_into(config, folder)
             run_log.log_words(config.hydra)
@@ -114,7 +117,8 @@ class SweepCallback(Callback):
         # Sweepers and launchers read folders of it, which may refer to ${hydra:…}, before a job runs.
         HydraConfig.instance().cfg = config  # type: ignore[assignment]
         with exit_on_error():
-            terminal.set_amount(**composition.mode(config).amount)
+            mode = composition.mode(config)
+            terminal.set_amount(**mode.amount)
             words = composition.given_words(config.hydra)
             composition.prepare_sweep(config)
             is_search = not composition.is_enumerated(config)
@@ -122,13 +126,15 @@ class SweepCallback(Callback):
             stored = composition.stored_jobs(config) if is_search else []
             if any(job.is_reproduction for job in jobs):
                 raise ConfigError("study=submission is one run, not a sweep; leave out -m")
-            _check_bands(jobs)  # before a cluster is started
+            if mode.dry_run:
+                _plan(jobs, config, is_search=is_search)
+            train_jobs.check_bands(jobs)  # before a cluster is started
             launcher = Plugins.instance().class_name_to_class.get(config.hydra.launcher._target_)
             prepare = getattr(launcher, "prepare", None)
             sweeper = config.hydra.sweeper
             if prepare is not None:
                 together = sweeper.get("n_jobs", 1) if is_search else len(jobs)
-                prepare(config.hydra.launcher, together, _for_workers(jobs))
+                prepare(config.hydra.launcher, together, train_jobs.modules_of(jobs))
             run_log.log_into(config, composition.run_folder(config.hydra))
             run_log.log_words(config.hydra)
             begin(
@@ -229,11 +235,15 @@ def begin(
     search.note_known(session, stored)
 
 
-def _check_bands(jobs: Sequence[Job]) -> None:
-    """Raise an error where a job has a band that there is not, before heavy imports."""
-    for job in jobs:
-        for configuration in (job.configuration, *job.alternatives):
-            BandSet.of(configuration.bands.names)
+def _plan(jobs: Sequence[Job], config: DictConfig, *, is_search: bool = False) -> NoReturn:
+    """Print what jobs would do, after all checks, and leave before any is started."""
+    from cropland.commands import dry_run_sweep
+
+    train_jobs.check_bands(jobs)
+    words = composition.given_words(config.hydra)
+    n_trials = config.hydra.sweeper.get("n_trials") if is_search else None
+    dry_run_sweep.show(jobs, words, is_search=is_search, n_trials=n_trials)
+    raise SystemExit(0)
 
 
 def end() -> None:
@@ -286,15 +296,6 @@ def _promote(session: Session) -> bool:
         terminal.print_failure(session.console, "not promoted", str(error))
         return False
     return True
-
-
-def _for_workers(jobs: Sequence[Job]) -> list[str]:
-    """Return names of modules that take seconds to import and that every job needs; one may be missing."""
-    modules = ["cropland.commands.train", "cropland.training.scoring"]
-    modules += ["cropland.observations.archive_store", "dask.array", "pyproj"]
-    modules += ["sklearn.ensemble", "sklearn.model_selection"]
-    fast = any(job.configuration.model.fast for job in jobs)
-    return [*modules, "sklearnex.ensemble"] if fast else modules
 
 
 def _lost(config: DictConfig, session: Session, error: Exception) -> JobResult:

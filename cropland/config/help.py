@@ -19,7 +19,7 @@ _WIDEST = 27
 _LINE = re.compile(r"(?P<group>  - )?(?P<key>\w+): *(?P<value>.*?) *(?:# *(?P<comment>.*))?")
 _OPTIONS = (("--config-dir", "-cd"), ("--config-name", "-cn"), ("--config-path", "-cp"))
 _MODE = ("verbose", "quiet")
-_DRY = _MODE
+_DRY = ("dry_run", *_MODE)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,18 @@ class Champion:
         CroplandError
             The archive lacks a column that the model needs, or does not cover its window.
         """
+        self.check_archive(archive, reference_end)
+        predicted = self.fitted.predict_archive(archive, reference_end=season_of(reference_end))
+        return predicted.iloc[at].reset_index(drop=True)
+
+    def check_archive(self, archive: Archive, reference_end: str | None) -> None:
+        """Check that an archive has the columns and the days that the model needs.
+
+        Raises
+        ------
+        CroplandError
+            It has not.
+        """
         archive.require(self.fitted.needed(archive.stored))
         window = self.window(reference_end)
         if not archive.first <= window.first <= window.last <= archive.last:
@@ -110,8 +122,6 @@ class Champion:
                 f"{reference_end or 'null'}, its observations are of {archive.first} … {archive.last}; "
                 f"choose another reference_end"
             )
-        predicted = self.fitted.predict_archive(archive, reference_end=season_of(reference_end))
-        return predicted.iloc[at].reset_index(drop=True)
 
     def title(self, country: Country, reference_end: str | None) -> str:
         """Return its title, in its own season or in another; see `cropland.training.titles`.

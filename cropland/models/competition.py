@@ -87,10 +87,7 @@ def compete(
         No candidate has been scored on this archive by this validation, or none may be selected.
     """
     rule = command.promotion.rule
-    runs = contenders.comparable(command, country, archive, store)
-    runs = stored_runs.possible_runs(runs, country, say)
-    field = _scored(runs, command, archive, store, say)
-    field = without_unlisted(field, runs, command, country, store, say)
+    field, runs = field_of(command, country, archive, store, say)
     select = _average if rule == "average" else _one
     field, finalists, again, selected = select(field, runs, command, country, store, say)
     say(f"{country.name}: calibration {selected.kind}: {selected.calibration.reason}")
@@ -102,6 +99,26 @@ def compete(
         tuple(finalists),
         other_rules.alternatives(field, runs, command),
     )
+
+
+def field_of(
+    command: Promote,
+    country: Country,
+    archive: Archive,
+    store: Store,
+    say: Callable[[str], None],
+) -> tuple[Field, dict[str, TrackedRun]]:
+    """Return the candidates that may be compared, and their runs by id.
+
+    Raises
+    ------
+    DataError
+        No candidate has been scored on this archive by this validation, or none may be selected.
+    """
+    runs = contenders.comparable(command, country, archive, store)
+    runs = stored_runs.possible_runs(runs, country, say)
+    field = _scored(runs, command, archive, store, say)
+    return without_unlisted(field, runs, command, country, store, say), runs
 
 
 def _one(

@@ -73,9 +73,7 @@ def predict_all(job: Job, console: Console, screen: Console) -> None:
     """
     chosen = job.configuration
     trees = _check(job)
-    countries = [
-        country for name in job.windows for country in job.countries if country.name == name
-    ]
+    countries = _countries(job)
     seasons = [_season(country, job) for country in countries]
     store = open_store(chosen.tracking, chosen.source.name)
     tags = {KIND: "prediction", STUDY: "submission", **code_tags()}
@@ -108,6 +106,31 @@ def predict_all(job: Job, console: Console, screen: Console) -> None:
         f"{chosen.output}: {len(predicted)} points in {record.metrics['seconds']:.1f} s; in MLflow: "
         f"experiment {store.experiment}, run 'submission'"
     )
+
+
+def plan(job: Job) -> list[str]:
+    """Return what the study would do, in lines, after all checks that it makes before any work.
+
+    Raises
+    ------
+    ConfigError
+        Settings that are not the original's, or an output that cannot be written.
+    """
+    trees = _check(job)
+    seasons = [_season(country, job) for country in _countries(job)]
+    return [
+        *(
+            f"{s.country}: the original solution, {s.start} to {s.end}, {trees} trees"
+            for s in seasons
+        ),
+        f"file: {job.configuration.output}",
+        "time: unknown; rows of exports are read and checked when it runs",
+    ]
+
+
+def _countries(job: Job) -> list[Country]:
+    """Return the countries of the study, in the order of its windows."""
+    return [country for name in job.windows for country in job.countries if country.name == name]
 
 
 def _check(job: Job) -> int:

@@ -67,23 +67,25 @@ def archive_of(
     country: Country,
     *,
     before_filling: Callable[[], None] = lambda: None,
+    scratch: Path | None = None,
 ) -> Archive:
     """Open the archive of a country, filling it first where it must be; a process opens each once.
 
     The name of an archive holds its fingerprint, a hash of all that decides its content (inputs,
     settings, the code that reads them): where one of these has changed, a new archive is made, and
-    `before_filling` is called first.
+    `before_filling` is called first. With `scratch`, a new one goes to this folder, which is deleted later.
 
     Raises
     ------
     DataError
         There is nothing to make it from, or what there is cannot be read.
     """
-    key = repr((source, paths.data, paths.archive, paths.downloads, country.land))
+    key = repr((source, paths.data, paths.archive, paths.downloads, country.land, scratch))
     if key not in _OPEN:
         path, mark = _place(source, paths, country)
         current = _open(path, mark) if path.exists() else None
         if current is None:
+            path = path if scratch is None else scratch / path.name
             before_filling()
             log.debug(
                 "reading the observations of %s from %s", country.name, _origin(source, paths)

@@ -12,6 +12,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +25,7 @@ from cropland.secret_text import without_secrets
 from cropland.support import terminal
 from cropland.support.words import count, some
 from cropland.tracking import experiments, retries, sqlite_file, views
+from cropland.tracking.artifact_folder import check_artifacts
 from cropland.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -53,10 +57,8 @@ def open_store(tracking: Tracking, source: str) -> Store:
         sqlite_file.check(tracking.uri)
         _check_folder(path.parent, tracking.uri)
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
-    try:
+    with _in_words_of(tracking.uri):
         with sqlite_file.locked(tracking.uri):
             _check_emptied(tracking, experiment)
             sqlite_file.write_ahead(tracking.uri)  # first: each table waits for the disk
@@ -72,15 +74,76 @@ def open_store(tracking: Tracking, source: str) -> Store:
             check_artifacts(found.artifact_location, tracking, experiment)
             views.add(client, found, experiments.note_of(experiment))
         _note_lost_runs(tracking, experiment)
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        if retries.is_refusal(error):
-            raise TrackingError(retries.in_words(error, tracking.uri)) from error
-        raise TrackingError(_in_words(error, tracking.uri)) from error
     seconds = time.monotonic() - began
     log.debug(
         "opened %s, experiment %s: %.2f s", without_secrets(tracking.uri), experiment, seconds
     )
     return Store(client, number, experiment, tracking.tags or {})
+
+
+def open_for_reading(tracking: Tracking, source: str, scratch: Path) -> Store:
+    """Open the experiment of a source and write nothing to its store.
+
+    Where the store or the experiment is not there yet, an empty one is opened in the folder `scratch`.
+
+    Raises
+    ------
+    TrackingError
+        See `open_store`.
+    """
+    experiment = experiments.experiment_of(tracking, source)
+    _note_registry(tracking)
+    retries.set_variables()
+    check_answers(tracking.uri)
+    path = sqlite_file.path_of(tracking.uri)
+    if path is not None:
+        sqlite_file.check(tracking.uri)
+        _check_writable(path.parent, tracking.uri)
+    found = None
+    if path is None or path.is_file():
+        from mlflow import MlflowClient
+
+        with _in_words_of(tracking.uri):
+            _check_emptied(tracking, experiment)
+            raw = MlflowClient(tracking.uri, registry_uri=tracking.uri)
+            found = raw.get_experiment_by_name(experiment)
+        if found is not None and found.lifecycle_stage == "deleted":
+            number = found.experiment_id
+            raise TrackingError(_restored_or_deleted(experiment, number, tracking.uri))
+    if found is None:
+        empty = replace(
+            tracking, name="local", uri=f"sqlite:///{scratch}/mlflow.db", artifacts=str(scratch)
+        )
+        return open_store(replace(empty, moved=False), source)
+    if not tracking.moved:  # which would write where its files are
+        check_artifacts(found.artifact_location, tracking, experiment)
+    _note_lost_runs(tracking, experiment)
+    client = cast("MlflowClient", retries.RetryingClient(raw))
+    return Store(client, found.experiment_id, experiment, tracking.tags or {})
+
+
+@contextmanager
+def _in_words_of(uri: str) -> Iterator[None]:
+    """Raise the errors of a store that cannot be opened in one line."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if retries.is_refusal(error):
+            raise TrackingError(retries.in_words(error, uri)) from error
+        raise TrackingError(_in_words(error, uri)) from error
+
+
+def _check_writable(folder: Path, uri: str) -> None:
+    """Check that the folder of a database can be written to, or made."""
+    parent = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise TrackingError(
+            f"the tracking store {uri} cannot be opened ({parent} is no folder of yours); check "
+            f"tracking.uri"
+        )
 
 
 def _note_registry(tracking: Tracking) -> None:
@@ -180,60 +243,6 @@ def _note_lost_runs(tracking: Tracking, experiment: str) -> None:
             f"tracking.artifacts of its own; if not, this one was cut, as by a power cut, or is an older "
             f"copy: bring it back from a backup",
         )
-
-
-def check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
-    """Check that the files of an experiment can be read without the server that made it, and are its own.
-
-    MLflow stores absolute locations. In a copy of a working folder they would still name the original, so
-    that the copy would write there.
-    """
-    uri = tracking.uri
-    if location.startswith("mlflow-artifacts:") and not uri.startswith("http"):
-        raise TrackingError(
-            f"a server keeps the artifacts of what is in {uri}; give its address, as in tracking=server "
-            f"tracking.uri=http://HOST:5000"
-        )
-    database = sqlite_file.path_of(uri)
-    stored, here = experiments.local_path(location), experiments.folder_of(tracking, experiment)
-    if uri.startswith("http") and stored is not None and not stored.parent.is_dir():
-        raise TrackingError(
-            f"the files of experiment {experiment!r} in {uri} are in {stored}, a folder that is not on this "
-            f"machine; run the command in its working folder with tracking=local"
-        )
-    if database is None or stored is None or here is None or stored.resolve() == here:
-        return
-    if stored.name != here.name:  # of an experiment that others have made, where they want it
-        return
-    is_moved = here.is_dir() and (not stored.is_dir() or _is_nearer(database, here, stored))
-    if is_moved and tracking.moved:
-        terminal.print_note(
-            terminal.notes(),
-            f"the runs of experiment {experiment} now have their files in {here}, no longer in {stored}",
-        )
-    elif stored.is_dir() or here.is_dir():  # with neither there is no file to lose
-        files = f"the files of experiment {experiment!r} in {uri}"
-        if is_moved:
-            raise TrackingError(
-                f"{files} are expected in {here}, but its runs name {stored}: this folder was moved or "
-                f"copied; run the same command once with tracking.moved=true, and they will name the files "
-                f"here"
-            )
-        raise TrackingError(
-            f"{files} are in {stored}, not in {here}, which is not theirs; give "
-            f"tracking.artifacts={shlex.quote(str(stored.parent))} to go on there, or copy them here first"
-        )
-    sqlite_file.replace_locations(uri, location, here.as_uri())
-
-
-def _is_nearer(database: Path, here: Path, stored: Path) -> bool:
-    """Return whether a folder shares more of its path with a database than another folder does."""
-    above = database.resolve().parents
-
-    def shared(path: Path) -> int:
-        return len({*above} & {*path.resolve().parents})
-
-    return shared(here) > shared(stored)
 
 
 def check_answers(uri: str) -> None:

@@ -13,6 +13,8 @@ from cropland.sources import opening
 from cropland.support import terminal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from cropland.config.countries import Country
@@ -23,9 +25,15 @@ if TYPE_CHECKING:
 
 
 def open_archives(
-    configuration: Configuration, countries: Iterable[Country], console: Console
+    configuration: Configuration,
+    countries: Iterable[Country],
+    console: Console,
+    scratch: Path | None = None,
 ) -> dict[str, Archive]:
-    """Open the archives of countries, by name; the console names each that must be made first."""
+    """Open the archives of countries, by name; the console names each that must be made first.
+
+    With `scratch`, what is made goes to this folder.
+    """
     return {
         country.name: opening.archive_of(
             configuration.source,
@@ -34,6 +42,7 @@ def open_archives(
             before_filling=lambda country=country: console.print(  # type: ignore[misc]
                 f"making the archive of {country.name} (source={configuration.source.name}) …"
             ),
+            scratch=scratch,
         )
         for country in countries
     }

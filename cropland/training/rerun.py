@@ -19,7 +19,7 @@ from cropland.errors import ConfigError, CroplandError, DataError, WindowError
 from cropland.support import terminal
 from cropland.support.words import SEARCH_PATH, some
 from cropland.tracking import experiments, runs
-from cropland.tracking.opening import check_artifacts
+from cropland.tracking.artifact_folder import check_artifacts
 from cropland.tracking.records import ARCHIVE, CHECKSUM, IDENTITY, KIND, LIBRARIES
 from cropland.tracking.store import Store
 from cropland.training import candidates

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from cropland.support import logs, terminal
 from cropland.support.words import count, option
 from cropland.tracking import datasets, provenance
 from cropland.tracking.datasets import Dataset
-from cropland.tracking.opening import open_existing, open_store
+from cropland.tracking.opening import open_existing, open_for_reading, open_store
 from cropland.tracking.records import COUNTRY, KIND
 from cropland.training import chosen_windows, job_settings, preflight, rerun, resume
 from cropland.training.candidates import candidates_of
@@ -131,7 +132,9 @@ class Session(Prepared):
         return sorted(self.ledger.read(), key=lambda outcome: order.get(outcome.key, len(order)))
 
 
-def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prepared:
+def prepare(
+    jobs: Sequence[Job], words: Iterable[str], console: Console, scratch: Path | None = None
+) -> Prepared:
     """Open the store, make the archives that are not there, and check each candidate on its own.
 
     Parameters
@@ -142,6 +145,8 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
         The overrides that the user gave.
     console : Console
         For notes on what takes time.
+    scratch : Path, optional
+        A temporary folder for all that would be made: nothing else is written.
 
     Raises
     ------
@@ -157,12 +162,14 @@ def prepare(jobs: Sequence[Job], words: Iterable[str], console: Console) -> Prep
     candidates = [candidate for job in jobs for candidate in candidates_of(job)]
     if common.study:
         preflight.check_study(common.study, candidates)
-    open_existing(common.tracking, common.source.name)  # fails before archives are made
+    tracking, source = common.tracking, common.source.name
+    open_first = partial(open_for_reading, scratch=scratch) if scratch else open_existing
+    open_first(tracking, source)  # fails before archives are made
     countries = {
         country.name: country for job in jobs for country in (*job.countries, *job.every_country)
     }
-    archives = preflight.open_archives(common, countries.values(), console)
-    store = open_store(common.tracking, common.source.name)
+    archives = preflight.open_archives(common, countries.values(), console, scratch)
+    store = open_for_reading(tracking, source, scratch) if scratch else open_store(tracking, source)
     windows = _windows(common, archives, countries, store, words, console)
     if windows:
         jobs = [replace(job, windows=windows) for job in jobs]
