@@ -33,7 +33,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from standins.runs import results, runs
 from standins.shell import Shell
 
-from cropland.commands import train
+from cropland.commands import train_jobs
 from cropland.errors import ConfigError
 from cropland.support import dask_cluster
 from hydra_plugins.cropland_dask import _cluster
@@ -297,7 +297,7 @@ def test_what_workers_are_forked_with_is_there(monkeypatch: pytest.MonkeyPatch) 
     DaskLauncher.prepare(
         OmegaConf.create({"scheduler": None, "workers": 2, "from_jobs": 1}),
         2,
-        train._for_workers([]),
+        train_jobs.modules_of([]),
     )
     assert all(
         importlib.util.find_spec(name) for name in prepared
