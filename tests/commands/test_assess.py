@@ -64,6 +64,7 @@ def test_a_map_leads_to_hectares_with_an_interval(shell: Shell, folder: Path) ->
     assert names == {
         "assessment.html",
         "assessment.md",
+        "assessment_map.html",
         "assessment.png",
         "assessment.json",
         "labels.csv",
