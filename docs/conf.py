@@ -1,6 +1,7 @@
 """Settings of Sphinx; ``make docs`` builds the site."""
 
 import sys
+from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -18,7 +19,7 @@ api_pages.write(REFERENCE)
 project = "Cropland"
 author = "The Cropland maintainers"
 copyright = f"2026, {author}"
-release = version = "0.1.0"
+release = version = metadata.version("cropland")
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,16 @@ def test_a_simulated_archive_is_that_of_the_command(
         cropland.simulate(candidate.country, points=1)
     with pytest.raises(ConfigError, match="simulate: expected at most 5,000 points, got 5,001"):
         cropland.simulate(candidate.country, points=5_001)
+
+
+def test_what_is_cited_is_this_version() -> None:
+    cited, project = (
+        re.search(r'^version(?:: | = ")([\d.]+)', (ROOT / name).read_text(), re.MULTILINE)
+        for name in ("CITATION.cff", "pyproject.toml")
+    )
+    assert cited is not None and project is not None
+    assert cited[1] == project[1] == version("cropland")
+    assert f"(version {cited[1]})" in (ROOT / "docs" / "citing.md").read_text()
 
 
 PAGES = [path for path in sorted((ROOT / "docs").glob("*.md")) if path.stem not in INCLUDED]
