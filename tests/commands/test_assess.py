@@ -63,6 +63,7 @@ def test_a_map_leads_to_hectares_with_an_interval(shell: Shell, folder: Path) ->
     names = {each.path for each in client.list_artifacts(run.info.run_id)}
     assert names == {
         "assessment.html",
+        "assessment_map.html",
         "assessment.md",
         "assessment_map.html",
         "assessment.png",
