@@ -65,7 +65,6 @@ def test_a_map_leads_to_hectares_with_an_interval(shell: Shell, folder: Path) ->
         "assessment.html",
         "assessment_map.html",
         "assessment.md",
-        "assessment_map.html",
         "assessment.png",
         "assessment.json",
         "labels.csv",

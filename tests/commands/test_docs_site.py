@@ -128,6 +128,14 @@ def test_what_is_cited_is_this_version() -> None:
     assert f"(version {cited[1]})" in (ROOT / "docs" / "citing.md").read_text()
 
 
+def test_the_names_that_runs_are_said_to_have_are_in_the_code() -> None:
+    text = (ROOT / "docs" / "mlflow.md").read_text().partition("## Params")[2]
+    names = set(re.findall(r"`([a-z]\w+)`", text.partition("## Registered")[0]))
+    code = "\n".join(path.read_text() for path in (ROOT / "cropland").rglob("*.py"))
+    assert len(names) > 40
+    assert not [name for name in names if not re.search(rf"\b{name}\b", code)]
+
+
 PAGES = [path for path in sorted((ROOT / "docs").glob("*.md")) if path.stem not in INCLUDED]
 
 
