@@ -27,9 +27,9 @@ help:  ## List the targets
 train: $(STAMP)  ## Run the main job: a sweep over spans on the simulated landscape
 	$(BIN)/python scripts/train.py -m country=all 'span=range(24,97,24)'
 
-map: $(STAMP)  ## Map 10 x 10 km of the simulated Iran, by a champion of its own
+map: $(STAMP)  ## Map 10 x 10 km of the simulated Iran in pixels of 20 m, by a champion of its own
 	$(BIN)/python scripts/train.py country=iran promote=true promotion.figures=false
-	$(BIN)/python scripts/map.py country=iran 'box=[48.300,32.200,48.403,32.288]'
+	$(BIN)/python scripts/map.py country=iran 'box=[48.300,32.200,48.403,32.288]' resolution=20
 
 test: $(STAMP)  ## Run all tests but the soak
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal

@@ -121,3 +121,46 @@ def test_pixels_with_too_few_observations_have_a_class_of_their_own(
     counts.add(tile, made, None)
     assert counts.pixels == {0: 0, 1: 0, 2: 1, 255: 1} | {label: 1}
     assert counts.known == 1
+
+
+def test_a_tile_reports_what_share_of_it_is_done_and_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, toy_points: pd.DataFrame, toy_rows: pd.DataFrame
+) -> None:
+    days = np.datetime64("2020-06-01T10:00:00") + np.arange(5) * np.timedelta64(5, "D")
+    bands = {"B4": [[800, 3000, 900]] * 5, "B8": [[4500, 3100, 700]] * 5}
+    images = Images(
+        days,
+        {name: np.array(values, np.uint16) for name, values in bands.items()},
+        np.full(3, 10.2),
+        np.full(3, 20.2),
+    )
+
+    def of(_: object, __: object, report: Any) -> Images:
+        report(0.5)
+        return images
+
+    work: Any = SimpleNamespace(
+        fitted=learnt(toy_archive(toy_points, toy_rows), ("B4", "B8")),
+        extent=SimpleNamespace(mask=lambda _: np.ones((1, 3), np.bool_)),
+        imagery=SimpleNamespace(of=of, truth=lambda *_: None),
+        reference_end=None,
+    )
+    tile: Any = SimpleNamespace(grid=None)
+    whole = compute.map_tile(work, tile)
+    monkeypatch.setattr(compute, "_PIXELS", 2)
+    monkeypatch.setitem(compute._reading, "share", 0.4)
+    shares: list[float] = []
+    parts = compute.map_tile(work, tile, shares.append)
+    assert shares == pytest.approx([0.2, 0.8, 1.0])  # half of the images, then two pixels of three
+    for name, array in whole.items():
+        np.testing.assert_array_equal(parts[name], array)
+
+
+def test_what_is_done_of_tiles_counts_by_their_pixels() -> None:
+    tiles = Extent.of_box((48.3, 32.2, 48.304, 32.2037), 10).tiles(16)
+    shares = compute.TileShares(tiles)
+    first = tiles[0]
+    shares.note(first.name, 0.5)
+    shares.note(first.name, 0.1)  # it is tried again
+    n_pixels = sum(tile.grid.shape[0] * tile.grid.shape[1] for tile in tiles)
+    assert shares.total == pytest.approx(0.5 * 16 * 16 / n_pixels)
