@@ -180,7 +180,9 @@ def test_numbers_of_the_colours_of_importance_do_not_overlap(drawn: list[Figure]
 
 def test_names_of_two_years_of_months_and_statistics_do_not_overlap(drawn: list[Figure]) -> None:
     names = [f"B4_d{day}" for day in range(-690, 0, 30)] + ["B4_median", "B4_amplitude", "Lon"]
-    importance_figure.importance_figure(measured(names), title="Toyland", simulated=False)
+    found = measured(names)
+    found["importance_se"] = -xr.ones_like(found["importance"])
+    importance_figure.importance_figure(found, title="Toyland", simulated=False)
     labels = drawn[0].axes[0].get_xticklabels()
     assert [label.get_text() for label in labels[:3]] == ["Aug\n2018", "Sep", "Oct"]
     boxes = [label.get_window_extent() for label in labels]
@@ -200,9 +202,20 @@ def test_importance_is_coloured_where_it_is_larger_than_its_error(drawn: list[Fi
     assert cells.images[-1].get_clim() == (0, pytest.approx(3.0))
 
 
+def test_importance_has_no_cells_where_none_is_larger_than_its_error(drawn: list[Figure]) -> None:
+    found = measured([f"{band}_d{day}" for band in ("B4", "NDVI") for day in (-40, -10)])
+    found["importance_se"] = found["importance"].copy(data=np.ones((2, 2)))
+    importance_figure.importance_figure(found, title="Toyland", simulated=False)
+    assert [bool(panel.images) for panel in drawn[0].axes] == [False, False]
+    assert "none drops by more than 2 s.e." in drawn[0].get_suptitle().replace("\n", " ")
+    names = [label.get_text() for label in drawn[0].axes[1].get_yticklabels()]
+    assert names == ["B4", "NDVI"]
+
+
 def test_of_many_bands_the_most_important_are_drawn_and_counted(drawn: list[Figure]) -> None:
     found = measured([f"B{number}_d-10" for number in range(1, 16)])
     found["importance_band"] = found["importance_band"].copy(data=np.arange(15) / 100)
+    found["importance_se"] = -xr.ones_like(found["importance"])
     importance_figure.importance_figure(found, title="Toyland", simulated=False)
     labels = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
     assert labels == [f"B{number}" for number in range(4, 16)]
