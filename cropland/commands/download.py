@@ -56,8 +56,10 @@ def run(command: Download, countries: Sequence[Country], words: Sequence[str]) -
     tables = _tables(source, command, countries, console)
     with working(console, "planning"):
         plans = _planned(source, command, tables, console)
-    for plan in plans:
-        console.print(summary.plan_in_words(source, plan))
+    if any(plan.chunks for plan in plans):
+        console.print(summary.plan_table(source, plans))
+    for line in summary.plan_notes(source, plans):
+        console.print(line)
     if command.dry_run:
         return
     if any(plan.chunks for plan in plans):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cropland.learning.statistics import Estimate, wilson
 
-HEAD = ("points", "accuracy (95 %)", "recall, cropland", "recall, other", "F1")
+HEAD = ("points", "accuracy (95 %)", "recall cropland", "recall other", "F1")
 """Of `Agreement.cells`; between accuracy and F1 stand the recalls."""
 BOOTSTRAPS = 2_000
 _SEED = 2023

@@ -39,20 +39,42 @@ _DEFAULT_BANDS = ("B2", "B3", "B4", "B8")
 """The bands of conf/train.yaml."""
 
 
-def plan_in_words(source: fetched.Source, plan: DownloadPlan) -> str:
-    """Return what a plan comes to, in one line."""
-    first, last = plan.days
-    head = f"{plan.country.name}: {len(plan.table)} points, {first} … {last}: "
-    number = len(plan.chunks)
-    if not number:
-        return head + "all there, nothing to fetch"
-    if not isinstance(source, EarthEngine):
-        return head + cost(plan.chunks, len(source.bands))
-    seconds = -(-number // source.workers) * _SECONDS_PER_REQUEST
-    return head + (
-        f"{count(number, 'request')}, {min(source.workers, number)} at a time, about "
-        f"{in_words(seconds)} if one takes {_SECONDS_PER_REQUEST:.0f} s (an estimate)"
-    )
+def plan_table(source: fetched.Source, plans: Sequence[DownloadPlan]) -> Table:
+    """Return the table of what is to be fetched of each country, and what it takes: estimates."""
+    is_earthengine = isinstance(source, EarthEngine)
+    counted = ("requests", "at a time") if is_earthengine else ("chunks", "COGs", "GB")
+    heads = ("country", "points", "days", *counted, "time")
+    rows = []
+    for plan in plans:
+        first, last = plan.days
+        row = [plan.country.name, str(len(plan.table)), f"{first} … {last}", str(len(plan.chunks))]
+        if not plan.chunks:
+            row += ["–"] * len(counted)
+        elif is_earthengine:
+            together = min(source.workers, len(plan.chunks))
+            seconds = -(-len(plan.chunks) // source.workers) * _SECONDS_PER_REQUEST
+            row += [str(together), in_words(seconds)]
+        else:
+            opens, gigabytes = cost(plan.chunks, len(source.bands))
+            seconds = 1000 * gigabytes / _MEGABYTES_PER_SECOND
+            row += [f"{opens:,.0f}", f"{gigabytes:,.1f}", in_words(seconds)]
+        rows.append(row)
+    return Table(heads, rows, title="To be fetched (estimates)")
+
+
+def plan_notes(source: fetched.Source, plans: Sequence[DownloadPlan]) -> Iterator[str]:
+    """Yield what a plan rests on, or that there is nothing to fetch."""
+    if not any(plan.chunks for plan in plans):
+        yield "all there, nothing to fetch"
+    elif isinstance(source, EarthEngine):
+        yield f"estimated with {_SECONDS_PER_REQUEST:.0f} s a request"
+    else:
+        yield (
+            f"estimated: COGs to open and GB to read at {_MEGABYTES_PER_SECOND:.0f} MB/s, with an image each "
+            f"{_DAYS_PER_GRANULE} days and {_BLOCK_MEGABYTES} MB a band and block of 5 km"
+        )
+        if any(cost(plan.chunks, len(source.bands))[1] > _MANY_GIGABYTES for plan in plans):
+            yield "for so many scattered points source=earthengine is faster"
 
 
 def observations_table(plans: Sequence[DownloadPlan]) -> Table:
@@ -107,8 +129,8 @@ def next_command(command: Download, plans: Sequence[DownloadPlan], overrides: Se
     return command_line(name, *words)
 
 
-def cost(chunks: Sequence[Chunk], bands: int) -> str:
-    """Return what it takes to observe chunks of places, before anything is fetched: an estimate.
+def cost(chunks: Sequence[Chunk], bands: int) -> tuple[float, float]:
+    """Return how many COGs are opened to observe chunks of places, and the gigabytes read: an estimate.
 
     Parameters
     ----------
@@ -123,12 +145,4 @@ def cost(chunks: Sequence[Chunk], bands: int) -> str:
         opens += cogs
         blocks = len(np.unique(np.floor(chunk.lonlat / _BLOCK_DEGREES), axis=0))
         gigabytes += cogs * min(blocks * _BLOCK_MEGABYTES, _COG_MEGABYTES) / 1000
-    seconds = 1000 * gigabytes / _MEGABYTES_PER_SECOND
-    text = (
-        f"{len(chunks)} chunks, about {opens:,.0f} COGs to open and {gigabytes:,.1f} GB to read, "
-        f"{in_words(seconds)} at {_MEGABYTES_PER_SECOND:.0f} MB/s (an estimate: an image each "
-        f"{_DAYS_PER_GRANULE} days, {_BLOCK_MEGABYTES} MB a band and block of 5 km)"
-    )
-    if gigabytes > _MANY_GIGABYTES:
-        text += "; for so many scattered points source=earthengine is faster"
-    return text
+    return opens, gigabytes
