@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cropland.errors import ConfigError, CroplandError
 from cropland.learning.statistics import Comparison
-from cropland.models import promotion, score_text
+from cropland.models import promotion, registry, score_text
 from cropland.models.promotion import Decision
 from cropland.models.verdicts import PERFECT, difference, excluded, is_perfect
 from cropland.support import signals, terminal
@@ -15,7 +15,7 @@ from cropland.support.progress import working
 from cropland.support.table import Table
 from cropland.support.words import command_line, count
 from cropland.tracking import views
-from cropland.tracking.experiments import experiment_of
+from cropland.tracking.experiments import describe, experiment_of
 from cropland.tracking.opening import open_store
 from cropland.tracking.runs import client_of, number_of
 
@@ -70,6 +70,9 @@ def run(
                 failed.append(error)
     finally:
         _show(done, command, words, store, sweep)
+        if done:
+            champions = registry.champions(store.client, simulated=store.is_simulated)
+            describe(store.client, store.experiment, champions)
     if failed:
         for other in failed[:-1]:
             terminal.print_failure(console, "not promoted", str(other))

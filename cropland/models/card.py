@@ -11,6 +11,7 @@ from cropland.models.score_text import others_table, score_lines
 from cropland.models.verdicts import RULES, difference, excluded
 from cropland.models.version_files import is_simulated
 from cropland.observations.bands import STATIC
+from cropland.support import terminal
 from cropland.support.report_page import report_page
 from cropland.support.words import count
 from cropland.untrusted.texts import markdown_code, markdown_text
@@ -69,8 +70,24 @@ class CardFacts:
 
 def card(facts: CardFacts, command: Promote) -> str:
     """Return the card of a model, in Markdown."""
-    parts = [
-        _head(facts),
+    head = [f"# {markdown_text(facts.result.selected.title)}", _purpose(facts)]
+    warning = [f"> {text}" for text in _warning(facts)]
+    return "\n\n".join([*head, *warning, *_sections(facts, command)]) + "\n"
+
+
+def described(facts: CardFacts, command: Promote) -> str:
+    """Return a card as MLflow's pages show it: the result and what to do next come first."""
+    country, source = facts.result.selected.material.candidate.country.name, command.source.name
+    where = f"country={country}" + (f" source={source}" if source != "simulated" else "")
+    use = f"To use the champion: `cropland predict {where}`, `cropland map {where} box=…`."
+    warning = " ".join([*_warning(facts), use])
+    parts = [summary(facts), warning, _purpose(facts), *_sections(facts, command)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections(facts: CardFacts, command: Promote) -> list[str]:
+    """Return the sections of a card."""
+    return [
         "## Scores\n" + "\n\n".join(score_lines(facts.result, facts.in_blocks, command)),
         "## How it was selected\n" + _choice(facts, command),
         "## Data and window\n" + "\n".join(_data(facts)),
@@ -78,7 +95,6 @@ def card(facts: CardFacts, command: Promote) -> str:
         "## Limits\n" + "\n".join(f"- {limit}" for limit in limits(facts)),
         "## Use\n" + _use(facts),
     ]
-    return "\n\n".join(parts) + "\n"
 
 
 def card_page(text: str, facts: CardFacts, files: Mapping[str, str | bytes]) -> str:
@@ -105,7 +121,8 @@ def summary(facts: CardFacts) -> str:
     scores = f"accuracy {selected.scores.accuracy:.3f}, bias-corrected {result.estimate.value:.3f}"
     if not isinstance(facts.in_blocks, str):
         scores += f", spatial block CV {facts.in_blocks.scores.accuracy:.3f}"
-    return f"{markdown_text(selected.title)}: {scores}, {sum(facts.n_labels)} points"
+    title = f"**{markdown_text(selected.title)}**"
+    return f"{title}: {scores}, {count(sum(facts.n_labels), 'point')}"
 
 
 def limits(facts: CardFacts) -> Iterator[str]:
@@ -141,14 +158,15 @@ def limits(facts: CardFacts) -> Iterator[str]:
     )
 
 
-def _head(facts: CardFacts) -> str:
+def _warning(facts: CardFacts) -> list[str]:
+    """Return the warning of a model on simulated data, if it is one."""
+    return [f"**{terminal.SIMULATED}.**"] if is_simulated(facts.name) else []
+
+
+def _purpose(facts: CardFacts) -> str:
+    """Return in words what a model predicts, and of which candidates it was made."""
     selected = facts.result.selected
     country = selected.material.candidate.country
-    warning = (
-        "\n\n> **Simulated data: not valid for any real country.**"
-        if is_simulated(facts.name)
-        else ""
-    )
     names = ", ".join(map(markdown_code, selected.names))
     of = (
         f"Candidate {names}"
@@ -156,9 +174,8 @@ def _head(facts: CardFacts) -> str:
         else f"The mean probability of {len(selected.members)} candidates: {names}"
     )
     return (
-        f"# {markdown_text(selected.title)}\n\nThe model {markdown_code(facts.name)} predicts whether a "
-        f"point in {markdown_text(country.title)} is cropland, from its raw Sentinel-2 observations. "
-        f"{of}.{warning}"
+        f"The model {markdown_code(facts.name)} predicts whether a point in "
+        f"{markdown_text(country.title)} is cropland, from its raw Sentinel-2 observations. {of}."
     )
 
 

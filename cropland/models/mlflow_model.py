@@ -18,6 +18,7 @@ from cropland.observations import bands
 from cropland.support.fingerprint import fingerprint
 from cropland.support.writing import temporary_folder
 from cropland.tracking.mlflow_session import mlflow_at
+from cropland.tracking.notes import spaced
 from cropland.tracking.records import NOTE
 from cropland.tracking.retries import in_words
 
@@ -102,7 +103,7 @@ def log(
         client.get_run(record.run_id).info.experiment_id,
         name=name,
         source_run_id=record.run_id,
-        tags={**tags, NOTE: record.note},
+        tags={**tags, NOTE: spaced(record.note)},
         params={key: str(value) for key, value in record.params.items()},
         model_type=model_type,
     )

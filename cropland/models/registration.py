@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cropland.config.groups import Validation
 from cropland.errors import DataError
 from cropland.models import fitting, mlflow_model, registry, training_points
-from cropland.models.card import CardFacts, card, card_page, summary
+from cropland.models.card import CardFacts, card, card_page, described
 from cropland.models.champion_comparison import CALIBRATION
 from cropland.models.diagnostics import diagnostic_files
 from cropland.models.label_check import label_check
@@ -81,9 +81,8 @@ def registered(
         other = None if command.force else registry.made_before(store.client, name, tags[IDENTITY])
         if other is not None:
             return other
-        description = f"{summary(facts)}\n\n{record.note}"
         version = registry.register(
-            store.client, name, logged.uri, record.run_id, description, tags
+            store.client, name, logged.uri, record.run_id, record.note, tags
         )
         if_not_registered.pop_all()
     registry.show_version(store.client, version, record.model_id)
@@ -116,6 +115,7 @@ def _fitted(
     facts = CardFacts(name, fitted, result, blocks, counts, against, labels)
     text = card(facts, command)
     _record(record, facts, text, command)
+    record.note = described(facts, command)
     if command.promotion.figures:
         say(f"{country}: drawing diagnostic figures")
         simulated = is_simulated(name)
@@ -186,7 +186,6 @@ def _record(record: Record, facts: CardFacts, text: str, command: Promote) -> No
     record.params |= _params(selected, command)
     record.steps = {"accuracy": material.candidate.months}
     record.metrics |= _scores(facts) | _numbers(facts)
-    record.note = text
     record.files |= {
         "card.md": text,
         **candidates.member_files([each.candidate for each in selected.materials]),

@@ -8,12 +8,15 @@ was made and goes on from there.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cropland.errors import DataError
 from cropland.models import version_files
+from cropland.tracking import notes
 from cropland.tracking.experiments import local_path
 from cropland.tracking.mlflow_session import mlflow_at
+from cropland.tracking.notes import Champion
 from cropland.tracking.records import IDENTITY
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 CHAMPION, PREVIOUS = "champion", "previous"
 _VERSIONS = "mlflow.modelVersions"
 """Tag of a logged model."""
+_MOST = 1000
+"""Models that are listed at most."""
+_LONGEST_SUMMARY = 180
 LONGEST = 5000
 """Characters that MLflow's registry keeps of a description."""
 _REST = "…\n\nThe whole model card is `card.md` among the artifacts of the run."
@@ -80,6 +86,7 @@ def register(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+    description = notes.spaced(description)
     if len(description) > LONGEST:
         description = f"{description[: LONGEST - len(_REST)]}{_REST}"
     model_id = model_uri.rpartition("/")[2]
@@ -105,15 +112,40 @@ def crown(client: MlflowClient, version: ModelVersion) -> None:
     client.set_registered_model_alias(version.name, CHAMPION, version.version)
 
 
+def champions(client: MlflowClient, *, simulated: bool) -> list[Champion]:
+    """Return the champions of all countries, real or simulated ones, by country."""
+    prefix = version_files.SIMULATED if simulated else version_files.REAL
+    found = []
+    for model in client.search_registered_models(f"name LIKE '{prefix}%'", max_results=_MOST):
+        if version_files.is_simulated(model.name) != simulated or CHAMPION not in model.aliases:
+            continue
+        version = client.get_model_version(model.name, model.aliases[CHAMPION])
+        found.append(_champion(version, model.name.removeprefix(prefix)))
+    return sorted(found, key=lambda champion: champion.country)
+
+
+def _champion(version: ModelVersion, country: str) -> Champion:
+    """Return what the description of an experiment says of a version."""
+    try:
+        accuracy = float(version.tags["accuracy_corrected"])
+    except (KeyError, ValueError):  # of a version that was registered by hand
+        accuracy = None
+    registered = datetime.fromtimestamp(version.creation_timestamp / 1000, tz=UTC).date()
+    summary = (version.description or "").partition("\n")[0][:_LONGEST_SUMMARY]
+    return Champion(country, version.name, str(version.version), accuracy, registered, summary)
+
+
 def _description(name: str) -> str:
-    """Return what a registered model is, and how it is loaded, served and used."""
+    """Return what a registered model is, and how it is used, loaded and served."""
     simulated = version_files.is_simulated(name)
     warning = "**Simulated data: not valid for any real country.** " if simulated else ""
     country = name.removeprefix(version_files.SIMULATED if simulated else version_files.REAL)
+    words = f"country={country} source={'simulated' if simulated else 'SOURCE'}"
     return (
-        f"{warning}Cropland or not, from raw Sentinel-2 observations. The alias `{CHAMPION}` names the "
-        f"version in use, `{PREVIOUS}` the one before it.\n\n"
-        f"```\nmlflow.pyfunc.load_model('models:/{name}@{CHAMPION}').predict(observations)\n\n"
-        f"mlflow models serve --model-uri models:/{name}@{CHAMPION} --env-manager local\n"
-        f"cropland predict country={country} source={'simulated' if simulated else 'SOURCE'} output=FILE\n```"
+        f"{warning}Predicts whether points and pixels of {country} are cropland, from their Sentinel-2 "
+        f"observations. The alias `{CHAMPION}` is the version in use, `{PREVIOUS}` the one before it; open "
+        f"a version for its accuracy and model card. To use the champion:\n\n"
+        f"```\ncropland predict {words} output=FILE\ncropland map {words} box=[WEST,SOUTH,EAST,NORTH]\n"
+        f"mlflow.pyfunc.load_model('models:/{name}@{CHAMPION}').predict(observations)\n"
+        f"mlflow models serve --model-uri models:/{name}@{CHAMPION} --env-manager local\n```"
     )

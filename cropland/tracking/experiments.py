@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -10,13 +11,14 @@ from urllib.request import url2pathname
 
 from cropland.config.groups import SIMULATED_SUFFIX
 from cropland.errors import TrackingError
-from cropland.tracking import views
+from cropland.tracking import notes, views
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
 
     from cropland.config.groups import Tracking
+    from cropland.tracking.notes import Champion
 
 REAL = "cropland"
 """The experiment of runs on real data, unless another is named."""
@@ -24,8 +26,6 @@ _RUN = re.compile("[0-9a-f]{32}")
 """The name of a run's folder: its id."""
 _REMOTE = ("abfss", "gs", "mlflow-artifacts", "s3", "wasbs")
 """Schemes of stores of files that MLflow reads with the user's own log-in, or from its server."""
-_NOTE_REAL = "Cropland candidates on real observations."
-_NOTE_SIMULATED = "Candidates on **simulated** data: not valid for any real country."
 
 
 def experiment_of(tracking: Tracking, source: str) -> str:
@@ -43,9 +43,18 @@ def is_simulated(experiment: str) -> bool:
     return experiment.endswith(SIMULATED_SUFFIX)
 
 
-def note_of(experiment: str) -> str:
+def note_of(experiment: str, champions: Sequence[Champion] = ()) -> str:
     """Return the description of an experiment."""
-    return _NOTE_SIMULATED if is_simulated(experiment) else _NOTE_REAL
+    return notes.of_experiment(champions, simulated=is_simulated(experiment))
+
+
+def describe(client: MlflowClient, experiment: str, champions: Sequence[Champion]) -> None:
+    """Write an experiment's description anew, unless a user has written another."""
+    entry = client.get_experiment_by_name(experiment)
+    if entry is None or not notes.is_own(entry.tags):
+        return
+    for key, value in notes.tags(note_of(experiment, champions)).items():
+        client.set_experiment_tag(str(entry.experiment_id), key, value)
 
 
 def present(client: MlflowClient, tracking: Tracking) -> list[Experiment]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cropland.errors import DataError, TrackingError
 from cropland.secret_text import without_secrets
 from cropland.support import terminal
-from cropland.tracking import artifacts, datasets, sqlite_file
+from cropland.tracking import artifacts, datasets, notes, sqlite_file
 from cropland.tracking.experiments import is_simulated
 from cropland.tracking.provenance import code_tags, is_alive, process_mark
 from cropland.tracking.records import (
@@ -274,15 +274,18 @@ class Store:
 
     def _tags_of(self, record: Record) -> dict[str, str]:
         """Return the tags that say what a record holds: its description, the checksums of its files."""
-        note = self._described(record.note)[:_LONGEST_TAG]
+        note = self._described(record.note)
+        spaced = notes.spaced(note)
+        note = (spaced if len(spaced) <= _LONGEST_TAG else note)[:_LONGEST_TAG]
         return ({NOTE: note} if note else {}) | artifacts.checksums(record.files)
 
     def _described(self, note: str) -> str:
-        """Return the description of a run, which says so where its data are simulated."""
+        """Return the description of a run, which says after its first words where its data are simulated."""
         note = without_secrets(note)
         if not self.is_simulated or terminal.SIMULATED in note:
             return note
-        return "\n\n".join(filter(None, [f"**{terminal.SIMULATED}.**", note]))
+        first, _, rest = note.partition("\n\n")
+        return "\n\n".join(filter(None, [first, f"**{terminal.SIMULATED}.**", rest]))
 
 
 @cache

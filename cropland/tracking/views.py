@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from cropland.support.words import SEARCH_PATH, command_line
-from cropland.tracking import sqlite_file
-from cropland.tracking.records import KIND, NOTE
+from cropland.tracking import notes, sqlite_file
+from cropland.tracking.records import KIND
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -92,10 +92,8 @@ _OLDER = "Runs of older versions have no tag `kind`, so that the views leave the
 
 
 def tags(note: str) -> dict[str, str]:
-    """Return the tags of an experiment that has the views."""
-    states = {f"{_STATE}{key}": view.saved() for key, view in _VIEWS.items()}
-    titles = ", ".join(view.title for view in _VIEWS.values())
-    return states | {NOTE: f"{note}\n\nThe menu Views has {titles}."}
+    """Return the tags of an experiment that has the views and a description."""
+    return {f"{_STATE}{key}": view.saved() for key, view in _VIEWS.items()} | notes.tags(note)
 
 
 def add(client: MlflowClient, entry: Experiment, note: str) -> None:
@@ -103,14 +101,13 @@ def add(client: MlflowClient, entry: Experiment, note: str) -> None:
 
     In a database file these tags are written once; of runs on a server, the note says that they lack them.
     """
-    new = tags(note)
-    if all(entry.tags.get(key) == value for key, value in new.items() if key != NOTE):
-        return
     number, uri = str(entry.experiment_id), str(client.tracking_uri)
+    states = {key: value for key, value in tags(note).items() if key.startswith(_STATE)}
+    if all(entry.tags.get(key) == value for key, value in states.items()):
+        return
     if not sqlite_file.tag_kinds(uri, number):
-        new[NOTE] += f"\n\n{_OLDER}"
-    if not entry.tags.get(NOTE, note).startswith(note):  # the user's own
-        del new[NOTE]
+        note += f"\n\n{_OLDER}"
+    new = states | (notes.tags(note) if notes.is_own(entry.tags) else {})
     for key, value in new.items():
         client.set_experiment_tag(number, key, value)
 

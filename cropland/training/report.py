@@ -12,11 +12,13 @@ from pandas.api.types import is_float_dtype
 from cropland.learning.statistics import LEAKAGE
 from cropland.support.table import Table
 from cropland.support.terminal import titled
-from cropland.support.words import markdown_table
+from cropland.support.words import count, markdown_table
 from cropland.training.outcome import SCORED, Outcome
 from cropland.training.variation import is_number, labels, varied, word
 from cropland.untrusted.texts import markdown_text
 
+_MOST_NAMED = 4
+"""Countries whose accuracy the first words of a description name."""
 VARIED = ("window_end", "span", "bands", "series", "features", "model", "training", "validation")
 LABELS = {
     "window_end": "end of the window",
@@ -181,10 +183,26 @@ def note(outcomes: Sequence[Outcome]) -> str:
         ]
         for row in best(outcomes).to_dict("records")
     ]
-    remark = f"Candidates: {counted(outcomes)}. The accuracy of the best of many candidates is optimistic."
+    remark = "The accuracy of the best of many candidates is optimistic; promotion corrects it."
     lines = evidence_lines(outcomes) + leakage_lines(outcomes)
     observed = [f"- {markdown_text(line)}" for line in lines]
-    return "\n".join([markdown_table(heads, rows), "", *observed, "", remark])
+    return "\n".join([_lead(outcomes), "", markdown_table(heads, rows), "", *observed, "", remark])
+
+
+def _lead(outcomes: Sequence[Outcome]) -> str:
+    """Return in words what a sweep has found, and what to do next."""
+    rows = best(outcomes).to_dict("records")
+    tried = f"{count(len(outcomes), 'candidate')} ({counted(outcomes)})"
+    if not rows:
+        return f"{tried}; none has a score."
+    scores = [f"{row['accuracy']:.3f} for {markdown_text(row['country'])}" for row in rows]
+    if len(scores) > _MOST_NAMED:
+        accuracies = [row["accuracy"] for row in rows]
+        spread = f"{min(accuracies):.3f} to {max(accuracies):.3f}"
+        scores = [f"{spread} for {count(len(rows), 'country', 'countries')}"]
+    nested = any(one.validation == "nested" for one in outcomes)
+    again = "" if nested else " `cropland promote` selects and registers the best of each country."
+    return f"{tried}; best accuracy **{', '.join(scores)}**.{again}"
 
 
 def counted(outcomes: Sequence[Outcome]) -> str:

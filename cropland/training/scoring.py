@@ -29,13 +29,11 @@ from cropland.tracking.records import (
     Done,
     Record,
 )
-from cropland.training import out_of_fold
+from cropland.training import candidate_note, out_of_fold
 from cropland.training.candidate_data import CandidateData
 from cropland.training.identity import comparison, libraries
 from cropland.training.nested_candidate import NestedCandidate
 from cropland.training.outcome import EVIDENCE, SCORES, objective
-from cropland.training.titles import candidate_title
-from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from cropland.learning.cross_validation import Scores
@@ -113,6 +111,7 @@ def score(candidate: Candidate) -> Scored:
             "failed", message=one_line(str(error) if known else f"{type(error).__name__}: {error}")
         )
         record.files["traceback.txt"] = without_secrets(traceback.format_exc())
+        record.note = candidate_note.of_failed(candidate, outcome.message)
     status: Literal["FINISHED", "FAILED"] = "FAILED" if outcome.status == "failed" else "FINISHED"
     done = Done(candidate.name, tags, record, status, began, _now())
     _log(outcome, done)
@@ -135,7 +134,7 @@ def failed(candidate: Candidate, reason: str) -> Scored:
     record = Record(
         params=candidate.params(),
         files={**candidate.config_files},
-        note=markdown_text(f"{candidate_title(candidate)}: {reason}"),
+        note=candidate_note.of_failed(candidate, reason),
     )
     return Scored(
         candidate.outcome("failed", message=reason),
@@ -172,8 +171,6 @@ def _scored(data: CandidateData, record: Record) -> Outcome:
     record.params |= candidate.params()
     record.files |= candidate.config_files
     record.metrics |= data.archive.counts
-    notes = [candidate_title(candidate), *data.archive.notes]
-    record.note = "\n\n".join(map(markdown_text, notes))
     if isinstance(candidate, NestedCandidate):
         options = [replace(data, candidate=choice) for choice in candidate.choices]
         n_features = _check_and_count(options, record)
@@ -187,6 +184,7 @@ def _scored(data: CandidateData, record: Record) -> Outcome:
         }
         scores, message = data.scores(), _left_out(unobserved)
     _record_scores(record, scores, candidate)
+    record.note = candidate_note.of_scored(data, scores)
     record.metrics |= _counted(data, options, scores)
     return candidate.outcome(
         "finished",

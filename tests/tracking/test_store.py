@@ -201,9 +201,9 @@ def test_every_run_on_simulated_data_says_so(store: Store) -> None:
     said = "**Simulated data: not valid for any real country.**"
     assert notes == {
         ("simulated", ""): said,
-        ("simulated", "A card"): f"{said}\n\nA card.",
+        ("simulated", "A card"): f"A card.\n\n{said}",
         ("simulated", "**Simu"): f"{said} A card.",
-        ("simulated", "sweep"): f"{said}\n\nA table.",
+        ("simulated", "sweep"): f"A table.\n\n{said}",
         ("real", ""): None,
         ("real", "A card"): "A card.",
         ("real", "**Simu"): f"{said} A card.",

@@ -207,9 +207,11 @@ def test_a_parameter_with_the_name_of_a_column_has_its_whole_name() -> None:
 
 
 def test_what_varied_is_in_the_description() -> None:
-    lines = report.note(depths()).splitlines()
-    assert lines[0].endswith("| model | max_depth | n_estimators | tried |")
-    assert lines[2].endswith("| forest | 4 | 40 | 6 |")
+    lead, _, head, _, row, *_ = report.note(depths()).splitlines()
+    assert head.endswith("| model | max_depth | n_estimators | tried |")
+    assert row.endswith("| forest | 4 | 40 | 6 |")
+    assert lead.startswith(f"{len(depths())} candidates (")
+    assert lead.endswith("`cropland promote` selects and registers the best of each country.")
 
 
 def test_what_varied_is_a_column_of_the_csv() -> None:

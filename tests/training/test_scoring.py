@@ -79,7 +79,12 @@ def test_what_was_found_in_the_numbers_of_an_archive_is_kept(
     done = score(Archive(toy_archive.dataset.assign_attrs(counts=counts, notes=notes))).done
     assert {name: done.record.metrics[name] for name in counts} == counts
     title = "Toyland, 40 weeks to 31 December 2020, B4 B8, DecisionTreeClassifier"
-    assert done.record.note == "\n\n".join([title, *notes])
+    lead, *others = done.record.note.split("\n\n")
+    assert lead.startswith(f"**{title}**: accuracy {done.record.metrics['accuracy']:.3f} ± ")
+    assert lead.endswith(
+        "`cropland promote country=toyland` selects the best of all and registers it."
+    )
+    assert others == notes
 
 
 def test_eleven_monthly_means_are_said_to_be_eleven(

@@ -1,0 +1,116 @@
+"""Descriptions in Markdown as MLflow's pages show them: of an experiment with its champions, of tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from cropland.support import terminal
+from cropland.support.fingerprint import fingerprint
+from cropland.support.words import count
+from cropland.tracking.records import NOTE
+from cropland.untrusted.texts import markdown_code, markdown_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WRITTEN = "note_written"
+"""Tag of an experiment: a hash of the description that this project wrote, which a user's own has not."""
+_BEFORE = ("Cropland candidates on real", "Candidates on **simulated** data")
+"""How descriptions began before they had that tag."""
+_MOST_NAMED = 8
+"""Champions in the first line, the only one that is shown until a description is unfolded."""
+_MOST_LISTED = 12
+_VIEWS = "The menu Views (top right) has Candidates, Selected, and Maps and areas."
+_RUNS = (
+    "Each run is a candidate (one configuration, scored for one country), a sweep of candidates, a "
+    "promotion, a prediction, a map, an assessment or a comparison."
+)
+_NO_CHAMPION = "No champion yet: `cropland promote` selects and registers the best of each country."
+_CELL_END = re.compile(r"(?<=\S) \|")
+_AIR = "&emsp; |"
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What the description of an experiment says of a country's champion.
+
+    Attributes
+    ----------
+    country : str
+        Its country.
+    model, version : str
+        The registered model, and its version.
+    accuracy : float, optional
+        Bias-corrected, where it is known.
+    registered : date
+        When the version was registered.
+    summary : str
+        What it is, in a line of Markdown.
+    """
+
+    country: str
+    model: str
+    version: str
+    accuracy: float | None
+    registered: date
+    summary: str
+
+    @property
+    def page(self) -> str:
+        """Its page, from any page of MLflow."""
+        return f"#/models/{self.model}/versions/{self.version}"
+
+    @property
+    def link(self) -> str:
+        """Its country and accuracy, as a link to its page."""
+        name = markdown_text(self.country.replace("_", " ").title())
+        score = "" if self.accuracy is None else f" {self.accuracy:.3f}"
+        return f"[{name}{score}]({self.page})"
+
+    @property
+    def line(self) -> str:
+        """It in a line of a list."""
+        name = f"{markdown_code(self.model)} version {self.version}"
+        return f"- [{name}]({self.page}), {self.registered}. {self.summary}"
+
+
+def of_experiment(champions: Sequence[Champion], *, simulated: bool) -> str:
+    """Return the description of an experiment: champions first, each with a link to its page."""
+    warning = f"**{terminal.SIMULATED}.**" if simulated else ""
+    if not champions:
+        return "\n\n".join(filter(None, [f"{_NO_CHAMPION} {warning}".strip(), _RUNS, _VIEWS]))
+    named = " · ".join(champion.link for champion in champions[:_MOST_NAMED])
+    more = len(champions) - _MOST_NAMED
+    others = f" · {count(more, 'other')} below" if more > 0 else ""
+    first = f"**Champions** (accuracy): {named}{others}. {warning}".strip()
+    listed = [champion.line for champion in champions[:_MOST_LISTED]]
+    rest = len(champions) - _MOST_LISTED
+    listed += [f"- [{count(rest, 'other')} in the model registry](#/models)"] if rest > 0 else []
+    means = "Accuracies are bias-corrected. To use a champion: `cropland predict`, `cropland map`."
+    return "\n\n".join([first, "\n".join(listed), means, _RUNS, _VIEWS])
+
+
+def tags(note: str) -> dict[str, str]:
+    """Return the tags of an experiment with a description of this project."""
+    return {NOTE: note, _WRITTEN: fingerprint(note)}
+
+
+def is_own(present: Mapping[str, str]) -> bool:
+    """Return whether the description among an experiment's tags is of this project, and not a user's."""
+    note = present.get(NOTE, "")
+    if not note or note.startswith(_BEFORE):
+        return True
+    return present.get(_WRITTEN) == fingerprint(note)
+
+
+def spaced(text: str) -> str:
+    """Return Markdown whose tables have space between columns, which MLflow's pages give them none of."""
+    lines = text.split("\n")
+    return "\n".join(
+        _CELL_END.sub(_AIR, line) if line.startswith("| ") and set(line) - set("|-: ") else line
+        for line in lines
+    )
