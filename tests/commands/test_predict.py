@@ -265,7 +265,7 @@ def test_a_page_has_the_predicted_points_and_the_labels_to_look_at(
     rows = [
         row
         for each in pages.sources(page.read_text())
-        for row in zip(each["ID"], each["truth"], strict=True)
+        for row in zip(each["ID"], each["label"], strict=True)
     ]
     unlabelled = pd.read_csv(promoted.exports / "Test.csv")["ID"]
     assert sorted(rows) == sorted([("P001", "cropland"), *((point, "–") for point in unlabelled)])

@@ -11,6 +11,7 @@ from cropland.errors import DataError
 from cropland.models import diagnostic_figures, label_figure
 from cropland.models.label_check import LabelCheck, in_markdown, label_check, listed, near_pairs
 from cropland.models.profiles import profiles
+from cropland.support.terminal import SIMULATED
 
 TARGET = {"a": 1, "b": 0, "c": 1, "d": 0, "e": 1, "f": 0}
 
@@ -143,7 +144,7 @@ def test_the_first_twelve_labels_are_drawn_by_name_among_both_classes(
     panels = [panel for panel in drawn[0].axes if panel.get_visible()]
     assert [panel.get_title().splitlines()[0] for panel in panels] == ids[::-1][: min(n_labels, 12)]
     np.testing.assert_allclose(panels[0].get_lines()[-1].get_ydata(), values[39, :, 0])
-    assert drawn[0].get_suptitle() == (
-        f"Toyland\n{min(n_labels, 12)} of {n_labels} labels that all finalists have wrong, the most "
-        f"confident first · simulated data"
+    assert drawn[0].get_suptitle().replace("\n", " ") == (
+        f"Toyland (SIMULATED data) {min(n_labels, 12)} of {n_labels} labels that all finalists have "
+        f"wrong, the most confident first {SIMULATED}"
     )

@@ -16,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine, from_origin
 from rasterio.warp import transform
 
-from cropland.config.commands.compare import LandCover
+from cropland.config.commands.compare import Compare, LandCover
 from cropland.config.schema import filled
 from cropland.errors import ConfigError, DataError
 from cropland.maps.landcover.raster import CROPLAND, NO_CLASS, OTHER, Raster, classify
@@ -249,5 +249,7 @@ def test_a_preset_knows_the_one_class_of_its_product(name: str, cropland: int) -
 def test_a_class_cannot_mean_two_things() -> None:
     with pytest.raises(ConfigError, match="landcover has 40 twice"):
         LandCover("mine", (40,), (10, 40), ())
+    empty = LandCover("mine", (), (10,), ())
+    unused = dict.fromkeys(("source", "tracking", "paths", "band", "alias"))
     with pytest.raises(ConfigError, match=r"landcover\.cropland is empty"):
-        LandCover("mine", (), (10,), ())
+        Compare(landcover=empty, raster=("x.tif",), **unused)  # type: ignore[arg-type]
