@@ -25,10 +25,10 @@ COMMANDS = {
     "new-country": "write the file of a country from its labelled points",
     "download": "download the observations of each country's points",
     "train": "train and score one configuration, or with -m a sweep of them",
-    "ui": "show runs and models in a browser, by MLflow's pages",
+    "ui": "show runs and models in a browser, in MLflow's pages",
     "promote": "select, fit and register the best candidate of each country",
-    "predict": "predict points by the champion of each country",
-    "map": "map the cropland of an area by the champion of a country",
+    "predict": "predict points with the champion of each country",
+    "map": "map the cropland of an area with the champion of a country",
     "assess": "draw a sample of a map, estimate hectares, or choose what to label next",
     "compare": "score a land-cover raster on labelled points, beside the champion",
 }

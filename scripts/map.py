@@ -1,4 +1,4 @@
-"""Map the cropland of an area by the champion of a country.
+"""Map the cropland of an area with the champion of a country.
 
 See ``python scripts/map.py --help``.
 """

@@ -1,4 +1,4 @@
-"""Predict points by the champion of each country.
+"""Predict points with the champion of each country.
 
 See ``python scripts/predict.py --help``.
 """

@@ -1,4 +1,4 @@
-"""Show the runs and models of a tracking store in a browser, by MLflow's pages.
+"""Show the runs and models of a tracking store in a browser, in MLflow's pages.
 
 See ``python scripts/ui.py --help`` for the values of the configuration.
 """

@@ -171,9 +171,7 @@ def test_a_configuration_elsewhere_is_composed_as_the_command_does(tmp_path: Pat
 def test_words_that_make_no_candidates_are_one_line() -> None:
     with pytest.raises(ConfigError, match="unknown country 'irn'; did you mean 'iran'"):
         cropland.compose(["country=irn"])
-    with pytest.raises(
-        ConfigError, match="expected words whose candidates are known, got a search"
-    ):
+    with pytest.raises(ConfigError, match="expected overrides with known candidates, got a search"):
         cropland.compose(["country=iran", "hydra/sweeper=optuna", "span=12,24"])
     assert cropland.score([]).empty
 

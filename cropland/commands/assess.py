@@ -60,7 +60,9 @@ def run(command: Assess, countries: Sequence[Country]) -> None:
         finished_map = FinishedMap.open(Path(command.map))
     country = _country(command, finished_map, countries)
     if not os.access(finished_map.path, os.W_OK):
-        raise DataError(f"cannot write to {finished_map.path}; copy the map to a folder of yours")
+        raise DataError(
+            f"cannot write to {finished_map.path}; copy the map to a folder that you can write to"
+        )
     screen = terminal.screen()
     if command.task == "draw":
         _draw(command, finished_map, screen)
@@ -128,8 +130,8 @@ def _draw(command: Assess, finished_map: FinishedMap, screen: Console) -> None:
             f"{ha(each.hectares)} ha"
         )
     screen.print(
-        f"fill in Target: 1 cropland, 0 other, empty where it cannot be seen; look at images, not at the "
-        f"map. {SQUARES} draws the square of each pixel. Whoever labels must not see {DESIGN}"
+        "fill in Target: 1 cropland, 0 other, empty where it cannot be seen; look at images, not at "
+        f"the map. {SQUARES} holds the outline of each pixel. The labeller must not see {DESIGN}"
     )
     labels = LANDSCAPE if finished_map.facts.truth is not None else f"{folder}/{TABLE}"
     screen.print(f"next, hectares: {command_line('assess', f'map={folder}', f'labels={labels}')}")
@@ -152,8 +154,8 @@ def _check_strata(finished_map: FinishedMap) -> None:
     for name, number in pixels.items():
         if number == 1:
             raise DataError(
-                f"expected no pixel of {name} or at least 2 in {finished_map.path}, got 1, of which no "
-                f"interval follows; map more land (a larger box), or assess it by the sample of another map "
+                f"expected no pixel of {name} or at least 2 in {finished_map.path}, got 1, too few for "
+                "an interval; map more land (a larger box), or assess it by the sample of another map "
                 f"of the same land: labels=…/{TABLE}"
             )
 
@@ -184,8 +186,8 @@ def _choose(command: Assess, finished_map: FinishedMap, screen: Console) -> None
     path = finished_map.path / next_points.POINTS
     write_whole(path, text)
     screen.print(
-        f"{terminal.literal(path)}: {count(command.next, 'point')}, the most worthwhile first; add "
-        f"Target (1 cropland, 0 other) and put them to the labelled points. Use them for training only, "
+        f"{terminal.literal(path)}: {count(command.next, 'point')}, the most useful first; add Target "
+        "(1 cropland, 0 other) and add them to the labelled points. Use them for training only, "
         f"not for accuracy or area"
     )
 

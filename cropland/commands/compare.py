@@ -177,7 +177,10 @@ def _none(command: Compare, country: Country, name: str) -> str:
     remedy = f"after {train}, this makes one: {promote_command(command, country.name)}"
     if command.alias != registry.CHAMPION:
         remedy = f"alias={registry.CHAMPION} is the one in use"
-    return f"the map stands alone: no version of the model {name} has the alias {command.alias!r}; {remedy}"
+    return (
+        f"no champion to compare with: no version of the model {name} has the alias "
+        f"{command.alias!r}; {remedy}"
+    )
 
 
 def _name(command: Compare, raster: Raster) -> str:

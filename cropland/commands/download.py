@@ -99,13 +99,13 @@ def _fetched(command: Download) -> fetched.Source:
     source = command.source
     if not isinstance(source, Fetched):
         raise ConfigError(
-            f"source={source.name} has nothing to download; take source=earthengine or source=stac"
+            f"source={source.name} has nothing to download; use source=earthengine or source=stac"
         )
     known = (*STANDARD_NAMES, SCENE_CLASS)
     for band in source.bands:
         if band not in known:
             raise ConfigError(
-                f"source.bands has {band!r}, which is no band of Sentinel-2; {nearest(band, known)}"
+                f"source.bands has {band!r}, which is not a band of Sentinel-2; {nearest(band, known)}"
             )
     return source
 

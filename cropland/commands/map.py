@@ -194,7 +194,7 @@ def _name_failures(reasons: Sequence[str], plan: MapPlan, console: Console) -> s
         terminal.print_failure(console, "failed", f"tile {reason}")
     return (
         f"{len(reasons)} of {len(plan.tiles)} tiles could not be mapped in {plan.command.tries} attempts "
-        f"({some(reasons, show=_NAMED)}); what is mapped is kept: fix this, and run the same command "
+        f"({some(reasons, show=_NAMED)}); mapped tiles are kept: fix this, and run the same command "
         "again to continue"
     )
 
@@ -320,7 +320,7 @@ def _params(plan: MapPlan) -> dict[str, object]:
 def _show(plan: MapPlan, facts: MapFacts, *, again: bool) -> None:
     """Print what a map has, and what to do next."""
     screen = terminal.screen()
-    there = " is there already; force=true maps it again" if again else ""
+    there = " already exists; force=true maps it again" if again else ""
     screen.print(f"{terminal.literal(plan.folder)}{there}")
     for name, words in facts.lines():
         screen.print(f"  {name}: {terminal.literal(words)}")

@@ -123,7 +123,7 @@ def _check_name(country: Country, path: Path, *, force: bool) -> None:
     if not force and (path.exists() or country.name in others):
         where = f"in {path}" if path.exists() else "one of Cropland's own"
         raise ConfigError(
-            f"country {country.name} is there already, {where}; choose another name, or add force=true to "
+            f"country {country.name} already exists, {where}; choose another name, or add force=true to "
             f"replace it"
         )
     others.pop(country.name, None)

@@ -170,8 +170,8 @@ def _folds_in_words(promoted: Promoted, command: Promote) -> str:
     if used.repeats == sweep.repeats:
         return ""
     return (
-        f"accuracy: of the selected in {used.repeats} × {used.folds} folds, of the other rows in the "
-        f"{sweep.repeats} × {sweep.folds} of the sweep; compare the bias-corrected ones"
+        f"accuracy: selected: {used.repeats} × {used.folds} folds; other rows: the {sweep.repeats} × "
+        f"{sweep.folds} folds of the sweep; compare the bias-corrected accuracies"
     )
 
 
@@ -196,7 +196,7 @@ def _selected_lines(
     yield f"{promoted.country}: {best}{why}"
     own = tuple(member.run.name for member in members)
     others = [f"by {name}: {_others(other.names, own)}" for name, other in result.others.items()]
-    yield f"{promoted.country}: would be selected {'; '.join(others)}"
+    yield f"{promoted.country}: other rules would select: {'; '.join(others)}"
     if barred := excluded(result):
         yield f"{promoted.country}: {barred}"
 
@@ -218,8 +218,8 @@ def _warnings(promoted: Promoted) -> Iterator[str]:
     )
     if static:
         yield (
-            f"the selected model uses {' and '.join(static)}; it has learnt where the labelled points are "
-            f"and is less accurate elsewhere"
+            f"the selected model uses {' and '.join(static)}; it has learnt where the labelled points "
+            "are, and is less accurate elsewhere"
         )
 
 
@@ -229,7 +229,7 @@ def decision_in_words(promoted: Promoted) -> str:
     if promoted.decision is Decision.SAME:
         members = promoted.result.selected.members
         those = "candidate" if len(members) == 1 else "candidates"
-        return f"version {version} stays champion: it is of the selected {those} already"
+        return f"version {version} stays champion: it was made from the selected {those}"
     if promoted.decision is Decision.KEPT:
         return (
             f"version {version} stays champion: {_reason_to_keep(against)}; force=true replaces it"

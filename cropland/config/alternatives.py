@@ -72,6 +72,6 @@ def _check_varied(
         group = values[key]
         if isinstance(group, dict) and group != read_group_file(key, str(group["name"]), folders):
             raise ConfigError(
-                f"{where} takes whole files of conf/{key}/: settings such as {key}.…=… would not reach them; "
-                f"leave these out, or put a file of your own there"
+                f"{where} uses whole files of conf/{key}/: settings such as {key}.…=… would not apply "
+                "to them; leave these out, or add a file of your own there"
             )

@@ -173,7 +173,7 @@ def _enumerated(word: str, templates: Templates) -> str:
         return word
     options = [name for name in templates.options(group) if (group, name) != EVERY_FILE]
     files = pattern.filter(options)
-    known = nearest("", options, show=20) if options else f"{group} is no group of files"
+    known = nearest("", options, show=20) if options else f"{group} is not a group of files"
     require(bool(files), f"{word} matches no file of {group}; {known}")
     return f"{override.get_key_element()}={','.join(files)}"
 

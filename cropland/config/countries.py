@@ -148,11 +148,12 @@ class Country(Closed):
             and _DEVICES.fullmatch(self.name) is None
             and self.name.lower() != EVERY_COUNTRY,
             "a country's name must be letters, digits and underscores (a to z, a letter first, at most 50) "
-            f"and not {EVERY_COUNTRY!r} nor a device such as 'con', got {self.name!r}",
+            f"but not {EVERY_COUNTRY!r} or a device name such as 'con', got {self.name!r}",
         )
         require(
             _TITLE.fullmatch(self.title) is not None and self.title.isprintable(),
-            "a country's title must be one line of at most 80 signs, a letter or digit first, and none of "
+            "a country's title must be one line of at most 80 characters, a letter or digit first, and "
+            "none of "
             f'[]/\\<>{{}}|*`$" in it, got {self.title!r}',
         )
 

@@ -213,7 +213,7 @@ class Tracking(Closed):
         require(
             self.uri.strip() != "",
             "tracking.uri is empty; give the address of a server, as in tracking.uri=http://HOST:5000 or by "
-            "MLFLOW_TRACKING_URI, or take tracking=local",
+            "MLFLOW_TRACKING_URI, or use tracking=local",
         )
         scheme, separator, _ = self.uri.partition("://")
         require(
@@ -247,7 +247,8 @@ class Tracking(Closed):
         require(
             name is None
             or (name.isprintable() and 0 < len(name.strip()) <= 200 and name not in (".", "..")),
-            f"tracking.experiment (or MLFLOW_EXPERIMENT_NAME) must be a name of at most 200 printable signs, "
+            "tracking.experiment (or MLFLOW_EXPERIMENT_NAME) must be a name of at most 200 printable "
+            "characters, "
             f"got {name!r}",
         )
         require(
@@ -264,8 +265,8 @@ class Tracking(Closed):
             )
             require(
                 _TAG.fullmatch(name) is not None and len(value) <= 5000,
-                f"tracking.tags: expected names of letters, digits and any of /_.-: and at most 5,000 signs "
-                f"in a value, got {name!r:.50}",
+                "tracking.tags: expected names of letters, digits and any of /_.-: and at most 5,000 "
+                f"characters in a value, got {name!r:.50}",
             )
 
 

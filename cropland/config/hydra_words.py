@@ -71,19 +71,22 @@ def _how_to_add(name: str) -> str:
 def _unread(error: OverrideParseException) -> str:
     """Return which word of a command line cannot be read, and how to quote it."""
     if not re.match(r"[+~]*[\w.@/-]+=", error.override, re.ASCII):
-        return f"{error.override} is no setting; write KEY=VALUE, as in span=24"
+        return f"{error.override} is not a setting; write KEY=VALUE, as in span=24"
     reason = str(error).partition("See https:")[0].strip()
     why = f" ({reason})" if "evaluating" in reason or "type argument" in reason else ""
     key, _, value = error.override.partition("=")
     if value.strip(", ") != value:
-        return f"{error.override}: commas stand between values; write {key}={value.strip(', ')}"
+        return (
+            f"{error.override}: write commas between values only, as in {key}={value.strip(', ')}"
+        )
     if value.startswith(("[", "(")):
         return (
-            f"{error.override} cannot be read{why}; a list stands in brackets, commas between its items, "
-            f"texts with other signs in quotes: \"{key}=[4.5,abc,'a, b']\""
+            f"{error.override} cannot be read{why}; a list is written in brackets with commas, "
+            f"texts with other characters in quotes: \"{key}=[4.5,abc,'a, b']\""
         )
     return (
-        f"{error.override} cannot be read{why}; if its value is a text with other signs than letters, digits "
+        f"{error.override} cannot be read{why}; if its value is a text with other characters than "
+        "letters, digits "
         f"and ._-/ quote it twice, for the shell and inside: {shell_word(quoted(error.override))}"
     )
 

@@ -149,9 +149,9 @@ def countries_with_data(
     left_out = tuple(country.name for country in countries if country.name not in source.profiles)
     require(
         bool(simulated) and (values == EVERY or not left_out),
-        f"source=simulated has no profile of {', '.join(left_out)}, whose land is not invented: give its "
-        f"data, as in source=files paths.data=FOLDER; or +source.profiles.{''.join(left_out[:1])}={{}} "
-        f"simulates a dry country in its place",
+        f"source=simulated has no profile of {', '.join(left_out)}: use its data, as in source=files "
+        f"paths.data=FOLDER; or +source.profiles.{''.join(left_out[:1])}={{}} "
+        f"simulates a dry country instead",
     )
     return simulated, left_out
 
@@ -247,11 +247,11 @@ def _check_training(
     require(
         chosen.training == "own" or len(names) > 1,
         f"training={chosen.training} learns from other countries, and there is only "
-        f"{', '.join(names)}; add a file to conf/country, or take training=own",
+        f"{', '.join(names)}; add a file to conf/country, or use training=own",
     )
     for alternative in nested:
         require(
             alternative.training == "own",
             f"validation={chosen.validation.name} chooses among candidates with training=own, got "
-            f"training={alternative.training}; take another validation for it",
+            f"training={alternative.training}; use another validation for it",
         )

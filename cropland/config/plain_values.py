@@ -136,7 +136,7 @@ def read_file(path: Path) -> dict[str, Any]:
         It cannot be read, or has no keys.
     """
     if not path.is_file():
-        raise ConfigError(f"{path} is no file; remove it, or put a YAML file in its place")
+        raise ConfigError(f"{path} is not a file; remove it, or put a YAML file in its place")
     try:
         container = OmegaConf.to_container(OmegaConf.load(path))
     except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:

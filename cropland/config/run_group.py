@@ -40,7 +40,7 @@ def ids_of(words: Sequence[str]) -> list[str]:
     for id_ in ids:
         require(
             _ID.fullmatch(id_) is not None,
-            f"run={id_}: expected the id of a run, or its first signs: 8 to 32 of 0 to 9 and a to f",
+            f"run={id_}: expected the id of a run, or its first characters: 8 to 32 of 0 to 9 and a to f",
         )
     return ids
 

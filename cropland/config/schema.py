@@ -35,7 +35,7 @@ _IN_WORDS = {
     "float_parsing": "a number",
     "float_type": "a number",
     "int_type": "a whole number",
-    "path": f"a path of printable signs, at most {_LONGEST_PATH} and {_LONGEST_PART} a part",
+    "path": f"a path of printable characters, at most {_LONGEST_PATH} and {_LONGEST_PART} a part",
     "string_pattern_mismatch": "a name of letters, digits and any of ._+- (at most 500)",
     "string_type": "a text",
     "tuple_type": "a list, as in [B4,B8]",

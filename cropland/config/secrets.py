@@ -61,7 +61,7 @@ def check_words(words: Sequence[str]) -> None:
 def _check_text(text: str, key: str) -> None:
     if text and is_secret(key.rpartition(".")[2]):
         raise ConfigError(
-            f"{key} is a secret by its name, {_STORED}; leave it out, and {_instead('', key)}"
+            f"{key} looks like a secret by its name, {_STORED}; leave it out, and {_instead('', key)}"
         )
     if _ADDRESS.match(text):  # a password in it may have blanks and quotes
         text = re.sub(r"[\s'\"]", "_", text)
@@ -84,4 +84,4 @@ def _instead(scheme: str, key: str) -> str:
         return "set PGPASSWORD, or keep it in ~/.pgpass"
     if key.startswith("tracking"):
         return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-    return "log in by the variables that the service reads"
+    return "log in with the environment variables of the service"

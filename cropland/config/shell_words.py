@@ -127,7 +127,7 @@ def _check_outputs(settings: Sequence[str]) -> None:
     )
     if not tables or not all("${" in word for word in tables):
         raise ConfigError(
-            "each job of -m would replace the predictions of the one before; leave out -m (country=all "
+            "each job of -m would overwrite the predictions of the previous one; leave out -m (country=all "
             "predicts every country), or name a file for each: -m 'output=${country.name}.csv'"
         )
     if not all("${" in word for word in pages):

@@ -50,7 +50,7 @@ def learning_curve(
     -------
     pandas.DataFrame
         ``n_labels``, about doubling from 20 to all, ``accuracy`` and ``accuracy_se`` (over points, or spatial
-        blocks). With all labels of the training folds these are the cross-validated ones.
+        blocks). With all labels in the training folds these are the cross-validated ones.
     """
     units = independent_units(features, validation)
     folds = splits(features["Target"].to_numpy(), units, validation, seed)

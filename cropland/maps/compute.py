@@ -235,7 +235,7 @@ def map_tiles(
 def _error(future: Future[Arrays]) -> BaseException | None:
     if future.cancelled():
         return RuntimeError(
-            "the worker was lost; too little memory for its tile? take a smaller chunk"
+            "the worker was lost; too little memory for its tile? use a smaller chunk"
         )
     error: BaseException | None = future.exception()
     return error

@@ -171,7 +171,7 @@ def _check_size(box: Bounds) -> None:
     """Raise an error for an area too wide for a UTM zone."""
     if box.width > _WIDEST_DEGREES or max(abs(box.south), abs(box.north)) > _FARTHEST_DEGREES:
         raise ConfigError(
-            f"an area may be {_WIDEST_DEGREES} degrees wide and reach to latitude ±{_FARTHEST_DEGREES}, as "
+            f"an area can be {_WIDEST_DEGREES} degrees wide and reach to latitude ±{_FARTHEST_DEGREES}, as "
             f"a UTM grid can show; this one is {box}: cut it in parts"
         )
 
@@ -189,8 +189,8 @@ def notes_on_place(grid: GeoBox, country: Country) -> tuple[str, ...]:
         return ()
     return (
         f"the area, lat {area.south:.2f}…{area.north:.2f}, lon {area.west:.2f}…{area.east:.2f}, lies outside "
-        f"the box of {country.name} (conf/country/{country.name}.yaml), {home}, where its model has learnt: "
-        f"is the CRS right?",
+        f"the box of {country.name} (conf/country/{country.name}.yaml), {home}, where its model was "
+        "trained: is the CRS right?",
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cropland.maps.assemble import PixelCounts
 
 FACTS = "map.json"
-REMEDY = "map it again with force=true and the words that made it"
+REMEDY = "map it again with force=true and the settings that made it"
 _REMEDY = "check their observations, or choose another reference_end"
 UNMAPPED = "no data"
 """The name of what has no class, beside those of `CLASSES`."""
@@ -130,13 +130,13 @@ class MapFacts:
         """
         if not folder.is_dir():
             raise DataError(
-                f"expected the folder of a map at {folder}, there is none; make one: {command_line('map')}"
+                f"expected the folder of a map at {folder}, found none; make one: {command_line('map')}"
             )
         file = folder / FACTS
         if not reading.is_file(file):
             raise DataError(
-                f"expected {FACTS} in {folder}, there is none: no map was finished there; name the folder of "
-                f"one, or run the command map again"
+                f"expected {FACTS} in {folder}, found none: no map was finished there; name the folder "
+                "of one, or run the command map again"
             )
         facts = reading.validated(file, _FACTS, REMEDY)
         if facts.checksum and facts.checksum != facts._checksum():
@@ -240,7 +240,7 @@ class MapFacts:
             few = self.too_few_observations / self.pixels[UNMAPPED]
             yield (
                 UNMAPPED,
-                f"{self.hectares[UNMAPPED]:,.0f} ha, not or not in all bands observed in the window"
+                f"{self.hectares[UNMAPPED]:,.0f} ha, not observed in all bands in the window"
                 + (f"; {few:.0%} of it on too few days for a class" if few else ""),
             )
         yield "mean observations per pixel", f"{round(self.mean_observations)} days of the window"

@@ -63,7 +63,7 @@ class FinishedMap:
             facts.check_file(file)
         with _layer(path, layers.CLASS.name, facts.key) as source:
             if source.crs is None:
-                raise DataError(f"expected {source.name} to name its CRS, it has none; {REMEDY}")
+                raise DataError(f"expected {source.name} to name its CRS, found none; {REMEDY}")
             grid = GeoBox(source.shape, source.transform, source.crs.to_string())
         return cls(path, facts, grid)
 
@@ -118,7 +118,7 @@ def _layer(folder: Path, name: str, key: str) -> Iterator[DatasetReader]:
     """Open a layer of a map, and no other map's."""
     path = folder / f"{name}.tif"
     if not reading.is_file(path):
-        raise DataError(f"expected the layer {path}, there is none; {REMEDY}")
+        raise DataError(f"expected the layer {path}, found none; {REMEDY}")
     try:
         with open_raster(path, REMEDY, in_folder=True) as source:
             found = source.tags().get("KEY", "none")

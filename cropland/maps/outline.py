@@ -49,7 +49,7 @@ def read_polygons(path: Path) -> Geometry:
     try:
         content = documents.plain_json(documents.read_bytes(path, _MOST_BYTES))
     except ValueError as error:
-        raise DataError(f"{path} is no GeoJSON of an area ({error}); {_REMEDY}") from error
+        raise DataError(f"{path} is not a GeoJSON of an area ({error}); {_REMEDY}") from error
     _check_crs(content, path)
     try:
         parts = [shape(each) for each in _geometries(content)]
@@ -58,7 +58,7 @@ def read_polygons(path: Path) -> Geometry:
         _check(geometries.check_edges, level, path)
         flat = [each for part in level for each in _flat(part)]
     except (ShapelyError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
-        raise DataError(f"{path} holds a geometry that is none ({error}); {_REMEDY}") from error
+        raise DataError(f"{path} holds an invalid geometry ({error}); {_REMEDY}") from error
     if not flat:
         kinds = ", ".join(sorted({each.geom_type for each in parts})) or "nothing"
         raise DataError(f"{path} holds no polygon with an area, but {kinds}; {_REMEDY}")
@@ -69,8 +69,8 @@ def read_polygons(path: Path) -> Geometry:
                 f"{path} reaches to latitude {north:.6g}: its coordinates are swapped; GeoJSON has [lon,lat]"
             )
         raise DataError(
-            f"{path} reaches from {west:.6g}, {south:.6g} to {east:.6g}, {north:.6g}, which are no degrees; "
-            f"bring it to longitude and latitude (ogr2ogr -t_srs EPSG:4326)"
+            f"{path} reaches from {west:.6g}, {south:.6g} to {east:.6g}, {north:.6g}, which are not degrees; "
+            f"convert it to longitude and latitude (ogr2ogr -t_srs EPSG:4326)"
         )
     _check(geometries.check_length, flat, path)
     return Geometry(union_all(_across_180(flat, east - west)), _DEGREES)
@@ -121,7 +121,7 @@ def _geometries(content: Any) -> list[dict[str, Any]]:
     if kind == "Feature":
         return [content["geometry"]] if content.get("geometry") else []
     if not isinstance(content, dict):
-        raise ValueError("it is no object")
+        raise ValueError("it is not an object")
     return [content]
 
 
@@ -132,6 +132,6 @@ def _check_crs(content: Any, path: Path) -> None:
         raise DataError(f"{path} cannot be read: {LINKED_CRS}")
     if named is not None and not _DEGREES_IN_OLD_GEOJSON.search(json.dumps(named)):
         raise DataError(
-            f"{path} is in {json.dumps(named)[:100]}, expected longitude and latitude (WGS 84); bring it "
-            f"there (ogr2ogr -t_srs EPSG:4326)"
+            f"{path} is in {json.dumps(named)[:100]}, expected longitude and latitude (WGS 84); "
+            "convert it (ogr2ogr -t_srs EPSG:4326)"
         )

@@ -198,7 +198,7 @@ def plan_map(command: Map, countries: Sequence[Country], store: Store) -> MapPla
     )
     tiles = extent.tiles(command.tile_side)
     if not tiles:
-        raise DataError("the geometry has no pixel's centre in it; take a smaller resolution")
+        raise DataError("no pixel centre lies in the geometry; use a smaller resolution")
     try:
         notes = images.check([tile.grid for tile in tiles[:: max(1, len(tiles) // _CHECKED_TILES)]])
     except NoImage as error:
@@ -225,8 +225,8 @@ def _extent(command: Map, country: Country) -> Extent:
         extent = Extent(grid) if extent is None else extent.within(grid)
     if extent is None:
         raise ConfigError(
-            f"what is to be mapped? give box=[west,south,east,north] or geometry=FILE.geojson; "
-            f"{country.name} reaches over {country.box}"
+            f"name the area to map: box=[west,south,east,north] or geometry=FILE.geojson; "
+            f"{country.name} covers {country.box}"
         )
     check_size(extent, command)
     if command.source.name == "simulated" and command.cube is None:
@@ -257,8 +257,8 @@ def _check_inside(extent: Extent, country: Country) -> None:
         and box.north <= simulated.north + margin
     ):
         raise DataError(
-            f"the simulated {country.name} reaches over {simulated}, the area over lat {box.south:.4f}…"
-            f"{box.north:.4f}, lon {box.west:.4f}…{box.east:.4f}; choose one inside"
+            f"the simulated {country.name} covers {simulated}, the area lat {box.south:.4f}…"
+            f"{box.north:.4f}, lon {box.west:.4f}…{box.east:.4f}; choose an area inside"
         )
 
 
@@ -266,7 +266,9 @@ def _check_output(folder: Path) -> None:
     """Raise an error for a folder that cannot be written to."""
     parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise DataError(f"cannot write to {folder}: {parent} is no folder of yours; set output")
+        raise DataError(
+            f"cannot write to {folder}: {parent} is not a folder that you can write to; set output"
+        )
 
 
 def _check_inputs(command: Map, folder: Path) -> None:
@@ -276,9 +278,7 @@ def _check_inputs(command: Map, folder: Path) -> None:
     for given in filter(None, (command.cube, command.geometry)):
         path = Path(given).resolve()
         if path == folder.resolve() or (path.parent == folder.resolve() and path.name in names):
-            raise DataError(
-                f"the map would be written over {given}, of which it is made; set output"
-            )
+            raise DataError(f"the map would overwrite {given}, one of its inputs; set output")
 
 
 def _tiles_key(champion: Champion, work: compute.Work) -> str:

@@ -93,7 +93,7 @@ class Applicability:
         if not mean_distance > 0:
             raise DataError(
                 f"expected training samples that differ in what is important, got {len(x)} that are all "
-                f"alike; take other features or samples"
+                f"alike; use other features or samples"
             )
         tested = nearest[fold >= 0] / mean_distance
         return cls(mean, scale, points, mean_distance, _upper_whisker(tested))
@@ -139,7 +139,7 @@ class Applicability:
                 }
         except _DAMAGED as error:
             raise DataError(
-                f"{path} is no area of applicability: {error}; log the model again"
+                f"{path} is not an area of applicability: {error}; log the model again"
             ) from error
         mean, scale, points = (stored[name] for name in ("mean", "scale", "points"))
         n_used = int((scale > 0).sum())
@@ -173,7 +173,7 @@ class Applicability:
 def _check_numbers(path: Path, stored: Mapping[str, NDArray[Any]]) -> None:
     """Check that an area has samples, a distance and a threshold, all of numbers in single precision."""
     if fault := _fault_of(stored):
-        raise DataError(f"{path} is no area of applicability: {fault}; log the model again")
+        raise DataError(f"{path} is not an area of applicability: {fault}; log the model again")
 
 
 def _fault_of(stored: Mapping[str, NDArray[Any]]) -> str:

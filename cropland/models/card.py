@@ -134,8 +134,8 @@ def limits(facts: CardFacts) -> Iterator[str]:
     static = [name for name in bands if name in STATIC]
     if static:
         yield (
-            f"**It uses {' and '.join(static)}**: it has learnt where the labelled points are, and is less "
-            f"accurate between and beyond them than random folds show."
+            f"**It uses {' and '.join(static)}**: it has learnt where the labelled points are, and is "
+            "less accurate away from them than random folds suggest."
         )
     days_after = max(recipe.end_offset_days for recipe in recipes)
     if days_after > 0:
@@ -152,8 +152,8 @@ def limits(facts: CardFacts) -> Iterator[str]:
     one = len({recipe.window() for recipe in recipes}) == 1
     yield from dict.fromkeys(
         f"A point with fewer than {recipe.min_observations} observations in the window"
-        f"{'' if one else f' {recipe.window()}'} gets no label, but the reason; so does one of which a day "
-        f"of the window is more than {recipe.max_gap_days} days from the nearest observation."
+        f"{'' if one else f' {recipe.window()}'} gets a reason instead of a label; so does a point "
+        f"without an observation within {recipe.max_gap_days} days of each day of the window."
         for recipe in recipes
     )
 
@@ -185,8 +185,8 @@ def _choice(facts: CardFacts, command: Promote) -> str:
     text = (
         f"Rule `{rule}`: {RULES[rule]}. Selected from {count(result.n_tried, 'candidate')}; the most "
         f"accurate was {markdown_code(best['name'])} with {best['accuracy']:.3f} ± "
-        f"{best['accuracy_se']:.3f}: {markdown_text(difference(result, rule))}. Why each other was not "
-        f"selected is in `candidates.csv`."
+        f"{best['accuracy_se']:.3f}: {markdown_text(difference(result, rule))}. `candidates.csv` says "
+        "why the others were not selected."
     )
     if barred := excluded(result):
         text += f" {markdown_text(barred[0].upper() + barred[1:])}."
@@ -202,8 +202,9 @@ def _against(against: Comparison | str | None) -> str:
         return f"The champion before could not be compared: {markdown_text(against)}."
     return (
         f"Against the champion before, on the same points: {against.difference:+.4f} ± "
-        f"{against.standard_error:.4f}; {count(against.only_first, 'point')} only this one has "
-        f"right, {against.only_second} only the other (McNemar's exact test, p = {against.p_value:.3g})."
+        f"{against.standard_error:.4f}; {count(against.only_first, 'point')} classified correctly by "
+        f"this model only, {against.only_second} by the other only (McNemar's exact test, p = "
+        f"{against.p_value:.3g})."
     )
 
 
@@ -239,8 +240,8 @@ def _member(material: CandidateData, member: Member) -> Iterator[str]:
     yield f"- Window: {recipe.window()} ({recipe.span} weeks), a value every {step_days} days"
     evidence = material.evidence
     yield (
-        f"- Observations a labelled point in the window: {evidence.observations_per_point:g} in the median, "
-        f"{evidence.observations_least} at least; {evidence.interpolated_share:.0%} of the days of the "
+        f"- Observations per labelled point in the window: median {evidence.observations_per_point:g}, "
+        f"minimum {evidence.observations_least}; {evidence.interpolated_share:.0%} of the days of the "
         f"series are interpolated: none was observed within {step_days / 2:g} days"
     )
     yield (
@@ -259,7 +260,7 @@ def _member(material: CandidateData, member: Member) -> Iterator[str]:
 def _use(facts: CardFacts) -> str:
     columns = ", ".join(facts.fitted.columns)
     return (
-        f"A table of raw observations, one row each: `{columns}`. Back come `ID, probability, label, "
+        f"Input: a table of raw observations, one row each: `{columns}`. Output: `ID, probability, label, "
         f"n_observations, inside_applicability, cannot_tell, reason`. `reference_end` (a date) applies it to "
         f"another season.\n\n"
         f"```python\nmlflow.pyfunc.load_model('models:/{facts.name}@champion').predict(observations)\n```"

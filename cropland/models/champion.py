@@ -161,16 +161,16 @@ def _read(version: ModelVersion, client: MlflowClient) -> Fitted:
             fitted = model_files.read(files, version.tags.get(version_files.CHECKSUM_OF_RECIPE))
     except (DataError, MlflowException, OSError) as error:
         raise DataError(
-            f"version {number} of {name} cannot be loaded: {error}; bring its files back, as from a backup, "
-            f"or take the version before it (alias={registry.PREVIOUS}); where the folder was moved, "
+            f"version {number} of {name} cannot be loaded: {error}; restore its files from a backup, "
+            f"or use the version before it (alias={registry.PREVIOUS}); where the folder was moved, "
             f"run a command in it once with {ONCE}=true"
         ) from error
     if name not in {
         registry.model_name(source, fitted.country) for source in ("files", "simulated")
     }:
         raise DataError(
-            f"version {number} of {name} is a model of {fitted.country}; promote again, or take "
-            f"another version"
+            f"version {number} of {name} is a model of {fitted.country}; promote again, or use another "
+            "version"
         )
     return fitted
 
@@ -287,6 +287,6 @@ def registered(name: str, uri: str, alias: str) -> ModelVersion:
     if version is None:
         models = client.search_registered_models()
         names = [model.name for model in models if alias in model.aliases]
-        others = nearest(name, names) if names else "no other has it; promote one"
+        others = nearest(name, names) if names else "no other model has it; promote one"
         raise DataError(f"no model {name} with the alias {alias!r} in {uri}; {others}")
     return version

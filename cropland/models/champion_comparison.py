@@ -84,5 +84,5 @@ def _unreadable(champion: ModelVersion, error: DataError) -> DataError:
     """Return an error that says that the champion cannot be read, and what to do."""
     return DataError(
         f"version {champion.version} of {champion.name}, the champion, cannot be read and stays: "
-        f"{error}; bring its files back, or replace it without a comparison by force=true"
+        f"{error}; restore its files, or replace it without a comparison by force=true"
     )

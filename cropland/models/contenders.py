@@ -160,11 +160,11 @@ def _no_candidate(command: Promote, country: Country, archive: Archive, store: S
     scored = [run for run in store.search(condition) if COMPARISON in run.tags]
     same_archive = [run for run in scored if run.tags.get(ARCHIVE) == archive.fingerprint]
     others = {" ".join(fold_words(run.params)) for run in same_archive}
-    train = f"run {command_line('train')} with the same words"
+    train = f"run {command_line('train')} with the same settings"
     if words in others:
         instead = f"the existing ones were scored by another version of the code; {train} again"
     elif others:
-        instead = f"there are some by {' or by '.join(sorted(others))}; give promote.py these words"
+        instead = f"there are some by {' or by '.join(sorted(others))}; promote with these settings"
     elif scored:
         there_are = "there is" if len(scored) == 1 else "there are"
         instead = (

@@ -85,7 +85,7 @@ def finalist_ids(field: Field, command: Promote, country: Country) -> list[str]:
         fault = next(field.damage[run_id] for run_id in field.table.index if run_id in field.damage)
         raise DataError(
             f"no candidate of {country.name} can be promoted: {fault}; score them again: "
-            f"{command_line('train')} with the same words and force=true"
+            f"{command_line('train')} with the same settings and force=true"
         )
     if eligible.empty:
         raise DataError(

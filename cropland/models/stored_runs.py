@@ -75,7 +75,7 @@ def fault_of(run: TrackedRun) -> str:
             return f"{name} is {run.metrics[name]:g}"
     texts = (run.name, run.tags["window_end"], *(run.params[name] for name in PARAMS))
     if not all(text.isprintable() and len(text) <= _LONGEST for text in texts):
-        return "its name or its params are no line of text"
+        return "its name or its params are not one line of text"
     return ""
 
 
@@ -108,7 +108,7 @@ def candidate_of(text: str, command: Promote, country: Country) -> Candidate:
     here = {name: getattr(command, name) for name in ("source", "paths", "tracking", "n_jobs")}
     candidate = candidates.from_yaml(text, **here, validation=command.validation)
     if candidate.configurations[1:]:
-        raise ConfigError("it is nested: that scores a choice, no candidate")
+        raise ConfigError("it is nested: it scores a selection, not a candidate")
     if name := unlisted_class(candidate.configuration.model):
         raise ConfigError(f"it is of {name}: {LISTED_ONLY}")
     model = replace(plain_model(candidate.configuration.model), allow=())

@@ -67,13 +67,13 @@ def _limit(table: pd.DataFrame) -> float:
 
 
 def _no_member(row: Any, most: float) -> str:
-    return f"is no member: Brier score {row.brier:.4f} against at most {most:.4f}"
+    return f"is not a member: Brier score {row.brier:.4f} against at most {most:.4f}"
 
 
 def _not_best(row: Any, again: Any, selected_again: Any, _: float) -> str:
     """Return in words why a candidate is not the best; `again` are its scores as a finalist."""
     if again is None:
-        return f"is no finalist: accuracy {row.accuracy:.4f}, Brier score {row.brier:.4f}"
+        return f"is not a finalist: accuracy {row.accuracy:.4f}, Brier score {row.brier:.4f}"
     if again["accuracy"] < selected_again["accuracy"] - TOLERANCE:
         return f"is {selected_again['accuracy'] - again['accuracy']:.4f} less accurate than the selected one"
     if again["brier"] > selected_again["brier"] + TOLERANCE:
@@ -89,7 +89,7 @@ def _not_simplest(row: Any, again: Any, selected_again: Any, limit: float) -> st
     if (row if again is None else again).accuracy < limit:
         return f"is more than one standard error below the best ({limit:.4f})"
     if again is None:  # the finalists that were simpler may have lost since
-        return f"is no finalist: {row.n_features} features over {row.span} weeks"
+        return f"is not a finalist: {row.n_features} features over {row.span} weeks"
     return _less_simple(row, selected_again)
 
 

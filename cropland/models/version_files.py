@@ -84,7 +84,7 @@ def _location(version: ModelVersion, client: MlflowClient) -> str:
     if not is_inside(location, root, str(client.tracking_uri)):
         raise DataError(
             f"version {version.version} of {version.name} names its files in {location}, which is not among "
-            f"those of its experiment ({root or 'there is none'}); promote again, or take another version"
+            f"those of its experiment ({root or 'there is none'}); promote again, or use another version"
         )
     return location
 

@@ -147,7 +147,8 @@ def _check(job: Job) -> int:
     )
     if not alike:
         raise ConfigError(
-            "study=submission is the original to the letter: leave model, series, features, training, "
+            "study=submission is the original an exact reproduction: leave model, series, features, "
+            "training, "
             "promote and a nested validation out"
         )
     source = chosen.source
@@ -188,9 +189,7 @@ def _record(
     remark = SIMULATED if chosen.source.name == "simulated" else ""
     cells = [[markdown_text(str(cell)) for cell in row] for row in summary.to_numpy()]
     table = markdown_table(list(summary.columns), cells)
-    lead = (
-        f"**{markdown_text(title)}** The submitted solution of the original study, to the letter."
-    )
+    lead = f"**{markdown_text(title)}** The submitted solution of the original study, reproduced exactly."
     record.note = "\n\n".join(filter(None, (lead, table, remark)))
     record.params |= {"source": chosen.source.name, "seed": chosen.seed, "output": chosen.output}
     record.params |= dict(zip("window." + summary["country"], summary["window"], strict=True))

@@ -79,7 +79,7 @@ class _Session(requests.Session):
             )
         if scheme_of(address) == "http" and scheme_of(resp.url) == "https":
             raise DataError(
-                f"{shown(resp.url)} leads from https to http, where others can read along; choose another "
+                f"{shown(resp.url)} leads from https to http, where others can read the data; choose another "
                 f"address"
             )
         return target
@@ -90,11 +90,11 @@ class _Session(requests.Session):
             yield from super().resolve_redirects(resp, *args, **options)
         except requests.TooManyRedirects as error:
             raise DataError(
-                f"{shown(resp.url)} leads on more than {_MOST_REDIRECTS} times; choose another address"
+                f"{shown(resp.url)} redirects more than {_MOST_REDIRECTS} times; choose another address"
             ) from error
         except ValueError as error:  # of who reads addresses
             raise DataError(
-                f"{shown(resp.url)} leads to what is no address ({error}); choose another address"
+                f"{shown(resp.url)} leads to an invalid address ({error}); choose another address"
             ) from error
 
 

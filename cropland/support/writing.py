@@ -171,10 +171,10 @@ def check_new(path: Path, inputs: Iterable[Path], key: str, example: str, *, for
     """
     _check_place(path, inputs, key, example)
     if os.path.lexists(path) and not path.is_file():
-        raise DataError(f"{key} {path} is there and no file; set {key} to another name")
+        raise DataError(f"{key} {path} exists and is not a file; set {key} to another name")
     if path.exists() and not force:
         raise DataError(
-            f"{key} {path} is there already; set {key} to another name, or add force=true to replace it"
+            f"{key} {path} already exists; set {key} to another name, or add force=true to replace it"
         )
 
 
@@ -185,7 +185,7 @@ def _check_place(path: Path, inputs: Iterable[Path], key: str, example: str) -> 
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise DataError(
-            f"cannot write {path}: {folder} is no folder that you may write to; set {key}"
+            f"cannot write {path}: {folder} is not a folder that you can write to; set {key}"
         )
     there = path.exists()
     for given in inputs:
@@ -200,16 +200,16 @@ def _check_alike(path: Path, columns: Sequence[str]) -> None:
     """Raise an error for a file to replace that is not a CSV of some columns."""
     remedy = "set output to another name, or move that file away"
     if not path.is_file():
-        raise DataError(f"output {path} is there and no file; {remedy}")
+        raise DataError(f"output {path} exists and is not a file; {remedy}")
     try:
         with path.open("rb") as stream:
             header = stream.readline(_HEADER_BYTES).decode("utf-8-sig", "replace").strip()
     except OSError as error:
         raise DataError(
-            f"output {path} is there and cannot be read: {error.strerror}; {remedy}"
+            f"output {path} exists and cannot be read: {error.strerror}; {remedy}"
         ) from error
     names = header.split(",")
     if path.stat().st_size and (names[:2] != list(columns[:2]) or not set(names) <= set(columns)):
         is_text = header.isprintable() and "\ufffd" not in header
-        content = f"its first line is {header[:_SHOWN]!r}" if is_text else "it is no CSV"
-        raise DataError(f"output {path} is there and holds no predictions: {content}; {remedy}")
+        content = f"its first line is {header[:_SHOWN]!r}" if is_text else "it is not a CSV file"
+        raise DataError(f"output {path} exists and holds no predictions: {content}; {remedy}")

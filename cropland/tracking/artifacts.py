@@ -108,4 +108,4 @@ def read_text(run: TrackedRun, name: str, root: str, store: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise DataError(f"{name} of run {run.name!r} is damaged: it is no text") from error
+        raise DataError(f"{name} of run {run.name!r} is damaged: it is not text") from error

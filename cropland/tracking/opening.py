@@ -173,8 +173,8 @@ def _in_words(error: Exception, uri: str) -> str:
             f"database's version {version[1]}); install that one, or give another tracking.uri"
         )
     return (
-        f"{uri} was made by an older MLflow than {installed}, which is installed; keep a copy, and bring it "
-        f"up to date: {shlex.quote(sys.executable)} -m mlflow db upgrade {shlex.quote(uri)}"
+        f"{uri} was made by an older MLflow than {installed}, which is installed; keep a copy, and "
+        f"upgrade it: {shlex.quote(sys.executable)} -m mlflow db upgrade {shlex.quote(uri)}"
     )
 
 
@@ -223,7 +223,7 @@ def _check_emptied(tracking: Tracking, experiment: str) -> None:
     if runs:
         raise TrackingError(
             f"{database} is empty, but there are files of {count(len(runs), 'run')} of it: it has lost its "
-            f"content, as in a power cut; bring it back from a backup, or delete it to begin anew"
+            f"content, as in a power cut; restore it from a backup, or delete it to start again"
         )
 
 
@@ -241,7 +241,7 @@ def _note_lost_runs(tracking: Tracking, experiment: str) -> None:
             f"{tracking.uri} lacks {count(len(lost), 'run')} whose files are in {folder} "
             f"({some(sorted(lost), show=3)}): if they are of another tracking store, give each store a "
             f"tracking.artifacts of its own; if not, this one was cut, as by a power cut, or is an older "
-            f"copy: bring it back from a backup",
+            f"copy: restore it from a backup",
         )
 
 

@@ -35,7 +35,7 @@ _UNUSABLE = frozenset(
 _REASON = re.compile(r"\[Errno -?\d+\] [\w ]+|too many \d+ error responses|[Rr]ead timed out")
 _OF_DATABASE = re.compile(r"\((?:sqlite3|psycopg2?)\.[\w.]+\) ([^\n]+)")
 """An error of the database itself, which MLflow words as one of the request."""
-_DAMAGED = "its database is damaged, as after a power cut: bring it back from a backup"
+_DAMAGED = "its database is damaged, as after a power cut: restore it from a backup"
 _PLAIN = {
     "database is locked": f"another process has kept its database locked for {SECONDS_FOR_OTHERS} s",
     "database disk image is malformed": _DAMAGED,

@@ -70,7 +70,7 @@ def client_of(uri: str) -> MlflowClient:
     path = sqlite_file.path_of(uri)
     if path is not None and not path.is_file():
         raise TrackingError(
-            f"expected a tracking store at {path.absolute()}, there is none; give the uri of one, or train"
+            f"expected a tracking store at {path.absolute()}, found none; set its uri, or train"
         )
     check_answers(uri)
     client = retries.patiently(uri, MlflowClient, uri, uri)

@@ -51,7 +51,7 @@ def check(uri: str) -> None:
         return
     kind = "pipe" if stat.S_ISFIFO(mode) else "folder" if stat.S_ISDIR(mode) else "device"
     raise TrackingError(
-        f"{path} is no file but a {kind}; take it away, or name a database in tracking.uri: "
+        f"{path} is not a file but a {kind}; remove it, or name a database in tracking.uri: "
         f"sqlite:///PATH"
     )
 

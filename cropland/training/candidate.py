@@ -286,7 +286,7 @@ def _check_clear(archive: Archive, series: str) -> None:
     if classes and not set(classes) - {*UNCLEAR_CLASSES, MISSING_SCENE_CLASS}:
         raise DataError(
             f"series={series} leaves no observation of {archive.country}: SCL is {some(classes)} in all of "
-            f"them, which is no clear ground; take series=raw, or observations with another SCL"
+            f"them, none of which is clear ground; use series=raw, or observations with another SCL"
         )
 
 

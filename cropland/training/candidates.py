@@ -50,9 +50,7 @@ def from_yaml(text: str, **here: Any) -> Candidate:
         alternatives = tuple(fill(Configuration, other) for other in values.pop("alternatives", ()))
         configuration = fill(Configuration, values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"expected the configuration of a candidate, got another: {error}"
-        ) from error
+        raise ConfigError(f"expected the configuration of a candidate, got: {error}") from error
     is_alone = configuration.training == "own" and configuration.validation.candidates is None
     require(
         is_alone or bool(others or alternatives),

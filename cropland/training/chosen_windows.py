@@ -74,7 +74,8 @@ def _of_study(name: str, archive: Archive, store: Store) -> Choice | None:
                 return filled(Choice, window)
         except (ValueError, TypeError, AttributeError, ConfigError) as error:
             raise TrackingError(
-                f"the tag {_TAG}{name} of run {run.run_id} is no window ({error}); delete the tag or the run"
+                f"the tag {_TAG}{name} of run {run.run_id} is not a window ({error}); delete the tag "
+                "or the run"
             ) from error
     return None
 

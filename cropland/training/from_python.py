@@ -62,7 +62,7 @@ def compose(words: Sequence[str] = (), *, config_dir: Path | str | None = None) 
             composition.prepare_sweep(sweep)
             if not composition.is_enumerated(sweep):
                 raise ConfigError(
-                    "expected words whose candidates are known, got a search: train it"
+                    "expected overrides with known candidates, got a search: run it with cropland train"
                 )
             jobs = composition.jobs(sweep)
     except HydraException as error:

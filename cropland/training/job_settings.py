@@ -98,7 +98,7 @@ def read(folder: Path) -> JobSettings:
         return _read(path, (status.st_ino, status.st_mtime_ns, status.st_size))
     except FileNotFoundError as error:
         raise DataError(
-            f"expected {path}, which the process that opened the sweep has written, found none; run "
+            f"expected {path}, which the sweep's main process writes, found none; run "
             "the command in a folder that every machine sees under the same name"
         ) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -92,8 +92,8 @@ class Ledger:
             outcomes = [Outcome(**json.loads(line)) for line in whole.splitlines()]
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"{self.path} has a line that is damaged ({error}); run the same command again: finished "
-                f"runs are kept"
+                f"{self.path} has a line that is damaged ({error}); run the same command again: "
+                "finished runs are kept"
             ) from error
         return outcomes, start + len(whole) + len(newline)
 

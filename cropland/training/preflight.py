@@ -141,7 +141,7 @@ def check_alike(configurations: Sequence[Configuration]) -> None:
         )
     for group in ("source", "tracking", "paths", "study", "promotion", "promote", "output"):
         if len({repr(getattr(configuration, group)) for configuration in configurations}) > 1:
-            raise ConfigError(f"{group} cannot be swept; give one command for each")
+            raise ConfigError(f"{group} cannot be swept; run one command for each")
     first = configurations[0]
     if first.output and not (first.study and first.study.figure == "submission"):
         raise ConfigError(

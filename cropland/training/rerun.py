@@ -110,7 +110,9 @@ def _run(client: MlflowClient, id_: str, tracking: Tracking) -> Run:
         like = client.search_runs(everywhere, f"attributes.run_id LIKE '{id_}%'", max_results=5)
         require(bool(like), none)
         names = some([run.info.run_id for run in like])
-        require(len(like) == 1, f"run={id_}: several runs begin so: {names}; give more of it")
+        require(
+            len(like) == 1, f"run={id_}: several runs begin with it: {names}; write more characters"
+        )
         run = like[0]
     require(
         run.info.lifecycle_stage == "active",
@@ -126,7 +128,7 @@ def _store(client: MlflowClient, run: Run, tracking: Tracking) -> Store:
     here = [experiments.experiment_of(tracking, source) for source in ("files", "simulated")]
     require(
         name in here,
-        f"run {run.info.run_id} is in experiment {name} of {tracking.uri}, and this command works in "
+        f"run {run.info.run_id} is in experiment {name} of {tracking.uri}, and this command uses "
         f"{' and '.join(here)}; give tracking.experiment={name.removesuffix('-simulated')}",
     )
     check_artifacts(experiment.artifact_location, tracking, name)
@@ -194,9 +196,7 @@ def _note_folders(stored: Sequence[str], words: Sequence[str], run_id: str) -> N
         return
     for word in stored:
         if word.startswith(SEARCH_PATH):
-            note = (
-                f"run {run_id[:8]} was started with {word}: give that too where it needs its files"
-            )
+            note = f"run {run_id[:8]} was started with {word}: add it where the run needs its files"
             terminal.print_note(terminal.notes(), note)
 
 
@@ -220,7 +220,7 @@ def _check(word: str, run_id: str) -> None:
     )
     if is_hydra or key == "allow" or "${oc." in word or not re.match(r"[+~]*[\w.@/]+(=|$)", word):
         raise ConfigError(
-            f"run {run_id} was given {word}, which is not taken from a store; give {key}=… beside run=…"
+            f"run {run_id} was started with {word}, which is not read from a store; add {key}=… to run=…"
         )
 
 
@@ -243,8 +243,8 @@ def _why(
         return some(changes, 5)
     archive = archives[same[0].country.name].fingerprint
     if run.tags.get(ARCHIVE, archive) != archive:
-        return "its archive is another one: points, observations or the code that reads them have changed"
-    before = run.tags.get(LIBRARIES, "versions that it did not keep")
+        return "its archive differs: points, observations or the code that reads them have changed"
+    before = run.tags.get(LIBRARIES, "versions that it did not store")
     if before != libraries():
         return f"it was scored by {before}; installed are {libraries()}"
     return "the code that decides scores has changed since, or data of other countries"

@@ -49,7 +49,7 @@ def check(jobs: Sequence[Job]) -> None:
     for key, value_of in _COMPARED.items():
         require(
             all(value_of(job) == value_of(jobs[0]) for job in jobs),
-            f"{key} is nothing to search over: accuracies are compared with one {key} only; give one command "
+            f"{key} cannot be searched: accuracies are compared within one {key} only; run one command "
             f"for each{', or country=[iran,sudan] for their mean' if key == 'country' else ''}",
         )
 

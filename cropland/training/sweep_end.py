@@ -81,7 +81,7 @@ def _at_once(outcome: Outcome, closed: Mapping[str, str]) -> Outcome:
     """Return the outcome of a candidate, of another sweep's run where that has scored it at the same time."""
     if outcome.run_id not in closed:
         return outcome
-    message = "was scored at the same time by another sweep, whose run stays"
+    message = "was scored at the same time by another sweep, whose run is kept"
     return replace(outcome, status="already there", run_id=closed[outcome.run_id], message=message)
 
 

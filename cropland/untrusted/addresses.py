@@ -77,7 +77,7 @@ class Links:
         """
         if not isinstance(href, str) or len(href) > _MOST_SIGNS or not _ADDRESS.fullmatch(href):
             raise DataError(
-                f"{self.origin} leads to {shown(href)!r}, which is no address that can be read; expected "
+                f"{self.origin} leads to {shown(href)!r}, which is not a valid address; expected "
                 f"https://, http:// or s3:// and a host: choose another source.catalog"
             )
         host = urlsplit(href).hostname or ""
@@ -113,7 +113,7 @@ class Links:
         match = _FILE.fullmatch(href)
         if match is None or is_web(self.origin):
             raise DataError(
-                f"{shown(href)} is no address that can be read; expected https://, http:// or s3://, or a "
+                f"{shown(href)} is not a valid address; expected https://, http:// or s3://, or a "
                 f"file in the folder of the items: choose another source.catalog"
             )
         return file_inside(self.origin, unquote(match[1]) if scheme_of(href) else match[1])
@@ -152,16 +152,14 @@ def file_inside(origin: str, path: str) -> Path:
         full, folder = (folder / path).resolve(), folder.resolve()
         is_regular = full.is_file() or not full.exists()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name that cannot be
-        raise DataError(
-            f"{shown(path)!r} is no path that can be read; fix it, or take it out"
-        ) from error
+        raise DataError(f"{shown(path)!r} is not a valid path; fix it, or remove it") from error
     if not full.is_relative_to(folder):
         raise DataError(
             f"{shown(path)!r} is {full}, which does not lie in {folder}; expected a file in the folder of "
             f"the items: copy it there, or give the folder that holds both as source.catalog"
         )
     if not is_regular:
-        raise DataError(f"{full} is no file but a pipe, a device or a folder; take it out")
+        raise DataError(f"{full} is not a file but a pipe, a device or a folder; remove it")
     return full
 
 

@@ -55,13 +55,13 @@ def check_netcdf(path: Path, remedy: str, *, longest: int) -> tuple[str, dict[st
 
     try:
         if not path.is_file():
-            raise ValueError("it is no regular file")
+            raise ValueError("it is not a regular file")
         with path.open("rb") as stream:
             start = stream.read(4)
         if start.startswith(_CLASSIC):
             return "scipy", {}
         if start != _HDF5:
-            raise ValueError("it is no NetCDF")
+            raise ValueError("it is not NetCDF")
         with h5py.File(path, "r") as file:
             return "h5netcdf", {name: _array(dataset, longest) for name, dataset in _datasets(file)}
     except _BROKEN as error:

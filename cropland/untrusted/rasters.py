@@ -87,10 +87,10 @@ def open_raster(
         GDAL cannot read it.
     """
     driver = _driver_of(path, remedy, in_folder)
-    beside = f"take it out, as it is read with {path.name}"
+    beside = f"remove it, as it is read with {path.name}"
     for name in _rasters_beside(path):
         if _driver_of(name, beside, in_folder) != _TIFF:
-            raise DataError(f"{name} is no TIFF, as overviews and masks are; {beside}")
+            raise DataError(f"{name} is not a TIFF, as overviews and masks are; {beside}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with open_raster(name, beside, in_folder=in_folder, overviews=overviews):
@@ -186,8 +186,8 @@ def _check_sidecar(source: Any, itself: dict[str, list[str]], sidecar: Path) -> 
         for band, (value, before) in enumerate(zip(values, itself[what], strict=True), start=1):
             if value != before and before != "":
                 raise DataError(
-                    f"{sidecar} gives band {band} another {what} than the raster itself has; take it out, or "
-                    f"write what it says into the raster, as gdal_translate does to a GeoTIFF"
+                    f"{sidecar} gives band {band} another {what} than the raster itself has; remove "
+                    "it, or write what it says into the raster, as gdal_translate does to a GeoTIFF"
                 )
 
 
@@ -198,7 +198,7 @@ def _driver_of(path: Path, remedy: str, in_folder: bool) -> str:
             f"{path} is a link that leads out of its folder; copy the file, or {remedy}"
         )
     if not path.is_file():
-        raise DataError(f"{path} is no regular file; {remedy}")
+        raise DataError(f"{path} is not a regular file; {remedy}")
     try:
         with path.open("rb") as stream:
             driver = _DRIVERS.get(stream.read(4))

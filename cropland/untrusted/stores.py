@@ -126,7 +126,7 @@ def _plain(folder: Path, name: str) -> dict[str, Any]:
     try:
         document = json.loads((folder / name).read_bytes())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name} is no JSON that can be read") from error
+        raise ValueError(f"{name} is not readable JSON") from error
     if not isinstance(document, dict):
         raise ValueError(f"{name} holds no JSON object")
     return document

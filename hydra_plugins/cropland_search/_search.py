@@ -47,7 +47,7 @@ def run(settings: DictConfig, space: SearchSpace, launcher: Launcher, folder: Pa
     search.run(launcher, settings.n_trials, settings.n_jobs, settings.max_failure_rate)
     best = search.best()
     if best is None:
-        log.warning("no trial of %d has a result", len(search.results))
+        log.warning("none of %d trials has a result", len(search.results))
     else:
         results.write_text(yaml.safe_dump(best, sort_keys=False), encoding="utf-8")
 
@@ -103,7 +103,7 @@ class _Search:
             if failures > max_failure_rate * len(values):
                 raise HydraException(
                     f"{failures} of {len(values)} trials launched together have no result, more than "
-                    f"hydra.sweeper.max_failure_rate={max_failure_rate:g} lets pass"
+                    f"hydra.sweeper.max_failure_rate={max_failure_rate:g} allows"
                 )
 
     def best(self) -> dict[str, Any] | None:
@@ -158,8 +158,8 @@ class _Search:
                 check_distribution_compatibility(stored[key], self._distributions[key])
         except (KeyError, ValueError) as error:
             raise ConfigError(
-                f"study {self.study.study_name} in the storage has searched another space ({error}); give "
-                f"another hydra.sweeper.study_name"
+                f"study {self.study.study_name} in the storage has another search space ({error}); set "
+                "another hydra.sweeper.study_name"
             ) from error
 
 
@@ -204,6 +204,8 @@ def _value(words: Sequence[str], result: JobReturn) -> float:
     except (TypeError, ValueError):
         kind = type(result.return_value).__name__
         log.warning(
-            "trial %s has no result: its task returned no number but %s", " ".join(words), kind
+            "trial %s has no result: its task returned, instead of a number, %s",
+            " ".join(words),
+            kind,
         )
         return math.nan

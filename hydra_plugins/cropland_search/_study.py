@@ -80,8 +80,8 @@ def study_of(settings: DictConfig) -> Study:
         )
     if study.direction.name.lower() != direction:
         raise ConfigError(
-            f"hydra.sweeper.direction={direction}, and study {name} in {storage} does the opposite; give "
-            f"another hydra.sweeper.study_name"
+            f"hydra.sweeper.direction={direction}, but study {name} in {storage} has the opposite; set "
+            "another hydra.sweeper.study_name"
         )
     study.sampler = sampler_of(settings, len(study.get_trials(deepcopy=False)))
     return study
@@ -124,6 +124,6 @@ def check_database(storage: str) -> None:
             engine.dispose()
     if tables and "studies" not in tables:
         raise ConfigError(
-            f"hydra.sweeper.storage={storage} is the database of something else, such as MLflow's runs; give "
-            f"one of its own, as in sqlite:///searches.db"
+            f"hydra.sweeper.storage={storage} is used by something else, such as MLflow's runs; use a "
+            "database of its own, as in sqlite:///searches.db"
         )

@@ -123,8 +123,8 @@ class OptunaSweeper(Sweeper):
         secrets.check(config.storage, "hydra.sweeper.storage")
         require(
             config.storage is None or config.study_name is not None,
-            "hydra.sweeper.storage keeps a search under its name, by which the same command goes on; give it "
-            "one: hydra.sweeper.study_name=NAME",
+            "hydra.sweeper.storage stores a search by name, so that the same command can continue it; "
+            "set one: hydra.sweeper.study_name=NAME",
         )
         from hydra_plugins.cropland_search import _study  # heavy imports
 

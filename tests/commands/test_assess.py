@@ -111,7 +111,7 @@ def test_points_to_label_next_are_a_points_file(shell: Shell, folder: Path) -> N
 
 
 REFUSED = [
-    (["map=maps/nowhere"], "expected the folder of a map at maps/nowhere, there is none"),
+    (["map=maps/nowhere"], "expected the folder of a map at maps/nowhere, found none"),
     (["labels=landscape"], "expected the design of the sample at maps/iran/sample.json"),
     (["labels=x.csv", "next=5"], "labels and next are both given"),
     (["min_distance=5"], "min_distance is given to choose what to label next"),
@@ -123,7 +123,7 @@ REFUSED = [
     (["allocation=even"], "allocation"),
     (["sample_sizes=60"], "unknown key 'sample_sizes'; did you mean 'sample_size'?"),
     (["next=3", "candidates=2"], "candidates must be at least"),
-    (["next=5"], "expected the layer maps/iran/uncertainty.tif, there is none"),
+    (["next=5"], "expected the layer maps/iran/uncertainty.tif, found none"),
 ]
 
 
@@ -154,7 +154,7 @@ def test_a_sample_without_an_error_is_no_certainty_and_it_says_so(
     assert done.returncode == 0, done.stderr
     for text in (done.stdout, (folder / "assessment.md").read_text()):
         for name in ("cropland", "other"):
-            assert f"o error was seen where the map says {name}: its interval is too" in text
+            assert f"o error in the sample where the map says {name}: its interval is too" in text
 
 
 def test_labels_that_excel_saved_with_semicolons_are_read(shell: Shell, folder: Path) -> None:
@@ -163,13 +163,13 @@ def test_labels_that_excel_saved_with_semicolons_are_read(shell: Shell, folder: 
     (shell.folder / "labels.csv").write_text(text.replace(",", ";").replace(".", ",") + ";;;\n")
     done = assess(shell, "labels=labels.csv")
     assert done.returncode == 0, done.stderr
-    assert "nothing but errors was seen where the map says other" in done.stdout
+    assert "only errors in the sample where the map says other" in done.stdout
 
 
 def test_another_landscape_does_not_answer(shell: Shell, folder: Path) -> None:
     assert assess(shell, "sample_size=400").returncode == 0
     said = refused(shell, "labels=landscape", "source.profiles.iran.fallow=0.9")
-    assert "it is another one; give the country file and source.profiles" in said
+    assert "it differs; use the country file and source.profiles" in said
     assert not (folder / "assessment.md").exists()
 
 

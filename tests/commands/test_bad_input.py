@@ -75,7 +75,7 @@ BY_COMMAND = [
     (["bands.names=[B4,NVDI]"], "bands.names has 'NVDI', .* did you mean 'NDVI'"),
     (["+model.max_feature=3"], "has no such parameter; did you mean 'max_features'"),
     (["tracking=server", "tracking.uri=http://127.0.0.1:9"], "does not answer .* tracking=local"),
-    (["-m", "source=simulated,files"], "source cannot be swept; give one command for each"),
+    (["-m", "source=simulated,files"], "source cannot be swept; run one command for each"),
     (["source=files", "paths.data=nowhere"], "expected a folder with exports at nowhere"),
     (["output=x.csv"], "output is for study=submission; the command predict writes predictions"),
     (

@@ -69,7 +69,10 @@ def test_a_map_is_scored_alone_and_then_beside_a_champion(swept: Shell, tmp_path
     asked = [*shell.here, "landcover=worldcover", f"raster={raster}"]
     alone = screen(shell.run(*asked, script="compare"))
     assert "worldcover is right on 80.0 % (68.2…88.2) of 60 labelled points of toyland" in alone
-    assert "note toyland: the map stands alone: no version of the model cropland-toyland" in alone
+    assert (
+        "note toyland: no champion to compare with: no version of the model cropland-toyland"
+        in alone
+    )
     assert "python scripts/promote.py" in alone
     assert f" source=files paths.data={shell.exports} country=toyland" in alone
 
@@ -117,7 +120,7 @@ BAD = [
     (["raster=toy.tif", "landcover=custom"], "landcover.cropland has no value; give it one"),
     (
         ["raster=toy.tif", "landcover=glad"],
-        r"10 \(30 ×\), 40 \(30 ×\); take the preset of the product",
+        r"10 \(30 ×\), 40 \(30 ×\); use the preset of the product",
     ),
     (["raster=toy.tif", "landcover.crops=[40]"], "unknown key 'landcover.crops'"),
     (["raster=toy.tif", "band=2"], "toy.tif has no band 2, it has 1"),
@@ -222,7 +225,9 @@ def test_a_map_of_elsewhere_or_without_data_is_said(
 
 def test_where_there_is_no_champion_the_command_that_makes_one_is_said(toyland: Country) -> None:
     said = compare._none(command(), toyland, "cropland-toyland")
-    assert said.startswith("the map stands alone: no version of the model cropland-toyland has")
+    assert said.startswith(
+        "no champion to compare with: no version of the model cropland-toyland has"
+    )
     words = "source=files 'paths.data=my data' country=toyland"
     made = f"cropland promote {words}"
     assert said.endswith(f"after cropland train {words}, this makes one: {made}")

@@ -219,7 +219,7 @@ def test_images_that_came_by_are_the_reason_that_is_told(
 def test_a_band_that_is_none_is_answered_before_any_work(
     tmp_path: Path, exports: Path, service: Monthly
 ) -> None:
-    with pytest.raises(ConfigError, match=r"source.bands has 'B99', which is no band .* 'B9'"):
+    with pytest.raises(ConfigError, match=r"source.bands has 'B99', which is not a band .* 'B9'"):
         download.run(command(tmp_path, exports, bands=["B99", "SCL"]), [TOYLAND], [])
 
 
@@ -270,9 +270,7 @@ def test_countries_without_points_are_named(
 def test_a_simulation_has_nothing_to_download(tmp_path: Path, exports: Path) -> None:
     values = yaml.safe_load((ROOT / "conf/source/simulated.yaml").read_text())
     simulated = command(tmp_path, exports, source=filled(Simulated, values))
-    with pytest.raises(
-        ConfigError, match=r"source=simulated has nothing to download; take source="
-    ):
+    with pytest.raises(ConfigError, match=r"source=simulated has nothing to download; use source="):
         download.run(simulated, [TOYLAND], [])
 
 

@@ -166,7 +166,7 @@ def test_the_same_map_is_not_made_twice(home: Shell, made: Path) -> None:
     before = (made / "class.tif").stat().st_mtime_ns
     done = home.run(*SMALL, "exact=true", "chunk=40", script="map")
     assert done.returncode == 0
-    assert "is there already; force=true maps it again" in done.stdout
+    assert "already exists; force=true maps it again" in done.stdout
     assert (made / "class.tif").stat().st_mtime_ns == before
 
 
@@ -247,8 +247,8 @@ def test_pixels_outside_of_a_geometry_are_no_data(home: Shell, made: Path, sched
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "what is to be mapped? give box="),
-        (("box=[10,10,11,11]",), "the simulated iran reaches over lat 32.0"),
+        ((), "name the area to map: box="),
+        (("box=[10,10,11,11]",), "the simulated iran covers lat 32.0"),
         (("box=[48.4,32.2,48.3,32.3]",), "box must be [west, south, east, north]"),
         ((f"box={BOX}", "geometry=area.geojson"), "box and geometry are both given"),
         (("geometry=nowhere.geojson",), "nowhere.geojson"),

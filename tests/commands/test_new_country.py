@@ -103,14 +103,14 @@ def test_a_country_that_is_there_is_replaced_by_force_only(survey: Path, tmp_pat
     path.parent.mkdir()
     box = Box(south=0, north=1, west=0, east=1)
     path.write_text(before := new_country.text_of(first.country(box), "other.csv"))
-    message = f"country kenya is there already, in {path}; choose another name, or add force=true"
+    message = f"country kenya already exists, in {path}; choose another name, or add force=true"
     with pytest.raises(ConfigError, match=re.escape(message)):
         new_country.run(replace(first, season="2020-01-01/2020-12-31"))
     assert path.read_text() == before
     for other, said in (("KENYA", "kenya has the name kenya"), ("x", "kenya has the title Kenya")):
         with pytest.raises(ConfigError, match=f"country {said}; give another"):
             new_country.run(replace(first, name=other, title="kenya", force=True))
-    with pytest.raises(ConfigError, match="iran is there already, one of Cropland's own"):
+    with pytest.raises(ConfigError, match="iran already exists, one of Cropland's own"):
         new_country.run(replace(first, name="iran"))
     new_country.run(replace(first, season="2020-01-01/2020-12-31", title="no", force=True))
     assert read_country(path).title == "no"
@@ -186,7 +186,7 @@ def test_points_and_folders_that_are_none_are_refused(survey: Path, tmp_path: Pa
             {"points": str(tmp_path / "x.csv")},
             "expected labelled points in .*x.csv, there is no such",
         ),
-        ({"folder": str(survey)}, "is no folder that you may write to; set folder"),
+        ({"folder": str(survey)}, "is not a folder that you can write to; set folder"),
     ):
         with pytest.raises(CroplandError, match=said):
             new_country.run(replace(command(tmp_path, survey), **changes))

@@ -215,11 +215,11 @@ def test_a_file_that_is_there_is_replaced_by_force_only(
     out, page = tmp_path / "p.csv", tmp_path / "p.html"
     promoted.predict(out, force=False)
     before = out.read_bytes()
-    message = f"output {out} is there already; set output to another name, or add force=true"
+    message = f"output {out} already exists; set output to another name, or add force=true"
     with pytest.raises(DataError, match=re.escape(message)):
         promoted.predict(out, force=False, columns="submission")
     page.write_text("")
-    with pytest.raises(DataError, match="page .* is there already"):
+    with pytest.raises(DataError, match="page .* already exists"):
         promoted.predict(tmp_path / "other.csv", force=False, page=str(page))
     assert out.read_bytes() == before and not (tmp_path / "other.csv").exists()
     assert len(promoted.runs("prediction")) == 1

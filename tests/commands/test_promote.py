@@ -197,7 +197,7 @@ def test_a_promotion_repeated_makes_nothing_new(toy: ToyModels) -> None:
     assert "24w +0m ndvi knn folds=3 of an earlier sweep" in out
     out = toy.promote(sweep={toy.versions[0].tags["candidate"]})
     assert "of an earlier sweep" not in out
-    assert "version 1 stays champion: it is of the selected candidate already" in out
+    assert "version 1 stays champion: it was made from the selected candidate" in out
     assert len(toy.versions) == 1
     assert len(toy.client.search_runs(["1"])) == runs
 
@@ -243,8 +243,8 @@ def test_an_average_is_registered_whole_and_found_again(toy: ToyModels) -> None:
     assert scores <= run.data.metrics.keys()
     assert toy.loads()
     same = average(toy)
-    assert "toyland: would be selected by best: toyland 24w" in same.replace("\n", " ")
-    assert "version 2 stays champion: it is of the selected candidates already" in same
+    assert "toyland: other rules would select: by best: toyland 24w" in same.replace("\n", " ")
+    assert "version 2 stays champion: it was made from the selected candidates" in same
     # The champion's two members are scored again on the folds of the single candidate, and calibrated.
     kept = toy.promote()
     assert "version 2 stays champion: on the same points the selected is " in kept
@@ -438,7 +438,7 @@ def test_what_the_fast_forest_chose_is_fitted_by_scikit_learn(shell: Shell) -> N
     (stored,) = (shell.folder / "mlruns" / "artifacts").rglob("estimator.skops")
     assert not [name for name in get_untrusted_types(file=stored) if "sklearnex" in name]
     again = of_shell(shell, "promote", *RULES)
-    assert "version 1 stays champion: it is of the selected candidate already" in again
+    assert "version 1 stays champion: it was made from the selected candidate" in again
     anew = of_shell(shell, "promote", "force=true", *RULES)
     assert "in place of version 1 (+0.0000 ± 0.0000 on the same points" in anew
 

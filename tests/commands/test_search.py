@@ -143,8 +143,8 @@ def test_other_samplers_are_a_word(application: Application) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (None, "its task returned no number but NoneType"),
-        ("four", "its task returned no number but str"),
+        (None, "its task returned, instead of a number, NoneType"),
+        ("four", "its task returned, instead of a number, str"),
     ],
 )
 def test_a_task_without_a_number_is_said_and_the_search_goes_on(
@@ -179,7 +179,7 @@ def test_a_search_turns_away_from_where_there_is_no_result(application: Applicat
 
 
 def test_a_search_ends_where_more_trials_fail_than_may(application: Application) -> None:
-    with pytest.raises(HydraException, match=r"1 of 1 trials .*max_failure_rate=0.5 lets pass"):
+    with pytest.raises(HydraException, match=r"1 of 1 trials .*max_failure_rate=0.5 allows"):
         application.search(
             "x=1,2", "hydra.sweeper.max_failure_rate=0.5", task=lambda config: math.nan
         )
@@ -264,9 +264,9 @@ def test_a_stored_search_over_other_words_is_refused(
 ) -> None:
     application.search("x=1,2", *stored(tmp_path))
     for words in (["x=1,2,3"], ["z=a,b"], ["x=1,2", "z=a,b"]):
-        with pytest.raises(ConfigError, match=r"has searched another space .*give another"):
+        with pytest.raises(ConfigError, match=r"has another search space .*set another"):
             application.search(*words, *stored(tmp_path))
-    with pytest.raises(ConfigError, match=r"study windows in .* does the opposite"):
+    with pytest.raises(ConfigError, match=r"study windows in .* has the opposite"):
         application.search("x=1,2", *stored(tmp_path), "hydra.sweeper.direction=minimize")
 
 
@@ -275,7 +275,7 @@ def test_a_database_of_something_else_is_left_alone(
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "searches.db")) as database:
         database.execute("create table experiments (id integer)")
-    with pytest.raises(ConfigError, match=r"is the database of something else, such as MLflow's"):
+    with pytest.raises(ConfigError, match=r"is used by something else, such as MLflow's"):
         application.search("x=1,2", *stored(tmp_path))
     with closing(sqlite3.connect(tmp_path / "searches.db")) as database:
         assert len(database.execute("select name from sqlite_master").fetchall()) == 1
@@ -289,7 +289,7 @@ def test_the_words_of_stored_trials_are_known_beforehand(
     application.search(*words, n_trials=3)
     points = sorted(f"x={x}" for x, *_ in application.points)
     assert sorted(application.stored(*words)) == [["z=b", point] for point in points]
-    with pytest.raises(ConfigError, match="has searched another space"):
+    with pytest.raises(ConfigError, match="has another search space"):
         application.stored("x=1,2", *stored(tmp_path))
 
 

@@ -63,7 +63,7 @@ def test_trials_of_a_storage_are_counted_and_shown(shell: Shell) -> None:
     again = screen(shell.run(f"run={last.info.run_id}"))
     assert "candidates: 4 already there" in again
     other = shell.run(*shell.toy, "-m", "hydra/sweeper=optuna", "bands=ndvi,indices", *storage)
-    assert "has searched another space" in refusal(other)  # nothing is kept of what cannot go on
+    assert "has another search space" in refusal(other)  # nothing is kept of what cannot go on
     assert len(candidates(shell.database)) == 4
 
 
@@ -140,9 +140,9 @@ def test_the_best_of_a_search_is_promoted_with_its_correction(shell: Shell) -> N
         (["bands.names=[B4],[B99]"], "bands.names has 'B99'"),
         (["bands=glob(x*)"], "matches no file of bands"),
         (["span=24"], "a search has nothing to choose"),
-        (["seed=1,2"], "seed is nothing to search over"),
-        (["validation.folds=2,3"], "validation is nothing to search over"),
-        (["country=iran,sudan", "source=simulated"], "give one command for each, or country=[iran"),
+        (["seed=1,2"], "seed cannot be searched"),
+        (["validation.folds=2,3"], "validation cannot be searched"),
+        (["country=iran,sudan", "source=simulated"], "run one command for each, or country=[iran"),
         (["span=4,8", "hydra.sweeper.direction=up"], "must be maximize or minimize"),
         (["span=4,8", "hydra.sweeper.storage=sqlite:///s.db"], "hydra.sweeper.study_name=NAME"),
         (["span=4,8", "hydra.sweeper.storage=mysql://a:b@c/d"], "has a password in its address"),
@@ -151,7 +151,7 @@ def test_the_best_of_a_search_is_promoted_with_its_correction(shell: Shell) -> N
                 *("span=4,8", "hydra.sweeper.study_name=a"),
                 "hydra.sweeper.storage=sqlite:///mlruns/mlflow.db",
             ],
-            "is the database of something else, such as MLflow's runs",
+            "is used by something else, such as MLflow's runs",
         ),
         (["hparams_search=windw"], "unknown hparams_search 'windw'"),
     ],

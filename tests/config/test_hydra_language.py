@@ -125,7 +125,7 @@ def test_glob_of_countries_has_each_once_and_a_study_may_have_it(tmp_path: Path)
     ("word", "message"),
     [
         ("bands=glob(xyz*)", r"bands=glob\(xyz\*\) matches no file of bands; there are: all, "),
-        ("span=glob(*)", "matches no file of span; span is no group of files"),
+        ("span=glob(*)", "matches no file of span; span is not a group of files"),
         ("country=glob(all)", "matches no file of country; there are: afghanistan, iran, sudan"),
     ],
 )

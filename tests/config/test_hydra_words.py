@@ -37,7 +37,7 @@ CONF = Path(__file__).parents[2] / "conf"
         ("seeed=3", "unknown key 'seeed'; did you mean 'seed'?"),
         ("span=4,12", "span=4,12 has several values; add -m to sweep over them"),
         ("bands.names=B4,B8", "bands.names=B4,B8 has several values; write bands.names=[B4,B8]"),
-        ("span=4,", "span=4,: commas stand between values; write span=4"),
+        ("span=4,", "span=4,: write commas between values only, as in span=4"),
         (
             "bands=[ndvi,B8]",
             "unknown bands 'B8'; there are: all, bands_indices, green_nir, green_red_nir, indices, ndvi, "
@@ -48,12 +48,13 @@ CONF = Path(__file__).parents[2] / "conf"
         ("span=range(4,13)", "span=range(4,13) is a sweep; add -m"),
         (
             "bands.names=[ü]",
-            "bands.names=[ü] cannot be read; a list stands in brackets, commas between its items, texts with "
-            "other signs in quotes: \"bands.names=[4.5,abc,'a, b']\"",
+            "bands.names=[ü] cannot be read; a list is written in brackets with commas, texts with "
+            "other characters in quotes: \"bands.names=[4.5,abc,'a, b']\"",
         ),
         (
             "seed=a(b",
-            "seed=a(b cannot be read; if its value is a text with other signs than letters, digits and ._-/ "
+            "seed=a(b cannot be read; if its value is a text with other characters than letters, "
+            "digits and ._-/ "
             "quote it twice, for the shell and inside: \"seed='a(b'\"",
         ),
     ],

@@ -102,10 +102,12 @@ def test_words_whose_key_is_no_key_are_looked_at_whole() -> None:
 
 def test_a_key_that_is_named_as_a_secret_has_no_value() -> None:
     secrets.check({"model": {"password": ""}}, "")
-    with pytest.raises(ConfigError, match=r"^model\.api_key is a secret by its name") as refused:
+    with pytest.raises(
+        ConfigError, match=r"^model\.api_key looks like a secret by its name"
+    ) as refused:
         secrets.check({"model": {"api_key": "abc"}}, "")
     assert "abc" not in str(refused.value)
     with pytest.raises(
-        ConfigError, match=r"^hydra\.job\.env_set\.MLFLOW_TRACKING_TOKEN is a secret"
+        ConfigError, match=r"^hydra\.job\.env_set\.MLFLOW_TRACKING_TOKEN looks like a secret"
     ):
         secrets.check_words(["+hydra.job.env_set.MLFLOW_TRACKING_TOKEN=abc"])

@@ -207,7 +207,7 @@ def test_no_page_of_a_public_catalogue_is_inside(
 def test_redirects_end(private: Web) -> None:
     private.serve_api(found())
     private.answers["/search"] = leads(f"{private.url}/search")
-    assert "leads on more than 5 times" in refused(lambda: rows(private.url))
+    assert "redirects more than 5 times" in refused(lambda: rows(private.url))
     assert len(private.paths) < 10
 
 
@@ -217,7 +217,7 @@ def test_a_redirect_to_what_is_no_address(private: Web, folder: Path, target: st
     private.serve_api(found(item_of(hrefs)))
     private.answers["/blue.tif"] = leads(target)
     line = refused(lambda: rows(private.url))
-    assert "/blue.tif leads to what is no address" in line
+    assert "/blue.tif leads to an invalid address" in line
 
 
 @pytest.mark.parametrize("where", ["/", "/search", "/blue.tif"])
@@ -325,7 +325,7 @@ def test_images_of_a_folder_lie_in_it(folder: Path, kind: str) -> None:
         os.mkfifo(folder / "b.tif")
     write_item(folder, {"blue": href, "scl": "scl.tif"})
     line = refused(lambda: rows(f"{folder}//"))
-    assert ("is no file but a pipe" if kind == "pipe" else "does not lie in") in line
+    assert ("is not a file but a pipe" if kind == "pipe" else "does not lie in") in line
 
 
 def test_images_of_a_folder_on_the_web_are_not_inside(folder: Path, private: Web) -> None:

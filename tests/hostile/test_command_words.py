@@ -69,7 +69,7 @@ def test_no_name_of_a_point_leads_a_command_out_of_its_folders(shell: Shell) -> 
         ),
         (["points=/proc/self/mem"], "/proc/self/mem cannot be read as CSV: Input/output error"),
         (["output=/etc"], "/etc has no ending: expected .csv, .geojson, .gpkg, .parquet"),
-        (["output=" + "x" * 300], "output must be a path of printable signs"),
+        (["output=" + "x" * 300], "output must be a path of printable characters"),
         (["reference_end=0001-01-32"], "reference_end must be a date"),
         (["alias=../x"], "has the alias '../x'"),
     ],

@@ -167,8 +167,8 @@ def test_a_value_out_of_reason_is_said(key: str, value: Any, said: str) -> None:
         ("bands=/etc/passwd", "unknown bands"),
         ("country.title=${oc.env:HOME}", "country: its file must hold plain values"),
         ("span='" + "9" * 100_000 + "'", "span must be a whole number"),
-        ("span", "span is no setting; write KEY=VALUE"),
-        ("\u202e=1", "=1 is no setting; write KEY=VALUE"),
+        ("span", "span is not a setting; write KEY=VALUE"),
+        ("\u202e=1", "=1 is not a setting; write KEY=VALUE"),
     ],
     ids=lambda value: value[:20],
 )

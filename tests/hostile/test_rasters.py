@@ -141,7 +141,7 @@ def test_a_raster_of_erdas_beside_an_image(name: str, tmp_path: Path) -> None:
     with rasterio.open(beside, "w", "HFA", 4, 4, 1, dtype="uint16", **PLACE) as target:
         target.write(np.ones((1, 4, 4), np.uint16))
     message = refused(lambda: as_layer(path))
-    assert f"{beside} cannot be read: it is neither GeoTIFF nor JPEG 2000; take it out" in message
+    assert f"{beside} cannot be read: it is neither GeoTIFF nor JPEG 2000; remove it" in message
 
 
 def test_overviews_of_overviews(tmp_path: Path, secret: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_sidecar_does_not_change_values(
         target.set_band_description(1, "B4")
     sidecar = path.with_name(f"{NAME}.aux.xml")
     sidecar.write_text(content)
-    said = f"{sidecar} gives band 1 another {what} than the raster itself has; take it out"
+    said = f"{sidecar} gives band 1 another {what} than the raster itself has; remove it"
     assert said in refused(lambda: read(path))
 
 

@@ -106,7 +106,7 @@ def test_a_design_that_was_changed_gives_no_hectares(
     chosen = labels if labels == "landscape" else str(folder / labels)
     said = refused(lambda: estimate(folder, chosen))
     assert said.startswith(str(folder / "sample.json")) and message in said
-    assert said.endswith("it was changed; draw the sample again, or bring the file back")
+    assert said.endswith("it was changed; draw the sample again, or restore the file")
     assert not (folder / "assessment.json").exists()
 
 

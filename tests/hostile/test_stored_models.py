@@ -321,7 +321,7 @@ def test_an_area_of_applicability_has_numbers_of_single_precision(
         arrays[name] = change(arrays[name].astype(float))
     np.savez(registry.files / "applicability.npz", **arrays)
     line = registry.line()
-    assert f"applicability.npz is no area of applicability: {name} " in line and fault in line
+    assert f"applicability.npz is not an area of applicability: {name} " in line and fault in line
 
 
 def test_an_area_of_applicability_is_no_larger_than_its_file(registry: Registry) -> None:

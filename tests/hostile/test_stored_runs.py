@@ -130,7 +130,7 @@ def test_a_run_reads_the_data_of_the_one_who_promotes(world: World, tmp_path: Pa
         ({}, {"n_features": "9" * 400}, "n_features is"),
         ({}, {"n_samples": "0"}, "n_samples is '0'"),
         ({}, {"span": "-3"}, "span is '-3'"),
-        ({}, {"bands": "x\n\x1b[31m"}, "no line of text"),
+        ({}, {"bands": "x\n\x1b[31m"}, "not one line of text"),
     ],
     ids=str,
 )
@@ -257,7 +257,7 @@ def test_a_run_of_a_damaged_configuration_is_left_out(
     harm(good)
     line = refused(world.compete)
     assert line.startswith("no candidate of toyland can be promoted: run ")
-    assert "score them again: cropland train with the same words and force=true" in line
+    assert "score them again: cropland train with the same settings and force=true" in line
 
 
 @pytest.mark.parametrize("where", ["file:///etc", "http://127.0.0.1:1/x", "s3://bucket/x", "../x"])
@@ -310,7 +310,7 @@ def test_a_database_that_is_no_file_is_said_at_once(
     path = tmp_path / "mlflow.db"
     make(path)
     uri = f"sqlite:///{path}"
-    expected = f"{path} is no file but a {kind}; take it away, or name a database in tracking.uri"
+    expected = f"{path} is not a file but a {kind}; remove it, or name a database in tracking.uri"
     opened = Tracking("local", uri, str(tmp_path / "artifacts"))
     assert expected in refused(lambda: open_store(opened, "simulated"))
     assert expected in refused(lambda: client_of(uri))

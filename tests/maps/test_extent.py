@@ -84,18 +84,18 @@ def test_features_and_collections_are_read(wrapped: dict[str, Any], tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "is no GeoJSON"),
+        ("{", "is not a GeoJSON"),
         (
             {"type": "FeatureCollection", "features": []},
             "holds no polygon with an area, but nothing",
         ),
         ({"type": "Point", "coordinates": [48.3, 32.2]}, "no polygon with an area, but Point"),
-        ({"type": "Polygon", "coordinates": [[[1, 2]]]}, "holds a geometry that is none"),
-        ({"type": "Circle"}, "holds a geometry that is none"),
-        ([1, 2], "holds a geometry that is none"),
+        ({"type": "Polygon", "coordinates": [[[1, 2]]]}, "holds an invalid geometry"),
+        ({"type": "Circle"}, "holds an invalid geometry"),
+        ([1, 2], "holds an invalid geometry"),
         (polygon([SQUARE[0], [float("nan"), 32.2], *SQUARE[1:]]), "it has NaN"),
         (polygon(SQUARE) | {"crs": "EPSG:14326"}, "expected longitude and latitude"),
-        (polygon([[3e5, 4e6], [4e5, 4e6], [4e5, 5e6], [3e5, 4e6]]), "which are no degrees"),
+        (polygon([[3e5, 4e6], [4e5, 4e6], [4e5, 5e6], [3e5, 4e6]]), "which are not degrees"),
         (
             polygon(SQUARE) | {"crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::32639"}}},
             "expected longitude and latitude",

@@ -28,7 +28,7 @@ def test_a_layer_of_another_map_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "expected map.json in .*, there is none: no map was finished there"),
+        (None, "expected map.json in .*, found none: no map was finished there"),
         ("[", "map.json does not hold what it should .Expecting value"),
         ('{"key": "a", "tags": {}}', "see pixels: Field required"),
         (
@@ -53,7 +53,7 @@ def test_a_broken_or_missing_raster_is_refused(made: FinishedMap) -> None:
     with pytest.raises(DataError, match=r"class.tif cannot be read: .*; map it again"):
         FinishedMap.open(made.path)
     (made.path / "class.tif").unlink()
-    with pytest.raises(DataError, match=r"expected the layer .*class.tif, there is none"):
+    with pytest.raises(DataError, match=r"expected the layer .*class.tif, found none"):
         FinishedMap.open(made.path)
     with pytest.raises(DataError, match=r"expected the folder of a map at .*nowhere"):
         FinishedMap.open(made.path / "nowhere")

@@ -239,7 +239,7 @@ def test_a_file_that_lacks_an_array_or_holds_objects_is_refused(tmp_path: Path) 
     del partial["scale"]
     for arrays in (partial, stored(line()) | {"mean": np.array([{}])}):
         np.savez(path, **arrays)
-        with pytest.raises(DataError, match="area.npz is no area of applicability"):
+        with pytest.raises(DataError, match="area.npz is not an area of applicability"):
             Applicability.read(path, 1)
 
 

@@ -177,12 +177,14 @@ def test_a_card_says_how_often_points_were_observed(
     assert len(counts) == 60
     text = card(facts(material(toyland, where)), command(where))
     assert (
-        f"- Observations a labelled point in the window: {np.median(counts):g} in the median, "
-        f"{min(counts)} at least; {np.mean(far):.0%} of the days of the series are interpolated: none was "
+        f"- Observations per labelled point in the window: median {np.median(counts):g}, "
+        f"minimum {min(counts)}; {np.mean(far):.0%} of the days of the series are interpolated: none was "
         f"observed within 2.5 days"
     ) in text
     least = max(2, -(-min(counts) // 2))  # 1 % of sixty is the lowest
-    assert f"A point with fewer than {least} observations in the window gets no label" in text
+    assert (
+        f"A point with fewer than {least} observations in the window gets a reason instead" in text
+    )
 
 
 def test_a_card_says_how_it_compares_with_the_champion_or_why_not(
@@ -192,7 +194,8 @@ def test_a_card_says_how_it_compares_with_the_champion_or_why_not(
     against = Comparison(0.0123, 0.004, 9, 1, 0.021)
     text = card(replace(made, against=against), command(where))
     assert (
-        "+0.0123 ± 0.0040; 9 points only this one has right, 1 only the other (McNemar's exact test, "
+        "+0.0123 ± 0.0040; 9 points classified correctly by this model only, 1 by the other only "
+        "(McNemar's exact test, "
         "p = 0.021)"
     ) in text
     text = card(replace(made, against="its run is gone"), command(where))
@@ -327,7 +330,7 @@ def test_a_card_of_an_average_describes_each_member_and_its_calibration(
         "- Window: 2020-06-15 … 2020-11-30 (24 weeks), a value every 5 days (member 2)\n",
         f"Calibration: sigmoid (Platt, slope {platt.slope:.3f}, no intercept",
         f"the Brier score is {before:.4f} before and {after:.4f} after it",
-        "observations in the window 2020-06-15 … 2020-11-30 gets no label",
+        "observations in the window 2020-06-15 … 2020-11-30 gets a reason instead of a label",
         "# Toyland, mean of 2 candidates, 24 weeks to 30 November 2020 … 31 December 2020, NDVI / B4, Gauss",
     ):
         assert line in text

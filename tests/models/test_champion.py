@@ -34,7 +34,7 @@ def test_a_model_is_named_with_those_that_there_are(tmp_path: Path, uri: str) ->
 
 
 def test_without_any_model_one_is_to_be_promoted(uri: str) -> None:
-    with pytest.raises(DataError, match="no other has it; promote one"):
+    with pytest.raises(DataError, match="no other model has it; promote one"):
         registered("cropland-iran", uri, "champion")
 
 

@@ -297,7 +297,7 @@ def other_code(world: World) -> None:
 @pytest.mark.parametrize(
     ("there", "found"),
     [
-        (lambda _: None, "there are none at all; run cropland train with the same words"),
+        (lambda _: None, "there are none at all; run cropland train with the same settings"),
         (other_seed, "there are some by validation=kfold validation.folds=3 seed=7; give"),
         (
             other_folds,
@@ -552,7 +552,7 @@ def test_an_average_takes_the_lowest_brier_scores_and_fits_nothing(
     assert (verdict[[first, second]] == "selected").all()
     for run_id in others:
         assert verdict[run_id] == (
-            f"is no member: Brier score {brier[run_id]:.4f} against at most {brier[second]:.4f}"
+            f"is not a member: Brier score {brier[run_id]:.4f} against at most {brier[second]:.4f}"
         )
     assert verdicts.difference(result, "average") == (
         f"the rule averages the 2 candidates with the lowest Brier scores: their mean has "

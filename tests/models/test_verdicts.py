@@ -53,8 +53,8 @@ def test_the_reasons_of_the_best() -> None:
         "b": "learns from others",
         "c": "is 0.0200 less accurate than the selected one",
         "d": "selected",
-        "e": "is no finalist: accuracy 0.8900, Brier score 0.0700",
-        "f": "is no finalist: accuracy 0.8000, Brier score 0.2000",
+        "e": "is not a finalist: accuracy 0.8900, Brier score 0.0700",
+        "f": "is not a finalist: accuracy 0.8000, Brier score 0.2000",
     }
     assert difference(found, "best") == (
         "scored again in 5 × 3 folds, the selected is more accurate than the best tried: 0.9000 and 0.8800"
@@ -70,7 +70,7 @@ def test_the_reasons_of_the_best() -> None:
 def test_the_reasons_of_the_simplest_and_of_members() -> None:
     found = result("one_standard_error", again(c=0.90, e=0.885), "e")
     verdicts = found.table["verdict"]
-    assert verdicts["d"] == "is no finalist: 50 features over 24 weeks"
+    assert verdicts["d"] == "is not a finalist: 50 features over 24 weeks"
     assert verdicts["f"] == "is more than one standard error below the best (0.8800)"
     assert difference(found, "one_standard_error") == (
         "scored again in 5 × 3 folds, the selected is the simplest within one standard error of the best: "
@@ -81,7 +81,9 @@ def test_the_reasons_of_the_simplest_and_of_members() -> None:
         "has 50 features over 24 weeks, the selected one 10 over 24"
     )
     mean = result("average", again(), "e", "c")
-    assert mean.table["verdict"]["d"] == "is no member: Brier score 0.0900 against at most 0.0800"
+    assert (
+        mean.table["verdict"]["d"] == "is not a member: Brier score 0.0900 against at most 0.0800"
+    )
     assert difference(mean, "average") == (
         "the rule averages the 2 candidates with the lowest Brier scores: their mean has 0.0650, the best "
         "tried 0.0800"

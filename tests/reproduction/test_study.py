@@ -64,7 +64,7 @@ def test_it_runs_on_the_simulation_too(shell: Shell) -> None:
     [
         (("-m",), "study=submission is one run, not a sweep; leave out -m"),
         (("output=null",), "needs a file for its predictions; give output=FILE"),
-        (("model=svm",), "is the original to the letter: leave model"),
+        (("model=svm",), "is the original: leave model"),
         (("bands=all", "bands.names=[B11]"), "bands has none of them"),
         (("source.scale=10000",), "leave source.scale and source.remove_offset out"),
     ],

@@ -132,7 +132,7 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
     with pytest.raises(DataError, match="is a folder"):
         check_output(tmp_path, [], TABLE)
-    with pytest.raises(DataError, match="file is no folder"):
+    with pytest.raises(DataError, match="file is not a folder"):
         check_output(tmp_path / "file" / "p.csv", [], TABLE)
 
 
@@ -155,8 +155,8 @@ def test_a_table_replaces_its_like(tmp_path: Path, content: bytes) -> None:
         (b"ID\n1\n", "first line is 'ID'"),
         (b"ID;Target\n", "first line is 'ID;Target'"),
         (b"\nnotes\n", "first line is ''"),
-        (b"II*\x00\x08\x00", "it is no CSV"),
-        (b"\x89HDF\r\n\x1a\n", "it is no CSV"),
+        (b"II*\x00\x08\x00", "it is not a CSV file"),
+        (b"\x89HDF\r\n\x1a\n", "it is not a CSV file"),
     ],
 )
 def test_a_table_replaces_nothing_else(tmp_path: Path, content: bytes, message: str) -> None:
@@ -175,11 +175,11 @@ def test_a_file_that_is_there_is_not_replaced_without_force(tmp_path: Path) -> N
     path, given = tmp_path / "p.gpkg", [tmp_path / "Test.csv"]
     check_new(path, given, "output", "p.csv", force=False)
     path.write_bytes(b"")
-    with pytest.raises(DataError, match=r"output .*p.gpkg is there already; .* force=true"):
+    with pytest.raises(DataError, match=r"output .*p.gpkg already exists; .* force=true"):
         check_new(path, given, "output", "p.csv", force=False)
     check_new(path, given, "output", "p.csv", force=True)
     (tmp_path / "pipe").symlink_to("/dev/null")
-    with pytest.raises(DataError, match="is there and no file"):
+    with pytest.raises(DataError, match="exists and is not a file"):
         check_new(tmp_path / "pipe", given, "output", "p.csv", force=True)
     with pytest.raises(DataError, match="which this command reads"):
         check_new(given[0], given, "output", "p.csv", force=True)

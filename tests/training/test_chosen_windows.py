@@ -128,6 +128,6 @@ def test_a_tag_that_is_no_window_is_named_with_its_run(
     }
     run = store.start("study", tags)
     store.client.set_terminated(run)
-    with pytest.raises(TrackingError, match=f"the tag chosen.toyland of run {run} is no window"):
+    with pytest.raises(TrackingError, match=f"the tag chosen.toyland of run {run} is not a window"):
         found()
     store.client.delete_run(run)

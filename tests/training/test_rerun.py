@@ -84,7 +84,7 @@ def test_words_that_name_no_run_stay() -> None:
 
 @pytest.mark.parametrize("text", ["", "best", "0123", "0123456G", f"{ID}0", "[01234567]"])
 def test_what_can_be_no_id_is_refused(text: str) -> None:
-    assert "expected the id of a run, or its first signs" in refused(f"run={text}")
+    assert "expected the id of a run, or its first characters" in refused(f"run={text}")
 
 
 def test_a_run_is_found_by_its_first_signs(store: Store) -> None:
@@ -198,7 +198,7 @@ def test_folders_of_configuration_of_a_sweep_are_said(
     assert capsys.readouterr().err == ""
     expanded(store, f"run={id_}")
     line = " ".join(capsys.readouterr().err.split())
-    assert f"run {id_[:8]} was started with hydra.searchpath=[my]: give that too" in line
+    assert f"run {id_[:8]} was started with hydra.searchpath=[my]: add it where" in line
 
 
 def test_a_sweep_of_candidates_names_these(store: Store) -> None:
@@ -269,7 +269,7 @@ def test_a_saved_configuration_of_a_store_is_checked(
     ],
 )
 def test_a_store_decides_no_code(store: Store, word: str) -> None:
-    assert "which is not taken from a store; give" in refused(
+    assert "which is not read from a store; add" in refused(
         f"run={swept_by(store, word)}", store=store
     )
 
@@ -317,9 +317,9 @@ def test_values_that_refer_to_others_are_refused(candidate: Candidate) -> None:
 @pytest.mark.parametrize(
     ("tags", "reason"),
     [
-        ({ARCHIVE: "f02"}, "its archive is another one"),
+        ({ARCHIVE: "f02"}, "its archive differs"),
         ({LIBRARIES: "numpy 1.0"}, "it was scored by numpy 1.0; installed are numpy"),
-        ({}, "it was scored by versions that it did not keep"),
+        ({}, "it was scored by versions that it did not store"),
         ({LIBRARIES: libraries()}, "the code that decides scores has changed"),
     ],
     ids=str,

@@ -135,7 +135,7 @@ def test_addresses_that_may_be_asked(href: str) -> None:
     ],
 )
 def test_addresses_of_another_form_may_not(href: Any) -> None:
-    with pytest.raises(DataError, match="which is no address that can be read") as caught:
+    with pytest.raises(DataError, match="which is not a valid address") as caught:
         Links("https://public.example").check(href)
     assert "secret" not in str(caught.value)
     assert len(str(caught.value)) < 500

@@ -92,7 +92,7 @@ def test_a_raster_that_is_cut_off_is_gdals_to_refuse(tmp_path: Path) -> None:
 def test_what_is_no_file(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.tif").mkdir()
     with (
-        pytest.raises(DataError, match=f"{name} is no regular file; x$"),
+        pytest.raises(DataError, match=f"{name} is not a regular file; x$"),
         open_raster(tmp_path / name, "x"),
     ):
         pass

@@ -50,8 +50,7 @@ class Assess(Command):
         )
         require(
             self.candidates >= (self.next or 1),
-            f"candidates must be at least as many as are chosen of them, {self.next or 1}, got "
-            f"{self.candidates}",
+            f"candidates must be at least as many as next: {self.next or 1}, got {self.candidates}",
         )
 
     @property

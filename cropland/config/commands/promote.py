@@ -47,14 +47,14 @@ class Promote(Command):
         if common.validation.candidates:
             raise ConfigError(
                 "promote=true and validation=nested do not go together: a nested validation scores the "
-                "choice, not a candidate; sweep by validation=kfold and promote that"
+                "selection, not a candidate; sweep by validation=kfold and promote that"
             )
         for name in ("validation", "seed"):
             found = {repr(getattr(each, name)) for each in configurations}
             if len(found) > 1:
                 raise ConfigError(
                     f"promote=true needs one {name}, the sweep has {len(found)}; leave it out, and run "
-                    "the command promote with the one to compare by"
+                    "promote with the one to compare by"
                 )
         names = [field.name for field in fields(cls) if hasattr(common, field.name)]
         own = {name: getattr(common, name) for name in names}

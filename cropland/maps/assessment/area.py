@@ -281,7 +281,7 @@ def _check_units(
     for name, weight, count in zip(strata, weights, units, strict=True):
         if weight > 0 and count < 2:
             raise DataError(
-                f"expected at least 2 labelled units {where} {name}, without which no interval follows, got "
+                f"expected at least 2 labelled units {where} {name}, which an interval needs, got "
                 f"{count}; label more units {where} {name}, or draw a sample with more of them"
             )
         if weight == 0 and count > 0:

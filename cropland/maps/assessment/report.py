@@ -138,8 +138,8 @@ def notes(result: AssessmentResult) -> Iterator[str]:
         f"{result.design.allocation}, seed {result.design.seed}, {result.design.mark})"
     )
     yield (
-        "counting pixels is biased by whatever the map gets wrong, and no accuracy corrects it; the "
-        "estimate corrects it by what the sample found in each stratum"
+        "counting pixels is biased by the errors of the map; the estimate corrects this with the "
+        "errors that the sample found in each stratum"
     )
     yield "intervals are of the sampling alone: label errors are not included"
     yield from left_out(result)
@@ -156,14 +156,14 @@ def left_out(result: AssessmentResult) -> Iterator[str]:
         yield (
             f"{len(result.unknown)} of {len(result.labels)} units could not be labelled and {are} left out "
             f"({some(result.unknown, show=_SHOWN)}): the others of a stratum represent them, "
-            f"{ha(result.unlabelled_hectares)} ha; if what cannot be seen is more often of one class, the "
-            f"estimate is off by up to that, which the interval does not include"
+            f"{ha(result.unlabelled_hectares)} ha; if these units belong to one class more often than "
+            "the others, the estimate is off by up to that area, which the interval does not include"
         )
     if result.unmapped:
         lie = "lies" if len(result.unmapped) == 1 else "lie"
         yield (
             f"{count(len(result.unmapped), 'labelled unit')} {lie} where this map has no class "
-            f"({some(result.unmapped, show=_SHOWN)}): used for the area, and for no accuracy"
+            f"({some(result.unmapped, show=_SHOWN)}): used for the area, not for accuracies"
         )
 
 
@@ -171,10 +171,10 @@ def too_narrow(result: AssessmentResult) -> Iterator[str]:
     """Yield where few units of a stratum are labelled, or all alike, so that the interval is too narrow."""
     of = "the map that the sample was drawn from" if result.by_stratum else "the map"
     for name, seen in result.uniform.items():
-        what = "no error" if seen == name else "nothing but errors"
+        what = "no error" if seen == name else "only errors"
         yield (
-            f"{what} was seen where {of} says {name}: its interval is too narrow; label more units there, "
-            f"of a larger sample (sample_size=…) where all are labelled"
+            f"{what} in the sample where {of} says {name}: its interval is too narrow; label more units "
+            f"there, of a larger sample (sample_size=…) where all are labelled"
         )
     labelled = Counter(result.design.stratum[result.used].tolist())
     for name, each in result.design.strata.items():
@@ -191,13 +191,13 @@ def _limits(result: AssessmentResult) -> Iterator[str]:
         yield (
             f"the sample was drawn from another map ({result.design.tags.get('MODEL', 'unknown')}, key "
             f"{result.design.key[:12]}): its strata are the classes of that map, and the estimated area is "
-            f"of the land that it covers; this map's pixels may be of other land, so that their count is no "
-            f"comparison"
+            "of the land that it covers; this map's pixels may be of other land, so that pixel counts "
+            "cannot be compared"
         )
     elif result.facts.hectares["no data"] > 0:
         yield (
-            f"{ha(result.facts.hectares['no data'])} ha have no class for want of observations: they are "
-            f"not in the estimate"
+            f"{ha(result.facts.hectares['no data'])} ha have no class, since they were not observed: "
+            "they are not in the estimate"
         )
 
 

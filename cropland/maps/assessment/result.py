@@ -147,8 +147,8 @@ class AssessmentResult:
         ):
             raise DataError(
                 f"the landscape has {ha(cropland.value)} ha of cropland, that of the map had "
-                f"{ha(true['cropland'])}: it is another one; give the country file and source.profiles that "
-                f"the map was made with"
+                f"{ha(true['cropland'])}: it differs; use the country file and source.profiles that "
+                "the map was made with"
             )
 
     def areas(self) -> Iterator[tuple[str, SampleEstimate, float, float | None]]:

@@ -240,7 +240,7 @@ def read(path: Path) -> Design:
     """
     if not reading.is_file(path):
         raise DataError(
-            f"expected the design of the sample at {path}, there is none; name it, as in "
+            f"expected the design of the sample at {path}, found none; name it, as in "
             f"design=maps/iran/{DESIGN}, or draw a sample: {command_line('assess', f'map={path.parent}')}"
         )
     remedy = f"give the {DESIGN} that was written with the sample"

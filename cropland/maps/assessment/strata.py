@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN = (0.15, 1.1)
 """True area of a pixel by its area on the grid: UTM 1, Web Mercator at 60° of latitude 0.25."""
-_CHANGED = "it was changed; draw the sample again, or bring the file back"
+_CHANGED = "it was changed; draw the sample again, or restore the file"
 
 
 def check(design: Design, path: Path, facts: MapFacts) -> None:

@@ -168,7 +168,7 @@ class MapComparison:
             comparison.p_value < _SIGNIFICANT and abs(comparison.difference) > _margin(comparison)
         ):
             return "these points show no significant difference"
-        return f"{self.name if comparison.difference > 0 else 'the champion'} is nearer to these labels"
+        return f"{self.name if comparison.difference > 0 else 'the champion'} agrees better with these labels"
 
     def table(self) -> pd.DataFrame:
         """Return the scores of every row with their intervals, for a file."""
@@ -210,8 +210,8 @@ class MapComparison:
             "area, and give no hectares; see docs/maps.md for that"
         )
         yield (
-            f"of {len(self.points)} labelled points, {len(self.without_class)} are where the map has no data "
-            f"and {len(self.outside)} outside of it; they are left out"
+            f"of {len(self.points)} labelled points, {len(self.without_class)} are where the map has "
+            f"no data and {len(self.outside)} outside it; they are left out"
         )
         if self.contradictions:
             yield self.contradictions

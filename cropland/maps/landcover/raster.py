@@ -159,7 +159,7 @@ def classify(sampled: PointClasses, landcover: LandCover) -> NDArray[np.int8]:
         cropland_so_far, other_so_far = (",".join([*map(str, each), "…"]) for each in lists)
         raise DataError(
             f"landcover={landcover.name} does not say whether these classes at labelled points are cropland: "
-            f"{unknown}; take the preset of the product, or put each into landcover.cropland="
+            f"{unknown}; use the preset of the product, or put each into landcover.cropland="
             f"[{cropland_so_far}] or landcover.other=[{other_so_far}]"
         )
     meaning = np.select([cropland, other], [CROPLAND, OTHER], NO_CLASS)
@@ -245,7 +245,7 @@ def _check_projection(crs: str) -> None:
     except ProjError as error:
         raise DataError(
             f"longitude and latitude cannot be turned into the CRS of the raster, {crs[:100]}: {error}; "
-            f"write it anew in another one"
+            f"write it again in another one"
         ) from error
 
 

@@ -122,7 +122,7 @@ class Cube:
             other = "series=raw and bands without SCL" if of_clouds else "other bands"
             raise DataError(
                 f"the cube {self.path} has no {', '.join(missing)}; it has {', '.join(self.bands)}: add the "
-                f"missing to it, or take a model of {other}"
+                f"missing to it, or use a model of {other}"
             )
 
     def days(self, first: date, last: date) -> tuple[date, ...]:
@@ -191,8 +191,8 @@ class Cube:
         except MemoryError as error:
             raise DataError(
                 f"the cube {self.path} takes more memory than there is in rows {rows.start} to {rows.stop}, "
-                f"columns {columns.start} to {columns.stop}; write it again with smaller chunks, or take a "
-                f"smaller area or fewer images at once"
+                f"columns {columns.start} to {columns.stop}; write it again with smaller chunks, or "
+                "use a smaller area or fewer images at once"
             ) from error
         except _BROKEN as error:
             cause = (
@@ -265,6 +265,7 @@ def _reader_of(path: Path) -> CubeReader:
     elif path.suffix.lower() in _NETCDF:
         return xarray_store.open_store(path)
     raise DataError(
-        f"{path} is no cube: expected a Zarr store (a folder with zarr.json or .zgroup), a NetCDF file (.nc) "
+        f"{path} is not a cube: expected a Zarr store (a folder with zarr.json or .zgroup), a NetCDF "
+        "file (.nc) "
         f"or a folder with GeoTIFFs (.tif)"
     )

@@ -138,8 +138,8 @@ def _notes(
         first, second = several[0][:2]
         yield (
             f"{count(len(several), 'time')} with more than one image, whose names do not say that one "
-            f"replaces the other, as {first} and {second}: where both show a pixel, the first counts; take "
-            f"one out if they are the same image"
+            f"replaces the other, as {first} and {second}: where both show a pixel, the first counts; "
+            "remove one if they are the same image"
         )
 
 

@@ -30,7 +30,7 @@ from cropland.sources.cubes.numbers import zero_no_data
 from cropland.untrusted.rasters import open_raster
 
 SUFFIXES = (".tif", ".tiff")
-_REMEDY = "write it again, or take it out"
+_REMEDY = "write it again, or remove it"
 
 
 @dataclass(frozen=True)
@@ -216,6 +216,6 @@ def _check_complete(images: Mapping[str, Mapping[str, StoredBand]], folder: Path
         lacking = in_order(every - set(layers))
         if lacking:
             raise DataError(
-                f"the image {name} in {folder} has no {', '.join(lacking)}, which others have; add it, or "
-                f"take the image out"
+                f"the image {name} in {folder} has no {', '.join(lacking)}, which others have; add it, "
+                "or remove the image"
             )

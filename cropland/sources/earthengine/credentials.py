@@ -73,5 +73,5 @@ def _default_of_google() -> Any:
 
 
 def _unreadable(path: str, error: Exception, remedy: str) -> DataError:
-    what = str(error) if isinstance(error, json.JSONDecodeError) else "it is no JSON object"
+    what = str(error) if isinstance(error, json.JSONDecodeError) else "it is not a JSON object"
     return DataError(f"the credentials in {path} cannot be read ({what}); {remedy}")

@@ -64,7 +64,8 @@ class TileReader:
         whole = isinstance(pixels, np.ndarray) and pixels.shape == tile.shape
         if not whole or not set(self.bands) <= set(pixels.dtype.names or ()):
             raise DataError(
-                f"what came of image {name} is no tile of {tile.shape} pixels with {', '.join(self.bands)}; "
+                f"the answer for image {name} is not a tile of {tile.shape} pixels with "
+                f"{', '.join(self.bands)}; "
                 f"run the same command again"
             )
         if any(band in _NEVER_BLACK for band in self.bands):

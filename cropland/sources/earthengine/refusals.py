@@ -169,7 +169,7 @@ def meaning_of(error: Exception, project: str) -> Exception:
         return _not_earth_engine(error)
     if isinstance(error, OSError):
         return DataError(
-            f"Earth Engine could not be asked, for a fault of this machine ({_shortened(str(error))}); fix "
+            f"Earth Engine could not be reached from this machine ({_shortened(str(error))}); fix "
             f"it, then run the same command again"
         )
     if isinstance(error, InvalidJsonError | UnknownApiNameOrVersion):

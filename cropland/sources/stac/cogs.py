@@ -164,7 +164,7 @@ def _locally(path: Path, read: Callable[[Any], T], overviews: bool) -> T:
 
 
 def _unreadable(name: str, error: Exception) -> DataError:
-    return DataError(f"{name} is no raster that can be read ({error}); {_REMEDY}")
+    return DataError(f"{name} is not a readable raster ({error}); {_REMEDY}")
 
 
 def _check_dataset(source: Any, name: str) -> None:

@@ -74,7 +74,7 @@ def _items_of(path: Path) -> tuple[Item, ...]:
         items = [item for file in files for item in _items_in(path, file)]
     except OSError as error:
         raise DataError(
-            f"{path} is no STAC catalogue that can be read: {error}; fix the file"
+            f"{path} is not a readable STAC catalogue: {error}; fix the file"
         ) from error
     return tuple(items)
 
@@ -121,7 +121,7 @@ def _items_in(origin: Path, file: Path) -> list[Item]:
 
 
 def _content(origin: Path, file: Path) -> dict[str, Any]:
-    """Return what a JSON file in a folder holds; nothing where it is no object."""
+    """Return what a JSON file in a folder holds; nothing where it is not an object."""
     full = file_inside(str(origin), str(file))
     try:
         content = plain_json(read_bytes(full, MOST_BYTES))
@@ -132,6 +132,4 @@ def _content(origin: Path, file: Path) -> dict[str, Any]:
 
 def _unreadable(file: Path, error: Exception) -> DataError:
     kind = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
-    return DataError(
-        f"{file} is no STAC item that can be read ({kind}{error}); fix it, or take it out"
-    )
+    return DataError(f"{file} is not a readable STAC item ({kind}{error}); fix it, or remove it")

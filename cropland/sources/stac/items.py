@@ -77,7 +77,7 @@ def check_item(content: Mapping[str, Any]) -> None:
     """
     name, box, assets = (content.get(key) for key in ("id", "bbox", "assets"))
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
-        raise DataError(f"its id is no name of at most {_LONGEST_NAME} letters")
+        raise DataError(f"its id is not a name of at most {_LONGEST_NAME} letters")
     numbers = [n for n in box if isinstance(n, int | float)] if isinstance(box, list) else []
     if box is not None and not (len(box) == len(numbers) and len(numbers) in (4, 6)):
         raise DataError(f"its bbox is {str(box)[:60]}; expected 4 or 6 numbers")

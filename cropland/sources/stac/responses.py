@@ -86,7 +86,7 @@ class PatientStacIO(StacApiIO):
         method = (method or "GET").upper()
         if method not in METHODS:
             raise DataError(
-                f"{self._links.origin} wants to be asked by {method[:20]}; expected GET or POST: choose "
+                f"{self._links.origin} asks for {method[:20]} requests; expected GET or POST: choose "
                 f"another source.catalog"
             )
         query, body = (parameters, None) if method == "GET" else (None, parameters)

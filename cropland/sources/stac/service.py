@@ -122,7 +122,7 @@ class StacService:
                 remedy = "" if band == SCENE_CLASS else "leave it out of source.bands, or "
                 raise ConfigError(
                     f"none of {len(images)} images of {self._source.chosen.collection} has {band}; {remedy}"
-                    f"take another source.catalog"
+                    f"use another source.catalog"
                 )
 
     def cube(self, grid: GeoBox, first: date, last: date, bands: Sequence[str]) -> xr.Dataset:

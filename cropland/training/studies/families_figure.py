@@ -144,6 +144,6 @@ def _draw_curve(
     for axis in (left, right):
         plain(axis)
         axis.set_xticks(shares, [f"{share:.0f} %" for share in shares])
-        axis.set_xlabel("labels of the training folds")
+        axis.set_xlabel("labels in the training folds")
     left.set_title(f"Learning curve, {curve['panel'].iloc[0]}", loc="left", fontweight="bold")
     right.set_title(ERRORS, loc="right", fontsize=9)

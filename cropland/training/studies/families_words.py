@@ -77,7 +77,7 @@ def _verdict(cells: pd.DataFrame, panel: str, first: str, baseline: str) -> str:
     name = f"**{markdown_text(family)}**"
     if not _is_better(rows).any():
         return (
-            f"no family is better than **{base}** by more than chance: keep it. The best of the others, "
+            f"no family is better than **{base}** by more than chance: keep it. The best other family, "
             f"{name}: {difference}{elsewhere}.{_better_elsewhere(cells, panel, first)}"
         )
     claim = f"{name} is better than {base}, {difference}{elsewhere}"

@@ -57,7 +57,7 @@ def test_what_is_used_is_taken() -> None:
     ("changes", "said"),
     [
         ({"labels": "x.csv", "next": 4}, "labels and next are both given"),
-        ({"next": 9, "candidates": 8}, "candidates must be at least .* chosen of them, 9, got 8"),
+        ({"next": 9, "candidates": 8}, "candidates must be at least as many as next: 9, got 8"),
     ],
 )
 def test_values_that_cannot_be_are_refused(changes: dict[str, Any], said: str) -> None:

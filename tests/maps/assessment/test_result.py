@@ -175,7 +175,7 @@ def test_the_report_tells_counts_intervals_and_what_is_not_covered(made: Finishe
     text = report.markdown(assessed(made))
     counted = f"{made.facts.hectares['cropland']:.2f}"
     assert f"counted pixels give {counted} ha, which is biased" in text
-    assert "0.40 ha have no class for want of observations" in text
+    assert "0.40 ha have no class, since they were not observed" in text
     assert "producer's accuracy of other" in text
     assert "true, ha" not in text
     assert "simulated" not in text.lower()
@@ -225,16 +225,18 @@ def test_a_stratum_without_a_seen_error_is_named_since_its_interval_is_too_narro
 ) -> None:
     found = assessed(made)  # errors where the map says cropland, none where it says other
     (note,) = report.too_narrow(found)
-    assert note.startswith("no error was seen where the map says other: its interval is too narrow")
+    assert note.startswith(
+        "no error in the sample where the map says other: its interval is too narrow"
+    )
     assert note in list(report.notes(found))
     every = relabelled(found, cropland=1, other=0)
     assert every.estimates.area["cropland"].se == 0
     assert [note.split(":")[0] for note in report.too_narrow(every)] == [
-        "no error was seen where the map says cropland",
-        "no error was seen where the map says other",
+        "no error in the sample where the map says cropland",
+        "no error in the sample where the map says other",
     ]
     (note,) = report.too_narrow(relabelled(found, other=1))
-    assert note.startswith("nothing but errors was seen where the map says other")
+    assert note.startswith("only errors in the sample where the map says other")
 
 
 def test_a_stratum_of_which_every_pixel_is_labelled_has_no_interval_to_widen(

@@ -134,7 +134,7 @@ def test_a_design_is_read_as_it_was_written(made: FinishedMap, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (None, "expected the design of the sample at .*sample.json, there is none"),
+        (None, "expected the design of the sample at .*sample.json, found none"),
         ("{", "does not hold what it should .Expecting property name"),
         ('{"key": 3}', "does not hold what it should, see key"),
         ("strata", "its strata and its units do not go together"),

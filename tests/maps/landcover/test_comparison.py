@@ -75,12 +75,12 @@ def test_a_clear_difference_names_the_nearer_one() -> None:
     ids = points(labels, labels)["ID"]
     poor = champion(**{name: float(number % 3 == 0) for number, name in enumerate(ids)})
     won = MapComparison("iran", "glad", points(labels, labels), poor)
-    assert won.conclusion().endswith(": glad is nearer to these labels")
+    assert won.conclusion().endswith(": glad agrees better with these labels")
     assert "difference +66.7 ± 19.3 percentage points (95 %)" in won.conclusion()
     lost = MapComparison(
         "iran", "glad", points(labels, "0" * 24), champion(**dict.fromkeys(ids, 1.0))
     )
-    assert lost.conclusion().endswith(": the champion is nearer to these labels")
+    assert lost.conclusion().endswith(": the champion agrees better with these labels")
 
 
 def test_points_of_one_block_do_not_settle_it_however_small_p_is() -> None:
@@ -90,7 +90,7 @@ def test_points_of_one_block_do_not_settle_it_however_small_p_is() -> None:
         in_blocks=True, **{name: float(number < 12) for number, name in enumerate(table["ID"])}
     )
     alone = MapComparison("iran", "glad", table, halves)
-    assert alone.conclusion().endswith(": glad is nearer to these labels")
+    assert alone.conclusion().endswith(": glad agrees better with these labels")
     in_two = MapComparison("iran", "glad", table.assign(unit=np.repeat([0, 1], 12)), halves)
     assert in_two.metrics()["p_value"] < 0.001
     assert in_two.conclusion().endswith(": these points show no significant difference")

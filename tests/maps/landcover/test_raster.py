@@ -228,7 +228,7 @@ def test_a_class_that_nobody_has_explained_is_refused_with_its_count(tmp_path: P
     raster = Raster.of(str(written(tmp_path / "map.tif", values)), None)
     found = raster.at(np.array([20.5, 21.5, 22.5, 23.5]), np.full(4, 11.5), WORLDCOVER.missing)
     wanted = (
-        "classes at labelled points are cropland: 11 (1 ×), 90 (2 ×); take the preset of the product, or put "
+        "classes at labelled points are cropland: 11 (1 ×), 90 (2 ×); use the preset of the product, or put "
         "each into landcover.cropland=[40,…] or landcover.other=[10,30,…]"
     )
     with pytest.raises(DataError, match=re.escape(wanted)):

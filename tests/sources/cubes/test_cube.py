@@ -88,7 +88,7 @@ def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_what_is_no_cube_is_said(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "cube.csv"
     path.mkdir() if kind == "folder" else path.write_text("ID,B2\n")
-    refused(path, "is no cube: expected a Zarr store", "NetCDF", "GeoTIFFs")
+    refused(path, "is not a cube: expected a Zarr store", "NetCDF", "GeoTIFFs")
 
 
 def test_a_band_that_is_asked_for_and_not_there_is_said(cube: xr.Dataset, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ CORE = "https://api.stacspec.org/v1.0.0/core"
         ("earth_serch", {}, "name in source.catalogs \\(known\\), .* got 'earth_serch'"),
         ("{empty}", {}, "has no item"),
         ("{folder}", {"collection": "other"}, "set source.collection to one of sentinel-2-c1-l2a"),
-        ("{broken}", {}, r"item\.json is no STAC item that can be read"),
+        ("{broken}", {}, r"item\.json is not a readable STAC item"),
     ],
 )
 def test_what_is_no_catalogue_is_answered_in_one_line(

@@ -185,7 +185,7 @@ def test_a_sidecar_in_a_folder_says_where_an_image_lies(tmp_path: Path, driver: 
     ],
 )
 def test_an_address_of_another_kind_is_never_taken_for_a_missing_file(href: str) -> None:
-    with pytest.raises(DataError, match="is no address that can be read; expected https://"):
+    with pytest.raises(DataError, match="is not a valid address; expected https://"):
         cogs_of("https://host/v1").at(href, PLACE)
 
 

@@ -470,7 +470,7 @@ def test_scene_classes_that_no_image_has_are_one_line(
 ) -> None:
     lacking = {granule.name: ("SCL",) for granule in granules.granules}
     with StacStandin(granules, AREA, cogs, BANDS, lacking=lacking) as served:
-        message = r"none of \d+ images of .* has SCL; take another source.catalog"
+        message = r"none of \d+ images of .* has SCL; use another source.catalog"
         with pytest.raises(ConfigError, match=message):
             seen_of(service_of(served.url), table)
 

@@ -127,8 +127,7 @@ def test_what_is_as_good_or_worse_keeps_the_baseline() -> None:
     found = conclusion(families=[ORDER[0], *ORDER[2:]])
     assert "no family is better than **flat · forest** by more than chance: keep it." in found.note
     assert (
-        "The best of the others, **statistics · forest**: +0.0 ± 0.0 points (p = 1.000"
-        in found.note
+        "The best other family, **statistics · forest**: +0.0 ± 0.0 points (p = 1.000" in found.note
     )
 
 
