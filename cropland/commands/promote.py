@@ -89,7 +89,7 @@ def check(command: Promote) -> None:
     """
     if command.validation.candidates:
         raise ConfigError(
-            "a nested validation scores the choice, not a candidate; promote by validation=kfold, repeated "
+            "a nested validation scores the selection, not a candidate; promote by validation=kfold, repeated "
             "or blocks"
         )
     if command.tracking.experiment:  # a typing error in its name would make another

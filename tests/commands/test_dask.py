@@ -363,7 +363,7 @@ def test_a_sweep_on_a_cluster_that_is_stopped_leaves_nobody_behind(
     assert not alive
     if how == signal.SIGINT:  # the terminal's Ctrl-C, which all processes of a command get
         assert process.returncode == 128 + how, said
-        assert "Give the same command again" in said
+        assert "Run the same command again" in said
         assert not [run for run in runs(shell.database) if run.info.status == "RUNNING"]
     else:  # who has been killed could close nothing: the same command goes on
         again = shell.run(*shell.toy, *LONG)

@@ -235,7 +235,7 @@ def test_a_trial_that_was_stopped_while_it_was_chosen_does_not_end_the_study(
         (["x=1,2", "hydra.sweeper.direction=up"], "must be maximize or minimize, got 'up'"),
         (["x=1,2", "hydra.sweeper.n_jobs=0"], r"n_jobs must be 1 or more, got 0"),
         (["x=1,2", "hydra.sweeper.max_failure_rate=2"], r"must be 0 to 1, got 2"),
-        (["x=1,2", "hydra.sweeper.storage='sqlite:///a.db'"], r"give it one: .*study_name=NAME"),
+        (["x=1,2", "hydra.sweeper.storage='sqlite:///a.db'"], r"set one: .*study_name=NAME"),
         (["x=1,2", "hydra.sweeper.storage='mysql://me:pw@host/a'"], "has a password"),
         (
             [

@@ -116,7 +116,7 @@ def test_a_search_that_is_interrupted_keeps_its_trials(shell: Shell) -> None:
         shell.wait_for(2)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=300)
-    assert process.returncode == 130 and "are kept. Give the same command again" in said
+    assert process.returncode == 130 and "are kept. Run the same command again" in said
     assert not [run for run in runs(shell.database) if run.info.status == "RUNNING"]
     kept = len(candidates(shell.database, status="FINISHED"))
     assert 2 <= kept < 12

@@ -223,7 +223,7 @@ def test_a_sweep_that_is_stopped_keeps_what_is_finished_and_leaves_nothing_open(
         process.terminate()
         _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, said
-    assert "Give the same command again" in said
+    assert "Run the same command again" in said
     assert "Traceback" not in said
     assert 2 <= len(accuracies(shell)) < 7
     assert not still_running(shell)

@@ -225,7 +225,7 @@ def test_a_varied_model_is_its_whole_file_with_nothing_of_the_configured_one() -
     [
         (
             ["validation.candidates.model=[knn,svm]", "model.estimator.n_estimators=7"],
-            "settings such as model.…=… would not reach them",
+            "settings such as model.…=… would not apply to them",
         ),
         (["validation.candidates.span=[]"], "validation.candidates.span is empty; list its values"),
         (

@@ -168,7 +168,7 @@ def test_a_word_that_is_no_setting_is_answered_with_one_that_is(
 
 def test_no_job_of_a_sweep_replaces_the_predictions_of_another() -> None:
     with pytest.raises(
-        ConfigError, match="each job of -m would replace the predictions of the one"
+        ConfigError, match="each job of -m would overwrite the predictions of the previous one"
     ):
         read("-m", "country=iran,sudan", "output=x.csv", command="predict")
     words = ["-m", "country=iran,sudan", "output=p_${country.name}.csv"]

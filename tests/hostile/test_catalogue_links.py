@@ -118,7 +118,7 @@ def test_an_image_of_an_api_is_no_file_and_nothing_but_an_address(
     private.serve_api(found(item_of(hrefs, links=itself)))
     line = refused(lambda: rows(private.url))
     assert "image image:" in line
-    assert "no address that can be read; expected https://" in line
+    assert "not a valid address; expected https://" in line
     assert "secret" not in line
 
 

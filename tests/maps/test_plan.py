@@ -35,7 +35,7 @@ def test_an_area_inside_or_far_from_the_country_is_taken_as_it_is(
 @pytest.mark.parametrize(
     ("key", "name", "message"),
     [
-        ("cube", "land", "written over .*land, of which it is made; set output"),
+        ("cube", "land", "overwrite .*land, one of its inputs; set output"),
         ("cube", "land/class.tif", "written over .*class.tif"),
         ("geometry", "land/map.json", "written over .*map.json"),
         ("geometry", "land/area.geojson", None),
