@@ -89,8 +89,8 @@ def check(command: Promote) -> None:
     """
     if command.validation.candidates:
         raise ConfigError(
-            "a nested validation scores the selection, not a candidate; promote by validation=kfold, repeated "
-            "or blocks"
+            "a nested validation scores the selection, not a candidate; promote by "
+            "validation=kfold, repeated or blocks"
         )
     if command.tracking.experiment:  # a typing error in its name would make another
         experiment = experiment_of(command.tracking, command.source.name)

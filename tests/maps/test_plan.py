@@ -36,8 +36,8 @@ def test_an_area_inside_or_far_from_the_country_is_taken_as_it_is(
     ("key", "name", "message"),
     [
         ("cube", "land", "overwrite .*land, one of its inputs; set output"),
-        ("cube", "land/class.tif", "written over .*class.tif"),
-        ("geometry", "land/map.json", "written over .*map.json"),
+        ("cube", "land/class.tif", "overwrite .*class.tif"),
+        ("geometry", "land/map.json", "overwrite .*map.json"),
         ("geometry", "land/area.geojson", None),
         ("cube", "cube.nc", None),
     ],
