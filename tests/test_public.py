@@ -18,6 +18,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
+from standins.documents import text
 from standins.shell import Shell
 
 import cropland
@@ -50,13 +51,9 @@ assert not [name for name in sys.modules if name.split('.')[0] == 'hydra']
 
 
 def ten_lines() -> str:
-    """The first example of the document, which the README has too."""
-    first, readme = (
-        re.search(r"```python\n(.*?)```", (ROOT / path).read_text(), re.DOTALL)
-        for path in ("docs/python.md", "README.md")
-    )
-    assert first is not None and readme is not None
-    assert first[1] == readme[1]
+    """The first example of the document."""
+    first = re.search(r"```python\n(.*?)```", text("docs/python.md"), re.DOTALL)
+    assert first is not None
     assert len([line for line in first[1].splitlines() if line]) == 10
     return first[1]
 
@@ -113,8 +110,8 @@ def test_the_last_example_of_the_document_runs(
     promoted: Path, monkeypatch: pytest.MonkeyPatch, toy_rows: pd.DataFrame
 ) -> None:
     monkeypatch.chdir(promoted)
-    text = (ROOT / "docs" / "python.md").read_text()
-    *_, last = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    page = text("docs/python.md")
+    *_, last = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     lines = last.replace("iran", "toyland").replace("2021, 6, 30", "2019, 12, 31")
     names: dict[str, Any] = {"observations": toy_rows.rename(columns={"time": "Timestamp"})}
     exec(lines, names)
@@ -125,8 +122,8 @@ def test_the_last_example_of_the_document_runs(
 def test_a_sweep_of_the_document_scores_as_the_command_does(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (ROOT / "docs" / "python.md").read_text()
-    _, sweep, _ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    page = text("docs/python.md")
+    _, sweep, _ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     given = [*shell.here, "validation.folds=3", "span=12,24,108", "bands=ndvi", "model=knn"]
     given += [f"tracking.uri={shell.database}"]
     done = shell.run("-m", *given)

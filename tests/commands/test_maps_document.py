@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from pathlib import Path
 
 import pandas as pd
+from standins.documents import commands, parsed, text
 from standins.shell import QUICK, Shell
 
-ROOT = Path(__file__).parents[2]
-DOCUMENT = (ROOT / "docs" / "maps.md").read_text()
-README = (ROOT / "README.md").read_text()
+DOCUMENT = text("docs/maps.md")
 SMALL = "box=[48.300,32.200,48.304,32.2037]"
 MORE = {
     "train": QUICK,
@@ -22,22 +20,16 @@ MORE = {
 }
 
 
-def commands(text: str) -> list[str]:
-    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL))
-    return [line.partition(" #")[0].strip() for line in blocks.splitlines() if line.strip()]
-
-
 EXAMPLE = commands(DOCUMENT[: DOCUMENT.index("## What a map consists of")])
 COMPARISON = commands(DOCUMENT.partition("## Compare two maps")[2].partition("\n## ")[0])
-SAMPLES = [each for each in commands(DOCUMENT) if "assess.py" in each and each not in EXAMPLE]
+SAMPLES = [each for each in commands(DOCUMENT) if " assess " in each and each not in EXAMPLE]
 
 
 def test_the_example_leads_from_points_to_hectares(iran: Shell, tmp_path: Path) -> None:
     shell = iran.copy(tmp_path / "work")
     said = {}
     for command in (*EXAMPLE, *SAMPLES, *COMPARISON):
-        _, path, *words = shlex.split(command)
-        script = Path(path).stem
+        script, words = parsed(command)
         words = [word for word in words if not (script == "map" and word.startswith("box="))]
         near = ("min_distance=10",) if any(word.startswith("next=") for word in words) else ()
         done = shell.run(*words, *MORE[script], *near, script=script)
@@ -57,8 +49,8 @@ def test_the_example_leads_from_points_to_hectares(iran: Shell, tmp_path: Path) 
 
 
 def test_the_readme_and_make_show_the_same_example() -> None:
-    shown = [each for each in commands(README) if re.search(r"scripts/(map|assess)\.py", each)]
+    shown = [each for each in commands(text("README.md")) if re.search(" (map|assess) ", each)]
     assert len(shown) == 3 and set(shown) <= set(EXAMPLE)
-    makefile = (ROOT / "Makefile").read_text()
     for command in EXAMPLE[:2]:
-        assert command.removeprefix("python ") in makefile
+        name, _, words = command.removeprefix("cropland ").partition(" ")
+        assert f"scripts/{name}.py {words}" in text("Makefile")

@@ -105,7 +105,7 @@ def test_a_folder_of_data_is_not_passed_over_for_the_simulation(words: list[str]
     assert job(*words, "source=files").configuration.paths.data in words[0]
 
 
-def test_the_installed_project_has_every_group_of_the_readme() -> None:
+def test_the_installed_project_has_every_group() -> None:
     def files(group: str) -> Any:
         return {path.stem for path in (CONF / group).glob("*.yaml")}
 
