@@ -103,7 +103,8 @@ def test_the_documents_have_links() -> None:
 @pytest.mark.parametrize(("name", "target"), LINKS)
 def test_a_link_or_a_picture_leads_somewhere(name: str, target: str) -> None:
     folder = ROOT if (ROOT / name).exists() else ROOT / "docs"
-    assert (folder / target).exists()
+    is_built = target.startswith("reference/")  # by the documentation's build, which checks it
+    assert is_built or (folder / target).exists()
 
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
