@@ -28,13 +28,13 @@ from cropland.maps.size import size_in_words
 from cropland.models import training_points
 from cropland.support import dask_cluster, logs, signals, terminal
 from cropland.support.progress import Meter, working
-from cropland.support.words import command_line, count, some
+from cropland.support.words import command_line, count, ha, some
 from cropland.support.writing import write_whole
 from cropland.tracking.opening import open_store
 from cropland.tracking.provenance import code_tags
 from cropland.tracking.records import COUNTRY, KIND
 from cropland.training import out_of_fold
-from cropland.untrusted.texts import markdown_text
+from cropland.untrusted.texts import markdown_code, markdown_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,13 +224,22 @@ def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> Ma
     facts = facts.with_files(plan.folder, plan.files)
     record.files |= {PICTURE: picture, PAGE: page, FACTS: facts.as_json()}
     record.metrics |= facts.metrics()
-    record.note = _description(plan, facts.warnings)
+    record.note = _description(plan, facts)
     return facts
 
 
-def _description(plan: MapPlan, warnings: Sequence[str] = ()) -> str:
-    """Return the description of a map's run."""
-    return "\n\n".join(map(markdown_text, [f"Map: {_title(plan)}", *warnings, *plan.notes]))
+def _description(plan: MapPlan, facts: MapFacts | None = None) -> str:
+    """Return the description of a map's run: what it is, what was counted, what to do next."""
+    title = f"**Map: {markdown_text(_title(plan))}**"
+    if facts is None:
+        return "\n\n".join([title, *map(markdown_text, plan.notes)])
+    assess = markdown_code(f"cropland assess map={plan.folder}")
+    counted = (
+        f"{ha(facts.hectares['cropland'])} ha cropland, {ha(facts.hectares['other'])} ha other, by "
+        f"counting pixels, which is biased. {assess} estimates hectares with confidence "
+        f"intervals. The map is `{PAGE}` under Artifacts."
+    )
+    return "\n\n".join([f"{title}: {counted}", *map(markdown_text, [*facts.warnings, *plan.notes])])
 
 
 def _title(plan: MapPlan) -> str:

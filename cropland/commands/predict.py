@@ -81,10 +81,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     for champion in champions.values():
         for warning in champion.warnings:
             terminal.print_warning(console, warning)
-    titles = [
-        f"Predictions: {champions[each.name].title(each, command.reference_end)}"
-        for each in countries
-    ]
+    titles = [champions[each.name].title(each, command.reference_end) for each in countries]
     names = "all" if len(countries) > 1 else countries[0].name
     tags = {KIND: "prediction", **({COUNTRY: names} if len(countries) == 1 else {})}
     with store.running(f"predict {names}", tags | code_tags(), None) as record:
@@ -103,7 +100,9 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         warnings = _warnings(table)
         shared = _shared(predicted, table)
         notes = [*(note for one in predicted.values() for note in one.notes), *shared]
-        record.note = "\n\n".join(map(markdown_text, [*titles, *warnings, *notes]))
+        result = f"{_counted(table)}. The table is {Path(command.output).name} under Artifacts."
+        lead = f"**Predictions: {'; '.join(map(markdown_text, titles))}**: {markdown_text(result)}"
+        record.note = "\n\n".join([lead, *map(markdown_text, [*warnings, *notes])])
         if command.page is not None:
             page = _page(command, countries, table, champions, store)
             record.files[Path(command.page).name] = page
@@ -277,15 +276,17 @@ def _show_missing(command: Predict, table: pd.DataFrame, console: Console) -> No
             terminal.print_note(console, text)
 
 
+def _counted(table: pd.DataFrame) -> str:
+    """Return how many points were predicted, and how many of those with a label are cropland."""
+    cropland, known = int((table["Target"] == 1).sum()), int(table["Target"].notna().sum())
+    return f"{len(table)} points, {cropland} of {known} cropland"
+
+
 def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champion]) -> None:
     """Print what was written, and by which models."""
     screen = terminal.screen()
-    cropland, known = int((table["Target"] == 1).sum()), int(table["Target"].notna().sum())
     models = ", ".join(f"{c.version.name} version {c.version.version}" for c in champions.values())
-    screen.print(
-        f"{terminal.literal(command.output)}: {len(table)} points, {cropland} of {known} cropland, by "
-        f"{models}"
-    )
+    screen.print(f"{terminal.literal(command.output)}: {_counted(table)}, by {models}")
     if unsure := int(table["cannot_tell"].sum()):
         screen.print(f"  {unsure} of them may be of either class: see the column cannot_tell")
     if command.page is not None:

@@ -143,8 +143,12 @@ def test_a_map_is_tracked_beside_its_model(home: Shell, made: Path) -> None:
     )
     assert mapped.info.status == "FINISHED"
     assert mapped.data.params["model"] == "cropland-simulated-iran/1"
-    assert mapped.data.tags["mlflow.note.content"].startswith("**Simulated data: not valid")
-    title = mapped.data.tags["mlflow.note.content"].splitlines()[2].removeprefix("Map: ")
+    lead, warning, *_ = mapped.data.tags["mlflow.note.content"].split("\n\n")
+    assert warning.startswith("**Simulated data: not valid")
+    title, _, counted = lead.removeprefix("**Map: ").partition("**: ")
+    assert re.match(
+        r"[\d,.]+ ha cropland, [\d,.]+ ha other, by counting pixels, which is bi", counted
+    )
     assert re.fullmatch(r"Iran, \d+ weeks to 30 June 2020, .*, random forest", title)
     assert f"Cropland: {title} (SIMULATED data)" in (made / "map.html").read_text()
     names = {item.path for item in client.list_artifacts(mapped.info.run_id)}

@@ -358,7 +358,7 @@ def test_predictions_mostly_outside_the_area_of_applicability_end_with_a_warning
     (run,) = promoted.runs("prediction")
     assert run.data.metrics["n_outside_applicability"] == n_outside
     title, note, *_ = run.data.tags["mlflow.note.content"].split("\n\n")
-    assert title == f"Predictions: {TITLE}" and note.startswith(warning)
+    assert title.startswith(f"**Predictions: {TITLE}**: 20 points, ") and note.startswith(warning)
 
 
 def test_what_was_found_in_the_observations_is_kept_in_the_run(
@@ -370,7 +370,7 @@ def test_what_was_found_in_the_observations_is_kept_in_the_run(
     filled = replace(promoted, exports=exports, folder=tmp_path)
     filled.predict(tmp_path / "out.csv")
     (run,) = promoted.runs("prediction")
-    note = run.data.tags["mlflow.note.content"].removeprefix(f"Predictions: {TITLE}\n\n")
+    note = run.data.tags["mlflow.note.content"].partition("\n\n")[2]
     assert re.fullmatch(r"toyland: .*: 1 values below 0 or above 32,766 are read as no data", note)
 
 

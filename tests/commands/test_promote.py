@@ -28,6 +28,7 @@ from cropland.errors import ConfigError, CroplandError
 from cropland.models import fitting, promotion, registry
 from cropland.tracking import artifacts
 from cropland.tracking.mlflow_session import mlflow_at
+from cropland.tracking.notes import spaced
 from cropland.training.candidate import Candidate
 
 QUICK = ("n_jobs=1", "validation.folds=3", "promotion.figures=false", "promotion.bootstraps=100")
@@ -50,8 +51,9 @@ def test_a_version_has_its_card_its_table_and_its_marks(toy: ToyModels) -> None:
     (version,) = toy.versions
     run, artifacts = toy.client.get_run(version.run_id), toy.artifacts(version.run_id)
     card = (artifacts / "card.md").read_text()
-    assert version.description.partition("\n\n")[2] == card
-    assert run.data.tags["mlflow.note.content"] == card
+    assert version.description == run.data.tags["mlflow.note.content"]
+    sections = spaced(card[card.index("## Scores") :])
+    assert version.description.endswith(sections) and sections.count("&emsp; |")
     page = (artifacts / "card.html").read_text()
     assert page.startswith("<!DOCTYPE html>") and "<h2>Limits</h2>" in page
     assert "Selected from 2 candidates" in card
@@ -125,11 +127,13 @@ def test_a_version_says_in_the_table_of_versions_what_it_is(toy: ToyModels) -> N
     assert version.tags["window"] == "2020-07-16 … 2020-12-31"
     first, _, rest = version.description.partition("\n")
     assert first == (
-        f"{TITLE}: accuracy {run.data.metrics['accuracy']:.3f}, "
+        f"**{TITLE}**: accuracy {run.data.metrics['accuracy']:.3f}, "
         f"bias-corrected {run.data.metrics['accuracy_corrected']:.3f}, "
         f"spatial block CV {run.data.metrics['accuracy_blocks']:.3f}, 60 points"
     )
-    assert rest.startswith(f"\n# {TITLE}\n\nThe model `{NAME}` predicts")
+    use, purpose = rest.strip().split("\n\n")[:2]
+    assert use.startswith("To use the champion: `cropland predict country=toyland source=files`, ")
+    assert purpose.startswith(f"The model `{NAME}` predicts")
     described = toy.client.get_registered_model(NAME).description
     for words in (
         f"mlflow.pyfunc.load_model('models:/{NAME}@champion')",

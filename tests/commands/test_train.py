@@ -166,7 +166,7 @@ def test_every_outcome_is_in_the_run_folder_and_the_parent(shell: Shell) -> None
         parent.info.run_name
         == "country=toyland model.n_estimators=10 validation.folds=3 n_jobs=1 span=12,24 ba…"
     )
-    assert "| toyland |" in parent.data.tags["mlflow.note.content"]
+    assert "| toyland&emsp; |" in parent.data.tags["mlflow.note.content"]
     folder = artifacts(parent)
     assert (folder / "accuracy.png").read_bytes().startswith(b"\x89PNG")
     assert len(pd.read_csv(folder / "outcomes.csv")) == 4
