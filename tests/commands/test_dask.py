@@ -299,9 +299,7 @@ def test_what_workers_are_forked_with_is_there(monkeypatch: pytest.MonkeyPatch) 
         2,
         train_jobs.modules_of([]),
     )
-    assert all(
-        importlib.util.find_spec(name) for name in prepared
-    )  # one that is not is passed over
+    assert all(importlib.util.find_spec(name) for name in prepared)  # another one is ignored
     assert {
         f"{DaskLauncher.__module__.rpartition('.')[0]}._cluster",
         "cropland.observations.archive_store",

@@ -306,7 +306,7 @@ def test_a_cluster_that_does_not_answer_is_said_before_any_work(
 
 @pytest.fixture(scope="module")
 def work(home: Shell) -> compute.Work:
-    """What the workers of the map were told."""
+    """What the workers of the map received."""
     import mlflow
 
     from cropland.tracking.mlflow_session import mlflow_at

@@ -196,7 +196,7 @@ def test_a_nested_choice_is_one_run_a_country(shell: Shell) -> None:
 
 
 def test_a_nested_choice_leaves_out_windows_outside_the_archive(shell: Shell) -> None:
-    # The configuration's own span is not looked at where spans are chosen from.
+    # The configuration's own span is not used where spans are chosen from.
     spans = "validation.candidates.span=[24,300]"
     words = ["validation=nested", "validation.inner=2", spans, "span=200"]
     done = shell.run(*shell.toy, *words, "validation.candidates.bands=[ndvi]")

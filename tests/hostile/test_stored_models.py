@@ -83,7 +83,7 @@ class Registry:
         return {"checksum.recipe.yaml": fingerprint(content), IDENTITY: "one"}
 
     def omit_checksums(self) -> None:
-        """Leave checksums out of the recipe, as models of before have none."""
+        """Leave checksums out of the recipe, as models of earlier versions have none."""
         recipe = self.files / "recipe.yaml"
         recipe.write_text(recipe.read_text().partition("checksums:")[0])
 

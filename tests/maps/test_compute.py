@@ -30,7 +30,7 @@ class Requests:
 
 @dataclass
 class Flaky:
-    """Work whose tiles fail as often as is told, in one thread."""
+    """Work whose tiles fail a given number of times, in one thread."""
 
     failures: dict[str, int]
     imagery: Requests = Requests()

@@ -1,4 +1,4 @@
-"""The dissimilarity index is what the paper says, exact in single precision, and its file is looked at."""
+"""The dissimilarity index is what the paper says, exact in single precision, and its file is checked."""
 
 from __future__ import annotations
 

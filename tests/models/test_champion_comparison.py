@@ -78,7 +78,7 @@ def test_configurations_of_a_promotion_are_one_or_numbered_and_their_number_is_c
     def texts(**params: str) -> list[str]:
         return candidates.texts_of(store, TrackedRun("1", "promotion", params, tags, {}, ""))
 
-    assert texts() == texts(members="1") == ["a"]  # those of before have no such param
+    assert texts() == texts(members="1") == ["a"]  # those of earlier versions have no such param
     assert texts(members="2") == ["b", "cd"]
     for number in ("0", "21", "many"):
         with pytest.raises(DataError, match=f"says members='{number}'"):

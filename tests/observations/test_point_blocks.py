@@ -1,4 +1,4 @@
-"""What is too large for memory is worked on by blocks: the same numbers, bit by bit."""
+"""What is too large for memory is worked on by blocks: identical numbers."""
 
 from __future__ import annotations
 

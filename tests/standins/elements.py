@@ -85,7 +85,7 @@ class Days:
 
 @dataclass(frozen=True)
 class Contains:
-    """A filter by date; told apart, since the days decide how large a request is."""
+    """A filter by date; a class of its own, since the days decide how large a request is."""
 
     days: Days
     name: str

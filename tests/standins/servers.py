@@ -115,7 +115,7 @@ class Postgres:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What who speaks with it needs in its environment."""
+        """The environment variables that its clients need."""
         return {"PGPASSWORD": PASSWORD}
 
     def query(self, statement: str) -> list[tuple[object, ...]]:

@@ -57,7 +57,7 @@ class Soak:
     _seen: dict[tuple[int, float], psutil.Process] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Give the command until it ends well with nothing left to kill."""
+        """Run the command until it ends well with nothing left to kill."""
         chance = random.Random(self.seed)
         waiting = self._plan(chance)
         most = self.kills[MAIN] + self.kills[WORKER] + 3

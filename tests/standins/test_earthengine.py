@@ -56,7 +56,7 @@ def standin(granules: Granules) -> Iterator[EarthEngineStandin]:
 def client(
     standin: EarthEngineStandin, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[EarthEngineStandin]:
-    """The real client speaks with the stand-in."""
+    """The real client connects to the stand-in."""
     monkeypatch.setattr(ee.deprecation, "_FetchDataCatalogStac", dict)
     ee.Reset()
     ee.data.setMaxRetries(0)

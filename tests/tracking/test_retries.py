@@ -22,7 +22,7 @@ URI = "http://host:5000"
 
 
 class Client:
-    """Fails as often as it is told to, then answers."""
+    """Fails a given number of times, then answers."""
 
     tracking_uri = URI
 

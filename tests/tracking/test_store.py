@@ -167,7 +167,7 @@ def test_a_file_of_a_run_that_was_changed_is_damaged(store: Store, content: byte
     path.write_bytes(content)
     with pytest.raises(DataError, match="config.yaml of run 'x' is damaged"):
         store.read(run, "config.yaml")
-    store.client.delete_tag(run.run_id, f"{CHECKSUM}config.yaml")  # as runs of before
+    store.client.delete_tag(run.run_id, f"{CHECKSUM}config.yaml")  # as runs of earlier versions
     if content != b"span: \xff\n":
         assert store.read(store.run(run.run_id), "config.yaml").encode() == content
 

@@ -152,7 +152,7 @@ def test_its_own_and_other_countries_data_decide_its_identity(
     assert alone == pooled.identity(toy_archive, [marked(toy_archive, "f01")])
     assert alone != pooled.identity(toy_archive, [marked(toy_archive, "f02")])
     assert alone != pooled.identity(marked(toy_archive, "f02"), [marked(toy_archive, "f01")])
-    # The season of the labels of a training country says which of its observations are looked at.
+    # The season of the labels of a training country decides which of its observations are used.
     later = replace(farland, reference=Reference("2019-08-01", "2020-07-31"))
     moved = replace(pooled, other_countries=(later,))
     assert alone != moved.identity(toy_archive, [marked(toy_archive, "f01")])

@@ -78,7 +78,7 @@ def made(
     far_archive: Archive,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Made:
-    """Gives the material of the toy country's candidate, with the other country as its teacher."""
+    """Gives the material of the toy country's candidate, with the other country as its training country."""
     opened = {"toyland": toy_archive, "farland": far_archive}
     monkeypatch.setattr(opening, "archive_of", lambda _, __, country: opened[country.name])
 

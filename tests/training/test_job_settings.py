@@ -1,4 +1,4 @@
-"""What a sweep's jobs are told, by one file."""
+"""What the jobs of a sweep read, in one file."""
 
 from __future__ import annotations
 

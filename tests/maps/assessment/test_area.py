@@ -257,7 +257,7 @@ def samples(by_stratum: bool) -> np.ndarray:
 
 
 def of_the_whole_map() -> np.ndarray:
-    """What `numbers` would give if all pixels were looked at: overall, user's, producer's, area."""
+    """What `numbers` would give if all pixels were labelled: overall, user's, producer's, area."""
     right = np.bincount(TRUTH[TRUTH == MAP])
     return np.array(
         [

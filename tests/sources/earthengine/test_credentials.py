@@ -26,7 +26,7 @@ GOOGLE = "https://earthengine.googleapis.com"
 
 
 class Tokens(BaseHTTPRequestHandler):
-    """Gives a token to whoever names a scope, as Google does; or what the server is told to answer."""
+    """Gives a token to whoever names a scope, as Google does; or the answer that a test sets."""
 
     server: Any
 

@@ -114,9 +114,9 @@ def test_the_past_lies_left_of_a_better_all() -> None:
             "accuracy_se": [0.01, float("nan")],
         }
     )
-    both = past_only.draw(ends, {"Iran": "+0.100"}, title="What is the future worth?")
+    both = past_only.draw(ends, {"Iran": "+0.100"}, title="What do later observations add?")
     assert middle(both, BLUE)[1] < middle(both, VERMILION)[1]
-    alone = past_only.draw(ends[:1], {"Iran": "none"}, title="What is the future worth?")
+    alone = past_only.draw(ends[:1], {"Iran": "none"}, title="What do later observations add?")
     assert seen(alone, BLUE).sum() < 0.6 * seen(both, BLUE).sum()
 
 
