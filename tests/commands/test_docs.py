@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -24,7 +25,15 @@ from cropland.config.groups import Configuration
 from cropland.config.model import full_key
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-COMMANDS = sorted({command for path in DOCS for command in commands(path.read_text())})
+TEXTS = [
+    *(path.read_text() for path in DOCS),
+    *(
+        "".join(cell["source"])
+        for notebook in (ROOT / "docs").glob("notebooks/*.ipynb")
+        for cell in json.loads(notebook.read_text())["cells"]
+    ),
+]
+COMMANDS = sorted({command for text in TEXTS for command in commands(text)})
 SCHEMAS = {
     "new_country": NewCountry,
     "train": Configuration,
