@@ -29,7 +29,7 @@ COMMANDS = {
     "promote": "select, fit and register the best candidate of each country",
     "predict": "predict points with the champion of each country",
     "map": "map the cropland of an area with the champion of a country",
-    "assess": "draw a sample of a map, estimate hectares, or choose what to label next",
+    "assess": "draw a sample of a map, estimate hectares, choose points to label",
     "compare": "score a land-cover raster on labelled points, beside the champion",
 }
 """In the order of a day's work."""
@@ -231,8 +231,8 @@ def _help() -> str:
     """Return what ``cropland --help`` shows."""
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:{width}}{purpose}" for name, purpose in COMMANDS.items()]
-    head = "usage: cropland COMMAND [WORD=VALUE …]\n\ncommands:"
-    foot = "cropland COMMAND --help explains a command, cropland --version prints the version."
+    head = "usage: cropland COMMAND [KEY=VALUE …]\n\ncommands:"
+    foot = "cropland COMMAND --help explains a command; cropland --version."
     return "\n".join([head, *lines, "", f"examples:{_EXAMPLES}", foot])
 
 

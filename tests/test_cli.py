@@ -242,6 +242,10 @@ def test_completion_is_installed_for_the_program(
     assert capsys.readouterr().out.endswith(" -F hydra_bash_completion cropland\n")
 
 
+def test_help_fits_a_terminal() -> None:
+    assert max(map(len, cli._help().splitlines())) <= 80
+
+
 def test_a_script_answers_help_and_version_before_hydra_is_imported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

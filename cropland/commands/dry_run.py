@@ -132,7 +132,7 @@ def map(command: Map, countries: Sequence[Country]) -> None:  # the command's na
     CroplandError
         Whatever can be known to be wrong before any work.
     """
-    from cropland.commands.map import check_free
+    from cropland.commands.map_folder import check_free
     from cropland.maps.plan import plan_map
 
     notes = terminal.notes()

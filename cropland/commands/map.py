@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
+from cropland.commands import map_folder
 from cropland.config.sources import Files
 from cropland.errors import ConfigError, DataError
-from cropland.maps import assemble, compute, gis_files, layers
-from cropland.maps.assessment.page import PAGE as ASSESSMENT_PAGE
+from cropland.maps import assemble, compute, gis_files
 from cropland.maps.facts import FACTS, MapFacts
-from cropland.maps.finished_map import DIFFERENCE
 from cropland.maps.plan import PAGE, PICTURE, plan_map
 from cropland.maps.size import size_in_words
 from cropland.models import training_points
@@ -50,7 +45,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _MODULES = ("cropland.maps.compute", "sklearn.ensemble", "odc.geo.xr")
 _NAMED = 5
-_LOCK = ".lock"
 _OTHERS = {
     PICTURE: ("image/png", "overview"),
     PAGE: ("text/html", "page"),
@@ -81,7 +75,7 @@ def run(command: Map, countries: Sequence[Country]) -> None:
         terminal.print_warning(console, warning)
     _prepare_cluster(command)
     store.close_orphans()
-    with _locked(plan):
+    with map_folder.locked(plan):
         tags = {KIND: "map", COUNTRY: plan.country.name, **code_tags()}
         with store.running(f"map {plan.country.name}", tags, None) as record:
             record.params |= _params(plan)
@@ -90,35 +84,8 @@ def run(command: Map, countries: Sequence[Country]) -> None:
             facts = _finish(plan, store, record, console)
         # Its file shows that all is there, layers and run; tiles are kept until then.
         write_whole(plan.folder / FACTS, facts.as_json())
-        _delete_tiles(plan.folder)
+        map_folder.delete_tiles(plan.folder)
     _show(plan, facts, again=False)
-
-
-def check_free(plan: MapPlan) -> None:
-    """Check that no other command writes to the folder of a map.
-
-    Raises
-    ------
-    DataError
-        One does.
-    """
-    if (plan.folder / _LOCK).exists():
-        with _locked(plan):
-            pass
-
-
-@contextmanager
-def _locked(plan: MapPlan) -> Iterator[None]:
-    """Lock a folder, so that one process at a time writes to it."""
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(plan.folder / _LOCK, timeout=0)
-    try:
-        with lock:
-            yield
-    except Timeout as error:
-        raise DataError(
-            f"{plan.folder} is being written to by another command; wait for it, or set output"
-        ) from error
 
 
 def _prepare_cluster(command: Map) -> None:
@@ -201,7 +168,7 @@ def _name_failures(reasons: Sequence[str], plan: MapPlan, console: Console) -> s
 
 def _finish(plan: MapPlan, store: Store, record: Record, console: Console) -> MapFacts:
     """Write the layers of a map, its picture and page; fill its record; return its facts."""
-    _delete_other_map(plan)
+    map_folder.delete_other_map(plan)
     with logs.timed(log, "wrote the layers"), Meter(console, "layers", len(plan.layers)) as meter:
         counts = assemble.write(
             plan.folder,
@@ -279,28 +246,6 @@ def _draw(plan: MapPlan, facts: MapFacts, points: pd.DataFrame) -> tuple[bytes, 
             points=page.training_points(points, plan.work.extent.grid),
         ),
     )
-
-
-def _delete_other_map(plan: MapPlan) -> None:
-    """Delete the files of another map; a sample stays, which somebody may have labelled."""
-    names = {layer.name for layer in plan.layers}
-    old = [f"{name}.tif" for name in layers.LAYERS if name not in names]
-    for name in (
-        FACTS,
-        *old,
-        *gis_files.names_of(),
-        ASSESSMENT_PAGE,
-        *(f"assessment.{kind}" for kind in ("md", "html", "png", "json")),
-    ):
-        (plan.folder / name).unlink(missing_ok=True)
-    for page in plan.folder.glob(f"{DIFFERENCE}*.html"):
-        page.unlink()
-
-
-def _delete_tiles(folder: Path) -> None:
-    """Delete tiles, also those of maps that were given up, and files that a kill has left half written."""
-    for path in (*folder.glob("tiles-*"), *folder.glob(".*.tif.*")):
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _params(plan: MapPlan) -> dict[str, object]:
