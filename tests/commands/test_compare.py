@@ -117,7 +117,7 @@ BAD = [
         ["raster=toy.tif", "landcover=worldcver"],
         "unknown landcover 'worldcver'; did you mean 'worldcover'",
     ),
-    (["raster=toy.tif", "landcover=custom"], "landcover.cropland has no value; give it one"),
+    (["raster=toy.tif", "landcover=custom"], "landcover.cropland is empty; list its classes"),
     (
         ["raster=toy.tif", "landcover=glad"],
         r"10 \(30 ×\), 40 \(30 ×\); use the preset of the product",

@@ -41,6 +41,7 @@ def test_the_figure_has_a_line_a_forecast_with_its_scores(monkeypatch: pytest.Mo
     assert drawn[0].get_suptitle().startswith("Toyland (SIMULATED data)\n")
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == [
         "perfectly calibrated",
+        "bars: 95 % interval (Wilson)",
         "as predicted\nBrier score 0.1000, expected calibration error 0.100",
         "calibrated\nBrier score 0.0800, expected calibration error 0.000",
     ]
