@@ -229,7 +229,7 @@ def map_tiles(
         future.release()
         send()
     for tile in waiting:
-        yield tile, "not tried, since none of the first could be mapped"
+        yield tile, "not tried, since none of the first tiles could be mapped"
 
 
 def _error(future: Future[Arrays]) -> BaseException | None:

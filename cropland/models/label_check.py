@@ -195,8 +195,9 @@ def in_markdown(check: LabelCheck, *, figures: bool) -> str:
         first = some((markdown_code(str(name)) for name in check.table["ID"]), _NAMED)
         drawn = f", with their profiles in `{FIGURE}` and their places in `points.html`" * figures
         lines.append(
-            f"The most confident errors first: {first}; all are in `{FILE}`{drawn}. They are never dropped "
-            f"by themselves. Look at an image of each place, correct the label in the file of points where "
+            f"The most confident errors first: {first}; all are in `{FILE}`{drawn}. They are never "
+            "dropped automatically. Look at an image of each place, correct the label in the file of "
+            "points where "
             f"it is wrong, and train again."
         )
     if check.n_pairs >= FEWEST_PAIRS:

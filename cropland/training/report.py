@@ -149,8 +149,9 @@ def _others(table: pd.DataFrame) -> dict[str, str]:
 def evidence_lines(outcomes: Sequence[Outcome]) -> list[str]:
     """Return for each country how much of the series of its best candidate was observed, in words."""
     return [
-        f"{row['country']}: {row['observations_per_point']:g} observations a point (least "
-        f"{row['observations_least']:g}), {row['interpolated_share']:.0%} of the series' days interpolated"
+        f"{row['country']}: {row['observations_per_point']:g} observations per point (minimum "
+        f"{row['observations_least']:g}), {row['interpolated_share']:.0%} of the days of the series "
+        "interpolated"
         for row in best(outcomes).to_dict("records")
         if row["observations_per_point"] > 0  # a nested choice has several windows
     ]

@@ -124,7 +124,9 @@ def test_the_note_counts_every_outcome() -> None:
 def test_each_country_says_how_much_of_its_series_was_observed() -> None:
     seen = {"observations_per_point": 10.5, "observations_least": 5.0, "interpolated_share": 0.843}
     outcomes = [outcome("iran", 0.9), outcome("iran", 0.95, **seen), outcome("sudan", 0.9)]
-    line = "iran: 10.5 observations a point (least 5), 84% of the series' days interpolated"
+    line = (
+        "iran: 10.5 observations per point (minimum 5), 84% of the days of the series interpolated"
+    )
     assert report.evidence_lines(outcomes) == [line]
     assert f"- {line}" in report.note(outcomes).splitlines()
 

@@ -83,7 +83,7 @@ def _verdict(cells: pd.DataFrame, panel: str, first: str, baseline: str) -> str:
     claim = f"{name} is better than {base}, {difference}{elsewhere}"
     in_blocks = leaves_out_blocks(first)
     if others.empty and not in_blocks:
-        return f"{claim}: use it near labelled points; other places were not tried."
+        return f"{claim}: use it near labelled points; other places were not tested."
     if (others["difference"] > others["difference_se"]).all():
         return f"{claim}: use it."
     if in_blocks:

@@ -145,7 +145,7 @@ def test_a_p_value_counts_the_comparisons() -> None:
     planted = PLANTED | {"flat · svm": few}
     pair = conclusion(planted, families=ORDER[:2], validations=["kfold"])
     assert "is better than flat · forest, +3.0 ± 1.2 points (p = 0.031)" in pair.note
-    assert "use it near labelled points; other places were not tried." in pair.note
+    assert "use it near labelled points; other places were not tested." in pair.note
     several = conclusion(planted, validations=["kfold"])
     assert "**flat · svm**: +3.0 ± 1.2 points (p = 0.094 after 3 comparisons)." in several.note
 
