@@ -201,6 +201,7 @@ def _page(
 ) -> bytes:
     """Draw the predicted points on a map, beside the labels to look at."""
     say = partial(terminal.print_note, terminal.notes())
+    simulated = command.source.name == "simulated"
     first, *others = countries
     title = ", ".join(country.title for country in countries)
     if not others:
@@ -208,9 +209,9 @@ def _page(
     return predictions_map(
         table,
         label_check.of_champions(champions, store, say),
-        title=f"Predictions: {title}",
+        title=terminal.titled(f"Predictions: {title}", simulated=simulated),
         boxes=[country.box for country in countries],
-        note=terminal.SIMULATED if command.source.name == "simulated" else "",
+        note=terminal.SIMULATED if simulated else "",
     )
 
 

@@ -15,7 +15,7 @@ from cropland.models.points_map import points_map
 from cropland.models.profiles import profiles
 from cropland.models.reliability import reliability_figure
 from cropland.observations.bands import BandSet
-from cropland.support.terminal import SIMULATED
+from cropland.support.terminal import SIMULATED, titled
 from cropland.training.out_of_fold import confusion, probability_of
 from cropland.training.titles import candidate_title
 
@@ -74,7 +74,7 @@ def diagnostic_files(
         ),
         "points.html": points_map(
             points_table(selected.material, scores, fitted, labels),
-            title=look["title"],
+            title=titled(look["title"], simulated=simulated),
             box=selected.material.candidate.country.box,
             note=SIMULATED if simulated else "",
         ),

@@ -109,7 +109,7 @@ def difference(result: Result, rule: Rule) -> str:
     if ids == [best.name]:
         again = best["accuracy_again"]
         is_other = abs(again - best["accuracy"]) > TOLERANCE
-        repeats = f", {again:.4f} accurate in {_folds(selected)} folds" if is_other else ""
+        repeats = f": accuracy {again:.4f} in {_folds(selected)} folds" if is_other else ""
         return f"it is the best tried{repeats}"
     if rule == "average":
         return (
