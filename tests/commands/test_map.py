@@ -406,7 +406,7 @@ def test_the_key_of_tiles_changes_with_all_that_decides_them(work: compute.Work)
     assert key(imagery=replace(imagery, source=source)) == keys[0]
 
 
-def lost_once(work: compute.Work, tile: extents.Tile) -> dict[str, Any]:
+def lost_once(work: compute.Work, tile: extents.Tile, _: str) -> dict[str, Any]:
     """A tile whose worker dies, the first time."""
     mark = Path(str(work.imagery.file)) / tile.name
     if tile.row == tile.column == 0 and not mark.exists():
@@ -418,7 +418,7 @@ def lost_once(work: compute.Work, tile: extents.Tile) -> dict[str, Any]:
 def test_a_tile_whose_only_worker_is_killed_is_mapped_by_the_next(
     work: compute.Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compute, "map_tile", lost_once)
+    monkeypatch.setattr(compute, "_map_tile", lost_once)
     tiles = work.extent.tiles(30)
     told = replace(work, imagery=replace(work.imagery, file=str(tmp_path)))
     with dask_cluster.opened(None, 1) as client:
