@@ -32,6 +32,9 @@ _RUNS = (
 _NO_CHAMPION = "No champion yet: `cropland promote` selects and registers the best of each country."
 _CELL_END = re.compile(r"(?<=\S) \|")
 _AIR = "&emsp; |"
+_DATE = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
+_UNBROKEN = "\\1\u2011\\2\u2011\\3"
+"""A date with hyphens at which no line is broken."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,16 @@ def is_own(present: Mapping[str, str]) -> bool:
 
 
 def spaced(text: str) -> str:
-    """Return Markdown whose tables have space between columns, which MLflow's pages give them none of."""
-    lines = text.split("\n")
+    """Return Markdown whose tables have space between columns, and dates and errors in one line.
+
+    MLflow's pages give them no space.
+    """
     return "\n".join(
-        _CELL_END.sub(_AIR, line) if line.startswith("| ") and set(line) - set("|-: ") else line
-        for line in lines
+        _row(line) if line.startswith("| ") and set(line) - set("|-: ") else line
+        for line in text.split("\n")
     )
+
+
+def _row(line: str) -> str:
+    unbroken = _DATE.sub(_UNBROKEN, line).replace(" ± ", "&nbsp;±&nbsp;")
+    return _CELL_END.sub(_AIR, unbroken)

@@ -61,6 +61,7 @@ def test_a_description_is_kept_current_unless_a_user_has_written_one(
     ("line", "spaced"),
     [
         ("| a b | c |", "| a b&emsp; | c&emsp; |"),
+        ("| 2020-06-30 | 1 ± 2 |", "| 2020\u201106\u201130&emsp; | 1&nbsp;±&nbsp;2&emsp; |"),
         ("| a |  | c |", "| a&emsp; |  | c&emsp; |"),
         ("| --- | ---: |", "| --- | ---: |"),
         ("text | of a line |", "text | of a line |"),
