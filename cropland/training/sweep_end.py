@@ -165,9 +165,10 @@ def _print_result(
 
 
 def _print_next(session: Session, screen: Console) -> None:
-    """Print the next command: promotion after a sweep, spatial blocks after one configuration."""
+    """Print the next command: spatial blocks after one configuration in random folds, else promotion."""
     several = len(session.candidates) > len(_country_names(session))
-    if several or session.settings.is_search:
+    in_blocks = session.configuration.validation.name == "blocks"
+    if several or in_blocks or session.settings.is_search:
         words = where(session) + _countries(session)
         words += _folds(session.configuration)
         reason, script = "register the best of each country:", "promote"

@@ -125,6 +125,8 @@ def test_a_country_of_ones_own_leads_from_points_to_hectares(shell: Shell) -> No
         if script == "new_country":
             (shell.folder / "conf" / "local.yaml").write_text(yaml.safe_dump(values))
     assert "conf/country/kenya.yaml: Kenya" in done[0]
+    assert "away from the labelled points: " in done[1]
+    assert re.search("next, register .*promote.* validation=blocks", done[2])
     assert (shell.folder / "predictions.gpkg").is_file()
     assert (shell.folder / "maps_2025" / "kenya" / "class.tif").is_file()
     assert any(re.search(r"cropland: [\d.,]+ ± [\d.,]+ ha", said) for said in done)
