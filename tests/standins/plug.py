@@ -81,7 +81,7 @@ def landcover(path: Path) -> None:
 def in_this_process() -> Iterator[None]:
     """Map tiles one after the other, without a cluster."""
 
-    def map_tiles(_: Any, work: Any, tiles: Any, __: int) -> Iterator[Any]:
+    def map_tiles(_: Any, work: Any, tiles: Any, *__: Any) -> Iterator[Any]:
         for tile in tiles:
             yield tile, compute.map_tile(work, tile)
 
