@@ -17,8 +17,8 @@ from cropland.untrusted.texts import markdown_code, markdown_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WRITTEN = "note_written"
-"""Tag of an experiment: a hash of the description that this project wrote, which a user's own has not."""
+_WRITTEN = "mlflow.note.cropland"
+"""Tag of an experiment, which pages do not show: a hash of the description that this project wrote."""
 _BEFORE = ("Cropland candidates on real", "Candidates on **simulated** data")
 """How descriptions began before they had that tag."""
 _MOST_NAMED = 8
