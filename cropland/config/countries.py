@@ -74,7 +74,7 @@ class Reference(Closed):
     def __post_init__(self) -> None:
         require(
             self.first <= self.last,
-            f"a country's reference must not end ({self.end}) before it starts ({self.start})",
+            f"the season of a country must not end ({self.end}) before it starts ({self.start})",
         )
         require(
             self.first.year >= FIRST_YEAR and self.last.year <= LAST_YEAR,

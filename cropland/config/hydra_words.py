@@ -61,6 +61,16 @@ def _unknown_file(error: MissingConfigException) -> str:
     return near
 
 
+def _files_with(group: str, key: str) -> list[str]:
+    """Return the files of a group that have a key, as they are chosen."""
+    paths = sorted((SHIPPED / group).glob("*.yaml")) if key else []
+    return [
+        f"{group}={path.stem}"
+        for path in paths
+        if re.search(rf"^{re.escape(key)}:", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+
+
 def _how_to_add(name: str) -> str:
     """Return how to add a country."""
     name = re.sub(r"\W", "_", name.lower(), flags=re.ASCII)
@@ -112,6 +122,11 @@ def _unknown(error: Exception, key: str) -> str:
     ]
     if inside:
         return f"unknown key {key!r}; did you mean {' or '.join(map(repr, inside))}?"
+    group, _, inner = key.partition(".")
+    if files := _files_with(group, inner):
+        return (
+            f"{key} is a key of {', '.join(files)}: add the one that you mean, or leave {key} out"
+        )
     unknown = unknown_key(key, [f"{prefix}{name}" for name in beside if name != "hydra"])
     if not outer.startswith("model.estimator"):
         return unknown

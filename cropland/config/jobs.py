@@ -149,9 +149,9 @@ def countries_with_data(
     left_out = tuple(country.name for country in countries if country.name not in source.profiles)
     require(
         bool(simulated) and (values == EVERY or not left_out),
-        f"source=simulated has no profile of {', '.join(left_out)}: use its data, as in source=files "
-        f"paths.data=FOLDER; or +source.profiles.{''.join(left_out[:1])}={{}} "
-        f"simulates a dry country instead",
+        f"source=simulated, the default, has no profile of {', '.join(left_out)}: add source=stac or "
+        f"source=earthengine to this command, after the download of its observations, or source=files "
+        f"paths.data=FOLDER for exports that you have",
     )
     return simulated, left_out
 

@@ -264,7 +264,15 @@ def _correction(words: Sequence[str], at: int, known: Mapping[str, str]) -> str:
         return f"{word}: a blank ends a word in a shell; write {whole}"
     if value:
         return f"{word}: several values are separated by commas: -m {','.join([before, *more])}"
-    return f"expected settings, KEY=VALUE, got {word!r}; {nearest(word, known, show=20)}"
+    group = next((name for name in known if _is_file(name, word)), "")
+    advice = f"did you mean {group}={word}?" if group else nearest(word, known, show=20)
+    return f"expected settings, KEY=VALUE, got {word!r}; {advice}"
+
+
+def _is_file(group: str, name: str) -> bool:
+    """Return whether a group has a file of a name, among those that ship or in ``conf/``."""
+    folders = (Path("conf"), SHIPPED)
+    return any(path.stem == name for folder in folders for path in folder.glob(f"{group}/*.yaml"))
 
 
 def _until_setting(words: Sequence[str]) -> list[str]:

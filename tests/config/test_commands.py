@@ -51,7 +51,7 @@ def test_what_only_training_has_is_passed_over_but_a_slip_is_not() -> None:
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("predict", {"reference_end": "2021"}, "reference_end must be a date like 2020-06-30"),
+        ("predict", {"reference_end": 2021}, "reference_end must be a date like 2020-06-30"),
         ("predict", {"missing": "guess"}, "missing must be 'empty' or 'majority', got 'guess'"),
         ("predict", {"force": 1}, "force must be true or false, got 1"),
         ("predict", {"source": {"name": "gee"}}, "unknown source.name 'gee'"),

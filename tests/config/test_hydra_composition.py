@@ -90,7 +90,7 @@ def test_a_country_that_a_user_added_is_not_invented(tmp_path: Path) -> None:
         named = {country.name for country in (*everywhere.countries, *everywhere.every_country)}
         assert named == {"afghanistan", "iran", "sudan"}
     with pytest.raises(
-        ConfigError, match=r"no profile of kenya: .* source=files paths.data=FOLDER"
+        ConfigError, match=r"no profile of kenya: add source=stac .* source=files paths.data=FOLDER"
     ):
         job("country=kenya", conf=conf)
     asked = job("country=kenya", "+source.profiles.kenya={}", conf=conf)

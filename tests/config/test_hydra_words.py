@@ -34,6 +34,10 @@ CONF = Path(__file__).parents[2] / "conf"
             "hydra.launcher.workers=x",
             "Error merging override hydra.launcher.workers=x: Value 'x' of type",
         ),
+        (
+            "source.labelled=points.csv",
+            "source.labelled is a key of source=earthengine, source=files, source=stac: add the one",
+        ),
         ("seeed=3", "unknown key 'seeed'; did you mean 'seed'?"),
         ("span=4,12", "span=4,12 has several values; add -m to sweep over them"),
         ("bands.names=B4,B8", "bands.names=B4,B8 has several values; write bands.names=[B4,B8]"),

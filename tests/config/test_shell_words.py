@@ -155,6 +155,7 @@ def test_a_comma_in_a_path_separates_values_of_a_sweep_unless_it_is_in_a_name(
             "unknown option --spam; -m makes a sweep, --help lists the settings, which have no dashes",
         ),
         (["--config-dir"], "argument --config-dir/-cd: expected one argument"),
+        (["iran"], "expected settings, KEY=VALUE, got 'iran'; did you mean country=iran?"),
         (["spann"], "expected settings, KEY=VALUE, got 'spann'; did you mean 'span'?"),
     ],
 )

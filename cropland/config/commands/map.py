@@ -11,7 +11,7 @@ from pydantic import Field, StrictBool, StrictInt
 from cropland.config.commands import Command
 from cropland.config.countries import iso_date
 from cropland.config.groups import Paths, Tracking
-from cropland.config.schema import Closed, FilePath, Positive, given_keys, require
+from cropland.config.schema import Closed, FilePath, Positive, Text, given_keys, require
 from cropland.config.sources import Source
 
 _OF_POINTS = ("source.points", "source.margin_days")
@@ -60,7 +60,7 @@ class Map(Command):
     tries: Positive
     exact: StrictBool
     force: StrictBool
-    reference_end: str | None
+    reference_end: Text | None
     alias: str
     dry_run: StrictBool = False
 

@@ -11,7 +11,7 @@ from pydantic import StrictBool
 from cropland.config.commands import Command
 from cropland.config.countries import iso_date
 from cropland.config.groups import Paths, Tracking
-from cropland.config.schema import FilePath, require
+from cropland.config.schema import FilePath, Text, require
 from cropland.config.sources import Source
 from cropland.errors import ConfigError
 from cropland.support.point_output import format_error
@@ -29,7 +29,7 @@ class Predict(Command):
     points: FilePath | None
     columns: Literal["all", "submission"]
     missing: Literal["empty", "majority"]
-    reference_end: str | None
+    reference_end: Text | None
     alias: str
     force: StrictBool
     dry_run: StrictBool = False

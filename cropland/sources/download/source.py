@@ -226,13 +226,14 @@ def _incomplete(
     words += ["source.project=NAME"] if isinstance(source, EarthEngine) else []
     words += [f"source.catalog={source.catalog}"] if isinstance(source, Stac) else []
     words += [f"paths.data={paths.data}"] if paths.data != DATA else []
+    words += [f"source.labelled={source.labelled}"] if source.labelled != "Train.csv" else []
     words.append(f"source.margin_days={source.margin_days}")
     command = command_line("download", *words)
     command += " (with this command's bands and points, where it was given any)"
     if not any_there:
         return (
             f"no archive of {country.name}: of source={source.name} nothing was downloaded of "
-            f"{first} … {last}; fetch it: {command}, or try source=simulated, which needs no data"
+            f"{first} … {last}; fetch it: {command}"
         )
     places = np.unique(np.concatenate([some for some, _ in lacking]))
     since = min(days[0] for _, days in lacking)

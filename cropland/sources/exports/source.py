@@ -23,7 +23,7 @@ from cropland.observations.baseline_offset import FIRST_DAY, MOST_POINTS
 from cropland.sources.exports import file, places, rows
 from cropland.sources.exports.file import SUFFIXES, Export, ExportRows
 from cropland.support import reading
-from cropland.support.words import some
+from cropland.support.words import command_line, some
 from cropland.untrusted import documents
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def exports(source: Files, folder: Path, country: Country) -> list[Export]:
     if not by_stem:
         raise DataError(
             f"no archive of {country.name}: expected exports named {layout} in {folder}, found none; "
-            f"set paths.data=FOLDER, or try source=simulated, which needs no data"
+            f"put them there, set paths.data=FOLDER, or fetch the observations: "
+            f"{command_line('download', 'source=stac', f'country={country.name}')}"
         )
     return list(by_stem.values())
 

@@ -180,7 +180,7 @@ def test_an_export_that_is_no_table_is_answered(
 def test_no_export_says_how_to_get_on(exports: Path, toyland: Country) -> None:
     (exports / NAME).unlink()
     with pytest.raises(
-        DataError, match=r"no archive of toyland: .* found none; .* source=simulated"
+        DataError, match="found none; .* cropland download source=stac country=toyland$"
     ):
         files.fill(SOURCE, paths(exports), toyland)
 
