@@ -47,7 +47,7 @@ class Difference:
     hectares : dict of int to float
         By the key of `KINDS`.
     no_class : float
-        Hectares without a class in one map or in both.
+        Hectares of the larger area without a class in one map or in both; none outside an outline.
     country : str
         Its title.
     is_simulated : bool
@@ -142,11 +142,13 @@ def difference(left: FinishedMap, right: FinishedMap) -> Difference:
         # One file after the other: rasterio closes in the reverse order of opening.
         [of_left], [of_right] = (list(one.classes([window])) for one in (left, right))
         counts += np.bincount(kinds(of_left, of_right).ravel(), minlength=256)
-    area = sum(left.facts.hectares.values()) / max(sum(left.facts.pixels.values()), 1)
+    inside = [sum(one.facts.pixels.values()) for one in (left, right)]
+    area = sum(left.facts.hectares.values()) / max(inside[0], 1)
+    without_class = max(inside) - int(counts[list(KINDS)].sum())
     return Difference(
         names=(str(left.path), str(right.path)),
         hectares={kind: area * int(counts[kind]) for kind in KINDS},
-        no_class=area * int(counts[NO_CLASS]),
+        no_class=area * without_class,
         country=left.facts.tags["COUNTRY"],
         is_simulated=left.facts.tags["SOURCE"] == "simulated",
     )

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from cropland.config.groups import Tracking
 
 
-def check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
+def check_artifacts(
+    location: str, tracking: Tracking, experiment: str, *, writes: bool = True
+) -> None:
     """Check that the files of an experiment can be read without the server that made it, and are its own.
 
     MLflow stores absolute locations. In a copy of a working folder they would still name the original, so
-    that the copy would write there.
+    that the copy would write there. Those of a folder that was moved are replaced in the database, unless
+    nothing may be written.
     """
     uri = tracking.uri
     if location.startswith("mlflow-artifacts:") and not uri.startswith("http"):
@@ -55,7 +58,8 @@ def check_artifacts(location: str, tracking: Tracking, experiment: str) -> None:
             f"{files} are in {stored}, not in {here}, which is not theirs; give "
             f"tracking.artifacts={shlex.quote(str(stored.parent))} to go on there, or copy them here first"
         )
-    sqlite_file.replace_locations(uri, location, here.as_uri())
+    if writes:
+        sqlite_file.replace_locations(uri, location, here.as_uri())
 
 
 def _is_nearer(database: Path, here: Path, stored: Path) -> bool:

@@ -115,8 +115,8 @@ def open_for_reading(tracking: Tracking, source: str, scratch: Path) -> Store:
             tracking, name="local", uri=f"sqlite:///{scratch}/mlflow.db", artifacts=str(scratch)
         )
         return open_store(replace(empty, moved=False), source)
-    if not tracking.moved:  # which would write where its files are
-        check_artifacts(found.artifact_location, tracking, experiment)
+    if not tracking.moved:  # by which the files here are its own
+        check_artifacts(found.artifact_location, tracking, experiment, writes=False)
     _note_lost_runs(tracking, experiment)
     client = cast("MlflowClient", retries.RetryingClient(raw))
     return Store(client, found.experiment_id, experiment, tracking.tags or {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,18 @@ def test_hectares_are_counted_where_maps_differ(tmp_path: Path) -> None:
     lines = dict(result.lines())
     assert lines[f"cropland only in {tmp_path / 'b'}"] == "3.90 ha"
     assert lines["different class"] == "25.0% of the area where both have one"
+
+
+def test_what_lies_outside_the_outline_is_no_area_without_a_class(tmp_path: Path) -> None:
+    padded = np.pad(maps.HALF, 10, constant_values=rasters.NO_DATA)
+    both = []
+    for name in ("a", "b"):
+        one = maps.write(tmp_path / name, padded, key=name)
+        pixels = one.facts.pixels | {"no data": 40}
+        area = {kind: number * hectares(one.grid) for kind, number in pixels.items()}
+        both.append(replace(one, facts=replace(one.facts, pixels=pixels, hectares=area)))
+    result = difference(*both)
+    assert result.no_class == pytest.approx(40 * hectares(both[0].grid))
 
 
 @pytest.mark.parametrize(

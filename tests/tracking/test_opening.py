@@ -15,7 +15,7 @@ from standins.shell import Warm
 from cropland.config.groups import Tracking
 from cropland.errors import ConfigError, TrackingError
 from cropland.tracking import opening
-from cropland.tracking.opening import open_store
+from cropland.tracking.opening import open_for_reading, open_store
 from cropland.tracking.store import Store
 
 
@@ -261,6 +261,9 @@ def test_a_moved_folder_without_files_needs_no_word(
 ) -> None:
     open_store(local(make("first")), "files")
     (tmp_path / "first").rename(tmp_path / "second")
+    store = open_for_reading(local(tmp_path / "second"), "files", tmp_path)  # which writes nothing
+    location = store.client.get_experiment(store.experiment_id).artifact_location
+    assert str(location).startswith((tmp_path / "first").as_uri())
     keep(open_store(local(tmp_path / "second"), "files"), "span: 1")
     assert list(files(tmp_path / "second").values()) == ["span: 1"]
     assert not (tmp_path / "first").exists()
