@@ -229,9 +229,9 @@ def _examine(
     attempts = Attempts(source.workers, tries=2, first_seconds=source.wait_seconds)
     screen = terminal.screen()
     for finding in fetched.examine(source, attempts, lon, lat, month):
-        mark = "[green]ok    [/]" if finding.ok else "[red]FAILED[/]"
-        screen.print(f"{mark} {finding.step}: {terminal.literal(finding.text)}")
         if not finding.ok:
+            screen.print(f"[red]FAILED[/] {finding.step}")
             raise DataError(
                 f"source={source.name} cannot be used yet: {finding.step}, {finding.text}"
             )
+        screen.print(f"[green]ok    [/] {finding.step}: {terminal.literal(finding.text)}")

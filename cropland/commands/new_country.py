@@ -11,6 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from cropland.config.countries import Box
+from cropland.config.groups import DATA
 from cropland.config.jobs import all_countries
 from cropland.config.search_path import SHIPPED
 from cropland.errors import ConfigError, DataError
@@ -183,9 +184,9 @@ def _show(country: Country, path: Path, table: pd.DataFrame) -> None:
 
 def _show_next(country: Country, source: Path, folder: Path) -> None:
     """Print the commands that get observations of the points."""
-    words = [f"paths.data={source.parent}", f"country={country.name}"]
-    if source.name != _LABELLED:
-        words.insert(1, f"source.labelled={source.name}")
+    words = [f"paths.data={source.parent}"] if source.parent != Path(DATA) else []
+    words += [f"source.labelled={source.name}"] if source.name != _LABELLED else []
+    words.append(f"country={country.name}")
     if folder != Path(_CONF):
         words = ["--config-dir", str(folder), *words]
     export = f"COPERNICUS_S2_SR_HARMONIZED_{country.title}_<start>_<end>.csv"

@@ -199,5 +199,6 @@ class Watch:
             self._print("[cyan]skipped[/]", name, outcome)
         elif number == _OUTSIDE_NAMED + 1:
             self._console.print(
-                f"[cyan]skipped[/] further windows of {outcome.country} that cannot be used are only counted"
+                f"[cyan]skipped[/] further candidates of {outcome.country} whose window cannot be used are "
+                "counted, and not listed"
             )

@@ -209,7 +209,8 @@ def _lead(outcomes: Sequence[Outcome]) -> str:
 def counted(outcomes: Sequence[Outcome]) -> str:
     """Return how many candidates have each status, the most frequent first."""
     counts = Counter(outcome.status for outcome in outcomes)
-    return ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    said = {"outside": "with a window that cannot be used"}
+    return ", ".join(f"{n} {said.get(status, status)}" for status, n in counts.most_common())
 
 
 def _months(period: int | str) -> str:

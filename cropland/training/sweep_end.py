@@ -147,7 +147,7 @@ def _print_result(
         words, names = terminal.literal(" ".join(best_trial.words)), _country_names(session)
         score = "accuracy" if len(names) == 1 else f"mean accuracy of {', '.join(names)}"
         screen.print(f"best trial: {score} {best_trial.value:.3f}, {words}", soft_wrap=True)
-    if session.is_simulated:
+    if session.is_simulated and not conclusion:  # whose note ends with it
         screen.print(terminal.SIMULATED)
     address = browse_hint(
         session.configuration.tracking, session.store.experiment_id, where(session)

@@ -79,6 +79,20 @@ def test_the_command_line_writes_a_country_that_other_commands_take(
     assert country == found
 
 
+def test_the_next_commands_leave_out_the_folder_that_is_the_default(
+    survey: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    survey.rename("data/Train.csv")
+    new_country.run(command(Path("conf"), Path("data/Train.csv")))
+    last = capsys.readouterr().out.splitlines()[-1].strip()
+    assert last == "cropland train source=files country=kenya"
+
+
 @pytest.mark.parametrize("ending", [".geojson", ".gpkg", ".parquet"])
 def test_points_of_a_gis_give_the_same_file(survey: Path, tmp_path: Path, ending: str) -> None:
     table = pd.read_csv(survey)

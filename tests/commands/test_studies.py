@@ -87,7 +87,7 @@ def test_a_study_runs_by_its_one_command(shell: Shell, name: str) -> None:
 def test_the_window_that_time_range_chooses_is_used_by_later_studies(shell: Shell) -> None:
     first = shell.run(*SMALL, "study=time_range", QUICK, "span=4,12,500", "period=0,2")
     table = check_concluded(shell, first, "time_range")
-    assert "candidates: 4 finished, 2 outside" in first.stdout
+    assert "candidates: 4 finished, 2 with a window that cannot be used" in first.stdout
     (chosen,) = table[table["chosen"]].to_dict("records")
     kept = json.loads(studies(shell)[0].data.tags["chosen.iran"])
     assert (kept["span"], kept["period"]) == (chosen["span"], chosen["period"])

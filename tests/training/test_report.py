@@ -117,7 +117,12 @@ def test_the_figure_of_a_simulated_sweep_says_so(monkeypatch: pytest.MonkeyPatch
 def test_the_note_counts_every_outcome() -> None:
     text = report.note(MANY)
     assert "| iran | 0.950 ± 0.010 | 500 | 48 weeks | 2020-06-30 | ndvi | forest | 3 |" in text
-    for said in ("3 finished", "1 already there", "1 failed", "1 outside"):
+    for said in (
+        "3 finished",
+        "1 already there",
+        "1 failed",
+        "1 with a window that cannot be used",
+    ):
         assert said in text
 
 

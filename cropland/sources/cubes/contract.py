@@ -97,7 +97,8 @@ def check_grid(grid: GeoBox, where: Path) -> GeoBox:
     warp = "warp it to its UTM zone, as with gdalwarp -t_srs EPSG:32639 or rio warp --dst-crs"
     if grid.crs is None:
         raise DataError(
-            f"{where} has no CRS; write it, as with ds.odc.assign_crs('EPSG:32639') or rio edit-info --crs"
+            f"{where} has no CRS; write it, as with ds.odc.assign_crs('EPSG:32639') "
+            "after import odc.geo.xr, or rio edit-info --crs"
         )
     try:
         grid.crs.proj.to_cf()  # as datasets that are made of the cube say it

@@ -152,9 +152,13 @@ def _variants_answer(cells: pd.DataFrame, baseline: str | None) -> str:
     if alike:
         simplest = own.loc[select(own.assign(span=0))]
         more = f" and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
+        differ = own.loc[own["standing"] != "below", "n_features"].nunique() > 1
+        least = (
+            f"; the simplest of all these is **{simplest['variant']}** "
+            f"({simplest['n_features']:.0f} features)"
+        )
         sentences.append(
-            f"Within one standard error of it: {', '.join(alike[:_NAMED])}{more}; the simplest of all "
-            f"these is **{simplest['variant']}** ({simplest['n_features']:.0f} features)."
+            f"Within one standard error of it: {', '.join(alike[:_NAMED])}{more}{least if differ else ''}."
         )
     else:
         sentences.append("No other lies within one standard error of it.")

@@ -66,19 +66,19 @@ def conclude(
         [
             *(markdown_text(titled(one["country"])), window_words(one), score(one)),
             str(one["n_points"]),
-            "yes" if one["uses_future"] else "no",
+            f"{'after' if one['uses_future'] else 'within'} the season",
             *(window_words(top), score(top), str(tried[one["country"]])),
         ]
         for one, top in zip(records(chosen), records(best), strict=True)
     ]
-    head = ["country", "chosen window", "accuracy ± s.e.", "points", "ends after the season"]
+    head = ["country", "chosen window", "accuracy ± s.e.", "points", "ends"]
     spans = select_each(table, ["span", "country"], "best")
     spans = spans.assign(
         panel=spans["country"].map(titled), variant=spans["span"].map("{} weeks".format)
     ).sort_values(["country", "span"])
     parts = [
         _windows_answer(chosen, table),
-        markdown_table([*head, "most accurate window", "its accuracy ± s.e.", "tried"], rows),
+        markdown_table([*head, "most accurate window", "best accuracy ± s.e.", "tried"], rows),
         "The most accurate window of each span:",
         markdown(
             "span", spans, [f"{span} weeks" for span in sorted(table["span"].unique())], score

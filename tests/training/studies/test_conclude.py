@@ -109,7 +109,7 @@ def test_the_planted_window_of_each_country_is_chosen() -> None:
         "**Sudan 24 weeks to 2019-12-31**, 0.950 ± 0.020. A longer span adds +0.010" in found.note
     )
     assert lines(found, "Sudan") == [
-        "| Sudan | 24 weeks to 2019-12-31 | 0.950 ± 0.020 | 400 | no | 48 weeks to 2020-08-31 "
+        "| Sudan | 24 weeks to 2019-12-31 | 0.950 ± 0.020 | 400 | within the season | 48 weeks to 2020-08-31 "
         "| 0.960 ± 0.020 | 4 |"
     ]
     assert cells(found, chosen=True)["run_id"].tolist() == [
@@ -176,6 +176,8 @@ def test_the_best_is_said_with_the_simplest_of_those_as_good() -> None:
     note = conclude("comparison", alike).note
     assert "In Sudan **scl** is best, 0.800 ± 0.040." in note
     assert "of it: all, blue; the simplest of all these is **blue** (5 features)" in note
+    equal = [VARIANTS[0] | {"n_features": 500}, VARIANTS[2]]
+    assert "Within one standard error of it: all.\n" in conclude("comparison", equal).note
 
 
 def test_equally_accurate_variants_leave_the_simplest_the_best() -> None:
