@@ -55,6 +55,8 @@ def main(name: str | None = None) -> None:
     sys.excepthook = streams.show_error
     with streams.tolerant():
         words = sys.argv[1:] if name else _completed(sys.argv[1:])
+        if not name and words[:1] == ["help"]:  # as of git
+            words = [*words[1:], "--help"]
         command = name or _command_of(words)
         _answer(command, words if name else words[1:])
     if name is None:
@@ -200,7 +202,7 @@ def _command_of(words: Sequence[str]) -> str:
     if name == "--version":
         _print_version()
     if name not in COMMANDS:
-        near = nearest(name, COMMANDS)
+        near = nearest(name, COMMANDS, show=len(COMMANDS))
         raise SystemExit(f"cropland: {one_line(f'unknown command {name!r}; {near}')}")
     return name
 

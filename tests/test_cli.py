@@ -143,6 +143,8 @@ def test_garbage_is_collected_while_a_command_works(
         (["--help"], 0, "usage: cropland COMMAND"),
         ([], 1, "usage: cropland COMMAND"),
         (["train", "--version"], 0, f"cropland {metadata.version('cropland')}\n"),
+        (["help"], 0, "usage: cropland COMMAND"),
+        (["help", "train"], 0, "usage: cropland train [-m] [KEY=VALUE …]\n"),
         (["train", "span=24", "--help"], 0, "usage: cropland train [-m] [KEY=VALUE …]\n"),
         (["predict", "–help"], 0, "usage: cropland predict [KEY=VALUE …]\n"),
         (["map", "-h", "source"], 0, "source=NAME: "),

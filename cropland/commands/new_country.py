@@ -140,7 +140,7 @@ def text_of(country: Country, source: str) -> str:
     """Return the text of a country's file."""
     box, season = country.box, country.reference
     return (
-        f"# The box holds the points of {source} with a margin.\n"
+        f"# {country.title}; the box holds the points of {source} with a margin.\n"
         f"name: {yaml_scalar(country.name)}\n"
         f"title: {yaml_scalar(country.title)}  # as in the names of export files\n"
         f"box: {{south: {box.south}, north: {box.north}, west: {box.west}, east: {box.east}}}  # degrees; "

@@ -264,6 +264,8 @@ def _correction(words: Sequence[str], at: int, known: Mapping[str, str]) -> str:
         return f"{word}: a blank ends a word in a shell; write {whole}"
     if value:
         return f"{word}: several values are separated by commas: -m {','.join([before, *more])}"
+    if word in ("help", "version"):
+        return f"{word}: write --{word}"
     group = next((name for name in known if _is_file(name, word)), "")
     advice = f"did you mean {group}={word}?" if group else nearest(word, known, show=20)
     return f"expected settings, KEY=VALUE, got {word!r}; {advice}"

@@ -68,7 +68,7 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> 
     facts = {
         "points": f"{len(table):,}",
         "labelled": f"{int(table['Target'].notna().sum()):,}",
-        "colour": "the label; of a point without one grey",
+        "colour": "the label; grey for a point without one",
     }
     return point_page(
         training_layers(table),
@@ -144,7 +144,9 @@ def predictions_map(
     facts = {
         "points": f"{len(table):,}",
         "predicted": f"{int(label.notna().sum()):,}",
-        "colour": "the predicted class; of labels to look at the label",
+        "cropland, points with a ring included": f"{int((label == 1).sum()):,}",
+        "cannot tell, points outside the area of applicability included": f"{int(unsure.sum()):,}",
+        "colour": "the predicted class; for labels to look at, the label given",
     }
     frames = [_frame(box) for box in boxes]
     page = point_page(layers, frames, title=title, note=note, facts=facts, colours=_LEGEND)

@@ -156,6 +156,7 @@ def test_a_comma_in_a_path_separates_values_of_a_sweep_unless_it_is_in_a_name(
         ),
         (["--config-dir"], "argument --config-dir/-cd: expected one argument"),
         (["iran"], "expected settings, KEY=VALUE, got 'iran'; did you mean country=iran?"),
+        (["help"], "help: write --help"),
         (["spann"], "expected settings, KEY=VALUE, got 'spann'; did you mean 'span'?"),
     ],
 )

@@ -89,6 +89,8 @@ def test_predicted_points_stand_in_the_colour_of_their_class_beside_labels_to_lo
     assert found["outside"]["colour"] == found["other"]["colour"] == [figures.COLOURS["other"]]
     wrong_of = found["labels"]
     assert wrong_of["label"] == ["cropland"] and wrong_of["probability of cropland"] == ["0.04"]
+    page = predictions_map(table, wrong, title="Toyland", boxes=[BOX]).decode()
+    assert "points with a ring included" in page and "outside the area of applicability inc" in page
     assert "labels" not in layers(predictions_map(table, wrong[:0], title="Toyland", boxes=[BOX]))
 
 
