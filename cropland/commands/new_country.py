@@ -34,6 +34,7 @@ FAR_KM = 300.0
 """Points with a larger gap between them are of two places, where it is a third of all their extent too."""
 FEW = 50
 """Points of a class that are few to learn from."""
+_EMPTY_LABEL = "a label other than 0 or 1: ''"
 _MARGIN = 0.05
 _LONG_SEASON_DAYS = 400
 _LABELLED = "Train.csv"
@@ -56,7 +57,7 @@ def run(command: NewCountry, _: Sequence[Country] = ()) -> None:
     check_new(path, [source], "folder", _CONF, force=True)
     if not is_file(source):
         raise DataError(f"expected labelled points in {source}, there is no such file; set points")
-    table = points.read(source, labelled=True)
+    table = _labelled(source)
     if table.empty:
         raise DataError(f"{source} has no points; add a line of ID,Lat,Lon,Target for each")
     lat, lon = table["Lat"].to_numpy(), table["Lon"].to_numpy()
@@ -65,6 +66,19 @@ def run(command: NewCountry, _: Sequence[Country] = ()) -> None:
     write_whole(path, text_of(country, source.name))
     _show(country, path, table)
     _show_next(country, source, folder)
+
+
+def _labelled(source: Path) -> pd.DataFrame:
+    """Read the labelled points; where some have an empty label, the error says where these belong."""
+    try:
+        return points.read(source, labelled=True)
+    except DataError as error:
+        if _EMPTY_LABEL not in str(error):
+            raise
+        raise DataError(
+            f"{error}; points without a label do not belong here: leave them out, and predict them later by "
+            f"cropland predict points=FILE"
+        ) from error
 
 
 def box_around(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> Box:

@@ -30,7 +30,7 @@ def command(folder: Path, points: Path, **changes: object) -> NewCountry:
     return replace(given, **changes)
 
 
-def places(*rows: tuple[float, float, int]) -> pd.DataFrame:
+def places(*rows: tuple[float, float, int | None]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["Lat", "Lon", "Target"])
     return table.assign(ID=[f"p{number}" for number in range(len(rows))])
 
@@ -139,10 +139,11 @@ def test_a_country_that_is_there_is_replaced_by_force_only(survey: Path, tmp_pat
         ),
         ([], "has no points"),
         ([(14.4, 33.3, 7)], "a label other than 0 or 1: '7'"),
+        ([(14.4, 33.3, 1), (14.5, 33.4, None)], "points without a label do not belong here"),
     ],
 )
 def test_points_that_make_no_country_are_refused(
-    tmp_path: Path, rows: list[tuple[float, float, int]], said: str
+    tmp_path: Path, rows: list[tuple[float, float, int | None]], said: str
 ) -> None:
     places(*rows).to_csv(tmp_path / "p.csv", index=False)
     with pytest.raises(DataError, match=said):
@@ -179,7 +180,7 @@ def test_few_points_and_a_long_season_are_warned_of(
         ({"name": None}, "new-country needs name: cropland new-country NAME points=FILE season="),
         ({"season": None}, "new-country needs season"),
         ({"season": "2023"}, "season must be two dates, as 2023-07-01/2024-06-30, got '2023'"),
-        ({"season": "2023-07-01/2024-02-30"}, "reference.end must be a date like 2020-06-30"),
+        ({"season": "2023-07-01/2024-02-30"}, "the season's end must be a date like 2020-06-30"),
         ({"season": "2024-06-30/2023-07-01"}, "must not end (2023-07-01) before it starts"),
         ({"season": "2001-01-01/2020-12-31"}, "a season of at most 3660 days"),
         ({"name": "côte"}, "a country's name must be letters, digits and underscores"),

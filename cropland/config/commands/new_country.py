@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import StrictBool
 
 from cropland.config.commands import Command
-from cropland.config.countries import Box, Country, Reference
+from cropland.config.countries import Box, Country, Reference, iso_date
 from cropland.config.schema import FilePath, Text, require
 
 _USAGE = "cropland new-country NAME points=FILE season=2023-07-01/2024-06-30"
@@ -53,4 +53,6 @@ class NewCountry(Command):
         require(
             bool(slash), f"season must be two dates, as 2023-07-01/2024-06-30, got {self.season!r}"
         )
+        iso_date(start.strip(), "the season's start")
+        iso_date(end.strip(), "the season's end")
         return Country(name, title, box, Reference(start.strip(), end.strip()))
