@@ -298,7 +298,7 @@ def other_code(world: World) -> None:
     ("there", "found"),
     [
         (lambda _: None, "there are none at all; run cropland train with the same settings"),
-        (other_seed, "there are some by validation=kfold validation.folds=3 seed=7; give"),
+        (other_seed, "there are some by validation=kfold validation.folds=3 seed=7; promote with"),
         (
             other_folds,
             "some by validation=repeated validation.folds=2 validation.repeats=2 seed=2023;",

@@ -27,7 +27,7 @@ def test_champions_come_first_each_with_a_link_to_its_version() -> None:
         "South iran, 72 weeks"
     )
     assert notes.of_experiment([], simulated=False).startswith(
-        "No champion yet: `cropland promote`"
+        "No champion is listed yet: `cropland promote`"
     )
 
 

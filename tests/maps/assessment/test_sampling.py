@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cropland.errors import ConfigError, DataError
@@ -90,6 +90,7 @@ def divisible(draw: st.DrawFn) -> tuple[list[int], int, int]:
     return pixels, minimum, draw(st.integers(lowest, min(sum(pixels), lowest + 5000)))
 
 
+@settings(deadline=None)
 @given(divisible(), st.sampled_from(["proportional", "equal"]))
 def test_units_sum_to_the_size_within_minimum_and_pixels_and_more_pixels_get_no_fewer(
     given_strata: tuple[list[int], int, int], allocation: sampling.Allocation

@@ -118,7 +118,7 @@ def test_the_page_has_scores_classes_and_what_they_are_worth() -> None:
     assert "| class | counts as | labelled cropland | labelled other |" in page
     assert "| 10 | other | 1 | 1 |" in page
     assert "| 40 | cropland | 1 | 1 |" in page
-    assert "Of 6 labelled points, 1 are where the map has no data and 2 outside of it" in page
+    assert "Of 6 labelled points, 1 are where the map has no data and 2 outside it" in page
     assert "no random sample" in page and "docs/maps.md" in page
     assert "scored on other observations or labels" in page
 
