@@ -21,8 +21,9 @@ def folders() -> list[Path]:
     given = option("--config-dir", "-cd")
     more = [Path(given)] if given else []
     hydra = local().get("hydra")
-    searched = hydra.get("searchpath", []) if isinstance(hydra, dict) else []
-    more += [Path(str(place).removeprefix("file://")) for place in searched or []]
+    searched = hydra.get("searchpath") if isinstance(hydra, dict) else None
+    if isinstance(searched, list):  # anything else the command itself refuses
+        more += [Path(str(place).removeprefix("file://")) for place in searched]
     return [folder for folder in (Path("conf"), *more, SHIPPED) if folder.is_dir()]
 
 

@@ -49,7 +49,7 @@ HELP = {
             "kenya points=kenya.gpkg season=2023-07-01/2024-06-30",
             "kenya points=kenya.csv season=2024-01-01/2024-12-31",
         ),
-        "docs/data.md",
+        "docs/own_country.md",
     ),
     "train": _Help(
         (
@@ -150,6 +150,8 @@ def text(command: str, words: Sequence[str]) -> str:
     every = {word.key: _mine(word) for word in _words(folders, _file(command))}
     options = {option(*names) for names in _OPTIONS}
     topics = [word for word in words if re.fullmatch(r"[a-z_]+", word) and word not in options]
+    if command == "new-country":  # its first word is a name
+        topics = [word for word in topics if word in every]
     if not topics:
         return "\n".join(_lines(command, every, folders))
     topic = topics[0]
@@ -171,8 +173,8 @@ def _cut(line: str) -> str:
 
 def _lines(command: str, every: dict[str, _Word], folders: Sequence[Path]) -> Iterator[str]:
     """Yield the lines of the help of a command."""
-    shown = [_word(key, every, folders) for key in HELP[command].keys]
-    width = min(_WIDEST, max(len(_setting(word)) for word in shown) + 2)
+    shown = [word for key in HELP[command].keys for word in _word(key, every, folders)]
+    width = min(_WIDEST, max((len(_setting(word)) for word in shown), default=0) + 2)
     before = {"train": " [-m]", "new-country": " NAME"}.get(command, "")
     yield f"usage: {command_line(command)}{before} [KEY=VALUE …]"
     yield ""
@@ -219,19 +221,25 @@ def _setting(word: _Word) -> str:
     return f"{word.key}={'…' if word.value == 'null' else word.value}"
 
 
-def _word(key: str, every: dict[str, _Word], folders: Sequence[Path]) -> _Word:
-    """Return a word of a command, or of the file that one of its groups has by default."""
+def _word(key: str, every: dict[str, _Word], folders: Sequence[Path]) -> Iterator[_Word]:
+    """Yield a word of a command, or of the file that one of its groups has by default, if it is there."""
     group, _, inner = key.partition(".")
+    if group not in every:  # in a file of the user's own
+        return
     if not inner:
-        return every[key]
+        yield every[key]
+        return
     file = f"{group}/{every[group].value}.yaml"
-    (word,) = (word for word in _words(folders, file) if word.key == inner)
-    return word._replace(key=key)
+    if any((folder / file).is_file() for folder in folders):
+        for word in _words(folders, file):
+            if word.key == inner:
+                yield _mine(word._replace(key=key))
 
 
 def _words(folders: Sequence[Path], name: str) -> Iterator[_Word]:
     """Yield the keys and groups of a file of ``conf/``, with the comments behind them."""
-    for line in conf_folders.path_in(folders, name).read_text(encoding="utf-8").splitlines():
+    path = conf_folders.path_in(folders, name)
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         match = _LINE.fullmatch(line)
         if match and match["key"] not in ("defaults", "hydra"):
             value = match["value"].strip("'\"")
@@ -242,14 +250,14 @@ def _words(folders: Sequence[Path], name: str) -> Iterator[_Word]:
 def _mine(word: _Word) -> _Word:
     """Return a word with the user's own default, where that is one value."""
     value = conf_folders.local().get(word.key)
-    return (
-        word if value is None or isinstance(value, dict | list) else word._replace(value=str(value))
-    )
+    if value is None or isinstance(value, dict | list):
+        return word
+    return word._replace(value=_text(value))
 
 
 def _purpose(path: Path) -> str:
     """Return the comment at the top of a file."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     end = next((at for at, line in enumerate(lines) if not line.startswith("#")), len(lines))
     text = (line.lstrip("# ") for line in lines[:end])
     return visible(" ".join(line for line in text if not line.startswith("@package")))
@@ -277,7 +285,10 @@ def _leaves(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield from _leaves(value)
         elif isinstance(value, list):
             yield key, " ".join(map(str, value))
-        elif isinstance(value, bool):
-            yield key, str(value).lower()
         else:
-            yield key, str(value).rpartition(".")[2] if key == "_target_" else str(value)
+            yield key, _text(value).rpartition(".")[2] if key == "_target_" else _text(value)
+
+
+def _text(value: Any) -> str:
+    """Return one value as YAML has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

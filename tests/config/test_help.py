@@ -99,3 +99,38 @@ def test_help_of_a_key_is_its_line_and_an_unknown_one_is_corrected(
     assert help_text.text("train", ["span"]) == "  span=48  window length in weeks"
     with pytest.raises(ConfigError, match="unknown key 'bnds'; did you mean 'bands'"):
         help_text.text("train", ["bnds"])
+
+
+def test_the_help_of_a_new_country_may_stand_beside_its_name() -> None:
+    assert help_text.text("new-country", ["kenya", "--help"]).startswith("usage: ")
+    assert help_text.text("new-country", ["season", "--help"]).startswith("  season=")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("local.yaml", "paths: /a/folder"),
+        ("local.yaml", "hydra: {searchpath: 5}"),
+        ("predict.yaml", "output: mine.csv  # caf\xe9"),
+        ("predict.yaml", ""),
+    ],
+)
+def test_help_is_shown_whatever_files_of_the_user_hold(
+    file: str, content: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / file).write_bytes(content.encode("latin-1"))
+    text = help_text.text("predict", ["--help"])
+    assert "cropland predict country=iran" in text
+    assert ("output=mine.csv" in text) == ("mine" in content)
+
+
+def test_help_shows_the_users_own_defaults_as_they_are_typed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "local.yaml").write_text("quiet: true\npaths.data: /a/folder\n")
+    text = help_text.text("predict", ["--help"])
+    assert "  quiet=true " in text and "  paths.data=/a/folder " in text
