@@ -149,7 +149,7 @@ def map(command: Map, countries: Sequence[Country]) -> None:  # the command's na
         if facts is None:
             lines += _tiles(plan, store)
         else:
-            lines.append(f"{plan.folder} is there already, nothing to do; force=true maps it again")
+            lines.append(f"{plan.folder} already exists, nothing to do; force=true maps it again")
     print_lines(lines, simulated=command.source.name == "simulated")
 
 
@@ -171,9 +171,7 @@ def _tiles(plan: MapPlan, store: Store) -> list[str]:
             f"time: about {seconds} (median of {count(len(rates), 'finished map')}, whole)"
         )
     else:
-        lines.append(
-            "time: unknown but for the line above, no map of this country has finished yet"
-        )
+        lines.append("time: no more is known, no map of this country has finished yet")
     if command.source.name not in ("simulated", "files"):
         lines.append("requests: those of the images of each tile; how many is not known before")
     names = [*plan.files, FACTS, *gis_files.names_of(layer.name for layer in plan.layers)]

@@ -79,12 +79,12 @@ def _experiments(command: Ui) -> list[Experiment]:
     sqlite_file.check(tracking.uri)
     if path is not None and not path.is_file():
         raise TrackingError(
-            f"there are no runs yet: {path} is not there; give the folder's own tracking.uri, or make runs: "
-            f"{train}"
+            f"there are no runs yet: {path} does not exist; train first: {train}; or set tracking.uri to "
+            f"another store"
         )
     found = experiments.present(runs.client_of(tracking.uri), tracking)
     if not found:
-        raise TrackingError(f"{tracking.uri} has no runs of Cropland yet; make some: {train}")
+        raise TrackingError(f"{tracking.uri} has no runs of Cropland yet; train first: {train}")
     return found
 
 

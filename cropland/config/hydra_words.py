@@ -105,8 +105,8 @@ def _unknown(error: Exception, key: str) -> str:
     """Return that a key is unknown, and the nearest: beside it, or of its name in a group."""
     if (SHIPPED / key).is_dir():
         return (
-            f"{key} is a group, and this configuration holds the values of one of its files: set them, as in "
-            f"{key}.name=…, or choose the file in a configuration with a list of defaults"
+            f"{key} is a group of which this configuration chooses no file; leave it out, or set the values "
+            f"that it holds, as in {key}.name=…"
         )
     parent = getattr(error.__cause__, "parent_node", None)
     if not isinstance(parent, DictConfig):

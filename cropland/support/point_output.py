@@ -26,7 +26,7 @@ def format_error(path: str) -> str:
     suffix = Path(path).suffix.lower()
     if suffix in FORMATS:
         return ""
-    ending = f"ends in {suffix}, which is no format" if suffix else "has no ending"
+    ending = f"ends in {suffix}, which is not a format for points" if suffix else "has no ending"
     return f"{path} {ending}: expected {some(FORMATS)}, as in output=predictions.gpkg"
 
 

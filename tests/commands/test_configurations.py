@@ -43,7 +43,7 @@ def test_a_candidate_s_configuration_runs_as_it_is(shell: Shell) -> None:
     assert "candidates: 1 already there, 1 finished" in said
     assert len(candidates(shell.database)) == 2
     line = refusal(shell.run(*again, "model=svm"))
-    assert "model is a group, and this configuration holds the values of one of its files" in line
+    assert "model is a group of which this configuration chooses no file" in line
 
 
 def test_what_cfg_shows_runs_as_it_is(shell: Shell) -> None:

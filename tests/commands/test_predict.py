@@ -167,7 +167,7 @@ def test_a_file_for_a_gis_has_points_with_all_columns_and_nulls(
     [
         (
             {"output": "p.shp"},
-            "p.shp ends in .shp, which is no format: expected .csv, .geojson, .gpkg",
+            "p.shp ends in .shp, which is not a format for points: expected .csv, .geojson, .gpkg",
         ),
         (
             {"output": "p"},
@@ -177,6 +177,7 @@ def test_a_file_for_a_gis_has_points_with_all_columns_and_nulls(
             {"output": "p.gpkg", "columns": "submission"},
             "columns=submission is ID,Target as CSV, and",
         ),
+        ({"page": "p.txt"}, "page is an HTML file, got p.txt; end its name in .html"),
     ],
 )
 def test_an_output_that_is_no_format_is_refused(words: dict[str, str], message: str) -> None:
@@ -429,7 +430,7 @@ def test_another_season_is_looked_at_where_it_was_observed(
             "expected a points file at nowhere.csv, there is none; set points",
         ),
         ({"output": "."}, ". has no ending: expected .csv, .geojson"),
-        ({"page": "."}, "page . is a folder; set page to a file, as in page=points.html"),
+        ({"page": "."}, "page is an HTML file, got .; end its name in .html"),
         ({"output": "x.csv", "page": "./x.csv"}, "output and page are one file, ./x.csv; set page"),
         ({"output": "/proc/none/p.csv"}, "cannot write /proc/none/p.csv"),
         ({"alias": "best"}, "no version .* 'best' .*; alias=champion is the one in use"),

@@ -57,9 +57,13 @@ def test_a_store_without_runs_is_said_with_the_command_that_makes_some(
     tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", ["cropland ui"])
-    with pytest.raises(TrackingError, match="has no runs of Cropland yet; make some: cropland tra"):
+    with pytest.raises(
+        TrackingError, match="has no runs of Cropland yet; train first: cropland tra"
+    ):
         ui.run(command(uri))
-    with pytest.raises(TrackingError, match="no runs yet: .*none.db is not there; .*cropland tra"):
+    with pytest.raises(
+        TrackingError, match="no runs yet: .*none.db does not exist; .*cropland tra"
+    ):
         ui.run(command(f"sqlite:///{tmp_path}/none.db"))
     assert not (tmp_path / "none.db").exists()
 

@@ -10,6 +10,7 @@ from cropland.config import filling
 from cropland.config.commands import repeated
 from cropland.config.commands.predict import Predict
 from cropland.config.commands.promote import Promote
+from cropland.config.commands.ui import Ui
 from cropland.config.sources import Files, Simulated
 from cropland.errors import ConfigError
 
@@ -38,6 +39,12 @@ def test_the_files_of_conf_fill_the_schema_of_each_command() -> None:
     assert isinstance(predict.source, Simulated)
     files = filling.command(Predict, of_command("predict", source=read("source", "files")))
     assert isinstance(files.source, Files)
+
+
+def test_a_command_without_countries_does_not_offer_one() -> None:
+    for given in ("country=iran", "dry_run=true"):
+        with pytest.raises(ConfigError, match="there are: open, port, quiet, tracking, verbose"):
+            filling.command(Ui, of_command("ui")).check_given([given])
 
 
 def test_what_only_training_has_is_passed_over_but_a_slip_is_not() -> None:

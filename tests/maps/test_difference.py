@@ -91,7 +91,11 @@ def test_the_command_writes_a_page_of_both_maps(
     [
         ({"map": "a"}, [], "expected the folders of two maps, got one"),
         ({"map": "a", "against": "b", "raster": ("c.tif",)}, [], "raster and map are both given"),
-        ({"map": "a", "against": "b"}, ["country=iran"], "country decides nothing where two maps"),
+        (
+            {"map": "a", "against": "b"},
+            ["country=iran"],
+            "country has no effect on the comparison of two maps",
+        ),
     ],
 )
 def test_words_that_a_comparison_of_maps_does_not_use_are_refused(

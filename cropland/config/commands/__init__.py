@@ -79,6 +79,7 @@ class Command(Closed):
         ConfigError
             One is given.
         """
-        known = ["country", *PRINTING, *(entry.name for entry in fields(self))]
+        known = [*PRINTING, *(entry.name for entry in fields(self))]
+        known += ["country"] if self.HAS_COUNTRY else []
         for key in given_keys(words):
             require(re.split("[.@/]", key, maxsplit=1)[0] in known, unknown_key(key, known))

@@ -88,12 +88,12 @@ class Compare(Command):
         )
 
     def check_given(self, words: Iterable[str]) -> None:
-        """Refuse overrides that a comparison of two maps has no use for.
+        """Raise an error for overrides that a comparison of two maps has no use for.
 
         Raises
         ------
         ConfigError
-            It is given one.
+            One is given.
         """
         words = list(words)
         super().check_given(words)
@@ -102,7 +102,7 @@ class Compare(Command):
         for key in given_keys(words):
             require(
                 re.split("[.@/]", key, maxsplit=1)[0] not in _OF_RASTERS,
-                f"{key} decides nothing where two maps are compared; leave it out",
+                f"{key} has no effect on the comparison of two maps; leave it out",
             )
 
 

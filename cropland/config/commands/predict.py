@@ -47,3 +47,7 @@ class Predict(Command):
             raise ConfigError(
                 f"output and page are one file, {self.page}; set page to another, as in page=points.html"
             )
+        require(
+            self.page is None or Path(self.page).suffix.lower() in (".html", ".htm"),
+            f"page is an HTML file, got {self.page}; end its name in .html",
+        )
