@@ -63,18 +63,23 @@ def diagnostic_files(
         Files by name: confusion, reliability, map of points, profiles of both classes and, where there are
         any, of the labels to look at; of an average's first member importance and learning curve.
     """
-    look: dict[str, Any] = {"title": visible(selected.title), "simulated": simulated}
+    title = visible(selected.title)
+    look: dict[str, Any] = {"title": title, "simulated": simulated}
     scores = selected.scores
     files: dict[str, str | bytes] = {
         "confusion_matrix.png": figures.confusion_figure(
-            confusion(scores.out_of_fold), scores.out_of_fold.sizes["repeat"], **look
+            confusion(scores.out_of_fold),
+            scores.out_of_fold.sizes["repeat"],
+            **_named("Confusion matrix", look),
         ),
         "reliability.png": reliability_figure(
-            _forecasts(selected), scores.out_of_fold["Target"].to_numpy(), **look
+            _forecasts(selected),
+            scores.out_of_fold["Target"].to_numpy(),
+            **_named("Reliability", look),
         ),
         "points.html": points_map(
             points_table(selected.material, scores, fitted, labels),
-            title=titled(look["title"], simulated=simulated),
+            title=titled(title, simulated=simulated),
             box=selected.material.candidate.country.box,
             note=SIMULATED if simulated else "",
         ),
@@ -82,6 +87,11 @@ def diagnostic_files(
     of_first = look | {"title": visible(candidate_title(selected.material.candidate))}
     files |= _files_of_fits(selected.material, validation, of_first)
     return files | _profile_files(selected.material, labels, look)
+
+
+def _named(figure: str, look: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a figure, whose title says first what the figure is."""
+    return look | {"title": f"{figure}: {look['title']}"}
 
 
 def _forecasts(selected: Selected) -> dict[str, NDArray[np.float64]]:
@@ -110,7 +120,9 @@ def _files_of_fits(
     return {
         "importance.png": importance_figure(measured, **look),
         "importance.csv": measured.to_dataframe().to_csv(),
-        "learning_curve.png": figures.learning_curve_figure(curve, **look),
+        "learning_curve.png": figures.learning_curve_figure(
+            curve, **_named("Learning curve", look)
+        ),
         "learning_curve.csv": curve.to_csv(index=False),
     }
 
@@ -154,9 +166,11 @@ def _profile_files(
     )
     year = profiles(aligned, _GREENNESS)
     files: dict[str, str | bytes] = {
-        "ndvi_profiles.png": figures.profile_figure(year, _GREENNESS, **look)
+        "ndvi_profiles.png": figures.profile_figure(
+            year, _GREENNESS, **_named(f"{_GREENNESS} of each class", look)
+        )
     }
     if labels.table is not None and len(labels.table):
-        look = look | {"title": f"Labels to look at: {look['title']}"}
+        look = _named("Labels to look at", look)
         files[label_check.FIGURE] = label_figure(labels.table, aligned, year, _GREENNESS, **look)
     return files

@@ -18,6 +18,7 @@ from cropland.tracking.experiments import local_path
 from cropland.tracking.mlflow_session import mlflow_at
 from cropland.tracking.notes import Champion
 from cropland.tracking.records import IDENTITY
+from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -140,9 +141,10 @@ def _description(name: str) -> str:
     simulated = version_files.is_simulated(name)
     warning = "**Simulated data: not valid for any real country.** " if simulated else ""
     country = name.removeprefix(version_files.SIMULATED if simulated else version_files.REAL)
+    title = markdown_text(country.replace("_", " ").title())
     words = f"country={country} source={'simulated' if simulated else 'SOURCE'}"
     return (
-        f"{warning}Predicts whether points and pixels of {country} are cropland, from their Sentinel-2 "
+        f"{warning}Predicts whether points and pixels of {title} are cropland, from their Sentinel-2 "
         f"observations. The alias `{CHAMPION}` is the version in use, `{PREVIOUS}` the one before it; open "
         f"a version for its accuracy and model card. To use the champion:\n\n"
         f"```\ncropland predict {words} output=FILE\ncropland map {words} box=[WEST,SOUTH,EAST,NORTH]\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -87,7 +87,8 @@ def reliability_figure(
     panel.set_ylim(-0.02, 1.02)
     panel.set_box_aspect(1)
     below.set_box_aspect(_LOWER)
-    panel.plot([], [], color="0.35", lw=0.9, label="bars: 95 % interval (Wilson)")
+    bar: dict[str, Any] = {"color": "0.35", "marker": "|", "markersize": 12, "linestyle": ""}
+    panel.plot([], [], label="bars: 95 % interval (Wilson)", **bar)
     figure.legend(loc="outside lower center", frameon=False, fontsize=9)
     below.set_xlabel("probability of cropland, out of fold")
     below.set_ylabel("points")

@@ -73,7 +73,7 @@ def map_plot(
     bounds: tuple[float, float, float, float], *, beside: Figure | None = None, title: str = ""
 ) -> Figure:
     """Start a plot of a place, with a margin, whose axes are degrees; one beside another moves with it."""
-    from bokeh.models import Range1d
+    from bokeh.models import BoxZoomTool, Range1d
     from bokeh.plotting import figure
 
     left, bottom, right, top = bounds
@@ -81,7 +81,7 @@ def map_plot(
     x_range = Range1d(left - margin, right + margin)
     y_range = Range1d(bottom - margin, top + margin)
     plot = figure(
-        x_axis_type="mercator", y_axis_type="mercator", match_aspect=True,
+        x_axis_type="mercator", y_axis_type="mercator", name=None if beside else "plot",
         x_range=beside.x_range if beside else x_range,
         y_range=beside.y_range if beside else y_range,
         tools="pan,wheel_zoom,box_zoom,reset,save", active_scroll="wheel_zoom",
@@ -90,6 +90,7 @@ def map_plot(
     plot.grid.visible = False
     plot.xaxis.axis_label, plot.yaxis.axis_label = "longitude (degrees)", "latitude (degrees)"
     plot.toolbar.logo = None
+    plot.select_one(BoxZoomTool).match_aspect = True
     if title:
         plot.title.text_font_size = "12px"
     return plot
@@ -152,6 +153,7 @@ def write_page(
         [text_block(text), *controls, *_background(plots),
          text_block(f"<dl>{''.join(listed)}</dl>")],
         width=_PANEL_PIXELS, sizing_mode="stretch_height", margin=(8, 12, 8, 4), spacing=8,
+        styles={"max-height": "calc(100vh - 16px)", "overflow": "hidden auto", "padding-right": "8px"},
     )  # fmt: skip
     layout = row([*plots, panel], sizing_mode="stretch_both")
     return html_page(layout, head.title, fields, texts)

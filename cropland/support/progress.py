@@ -133,6 +133,7 @@ class Meter:
             Of all the work, with what has been begun; by it the bar moves between two things that are done.
         """
         left = self._left(done, worked) if share is None else self._left_of(share)
+        left = "" if done == self._total else left
         completed = float(done)
         if share is not None and self._total is not None:
             completed = self._total - (1 - share) * (self._total - (done - worked))

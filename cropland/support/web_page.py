@@ -9,6 +9,8 @@ Bokeh compiles callbacks (``CustomJS``) from texts in the browser, for which a p
 page has none: what it does when a control is used stands in its own script, which finds the models of the
 document by their names:
 
+- ``plot`` (``Plot``): a metre is as long to the east as to the north, in a window of any size; another plot
+  with its ranges and its size follows;
 - ``hover 0`` … (``HoverTool``): their tooltips show, of an image, the ``fields`` of the page, which are names
   of columns with the words of each code; of a point its ``texts``, which are names of columns of texts;
 - ``background`` (``Select``): shows one of the models ``background 0`` …, its options after the first, and of
@@ -88,6 +90,24 @@ Bokeh.embed.embed_item(page.item, "plot").then(() => {
   }
   const show = (models, chosen) => models.forEach((one, n) => { one.visible = n === chosen })
   const both = (name) => [numbered(name), numbered("second " + name)]
+  const plot = model("plot"), sides = [plot.x_range, plot.y_range]
+  const bounds = sides.map(({start, end}) => [start, end])
+  let before = 0
+  const fit = () => {
+    const pixels = [plot.inner_width, plot.inner_height]
+    if (!pixels.every((number) => number > 0)) return
+    const whole = Math.max(...bounds.map(([start, end], n) => (end - start) / pixels[n]))
+    const scale = before ? (sides[0].end - sides[0].start) / before : whole
+    before = pixels[0]
+    sides.forEach((side, n) => {
+      const ends = (from, to, metres) => [-1, 1].map((sign) => (from + to + sign * metres * pixels[n]) / 2)
+      const [start, end] = ends(side.start, side.end, scale)
+      const [reset_start, reset_end] = ends(...bounds[n], whole)
+      side.setv({start, end, reset_start, reset_end})
+    })
+  }
+  for (const size of ["inner_width", "inner_height"]) plot.properties[size].change.connect(fit)
+  fit()
   numbered("hover").forEach((tool) => { tool.tooltips = tooltip })
   changed("background", "value", (value, control) => {
     const chosen = control.options.indexOf(value) - 1

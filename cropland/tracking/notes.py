@@ -24,7 +24,10 @@ _BEFORE = ("Cropland candidates on real", "Candidates on **simulated** data")
 _MOST_NAMED = 8
 """Champions in the first line, the only one that is shown until a description is unfolded."""
 _MOST_LISTED = 12
-_VIEWS = "The menu Views (top right) has Candidates, Selected, and Maps and areas."
+_VIEWS = (
+    "The menu Views (top right) has Candidates, Sweeps and studies, Selected, Predictions, and Maps and "
+    "areas."
+)
 _RUNS = (
     "Each run is a candidate (one configuration, scored for one country), a sweep of candidates, a "
     "promotion, a prediction, a map, an assessment or a comparison."
@@ -35,6 +38,8 @@ _AIR = "&emsp; |"
 _DATE = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
 _UNBROKEN = "\\1\u2011\\2\u2011\\3"
 """A date with hyphens at which no line is broken."""
+_UNIT = re.compile(r"(?<=\d) (?=weeks?\b|%)")
+_INTERVAL = re.compile(r"(?<=\d)…(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ def of_experiment(champions: Sequence[Champion], *, simulated: bool) -> str:
     named = " · ".join(champion.link for champion in champions[:_MOST_NAMED])
     more = len(champions) - _MOST_NAMED
     others = f" · {count(more, 'other')} below" if more > 0 else ""
-    first = f"**Champions** (accuracy): {named}{others}. {warning}".strip()
+    first = f"**Champions** (bias-corrected accuracy): {named}{others}. {warning}".strip()
     listed = [champion.line for champion in champions[:_MOST_LISTED]]
     rest = len(champions) - _MOST_LISTED
     listed += [f"- [{count(rest, 'other')} in the model registry](#/models)"] if rest > 0 else []
@@ -111,7 +116,7 @@ def is_own(present: Mapping[str, str]) -> bool:
 
 
 def spaced(text: str) -> str:
-    """Return Markdown whose tables have space between columns, and dates and errors in one line.
+    """Return Markdown whose tables have space between columns; dates, errors, spans stay in one line.
 
     MLflow's pages give them no space.
     """
@@ -123,4 +128,5 @@ def spaced(text: str) -> str:
 
 def _row(line: str) -> str:
     unbroken = _DATE.sub(_UNBROKEN, line).replace(" ± ", "&nbsp;±&nbsp;")
+    unbroken = _UNIT.sub("&nbsp;", _INTERVAL.sub("\u2060…\u2060", unbroken))
     return _CELL_END.sub(_AIR, unbroken)

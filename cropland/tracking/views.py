@@ -1,4 +1,4 @@
-"""The views of an experiment in MLflow's pages: its candidates, what was selected, its maps and areas."""
+"""The views of an experiment in MLflow's pages: candidates, sweeps, what was selected, predictions, maps."""
 
 from __future__ import annotations
 
@@ -50,7 +50,13 @@ def _quoted(column: str) -> str:
     return column if kind == "attributes" else f"{kind}.`{name}`"
 
 
-CANDIDATES, SELECTED, MAPS = "candidates", "selected", "maps"
+CANDIDATES, SWEEPS, SELECTED, PREDICTIONS, MAPS = (
+    "candidates",
+    "sweeps",
+    "selected",
+    "predictions",
+    "maps",
+)
 _SETTINGS = ("params.country", "params.span", "params.period", "params.bands", "params.model")
 _VIEWS = {
     CANDIDATES: _View(
@@ -63,6 +69,11 @@ _VIEWS = {
         ),
         "metrics.accuracy",
     ),
+    SWEEPS: _View(
+        "Sweeps and studies",
+        f"tags.{KIND} = 'sweep'",
+        ("tags.study", "metrics.n_finished", "metrics.n_failed", "metrics.accuracy"),
+    ),
     SELECTED: _View(
         "Selected",
         f"tags.{KIND} = 'promotion'",
@@ -72,13 +83,22 @@ _VIEWS = {
             "metrics.n_candidates",
         ),
     ),
+    PREDICTIONS: _View(
+        "Predictions",
+        f"tags.{KIND} = 'prediction'",
+        (
+            *("tags.country", "params.source", "params.reference_end", "metrics.n_points"),
+            *("metrics.n_cropland", "metrics.n_outside_applicability", "metrics.n_cannot_tell"),
+        ),
+    ),
     MAPS: _View(
         "Maps and areas",
         " and ".join(
             f"tags.{KIND} != '{kind}'" for kind in ("sweep", "candidate", "promotion", "prediction")
         ),
         (
-            *(f"tags.{KIND}", "tags.country", "params.model", "metrics.hectares_cropland"),
+            *(f"tags.{KIND}", "tags.country", "params.model"),
+            *("metrics.hectares_cropland_counted", "metrics.hectares_cropland"),
             *("metrics.hectares_cropland_low", "metrics.hectares_cropland_high"),
             *("metrics.overall_accuracy", "metrics.accuracy"),
         ),

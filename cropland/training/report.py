@@ -14,6 +14,7 @@ from cropland.support.table import Table
 from cropland.support.terminal import titled
 from cropland.support.words import count, markdown_table
 from cropland.training.outcome import SCORED, Outcome
+from cropland.training.studies.tables import titled as country_title
 from cropland.training.variation import is_number, labels, varied, word
 from cropland.untrusted.texts import markdown_text
 
@@ -196,11 +197,13 @@ def _lead(outcomes: Sequence[Outcome]) -> str:
     tried = f"{count(len(outcomes), 'candidate')} ({counted(outcomes)})"
     if not rows:
         return f"{tried}; none has a score."
-    scores = [f"{row['accuracy']:.3f} for {markdown_text(row['country'])}" for row in rows]
+    scores = [
+        f"{markdown_text(country_title(row['country']))} {row['accuracy']:.3f}" for row in rows
+    ]
     if len(scores) > _MOST_NAMED:
         accuracies = [row["accuracy"] for row in rows]
         spread = f"{min(accuracies):.3f} to {max(accuracies):.3f}"
-        scores = [f"{spread} for {count(len(rows), 'country', 'countries')}"]
+        scores = [f"{spread} in {count(len(rows), 'country', 'countries')}"]
     nested = any(one.validation == "nested" for one in outcomes)
     again = "" if nested else " `cropland promote` selects and registers the best of each country."
     return f"{tried}; best accuracy **{', '.join(scores)}**.{again}"

@@ -19,7 +19,8 @@ IRAN = Champion(
 def test_champions_come_first_each_with_a_link_to_its_version() -> None:
     first, listed, *_ = notes.of_experiment([IRAN], simulated=True).split("\n\n")
     assert first == (
-        "**Champions** (accuracy): [South Iran 0.943](#/models/cropland-south_iran/versions/3). "
+        "**Champions** (bias-corrected accuracy): "
+        "[South Iran 0.943](#/models/cropland-south_iran/versions/3). "
         "**Simulated data: not valid for any real country.**"
     )
     assert listed == (
@@ -62,6 +63,8 @@ def test_a_description_is_kept_current_unless_a_user_has_written_one(
     [
         ("| a b | c |", "| a b&emsp; | c&emsp; |"),
         ("| 2020-06-30 | 1 ± 2 |", "| 2020\u201106\u201130&emsp; | 1&nbsp;±&nbsp;2&emsp; |"),
+        ("| 48 weeks | 95 % |", "| 48&nbsp;weeks&emsp; | 95&nbsp;%&emsp; |"),
+        ("| (0.94…0.97) |", "| (0.94\u2060…\u20600.97)&emsp; |"),
         ("| a |  | c |", "| a&emsp; |  | c&emsp; |"),
         ("| --- | ---: |", "| --- | ---: |"),
         ("text | of a line |", "text | of a line |"),

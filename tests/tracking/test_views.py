@@ -36,8 +36,14 @@ def test_an_experiment_has_views_by_kind(tmp_path: Path, empty_store: Path) -> N
         title: {run.info.run_name for run in client.search_runs(["1"], condition)}
         for title, condition in conditions(client).items()
     }
-    assert list(shown) == ["Candidates", "Selected", "Maps and areas"]
-    assert list(shown.values()) == [{"candidate"}, {"promotion"}, {"map", "assessment"}]
+    assert shown == {
+        "Candidates": {"candidate"},
+        "Sweeps and studies": {"sweep"},
+        "Selected": {"promotion"},
+        "Predictions": {"prediction"},
+        "Maps and areas": {"map", "assessment"},
+    }
+    assert list(shown) == [view.title for view in views._VIEWS.values()]
 
 
 def test_runs_of_older_versions_are_in_the_views_of_a_database_file(
@@ -56,7 +62,7 @@ def test_runs_of_older_versions_are_in_the_views_of_a_database_file(
     kinds = [run.data.tags.get("kind") for run in client.search_runs([number])]
     assert sorted(map(str, kinds)) == ["None", "candidate", "comparison", "sweep"]
     assert client.get_run(candidate).data.tags["country"] == "iran"
-    assert len(conditions(client)) == 3
+    assert len(conditions(client)) == 5
 
 
 def test_the_note_of_an_experiment_on_a_server_says_what_its_views_lack(
@@ -77,7 +83,7 @@ def test_the_note_that_a_user_has_written_stays(tmp_path: Path, empty_store: Pat
     number = client.create_experiment("cropland", tags={"mlflow.note.content": "Ask Ada."})
     views.add(client, client.get_experiment(number), "A note.")
     assert client.get_experiment(number).tags["mlflow.note.content"] == "Ask Ada."
-    assert len(conditions(client)) == 3
+    assert len(conditions(client)) == 5
 
 
 def test_a_database_is_shown_by_a_command_and_a_server_by_its_page(
