@@ -133,7 +133,9 @@ def _images(
     ]
     labels = [choice[-1].title or choice[-1].name for choice in choices]
     layer = RadioGroup(name="layer", labels=labels, active=0)
-    opacity = Slider(name="opacity", title="Opacity, %", start=0, end=100, value=100, step=5, width=280)
+    opacity = Slider(
+        name="opacity", title="Opacity, %", start=0, end=100, value=100, step=5, width=280
+    )
     controls = [layer, *legends, opacity]
     if points:
         controls += _draw_points(plots[0], points, colours, len(plots))

@@ -31,6 +31,11 @@ BOUNDS = (0.0, 0.0, 1e5, 1e5)
 """Metres of Web Mercator, some 0.9 degrees."""
 BOX = Box(south=10.0, north=10.4, west=20.0, east=20.4)
 
+_METRES_PER_PIXEL = """((number) => {
+  const {model: {x_range: x, y_range: y}, frame} = [...Bokeh.index.roots][0].child_views[number]
+  return (x.end - x.start) / frame.bbox.width / ((y.end - y.start) / frame.bbox.height)
+})"""
+"""Of a plot: those of its width by those of its height."""
 needs_browser = pytest.mark.skipif(browser.PROGRAM is None, reason=browser.MISSING)
 
 
@@ -196,6 +201,11 @@ def test_two_maps_beside_each_other_move_and_change_together(tmp_path: Path) -> 
             "[...Bokeh.index.roots][0].child_views.slice(0, 2).map(({model}) => model.x_range.id)"
         )
         assert len(set(page.value(ranges))) == 1
+        for width in (1280, 1000):  # a metre is as long to the east as to the north
+            page.ask("Emulation.setDeviceMetricsOverride", width=width, height=700,
+                     deviceScaleFactor=1, mobile=False)  # fmt: skip
+            for number in (0, 1):
+                page.wait(f"Math.abs({_METRES_PER_PIXEL}({number}) - 1) < 0.001")
         page.point_at(300, 400)
         for text in "abcd":
             page.wait(f"({browser.TEXT})(document.body).includes('{text}:  value {text}')")
