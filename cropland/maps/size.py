@@ -44,7 +44,7 @@ def size_in_words(extent: Extent, n_tiles: int, command: Map) -> str:
     layers = layers_of_map(exact=command.exact, applicability=True)
     gigabytes = extent.n_pixels * sum(np.dtype(layer.dtype).itemsize for layer in layers) / 1e9
     size = f"up to {gigabytes:,.0f} GB of files and " if gigabytes >= 1 else ""
-    seconds = in_words(extent.n_pixels * _SECONDS_PER_PIXEL)
+    seconds = in_words(max(1, extent.n_pixels * _SECONDS_PER_PIXEL))
     return (
         f"{extent.n_pixels:,} pixels of {extent.grid.resolution.x:g} m in {count(n_tiles, 'tile')} "
         f"({size}about {seconds} on one core, plus reading the images)"
