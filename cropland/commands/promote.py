@@ -205,7 +205,9 @@ def _others(names: tuple[str, ...], own: tuple[str, ...]) -> str:
     """Return in words what another rule would have selected."""
     if set(names) == set(own):
         return "the same"
-    return names[0] if len(names) == 1 else f"the mean of {len(names)} candidates (see the card)"
+    return (
+        names[0] if len(names) == 1 else f"the mean of {len(names)} candidates (see the model card)"
+    )
 
 
 def _warnings(promoted: Promoted) -> Iterator[str]:

@@ -17,20 +17,25 @@ SHIPPED = next(
 
 
 def folders() -> list[Path]:
-    """Return the folders of configuration, in the order in which a file is looked for."""
-    given = option("--config-dir", "-cd")
-    more = [Path(given)] if given else []
+    """Return the folders of configuration, in the order in which Hydra looks for a file."""
     hydra = local().get("hydra")
     searched = hydra.get("searchpath") if isinstance(hydra, dict) else None
+    more = _given()
     if isinstance(searched, list):  # anything else the command itself refuses
         more += [Path(str(place).removeprefix("file://")) for place in searched]
-    return [folder for folder in (Path("conf"), *more, SHIPPED) if folder.is_dir()]
+    return [folder for folder in (Path("conf"), SHIPPED, *more) if folder.is_dir()]
 
 
 def local() -> dict[str, Any]:
     """Return the user's own defaults."""
-    files = (folder / "local.yaml" for folder in (Path("conf"), SHIPPED))
+    files = (folder / "local.yaml" for folder in (Path("conf"), SHIPPED, *_given()))
     return next((values_of(file) for file in files if file.is_file()), {})
+
+
+def _given() -> list[Path]:
+    """Return the folder of ``--config-dir``, if there is one."""
+    given = option("--config-dir", "-cd")
+    return [Path(given)] if given else []
 
 
 def path_in(folders: Iterable[Path], name: str) -> Path:

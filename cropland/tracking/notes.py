@@ -32,7 +32,9 @@ _RUNS = (
     "Each run is a candidate (one configuration, scored for one country), a sweep of candidates, a "
     "promotion, a prediction, a map, an assessment or a comparison."
 )
-_NO_CHAMPION = "No champion is listed yet: `cropland promote` registers and lists the best of each country."
+_NO_CHAMPION = (
+    "No champion is listed yet: `cropland promote` registers and lists the best of each country."
+)
 _CELL_END = re.compile(r"(?<=\S) \|")
 _AIR = "&emsp; |"
 _DATE = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")

@@ -81,6 +81,8 @@ def test_choices_of_a_group_have_files_of_the_user(
         path = tmp_path / folder / "bands" / f"{name}.yaml"
         path.parent.mkdir(parents=True)
         path.write_text(f"name: {name}\nnames: [B4, B8]\n")
+    # Hydra looks there last.
+    (tmp_path / "shared" / "bands" / "visible_nir.yaml").write_text("names: [B5]\n")
     (tmp_path / "conf" / "local.yaml").write_text("hydra: {searchpath: [more]}\nsource: files\n")
     monkeypatch.setattr(
         "sys.argv", ["cropland", "train", "--help", "bands", "--config-dir", "shared"]
