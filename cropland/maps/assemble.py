@@ -118,13 +118,14 @@ def write(
     counts = PixelCounts()
     for tile in tiles:
         counts.add(tile, store.read(tile), threshold)
-    for number, layer in enumerate(layers):
-        show(number)
+    show(0)
+    for number, layer in enumerate(layers, 1):
         blocks = (
             (tile.row, tile.column, _VALUES[layer.name](store.read(tile), threshold))
             for tile in tiles
         )
         geotiff.write(folder / f"{layer.name}.tif", layer, extent.grid, blocks, tags)
+        show(number)
     return counts
 
 

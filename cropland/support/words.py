@@ -18,10 +18,10 @@ _WHAT = ("--config-name", "-cn")
 def count(number: int, noun: str, nouns: str | None = None) -> str:
     """Count things in words.
 
-    >>> count(1, "part"), count(2, "part"), count(3, "retry", "retries")
-    ('1 part', '2 parts', '3 retries')
+    >>> count(1, "part"), count(2, "part"), count(1065, "retry", "retries")
+    ('1 part', '2 parts', '1,065 retries')
     """
-    return f"{number} {noun if number == 1 else nouns or noun + 's'}"
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
 def ha(value: float, like: float | None = None) -> str:

@@ -26,6 +26,8 @@ _MOST_LINES = 20
 """More of them would leave a figure of nothing but its legend."""
 _MOST_TICKS = 9
 """More numbers below a panel would run into each other."""
+_MARGIN = 0.06
+"""Of the length of an axis, on either side."""
 _LOG_FROM = 50
 """Numbers of an axis, the largest so many times the smallest, are drawn on a logarithmic one."""
 
@@ -54,7 +56,8 @@ def draw(outcomes: Sequence[Outcome], *, simulated: bool = False) -> bytes | Non
     countries = sorted(table["country"].unique())
     drawing, axes = panels(len(countries), width=3.6, height=3.3)
     for panel, name in zip(axes, countries, strict=True):
-        _draw(panel, table[table["country"] == name], x, by, lines)
+        own = table[table["country"] == name]
+        _draw(panel, own, _places(panel, own if x == "window_end" else table, x), x, by, lines)
         name_panel(panel, country_title(name), 3.6)
         panel.set_xlabel(names[x])
     for panel in axes[::PER_ROW]:
@@ -76,10 +79,14 @@ def _is_axis(table: pd.DataFrame, name: str) -> bool:
 
 
 def _draw(
-    panel: Axes, table: pd.DataFrame, x: str, by: str | None, lines: Mapping[object, int]
+    panel: Axes,
+    table: pd.DataFrame,
+    places: Mapping[object, Any],
+    x: str,
+    by: str | None,
+    lines: Mapping[object, int],
 ) -> None:
     """Draw one country: a line for each value of `by`, with a bar of one standard error."""
-    places = _places(panel, table, x)
     for value, number in lines.items():
         line = table[table[by] == value] if by else table
         line = line.drop_duplicates(x)  # best first, so the best of each x stays
@@ -142,6 +149,17 @@ def _places(panel: Axes, table: pd.DataFrame, x: str) -> dict[object, Any]:
     if values[0] > 0 and values[-1] >= _LOG_FROM * values[0]:
         panel.set_xscale("log")
         panel.minorticks_off()
+    _limit(panel, values[0], values[-1])
     shown = values[:: -(-len(values) // _MOST_TICKS)]
     panel.set_xticks(shown, list(map(word, shown)))
     return {value: value for value in values}
+
+
+def _limit(panel: Axes, low: float, high: float) -> None:
+    """Set the limits of an axis of numbers, with a margin: panels of several countries have the same."""
+    if panel.get_xscale() == "log":
+        margin = (high / low) ** _MARGIN
+        panel.set_xlim(low / margin, high * margin)
+    else:
+        margin = (high - low) * _MARGIN
+        panel.set_xlim(low - margin, high + margin)

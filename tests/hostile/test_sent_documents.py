@@ -329,7 +329,7 @@ def test_a_box_of_half_a_continent_is_not_begun(tmp_path: Path) -> None:
     )
     store: Any = None
     said = refused(lambda: plan_map(command, [land], store))
-    assert "the area is 2,203 × 3,381 km, 74,472,733,584 pixels of 10 m in 3060 tiles" in said
+    assert "the area is 2,203 × 3,381 km, 74,472,733,584 pixels of 10 m in 3,060 tiles" in said
     assert "give most_pixels=74472733584 to map all of it" in said
     assert not any(tmp_path.iterdir())
 

@@ -250,6 +250,14 @@ def test_the_axis_of_a_figure_has_numbers_in_their_order(drawn: list[Figure]) ->
     assert drawn[0].legends[0].get_title().get_text() == "n_estimators"
 
 
+def test_panels_of_several_countries_have_the_same_axis_of_numbers(drawn: list[Figure]) -> None:
+    spans = {"iran": (48, 72), "sudan": (48,)}
+    sweep_figure.draw([outcome(c, 0.9, span=span) for c, some in spans.items() for span in some])
+    for panel in drawn[0].axes:
+        assert panel.get_xlim() == pytest.approx((48 - 1.44, 72 + 1.44))
+        assert list(panel.get_xticks()) == [48, 72]
+
+
 def test_numbers_make_the_axis_and_names_the_lines(drawn: list[Figure]) -> None:
     sweep_figure.draw(
         [
