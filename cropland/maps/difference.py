@@ -105,7 +105,8 @@ class Difference:
             facts={**described, **dict(self.lines()), "note": BOTH_HAVE_ERRORS},
             note=terminal.SIMULATED if self.is_simulated else "",
         )
-        path = left.path / f"{DIFFERENCE}{right.path.absolute().name}.html"
+        folder = right.path.resolve()  # a map's folder often has only the name of its country
+        path = left.path / f"{DIFFERENCE}{folder.parent.name}_{folder.name}.html"
         write_whole(path, text)
         return path
 

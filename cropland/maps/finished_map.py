@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 DIFFERENCE = "beside_"
-"""The name of a page with another map begins so, and goes on with the name of its folder."""
+"""The name of a page with another map begins so, and goes on with the names of its last two folders."""
 SIDE = 2048
 """Sides of the parts that a map is read in, in pixels; another one would draw other samples."""
 

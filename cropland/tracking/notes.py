@@ -42,6 +42,8 @@ _UNBROKEN = "\\1\u2011\\2\u2011\\3"
 """A date with hyphens at which no line is broken."""
 _UNIT = re.compile(r"(?<=\d) (?=weeks?\b|%)")
 _INTERVAL = re.compile(r"(?<=\d)…(?=\d)")
+_CODE = re.compile(r"(`+[^`]+`+)")
+"""What people copy stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,15 @@ def tags(note: str) -> dict[str, str]:
     return {NOTE: note, _WRITTEN: fingerprint(note)}
 
 
+def is_older(present: Mapping[str, str]) -> bool:
+    """Return whether an experiment's tags hold no description, or one of an earlier version."""
+    note = present.get(NOTE, "")
+    return not note or note.startswith(_BEFORE)
+
+
 def is_own(present: Mapping[str, str]) -> bool:
     """Return whether the description among an experiment's tags is of this project, and not a user's."""
-    note = present.get(NOTE, "")
-    if not note or note.startswith(_BEFORE):
-        return True
-    return present.get(_WRITTEN) == fingerprint(note)
+    return is_older(present) or present.get(_WRITTEN) == fingerprint(present[NOTE])
 
 
 def spaced(text: str) -> str:
@@ -129,6 +134,11 @@ def spaced(text: str) -> str:
 
 
 def _row(line: str) -> str:
-    unbroken = _DATE.sub(_UNBROKEN, line).replace(" ± ", "&nbsp;±&nbsp;")
-    unbroken = _UNIT.sub("&nbsp;", _INTERVAL.sub("\u2060…\u2060", unbroken))
-    return _CELL_END.sub(_AIR, unbroken)
+    parts = _CODE.split(line)  # every second one is code
+    parts[::2] = map(_unbroken, parts[::2])
+    return _CELL_END.sub(_AIR, "".join(parts))
+
+
+def _unbroken(text: str) -> str:
+    unbroken = _DATE.sub(_UNBROKEN, text).replace(" ± ", "&nbsp;±&nbsp;")
+    return _UNIT.sub("&nbsp;", _INTERVAL.sub("\u2060…\u2060", unbroken))

@@ -127,7 +127,7 @@ def add(client: MlflowClient, entry: Experiment, note: str) -> None:
         return
     if not sqlite_file.tag_kinds(uri, number):
         note += f"\n\n{_OLDER}"
-    new = states | (notes.tags(note) if notes.is_own(entry.tags) else {})
+    new = states | (notes.tags(note) if notes.is_older(entry.tags) else {})  # others list champions
     for key, value in new.items():
         client.set_experiment_tag(number, key, value)
 

@@ -44,7 +44,7 @@ def test_the_example_leads_from_points_to_hectares(iran: Shell, tmp_path: Path) 
     assert abs(value - true) <= margin / 1.96 * 4  # 4 standard errors: a chance of 1 in 16,000
     assert len(pd.read_csv(folder / "next_points.csv")) <= 50
     assert "cropland only in maps_2021/iran" in said[COMPARISON[1]]
-    assert (folder / "beside_iran.html").is_file()
+    assert (folder / "beside_maps_2021_iran.html").is_file()
     assert len(pd.read_csv(folder / "sample.csv")) == 600
 
 

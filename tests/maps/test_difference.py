@@ -71,9 +71,9 @@ def test_the_command_writes_a_page_of_both_maps(
 ) -> None:
     percent = np.full(maps.HALF.shape, 30)
     maps.write(tmp_path / "a", maps.HALF, probability=percent)
-    maps.write(tmp_path / "b", OTHER_HALF, key="another", probability=percent)
-    compare._compare_maps(tmp_path / "a", tmp_path / "b")
-    text = (tmp_path / "a" / "beside_b.html").read_text()
+    maps.write(tmp_path / "b" / "iran", OTHER_HALF, key="another", probability=percent)
+    compare._compare_maps(tmp_path / "a", tmp_path / "b" / "iran")
+    text = (tmp_path / "a" / "beside_b_iran.html").read_text()
     assert dict(pages.content(text)["fields"]).keys() == {
         *("class, left", "class, right", "difference"),
         *("probability, left", "probability, right"),
@@ -83,7 +83,7 @@ def test_the_command_writes_a_page_of_both_maps(
     assert "SIMULATED" in text and len(text) < 2_500_000
     screen = capsys.readouterr().out.splitlines()
     assert screen[-1] == "Simulated data: not valid for any real country"
-    assert any("a/beside_b.html" in line.replace("\n", "") for line in screen)
+    assert any("a/beside_b_iran.html" in line.replace("\n", "") for line in screen)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ def test_a_description_is_kept_current_unless_a_user_has_written_one(
         ("| 2020-06-30 | 1 ± 2 |", "| 2020\u201106\u201130&emsp; | 1&nbsp;±&nbsp;2&emsp; |"),
         ("| 48 weeks | 95 % |", "| 48&nbsp;weeks&emsp; | 95&nbsp;%&emsp; |"),
         ("| (0.94…0.97) |", "| (0.94\u2060…\u20600.97)&emsp; |"),
+        ("| `a 2020-06-30` | b |", "| `a 2020-06-30`&emsp; | b&emsp; |"),
         ("| a |  | c |", "| a&emsp; |  | c&emsp; |"),
         ("| --- | ---: |", "| --- | ---: |"),
         ("text | of a line |", "text | of a line |"),

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from cropland.config.groups import Tracking
-from cropland.tracking import sqlite_file, views
+from cropland.tracking import notes, sqlite_file, views
 from cropland.tracking.opening import open_store
 
 
@@ -84,6 +84,17 @@ def test_the_note_that_a_user_has_written_stays(tmp_path: Path, empty_store: Pat
     views.add(client, client.get_experiment(number), "A note.")
     assert client.get_experiment(number).tags["mlflow.note.content"] == "Ask Ada."
     assert len(conditions(client)) == 5
+
+
+def test_champions_stay_listed_where_a_new_version_brings_other_views(
+    tmp_path: Path, empty_store: Path
+) -> None:
+    shutil.copy(empty_store, tmp_path / "m.db")
+    client = MlflowClient(f"sqlite:///{tmp_path}/m.db")
+    number = client.create_experiment("cropland", tags=notes.tags("**Champions**: Iran 0.94."))
+    views.add(client, client.get_experiment(number), "No champion is listed yet.")
+    assert client.get_experiment(number).tags["mlflow.note.content"] == "**Champions**: Iran 0.94."
+    assert conditions(client)
 
 
 def test_a_database_is_shown_by_a_command_and_a_server_by_its_page(
