@@ -208,7 +208,7 @@ def test_the_import_loads_nothing_else() -> None:
 
 
 def test_a_notebook_finds_everything_as_it_was(promoted: Path) -> None:
-    lines = ten_lines().replace("conf/country/iran.yaml", "toyland.yaml")
+    lines = ten_lines().replace('country("iran")', 'country("toyland.yaml")')
     (promoted / "lines.py").write_text(lines.replace("FOLDER", "exports"))
     files = sorted(path for path in promoted.rglob("*") if "mlruns" not in path.parts)
     done = subprocess.run(
@@ -223,7 +223,12 @@ def scored(lines: str, folder: Path, country: str, store: Path) -> tuple[Any, pd
     """Run the ten lines; give their scores, and the newest run of the country in a store."""
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(lines.replace("conf/country/iran.yaml", country).replace("FOLDER", str(folder)), names)
+        exec(
+            lines.replace('country("iran")', f"country({country!r})").replace(
+                "FOLDER", str(folder)
+            ),
+            names,
+        )
     return names["scores"], cropland.runs(f"sqlite:///{store}/mlruns/mlflow.db").iloc[0]
 
 

@@ -76,9 +76,10 @@ class Difference:
         both, left, right = (self.hectares[kind] for kind in (3, 2, 1))
         total = sum(self.hectares.values())
         share = (left + right) / total if total else 0.0
+        more = f"{ha(abs(right - left), like=both)} ha {'more' if right >= left else 'less'}"
         yield (
             "cropland where both have a class",
-            f"{ha(both + left)} and {ha(both + right)} ha ({ha(right - left, like=both)} ha difference)",
+            f"{ha(both + left)} and {ha(both + right)} ha ({more})",
         )
         yield "different class", f"{share:.1%} of the area where both have one"
 
