@@ -35,6 +35,10 @@ _PIPED_COLUMNS = 100
 
 
 class _Console(Console):
+    def __init__(self, **how: Any) -> None:
+        super().__init__(emoji=False, highlight=False, **how)
+        self._width = self._width or None  # COLUMNS=0 is no width: nothing would be printed
+
     def render_str(self, text: str, **how: Any) -> Text:
         """Read as markup only the colours that this project writes: paths have brackets too."""
         marked = how.get("markup") is not False
@@ -122,15 +126,15 @@ def note_not_simulated(countries: Sequence[str]) -> None:
 
 def notes() -> Console:
     """Return the console for progress and notes, on standard error; none of them is printed when quiet."""
-    return _Console(emoji=False, stderr=True, highlight=False, soft_wrap=True, quiet=is_quiet())
+    return _Console(stderr=True, soft_wrap=True, quiet=is_quiet())
 
 
 def screen() -> Console:
     """Return the console for lines of results, on standard output; long lines are left to the terminal."""
-    return _Console(emoji=False, highlight=False, soft_wrap=True)
+    return _Console(soft_wrap=True)
 
 
 def tables() -> Console:
     """Return the console for tables of results, on standard output, as wide as COLUMNS or the terminal."""
-    is_known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
-    return _Console(emoji=False, highlight=False, width=None if is_known else _PIPED_COLUMNS)
+    is_known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").lstrip("0").isdigit()
+    return _Console(width=None if is_known else _PIPED_COLUMNS)

@@ -43,3 +43,12 @@ def test_verbose_is_of_this_package_and_ends_with_the_command() -> None:
     terminal.set_amount(verbose=False, quiet=True)
     assert logger.isEnabledFor(logging.DEBUG)
     logging.getLogger("cropland").setLevel(logging.NOTSET)
+
+
+def test_a_width_of_zero_is_not_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    for console in (terminal.screen(), terminal.notes(), terminal.tables()):
+        console.print("x" * 70)
+    assert capsys.readouterr() == (f"{'x' * 70}\n" * 2, f"{'x' * 70}\n")
