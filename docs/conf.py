@@ -10,11 +10,22 @@ sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent)]
 import api_pages  # noqa: E402
 import configuration_pages  # noqa: E402
 
-import cropland  # noqa: E402, F401
 
-REFERENCE = HERE / "reference"
-configuration_pages.write(REFERENCE)
-api_pages.write(REFERENCE)
+def _write_reference(folder: Path) -> None:
+    """Write the pages that are made from the code, where they are not there as they are."""
+    folder.mkdir(exist_ok=True)
+    for name, make in {
+        "commands": configuration_pages.commands_page,
+        "configuration": configuration_pages.configuration_page,
+        "api": api_pages.page,
+        "modules": api_pages.modules_page,
+    }.items():
+        path, text = folder / f"{name}.md", make()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+_write_reference(HERE / "reference")
 
 project = "Cropland"
 author = "The Cropland maintainers"

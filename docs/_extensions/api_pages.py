@@ -1,4 +1,4 @@
-"""Write the pages of the public API, and of the functions inside the packages."""
+"""Pages of the public API, and of the functions inside the packages."""
 
 from __future__ import annotations
 
@@ -71,11 +71,3 @@ def modules_page() -> str:
                 f"   :no-index:\n```\n"
             )
     return "\n".join(parts)
-
-
-def write(folder: Path) -> None:
-    """Write both pages into a folder, where they are not there as they are."""
-    for name, text in (("api", page()), ("modules", modules_page())):
-        path = folder / f"{name}.md"
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")

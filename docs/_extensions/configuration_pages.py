@@ -1,4 +1,4 @@
-"""Write the reference of commands and configuration, from ``conf/`` and its dataclasses."""
+"""Pages of the reference of commands and configuration, from ``conf/`` and its dataclasses."""
 
 from __future__ import annotations
 
@@ -121,15 +121,6 @@ def configuration_page() -> str:
     ):
         parts.append(f"## {title}\n\n{_table(without_file(plugin, prefix))}")
     return "\n".join(parts)
-
-
-def write(folder: Path) -> None:
-    """Write both pages into a folder, where they are not there as they are."""
-    folder.mkdir(exist_ok=True)
-    for name, text in (("commands", commands_page()), ("configuration", configuration_page())):
-        path = folder / f"{name}.md"
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
 
 
 def _groups(file: Path) -> Iterator[tuple[str, str, str]]:

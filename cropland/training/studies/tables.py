@@ -189,6 +189,6 @@ def titled(country: str) -> str:
     """Return the title of a country.
 
     >>> titled("south_sudan")
-    'South sudan'
+    'South Sudan'
     """
-    return country.replace("_", " ").capitalize()
+    return country.replace("_", " ").title()

@@ -260,10 +260,10 @@ def test_the_past_is_set_against_all() -> None:
 
 def test_a_country_may_choose_the_past_or_have_none() -> None:
     found = conclude("past_only", PAST)
-    assert "**Iran** the same window; **South sudan** no window of the past" in found.note
+    assert "**Iran** the same window; **South Sudan** no window of the past" in found.note
     assert lines(found, "the past only")[0].split(" | ")[2] == "—"
     alone = conclude("past_only", PAST[-1:])
-    assert "**South sudan** no window of the past" in alone.note
+    assert "**South Sudan** no window of the past" in alone.note
 
 
 KINDS = {"time_range": WINDOWS, "comparison": VARIANTS, "past_only": PAST}

@@ -120,7 +120,7 @@ def test_the_past_lies_left_of_a_better_all() -> None:
     assert seen(alone, BLUE).sum() < 0.6 * seen(both, BLUE).sum()
 
 
-@pytest.mark.parametrize(("name", "title"), [("iran", "Iran"), ("south_sudan", "South sudan")])
+@pytest.mark.parametrize(("name", "title"), [("iran", "Iran"), ("south_sudan", "South Sudan")])
 def test_the_title_of_a_country(name: str, title: str) -> None:
     assert tables.titled(name) == title
 
