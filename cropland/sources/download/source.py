@@ -232,7 +232,7 @@ def _incomplete(
     command += " (with this command's bands and points, where it was given any)"
     if not any_there:
         return (
-            f"no archive of {country.name}: of source={source.name} nothing was downloaded of "
+            f"no archive of {country.name}: nothing was downloaded by source={source.name} for "
             f"{first} … {last}; fetch it: {command}"
         )
     places = np.unique(np.concatenate([some for some, _ in lacking]))

@@ -136,7 +136,7 @@ def _draw_curve(
         left.fill_between(shares, values - errors, values + errors, color=colour, alpha=0.15, lw=0)
         left.plot(shares, values, color=colour, marker=marker, label=name)
     left.set_ylabel(ACCURACY)
-    left.fill_between([], [], color=QUIET, alpha=0.2, lw=0, label="bands: ± 1 s.e.")
+    left.fill_between([], [], color=QUIET, alpha=0.2, lw=0, label="around a line: ± 1 s.e.")
     left.legend(frameon=False, fontsize=9, loc="lower right")
     right.errorbar(shares, 100 * curve["lead"], yerr=100 * curve["lead_se"], color=BEST, marker="o")
     right.axhline(0, color=QUIET, linestyle=":")

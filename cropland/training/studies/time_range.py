@@ -228,7 +228,7 @@ def _legends(figure: Figure, spans: Sequence[int]) -> None:
     figure.legend(lines, names, loc="outside lower left", ncols=3, frameon=False, fontsize=9)
     figure.legend(
         marks,
-        ["bands: ± 1 s.e.", REFERENCE, CHOSEN],
+        ["around a line: ± 1 s.e.", REFERENCE, CHOSEN],
         loc="outside lower right",
         frameon=False,
         fontsize=9,
