@@ -319,7 +319,7 @@ def test_a_link_to_a_regular_file_is_read(tmp_path: Path) -> None:
 
 def test_a_box_of_half_a_continent_is_not_begun(tmp_path: Path) -> None:
     land = Country("land", "Land", Box(10, 40, 40, 60), Reference("2020-01-01", "2020-12-31"))
-    given = {"geometry": None, "cube": None, "resolution": None, "chunk": 5_000, "exact": False}
+    given = {"geometry": None, "cube": None, "resolution": None, "tile_side": 5_000, "exact": False}
     command: Any = SimpleNamespace(
         box=(40, 10, 60, 40),
         most_pixels=10**9,
