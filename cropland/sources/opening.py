@@ -159,6 +159,11 @@ def unlabelled(source: Source, paths: Paths) -> pd.DataFrame | None:
         return None
     path = Path(paths.data) / source.unlabelled
     log.debug("reading the points of %s", path)
+    if not os.path.lexists(path):
+        raise DataError(
+            f"expected a points file at {path}, there is none; give the points to predict, as in "
+            f"points=FILE, or set paths.data to its folder"
+        )
     return points.read(path, labelled=False)
 
 

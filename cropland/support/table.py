@@ -63,8 +63,9 @@ class Table:
         if self.title:
             yield Text(self.title, style="italic")
         if shared:
-            words = ", ".join(f"{self.heads[at]} {columns[at][0]}" for at in shared)
-            yield Text(f"all: {words}" if len(self.rows) > 1 else words)
+            words = [f"{self.heads[at]} {columns[at][0]}" for at in shared]
+            words[0] = f"all: {words[0]}" if len(self.rows) > 1 else words[0]
+            yield Text(_listed(words, options.max_width))
         kept = [at for at in range(len(columns)) if at not in shared]
         heads, cells = [self.heads[at] for at in kept], [columns[at] for at in kept]
         for gap in _GAPS:
@@ -102,6 +103,23 @@ class Table:
             texts = (Text(_wrapped(cell, width)) for cell, width in zip(row, widths, strict=True))
             table.add_row(*texts, end_section=number in self.sections)
         return table
+
+
+def _listed(parts: Sequence[str], width: int) -> str:
+    """Return parts with commas between them; one that does not fit into a line begins the next.
+
+    >>> _listed(["points 90", "model forest"], 20).splitlines()
+    ['points 90,', 'model forest']
+    """
+    *first, last = parts
+    lines = [""]
+    for part in (*(f"{part}," for part in first), last):
+        line = f"{lines[-1]} {part}".lstrip()
+        if cell_len(line) > width and lines[-1]:
+            lines.append(part)
+        else:
+            lines[-1] = line
+    return "\n".join(lines)
 
 
 class _TableOfMarkdown(TableElement):

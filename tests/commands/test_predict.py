@@ -432,6 +432,10 @@ def test_another_season_is_looked_at_where_it_was_observed(
         ({"output": "."}, ". has no ending: expected .csv, .geojson"),
         ({"page": "."}, "page is an HTML file, got .; end its name in .html"),
         ({"output": "x.csv", "page": "./x.csv"}, "output and page are one file, ./x.csv; set page"),
+        (
+            {"paths": Paths("here", "here", "here")},
+            "expected a points file at here/Test.csv, there is none; give the points to predict",
+        ),
         ({"output": "/proc/none/p.csv"}, "cannot write /proc/none/p.csv"),
         ({"alias": "best"}, "no version .* 'best' .*; alias=champion is the one in use"),
     ],
