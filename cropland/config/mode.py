@@ -41,7 +41,7 @@ class Mode(Closed):
 
     @property
     def amount(self) -> dict[str, bool]:
-        """What of it decides how much is printed."""
+        """How much is printed: the arguments of `cropland.support.terminal.set_amount`."""
         return {"verbose": self.verbose, "quiet": self.quiet}
 
     @classmethod
