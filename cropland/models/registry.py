@@ -8,6 +8,7 @@ was made and goes on from there.
 from __future__ import annotations
 
 import json
+import textwrap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -132,7 +133,10 @@ def _champion(version: ModelVersion, country: str) -> Champion:
     except (KeyError, ValueError):  # of a version that was registered by hand
         accuracy = None
     registered = datetime.fromtimestamp(version.creation_timestamp / 1000, tz=UTC).date()
-    summary = (version.description or "").partition("\n")[0][:_LONGEST_SUMMARY]
+    first = (version.description or "").partition("\n")[0]
+    summary = textwrap.shorten(first, _LONGEST_SUMMARY, placeholder=" …")
+    if summary.count("**") % 2:  # cut within its title
+        summary += "**"
     return Champion(country, version.name, str(version.version), accuracy, registered, summary)
 
 

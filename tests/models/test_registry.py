@@ -136,3 +136,12 @@ def test_a_long_card_says_where_the_whole_of_it_is(client: MlflowClient) -> None
     assert len(long) == registry.LONGEST
     assert long.endswith("The whole model card is `card.md` among the artifacts of the run.")
     assert made(client, "two", "x" * 5000).description == "x" * 5000
+
+
+def test_a_long_title_is_cut_at_a_word_and_stays_bold() -> None:
+    version = ModelVersion(
+        "cropland-iran", "2", 0, description=f"**{'Iran, ' * 40}**: accuracy 0.9"
+    )
+    summary = registry._champion(version, "iran").summary
+    assert summary.endswith("Iran, …**") and summary.count("**") == 2
+    assert len(summary) <= registry._LONGEST_SUMMARY + 2
