@@ -53,7 +53,7 @@ def _unknown_file(error: MissingConfigException) -> str:
         return no_value(group)
     stem = name.rpartition("/")[2].removesuffix(".yaml")
     options = error.options or [path.stem for path in (SHIPPED / group).glob("*.yaml")]
-    near = f"unknown {group} {name!r}; {nearest(stem, options)}"
+    near = f"unknown {group} {name!r}; {nearest(stem, options, show=20)}"
     if group == "country":
         return f"{near}{'' if near.endswith('?') else '.'} To add a country, {_how_to_add(stem)}"
     if group == "bands" and not near.endswith("?"):

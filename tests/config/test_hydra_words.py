@@ -45,7 +45,8 @@ CONF = Path(__file__).parents[2] / "conf"
         (
             "bands=[ndvi,B8]",
             "unknown bands 'B8'; there are: all, bands_indices, green_nir, green_red_nir, indices, ndvi, "
-            "scl, submission, …; bands by name are bands.names=[B4,B8]",
+            "scl, submission, visible_nir, visible_nir_ndvi, visible_nir_ndvi_scl; "
+            "bands by name are bands.names=[B4,B8]",
         ),
         ("bands=", "bands has no value; give it one, as in bands=…"),
         ("tracking=http://h:5000", "unknown tracking 'http://h:5000'; there are: local, server"),
