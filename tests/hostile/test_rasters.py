@@ -257,7 +257,7 @@ def test_a_pipe(read: Read, tmp_path: Path) -> None:
     path = tmp_path / "sent" / NAME
     path.parent.mkdir()
     os.mkfifo(path)
-    assert "no regular file" in refused(lambda: read(path))
+    assert "is not a regular file" in refused(lambda: read(path))
 
 
 def with_one_block(path: Path, side: int, *, of_overview: bool = False) -> Path:
