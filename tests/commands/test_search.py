@@ -191,7 +191,7 @@ def test_a_search_without_any_result_writes_none(
 ) -> None:
     application.search("x=1,2")
     assert application.search("x=1,2", task=lambda config: math.nan) == {}
-    assert "no trial of 2 has a result" in capsys.readouterr().out
+    assert "none of 2 trials has a result" in capsys.readouterr().out
 
 
 def stored(folder: Path, name: str = "windows") -> tuple[str, str]:
