@@ -117,6 +117,9 @@ def predict(command: Predict, countries: Sequence[Country]) -> None:
                 number = int((archive.points["Target"].to_numpy() < 0).sum())
             total += number
             lines.append(f"{country.name}: {count(number, 'point')} by {_version(champion)}")
+        if command.points is None and len(countries) == 1:
+            for note in predict_input.left_out(asked, total, countries[0].name):
+                terminal.print_note(terminal.notes(), note)
         lines.append(time_of(store, "prediction"))
     files = [f"{command.output} (about {size(total * _BYTES_PER_POINT)})"]
     files += [command.page] if command.page else []

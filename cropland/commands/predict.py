@@ -108,22 +108,12 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
             record.files[Path(command.page).name] = page
             write_whole(Path(command.page), page)
         write_whole(Path(command.output), content)
-    if asked is not None and len(asked) > len(table):
-        shared.append(_outside(len(asked) - len(table), len(asked), names))
-    for note in shared:
+    for note in [*shared, *predict_input.left_out(asked, len(table), names)]:
         terminal.print_note(console, note)
     _show_missing(command, table, console)
     _show(command, table, champions)
     for warning in warnings:
         terminal.print_warning(console, warning)
-
-
-def _outside(count: int, total: int, names: str) -> str:
-    """Return the note on points of no country that is predicted."""
-    return (
-        f"{count} of {total} points lie outside the box of {names} and are left out; "
-        f"country=all predicts all"
-    )
 
 
 def _predicted(
@@ -290,6 +280,10 @@ def _show(command: Predict, table: pd.DataFrame, champions: Mapping[str, Champio
     screen.print(f"{terminal.literal(command.output)}: {_counted(table)}, by {models}")
     if unsure := int(table["cannot_tell"].sum()):
         screen.print(f"  {unsure} of them may be of either class: see the column cannot_tell")
+    if outside := int((~table["inside_applicability"]).sum()):
+        screen.print(
+            f"  outside the area of applicability: {count(outside, 'point')}, see inside_applicability"
+        )
     if command.page is not None:
         screen.print(f"{terminal.literal(command.page)}: the points on a map")
     if command.source.name == "simulated":

@@ -54,6 +54,16 @@ def asked_points(command: Predict, countries: Sequence[Country]) -> pd.DataFrame
     return asked
 
 
+def left_out(asked: pd.DataFrame | None, predicted: int, country: str) -> list[str]:
+    """Return a note on the points outside the box of the only country, which are left out, if any."""
+    if asked is None or len(asked) <= predicted:
+        return []
+    return [
+        f"{len(asked) - predicted} of {len(asked)} points lie outside the box of {country} "
+        f"(conf/country/{country}.yaml) and are left out: widen the box, or predict several countries by country=all"
+    ]
+
+
 def archive_of(
     command: Predict,
     country: Country,

@@ -352,6 +352,7 @@ def test_predictions_mostly_outside_the_area_of_applicability_end_with_a_warning
     inside = table(tmp_path / "out.csv")["inside_applicability"].astype(str).tolist()
     n_outside = inside.count("False")
     assert inside[6:] == ["False"] * 14 and n_outside < 20
+    assert f"outside the area of applicability: {n_outside} points" in said
     warning = (
         f"{n_outside / 20:.0%} of the points with a label are outside the area of applicability"
     )
@@ -392,8 +393,10 @@ def test_points_outside_the_box_of_the_country_are_counted(
     exports = write_exports(tmp_path / "more", pd.concat([toy_points, far]), toy_rows)
     more = replace(promoted, exports=exports, folder=tmp_path)
     note = (
-        "2 of 22 points lie outside the box of toyland and are left out; country=all predicts all"
+        "2 of 22 points lie outside the box of toyland (conf/country/toyland.yaml) and are left out: "
+        "widen the box, or predict several countries by country=all"
     )
+    assert f"note {note}" in more.predict(tmp_path / "planned.csv", dry_run="true")
     assert f"note {note}" in more.predict(tmp_path / "out.csv")
     assert len(table(tmp_path / "out.csv")) == 20
 
