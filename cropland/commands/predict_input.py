@@ -60,7 +60,8 @@ def left_out(asked: pd.DataFrame | None, predicted: int, country: str) -> list[s
         return []
     return [
         f"{len(asked) - predicted} of {len(asked)} points lie outside the box of {country} "
-        f"(conf/country/{country}.yaml) and are left out: widen the box, or predict several countries by country=all"
+        f"(conf/country/{country}.yaml) and are left out: "
+        "widen the box, or predict several countries by country=all"
     ]
 
 
