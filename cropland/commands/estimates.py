@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropland.support.words import in_words
+from cropland.support.words import count, in_words
 from cropland.tracking.experiments import local_path
 from cropland.tracking.records import KIND
 
@@ -22,6 +22,8 @@ def time_of(store: Store, kind: str, number: int = 1) -> str:
     if not seconds:
         return f"time: unknown, no {kind} has finished in this experiment yet"
     median = statistics.median(seconds)
+    if median * number < 0.5:
+        return f"time: under 1 s after the start (median of {count(len(seconds), 'finished run')})"
     return (
         f"time: about {in_words(median * number)} (finished runs took {in_words(median)}, median of "
         f"{len(seconds)})"

@@ -79,8 +79,8 @@ def described(facts: CardFacts, command: Promote) -> str:
     """Return a card as MLflow's pages show it: the result and what to do next come first."""
     country, source = facts.result.selected.material.candidate.country.name, command.source.name
     where = f"country={country}" + (f" source={source}" if source != "simulated" else "")
-    box = "box=[WEST,SOUTH,EAST,NORTH]"
-    use = f"To use the champion: `cropland predict {where}`, `cropland map {where} {box}`."
+    area = "cube=CUBE" if source == "files" else "'box=[WEST,SOUTH,EAST,NORTH]'"
+    use = f"To use the champion: `cropland predict {where}`, `cropland map {where} {area}`."
     warning = " ".join([*_warning(facts), use])
     parts = [summary(facts), warning, _purpose(facts), *_sections(facts, command)]
     return "\n\n".join(parts) + "\n"

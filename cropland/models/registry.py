@@ -151,7 +151,7 @@ def _description(name: str) -> str:
         f"{warning}Predicts whether points and pixels of {title} are cropland, from their Sentinel-2 "
         f"observations. The alias `{CHAMPION}` is the version in use, `{PREVIOUS}` the one before it; open "
         f"a version for its accuracy and model card. To use the champion:\n\n"
-        f"```\ncropland predict {words} output=FILE\ncropland map {words} box=[WEST,SOUTH,EAST,NORTH]\n"
+        f"```\ncropland predict {words} output=FILE\ncropland map {words} 'box=[WEST,SOUTH,EAST,NORTH]'\n"
         f"mlflow.pyfunc.load_model('models:/{name}@{CHAMPION}').predict(observations)\n"
         f"mlflow models serve --model-uri models:/{name}@{CHAMPION} --env-manager local\n```"
     )

@@ -114,10 +114,15 @@ def test_predictions_and_maps_name_versions_points_tiles_and_files(
 def test_times_are_medians_of_finished_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     class Runs(Store):
         def seconds_of(self, condition: str, most: int = 50) -> list[float]:
-            return [8.0, 10.0, 30.0] if "'map'" in condition else []
+            known = {"map": [8.0, 10.0, 30.0], "prediction": [0.2, 0.4]}
+            return next((known[kind] for kind in known if f"'{kind}'" in condition), [])
 
     store = Runs(None, "1", "cropland")  # type: ignore[arg-type]
     assert time_of(store, "map", 3) == "time: about 30 s (finished runs took 10 s, median of 3)"
+    assert (
+        time_of(store, "prediction")
+        == "time: under 1 s after the start (median of 2 finished runs)"
+    )
     assert time_of(store, "promotion").startswith("time: unknown, no promotion has finished")
     assert (size(0), size(1500), size(2.5e9)) == ("0 bytes", "1.5 kB", "2.5 GB")
 

@@ -132,7 +132,10 @@ def test_a_version_says_in_the_table_of_versions_what_it_is(toy: ToyModels) -> N
         f"spatial block CV {run.data.metrics['accuracy_blocks']:.3f}, 60 points"
     )
     use, purpose = rest.strip().split("\n\n")[:2]
-    assert use.startswith("To use the champion: `cropland predict country=toyland source=files`, ")
+    assert use == (
+        "To use the champion: `cropland predict country=toyland source=files`, "
+        "`cropland map country=toyland source=files cube=CUBE`."
+    )
     assert purpose.startswith(f"The model `{NAME}` predicts")
     described = toy.client.get_registered_model(NAME).description
     for words in (
