@@ -70,7 +70,7 @@ class CardFacts:
 
 def card(facts: CardFacts, command: Promote) -> str:
     """Return the card of a model, in Markdown."""
-    head = [f"# {markdown_text(facts.result.selected.title)}", _purpose(facts)]
+    head = [f"# {markdown_text(_title(facts))}", _purpose(facts)]
     warning = [f"> {text}" for text in _warning(facts)]
     return "\n\n".join([*head, *warning, *_sections(facts, command)]) + "\n"
 
@@ -113,7 +113,12 @@ def card_page(text: str, facts: CardFacts, files: Mapping[str, str | bytes]) -> 
     drawn = {name: data for name in _CAPTIONS if isinstance(data := files.get(name), bytes)}
     if drawn:
         text += "\n## Figures\n" + "\n\n".join(f"![{_CAPTIONS[name]}]({name})" for name in drawn)
-    return report_page(text, facts.result.selected.title, drawn)
+    return report_page(text, _title(facts), drawn)
+
+
+def _title(facts: CardFacts) -> str:
+    """Return the title of a card."""
+    return terminal.titled(facts.result.selected.title, simulated=is_simulated(facts.name))
 
 
 def summary(facts: CardFacts) -> str:

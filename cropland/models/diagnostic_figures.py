@@ -129,7 +129,7 @@ def learning_curve_figure(curve: pd.DataFrame, *, title: str, simulated: bool) -
     panel.set_xticks(labels, [f"{number:,}" for number in labels])
     panel.xaxis.set_minor_locator(NullLocator())
     panel.set_xlabel("number of labels")
-    panel.set_ylabel("accuracy, cross-validated")
+    panel.set_ylabel("accuracy in the folds of the sweep")
     panel.legend(loc="lower right", frameon=False)
     plain(panel)
     return titled(figure, title, simulated)

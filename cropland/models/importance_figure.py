@@ -126,7 +126,7 @@ def _facts(importance: xr.Dataset) -> list[str]:
     """Return how the numbers were computed."""
     facts = importance.attrs
     return [
-        f"accuracy {facts['accuracy']:.3f} with nothing permuted",
+        f"accuracy {facts['accuracy']:.3f} in the folds of the sweep, nothing permuted",
         f"{facts['n_samples']:,} points",
         f"{facts['repeats']} permutations",
         ERRORS,

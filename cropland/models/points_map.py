@@ -68,6 +68,7 @@ def points_map(table: pd.DataFrame, *, title: str, box: Box, note: str = "") -> 
     facts = {
         "points": f"{len(table):,}",
         "labelled": f"{int(table['Target'].notna().sum()):,}",
+        "misclassified": f"{int(_is_wrong(table).sum()):,}, labels to look at among them",
         "colour": "the label; grey for a point without one",
     }
     return point_page(
@@ -88,14 +89,19 @@ def training_layers(table: pd.DataFrame) -> list[PointLayer]:
     table : pandas.DataFrame
         As of `points_map`.
     """
-    target, label = table["Target"], table["label"]
-    wrong = target.isin(list(CLASSES)) & label.notna() & (label != target)
+    target = table["Target"]
     kinds = np.select(
-        [table["to_look_at"], wrong, target == 1, target == 0],
+        [table["to_look_at"], _is_wrong(table), target == 1, target == 0],
         ["to look at", "misclassified", "cropland", "other"],
         "unlabelled",
     )
     return _layers(table, kinds, _LOOKS, "Target")
+
+
+def _is_wrong(table: pd.DataFrame) -> pd.Series[bool]:
+    """Return which labelled points are predicted otherwise."""
+    target, label = table["Target"], table["label"]
+    return target.isin(list(CLASSES)) & label.notna() & (label != target)
 
 
 def predictions_map(

@@ -147,9 +147,8 @@ def _check(job: Job) -> int:
     )
     if not alike:
         raise ConfigError(
-            "study=submission is the original an exact reproduction: leave model, series, features, "
-            "training, "
-            "promote and a nested validation out"
+            "study=submission reproduces the original exactly: leave model, series, features, "
+            "training, promote and a nested validation out"
         )
     source = chosen.source
     if isinstance(source, Files) and (source.scale != 1 or source.remove_offset):

@@ -118,7 +118,7 @@ REFUSED = [
     (["country=sudan"], "maps/iran is a map of Iran, not of sudan; leave country out"),
     (["source=files"], "made of source=simulated, not of source=files; leave source out"),
     (["sample_size=60"], "expected at least 100 units, the minima of 2 strata together, got 60"),
-    (["sample_size=40001"], "expected at least 40001 pixels"),
+    (["sample_size=40001"], "expected at least 40,001 pixels"),
     (["minimum=1"], "minimum must be 2 or more, got 1"),
     (["allocation=even"], "allocation"),
     (["sample_sizes=60"], "unknown key 'sample_sizes'; did you mean 'sample_size'?"),

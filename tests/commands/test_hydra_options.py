@@ -55,7 +55,7 @@ def test_a_configuration_may_extend_train_and_the_next_command_finds_it_too(shel
     )
     done = shell.run("--config-name", "mine", *SMALL)
     assert " mine " in screen(done)
-    words = shlex.split(done.stdout.partition("not seen? ")[2])
+    words = shlex.split(done.stdout.partition("labelled points: ")[2])
     assert words[:2] == ["python", "scripts/train.py"]
     options = ["--config-dir", str(shell.folder / "conf"), "--config-name", "mine"]
     assert words[2:6] == options

@@ -299,7 +299,7 @@ def test_settings_of_jobs_that_were_cut_are_one_line(tmp_path: Path) -> None:
     content = file.read_bytes()
     for length in range(len(content) - 1):
         file.write_bytes(content[:length])
-        with pytest.raises(CroplandError, match=r"job_settings.json is damaged; give the same"):
+        with pytest.raises(CroplandError, match=r"job_settings.json is damaged; run the same"):
             job_settings.read(tmp_path)
 
 

@@ -43,7 +43,9 @@ def layers(page: bytes) -> dict[str, dict[str, Any]]:
 
 
 def test_each_point_stands_once_in_its_layer() -> None:
-    found = layers(points_map(points(), title="Toyland", box=BOX))
+    page = points_map(points(), title="Toyland", box=BOX)
+    assert "3, labels to look at among them" in page.decode()  # of all that are misclassified
+    found = layers(page)
     assert {name: rows["ID"] for name, rows in found.items()} == {
         "unlabelled": ["unlabelled", "guessed"],
         "other": ["right0"],
