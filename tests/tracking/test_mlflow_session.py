@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import mlflow
 import pytest
@@ -12,8 +13,9 @@ HERE, ELSEWHERE = "sqlite:///here.db", "sqlite:///elsewhere.db"
 
 @pytest.mark.parametrize("variable", [None, ELSEWHERE])
 def test_runs_and_models_are_in_one_store_whatever_the_environment_says(
-    monkeypatch: pytest.MonkeyPatch, variable: str | None
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str | None
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     if variable is not None:
         monkeypatch.setenv("MLFLOW_REGISTRY_URI", variable)
     else:
