@@ -59,10 +59,7 @@ def run(command: Assess, countries: Sequence[Country]) -> None:
     with logs.timed(log, f"opened the map {command.map}"):
         finished_map = FinishedMap.open(Path(command.map))
     country = _country(command, finished_map, countries)
-    if not os.access(finished_map.path, os.W_OK):
-        raise DataError(
-            f"cannot write to {finished_map.path}; copy the map to a folder that you can write to"
-        )
+    finished_map.check_writable()
     screen = terminal.screen()
     if command.task == "draw":
         _draw(command, finished_map, screen)

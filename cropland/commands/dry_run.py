@@ -189,10 +189,11 @@ def _seconds_per_pixel(store: Store, country: str, source: str) -> list[float]:
     condition = (
         f"tags.{KIND} = 'map' and tags.{COUNTRY} = '{country}' and params.source = '{source}'"
     )
-    finished = f"{condition} and attributes.status = 'FINISHED'"
-    pixels = [run.metrics.get("n_pixels", 0.0) for run in store.search(finished)]
-    seconds = store.seconds_of(condition, most=len(pixels)) if pixels else []
-    return [took / number for took, number in zip(seconds, pixels, strict=False) if number > 0]
+    return [
+        run.seconds / run.metrics["n_pixels"]
+        for run in store.newest_finished(condition)
+        if run.seconds and run.metrics.get("n_pixels", 0) > 0
+    ]
 
 
 def _warn(champions: Iterable[Champion]) -> None:

@@ -37,8 +37,8 @@ def bytes_in(folder: Path) -> int:
 
 def bytes_of_a_run(store: Store, condition: str) -> int | None:
     """Return the size of the files of the newest finished run that meets a condition, where it is known."""
-    run = next(store.search(f"{condition} and attributes.status = 'FINISHED'"), None)
-    folder = None if run is None else local_path(run.artifact_uri)
+    runs = store.newest_finished(condition, most=1)
+    folder = local_path(runs[0].artifact_uri) if runs else None
     return bytes_in(folder) if folder is not None and folder.is_dir() else None
 
 

@@ -51,7 +51,7 @@ def run(command: NewCountry, _: Sequence[Country] = ()) -> None:
         that is there; a folder that cannot be written to.
     """
     source, folder = Path(str(command.points)), Path(command.folder)
-    given = command.country(Box(south=-90, north=90, west=-180, east=180))
+    given = command.country()
     path = folder / "country" / f"{given.name}.yaml"
     _check_name(given, path, force=command.force)
     check_new(path, [source], "folder", _CONF, force=True)

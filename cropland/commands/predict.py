@@ -100,9 +100,7 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
         warnings = _warnings(table)
         shared = _shared(predicted, table)
         notes = [*(note for one in predicted.values() for note in one.notes), *shared]
-        result = f"{_counted(table)}. The table is {Path(command.output).name} under Artifacts."
-        lead = f"**Predictions: {'; '.join(map(markdown_text, titles))}**: {markdown_text(result)}"
-        record.note = "\n\n".join([lead, *map(markdown_text, [*warnings, *notes])])
+        record.note = _description(command, titles, table, [*warnings, *notes])
         if command.page is not None:
             page = _page(command, countries, table, champions, store)
             record.files[Path(command.page).name] = page
@@ -114,6 +112,15 @@ def run(command: Predict, countries: Sequence[Country]) -> None:
     _show(command, table, champions)
     for warning in warnings:
         terminal.print_warning(console, warning)
+
+
+def _description(
+    command: Predict, titles: Sequence[str], table: pd.DataFrame, notes: Sequence[str]
+) -> str:
+    """Return the description of a prediction's run: what it is, its result, what to know of it."""
+    result = f"{_counted(table)}. The table is {Path(command.output).name} under Artifacts."
+    lead = f"**Predictions: {'; '.join(map(markdown_text, titles))}**: {markdown_text(result)}"
+    return "\n\n".join([lead, *map(markdown_text, notes)])
 
 
 def _predicted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ SHIPPED = next(
     folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()
 )
 """The project's own ``conf/``: inside an installed package, beside that of a checkout."""
+
+
+_LINE = re.compile(
+    r"(?P<indent> *)(?:- )?(?P<key>[\w/]+)(?:@\w+)?:(?: +[^#\s].*?)?(?: +# +(?P<comment>.*))?"
+)
+_MORE = re.compile(r" {16,}# +(?P<comment>.*)")
 
 
 def folders() -> list[Path]:
@@ -59,3 +66,30 @@ def values_of(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def purpose(path: Path) -> str:
+    """Return the comment at the top of a file, as one paragraph."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    end = next((at for at, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    text = (line.lstrip("# ") for line in lines[:end])
+    return " ".join(" ".join(line for line in text if not line.startswith("@package")).split())
+
+
+def comments(path: Path) -> dict[str, str]:
+    """Return the comments behind the keys of a file, by dotted key; those of groups by their names."""
+    found: dict[str, str] = {}
+    parents: list[tuple[int, str]] = []
+    last = ""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if more := _MORE.fullmatch(line):
+            found[last] = f"{found.get(last, '')} {more['comment']}".strip()
+        elif match := _LINE.fullmatch(line):
+            indent = len(match["indent"])
+            parents = [parent for parent in parents if parent[0] < indent]
+            inside = [name for _, name in parents if name != "defaults"]
+            last = ".".join([*inside, match["key"]])
+            parents.append((indent, match["key"]))
+            if match["comment"]:
+                found[last] = match["comment"]
+    return found

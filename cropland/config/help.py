@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from cropland.support.words import command_line, option
 _COLUMNS = 80
 _WIDEST = 27
 """Of the column of words."""
-_LINE = re.compile(r"(?P<group>  - )?(?P<key>\w+): *(?P<value>.*?) *(?:# *(?P<comment>.*))?")
+_LINE = re.compile(r"(?P<group>  - )?(?P<key>\w+): *(?P<value>.*?) *(?:# .*)?")
 _OPTIONS = (("--config-dir", "-cd"), ("--config-name", "-cn"), ("--config-path", "-cp"))
 _MODE = ("verbose", "quiet")
 _DRY = ("dry_run", *_MODE)
@@ -147,7 +147,7 @@ def text(command: str, words: Sequence[str]) -> str:
         No such group or key.
     """
     folders, command = conf_folders.folders(), command.replace("_", "-")
-    every = {word.key: _mine(word) for word in _words(folders, _file(command))}
+    every = {word.key: word for word in _mine(_words(folders, _file(command)))}
     options = {option(*names) for names in _OPTIONS}
     topics = [word for word in words if re.fullmatch(r"[a-z_]+", word) and word not in options]
     if command == "new-country":  # its first word is a name
@@ -173,12 +173,13 @@ def _cut(line: str) -> str:
 
 def _lines(command: str, every: dict[str, _Word], folders: Sequence[Path]) -> Iterator[str]:
     """Yield the lines of the help of a command."""
+    path = conf_folders.path_in(folders, _file(command))
     shown = [word for key in HELP[command].keys for word in _word(key, every, folders)]
     width = min(_WIDEST, max((len(_setting(word)) for word in shown), default=0) + 2)
     before = {"train": " [-m]", "new-country": " NAME"}.get(command, "")
     yield f"usage: {command_line(command)}{before} [KEY=VALUE …]"
     yield ""
-    yield from textwrap.wrap(_purpose(conf_folders.path_in(folders, _file(command))), _COLUMNS)
+    yield from textwrap.wrap(visible(conf_folders.purpose(path)), _COLUMNS)
     yield ""
     for word in shown:
         yield from _row(word, width)
@@ -231,36 +232,29 @@ def _word(key: str, every: dict[str, _Word], folders: Sequence[Path]) -> Iterato
         return
     file = f"{group}/{every[group].value}.yaml"
     if any((folder / file).is_file() for folder in folders):
-        for word in _words(folders, file):
-            if word.key == inner:
-                yield _mine(word._replace(key=key))
+        found = (word for word in _words(folders, file) if word.key == inner)
+        yield from _mine(word._replace(key=key) for word in found)
 
 
 def _words(folders: Sequence[Path], name: str) -> Iterator[_Word]:
     """Yield the keys and groups of a file of ``conf/``, with the comments behind them."""
     path = conf_folders.path_in(folders, name)
+    comments = conf_folders.comments(path)
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         match = _LINE.fullmatch(line)
         if match and match["key"] not in ("defaults", "hydra"):
             value = match["value"].strip("'\"")
             is_group = match["group"] is not None
-            yield _Word(match["key"], value, visible(match["comment"] or ""), is_group)
+            yield _Word(match["key"], value, visible(comments.get(match["key"], "")), is_group)
 
 
-def _mine(word: _Word) -> _Word:
-    """Return a word with the user's own default, where that is one value."""
-    value = conf_folders.local().get(word.key)
-    if value is None or isinstance(value, dict | list):
-        return word
-    return word._replace(value=_text(value))
-
-
-def _purpose(path: Path) -> str:
-    """Return the comment at the top of a file."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    end = next((at for at, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    text = (line.lstrip("# ") for line in lines[:end])
-    return visible(" ".join(line for line in text if not line.startswith("@package")))
+def _mine(words: Iterable[_Word]) -> Iterator[_Word]:
+    """Yield words with the user's own defaults, where these are one value."""
+    own = conf_folders.local()
+    for word in words:
+        value = own.get(word.key)
+        has_value = value is not None and not isinstance(value, dict | list)
+        yield word._replace(value=_text(value)) if has_value else word
 
 
 def _content(path: Path) -> str:
@@ -268,7 +262,7 @@ def _content(path: Path) -> str:
     values = conf_folders.values_of(path)
     study = values.get("study")
     title = study.get("title") if isinstance(study, dict) else values.get("title")
-    if text := _purpose(path) or title:
+    if text := conf_folders.purpose(path) or title:
         return visible(str(text))
     inner = {key: value for key, value in values.items() if key not in ("name", "defaults")}
     leaves = dict(_leaves(inner))

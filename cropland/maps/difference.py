@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +92,7 @@ class Difference:
         """
         from cropland.maps.page import difference_page
 
-        if not os.access(left.path, os.W_OK):
-            raise DataError(f"cannot write to {left.path}; copy the map to a folder of yours")
+        left.check_writable()
         described = {
             side: f"{one.path}: {one.facts.tags['MODEL']}, {one.facts.tags['WINDOW']}"
             for side, one in (("left", left), ("right", right))

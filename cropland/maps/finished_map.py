@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,6 +67,19 @@ class FinishedMap:
                 raise DataError(f"expected {source.name} to name its CRS, found none; {REMEDY}")
             grid = GeoBox(source.shape, source.transform, source.crs.to_string())
         return cls(path, facts, grid)
+
+    def check_writable(self) -> None:
+        """Check that files can be written beside it.
+
+        Raises
+        ------
+        DataError
+            Its folder cannot be written to.
+        """
+        if not os.access(self.path, os.W_OK):
+            raise DataError(
+                f"cannot write to {self.path}; copy the map to a folder that you can write to"
+            )
 
     def layers(self, *names: str) -> dict[str, Path]:
         """Return the files of those layers, of some, that the map has, as they were written.

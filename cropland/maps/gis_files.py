@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from cropland.maps.layers import CLASS, CROPLAND, LAYERS, OTHER, TOO_FEW, ramp_colours
+from cropland.maps.layers import CLASS, CROPLAND, LAYERS, OTHER, TOO_FEW, opaque, ramp_colours
 from cropland.maps.pictures import pictures
 from cropland.sources.grid import box_of
 from cropland.support.writing import write_whole
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
+    from pystac import Item
 
     from cropland.maps.assemble import PixelCounts
     from cropland.maps.layers import Layer
@@ -154,8 +155,7 @@ def table_of(layer: Layer, counts: Mapping[int, int]) -> str:
             ElementTree.SubElement(field, key).text = str(text)
     for index, (value, (name, colour)) in enumerate(sorted(layer.classes.items())):
         row = ElementTree.SubElement(table, "Row", index=str(index))
-        red, green, blue = bytes.fromhex(colour.removeprefix("#"))
-        for cell in (value, counts[value], name, red, green, blue, 255):
+        for cell in (value, counts[value], name, *opaque(colour)):
             ElementTree.SubElement(row, "F").text = str(cell)
     return _xml(root)
 
@@ -172,7 +172,6 @@ def item_of(
     """
     import pystac
     from pystac.extensions.classification import ClassificationExtension
-    from pystac.extensions.projection import ProjectionExtension
 
     start, end = (
         datetime.strptime(day, _DAY).replace(tzinfo=UTC) for day in tags["WINDOW"].split(" to ")
@@ -200,6 +199,14 @@ def item_of(
             described.apply(classes=_classes(layer))
     for name, (media, role) in others.items():
         item.add_asset(role, pystac.Asset(f"./{name}", media_type=media, roles=[role]))
+    _add_grid(item, grid)
+    return item.to_dict(include_self_link=False)
+
+
+def _add_grid(item: Item, grid: GeoBox) -> None:
+    """Add the CRS, shape and transform of a grid to an item."""
+    from pystac.extensions.projection import ProjectionExtension
+
     crs = grid.crs
     assert crs is not None  # a map has one
     code = crs.to_epsg()
@@ -209,7 +216,6 @@ def item_of(
         shape=list(grid.shape),
         transform=list(grid.affine)[:6],
     )
-    return item.to_dict(include_self_link=False)
 
 
 def _asset(layer: Layer) -> Any:

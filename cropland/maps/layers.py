@@ -53,7 +53,7 @@ class Layer:
         """The colour table of the file: a colour for each value; None where no file can have one."""
         if self.dtype != "uint8":
             return None
-        known = {value: _rgba(colour) for value, (_, colour) in self.classes.items()}
+        known = {value: opaque(colour) for value, (_, colour) in self.classes.items()}
         if self.limits is not None:
             low, high = (int(limit) for limit in self.limits)
             known = dict(
@@ -133,7 +133,12 @@ def layers_of_map(*, exact: bool, applicability: bool) -> list[Layer]:
     return [*layers, PROBABILITY_EXACT] if exact else layers
 
 
-def _rgba(colour: str) -> Colour:
+def opaque(colour: str) -> Colour:
+    """Return a colour that is written in hexadecimal digits.
+
+    >>> opaque("#0080FF")
+    (0, 128, 255, 255)
+    """
     red, green, blue = bytes.fromhex(colour.removeprefix("#"))
     return red, green, blue, 255
 

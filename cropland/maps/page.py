@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropland.maps.difference import KINDS, kinds
-from cropland.maps.layers import CLASS
+from cropland.maps.layers import CLASS, opaque
 from cropland.maps.pictures import NO_DATA, metres, pictures
 from cropland.models.points_map import training_layers
 from cropland.sources.grid import box_of, pixels
@@ -121,21 +121,9 @@ def difference_page(
             for one, side in zip(pair, _SIDES, strict=True)
         )
         pairs.append((left, right))
-    classes = {code: name for code, (name, _) in KINDS.items()}
-    colours = np.zeros((256, 4), np.uint8)
-    for code, (_, colour) in KINDS.items():
-        colours[code] = (*bytes.fromhex(colour.removeprefix("#")), 255)
     of_class = shared.index(CLASS.name)
-    changed = ImageLayer(
-        name="difference",
-        label="difference",
-        codes=shown(kinds(*(drawn[of_class].codes for drawn in both))),
-        colours=colours,
-        words=[classes.get(code, "no data") for code in range(256)],
-        classes=classes,
-        title="difference (on the right)",
-    )
-    pairs.insert(1, (pairs[of_class][0], changed))
+    changed = shown(kinds(*(drawn[of_class].codes for drawn in both)))
+    pairs.insert(1, (pairs[of_class][0], _difference_layer(changed)))
     return comparison_page(
         pairs,
         bounds,
@@ -143,6 +131,23 @@ def difference_page(
         title=title,
         note=note,
         facts={**facts, "shown at": _size(grid)},
+    )
+
+
+def _difference_layer(codes: NDArray[np.uint8]) -> ImageLayer:
+    """Return the layer of a difference, whose codes are the keys of `KINDS`."""
+    classes = {code: name for code, (name, _) in KINDS.items()}
+    colours = np.zeros((256, 4), np.uint8)
+    for code, (_, colour) in KINDS.items():
+        colours[code] = opaque(colour)
+    return ImageLayer(
+        name="difference",
+        label="difference",
+        codes=codes,
+        colours=colours,
+        words=[classes.get(code, "no data") for code in range(256)],
+        classes=classes,
+        title="difference (on the right)",
     )
 
 

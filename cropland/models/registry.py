@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cropland.errors import DataError
 from cropland.models import version_files
+from cropland.support.words import country_title
 from cropland.tracking import notes
 from cropland.tracking.experiments import local_path
 from cropland.tracking.mlflow_session import mlflow_at
@@ -145,7 +146,7 @@ def _description(name: str) -> str:
     simulated = version_files.is_simulated(name)
     warning = "**Simulated data: not valid for any real country.** " if simulated else ""
     country = name.removeprefix(version_files.SIMULATED if simulated else version_files.REAL)
-    title = markdown_text(country.replace("_", " ").title())
+    title = markdown_text(country_title(country))
     words = f"country={country} source={'simulated' if simulated else 'SOURCE'}"
     return (
         f"{warning}Predicts whether points and pixels of {title} are cropland, from their Sentinel-2 "

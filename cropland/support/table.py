@@ -112,13 +112,18 @@ def _listed(parts: Sequence[str], width: int) -> str:
     ['points 90,', 'model forest']
     """
     *first, last = parts
+    return _in_lines([*(f"{part}," for part in first), last], width)
+
+
+def _in_lines(parts: Iterable[str], width: int) -> str:
+    """Return parts with blanks between them; one that does not fit into a line begins the next."""
     lines = [""]
-    for part in (*(f"{part}," for part in first), last):
-        line = f"{lines[-1]} {part}".lstrip()
-        if cell_len(line) > width and lines[-1]:
+    for part in parts:
+        longer = f"{lines[-1]} {part}".strip()
+        if cell_len(longer) > width and lines[-1]:
             lines.append(part)
         else:
-            lines[-1] = line
+            lines[-1] = longer
     return "\n".join(lines)
 
 
@@ -186,11 +191,4 @@ def _longest(text: str) -> int:
 
 def _wrapped(text: str, width: int) -> str:
     """Return a text in lines of at most a width."""
-    lines = [""]
-    for word in _BREAK.split(text):
-        longer = f"{lines[-1]} {word}".strip()
-        if cell_len(longer) > width and lines[-1]:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return "\n".join(lines)
+    return _in_lines(_BREAK.split(text), width)

@@ -24,6 +24,15 @@ def count(number: int, noun: str, nouns: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
+def country_title(name: str) -> str:
+    """Return the title of a country that is known by its name only.
+
+    >>> country_title("south_sudan")
+    'South Sudan'
+    """
+    return name.replace("_", " ").strip().title()
+
+
 def ha(value: float, like: float | None = None) -> str:
     """Write hectares: whole ones, and of few some digits, or as many as those of another value.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cropland.support import terminal
 from cropland.support.fingerprint import fingerprint
-from cropland.support.words import count
+from cropland.support.words import count, country_title
 from cropland.tracking.records import NOTE
 from cropland.untrusted.texts import markdown_code, markdown_text
 
@@ -79,7 +79,7 @@ class Champion:
     @property
     def link(self) -> str:
         """Its country and accuracy, as a link to its page."""
-        name = markdown_text(self.country.replace("_", " ").title())
+        name = markdown_text(country_title(self.country))
         score = "" if self.accuracy is None else f" {self.accuracy:.3f}"
         return f"[{name}{score}]({self.page})"
 

@@ -30,6 +30,7 @@ from cropland.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
     from cropland.config.groups import Tracking
 
@@ -49,12 +50,8 @@ def open_store(tracking: Tracking, source: str) -> Store:
         The server does not answer or does not let us in, or the store cannot be opened.
     """
     began, experiment = time.monotonic(), experiments.experiment_of(tracking, source)
-    _note_registry(tracking)
-    retries.set_variables()
-    check_answers(tracking.uri)
-    path = sqlite_file.path_of(tracking.uri)
+    path = _check_store(tracking)
     if path is not None:
-        sqlite_file.check(tracking.uri)
         _check_folder(path.parent, tracking.uri)
     from mlflow import MlflowClient
 
@@ -68,9 +65,8 @@ def open_store(tracking: Tracking, source: str) -> Store:
             number = (
                 found.experiment_id if found else experiments.create(client, tracking, experiment)
             )
-        if found is not None and found.lifecycle_stage == "deleted":
-            raise TrackingError(_restored_or_deleted(experiment, number, tracking.uri))
         if found is not None:
+            _check_not_deleted(found, tracking.uri)
             check_artifacts(found.artifact_location, tracking, experiment)
             views.add(client, found, experiments.note_of(experiment))
         _note_lost_runs(tracking, experiment)
@@ -92,12 +88,8 @@ def open_for_reading(tracking: Tracking, source: str, scratch: Path) -> Store:
         See `open_store`.
     """
     experiment = experiments.experiment_of(tracking, source)
-    _note_registry(tracking)
-    retries.set_variables()
-    check_answers(tracking.uri)
-    path = sqlite_file.path_of(tracking.uri)
+    path = _check_store(tracking)
     if path is not None:
-        sqlite_file.check(tracking.uri)
         _check_writable(path.parent, tracking.uri)
     found = None
     if path is None or path.is_file():
@@ -107,9 +99,8 @@ def open_for_reading(tracking: Tracking, source: str, scratch: Path) -> Store:
             _check_emptied(tracking, experiment)
             raw = MlflowClient(tracking.uri, registry_uri=tracking.uri)
             found = raw.get_experiment_by_name(experiment)
-        if found is not None and found.lifecycle_stage == "deleted":
-            number = found.experiment_id
-            raise TrackingError(_restored_or_deleted(experiment, number, tracking.uri))
+        if found is not None:
+            _check_not_deleted(found, tracking.uri)
     if found is None:
         empty = replace(
             tracking, name="local", uri=f"sqlite:///{scratch}/mlflow.db", artifacts=str(scratch)
@@ -120,6 +111,17 @@ def open_for_reading(tracking: Tracking, source: str, scratch: Path) -> Store:
     _note_lost_runs(tracking, experiment)
     client = cast("MlflowClient", retries.RetryingClient(raw))
     return Store(client, found.experiment_id, experiment, tracking.tags or {})
+
+
+def _check_store(tracking: Tracking) -> Path | None:
+    """Check a store before it is opened; return its database, None where it is not a file of SQLite."""
+    _note_registry(tracking)
+    retries.set_variables()
+    check_answers(tracking.uri)
+    path = sqlite_file.path_of(tracking.uri)
+    if path is not None:
+        sqlite_file.check(tracking.uri)
+    return path
 
 
 @contextmanager
@@ -178,15 +180,18 @@ def _in_words(error: Exception, uri: str) -> str:
     )
 
 
-def _restored_or_deleted(experiment: str, number: str, uri: str) -> str:
-    """Return in words what to do with an experiment that was deleted in the UI."""
+def _check_not_deleted(experiment: Experiment, uri: str) -> None:
+    """Raise an error for an experiment that was deleted in the UI, with what to do."""
+    if experiment.lifecycle_stage != "deleted":
+        return
+    name, number = experiment.name, experiment.experiment_id
     mlflow, where = f"{shlex.quote(sys.executable)} -m mlflow", shlex.quote(uri)
     restore = f"MLFLOW_TRACKING_URI={where} {mlflow} experiments restore -x {number}"
     delete = (
         f"{mlflow} gc --backend-store-uri {where} --tracking-uri {where} --experiment-ids {number}"
     )
     for_good = "" if uri.startswith("http") else f"; or delete it for good: {delete}"
-    return f"experiment {experiment!r} is deleted in {uri}; restore it: {restore}{for_good}"
+    raise TrackingError(f"experiment {name!r} is deleted in {uri}; restore it: {restore}{for_good}")
 
 
 def open_existing(tracking: Tracking, source: str) -> None:

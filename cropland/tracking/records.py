@@ -117,6 +117,8 @@ class TrackedRun:
         The last value of each.
     artifact_uri : str
         Where its files are.
+    seconds : float, optional
+        How long it took; None while it has not ended.
     """
 
     run_id: str
@@ -125,6 +127,7 @@ class TrackedRun:
     tags: dict[str, str]
     metrics: dict[str, float]
     artifact_uri: str
+    seconds: float | None = None
 
     @classmethod
     def of(cls, run: Run) -> TrackedRun:
@@ -138,8 +141,15 @@ class TrackedRun:
         for name in _DERIVED_TEXTS:
             if name in params:
                 tags.setdefault(name, params.pop(name))
+        has_ended = info.start_time and info.end_time
         return cls(
-            str(info.run_id), str(info.run_name), params, tags, metrics, str(info.artifact_uri)
+            str(info.run_id),
+            str(info.run_name),
+            params,
+            tags,
+            metrics,
+            str(info.artifact_uri),
+            (info.end_time - info.start_time) / 1000 if has_ended else None,
         )
 
     def count(self, name: str) -> int | None:

@@ -103,15 +103,18 @@ class Store:
             if not token:
                 return
 
-    def seconds_of(self, condition: str, most: int = 50) -> list[float]:
-        """Return how long the newest finished runs that meet a condition took."""
+    def newest_finished(self, condition: str, most: int = 50) -> list[TrackedRun]:
+        """Return the newest finished runs that meet a condition."""
         runs = self.client.search_runs(
             [self.experiment_id],
             f"{condition} and attributes.status = 'FINISHED'",
             max_results=most,
         )
-        times = [(run.info.start_time, run.info.end_time) for run in runs]
-        return [(end - start) / 1000 for start, end in times if start and end]
+        return list(map(TrackedRun.of, runs))
+
+    def seconds_of(self, condition: str) -> list[float]:
+        """Return how long the newest finished runs that meet a condition took."""
+        return [run.seconds for run in self.newest_finished(condition) if run.seconds]
 
     def run(self, run_id: str) -> TrackedRun:
         """Return a run.

@@ -12,9 +12,8 @@ from pandas.api.types import is_float_dtype
 from cropland.learning.statistics import LEAKAGE
 from cropland.support.table import Table
 from cropland.support.terminal import titled
-from cropland.support.words import count, markdown_table
+from cropland.support.words import count, country_title, markdown_table
 from cropland.training.outcome import SCORED, Outcome
-from cropland.training.studies.tables import titled as country_title
 from cropland.training.variation import is_number, labels, varied, word
 from cropland.untrusted.texts import markdown_text
 

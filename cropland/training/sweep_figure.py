@@ -9,9 +9,9 @@ import pandas as pd
 
 from cropland.support import figure_style
 from cropland.support.terminal import SIMULATED, titled
+from cropland.support.words import country_title
 from cropland.training import report
 from cropland.training.studies.drawing import ACCURACY, PER_ROW, heading, name_panel, panels
-from cropland.training.studies.tables import titled as country_title
 from cropland.training.variation import is_number, labels, ordered, word
 
 if TYPE_CHECKING:

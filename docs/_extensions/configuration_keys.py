@@ -16,12 +16,13 @@ from typing import Any, get_args, get_type_hints
 import yaml
 from pydantic import TypeAdapter
 
+from cropland.config.conf_folders import SHIPPED as CONF
+from cropland.config.conf_folders import comments
 from cropland.config.countries import Choice
 from cropland.config.mode import Mode
 from cropland.config.model import Model
 from cropland.config.schema import FilePath
 
-CONF = Path(__file__).parents[2] / "conf"
 LONGEST_DEFAULT = 60
 _KEYS_OF_MODEL = {
     "scale": "scale",
@@ -29,10 +30,6 @@ _KEYS_OF_MODEL = {
     "parameters": "estimator.PARAMETER",
 }
 """Where a file of ``conf/model/`` has what the schema has."""
-_LINE = re.compile(
-    r"(?P<indent> *)(?:- )?(?P<key>[\w/]+)(?:@\w+)?:(?: +[^#\s].*?)?(?: +# +(?P<comment>.*))?"
-)
-_MORE = re.compile(r" {16,}# +(?P<comment>.*)")
 _KINDS = {
     "integer": "whole number",
     "number": "number",
@@ -70,25 +67,6 @@ class Key:
     def row(self) -> str:
         """The row of a Markdown table."""
         return f"| `{self.name}` | {self.values} | {self.default} | {cell(self.comment)} |"
-
-
-def comments(path: Path) -> dict[str, str]:
-    """Return the comments behind the keys of a YAML file, by dotted key."""
-    found: dict[str, str] = {}
-    parents: list[tuple[int, str]] = []
-    last = ""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if more := _MORE.fullmatch(line):
-            found[last] = f"{found.get(last, '')} {more['comment']}".strip()
-        elif match := _LINE.fullmatch(line):
-            indent = len(match["indent"])
-            parents = [parent for parent in parents if parent[0] < indent]
-            inside = [name for _, name in parents if name != "defaults"]
-            last = ".".join([*inside, match["key"]])
-            parents.append((indent, match["key"]))
-            if match["comment"]:
-                found[last] = match["comment"]
-    return found
 
 
 def attributes(schema: type) -> dict[str, str]:

@@ -13,7 +13,6 @@ from configuration_keys import (
     Key,
     UndocumentedError,
     cell,
-    comments,
     of_file,
     read,
     typed,
@@ -28,6 +27,7 @@ from cropland.config.commands.new_country import NewCountry
 from cropland.config.commands.predict import Predict
 from cropland.config.commands.promote import Promote
 from cropland.config.commands.ui import Ui
+from cropland.config.conf_folders import comments, purpose
 from cropland.config.countries import Country
 from cropland.config.groups import (
     Bands,
@@ -92,7 +92,7 @@ def commands_page() -> str:
         groups = [_group_row(*each) for each in _groups(file)]
         keys = [key.row for key in (*of_file(schema, file), *_read_elsewhere(file, schema))]
         table = "\n".join([TABLE, *groups, *keys])
-        parts.append(f"## {name.replace('_', '-')}\n\n{_purpose(file)}\n\n{table}\n")
+        parts.append(f"## {name.replace('_', '-')}\n\n{purpose(file)}\n\n{table}\n")
     return "\n".join(parts)
 
 
@@ -176,23 +176,13 @@ def _content(path: Path) -> str:
     target = estimator.pop("_target_", "")
     settings = [f"`{key}: {typed(value)}`" for key, value in (estimator | values).items()]
     parts = [
-        _purpose(path),
+        purpose(path),
         study.get("title", ""),
         f"`{target}`" if target else "",
         *(each for each in settings if len(each) <= 2 * LONGEST_DEFAULT),
         *(f"`{key}={value}`" for key, value in swept.items()),
     ]
     return " ".join(filter(None, parts))
-
-
-def _purpose(path: Path) -> str:
-    """Return the comment at the top of a file, as one paragraph."""
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append("" if line.startswith("# @package") else line.lstrip("# "))
-    return " ".join(" ".join(lines).split())
 
 
 def _first_line(schema: type) -> str:

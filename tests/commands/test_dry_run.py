@@ -113,7 +113,7 @@ def test_predictions_and_maps_name_versions_points_tiles_and_files(
 
 def test_times_are_medians_of_finished_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     class Runs(Store):
-        def seconds_of(self, condition: str, most: int = 50) -> list[float]:
+        def seconds_of(self, condition: str) -> list[float]:
             known = {"map": [8.0, 10.0, 30.0], "prediction": [0.2, 0.4]}
             return next((known[kind] for kind in known if f"'{kind}'" in condition), [])
 

@@ -10,6 +10,7 @@ from pydantic import StrictBool
 from cropland.config.commands import Command
 from cropland.config.countries import Box, Country, Reference, iso_date
 from cropland.config.schema import FilePath, Text, require
+from cropland.support.words import country_title
 
 _USAGE = "cropland new-country NAME points=FILE season=2023-07-01/2024-06-30"
 _OF_HYDRA = ("true", "false", "null", "inf", "nan")
@@ -37,9 +38,9 @@ class NewCountry(Command):
             str(self.name).lower() not in _OF_HYDRA,
             f"a country cannot be named {self.name}: the command line reads that word as a value",
         )
-        self.country(_WORLD)
+        self.country()
 
-    def country(self, box: Box) -> Country:
+    def country(self, box: Box = _WORLD) -> Country:
         """Return the country with a box.
 
         Raises
@@ -48,7 +49,7 @@ class NewCountry(Command):
             The name, title or season is none.
         """
         name = str(self.name)
-        title = self.title or name.replace("_", " ").strip().title()
+        title = self.title or country_title(name)
         start, slash, end = str(self.season).partition("/")
         require(
             bool(slash), f"season must be two dates, as 2023-07-01/2024-06-30, got {self.season!r}"

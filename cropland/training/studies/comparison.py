@@ -12,6 +12,7 @@ import pandas as pd
 from cropland.errors import nearest
 from cropland.learning import choice
 from cropland.support.figure_style import ERRORS, plain, png
+from cropland.support.words import country_title
 from cropland.training.outcome import KEY
 from cropland.training.studies.drawing import (
     ACCURACY,
@@ -36,7 +37,6 @@ from cropland.training.studies.tables import (
     score,
     select,
     select_each,
-    titled,
     with_means,
 )
 from cropland.training.variation import labels, word
@@ -80,7 +80,7 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
     table = add_variants(table, study.by)
     variants = list(table["variant"].unique())
     cells = select_each(table, ["country", "variant"])
-    cells = cells.assign(panel=cells["country"].map(titled))
+    cells = cells.assign(panel=cells["country"].map(country_title))
     cells = add_differences(cells, study.baseline, cache(correct))
     values = ["accuracy", "brier", "difference", *COSTS]
     cells = _add_standings(with_means(cells, ["variant"], values, ["accuracy_se", "difference_se"]))

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from cropland.learning.statistics import compare, holm, mcnemar, standard_error
+from cropland.support.words import country_title
 from cropland.training.studies import comparison, families_figure
 from cropland.training.studies import families_words as words
 from cropland.training.studies.paired import leaves_out_blocks
@@ -28,7 +29,6 @@ from cropland.training.studies.tables import (
     note,
     records,
     select_each,
-    titled,
     with_means,
 )
 
@@ -137,7 +137,7 @@ def _without_families(
 def _cells(table: pd.DataFrame, baseline: str, first: str, scores: Scores) -> pd.DataFrame:
     """Return a cell for each country, family and validation, and for the mean over countries."""
     cells = select_each(table, ["country", "variant", "validation"], "best").sort_index()
-    cells = cells.assign(panel=cells["country"].map(titled))
+    cells = cells.assign(panel=cells["country"].map(country_title))
     keys = ["country", "validation"]
     bases = cells[cells["variant"] == baseline].set_index(keys)["run_id"].to_dict()
     pairs = [

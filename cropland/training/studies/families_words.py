@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cropland.learning.statistics import Z_95
-from cropland.support.words import count, markdown_table, some
+from cropland.support.words import count, country_title, markdown_table, some
 from cropland.training.studies.paired import leaves_out_blocks
-from cropland.training.studies.tables import NONE, numbers_of_points, records, score, titled
+from cropland.training.studies.tables import NONE, numbers_of_points, records, score
 from cropland.untrusted.texts import markdown_text
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def country_table(cells: pd.DataFrame, first: str, baseline: str) -> list[str]:
         f"By country, points in {markdown_text(first)}; \\* p < {LEVEL} by Holm for the comparisons of the "
         f"country:"
     )
-    return [caption, markdown_table(["family", *map(titled, countries)], rows)]
+    return [caption, markdown_table(["family", *map(country_title, countries)], rows)]
 
 
 def _starred(row: Row | None) -> str:
@@ -228,7 +228,7 @@ def left_out(table: pd.DataFrame) -> list[str]:
     for row in records(unscored):
         reasons.setdefault((row["country"], row["message"]), {})[row["variant"]] = None
     lines = [
-        f"- {markdown_text(titled(country))}, {some(map(markdown_text, names), 12)}: "
+        f"- {markdown_text(country_title(country))}, {some(map(markdown_text, names), 12)}: "
         f"{markdown_text(message)}"
         for (country, message), names in reasons.items()
     ]

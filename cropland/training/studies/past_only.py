@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cropland.support.figure_style import ERRORS, new, plain, png
+from cropland.support.words import country_title
 from cropland.training.studies.drawing import (
     ACCURACY,
     ALIKE,
@@ -27,7 +28,6 @@ from cropland.training.studies.tables import (
     note,
     records,
     select_each,
-    titled,
     window_score,
 )
 from cropland.untrusted.texts import markdown_text
@@ -61,7 +61,7 @@ def conclude(study: Study, table: pd.DataFrame, correct: Correct, remark: str) -
         for name, windows in ((ALL, table), (PAST, table[~table["uses_future"].astype(bool)]))
     ]
     cells = pd.concat(ends, ignore_index=True)
-    cells = cells.assign(panel=cells["country"].map(titled))
+    cells = cells.assign(panel=cells["country"].map(country_title))
     cells = add_differences(cells, PAST, cache(correct))
     every = cells[cells["variant"] == ALL].assign(variant=WORTH)
     gains = _gains(every, cells[cells["variant"] == PAST])

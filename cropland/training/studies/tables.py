@@ -183,12 +183,3 @@ def _number(value: float) -> str:
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table."""
     return [dict(row) for row in table.to_dict("records")]  # type: ignore[arg-type]
-
-
-def titled(country: str) -> str:
-    """Return the title of a country.
-
-    >>> titled("south_sudan")
-    'South Sudan'
-    """
-    return country.replace("_", " ").title()

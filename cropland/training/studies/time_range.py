@@ -11,7 +11,7 @@ import pandas as pd
 
 from cropland.config.countries import Choice
 from cropland.support.figure_style import MARKERS, PALETTE, plain, png
-from cropland.support.words import markdown_table
+from cropland.support.words import country_title, markdown_table
 from cropland.training.studies.drawing import (
     ACCURACY,
     QUIET,
@@ -28,7 +28,6 @@ from cropland.training.studies.tables import (
     records,
     score,
     select_each,
-    titled,
     window_words,
 )
 from cropland.untrusted.texts import markdown_text
@@ -64,7 +63,7 @@ def conclude(
     tried = table.groupby("country").size()
     rows = [
         [
-            *(markdown_text(titled(one["country"])), window_words(one), score(one)),
+            *(markdown_text(country_title(one["country"])), window_words(one), score(one)),
             str(one["n_points"]),
             f"{'after' if one['uses_future'] else 'within'} the season",
             *(window_words(top), score(top), str(tried[one["country"]])),
@@ -74,7 +73,7 @@ def conclude(
     head = ["country", "chosen window", "accuracy ± s.e.", "points", "ends"]
     spans = select_each(table, ["span", "country"], "best")
     spans = spans.assign(
-        panel=spans["country"].map(titled), variant=spans["span"].map("{} weeks".format)
+        panel=spans["country"].map(country_title), variant=spans["span"].map("{} weeks".format)
     ).sort_values(["country", "span"])
     parts = [
         _windows_answer(chosen, table),
@@ -95,7 +94,7 @@ def _windows_answer(chosen: pd.DataFrame, table: pd.DataFrame) -> str:
     words, gains = [], []
     for one in records(chosen):
         words.append(
-            f"**{markdown_text(titled(one['country']))} {window_words(one)}**, {score(one)}"
+            f"**{markdown_text(country_title(one['country']))} {window_words(one)}**, {score(one)}"
         )
         longer = table[(table["country"] == one["country"]) & (table["span"] > one["span"])]
         gains += list(longer["accuracy"] - one["accuracy"])
@@ -145,7 +144,7 @@ def draw(
             _line(panel, rows[rows["span"] == span], number, heavy=span == choice["span"])
         _ring(panel, choice)
         plain(panel)
-        name_panel(panel, titled(choice["country"]), 3.8)
+        name_panel(panel, country_title(choice["country"]), 3.8)
         panel.set_xlabel("end of the window")
     error = at["accuracy_se"].fillna(0)
     low, high = float((at["accuracy"] - error).min()), float((at["accuracy"] + error).max())

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from standins.figures import kept_figures
 
 from cropland.support.figure_style import PALETTE
+from cropland.support.words import country_title
 from cropland.training.studies import comparison as comparisons
-from cropland.training.studies import past_only, tables
+from cropland.training.studies import past_only
 from cropland.training.studies import time_range as time_ranges
 
 BLUE, VERMILION = PALETTE[:2]
@@ -122,7 +123,7 @@ def test_the_past_lies_left_of_a_better_all() -> None:
 
 @pytest.mark.parametrize(("name", "title"), [("iran", "Iran"), ("south_sudan", "South Sudan")])
 def test_the_title_of_a_country(name: str, title: str) -> None:
-    assert tables.titled(name) == title
+    assert country_title(name) == title
 
 
 def test_the_legend_names_each_look_once(monkeypatch: pytest.MonkeyPatch) -> None:
