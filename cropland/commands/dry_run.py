@@ -167,7 +167,7 @@ def _tiles(plan: MapPlan, store: Store) -> list[str]:
     before = f"; {count(kept, 'tile')} from before" if kept else ""
     lines = [f"grid: {size_in_words(plan.work.extent, len(plan.tiles), command)}{before}"]
     n_pixels = sum(tile.grid.shape[0] * tile.grid.shape[1] for tile in missing)
-    rates = _seconds_per_pixel(store, plan.country.name, command.source.name)
+    rates = seconds_per_pixel(store, plan.country.name, command.source.name)
     if rates:
         seconds = in_words(statistics.median(rates) * n_pixels)
         lines.append(
@@ -184,7 +184,7 @@ def _tiles(plan: MapPlan, store: Store) -> list[str]:
     return lines
 
 
-def _seconds_per_pixel(store: Store, country: str, source: str) -> list[float]:
+def seconds_per_pixel(store: Store, country: str, source: str) -> list[float]:
     """Return how long finished maps of a country took, a pixel."""
     condition = (
         f"tags.{KIND} = 'map' and tags.{COUNTRY} = '{country}' and params.source = '{source}'"

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from standins.shell import Shell, refusal, screen
 
+from cropland.commands import dry_run
 from cropland.commands.estimates import size, time_of
+from cropland.tracking.records import TrackedRun
 from cropland.tracking.store import Store
 
 SWEEP = ("-m", "span=12,24,36", "bands=ndvi", "model=knn", "validation.folds=3", "n_jobs=1")
@@ -125,6 +127,18 @@ def test_times_are_medians_of_finished_runs(monkeypatch: pytest.MonkeyPatch) -> 
     )
     assert time_of(store, "promotion").startswith("time: unknown, no promotion has finished")
     assert (size(0), size(1500), size(2.5e9)) == ("0 bytes", "1.5 kB", "2.5 GB")
+
+
+def test_the_time_of_a_pixel_is_of_one_run_and_its_own_pixels() -> None:
+    def run(seconds: float | None, pixels: float) -> TrackedRun:
+        return TrackedRun("1", "map", {}, {}, {"n_pixels": pixels}, "", seconds)
+
+    class Maps(Store):
+        def newest_finished(self, condition: str, most: int = 50) -> list[TrackedRun]:
+            return [run(None, 500), run(100.0, 1000), run(30.0, 0), run(8.0, 40)]
+
+    store = Maps(None, "1", "cropland")  # type: ignore[arg-type]
+    assert dry_run.seconds_per_pixel(store, "iran", "simulated") == [0.1, 0.2]
 
 
 def test_dry_run_is_one_value_and_not_of_every_command(shell: Shell) -> None:

@@ -42,6 +42,14 @@ def test_help_has_two_dozen_short_lines_a_comment_for_each_key_and_three_example
     assert (conf_folders.SHIPPED.parent / HELP[command].page).is_file()
 
 
+def test_a_comment_of_two_lines_is_shown_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = " ".join(help_text.text("promote", ["--help"]).split())
+    assert "then fewer features); one_standard_error: the simplest within one s.e." in text
+
+
 @pytest.mark.parametrize(
     ("command", "example"),
     [(command, example) for command, entry in HELP.items() for example in entry.examples],
